@@ -1,0 +1,1 @@
+//! Tests of the whole: command line, golden traces, lab, kernel matrix.

@@ -1,0 +1,129 @@
+//! What user space tells the programs before they are loaded: frozen globals, map names and sizes.
+//!
+//! The globals are constants to the verifier, so a branch they switch off is not even loaded.
+
+/// Calls `$with!` with every frozen global: documentation, name, in the order of declaration. All are `u32`.
+///
+/// Offsets are bytes from the start of the struct named first; user space takes them from the running kernel's BTF.
+#[macro_export]
+macro_rules! for_each_global {
+    ($with:ident) => {
+        $with! {
+            /// `sk_buff.head`
+            SKB_HEAD,
+            /// `sk_buff.network_header`
+            SKB_NETWORK_HEADER,
+            /// `sk_buff.transport_header`
+            SKB_TRANSPORT_HEADER,
+            /// `sk_buff._nfct`
+            SKB_NFCT,
+            /// `sk_buff.cb` + `tcp_skb_cb.seq`
+            SKB_TCP_SEQ,
+            /// `nf_conn.tuplehash[IP_CT_DIR_ORIGINAL].tuple`
+            CT_ORIGINAL,
+            /// `nf_conn.tuplehash[IP_CT_DIR_REPLY].tuple`
+            CT_REPLY,
+            /// `nf_conn.status`
+            CT_STATUS,
+            /// `nf_conn.zone.id`; `u32::MAX` where the kernel has no conntrack zones
+            CT_ZONE,
+            /// `nf_conn.ct_net`
+            CT_NET,
+            /// `net.ns.inum`
+            NET_INUM,
+            /// `sock.__sk_common.skc_net`
+            SK_NET,
+            /// `sock.__sk_common.skc_family`
+            SK_FAMILY,
+            /// `sock.__sk_common.skc_state`
+            SK_STATE,
+            /// `sock.__sk_common.skc_daddr`
+            SK_DADDR,
+            /// `sock.__sk_common.skc_rcv_saddr`
+            SK_RCV_SADDR,
+            /// `sock.__sk_common.skc_v6_daddr`
+            SK_V6_DADDR,
+            /// `sock.__sk_common.skc_v6_rcv_saddr`
+            SK_V6_RCV_SADDR,
+            /// `sock.__sk_common.skc_dport`
+            SK_DPORT,
+            /// `sock.__sk_common.skc_num`
+            SK_NUM,
+            /// `sock.sk_err`
+            SK_ERR,
+            /// `sock.sk_protocol`
+            SK_PROTOCOL,
+            /// `tcp_sock.snd_una`
+            TP_SND_UNA,
+            /// `tcp_sock.total_retrans`
+            TP_TOTAL_RETRANS,
+            /// 1 where the tracepoint `tcp_retransmit_skb` has its third argument `err` (from 6.17)
+            RETRANSMIT_HAS_ERR,
+            /// 1 where `FILTER_SRC` restricts the original source address
+            FILTER_BY_SRC,
+            /// 1 where `FILTER_DST` restricts the destination address
+            FILTER_BY_DST,
+            /// 1 where `FILTER_DPORT` restricts the destination port
+            FILTER_BY_DPORT,
+            /// 1 where `FILTER_NETNS` restricts the namespace of the NAT
+            FILTER_BY_NETNS,
+            /// 1 where `wire` applies the destination filters too; off when the binding must come from the wire, for
+            /// there a DNAT may have changed the destination
+            FILTER_WIRE,
+            /// bytes waiting in the ring buffer at which the consumer is woken early
+            WAKE_AT_BYTES,
+        }
+    };
+}
+
+macro_rules! globals {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Values of all frozen globals, by name.
+        #[derive(Clone, Copy, Debug, Default)]
+        #[allow(non_snake_case, reason = "the fields are the names of the statics in the eBPF object")]
+        pub struct Globals {
+            $($(#[$doc])* pub $name: u32,)*
+        }
+
+        impl Globals {
+            /// Every global with its value, to be written into the eBPF object before loading.
+            #[must_use]
+            pub fn pairs(&self) -> [(&'static str, u32); [$(stringify!($name)),*].len()] {
+                [$((stringify!($name), self.$name)),*]
+            }
+        }
+    };
+}
+for_each_global!(globals);
+
+/// Facts lost in the kernel, counted per CPU in the map `LOST`.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Loss {
+    /// The ring buffer had no room for an event.
+    RingFull = 0,
+    /// Kernel memory could not be read, so an event was not made.
+    Unreadable = 1,
+    /// A table was full, so an older entry made room or a fact was not kept.
+    TableFull = 2,
+}
+
+impl Loss {
+    /// All kinds, in the order of their index in the map.
+    pub const ALL: [Self; 3] = [Self::RingFull, Self::Unreadable, Self::TableFull];
+
+    /// The name in JSON, metrics and text.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::Unreadable => "unreadable",
+            Self::TableFull => "table_full",
+        }
+    }
+}
+
+/// Most prefixes that one address filter holds.
+pub const FILTER_PREFIXES: u32 = 256;
+/// Most namespaces that the namespace filter holds.
+pub const FILTER_NAMESPACES: u32 = 256;

@@ -1,0 +1,109 @@
+//! The events: one fact from the kernel (or from the tracer itself) each, one file each.
+//!
+//! A kernel event starts with a [`Stamp`], has a fixed size without padding, and is written to the ring buffer as it is,
+//! in the machine's byte order. To add one: a file here, a line in `events!`.
+
+mod lost;
+mod nat_bind;
+mod nat_select;
+mod sock_state;
+mod syn_retransmit;
+mod tick;
+mod wire;
+
+use bytemuck::{Pod, Zeroable};
+
+pub use lost::Lost;
+pub use nat_bind::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};
+pub use nat_select::{
+    NatSelect, RANGE_MAP_IPS, RANGE_PROTO_OFFSET, RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED,
+};
+pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};
+pub use syn_retransmit::SynRetransmit;
+pub use tick::Tick;
+pub use wire::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire};
+
+/// The first bytes of every event.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct Stamp {
+    /// Nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`).
+    pub time_ns: u64,
+    /// Which event this is: its number in `events!`.
+    pub kind: u32,
+    /// Inode number of the network namespace, `net.ns.inum`; 0 where the hook cannot tell.
+    pub netns: u32,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $number:literal $stem:literal $name:ident,)*) => {
+        /// Any event.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Event {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        $(
+            impl $name {
+                /// The value of [`Stamp::kind`] for this event; also its number in the trace format.
+                pub const KIND: u32 = $number;
+                /// The word for this event everywhere: file, program, JSON, tests, docs.
+                pub const STEM: &'static str = $stem;
+            }
+
+            impl From<$name> for Event {
+                fn from(event: $name) -> Self {
+                    Self::$name(event)
+                }
+            }
+        )*
+
+        impl Event {
+            /// Number and stem of every event, for sweeps and references.
+            pub const ALL: &'static [(u32, &'static str)] = &[$(($number, $stem)),*];
+
+            /// An event from the bytes of a ring buffer record; `None` if they are none.
+            #[must_use]
+            pub fn parse(bytes: &[u8]) -> Option<Self> {
+                let stamp: Stamp = bytemuck::try_pod_read_unaligned(bytes.get(..size_of::<Stamp>())?).ok()?;
+                match stamp.kind {
+                    $($number => bytemuck::try_pod_read_unaligned(bytes).ok().map(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// When it happened and where.
+            #[must_use]
+            pub const fn stamp(&self) -> &Stamp {
+                match self {
+                    $(Self::$name(event) => &event.stamp,)*
+                }
+            }
+
+            /// The word for this event.
+            #[must_use]
+            pub const fn stem(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $stem,)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// NAT is about to choose a translated source.
+    1 "nat_select" NatSelect,
+    /// A new connection is confirmed with its translated tuple.
+    2 "nat_bind" NatBind,
+    /// A local socket sent its SYN again.
+    3 "syn_retransmit" SynRetransmit,
+    /// A connecting socket became established, or failed.
+    4 "sock_state" SockState,
+    /// A SYN, SYN-ACK or RST was seen on an interface.
+    5 "wire" Wire,
+    /// Facts were lost in the kernel.
+    6 "lost" Lost,
+    /// All events up to here were delivered.
+    7 "tick" Tick,
+}

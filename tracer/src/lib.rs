@@ -1,0 +1,16 @@
+//! snatrace: finds TCP connections that fail because NAT moved their source port outside the range a filter lets through.
+//!
+//! `pipeline` is the first file to read. Imports run one way, downwards in this list.
+
+pub mod commands;
+pub mod pipeline;
+pub mod source;
+pub mod outputs;
+pub mod summary;
+pub mod join;
+pub mod causes;
+#[cfg(feature = "ebpf")]
+pub mod probe;
+pub mod store;
+pub mod lab;
+pub mod model;

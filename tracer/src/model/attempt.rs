@@ -1,0 +1,142 @@
+//! One TCP connection attempt: socket, binding, retransmits, sightings and outcome, joined.
+
+use tracer_common::Flow;
+use tracer_common::events::{RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED};
+
+/// How an attempt ended, as far as is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Nothing is known yet.
+    #[default]
+    Pending,
+    /// The socket became established; for an attempt without a local socket, the answer was seen on the wire.
+    Established,
+    /// The socket gave up (`ETIMEDOUT`); for an attempt without a local socket, no more was heard of it.
+    TimedOut,
+    /// The answer was an RST (`ECONNREFUSED`).
+    Refused,
+    /// The application closed the socket, or it failed with another error.
+    Closed,
+}
+
+impl Outcome {
+    /// The word in JSON and text.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Established => "established",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// The rule's range and flags, as `nat_select` saw them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NatRange {
+    /// `NF_NAT_RANGE_*`
+    pub flags: u32,
+    /// Lowest port, counts with `NF_NAT_RANGE_PROTO_SPECIFIED`
+    pub min_port: u16,
+    /// Highest port
+    pub max_port: u16,
+}
+
+/// How the NAT rule chooses the translated port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NatMode {
+    /// `--random-fully`
+    FullyRandom,
+    /// `--random`
+    Random,
+    /// The original port is kept unless it is taken
+    Preserved,
+    /// The rule names ports
+    Range,
+    /// No `nat_select` was seen
+    Unknown,
+}
+
+impl NatMode {
+    /// The word in JSON and text.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FullyRandom => "fully_random",
+            Self::Random => "random",
+            Self::Preserved => "preserved",
+            Self::Range => "range",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<Option<NatRange>> for NatMode {
+    fn from(range: Option<NatRange>) -> Self {
+        match range {
+            None => Self::Unknown,
+            Some(range) if range.flags & RANGE_PROTO_SPECIFIED != 0 => Self::Range,
+            Some(range) if range.flags & RANGE_PROTO_RANDOM_FULLY != 0 => Self::FullyRandom,
+            Some(range) if range.flags & RANGE_PROTO_RANDOM != 0 => Self::Random,
+            Some(_) => Self::Preserved,
+        }
+    }
+}
+
+/// One TCP connection attempt.
+///
+/// Every field is a fact from events; what they mean is for `causes` to say. The last two are that opinion, kept here by
+/// the pipeline so that an attempt is counted once.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Time of the first event, nanoseconds since boot.
+    pub first_ns: u64,
+    /// Time of the newest event.
+    pub last_ns: u64,
+    /// Initial sequence number of the SYN.
+    pub isn: u32,
+    /// Before NAT. Unknown for a forwarded attempt that only the wire saw.
+    pub original: Option<Flow>,
+    /// After NAT, as the SYN leaves. Unknown until a binding or a sighting tells.
+    pub translated: Option<Flow>,
+    /// Namespace of the socket.
+    pub socket_netns: Option<u32>,
+    /// Namespace of the NAT.
+    pub nat_netns: Option<u32>,
+    /// The rule's range and flags.
+    pub range: Option<NatRange>,
+    /// How many times NAT chose a port for this SYN and its retransmits.
+    pub selections: u32,
+    /// How many times the SYN was sent again.
+    pub retransmits: u32,
+    /// How many of those failed on this node already (kernels from 6.17 tell).
+    pub send_errors: u32,
+    /// The newest negative errno of a failed send.
+    pub send_errno: i32,
+    /// How many times the SYN was seen leaving, on the interface that saw it first.
+    pub syns_leaving: u32,
+    /// The interface that saw it first; 0 before.
+    pub ifindex: u32,
+    /// A SYN-ACK was seen arriving.
+    pub syn_ack_seen: bool,
+    /// An RST was seen arriving as the answer to the SYN.
+    pub rst_seen: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+
+    /// A retransmit of this attempt was flagged.
+    pub flagged: bool,
+    /// Cause of its newest retransmit.
+    pub cause: Option<&'static str>,
+}
+
+impl Attempt {
+    /// Whether NAT changed the source: `None` while that is unknown.
+    #[must_use]
+    pub fn is_translated(&self) -> Option<bool> {
+        let (original, translated) = (self.original?, self.translated?);
+        Some((original.src, original.src_port) != (translated.src, translated.src_port) || self.nat_netns.is_some())
+    }
+}

@@ -1,0 +1,37 @@
+//! What is true of a whole capture: where it was taken, with which clock, policy and hooks. The header of a trace.
+
+use serde::{Deserialize, Serialize};
+
+use super::Policy;
+
+/// Whether a hook was on, and if not, why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookState {
+    /// Stem of the hook.
+    pub stem: String,
+    /// Why it is off and what that loses, in plain words; `None` when it is on.
+    pub off: Option<String>,
+}
+
+/// One capture, live or recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// Version of the snatrace that captured.
+    pub version: String,
+    /// Host name of the node.
+    pub node: String,
+    /// Kernel release of the node, as `uname -r` prints it.
+    pub kernel: String,
+    /// Same for all files of one recording: rotation makes several.
+    pub session: u64,
+    /// Number of the file within the recording, from 0.
+    pub part: u32,
+    /// Wall-clock time at boot: nanoseconds since 1970-01-01 UTC, to be added to an event's time.
+    pub boot_unix_ns: i64,
+    /// The node's offset from UTC when the capture began, in seconds, so that a replay elsewhere prints the same times.
+    pub utc_offset_s: i32,
+    /// The policy that was given live; the default for judging the trace again.
+    pub policy: Policy,
+    /// Which hooks were on.
+    pub hooks: Vec<HookState>,
+}

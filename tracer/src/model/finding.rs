@@ -1,0 +1,22 @@
+//! A retransmitted SYN with its verdict: what outputs receive.
+
+use super::{Attempt, Capture, PortSet};
+
+/// One SYN retransmit of an attempt, judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Finding<'a> {
+    /// Where it was captured.
+    pub capture: &'a Capture,
+    /// When the SYN was sent again, nanoseconds since boot.
+    pub time_ns: u64,
+    /// Which retransmit of the attempt this is, from 1.
+    pub ordinal: u32,
+    /// The attempt as it is known now.
+    pub attempt: &'a Attempt,
+    /// The translated ports that are allowed for its address family.
+    pub allowed: &'a PortSet,
+    /// The translated port is outside `allowed`.
+    pub flagged: bool,
+    /// Id of the cause, a stem of `causes/`; `None` while unknown.
+    pub cause: Option<&'static str>,
+}

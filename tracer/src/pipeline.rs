@@ -1,0 +1,1 @@
+//! The loop: source -> join -> causes -> outputs. The first file to read.

@@ -1,0 +1,1 @@
+//! Where events come from: the live ring buffer or a trace, the same stream either way.

@@ -1,0 +1,1 @@
+//! The trace: the recorded file of events. Format, writer, reader.
