@@ -84,14 +84,19 @@ mod tests {
 
     #[test]
     fn the_destination_counts_before_and_after_nat() {
-        for (dst, matches) in [("10.96.0.10/32", true), ("203.0.113.0/24,2001:db8::/32", true), ("10.42.0.7/32", false)] {
+        for (dst, matches) in [("10.96.0.10/32", true), ("203.0.113.0/24,2001:db8::/32", true), ("10.42.0.7/32", false)]
+        {
             assert_eq!(Filter { dst: nets(dst), ..Filter::default() }.matches(&service()), matches, "{dst}");
         }
     }
 
     #[test]
     fn destination_and_port_must_be_of_the_same_tuple() {
-        let filter = |dport| Filter { dst: nets("10.96.0.10/32"), dport: Some(PortSet::range(dport, dport)), ..Filter::default() };
+        let filter = |dport| Filter {
+            dst: nets("10.96.0.10/32"),
+            dport: Some(PortSet::range(dport, dport)),
+            ..Filter::default()
+        };
         assert!(filter(443).matches(&service()));
         assert!(!filter(8443).matches(&service()));
     }
