@@ -27,7 +27,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Say more on standard error; repeat for more
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 900, action = ArgAction::Count)]
     verbose: u8,
 }
 

@@ -42,11 +42,11 @@ fn one_line(rendered: &str) -> String {
 /// The environment variable that the wrong value came from, if it was not typed.
 fn variable(error: &Error, root: &Command) -> Option<String> {
     let wrong = error.get(ContextKind::InvalidArg)?.to_string();
+    let long = wrong.split(' ').next()?.strip_prefix("--")?;
     let mut options = root.get_subcommands().flat_map(Command::get_arguments);
-    let option = options.find(|option| option.to_string() == wrong && option.get_env().is_some())?;
-    let long = format!("--{}", option.get_long()?);
-    let typed = env::args().any(|arg| arg.split('=').next() == Some(&long));
-    option.get_env().filter(|_| !typed).map(|name| name.to_string_lossy().into_owned())
+    let name = options.find_map(|option| option.get_env().filter(|_| option.get_long() == Some(long)))?;
+    let typed = env::args_os().any(|arg| arg.to_string_lossy().split('=').next() == Some(&format!("--{long}")));
+    (!typed).then(|| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
