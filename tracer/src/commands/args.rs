@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
 
 use super::machine;
+use super::usage::WrongUsage;
 use super::values::{self, Allow};
 use crate::model::{CaptureOptions, Filter, PolicyChange, PortSet};
 use crate::outputs::{self, Format, View};
@@ -140,7 +141,9 @@ impl CaptureArgs {
     }
 }
 
-fn at_most(limit: u32, option: &str, given: usize) -> Result<()> {
-    anyhow::ensure!(given <= limit as usize, "{option}: {given} values are too many; give at most {limit}");
-    Ok(())
+fn at_most(limit: u32, option: &str, given: usize) -> Result<(), WrongUsage> {
+    if given <= limit as usize {
+        return Ok(());
+    }
+    Err(WrongUsage(format!("{option}: {given} values are too many: give at most {limit}")))
 }

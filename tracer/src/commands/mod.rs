@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
-            ExitCode::FAILURE
+            if error.is::<usage::WrongUsage>() { ExitCode::from(usage::EXIT_CODE) } else { ExitCode::FAILURE }
         }
     }
 }

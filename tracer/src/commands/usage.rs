@@ -9,7 +9,12 @@ use clap::{Command, Error};
 use crate::outputs::escape::Escaped;
 
 /// Exit code for wrong usage.
-const WRONG_USAGE: u8 = 2;
+pub(super) const EXIT_CODE: u8 = 2;
+
+/// Wrong usage that only a command can see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct WrongUsage(pub String);
 
 /// Prints help, version or the mistake.
 pub(super) fn report(error: &Error, root: &Command) -> ExitCode {
@@ -21,7 +26,7 @@ pub(super) fn report(error: &Error, root: &Command) -> ExitCode {
         // Nobody is there to be told when standard output is gone.
         let _ = error.print();
     }
-    if wrong { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS }
+    if wrong { ExitCode::from(EXIT_CODE) } else { ExitCode::SUCCESS }
 }
 
 /// The mistake and the tips; usage is what `--help` is for.

@@ -70,14 +70,6 @@ pub struct View {
     pub filter: Filter,
 }
 
-impl View {
-    /// Whether the finding is one that the user asked to see.
-    #[must_use]
-    pub fn shows(&self, finding: &Finding<'_>) -> bool {
-        (self.all || finding.flagged) && self.filter.matches(finding.attempt)
-    }
-}
-
 /// Opens the output that the user asked for. `out` need not be buffered.
 #[must_use]
 pub fn open(view: &View, out: Box<dyn Write>) -> Box<dyn Output> {
