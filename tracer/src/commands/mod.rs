@@ -71,14 +71,21 @@ pub fn main() -> ExitCode {
         Err(error) => return usage::report(&error, &Cli::command()),
     };
     start_log(cli.verbose);
-    match run(&cli.command) {
-        Ok(End::Done) => ExitCode::SUCCESS,
-        Ok(End::Flagged) => ExitCode::from(3),
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
-            if error.is::<usage::WrongUsage>() { ExitCode::from(usage::EXIT_CODE) } else { ExitCode::FAILURE }
-        }
+    let result = run(&cli.command);
+    let code = exit_code(&result);
+    if let Some(error) = result.err().filter(|_| code != 0) {
+        eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
+    }
+    ExitCode::from(code)
+}
+
+fn exit_code(result: &Result<End>) -> u8 {
+    match result {
+        Ok(End::Done) => 0,
+        Ok(End::Flagged) => 3,
+        Err(error) if is_broken_pipe(error) => 0,
+        Err(error) if error.is::<usage::WrongUsage>() => usage::EXIT_CODE,
+        Err(_) => 1,
     }
 }
 

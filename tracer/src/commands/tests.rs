@@ -55,8 +55,14 @@ fn only_flagged_retransmits_change_the_exit_code() {
 }
 
 #[test]
-fn a_broken_pipe_is_found_under_its_context() {
-    let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
-    assert!(is_broken_pipe(&Error::new(pipe).context("standard output")));
-    assert!(!is_broken_pipe(&Error::new(io::Error::from(io::ErrorKind::NotFound))));
+fn a_reader_that_left_is_no_failure() {
+    let failure = |kind: io::ErrorKind| Err(Error::new(io::Error::from(kind)).context("standard output"));
+    assert_eq!(exit_code(&failure(io::ErrorKind::BrokenPipe)), 0);
+    assert_eq!(exit_code(&failure(io::ErrorKind::StorageFull)), 1);
+}
+
+#[test]
+fn every_end_has_its_exit_code() {
+    assert_eq!([exit_code(&Ok(End::Done)), exit_code(&Ok(End::Flagged))], [0, 3]);
+    assert_eq!(exit_code(&Err(usage::WrongUsage(String::new()).into())), 2);
 }
