@@ -11,8 +11,6 @@ macro_rules! for_each_global {
         $with! {
             /// `sk_buff.head`
             SKB_HEAD,
-            /// `sk_buff.network_header`
-            SKB_NETWORK_HEADER,
             /// `sk_buff.transport_header`
             SKB_TRANSPORT_HEADER,
             /// `sk_buff._nfct`

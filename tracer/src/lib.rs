@@ -14,3 +14,4 @@ pub mod probe;
 pub mod store;
 pub mod lab;
 pub mod model;
+pub mod netns;
