@@ -7,6 +7,10 @@ use tracer_common::Flow;
 pub const ETHERNET: usize = 14;
 /// Bytes of an 802.1Q tag.
 const VLAN_TAG: usize = 4;
+/// Bytes of an IPv4 header without options, of an IPv6 header, and of a TCP header as far as it is read.
+const IPV4: usize = 20;
+const IPV6: usize = 40;
+const TCP: usize = 14;
 
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86dd;
@@ -18,6 +22,9 @@ const IPPROTO_TCP: u8 = 6;
 pub const TCP_SYN: u8 = 0x02;
 pub const TCP_RST: u8 = 0x04;
 pub const TCP_ACK: u8 = 0x10;
+
+/// What comes before an IPv4 address in its IPv4-mapped form, and room for it.
+const MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
 
 /// What is wanted of a TCP header.
 pub struct Tcp {
@@ -40,7 +47,7 @@ pub fn tcp<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<Tcp> {
     let linear = Linear { data: ctx.data(), end: ctx.data_end() };
     let ethertype = u16::from_be(ctx.skb.protocol() as u16);
     // A driver may leave all but the link header in fragments; what is not linear has to be copied.
-    match linear.get::<[u8; 40]>(LINK_HEADER) {
+    match linear.view::<IPV4>(LINK_HEADER, &mut [0; IPV4]) {
         Some(_) => parse::<LINK_HEADER>(&linear, ethertype),
         None => parse::<LINK_HEADER>(&Copied(ctx), ethertype),
     }
@@ -48,7 +55,8 @@ pub fn tcp<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<Tcp> {
 
 /// Bytes of a packet.
 trait Bytes {
-    fn get<T: Copy>(&self, offset: usize) -> Option<T>;
+    /// `N` bytes from `offset`, checked once; `copy` is there for those that are not in one piece.
+    fn view<'a, const N: usize>(&'a self, offset: usize, copy: &'a mut [u8; N]) -> Option<&'a [u8; N]>;
 }
 
 /// Direct packet access.
@@ -59,13 +67,13 @@ struct Linear {
 
 impl Bytes for Linear {
     #[inline(always)]
-    fn get<T: Copy>(&self, offset: usize) -> Option<T> {
+    fn view<'a, const N: usize>(&'a self, offset: usize, _copy: &'a mut [u8; N]) -> Option<&'a [u8; N]> {
         let start = self.data + offset;
-        if start + size_of::<T>() > self.end {
+        if start + N > self.end {
             return None;
         }
-        // SAFETY: the bounds were checked, and every T used here is valid for any bytes.
-        Some(unsafe { (start as *const T).read_unaligned() })
+        // SAFETY: the bounds were checked, bytes have no alignment, and the packet stays while the program runs.
+        Some(unsafe { &*(start as *const [u8; N]) })
     }
 }
 
@@ -74,8 +82,9 @@ struct Copied<'a>(&'a TcContext);
 
 impl Bytes for Copied<'_> {
     #[inline(always)]
-    fn get<T: Copy>(&self, offset: usize) -> Option<T> {
-        self.0.load(offset).ok()
+    fn view<'a, const N: usize>(&'a self, offset: usize, copy: &'a mut [u8; N]) -> Option<&'a [u8; N]> {
+        *copy = self.0.load(offset).ok()?;
+        Some(copy)
     }
 }
 
@@ -85,10 +94,10 @@ fn parse<const LINK_HEADER: usize>(packet: &impl Bytes, ethertype: u16) -> Optio
         ETH_P_IP => ipv4(packet, LINK_HEADER),
         ETH_P_IPV6 => ipv6(packet, LINK_HEADER),
         // Tags that the interface did not strip; two at most.
-        ETH_P_8021Q | ETH_P_8021AD if LINK_HEADER == ETHERNET => match be16(packet, ETHERNET + 2)? {
+        ETH_P_8021Q | ETH_P_8021AD if LINK_HEADER == ETHERNET => match tagged(packet, ETHERNET)? {
             ETH_P_IP => ipv4(packet, ETHERNET + VLAN_TAG),
             ETH_P_IPV6 => ipv6(packet, ETHERNET + VLAN_TAG),
-            ETH_P_8021Q => match be16(packet, ETHERNET + VLAN_TAG + 2)? {
+            ETH_P_8021Q => match tagged(packet, ETHERNET + VLAN_TAG)? {
                 ETH_P_IP => ipv4(packet, ETHERNET + 2 * VLAN_TAG),
                 ETH_P_IPV6 => ipv6(packet, ETHERNET + 2 * VLAN_TAG),
                 _ => None,
@@ -99,55 +108,67 @@ fn parse<const LINK_HEADER: usize>(packet: &impl Bytes, ethertype: u16) -> Optio
     }
 }
 
+/// The ethertype behind a tag.
+#[inline(always)]
+fn tagged(packet: &impl Bytes, at: usize) -> Option<u16> {
+    let mut copy = [0; VLAN_TAG];
+    let [_, _, high, low] = *packet.view(at, &mut copy)?;
+    Some(u16::from_be_bytes([high, low]))
+}
+
 #[inline(always)]
 fn ipv4(packet: &impl Bytes, at: usize) -> Option<Tcp> {
-    /// More fragments may follow, but only the first has the TCP header.
+    /// Only the first fragment has the TCP header.
     const FRAGMENT_OFFSET: u16 = 0x1fff;
-    if packet.get::<u8>(at + 9)? != IPPROTO_TCP || be16(packet, at + 6)? & FRAGMENT_OFFSET != 0 {
+    let mut copy = [0; IPV4];
+    let ip = packet.view(at, &mut copy)?;
+    if ip[9] != IPPROTO_TCP || be16(ip, 6) & FRAGMENT_OFFSET != 0 {
         return None;
     }
-    let header = usize::from(packet.get::<u8>(at)? & 0x0f) * 4;
-    let flags = flags(packet, at + header)?;
-    let addrs: [[u8; 4]; 2] = packet.get(at + 12)?;
-    header_at(packet, at + header, mapped(addrs[0]), mapped(addrs[1]), flags)
+    let header = usize::from(ip[0] & 0x0f) * 4;
+    let (mut src, mut dst) = (MAPPED, MAPPED);
+    header_at(packet, at + header, || {
+        src[12..].copy_from_slice(&ip[12..16]);
+        dst[12..].copy_from_slice(&ip[16..20]);
+        (src, dst)
+    })
 }
 
 #[inline(always)]
 fn ipv6(packet: &impl Bytes, at: usize) -> Option<Tcp> {
-    const HEADER: usize = 40;
-    if packet.get::<u8>(at + 6)? != IPPROTO_TCP {
+    let mut copy = [0; IPV6];
+    let ip = packet.view(at, &mut copy)?;
+    if ip[6] != IPPROTO_TCP {
         return None;
     }
-    let flags = flags(packet, at + HEADER)?;
-    let addrs: [[u8; 16]; 2] = packet.get(at + 8)?;
-    header_at(packet, at + HEADER, addrs[0], addrs[1], flags)
+    let (mut src, mut dst) = ([0; 16], [0; 16]);
+    header_at(packet, at + IPV6, || {
+        src.copy_from_slice(&ip[8..24]);
+        dst.copy_from_slice(&ip[24..40]);
+        (src, dst)
+    })
 }
 
-/// The flags byte, if SYN or RST is set: nearly all packets leave here.
+/// Nearly all packets leave here: they have neither SYN nor RST.
 #[inline(always)]
-fn flags(packet: &impl Bytes, tcp: usize) -> Option<u8> {
-    let flags: u8 = packet.get(tcp + 13)?;
-    (flags & (TCP_SYN | TCP_RST) != 0).then_some(flags)
-}
-
-#[inline(always)]
-fn header_at(packet: &impl Bytes, tcp: usize, src: [u8; 16], dst: [u8; 16], flags: u8) -> Option<Tcp> {
-    let flow = Flow { src, dst, src_port: be16(packet, tcp)?, dst_port: be16(packet, tcp + 2)? };
-    Some(Tcp { flow, seq: be32(packet, tcp + 4)?, ack: be32(packet, tcp + 8)?, flags })
-}
-
-#[inline(always)]
-fn be16(packet: &impl Bytes, offset: usize) -> Option<u16> {
-    packet.get(offset).map(u16::from_be)
-}
-
-#[inline(always)]
-fn be32(packet: &impl Bytes, offset: usize) -> Option<u32> {
-    packet.get(offset).map(u32::from_be)
+fn header_at(packet: &impl Bytes, at: usize, addrs: impl FnOnce() -> ([u8; 16], [u8; 16])) -> Option<Tcp> {
+    let mut copy = [0; TCP];
+    let tcp = packet.view(at, &mut copy)?;
+    let flags = tcp[13];
+    if flags & (TCP_SYN | TCP_RST) == 0 {
+        return None;
+    }
+    let (src, dst) = addrs();
+    let flow = Flow { src, dst, src_port: be16(tcp, 0), dst_port: be16(tcp, 2) };
+    Some(Tcp { flow, seq: be32(tcp, 4), ack: be32(tcp, 8), flags })
 }
 
 #[inline(always)]
-fn mapped(addr: [u8; 4]) -> [u8; 16] {
-    let [a, b, c, d] = addr;
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+fn be16<const N: usize>(bytes: &[u8; N], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+#[inline(always)]
+fn be32<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
+    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

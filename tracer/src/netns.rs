@@ -22,7 +22,10 @@ impl Netns {
     /// When there is no such namespace.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| {
-            format!("cannot open the network namespace {}: name a path as in /run/netns/ or /proc/PID/ns/net", path.display())
+            format!(
+                "cannot open the network namespace {}: name a path as in /run/netns/ or /proc/PID/ns/net",
+                path.display()
+            )
         })?;
         Ok(Self { path: path.to_owned(), file })
     }

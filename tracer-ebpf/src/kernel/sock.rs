@@ -3,7 +3,7 @@
 use tracer_common::Flow;
 
 use super::globals::{
-    SK_DADDR, SK_DPORT, SK_ERR, SK_FAMILY, SK_NET, SK_NUM, SK_PROTOCOL, SK_RCV_SADDR, SK_STATE, SK_V6_DADDR,
+    SK_DADDR, SK_DPORT, SK_ERR, SK_FAMILY, SK_NET, SK_PROTOCOL, SK_RCV_SADDR, SK_SPORT, SK_STATE, SK_V6_DADDR,
     SK_V6_RCV_SADDR, TP_SND_UNA, TP_TOTAL_RETRANS,
 };
 use super::{AF_INET, AF_INET6, Address, IPPROTO_TCP, mapped, netns_inum};
@@ -39,7 +39,7 @@ impl Sock {
             AF_INET6 => (self.0.read(SK_V6_RCV_SADDR.load())?, self.0.read(SK_V6_DADDR.load())?),
             _ => return None,
         };
-        let src_port = self.0.read(SK_NUM.load())?;
+        let src_port = u16::from_be(self.0.read(SK_SPORT.load())?);
         let dst_port = u16::from_be(self.0.read(SK_DPORT.load())?);
         Some(Flow { src, dst, src_port, dst_port })
     }

@@ -171,7 +171,8 @@ impl Btf {
         }
         (0..kind.len()).find_map(|index| {
             let mut tail = self.data.get(kind.tail + index * 12..)?;
-            let (name, member, offset) = (tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?);
+            let (name, member, offset) =
+                (tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?);
             let bits = if kind.has_kind_flag() { offset & 0x00ff_ffff } else { offset };
             match self.name(name) {
                 "" => self.member(member, wanted).map(|(inner, found)| (bits + inner, found)),

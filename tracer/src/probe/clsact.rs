@@ -27,7 +27,8 @@ pub(super) fn add(name: &str) -> anyhow::Result<bool> {
 fn exists(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists) {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists)
+        {
             return true;
         }
         next = error.source();
@@ -88,7 +89,9 @@ fn is_ours(filter: &TcMessage) -> bool {
         TcAttribute::Options(options) => Some(options),
         _ => None,
     });
-    options.flatten().any(|option| matches!(option, TcOption::Bpf(TcFilterBpfOption::ProgName(name)) if name.starts_with("wire_")))
+    options
+        .flatten()
+        .any(|option| matches!(option, TcOption::Bpf(TcFilterBpfOption::ProgName(name)) if name.starts_with("wire_")))
 }
 
 /// Whether the process is a snatrace.
@@ -114,7 +117,8 @@ fn request(message: RouteNetlinkMessage, flags: u16) -> anyhow::Result<Vec<TcMes
         let (datagram, _) = socket.recv_from_full()?;
         let mut rest = &datagram[..];
         while !rest.is_empty() {
-            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).context("cannot understand netlink")?;
+            let answer =
+                NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).context("cannot understand netlink")?;
             let length = (answer.header.length as usize).next_multiple_of(4).min(rest.len());
             match answer.payload {
                 NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewTrafficFilter(filter)) => answers.push(filter),

@@ -126,10 +126,13 @@ impl Hooks {
 
     /// Without a source of translated ports there is nothing to find.
     fn check(&self) -> anyhow::Result<()> {
-        let is_off = |stem: &str| self.states.iter().find(|state| state.stem == stem).and_then(|state| state.off.as_ref());
+        let is_off =
+            |stem: &str| self.states.iter().find(|state| state.stem == stem).and_then(|state| state.off.as_ref());
         match (is_off("nat_bind"), is_off("wire")) {
             (Some(bind), Some(wire)) if self.waiting.is_empty() => {
-                anyhow::bail!("nothing here can tell a translated port: nat_bind is off ({bind}), and wire is off ({wire})")
+                anyhow::bail!(
+                    "nothing here can tell a translated port: nat_bind is off ({bind}), and wire is off ({wire})"
+                )
             }
             _ => Ok(()),
         }
@@ -152,7 +155,8 @@ impl Hook {
     }
 
     fn attach(&self, ebpf: &mut Ebpf) -> anyhow::Result<()> {
-        let program = ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))?;
+        let program =
+            ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))?;
         match self.place {
             Place::Kprobe(function) => {
                 let program: &mut KProbe = program.try_into()?;

@@ -27,7 +27,11 @@ pub(super) fn uplinks(namespaces: &[Netns], names: &[String]) -> anyhow::Result<
         let inum = namespace.inum()?;
         let found = namespace.run(|| {
             let names = if names.is_empty() { default_routes()? } else { names.iter().cloned().collect() };
-            names.into_iter().filter(|name| if_nametoindex(name.as_str()).is_ok()).map(|name| look(netns, inum, name)).collect()
+            names
+                .into_iter()
+                .filter(|name| if_nametoindex(name.as_str()).is_ok())
+                .map(|name| look(netns, inum, name))
+                .collect()
         });
         uplinks.extend::<Vec<_>>(found?);
     }

@@ -72,7 +72,7 @@ fn sockets(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SK_V6_DADDR = btf.offset("sock", "__sk_common.skc_v6_daddr")?;
     globals.SK_V6_RCV_SADDR = btf.offset("sock", "__sk_common.skc_v6_rcv_saddr")?;
     globals.SK_DPORT = btf.offset("sock", "__sk_common.skc_dport")?;
-    globals.SK_NUM = btf.offset("sock", "__sk_common.skc_num")?;
+    globals.SK_SPORT = btf.offset("inet_sock", "inet_sport")?;
     globals.SK_ERR = btf.offset("sock", "sk_err")?;
     globals.SK_PROTOCOL = btf.offset("sock", "sk_protocol")?;
     globals.TP_SND_UNA = btf.offset("tcp_sock", "snd_una")?;

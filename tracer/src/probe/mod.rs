@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, HashMap, MapData};
+use aya::maps::{Array, HashMap, Map, MapError};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use ipnet::IpNet;
@@ -70,7 +70,8 @@ impl Probe {
 
         let mut ebpf = load(&globals(&layout, options))?;
         fill_filters(&mut ebpf, options, &namespaces)?;
-        let logger = is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
+        let logger =
+            is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
         let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks))?;
         let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
         let hooks = Hooks::attach(&mut ebpf, &layout, wires.state())?;
@@ -164,14 +165,14 @@ fn fill_filters(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> any
     fill_prefixes(ebpf, "FILTER_SRC", &options.src)?;
     fill_prefixes(ebpf, "FILTER_DST", &options.dst)?;
     if let Some(ports) = &options.dport {
-        let mut words: Array<_, u64> = take(ebpf, "FILTER_DPORT")?;
+        let mut words: Array<_, u64> = map(ebpf, "FILTER_DPORT")?.try_into()?;
         for index in 0..1024u32 {
             let bits = (0..64u32).filter(|bit| ports.contains((index * 64 + bit) as u16));
             words.set(index, bits.fold(0u64, |word, bit| word | 1 << bit), 0)?;
         }
     }
     if !options.netns.is_empty() {
-        let mut inums: HashMap<_, u32, u8> = take(ebpf, "FILTER_NETNS")?;
+        let mut inums: HashMap<_, u32, u8> = map(ebpf, "FILTER_NETNS")?.try_into()?;
         for netns in namespaces {
             inums.insert(netns.inum()?, 1, 0).context("cannot filter by namespace: too many of them")?;
         }
@@ -180,7 +181,7 @@ fn fill_filters(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> any
 }
 
 fn fill_prefixes(ebpf: &mut Ebpf, name: &str, prefixes: &[IpNet]) -> anyhow::Result<()> {
-    let mut trie: LpmTrie<_, [u8; 16], u8> = take(ebpf, name)?;
+    let mut trie: LpmTrie<_, [u8; 16], u8> = map(ebpf, name)?.try_into()?;
     for prefix in prefixes {
         let mapped = if prefix.addr().is_ipv4() { 96 } else { 0 };
         let key = Key::new(mapped + u32::from(prefix.prefix_len()), octets(prefix.network()));
@@ -189,10 +190,13 @@ fn fill_prefixes(ebpf: &mut Ebpf, name: &str, prefixes: &[IpNet]) -> anyhow::Res
     Ok(())
 }
 
-fn take<T: TryFrom<aya::maps::Map, Error = aya::maps::MapError>>(ebpf: &mut Ebpf, name: &str) -> anyhow::Result<T> {
+/// A map that stays with the programs: they cannot be loaded once it is closed.
+fn map<'a>(ebpf: &'a mut Ebpf, name: &str) -> anyhow::Result<&'a mut Map> {
+    ebpf.map_mut(name).with_context(|| format!("the eBPF object has no map {name}"))
+}
+
+/// A map that the caller keeps.
+fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> anyhow::Result<T> {
     let map = ebpf.take_map(name).with_context(|| format!("the eBPF object has no map {name}"))?;
     T::try_from(map).with_context(|| format!("the eBPF map {name} is of another kind"))
 }
-
-/// A map that this process holds.
-type Owned = MapData;

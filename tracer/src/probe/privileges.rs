@@ -10,12 +10,16 @@ const CAP_BPF: u64 = 1 << 39;
 
 /// Fails with what is missing.
 pub(super) fn check() -> anyhow::Result<()> {
-    let status = std::fs::read_to_string("/proc/thread-self/status").context("cannot read /proc/thread-self/status: is /proc mounted?")?;
+    let status = std::fs::read_to_string("/proc/thread-self/status")
+        .context("cannot read /proc/thread-self/status: is /proc mounted?")?;
     let missing = missing(effective(&status).context("cannot read the capabilities from /proc/thread-self/status")?);
     if missing.is_empty() {
         return Ok(());
     }
-    bail!("cannot trace the kernel: {} missing: run it as root (sudo), or grant these capabilities", missing.join(" and "))
+    bail!(
+        "cannot trace the kernel: {} missing: run it as root (sudo), or grant these capabilities",
+        missing.join(" and ")
+    )
 }
 
 fn effective(status: &str) -> Option<u64> {

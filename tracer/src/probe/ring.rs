@@ -4,18 +4,18 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use anyhow::Context as _;
 use aya::Ebpf;
-use aya::maps::{PerCpuArray, RingBuf};
+use aya::maps::{MapData, PerCpuArray, RingBuf};
 use nix::time::{ClockId, clock_gettime};
 use tracer_common::Event;
 use tracer_common::config::Loss;
 use tracer_common::events::{Lost, Stamp, Tick};
 
-use super::{Owned, take};
+use super::take;
 
 /// The consuming end of the ring buffer.
 pub(super) struct Ring {
-    events: RingBuf<Owned>,
-    lost: PerCpuArray<Owned, u64>,
+    events: RingBuf<MapData>,
+    lost: PerCpuArray<MapData, u64>,
     seen: [u64; Loss::ALL.len()],
     /// Interface index and namespace inode number of the hooked interfaces.
     namespaces: Vec<(u32, u32)>,

@@ -61,10 +61,17 @@ impl Wires {
 
     fn attach_to(&mut self, ebpf: &mut Ebpf, uplink: &Interface) -> anyhow::Result<()> {
         let ethernet = usize::from(uplink.has_ethernet);
-        for (program, direction) in [(INGRESS[ethernet], TcAttachType::Ingress), (EGRESS[ethernet], TcAttachType::Egress)] {
+        for (program, direction) in
+            [(INGRESS[ethernet], TcAttachType::Ingress), (EGRESS[ethernet], TcAttachType::Egress)]
+        {
             let classifier = classifier(ebpf, program)?;
             let attached = self.namespaces[uplink.netns].run(|| attach(classifier, uplink, direction))?;
-            self.filters.extend(attached.map(|(link, made_qdisc)| Filter { uplink: uplink.clone(), program, link, made_qdisc }));
+            self.filters.extend(attached.map(|(link, made_qdisc)| Filter {
+                uplink: uplink.clone(),
+                program,
+                link,
+                made_qdisc,
+            }));
         }
         Ok(())
     }
@@ -110,7 +117,8 @@ fn attach(
     }
     clsact::remove_leftovers(uplink.index)?;
     let made_qdisc = clsact::add(&uplink.name)?;
-    let link = attach_filter(classifier, uplink, direction, 1).or_else(|_| attach_filter(classifier, uplink, direction, 0))?;
+    let link =
+        attach_filter(classifier, uplink, direction, 1).or_else(|_| attach_filter(classifier, uplink, direction, 0))?;
     Ok(Some((link, made_qdisc)))
 }
 
