@@ -84,15 +84,15 @@ impl Probe {
         self.hooks.states()
     }
 
-    /// Appends all events that have arrived, then what was lost, then a tick.
+    /// Hands over all events that have arrived, then what was lost, then a tick.
     ///
     /// # Errors
     /// When the counters cannot be read.
-    pub fn drain(&mut self, events: &mut Vec<Event>) -> anyhow::Result<()> {
+    pub fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
-        self.ring.drain(events)
+        self.ring.drain(take)
     }
 
     /// Attaches what waits for a module that has been loaded meanwhile; returns the stems of the hooks that are new.
@@ -105,13 +105,14 @@ impl Probe {
     pub fn is_waiting(&self) -> bool {
         self.hooks.is_waiting()
     }
+}
 
-    /// Detaches everything.
-    ///
-    /// # Errors
-    /// When a filter on an interface could not be removed.
-    pub fn stop(mut self) -> anyhow::Result<()> {
-        self.wires.detach(&mut self.ebpf)
+impl Drop for Probe {
+    /// The kernel removes what is attached by link; filters on old kernels have to be removed by hand.
+    fn drop(&mut self) {
+        if let Err(error) = self.wires.detach(&mut self.ebpf) {
+            eprintln!("snatrace: {error:#}: `tc filter show` lists what is left, the next start removes it");
+        }
     }
 }
 

@@ -26,22 +26,24 @@ impl Ring {
         Ok(Self { events: take(ebpf, "EVENTS")?, lost: take(ebpf, "LOST")?, seen: Default::default(), namespaces })
     }
 
-    /// Appends all events that have arrived, then what was lost, then a tick.
-    pub(super) fn drain(&mut self, events: &mut Vec<Event>) -> anyhow::Result<()> {
+    /// Hands over all events that have arrived, then what was lost, then a tick.
+    pub(super) fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
         // Read first: what happens while the buffer is emptied belongs to the next tick.
         let time_ns = boot_ns()?;
         while let Some(record) = self.events.next() {
             match Event::parse(&record) {
                 Some(Event::Wire(mut wire)) => {
                     wire.stamp.netns = namespace(&self.namespaces, wire.ifindex);
-                    events.push(wire.into());
+                    take(wire.into());
                 }
-                Some(event) => events.push(event),
+                Some(event) => take(event),
                 None => log::warn!("a record of {} bytes in the ring buffer is no event", record.len()),
             }
         }
-        events.extend(self.newly_lost(time_ns)?.map(Event::from));
-        events.push(Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into());
+        if let Some(lost) = self.newly_lost(time_ns)? {
+            take(lost.into());
+        }
+        take(Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into());
         Ok(())
     }
 
