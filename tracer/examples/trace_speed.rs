@@ -69,7 +69,9 @@ fn connection(random: &mut Random, start_ns: u64, events: &mut Vec<Event>) {
         Event::from(Wire { stamp, flow, isn, ifindex: 2, packet, direction, unused: 0 })
     };
     let select = stamp(later(4_000, random), NatSelect::KIND, node);
-    events.push(NatSelect { stamp: select, original, flags: 1 << 4 | 1, min_port: 0, max_port: 0, zone: 0, unused: 0 }.into());
+    events.push(
+        NatSelect { stamp: select, original, flags: 1 << 4 | 1, min_port: 0, max_port: 0, zone: 0, unused: 0 }.into(),
+    );
     let bind = stamp(later(4_000, random), NatBind::KIND, node);
     events.push(NatBind { stamp: bind, original, translated, isn, status: 0x10, zone: 0, unused: [0; 3] }.into());
     events.push(wire(later(4_000, random), translated, WIRE_SYN, WIRE_EGRESS));
@@ -142,7 +144,8 @@ fn main() {
         let start = Instant::now();
         let mut reader = Reader::open(&path).unwrap();
         let mut sum = 0_u64;
-        while reader.read(snatrace::store::BATCH, &mut |event| sum = sum.wrapping_add(event.stamp().time_ns)).unwrap() {}
+        while reader.read(snatrace::store::BATCH, &mut |event| sum = sum.wrapping_add(event.stamp().time_ns)).unwrap() {
+        }
         let read_ns = per_event(start);
         let report: ReadReport = *reader.report();
 

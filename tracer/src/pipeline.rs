@@ -8,22 +8,11 @@ use tracer_common::Event;
 
 use crate::causes;
 use crate::join::{Join, Update};
-use crate::model::{Attempt, Capture, Filter, Finding, Policy};
-use crate::outputs::Output;
+use crate::model::{Attempt, Capture, Finding};
+use crate::outputs::{Output, View};
 use crate::source::Source;
 use crate::store::Writer;
 use crate::summary::Summary;
-
-/// Which findings the user wants to see.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Also those that are not flagged.
-    pub all: bool,
-    /// Only of these attempts.
-    pub filter: Filter,
-    /// Only so many.
-    pub count: Option<u64>,
-}
 
 /// Events in, findings out. Takes its time from events alone.
 pub struct Pipeline {
@@ -33,17 +22,19 @@ pub struct Pipeline {
 
 /// One node that events come from.
 struct Node {
+    /// With the policy in force.
     capture: Capture,
-    policy: Policy,
     join: Join,
 }
 
 /// What is made of the updates of all nodes.
 struct Judge {
-    selection: Selection,
+    view: View,
     output: Box<dyn Output>,
     summary: Summary,
     shown: u64,
+    /// How many findings to show at most.
+    count: Option<u64>,
     result: io::Result<()>,
 }
 
@@ -76,11 +67,11 @@ pub async fn run(
 }
 
 impl Pipeline {
-    /// A pipeline for events of these nodes, each with the policy that its attempts are judged by.
+    /// A pipeline for events of these nodes, whose attempts are judged by the policy of their capture.
     #[must_use]
-    pub fn new(nodes: Vec<(Capture, Policy)>, selection: Selection, output: Box<dyn Output>) -> Self {
-        let nodes = nodes.into_iter().map(|(capture, policy)| Node { capture, policy, join: Join::default() }).collect();
-        let judge = Judge { selection, output, summary: Summary::default(), shown: 0, result: Ok(()) };
+    pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output>) -> Self {
+        let nodes = captures.into_iter().map(|capture| Node { capture, join: Join::default() }).collect();
+        let judge = Judge { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
         Self { nodes, judge }
     }
 
@@ -94,8 +85,8 @@ impl Pipeline {
         if let Event::Lost(lost) = event {
             self.judge.summary.lost(lost);
         }
-        if let Some(Node { capture, policy, join }) = self.nodes.get_mut(node as usize) {
-            join.event(event, &mut |update| self.judge.update(capture, policy, update));
+        if let Some(Node { capture, join }) = self.nodes.get_mut(node as usize) {
+            join.event(event, &mut |update| self.judge.update(capture, update));
         }
         std::mem::replace(&mut self.judge.result, Ok(()))
     }
@@ -109,8 +100,8 @@ impl Pipeline {
     }
 
     fn finish(mut self) -> anyhow::Result<Summary> {
-        for Node { capture, policy, join } in &mut self.nodes {
-            join.finish(&mut |update| self.judge.update(capture, policy, update));
+        for Node { capture, join } in &mut self.nodes {
+            join.finish(&mut |update| self.judge.update(capture, update));
             self.judge.summary.evicted += join.evicted();
         }
         self.judge.result?;
@@ -121,40 +112,34 @@ impl Pipeline {
 
 impl Judge {
     fn is_done(&self) -> bool {
-        self.selection.count.is_some_and(|count| self.shown >= count)
+        self.count.is_some_and(|count| self.shown >= count)
     }
 
-    fn update(&mut self, capture: &Capture, policy: &Policy, update: Update<'_>) {
+    fn update(&mut self, capture: &Capture, update: Update<'_>) {
         let (Update::Retransmit { attempt, .. } | Update::Ended { attempt }) = &update;
-        if !self.selection.filter.matches(attempt) || self.result.is_err() {
+        if !self.view.filter.matches(attempt) || self.result.is_err() {
             return;
         }
         match update {
             Update::Retransmit { time_ns, ordinal, attempt } => {
-                self.result = self.retransmit(capture, policy, time_ns, ordinal, attempt);
+                self.result = self.retransmit(capture, time_ns, ordinal, attempt);
             }
             Update::Ended { attempt } => self.summary.ended(attempt),
         }
     }
 
-    fn retransmit(
-        &mut self,
-        capture: &Capture,
-        policy: &Policy,
-        time_ns: u64,
-        ordinal: u32,
-        attempt: &mut Attempt,
-    ) -> io::Result<()> {
-        let allowed = policy.allowed_for(attempt);
+    fn retransmit(&mut self, capture: &Capture, time_ns: u64, ordinal: u32, attempt: &mut Attempt) -> io::Result<()> {
+        let allowed = capture.policy.allowed_for(attempt);
         let flagged = causes::is_flagged(attempt, allowed);
         let cause = causes::judge(attempt, allowed).map(|cause| cause.id);
         attempt.flagged |= flagged;
         attempt.cause = cause;
         self.summary.flagged_retransmits += u64::from(flagged);
-        if self.is_done() || !(flagged || self.selection.all) {
+        let finding = Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause };
+        if self.is_done() || !self.view.shows(&finding) {
             return Ok(());
         }
         self.shown += 1;
-        self.output.finding(&Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause })
+        self.output.finding(&finding)
     }
 }

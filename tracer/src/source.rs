@@ -12,7 +12,7 @@ pub use live::{Live, Stop};
 
 /// A stream of events, each with the number of the node that it comes from.
 pub trait Source {
-    /// Appends the next events; `false` when there are no more and none were appended.
+    /// Replaces the contents of `batch` with the next events; `false` when there are no more.
     ///
     /// # Errors
     /// When the capture or a trace cannot be read.

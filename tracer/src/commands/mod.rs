@@ -3,6 +3,7 @@
 //! To add one: a file here with `Args` and `run`, a line in `Command` and one in `run`, a section in docs/cli.md.
 
 mod args;
+mod capture;
 pub mod machine;
 mod record;
 mod replay;
@@ -13,7 +14,7 @@ mod values;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
 
@@ -61,6 +62,12 @@ pub enum End {
 /// The end that `--exit-code` asks for.
 fn end(summary: &Summary, exit_code: bool) -> End {
     if exit_code && summary.flagged_retransmits > 0 { End::Flagged } else { End::Done }
+}
+
+/// Runs a future to its end on this thread.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.context("cannot start the event loop")?.block_on(future))
 }
 
 /// Parses the command line, runs it, prints a one-line error.

@@ -110,7 +110,8 @@ impl Live {
     /// # Errors
     /// When the ring buffer cannot be waited for.
     pub fn new(probe: Probe, stop: Stop) -> anyhow::Result<Self> {
-        let probe = AsyncFd::new(probe).context("cannot wait for the ring buffer")?;
+        // SAFETY: the probe's descriptor is that of the ring buffer, which it keeps open and the same as long as it lives.
+        let probe = unsafe { AsyncFd::register(probe) }.context("cannot wait for the ring buffer")?;
         let now = Instant::now();
         Ok(Self {
             probe,
@@ -139,17 +140,16 @@ impl Live {
     }
 
     fn drain(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<()> {
-        let before = batch.len();
         self.probe.get_mut().drain(&mut |event| batch.push((0, event)))?;
         // The last one is the tick. Where nothing happens and nothing is waited for, it is of no use.
-        let is_busy = batch.len() > before + 1;
+        let is_busy = batch.len() > 1;
         if is_busy || self.was_busy || self.is_over || self.last_tick.elapsed() >= TICK {
             self.last_tick = Instant::now();
         } else {
             batch.pop();
         }
         self.was_busy = is_busy;
-        self.notice_losses(&batch[before..]);
+        self.notice_losses(batch);
         Ok(())
     }
 
@@ -164,7 +164,9 @@ impl Live {
             return;
         }
         self.last_notice = Instant::now();
-        for (loss, count) in Loss::ALL.into_iter().zip(std::mem::take(&mut self.unnoticed)).filter(|(_, count)| *count > 0) {
+        for (loss, count) in
+            Loss::ALL.into_iter().zip(std::mem::take(&mut self.unnoticed)).filter(|(_, count)| *count > 0)
+        {
             eprintln!("snatrace: lost {count} events: {}", loss.name());
         }
     }
@@ -181,8 +183,8 @@ impl Live {
 
 impl Source for Live {
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
-        let before = batch.len();
-        while batch.len() == before {
+        batch.clear();
+        while batch.is_empty() {
             if self.is_over {
                 return Ok(false);
             }
