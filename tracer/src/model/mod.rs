@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod capture;
 pub mod finding;
+pub mod law;
 pub mod policy;
 
 pub use attempt::{Attempt, NatMode, NatRange, Outcome};
