@@ -4,10 +4,12 @@
 
 mod args;
 mod capture;
+mod demo;
 pub mod machine;
 mod record;
 mod replay;
 mod tail;
+mod traffic;
 mod usage;
 mod values;
 
@@ -40,13 +42,20 @@ enum Command {
     Record(Box<record::Args>),
     /// Show recorded traces; needs no privileges
     Replay(Box<replay::Args>),
+    /// Build a network that fails as affected nodes do, and show its failing connections
+    Demo(Box<demo::DemoArgs>),
+    /// Make the traffic of a demo, from inside it
+    #[command(hide = true)]
+    Traffic(traffic::TrafficArgs),
 }
 
-fn run(command: &Command) -> Result<End> {
+fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Tail(args) => tail::run(args),
-        Command::Record(args) => record::run(args),
-        Command::Replay(args) => replay::run(args),
+        Command::Tail(args) => tail::run(&args).map(ExitCode::from),
+        Command::Record(args) => record::run(&args).map(ExitCode::from),
+        Command::Replay(args) => replay::run(&args).map(ExitCode::from),
+        Command::Demo(args) => demo::run(&args),
+        Command::Traffic(args) => traffic::run(args),
     }
 }
 
@@ -57,6 +66,15 @@ pub enum End {
     Done,
     /// So it did, and something was flagged that the caller wants to hear about.
     Flagged,
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        match end {
+            End::Done => Self::SUCCESS,
+            End::Flagged => Self::from(3),
+        }
+    }
 }
 
 /// The end that `--exit-code` asks for.
@@ -78,9 +96,8 @@ pub fn main() -> ExitCode {
         Err(error) => return usage::report(&error, &Cli::command()),
     };
     start_log(cli.verbose);
-    match run(&cli.command) {
-        Ok(End::Done) => ExitCode::SUCCESS,
-        Ok(End::Flagged) => ExitCode::from(3),
+    match run(cli.command) {
+        Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
