@@ -33,11 +33,12 @@ impl Apt {
         Ok(names.lines().map(str::to_owned).collect())
     }
 
-    /// The package and those parts of the kernel that newer releases keep in packages of their own.
+    /// The package and those parts of the same kernel that newer releases keep in packages of their own.
     pub fn with_parts(&self, package: &str) -> Result<Vec<String>> {
+        let release = package.trim_start_matches("linux-image");
         let depends = process::output(self.command("apt-cache").args(["depends", "--important", package]))?;
         let names = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
-        let parts = names.filter(|name| name.starts_with("linux-binary-") || name.starts_with("linux-modules-"));
+        let parts = names.filter(|name| name.ends_with(release));
         Ok(std::iter::once(package).chain(parts).map(str::to_owned).collect())
     }
 

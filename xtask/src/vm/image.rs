@@ -53,7 +53,11 @@ fn unpack(apt: &Apt, package: &str) -> Result<Image> {
     if !partial.join("lib/modules").exists() {
         fs::rename(partial.join("usr/lib"), partial.join("lib"))?;
     }
-    fs::rename(&partial, dir().join(package))?;
+    let place = dir().join(package);
+    if place.exists() {
+        fs::remove_dir_all(&place)?;
+    }
+    fs::rename(&partial, place)?;
     open(package).with_context(|| format!("{package} holds no kernel image where one is expected"))
 }
 
@@ -62,7 +66,8 @@ fn open(package: &str) -> Option<Image> {
     let dir = dir().join(package);
     let places = [dir.join(format!("boot/vmlinuz-{release}")), dir.join(format!("lib/modules/{release}/vmlinuz"))];
     let vmlinuz = places.into_iter().find(|file| file.exists())?;
-    Some(Image { release, dir, vmlinuz })
+    let is_whole = dir.join(format!("lib/modules/{release}/modules.builtin")).exists();
+    is_whole.then_some(Image { release, dir, vmlinuz })
 }
 
 fn is_fresh(record: &Path) -> bool {

@@ -24,23 +24,22 @@ pub fn find(label: &str) -> Result<&'static Kernel, String> {
 impl Kernel {
     /// The newest of the packages that belong to this line.
     pub fn newest<'a>(&self, packages: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-        packages.filter(|name| self.has(name)).max_by_key(|name| numbers(name))
+        let versions = packages.filter_map(|name| Some((self.version(name)?, name)));
+        versions.max().map(|(_, name)| name)
     }
 
-    fn has(&self, package: &str) -> bool {
-        let release = package.strip_prefix("linux-image-").and_then(|rest| rest.strip_suffix("-cloud-amd64"));
+    fn version(&self, package: &str) -> Option<Vec<u64>> {
+        let release = package.strip_prefix("linux-image-")?.strip_suffix("-cloud-amd64")?;
+        let is_kernel = release.starts_with(|first: char| first.is_ascii_digit());
         // The metapackages of a line (linux-image-6.12-cloud-amd64) have two numbers only.
-        release.is_some_and(|release| {
-            release.starts_with(self.line)
-                && release.starts_with(|first: char| first.is_ascii_digit())
-                && numbers(release).len() > 2
-        })
+        let version = numbers(release);
+        (is_kernel && release.starts_with(self.line) && version.len() > 2).then_some(version)
     }
 }
 
 /// All runs of digits, so that 6.12.100 is newer than 6.12.95 and +deb12.1 newer than +deb12.
-fn numbers(name: &str) -> Vec<u64> {
-    name.split(|letter: char| !letter.is_ascii_digit()).filter_map(|run| run.parse().ok()).collect()
+fn numbers(release: &str) -> Vec<u64> {
+    release.split(|letter: char| !letter.is_ascii_digit()).filter_map(|run| run.parse().ok()).collect()
 }
 
 #[cfg(test)]
