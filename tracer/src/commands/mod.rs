@@ -3,17 +3,20 @@
 //! To add one: a file here with `Args` and `run`, a line in `Command` and one in `run`, a section in docs/cli.md.
 
 mod args;
+mod capture;
+mod demo;
 pub mod machine;
 mod record;
 mod replay;
 mod tail;
+mod traffic;
 mod usage;
 mod values;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
 
@@ -39,13 +42,20 @@ enum Command {
     Record(Box<record::Args>),
     /// Show recorded traces; needs no privileges
     Replay(Box<replay::Args>),
+    /// Build a network that fails as affected nodes do, and show its failing connections
+    Demo(Box<demo::DemoArgs>),
+    /// Make the traffic of a demo, from inside it
+    #[command(hide = true)]
+    Traffic(traffic::TrafficArgs),
 }
 
-fn run(command: &Command) -> Result<End> {
+fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Tail(args) => tail::run(args),
-        Command::Record(args) => record::run(args),
-        Command::Replay(args) => replay::run(args),
+        Command::Tail(args) => tail::run(&args).map(ExitCode::from),
+        Command::Record(args) => record::run(&args).map(ExitCode::from),
+        Command::Replay(args) => replay::run(&args).map(ExitCode::from),
+        Command::Demo(args) => demo::run(&args),
+        Command::Traffic(args) => traffic::run(args),
     }
 }
 
@@ -58,9 +68,24 @@ pub enum End {
     Flagged,
 }
 
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        match end {
+            End::Done => Self::SUCCESS,
+            End::Flagged => Self::from(3),
+        }
+    }
+}
+
 /// The end that `--exit-code` asks for.
 fn end(summary: &Summary, exit_code: bool) -> End {
     if exit_code && summary.flagged_retransmits > 0 { End::Flagged } else { End::Done }
+}
+
+/// Runs a future to its end on this thread.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.context("cannot start the event loop")?.block_on(future))
 }
 
 /// Parses the command line, runs it, prints a one-line error.
@@ -71,22 +96,18 @@ pub fn main() -> ExitCode {
         Err(error) => return usage::report(&error, &Cli::command()),
     };
     start_log(cli.verbose);
-    let result = run(&cli.command);
-    let code = exit_code(&result);
-    if let Some(error) = result.err().filter(|_| code != 0) {
-        eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
+            ExitCode::from(failure_code(&error))
+        }
     }
-    ExitCode::from(code)
 }
 
-fn exit_code(result: &Result<End>) -> u8 {
-    match result {
-        Ok(End::Done) => 0,
-        Ok(End::Flagged) => 3,
-        Err(error) if is_broken_pipe(error) => 0,
-        Err(error) if error.is::<usage::WrongUsage>() => usage::EXIT_CODE,
-        Err(_) => 1,
-    }
+fn failure_code(error: &Error) -> u8 {
+    if error.is::<usage::WrongUsage>() { usage::EXIT_CODE } else { 1 }
 }
 
 /// Whoever read standard output has seen enough.

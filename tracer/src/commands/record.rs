@@ -1,5 +1,6 @@
 //! `record`: writes what the kernel tells to a trace, for `replay` on any machine.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -7,14 +8,13 @@ use clap::ValueHint;
 
 use super::args::{CaptureArgs, ViewArgs};
 use super::usage::WrongUsage;
-use super::{End, end, values};
+use super::{End, capture, end, values};
 use crate::model::RecordOptions;
-use crate::pipeline;
 
 /// Options of `record`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The trace to write, `-` for standard output
+    /// The trace to write, `-` for standard output; an existing file is overwritten
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     write: PathBuf,
     /// Show what `tail` would, while recording
@@ -24,8 +24,8 @@ pub struct Args {
     #[arg(short = 'C', value_name = "SIZE", value_parser = values::size, allow_hyphen_values = true)]
     rotate: Option<u64>,
     /// Keep only this many files, the newest
-    #[arg(short = 'W', value_name = "COUNT", requires = "rotate", value_parser = clap::value_parser!(u32).range(1..))]
-    keep: Option<u32>,
+    #[arg(short = 'W', value_name = "COUNT", requires = "rotate", value_parser = clap::value_parser!(NonZeroU32))]
+    keep: Option<NonZeroU32>,
     #[command(flatten)]
     view: ViewArgs,
     #[command(flatten)]
@@ -39,8 +39,8 @@ pub fn run(args: &Args) -> Result<End> {
         return Err(WrongUsage(problem.to_owned()).into());
     }
     let options = args.capture.options()?;
-    let view = args.view.view(options.filter.clone())?;
+    let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
     let record = RecordOptions { file: args.write.clone(), rotate_bytes: args.rotate, keep_files: args.keep };
-    let summary = pipeline::record(&options, &record, args.print.then_some(&view))?;
+    let summary = capture::run(&options, view, Some(&record))?;
     Ok(end(&summary, args.view.exit_code))
 }

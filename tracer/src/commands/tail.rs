@@ -3,8 +3,7 @@
 use anyhow::Result;
 
 use super::args::{CaptureArgs, ViewArgs};
-use super::{End, end};
-use crate::pipeline;
+use super::{End, capture, end};
 
 /// Options of `tail`.
 #[derive(clap::Args, Debug)]
@@ -19,6 +18,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<End> {
     let options = args.capture.options()?;
     let view = args.view.view(options.filter.clone())?;
-    let summary = pipeline::tail(&options, &view)?;
+    let summary = capture::run(&options, Some(view), None)?;
     Ok(end(&summary, args.view.exit_code))
 }

@@ -1,1 +1,76 @@
 //! The network in namespaces that fails exactly as affected nodes do; used by the demo and the tests.
+//!
+//! Pods, a node that masquerades, the provider's router with its stateless filter, and a server. Everything lives in
+//! namespaces of its own, numbered so that labs do not collide, and is undone by guards. See docs/lab.md.
+
+pub mod claim;
+pub mod command;
+pub mod filter;
+pub mod net;
+pub mod netns;
+pub mod plan;
+pub mod rules;
+pub mod scenarios;
+pub mod score;
+pub mod server;
+pub mod topology;
+pub mod traffic;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+pub use claim::Claim;
+pub use net::{Family, Net};
+pub use plan::Plan;
+pub use rules::Rules;
+pub use scenarios::Scenario;
+
+use netns::Namespace;
+use server::Server;
+
+/// A lab that is up. Dropping it takes everything down again.
+///
+/// The fields are in the order of their undoing.
+pub struct Lab {
+    /// Its addresses and names.
+    pub net: Net,
+    _server: Server,
+    _namespaces: Vec<Namespace>,
+    claim: Claim,
+}
+
+impl Lab {
+    /// Builds the network, its rules and its server for a scenario.
+    ///
+    /// # Errors
+    /// When something it needs is missing, or a step fails.
+    pub fn build(scenario: &Scenario, rules: Rules) -> Result<Self> {
+        command::check_requirements(rules)?;
+        let claim = Claim::take()?;
+        let net = Net::new(claim.number());
+        let namespaces = net.namespaces().iter().map(|name| Namespace::create(name)).collect::<Result<Vec<_>>>()?;
+        topology::build(&net)?;
+        rules::install(&net, rules, scenario)?;
+        filter::install(&net, scenario.filter)?;
+        if scenario.raw {
+            topology::silence_pod(&net)?;
+        }
+        let server = Server::start(&netns::path(&net.server_ns()))?;
+        Ok(Self { net, _server: server, _namespaces: namespaces, claim })
+    }
+
+    /// How many answers the provider's filter dropped so far.
+    ///
+    /// # Errors
+    /// When the counter cannot be read.
+    pub fn filter_drops(&self) -> Result<u64> {
+        filter::drops(&self.net)
+    }
+
+    /// A directory that goes away with the lab.
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        self.claim.scratch()
+    }
+}

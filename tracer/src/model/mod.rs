@@ -7,6 +7,7 @@ pub mod clock;
 pub(crate) mod example;
 pub mod filter;
 pub mod finding;
+pub mod law;
 pub mod options;
 pub mod policy;
 pub mod ports;

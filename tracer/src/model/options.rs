@@ -1,6 +1,7 @@
 //! What the user asked a capture to do: plain values, read from the command line.
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,5 +36,5 @@ pub struct RecordOptions {
     /// Begin another file once one has this many bytes.
     pub rotate_bytes: Option<u64>,
     /// Keep this many files, the newest; counts with `rotate_bytes`.
-    pub keep_files: Option<u32>,
+    pub keep_files: Option<NonZeroU32>,
 }

@@ -70,6 +70,44 @@ pub struct View {
     pub filter: Filter,
 }
 
+impl View {
+    /// Whether the finding is one that the user asked to see.
+    #[must_use]
+    pub fn shows(&self, finding: &Finding<'_>) -> bool {
+        (self.all || finding.flagged) && self.filter.matches(finding.attempt)
+    }
+}
+
+impl View {
+    /// Of what is recorded without being shown.
+    #[must_use]
+    pub fn of_nothing(filter: Filter) -> Self {
+        Self { format: &ALL[0], all: false, utc: false, colour: false, filter }
+    }
+}
+
+/// The output of a recording that shows nothing.
+#[derive(Debug)]
+pub struct Nothing;
+
+impl Output for Nothing {
+    fn start(&mut self, _captures: &[&Capture]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finding(&mut self, _finding: &Finding<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _summary: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Opens the output that the user asked for. `out` need not be buffered.
 #[must_use]
 pub fn open(view: &View, out: Box<dyn Write>) -> Box<dyn Output> {

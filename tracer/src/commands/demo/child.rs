@@ -1,0 +1,90 @@
+//! Children of the demo and the signals that end it: whatever happens, the lab is taken down.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{self, SignalKind};
+
+/// The signals that mean: stop.
+pub(super) struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    hang_up: unix::Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> Result<Self> {
+        let listen = |kind| unix::signal(kind).context("signals cannot be listened to");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::SIGINT,
+            _ = self.terminate.recv() => Signal::SIGTERM,
+            _ = self.hang_up.recv() => Signal::SIGHUP,
+        }
+    }
+}
+
+/// Starts a child that ends with us, even if we are killed.
+pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    // SAFETY: prctl(2) is a bare system call, so it may be made between fork and exec.
+    unsafe {
+        command.pre_exec(|| nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).map_err(std::io::Error::from));
+    }
+    command.spawn()
+}
+
+/// Passes a signal on; a child that has ended already needs none.
+pub(super) fn pass_on(child: &Child, signal: Signal) {
+    if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()) {
+        let _ = kill(Pid::from_raw(id), signal);
+    }
+}
+
+/// Runs a command that knows the lab from its environment, and ends as it ends.
+pub(super) async fn run_in_lab(
+    command: &[OsString],
+    environment: &[(&'static str, String)],
+    signals: &mut Signals,
+) -> Result<ExitCode> {
+    let [program, args @ ..] = command else { return Ok(ExitCode::SUCCESS) };
+    let mut command = Command::new(program);
+    command.args(args).envs(environment.iter().map(|(name, value)| (name, value)));
+    let mut child =
+        spawn(&mut command).with_context(|| format!("{} cannot be run: check its name and PATH", program.display()))?;
+    loop {
+        tokio::select! {
+            status = child.wait() => return Ok(exit_code(status.context("the command cannot be waited for")?)),
+            signal = signals.next() => pass_on(&child, signal),
+        }
+    }
+}
+
+/// As a shell says it: the command's own code, or 128 and the signal that ended it.
+pub(super) fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_a_shell() {
+        assert_eq!(exit_code(ExitStatus::from_raw(3 << 8)), ExitCode::from(3));
+        assert_eq!(exit_code(ExitStatus::from_raw(15)), ExitCode::from(143));
+    }
+}

@@ -1,0 +1,138 @@
+//! `demo`: builds the lab, captures while its connections are made, and compares what was flagged with the truth.
+//!
+//! It captures by running its own `tail`, as a user would, so that what it shows is what a user gets.
+
+mod capture;
+mod child;
+mod show;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::lab::score::Score;
+use crate::lab::{Lab, Plan, Rules, Scenario, netns, plan, scenarios, traffic};
+use child::Signals;
+
+/// Reproduce the failure in a small network of namespaces and watch it being flagged
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// What to play; see --list
+    #[arg(default_value = "fully_random")]
+    scenario: String,
+    /// List the scenarios
+    #[arg(long)]
+    list: bool,
+    /// How many connections
+    #[arg(short = 'n', long, value_name = "CONNECTIONS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections: u32,
+    /// Whose rules masquerade on the node
+    #[arg(long, value_enum, default_value_t)]
+    rules: Rules,
+    /// How many connections at once
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    concurrency: u32,
+    /// Give a connection up after this many milliseconds; its SYN is sent again after 1000
+    #[arg(long, value_name = "MS", default_value_t = 2500)]
+    give_up_ms: u64,
+    /// Format of what is written to standard output
+    #[arg(short = 'o', long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: Format,
+    /// Build the lab, run this instead of a capture, and take the lab down again
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// When the lab cannot be built or the capture cannot be run.
+pub fn run(args: &DemoArgs) -> Result<ExitCode> {
+    if args.list {
+        return list();
+    }
+    let scenario = scenarios::find(&args.scenario)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(play(args, scenario))
+}
+
+fn list() -> Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    for scenario in scenarios::ALL {
+        writeln!(out, "{:<16} {}", scenario.name, scenario.about)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<ExitCode> {
+    // From here on signals are noted instead of ending the process, so that the lab is taken down.
+    let mut signals = Signals::listen()?;
+    traffic::raise_descriptor_limit()?;
+    progress("building the lab ...");
+    let lab = Lab::build(scenario, args.rules)?;
+    let plan = plan(args, &lab);
+    if !args.command.is_empty() {
+        return child::run_in_lab(&args.command, &environment(&lab, scenario, &plan)?, &mut signals).await;
+    }
+    if args.output == Format::Text {
+        show::header(scenario, &plan, &lab)?;
+    }
+    let captured = capture::run(args, scenario, &lab, &plan, &mut signals).await?;
+    let score = Score::new(scenario, &captured.truths, &captured.flagged, captured.lost);
+    let drops = lab.filter_drops()?;
+    match args.output {
+        Format::Text => show::table(scenario, &score, drops)?,
+        Format::Json => show::json(scenario, &plan, &score, drops)?,
+    }
+    captured.check(&plan)?;
+    Ok(if score.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan(args: &DemoArgs, lab: &Lab) -> Plan {
+    Plan {
+        scenario: args.scenario.clone(),
+        lab: lab.net.number(),
+        rules: args.rules,
+        connections: args.connections,
+        concurrency: args.concurrency,
+        give_up_ms: args.give_up_ms,
+        // A few seconds for few connections, so that people see them one after the other.
+        pace_us: if args.connections <= 100 && args.command.is_empty() {
+            3_000_000 / u64::from(args.connections)
+        } else {
+            0
+        },
+    }
+}
+
+/// What a command in the lab is told about it.
+fn environment(lab: &Lab, scenario: &Scenario, plan: &Plan) -> Result<Vec<(&'static str, String)>> {
+    let path = |name: &str| netns::path(name).display().to_string();
+    Ok(vec![
+        ("SNATRACE_LAB_NODE_NETNS", path(&lab.net.node_ns())),
+        ("SNATRACE_LAB_POD_NETNS", path(&lab.net.pod_ns(0))),
+        ("SNATRACE_LAB_ROUTER_NETNS", path(&lab.net.router_ns())),
+        ("SNATRACE_LAB_SERVER_NETNS", path(&lab.net.server_ns())),
+        ("SNATRACE_LAB_SRC", lab.net.prefixes().join(",")),
+        ("SNATRACE_LAB_ALLOW", scenario.allow.to_owned()),
+        (plan::VARIABLE, plan.to_json()?),
+    ])
+}
+
+/// Says what takes a moment, to people only.
+fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("{text}");
+    }
+}

@@ -1,0 +1,50 @@
+//! `traffic`, hidden: makes the connections of a lab's plan and writes the truth about each. Run by `demo` and tests.
+
+use std::fs::File;
+use std::io::{self, BufWriter, LineWriter};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use nix::sys::signal::Signal;
+
+use crate::lab::{Plan, traffic};
+
+/// Make the connections of the lab that this runs in
+#[derive(Args, Debug)]
+pub struct TrafficArgs {
+    /// How many connections [default: as planned by the demo]
+    #[arg(short = 'n', long, value_name = "CONNECTIONS")]
+    connections: Option<u32>,
+    /// How many at once [default: as planned by the demo]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u32>,
+    /// Give a connection up after this long [default: as planned by the demo]
+    #[arg(long, value_name = "MS")]
+    give_up_ms: Option<u64>,
+    /// Write what became of each connection here, one JSON object a line, instead of to stdout
+    #[arg(long, value_name = "FILE", env = "SNATRACE_LAB_TRUTH")]
+    truth: Option<PathBuf>,
+}
+
+/// Makes the connections.
+///
+/// # Errors
+/// When there is no lab, or connections cannot be begun.
+pub fn run(args: TrafficArgs) -> Result<ExitCode> {
+    // A capture that is killed must not leave its traffic behind.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("the end of the parent cannot be watched")?;
+    let mut plan = Plan::from_env()?;
+    plan.connections = args.connections.unwrap_or(plan.connections);
+    plan.concurrency = args.concurrency.unwrap_or(plan.concurrency);
+    plan.give_up_ms = args.give_up_ms.unwrap_or(plan.give_up_ms);
+    match args.truth {
+        Some(path) => {
+            let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+            traffic::run(&plan, &mut BufWriter::new(file))?;
+        }
+        None => traffic::run(&plan, &mut LineWriter::new(io::stdout().lock()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,10 @@
+//! `service`: pods connect to a ClusterIP whose backend is outside, so DNAT comes before the masquerade.
+
+use super::Scenario;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "service",
+    about: "a ClusterIP with a backend outside, DNAT and then masquerade --random-fully: half of the connections fail",
+    services: true,
+    ..Scenario::USUAL
+};

@@ -1,0 +1,217 @@
+//! Compares what the capture flagged with the truth. Pure.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::scenarios::{Expect, Scenario};
+use super::traffic::Truth;
+use crate::model::law;
+
+/// An attempt that the capture flagged, as its JSON lines name it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Flagged {
+    /// Original tuple; `None` where the capture does not know it.
+    pub tuple: Option<Tuple>,
+    /// Initial sequence number.
+    pub isn: Option<u32>,
+}
+
+/// Source address and port, destination address and port, before NAT.
+pub type Tuple = (IpAddr, u16, IpAddr, u16);
+
+impl Flagged {
+    /// From a JSON line; `None` unless it is a flagged retransmit.
+    #[must_use]
+    pub fn parse(line: &Value) -> Option<Self> {
+        if line["kind"] != "retransmit" || line["flagged"] != true {
+            return None;
+        }
+        let port = |name: &str| u16::try_from(line[name].as_u64()?).ok();
+        let address = |name: &str| line[name].as_str()?.parse().ok();
+        let tuple = || Some((address("src")?, port("src_port")?, address("dst")?, port("dst_port")?));
+        Some(Self { tuple: tuple(), isn: line["isn"].as_u64().and_then(|isn| isn.try_into().ok()) })
+    }
+}
+
+/// The table at the end.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// Connections made.
+    pub attempts: u32,
+    /// Those that were not established.
+    pub failed: u32,
+    /// Attempts that the capture flagged.
+    pub flagged: u32,
+    /// Flagged, but should not be.
+    pub false_flags: u32,
+    /// Should be flagged, but are not.
+    pub missed: u32,
+    /// Facts that the capture lost.
+    pub lost: u64,
+    /// Connections whose translated port was a new random draw.
+    pub draws: u32,
+    /// How many of those failed.
+    pub draws_failed: u32,
+    /// The exact share of draws expected to fail.
+    pub expected_share: f64,
+    /// The counts between which 99 % of such runs fall.
+    pub expected_counts: (u32, u32),
+}
+
+impl Score {
+    /// Compares flagged attempts with the truth.
+    #[must_use]
+    pub fn new(scenario: &Scenario, truths: &[Truth], flagged: &HashSet<Flagged>, lost: u64) -> Self {
+        let failed: Vec<&Truth> = truths.iter().filter(|truth| !truth.ok).collect();
+        let due: &[&Truth] = match scenario.expect {
+            Expect::FailedAreFlagged => &failed,
+            Expect::NothingFlagged => &[],
+        };
+        let (false_flags, missed) = compare(due, flagged);
+        let draws = count(truths.iter().filter(|truth| truth.drawn));
+        let expected_share = scenario.share_failing();
+        let interval = law::binomial_interval(draws, expected_share, 0.99);
+        Self {
+            attempts: count(truths.iter()),
+            failed: count(failed.iter()),
+            flagged: count(flagged.iter()),
+            false_flags,
+            missed,
+            lost,
+            draws,
+            draws_failed: count(failed.iter().filter(|truth| truth.drawn)),
+            expected_share,
+            expected_counts: (*interval.start(), *interval.end()),
+        }
+    }
+
+    /// Whether the capture said exactly what is true.
+    #[must_use]
+    pub const fn is_right(&self) -> bool {
+        self.false_flags == 0 && self.missed == 0 && self.lost == 0
+    }
+
+    /// The share of draws that failed; `None` without draws.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        (self.draws > 0).then(|| f64::from(self.draws_failed) / f64::from(self.draws))
+    }
+}
+
+/// False and missed flags. A source port that is used again makes the same tuple several times, so tuples are counted.
+fn compare(due: &[&Truth], flagged: &HashSet<Flagged>) -> (u32, u32) {
+    let by_isn = |truth: &&&Truth| truth.isn.is_some();
+    let due_isns: HashSet<u32> = due.iter().filter(by_isn).filter_map(|truth| truth.isn).collect();
+    let flagged_isns: HashSet<u32> = flagged.iter().filter_map(|flag| flag.isn).collect();
+    let mut balance: HashMap<Option<Tuple>, i64> = HashMap::new();
+    for flag in flagged.iter().filter(|flag| !flag.isn.is_some_and(|isn| due_isns.contains(&isn))) {
+        *balance.entry(flag.tuple).or_default() += 1;
+    }
+    for truth in due.iter().filter(|truth| truth.isn.is_none()) {
+        *balance.entry(Some((truth.src, truth.src_port, truth.dst, truth.dst_port))).or_default() -= 1;
+    }
+    let over: i64 = balance.values().filter(|&&count| count > 0).sum();
+    let under: i64 = balance.values().filter(|&&count| count < 0).map(|count| -count).sum();
+    let missed_isns = due_isns.difference(&flagged_isns).count();
+    (saturate(over), saturate(under) + saturate(missed_isns))
+}
+
+/// Facts that a summary line says were lost: a sum, or counts by kind.
+#[must_use]
+pub fn lost_of(summary: &Value) -> u64 {
+    let counts = || serde_json::from_value::<BTreeMap<String, u64>>(summary["lost"].clone()).ok();
+    summary["lost"].as_u64().or_else(|| Some(counts()?.values().sum())).unwrap_or(u64::MAX)
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    saturate(items.count())
+}
+
+fn saturate(number: impl TryInto<u32>) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use serde_json::json;
+
+    use super::*;
+    use crate::lab::scenarios;
+
+    fn truth(port: u16, ok: bool) -> Truth {
+        let src = format!("10.7.1.10:{port}").parse().unwrap();
+        Truth { ok, ..Truth::new(src, "10.7.192.10:8080".parse().unwrap(), true) }
+    }
+
+    fn flag(port: u16, isn: u32) -> Flagged {
+        let line = json!({"kind": "retransmit", "flagged": true, "src": "10.7.1.10", "src_port": port,
+            "dst": "10.7.192.10", "dst_port": 8080, "isn": isn});
+        Flagged::parse(&line).unwrap()
+    }
+
+    fn score(scenario: &str, truths: &[Truth], flags: &[Flagged]) -> (u32, u32) {
+        let score =
+            Score::new(scenarios::find(scenario).unwrap(), truths, &flags.iter().cloned().collect(), 0);
+        (score.false_flags, score.missed)
+    }
+
+    #[test]
+    fn flagged_and_failed_alike_is_right() {
+        let truths = [truth(1, true), truth(2, false)];
+        assert_eq!(score("fully_random", &truths, &[flag(2, 9)]), (0, 0));
+    }
+
+    #[test]
+    fn a_flag_on_a_connection_that_worked_is_false() {
+        assert_eq!(score("fully_random", &[truth(1, true)], &[flag(1, 9)]), (1, 0));
+    }
+
+    #[test]
+    fn a_failure_without_a_flag_is_missed() {
+        assert_eq!(score("fully_random", &[truth(1, false), truth(2, false)], &[flag(2, 9)]), (0, 1));
+    }
+
+    #[test]
+    fn the_same_tuple_twice_needs_two_flags() {
+        let truths = [truth(1, false), truth(1, false)];
+        assert_eq!(score("reused_port", &truths, &[flag(1, 8)]), (0, 1));
+        assert_eq!(score("reused_port", &truths, &[flag(1, 8), flag(1, 9)]), (0, 0));
+        assert_eq!(score("reused_port", &truths, &[flag(1, 7), flag(1, 8), flag(1, 9)]), (1, 0));
+    }
+
+    #[test]
+    fn forwarded_attempts_are_compared_by_isn() {
+        let mut failed = truth(1, false);
+        failed.isn = Some(77);
+        let unknown = |isn| Flagged { tuple: None, isn: Some(isn) };
+        assert_eq!(score("forwarded", std::slice::from_ref(&failed), &[unknown(77)]), (0, 0));
+        assert_eq!(score("forwarded", &[failed], &[unknown(78)]), (1, 1));
+    }
+
+    #[test]
+    fn a_failed_host_socket_is_not_to_be_flagged() {
+        assert_eq!(score("host", &[truth(1, false)], &[]), (0, 0));
+        assert_eq!(score("host", &[truth(1, false)], &[flag(1, 9)]), (1, 0));
+    }
+
+    #[test]
+    fn loss_is_not_right_and_is_summed_over_its_kinds() {
+        let lost = lost_of(&json!({"kind": "summary", "lost": {"ring_full": 2, "table_full": 1}}));
+        assert_eq!(lost, 3);
+        assert_eq!(lost_of(&json!({"kind": "summary", "lost": 4})), 4);
+        assert_ne!(lost_of(&json!({"kind": "summary"})), 0);
+        let scenario = scenarios::find("fully_random").unwrap();
+        assert!(!Score::new(scenario, &[], &HashSet::new(), lost).is_right());
+        assert!(Score::new(scenario, &[], &HashSet::new(), 0).is_right());
+    }
+
+    #[test]
+    fn only_flagged_retransmits_are_parsed() {
+        assert_eq!(Flagged::parse(&json!({"kind": "summary", "flagged": true})), None);
+        assert_eq!(Flagged::parse(&json!({"kind": "retransmit", "flagged": false})), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! What really became of a connection, as its client knows it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// One connection, as its client saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Truth {
+    /// Source address before NAT.
+    pub src: IpAddr,
+    /// Source port before NAT.
+    pub src_port: u16,
+    /// Destination address before NAT.
+    pub dst: IpAddr,
+    /// Destination port before NAT.
+    pub dst_port: u16,
+    /// Initial sequence number, where the client chose it itself.
+    pub isn: Option<u32>,
+    /// It was established.
+    pub ok: bool,
+    /// Why it failed, other than by being given up.
+    pub error: Option<String>,
+    /// Its translated port was a new random draw.
+    pub drawn: bool,
+    /// How long it took to succeed or to be given up.
+    pub ms: u64,
+}
+
+impl Truth {
+    /// Of a connection that has not ended yet.
+    #[must_use]
+    pub fn new(src: SocketAddr, dst: SocketAddr, drawn: bool) -> Self {
+        Self {
+            src: src.ip(),
+            src_port: src.port(),
+            dst: dst.ip(),
+            dst_port: dst.port(),
+            isn: None,
+            ok: false,
+            error: None,
+            drawn,
+            ms: 0,
+        }
+    }
+}

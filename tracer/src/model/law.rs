@@ -1,0 +1,162 @@
+//! The law of port selection: how likely each translated port is when nf_nat draws one at random.
+//!
+//! The kernel draws a 16-bit offset and takes `min + offset % size`, so the first `65536 % size` ports of a range are
+//! drawn once more often than the rest. Everything here is exact; linear probing past occupied ports is left out.
+
+use std::ops::RangeInclusive;
+
+/// How many values the kernel's random offset has.
+const OFFSETS: u32 = 1 << 16;
+
+/// The range nf_nat draws from when the rule names no ports, which depends on the original port.
+#[must_use]
+pub const fn default_range(original_port: u16) -> RangeInclusive<u16> {
+    match original_port {
+        0..512 => 1..=511,
+        512..1024 => 600..=1023,
+        1024.. => 1024..=65535,
+    }
+}
+
+/// How many of the 65536 offsets lead to this port.
+#[must_use]
+pub fn weight(range: &RangeInclusive<u16>, port: u16) -> u32 {
+    if !range.contains(&port) {
+        return 0;
+    }
+    let size = u32::from(range.end() - range.start()) + 1;
+    let index = u32::from(port - range.start());
+    OFFSETS / size + u32::from(index < OFFSETS % size)
+}
+
+/// The share of random draws from `range` that end outside the allowed ports.
+#[must_use]
+pub fn share_outside(range: &RangeInclusive<u16>, allowed: impl Fn(u16) -> bool) -> f64 {
+    let outside: u32 = range.clone().filter(|&port| !allowed(port)).map(|port| weight(range, port)).sum();
+    f64::from(outside) / f64::from(OFFSETS)
+}
+
+/// The counts within which a binomial variable falls with at least the given probability, tails cut evenly.
+#[must_use]
+pub fn binomial_interval(draws: u32, share: f64, probability: f64) -> RangeInclusive<u32> {
+    if draws == 0 || share <= 0.0 {
+        return 0..=0;
+    }
+    if share >= 1.0 {
+        return draws..=draws;
+    }
+    let weights = binomial_weights(draws, share);
+    let tail = (1.0 - probability) / 2.0 * weights.iter().sum::<f64>();
+    let low = cut(weights.iter(), tail);
+    let high = draws - cut(weights.iter().rev(), tail);
+    low..=high
+}
+
+/// Probabilities of 0..=draws up to a common factor: 1 at the mode, so nothing overflows.
+fn binomial_weights(draws: u32, share: f64) -> Vec<f64> {
+    let odds = share / (1.0 - share);
+    let mode = (0..draws).take_while(|&k| ratio(draws, k, odds) > 1.0).count();
+    let steps: Vec<f64> = (0..draws).map(|k| ratio(draws, k, odds)).collect();
+    let mut weights = vec![1.0_f64; steps.len() + 1];
+    for index in mode..steps.len() {
+        weights[index + 1] = weights[index] * steps[index];
+    }
+    for index in (0..mode).rev() {
+        weights[index] = weights[index + 1] / steps[index];
+    }
+    weights
+}
+
+/// P(k + 1) / P(k)
+fn ratio(draws: u32, k: u32, odds: f64) -> f64 {
+    odds * f64::from(draws - k) / f64::from(k + 1)
+}
+
+/// How many outcomes from this end fit into the tail.
+fn cut<'a>(weights: impl Iterator<Item = &'a f64>, tail: f64) -> u32 {
+    let mut sum = 0.0;
+    let mut count = 0;
+    for weight in weights {
+        sum += weight;
+        if sum > tail {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outside(range: &RangeInclusive<u16>, allowed: RangeInclusive<u16>) -> f64 {
+        share_outside(range, |port| allowed.contains(&port))
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-6
+    }
+
+    #[test]
+    fn half_of_the_draws_are_outside_the_usual_filter() {
+        assert!(close(outside(&default_range(40000), 32768..=65535), 0.5));
+    }
+
+    #[test]
+    fn worked_examples_of_the_default_range_hold() {
+        let range = default_range(1024);
+        assert!(close(outside(&range, 32768..=60999), 37304.0 / 65536.0));
+        assert!(close(outside(&range, 1024..=65535), 0.0));
+        assert!(close(outside(&range, 10000..=65535), 0.152_588));
+        assert!(close(outside(&range, 10000..=19999), 1.0 - 10000.0 / 65536.0));
+    }
+
+    #[test]
+    fn the_first_1024_ports_are_twice_as_likely() {
+        let range = default_range(65535);
+        assert_eq!(weight(&range, 1024), 2);
+        assert_eq!(weight(&range, 2047), 2);
+        assert_eq!(weight(&range, 2048), 1);
+        assert_eq!(weight(&range, 1023), 0);
+    }
+
+    #[test]
+    fn low_original_ports_stay_low() {
+        assert_eq!(weight(&default_range(300), 128), 129);
+        assert_eq!(weight(&default_range(300), 129), 128);
+        assert_eq!(weight(&default_range(700), 839), 155);
+        assert_eq!(weight(&default_range(700), 840), 154);
+        assert!(close(outside(&default_range(300), 32768..=65535), 1.0));
+    }
+
+    #[test]
+    fn weights_of_every_range_sum_to_all_offsets() {
+        for range in [1..=511, 600..=1023, 1024..=65535, 32768..=60999, 32768..=65535, 0..=65535, 5000..=5000] {
+            assert_eq!(range.clone().map(|port| weight(&range, port)).sum::<u32>(), OFFSETS, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_named_by_the_rule_is_drawn_unevenly() {
+        let range = 32768..=60999;
+        let first = range.clone().take(9072).map(|port| weight(&range, port)).sum::<u32>();
+        assert!(close(f64::from(first) / 65536.0, 0.415_283));
+        assert!(close(outside(&range, 32768..=65535), 0.0));
+    }
+
+    #[test]
+    fn binomial_interval_of_a_fair_coin_is_the_textbook_one() {
+        // Exact quantiles of Binomial(100, 1/2) at 0.5 % and 99.5 %.
+        assert_eq!(binomial_interval(100, 0.5, 0.99), 37..=63);
+        assert_eq!(binomial_interval(10, 0.5, 0.99), 1..=9);
+    }
+
+    #[test]
+    fn binomial_interval_stays_finite_for_many_draws() {
+        let interval = binomial_interval(10_000, 0.5, 0.99);
+        assert_eq!(interval, 4871..=5129);
+        assert_eq!(binomial_interval(10_000, 0.0, 0.99), 0..=0);
+        assert_eq!(binomial_interval(7, 1.0, 0.99), 7..=7);
+    }
+}
