@@ -51,6 +51,8 @@ mod ebpf {
         unsafe {
             env::set_var("PATH", joined);
             env::set_var("RUSTC_BOOTSTRAP", "1");
+            // aya-build turns all that the inner cargo says into warnings.
+            env::set_var("CARGO_TERM_QUIET", "true");
         }
         Ok(())
     }

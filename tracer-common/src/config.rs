@@ -11,8 +11,6 @@ macro_rules! for_each_global {
         $with! {
             /// `sk_buff.head`
             SKB_HEAD,
-            /// `sk_buff.network_header`
-            SKB_NETWORK_HEADER,
             /// `sk_buff.transport_header`
             SKB_TRANSPORT_HEADER,
             /// `sk_buff._nfct`
@@ -47,8 +45,8 @@ macro_rules! for_each_global {
             SK_V6_RCV_SADDR,
             /// `sock.__sk_common.skc_dport`
             SK_DPORT,
-            /// `sock.__sk_common.skc_num`
-            SK_NUM,
+            /// `inet_sock.inet_sport`; `skc_num` is already 0 when a socket closes
+            SK_SPORT,
             /// `sock.sk_err`
             SK_ERR,
             /// `sock.sk_protocol`

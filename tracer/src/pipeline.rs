@@ -1,1 +1,145 @@
 //! The loop: source -> join -> causes -> outputs. The first file to read.
+//!
+//! `tail`, `record` and `replay` all run it; they differ in the source and in whether there is a recorder.
+
+use std::io;
+
+use tracer_common::Event;
+
+use crate::causes;
+use crate::join::{Join, Update};
+use crate::model::{Attempt, Capture, Finding};
+use crate::outputs::{Output, View};
+use crate::source::Source;
+use crate::store::Writer;
+use crate::summary::Summary;
+
+/// Events in, findings out. Takes its time from events alone.
+pub struct Pipeline {
+    nodes: Vec<Node>,
+    judge: Judge,
+}
+
+/// One node that events come from.
+struct Node {
+    /// With the policy in force.
+    capture: Capture,
+    join: Join,
+}
+
+/// What is made of the updates of all nodes.
+struct Judge {
+    view: View,
+    output: Box<dyn Output>,
+    summary: Summary,
+    shown: u64,
+    /// How many findings to show at most.
+    count: Option<u64>,
+    result: io::Result<()>,
+}
+
+/// Reads the source to its end, or until as many findings were shown as were asked for.
+///
+/// # Errors
+/// When the source cannot be read, or the trace or the output cannot be written.
+pub async fn run(
+    mut source: impl Source,
+    recorder: &mut Option<Writer>,
+    mut pipeline: Pipeline,
+) -> anyhow::Result<Summary> {
+    pipeline.start()?;
+    let mut batch = Vec::new();
+    'reading: while source.next(&mut batch).await? {
+        for (node, event) in batch.drain(..) {
+            if let Some(recorder) = recorder {
+                recorder.write(&event)?;
+            }
+            pipeline.event(node, &event)?;
+            if pipeline.is_done() {
+                break 'reading;
+            }
+        }
+        pipeline.flush()?;
+    }
+    // Detach first: what is left to do may wait for a slow reader.
+    drop(source);
+    pipeline.finish()
+}
+
+impl Pipeline {
+    /// A pipeline for events of these nodes, whose attempts are judged by the policy of their capture.
+    #[must_use]
+    pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output>) -> Self {
+        let nodes = captures.into_iter().map(|capture| Node { capture, join: Join::default() }).collect();
+        let judge = Judge { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
+        Self { nodes, judge }
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        let captures: Vec<_> = self.nodes.iter().map(|node| &node.capture).collect();
+        self.judge.output.start(&captures)?;
+        self.judge.output.flush()
+    }
+
+    fn event(&mut self, node: u32, event: &Event) -> io::Result<()> {
+        if let Event::Lost(lost) = event {
+            self.judge.summary.lost(lost);
+        }
+        if let Some(Node { capture, join }) = self.nodes.get_mut(node as usize) {
+            join.event(event, &mut |update| self.judge.update(capture, update));
+        }
+        std::mem::replace(&mut self.judge.result, Ok(()))
+    }
+
+    fn is_done(&self) -> bool {
+        self.judge.is_done()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.judge.output.flush()
+    }
+
+    fn finish(mut self) -> anyhow::Result<Summary> {
+        for Node { capture, join } in &mut self.nodes {
+            join.finish(&mut |update| self.judge.update(capture, update));
+            self.judge.summary.evicted += join.evicted();
+        }
+        self.judge.result?;
+        self.judge.output.finish(&self.judge.summary)?;
+        Ok(self.judge.summary)
+    }
+}
+
+impl Judge {
+    fn is_done(&self) -> bool {
+        self.count.is_some_and(|count| self.shown >= count)
+    }
+
+    fn update(&mut self, capture: &Capture, update: Update<'_>) {
+        let (Update::Retransmit { attempt, .. } | Update::Ended { attempt }) = &update;
+        if !self.view.filter.matches(attempt) || self.result.is_err() {
+            return;
+        }
+        match update {
+            Update::Retransmit { time_ns, ordinal, attempt } => {
+                self.result = self.retransmit(capture, time_ns, ordinal, attempt);
+            }
+            Update::Ended { attempt } => self.summary.ended(attempt),
+        }
+    }
+
+    fn retransmit(&mut self, capture: &Capture, time_ns: u64, ordinal: u32, attempt: &mut Attempt) -> io::Result<()> {
+        let allowed = capture.policy.allowed_for(attempt);
+        let flagged = causes::is_flagged(attempt, allowed);
+        let cause = causes::judge(attempt, allowed).map(|cause| cause.id);
+        attempt.flagged |= flagged;
+        attempt.cause = cause;
+        self.summary.flagged_retransmits += u64::from(flagged);
+        let finding = Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause };
+        if self.is_done() || !self.view.shows(&finding) {
+            return Ok(());
+        }
+        self.shown += 1;
+        self.output.finding(&finding)
+    }
+}

@@ -1,1 +1,26 @@
-//! Where events come from: the live ring buffer or a trace, the same stream either way.
+//! Where events come from: the live capture or traces, the same stream either way.
+
+#[cfg(feature = "ebpf")]
+mod live;
+
+use tracer_common::Event;
+
+use crate::store::Merged;
+
+#[cfg(feature = "ebpf")]
+pub use live::{Live, Stop};
+
+/// A stream of events, each with the number of the node that it comes from.
+pub trait Source {
+    /// Replaces the contents of `batch` with the next events; `false` when there are no more.
+    ///
+    /// # Errors
+    /// When the capture or a trace cannot be read.
+    fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> impl Future<Output = anyhow::Result<bool>>;
+}
+
+impl Source for Merged {
+    async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
+        Ok(self.next_batch(batch)?)
+    }
+}

@@ -48,7 +48,52 @@ impl Summary {
     /// Counts what the kernel could not deliver.
     pub fn lost(&mut self, lost: &Lost) {
         for (sum, more) in self.lost.iter_mut().zip(lost.counts) {
-            *sum += more;
+            // A damaged trace may claim any number.
+            *sum = sum.saturating_add(more);
         }
+    }
+
+    /// What the kernel could not deliver, by kind.
+    pub fn lost_by_kind(&self) -> impl Iterator<Item = (Loss, u64)> + '_ {
+        Loss::ALL.into_iter().zip(self.lost)
+    }
+
+    /// Everything that the kernel could not deliver.
+    #[must_use]
+    pub fn lost_total(&self) -> u64 {
+        self.lost.iter().fold(0, |sum, &count| sum.saturating_add(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracer_common::events::Stamp;
+
+    use super::*;
+    use crate::model::example;
+
+    #[test]
+    fn an_attempt_counts_once_whatever_became_of_it() {
+        let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        let mut summary = Summary::default();
+        summary.flagged_retransmit();
+        summary.flagged_retransmit();
+        summary.ended(&attempt);
+        summary.ended(&Attempt { cause: None, flagged: false, ..attempt.clone() });
+        summary.ended(&Attempt { retransmits: 0, translated: None, flagged: false, ..attempt });
+        assert_eq!((summary.attempts, summary.translated, summary.retransmitted_attempts), (3, 2, 2));
+        assert_eq!((summary.flagged_attempts, summary.flagged_retransmits), (1, 2));
+        assert_eq!(summary.by_cause, [("port_out_of_range", 1), ("unknown", 1)].into());
+    }
+
+    #[test]
+    fn losses_add_up_and_never_overflow() {
+        let stamp = Stamp { time_ns: 0, kind: Lost::KIND, netns: 0 };
+        let mut summary = Summary::default();
+        summary.lost(&Lost { stamp, counts: [1, 2, 3] });
+        summary.lost(&Lost { stamp, counts: [1, 0, u64::MAX] });
+        assert_eq!(summary.lost, [2, 2, u64::MAX]);
+        assert_eq!(summary.lost_total(), u64::MAX);
+        assert_eq!(summary.lost_by_kind().next(), Some((Loss::RingFull, 2)));
     }
 }

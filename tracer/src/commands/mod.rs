@@ -1,35 +1,129 @@
 //! The subcommands, one file each.
+//!
+//! To add one: a file here with `Args` and `run`, a line in `Command` and one in `run`, a section in docs/cli.md.
 
-pub mod demo;
-pub mod traffic;
+mod args;
+mod demo;
+mod capture;
+pub mod machine;
+mod record;
+mod replay;
+mod tail;
+mod traffic;
+mod usage;
+mod values;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::{Context, Error, Result};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use log::LevelFilter;
 
-#[derive(Parser)]
-#[command(name = "snatrace")]
+use crate::outputs::escape::Escaped;
+use crate::summary::Summary;
+
+/// Finds TCP connections that fail because NAT moved their source port outside the range that a filter lets through.
+#[derive(Parser, Debug)]
+#[command(name = "snatrace", bin_name = "snatrace", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Say more on standard error; repeat for more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
 }
 
-#[derive(Subcommand)]
+#[derive(Subcommand, Debug)]
 enum Command {
-    Demo(demo::DemoArgs),
+    /// Show failing connections live
+    Tail(Box<tail::Args>),
+    /// Record a trace
+    Record(Box<record::Args>),
+    /// Show recorded traces; needs no privileges
+    Replay(Box<replay::Args>),
+    /// Reproduce the failure in a small network and watch it being flagged
+    Demo(Box<demo::DemoArgs>),
+    /// Make the connections of a lab
     #[command(hide = true)]
     Traffic(traffic::TrafficArgs),
+}
+
+fn run(command: &Command) -> Result<End> {
+    match command {
+        Command::Tail(args) => tail::run(args),
+        Command::Record(args) => record::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Demo(args) => demo::run(args).map(End::Exit),
+        Command::Traffic(args) => traffic::run(args).map(End::Exit),
+    }
+}
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It did what it was asked to.
+    Done,
+    /// So it did, and something was flagged that the caller wants to hear about.
+    Flagged,
+    /// With an exit code of its own: that of a command it ran, or 1 when a comparison came out wrong.
+    Exit(u8),
+}
+
+/// The end that `--exit-code` asks for.
+fn end(summary: &Summary, exit_code: bool) -> End {
+    if exit_code && summary.flagged_retransmits > 0 { End::Flagged } else { End::Done }
+}
+
+/// Runs a future to its end on this thread.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.context("cannot start the event loop")?.block_on(future))
 }
 
 /// Parses the command line, runs it, prints a one-line error.
 #[must_use]
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Demo(args) => demo::run(&args),
-        Command::Traffic(args) => traffic::run(args),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error, &Cli::command()),
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("snatrace: {error:#}");
-        ExitCode::FAILURE
-    })
+    start_log(cli.verbose);
+    match run(&cli.command) {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::Flagged) => ExitCode::from(3),
+        Ok(End::Exit(code)) => ExitCode::from(code),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    }
 }
+
+/// Whoever read standard output has seen enough.
+fn is_broken_pipe(error: &Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Warnings always, more with `-v`. Messages may quote the kernel or a trace, so they are escaped.
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::Warn,
+        1 => LevelFilter::Info,
+        2 => LevelFilter::Debug,
+        3.. => LevelFilter::Trace,
+    };
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(level);
+    builder.format(|out, record| {
+        let level = record.level().as_str().to_ascii_lowercase();
+        writeln!(out, "snatrace: {level}: {}", Escaped(&record.args().to_string()))
+    });
+    // Fails only where a logger is there already.
+    let _ = builder.try_init();
+}
+
+#[cfg(test)]
+mod tests;

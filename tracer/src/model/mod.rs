@@ -1,12 +1,22 @@
-//! The nouns: policy, attempt, capture, finding. Pure: no file, socket, clock, aya or Kubernetes.
+//! The nouns: policy, attempt, capture, finding, clock. Pure: no file, socket, clock, aya or Kubernetes.
 
 pub mod attempt;
 pub mod capture;
+pub mod clock;
+#[cfg(test)]
+pub(crate) mod example;
+pub mod filter;
 pub mod finding;
 pub mod law;
+pub mod options;
 pub mod policy;
+pub mod ports;
 
 pub use attempt::{Attempt, NatMode, NatRange, Outcome};
 pub use capture::{Capture, HookState};
+pub use clock::Clock;
+pub use filter::Filter;
 pub use finding::Finding;
-pub use policy::{Origin, Policy, PortSet};
+pub use options::{CaptureOptions, RecordOptions};
+pub use policy::{Origin, Policy, PolicyChange};
+pub use ports::{PortSet, PortSetError};

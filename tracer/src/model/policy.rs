@@ -1,35 +1,32 @@
-//! Which translated ports are allowed.
+//! Which translated ports are allowed, per address family.
 
 use serde::{Deserialize, Serialize};
 
-/// A set of ports, as ranges.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct PortSet(Vec<(u16, u16)>);
-
-impl PortSet {
-    /// Whether the port is in the set.
-    #[must_use]
-    pub fn contains(&self, port: u16) -> bool {
-        self.0.iter().any(|&(low, high)| (low..=high).contains(&port))
-    }
-}
-
-impl std::fmt::Display for PortSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
+use super::{Attempt, PortSet};
 
 /// Where a policy came from; named in the header line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Nobody said anything.
+    #[default]
     Default,
     /// `--allow` or its environment variable.
     Given,
     /// `--allow auto`: ip_local_port_range of the node.
     Auto,
+}
+
+impl Origin {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Given => "given",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 /// The allowed translated ports, per address family.
@@ -39,6 +36,79 @@ pub struct Policy {
     pub v4: PortSet,
     /// For IPv6.
     pub v6: PortSet,
-    /// Where it came from.
+    /// Where `v4` came from, and `v6` too unless it differs: then it was given on its own.
     pub origin: Origin,
+}
+
+impl Default for Policy {
+    /// What most providers' stateless filters let through.
+    fn default() -> Self {
+        let ports = PortSet::range(32768, 65535);
+        Self { v4: ports.clone(), v6: ports, origin: Origin::Default }
+    }
+}
+
+impl Policy {
+    /// The allowed ports of an address family.
+    #[must_use]
+    pub const fn allowed(&self, is_ipv4: bool) -> &PortSet {
+        if is_ipv4 { &self.v4 } else { &self.v6 }
+    }
+
+    /// The allowed ports for an attempt, by the family of the tuple that leaves.
+    #[must_use]
+    pub fn allowed_for(&self, attempt: &Attempt) -> &PortSet {
+        self.allowed(attempt.translated.or(attempt.original).is_none_or(|flow| flow.is_ipv4()))
+    }
+}
+
+/// What the user said about the policy: over the default of a live capture, or over the policy of a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyChange {
+    /// `--allow`, and whether it was a list of ports or `auto`.
+    pub allow: Option<(PortSet, Origin)>,
+    /// `--allow6`.
+    pub allow6: Option<PortSet>,
+}
+
+impl PolicyChange {
+    /// The policy in force. `--allow` counts for both families, unless `--allow6` says something else for IPv6.
+    #[must_use]
+    pub fn over(&self, base: &Policy) -> Policy {
+        let (v4, base_v6, origin) = match &self.allow {
+            Some((ports, origin)) => (ports, ports, *origin),
+            None => (&base.v4, &base.v6, base.origin),
+        };
+        Policy { v4: v4.clone(), v6: self.allow6.as_ref().unwrap_or(base_v6).clone(), origin }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(allow: Option<PortSet>, allow6: Option<PortSet>) -> PolicyChange {
+        PolicyChange { allow: allow.map(|ports| (ports, Origin::Given)), allow6 }
+    }
+
+    #[test]
+    fn saying_nothing_keeps_the_policy_and_its_origin() {
+        let recorded = Policy { v4: PortSet::range(1, 2), v6: PortSet::any(), origin: Origin::Auto };
+        assert_eq!(change(None, None).over(&recorded), recorded);
+        assert_eq!(change(None, None).over(&Policy::default()).v4.to_string(), "32768-65535");
+    }
+
+    #[test]
+    fn allow_counts_for_both_families() {
+        let policy = change(Some(PortSet::range(10, 20)), None).over(&Policy::default());
+        assert_eq!((policy.v4.to_string().as_str(), policy.v6.to_string().as_str()), ("10-20", "10-20"));
+        assert_eq!(policy.origin, Origin::Given);
+    }
+
+    #[test]
+    fn allow6_counts_for_ipv6_only() {
+        let policy = change(None, Some(PortSet::any())).over(&Policy::default());
+        assert_eq!((policy.allowed(true), policy.allowed(false)), (&PortSet::range(32768, 65535), &PortSet::any()));
+        assert_eq!(policy.origin, Origin::Default);
+    }
 }

@@ -1,13 +1,20 @@
 //! What a capture is written as, one format a file.
+//!
+//! Everything written follows from captures, findings, summary and [`View`] alone, never from the time or the machine, so
+//! that a replay writes the same bytes. To add one: a file here, a line in `ALL`.
 
-use std::io;
+pub mod escape;
+mod json;
+mod text;
 
-use crate::model::{Capture, Finding};
+use std::io::{self, BufWriter, Write};
+
+use crate::model::{Capture, Filter, Finding};
 use crate::summary::Summary;
 
 /// A format that findings are written in.
 pub trait Output {
-    /// Once, before the first finding; `captures` has one entry for each node that is read.
+    /// Once, before the first finding; `captures` has one entry for each node that is read, with the policy in force.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -30,4 +37,95 @@ pub trait Output {
     /// # Errors
     /// When it cannot be written.
     fn finish(&mut self, summary: &Summary) -> io::Result<()>;
+}
+
+/// Where an output writes to.
+type Sink = BufWriter<Box<dyn Write>>;
+
+/// An entry of [`ALL`].
+#[derive(Debug)]
+pub struct Format {
+    /// The word after `-o`.
+    pub name: &'static str,
+    /// What it is, for `--help`.
+    pub about: &'static str,
+    open: fn(&View, Sink) -> Box<dyn Output>,
+}
+
+/// Every format; the first is the default.
+pub const ALL: &[Format] = &[text::FORMAT, json::FORMAT];
+
+/// How the user wants to see findings.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// `-o`
+    pub format: &'static Format,
+    /// Every SYN retransmit, not only those of flagged attempts.
+    pub all: bool,
+    /// Times in UTC.
+    pub utc: bool,
+    /// With colours.
+    pub colour: bool,
+    /// Only these attempts, in lines and in counts.
+    pub filter: Filter,
+}
+
+impl View {
+    /// Whether the finding is one that the user asked to see.
+    #[must_use]
+    pub fn shows(&self, finding: &Finding<'_>) -> bool {
+        (self.all || finding.flagged) && self.filter.matches(finding.attempt)
+    }
+}
+
+impl View {
+    /// Of what is recorded without being shown.
+    #[must_use]
+    pub fn of_nothing(filter: Filter) -> Self {
+        Self { format: &ALL[0], all: false, utc: false, colour: false, filter }
+    }
+}
+
+/// The output of a recording that shows nothing.
+#[derive(Debug)]
+pub struct Nothing;
+
+impl Output for Nothing {
+    fn start(&mut self, _captures: &[&Capture]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finding(&mut self, _finding: &Finding<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _summary: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Opens the output that the user asked for. `out` need not be buffered.
+#[must_use]
+pub fn open(view: &View, out: Box<dyn Write>) -> Box<dyn Output> {
+    (view.format.open)(view, BufWriter::with_capacity(64 * 1024, out))
+}
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_has_a_name_of_its_own_and_an_explanation() {
+        for (index, entry) in ALL.iter().enumerate() {
+            assert!(!entry.about.is_empty(), "{}", entry.name);
+            assert_eq!(ALL.iter().position(|other| other.name == entry.name), Some(index));
+        }
+    }
 }

@@ -47,7 +47,11 @@ impl Captured {
             bail!("the capture ended without a summary");
         }
         if self.truths.len() != plan.connections as usize {
-            bail!("only {} of {} connections were made: the traffic's own message says why", self.truths.len(), plan.connections);
+            bail!(
+                "only {} of {} connections were made: the traffic's own message says why",
+                self.truths.len(),
+                plan.connections
+            );
         }
         Ok(())
     }

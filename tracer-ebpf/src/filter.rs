@@ -1,0 +1,67 @@
+//! What the user does not want to see is left in the kernel.
+//!
+//! Each question is a constant to the verifier: a filter that is not set costs nothing.
+
+use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
+use tracer_common::Flow;
+
+use crate::kernel::globals::{FILTER_BY_DPORT, FILTER_BY_DST, FILTER_BY_NETNS, FILTER_BY_SRC, FILTER_WIRE};
+use crate::maps::{FILTER_DPORT, FILTER_DST, FILTER_NETNS, FILTER_SRC, WANTED_DST};
+
+/// Whether an original flow is wanted.
+#[inline(always)]
+pub fn wants(original: &Flow) -> bool {
+    (FILTER_BY_SRC.load() == 0 || contains(&FILTER_SRC, &original.src)) && wants_dst(original)
+}
+
+/// Whether the NAT of this namespace is wanted.
+#[inline(always)]
+pub fn wants_netns(netns: u32) -> bool {
+    // SAFETY: the value is not used, and the map is only written before the programs run.
+    FILTER_BY_NETNS.load() == 0 || unsafe { FILTER_NETNS.get(netns) }.is_some()
+}
+
+/// Whether a packet to this destination is wanted, which may be behind a DNAT.
+#[inline(always)]
+pub fn wants_wire(to_server: &Flow) -> bool {
+    FILTER_WIRE.load() == 0 || wants_dst(to_server) || is_wanted_backend(to_server)
+}
+
+/// Remembers the destination that DNAT chose for a wanted flow.
+#[inline(always)]
+pub fn want_backend(translated: &Flow) {
+    if FILTER_WIRE.load() != 0 {
+        // The map makes room by itself.
+        let _ = WANTED_DST.insert(backend(translated), 1u8, 0);
+    }
+}
+
+#[inline(always)]
+fn is_wanted_backend(flow: &Flow) -> bool {
+    // SAFETY: the value is not used.
+    unsafe { WANTED_DST.get(backend(flow)) }.is_some()
+}
+
+#[inline(always)]
+fn backend(flow: &Flow) -> [u8; 18] {
+    let mut key = [0; 18];
+    key[..16].copy_from_slice(&flow.dst);
+    key[16..].copy_from_slice(&flow.dst_port.to_be_bytes());
+    key
+}
+
+#[inline(always)]
+fn wants_dst(flow: &Flow) -> bool {
+    (FILTER_BY_DST.load() == 0 || contains(&FILTER_DST, &flow.dst))
+        && (FILTER_BY_DPORT.load() == 0 || has_port(flow.dst_port))
+}
+
+#[inline(always)]
+fn contains(prefixes: &LpmTrie<[u8; 16], u8>, addr: &[u8; 16]) -> bool {
+    prefixes.get(Key::new(128, *addr)).is_some()
+}
+
+#[inline(always)]
+fn has_port(port: u16) -> bool {
+    FILTER_DPORT.get(u32::from(port) / 64).is_some_and(|word| word >> (port % 64) & 1 == 1)
+}

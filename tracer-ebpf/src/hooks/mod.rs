@@ -1,0 +1,7 @@
+//! One hook a file; the stem is the name of the program.
+
+mod nat_bind;
+mod nat_select;
+mod sock_state;
+mod syn_retransmit;
+mod wire;

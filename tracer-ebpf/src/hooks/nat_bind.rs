@@ -1,0 +1,49 @@
+//! kprobe `int __nf_conntrack_confirm(struct sk_buff *skb)`: original and translated tuple of a new connection.
+
+use aya_ebpf::macros::kprobe;
+use aya_ebpf::programs::ProbeContext;
+use aya_log_ebpf::debug;
+use tracer_common::events::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};
+
+use crate::kernel::skb::Skb;
+use crate::{emit, filter};
+
+#[kprobe]
+pub fn nat_bind(ctx: ProbeContext) -> u32 {
+    let _ = observe(&ctx);
+    0
+}
+
+#[inline(always)]
+fn observe(ctx: &ProbeContext) -> Option<()> {
+    let skb = Skb::new(ctx.arg::<*const u8>(0)?);
+    let conn = skb.conn()?;
+    let status = conn.status()?;
+    if status & STATUS_SRC_NAT == 0 {
+        return None;
+    }
+    let original = conn.original()?;
+    if !filter::wants(&original) {
+        return None;
+    }
+    let netns = conn.netns()?;
+    if !filter::wants_netns(netns) {
+        return None;
+    }
+    let isn = skb.syn_seq()?;
+    emit::emit(|event: &mut NatBind| {
+        event.stamp = emit::stamp(NatBind::KIND, netns);
+        event.original = original;
+        event.translated = conn.translated()?;
+        event.isn = isn;
+        event.status = status;
+        event.zone = conn.zone()?;
+        event.unused = [0; 3];
+        if status & STATUS_DST_NAT != 0 {
+            filter::want_backend(&event.translated);
+        }
+        Some(())
+    });
+    debug!(ctx, "nat_bind: source port {}, status {:x}", original.src_port, status);
+    Some(())
+}

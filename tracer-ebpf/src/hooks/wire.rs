@@ -1,0 +1,79 @@
+//! TC ingress and egress of the uplinks: SYN, SYN-ACK and RST as they really pass, after NAT.
+//!
+//! Four programs, `wire_ingress` and `wire_egress` for interfaces with an Ethernet header, `wire_l3_ingress` and
+//! `wire_l3_egress` for those without one. All let the packet pass (`TCX_NEXT`, which is `TC_ACT_UNSPEC`).
+
+use aya_ebpf::macros::classifier;
+use aya_ebpf::programs::TcContext;
+use tracer_common::Flow;
+use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire};
+
+use crate::packet::{self, TCP_ACK, TCP_RST, TCP_SYN, Tcp};
+use crate::{emit, filter};
+
+/// `TC_ACT_UNSPEC`: the next program or filter decides.
+const NEXT: i32 = -1;
+
+#[classifier]
+pub fn wire_ingress(ctx: TcContext) -> i32 {
+    observe::<{ packet::ETHERNET }>(&ctx, WIRE_INGRESS)
+}
+
+#[classifier]
+pub fn wire_egress(ctx: TcContext) -> i32 {
+    observe::<{ packet::ETHERNET }>(&ctx, WIRE_EGRESS)
+}
+
+#[classifier]
+pub fn wire_l3_ingress(ctx: TcContext) -> i32 {
+    observe::<0>(&ctx, WIRE_INGRESS)
+}
+
+#[classifier]
+pub fn wire_l3_egress(ctx: TcContext) -> i32 {
+    observe::<0>(&ctx, WIRE_EGRESS)
+}
+
+#[inline(always)]
+fn observe<const LINK_HEADER: usize>(ctx: &TcContext, direction: u8) -> i32 {
+    if let Some(tcp) = packet::tcp::<LINK_HEADER>(ctx) {
+        let _ = report(ctx, direction, &tcp);
+    }
+    NEXT
+}
+
+#[inline(always)]
+fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
+    let (packet, isn, to_server) = recognise(direction, tcp)?;
+    if !filter::wants_wire(&to_server) {
+        return None;
+    }
+    emit::emit(|event: &mut Wire| {
+        event.stamp = emit::stamp(Wire::KIND, 0);
+        event.flow = tcp.flow;
+        event.isn = isn;
+        event.ifindex = packet::ifindex(ctx);
+        event.packet = packet;
+        event.direction = direction;
+        event.unused = 0;
+        Some(())
+    });
+    Some(())
+}
+
+/// What a packet is to an attempt that leaves through this interface: kind, ISN of the attempt, flow towards the server.
+#[inline(always)]
+fn recognise(direction: u8, tcp: &Tcp) -> Option<(u8, u32, Flow)> {
+    match (direction, tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) {
+        (WIRE_EGRESS, TCP_SYN) => Some((WIRE_SYN, tcp.seq, tcp.flow)),
+        // The reset of a SYN-ACK that nobody here asked for takes its sequence number from the acknowledgement.
+        (WIRE_EGRESS, TCP_RST) => Some((WIRE_RST, tcp.seq.wrapping_sub(1), tcp.flow)),
+        (WIRE_INGRESS, TCP_SYN_ACK) => Some((WIRE_SYN_ACK, tcp.ack.wrapping_sub(1), tcp.flow.reversed())),
+        // The reset of a SYN has sequence number 0 and acknowledges it (RFC 9293, 3.10.7.1).
+        (WIRE_INGRESS, TCP_RST_ACK) if tcp.seq == 0 => Some((WIRE_RST, tcp.ack.wrapping_sub(1), tcp.flow.reversed())),
+        _ => None,
+    }
+}
+
+const TCP_SYN_ACK: u8 = TCP_SYN | TCP_ACK;
+const TCP_RST_ACK: u8 = TCP_RST | TCP_ACK;

@@ -1,0 +1,59 @@
+//! The only code that reads kernel memory. Everything above it sees flows and numbers in host byte order.
+
+pub mod conntrack;
+pub mod globals;
+pub mod skb;
+pub mod sock;
+
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+use tracer_common::config::Loss;
+
+use crate::emit;
+
+/// An address in kernel memory.
+#[derive(Clone, Copy)]
+pub struct Address(u64);
+
+impl Address {
+    /// An address that the kernel gave as an argument.
+    #[inline(always)]
+    pub fn new<T>(pointer: *const T) -> Self {
+        Self(pointer as u64)
+    }
+
+    /// Reads a value `offset` bytes on; `None`, counted, if the memory cannot be read.
+    #[inline(always)]
+    pub fn read<T: bytemuck::Pod>(self, offset: u32) -> Option<T> {
+        let source = (self.0 + u64::from(offset)) as *const T;
+        // SAFETY: the helper checks the address itself and fails on a bad one; any bytes are a valid `T: Pod`.
+        let value = unsafe { bpf_probe_read_kernel(source) };
+        value.inspect_err(|_| emit::count(Loss::Unreadable)).ok()
+    }
+
+    /// Reads a pointer `offset` bytes on and follows it; `None` also where it is null.
+    #[inline(always)]
+    pub fn follow(self, offset: u32) -> Option<Self> {
+        let pointer: u64 = self.read(offset)?;
+        (pointer != 0).then_some(Self(pointer))
+    }
+}
+
+/// The IPv4-mapped form of an address that the kernel keeps in network byte order.
+#[inline(always)]
+fn mapped(addr: [u8; 4]) -> [u8; 16] {
+    let [a, b, c, d] = addr;
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+}
+
+/// `AF_INET`
+const AF_INET: u16 = 2;
+/// `AF_INET6`
+const AF_INET6: u16 = 10;
+/// `IPPROTO_TCP`
+const IPPROTO_TCP: u8 = 6;
+
+/// Inode number of a namespace from a field that holds a `struct net *` (`possible_net_t` is just that).
+#[inline(always)]
+fn netns_inum(holder: Address, offset: u32) -> Option<u32> {
+    holder.follow(offset)?.read(globals::NET_INUM.load())
+}

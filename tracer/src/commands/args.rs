@@ -1,0 +1,143 @@
+//! Options that several commands share.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueHint};
+use ipnet::IpNet;
+use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
+
+use super::machine;
+use super::values::{self, Allow};
+use crate::model::{CaptureOptions, Filter, PolicyChange, PortSet};
+use crate::outputs::{self, Format, View};
+
+/// The allowed ports of a live capture.
+#[derive(Args, Debug)]
+pub struct LivePolicy {
+    /// Translated ports that the filter in front of this node lets answers through to
+    ///
+    /// A range, a comma list (1024-29999,32768-65535), `any`, or `auto` for this node's ip_local_port_range.
+    /// 32768-65535 unless given.
+    #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW", value_parser = values::allow, allow_hyphen_values = true)]
+    allow: Option<Allow>,
+    /// The same for IPv6 where it differs; `any` where the filter ignores IPv6
+    #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW6", value_parser = values::allow, allow_hyphen_values = true)]
+    allow6: Option<Allow>,
+}
+
+impl LivePolicy {
+    fn change(&self) -> Result<PolicyChange> {
+        Ok(PolicyChange {
+            allow: self.allow.as_ref().map(Allow::resolve).transpose()?,
+            allow6: self.allow6.as_ref().map(Allow::resolve).transpose()?.map(|(ports, _)| ports),
+        })
+    }
+}
+
+/// How findings are shown.
+#[derive(Args, Debug)]
+pub struct ViewArgs {
+    /// Format of what is written to standard output
+    #[arg(short, long, value_name = "FORMAT", value_parser = formats(), default_value = outputs::ALL[0].name)]
+    output: String,
+    /// Show every SYN retransmit with its cause, not only those that are flagged
+    #[arg(long)]
+    all: bool,
+    /// Show times in UTC
+    #[arg(long)]
+    utc: bool,
+    /// End with exit code 3 when something was flagged
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+impl ViewArgs {
+    /// The view, with colours if standard output wants them.
+    pub fn view(&self, filter: Filter) -> Result<View> {
+        let format: &'static Format = values::format(&self.output)?;
+        Ok(View { format, all: self.all, utc: self.utc, colour: machine::wants_colour(), filter })
+    }
+}
+
+fn formats() -> impl clap::builder::TypedValueParser<Value = String> {
+    let names = outputs::ALL.iter().map(|format| PossibleValue::new(format.name).help(format.about));
+    clap::builder::PossibleValuesParser::new(names)
+}
+
+/// Which attempts.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Filters")]
+pub struct FilterArgs {
+    /// Only from these original sources: addresses or prefixes, repeated or with commas
+    #[arg(long, value_name = "PREFIX", value_parser = values::prefix, value_delimiter = ',')]
+    src: Vec<IpNet>,
+    /// Only to these destinations, before or after NAT
+    #[arg(long, value_name = "PREFIX", value_parser = values::prefix, value_delimiter = ',')]
+    dst: Vec<IpNet>,
+    /// Only to these ports of the destination
+    #[arg(long, value_name = "PORTS", allow_hyphen_values = true)]
+    dport: Option<PortSet>,
+}
+
+impl FilterArgs {
+    /// The filter, if the hooks can hold it.
+    pub fn filter(&self) -> Result<Filter> {
+        for (option, prefixes) in [("--src", &self.src), ("--dst", &self.dst)] {
+            at_most(FILTER_PREFIXES, option, prefixes.len())?;
+        }
+        Ok(Filter { src: self.src.clone(), dst: self.dst.clone(), dport: self.dport.clone() })
+    }
+}
+
+/// A live capture.
+#[derive(Args, Debug)]
+pub struct CaptureArgs {
+    #[command(flatten)]
+    policy: LivePolicy,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Watch the wire on this interface; repeat for more. The uplinks unless given
+    #[arg(long, value_name = "IF")]
+    iface: Vec<String>,
+    /// Only NAT in this network namespace, such as /run/netns/NAME; repeat for more
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    netns: Vec<PathBuf>,
+    /// Stop after this long, such as 30s, 5m or 1h
+    #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
+    duration: Option<Duration>,
+    /// Stop after this many lines
+    #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Created once everything is attached
+    #[arg(long, value_name = "FILE", hide = true)]
+    ready_file: Option<PathBuf>,
+    /// Run this once everything is attached, and stop when it ends
+    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
+}
+
+impl CaptureArgs {
+    /// The options in plain values.
+    pub fn options(&self) -> Result<CaptureOptions> {
+        at_most(FILTER_NAMESPACES, "--netns", self.netns.len())?;
+        Ok(CaptureOptions {
+            policy: self.policy.change()?,
+            interfaces: self.iface.clone(),
+            netns: self.netns.clone(),
+            filter: self.filter.filter()?,
+            duration: self.duration,
+            count: self.count,
+            ready_file: self.ready_file.clone(),
+            command: self.command.clone(),
+        })
+    }
+}
+
+fn at_most(limit: u32, option: &str, given: usize) -> Result<()> {
+    anyhow::ensure!(given <= limit as usize, "{option}: {given} values are too many; give at most {limit}");
+    Ok(())
+}

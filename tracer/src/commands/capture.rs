@@ -1,0 +1,115 @@
+//! A live capture, as `tail` and `record` run it: attach, say what is on, run the pipeline.
+
+#[cfg(not(feature = "ebpf"))]
+pub fn run(
+    _options: &crate::model::CaptureOptions,
+    _view: Option<crate::outputs::View>,
+    _record: Option<&crate::model::RecordOptions>,
+) -> anyhow::Result<crate::summary::Summary> {
+    anyhow::bail!("cannot capture: this snatrace was built without the feature `ebpf`: install one that has it")
+}
+
+#[cfg(feature = "ebpf")]
+pub use live::run;
+
+#[cfg(feature = "ebpf")]
+mod live {
+    use std::fs::File;
+    use std::io;
+
+    use anyhow::{Context, Result};
+    use nix::sys::utsname::uname;
+    use nix::time::{ClockId, clock_gettime};
+
+    use crate::commands::{block_on, machine};
+    use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
+    use crate::outputs::escape::Escaped;
+    use crate::outputs::{self, Output, View};
+    use crate::pipeline::{self, Pipeline};
+    use crate::probe::{self, Probe};
+    use crate::source::{Live, Stop};
+    use crate::store::{Rotation, Writer};
+    use crate::summary::Summary;
+
+    /// Captures until told to stop; shows findings with a view, records with a file.
+    pub fn run(options: &CaptureOptions, view: Option<View>, record: Option<&RecordOptions>) -> Result<Summary> {
+        block_on(capture(options, view, record))?
+    }
+
+    async fn capture(options: &CaptureOptions, view: Option<View>, record: Option<&RecordOptions>) -> Result<Summary> {
+        let mut stop = Stop::new()?;
+        let probe = Probe::start(&probe_options(options))?;
+        let capture = describe(options, probe.hooks())?;
+        tell_hooks(&capture.hooks);
+        let mut recorder = record.map(|record| create(record, &capture)).transpose()?;
+        let output = view.as_ref().map_or_else(
+            || Box::new(outputs::Nothing) as Box<dyn Output>,
+            |view| outputs::open(view, Box::new(io::stdout())),
+        );
+        let view = view.unwrap_or_else(|| View::of_nothing(options.filter.clone()));
+        let pipeline = Pipeline::new(vec![capture], view, options.count, output);
+
+        if let Some(duration) = options.duration {
+            stop.after(duration);
+        }
+        if let Some(file) = &options.ready_file {
+            File::create(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
+        }
+        stop.with(&options.command)?;
+        let summary = pipeline::run(Live::new(probe, stop)?, &mut recorder, pipeline).await;
+        if let Some(recorder) = recorder {
+            let written = recorder.finish()?;
+            eprintln!("snatrace: recorded {} events in {} bytes", written.events, written.bytes);
+        }
+        summary
+    }
+
+    fn create(record: &RecordOptions, capture: &Capture) -> Result<Writer> {
+        let writer = match record.rotate_bytes {
+            Some(max_bytes) => Writer::rotating(&record.file, capture, Rotation { max_bytes, keep: record.keep_files }),
+            None => Writer::create(&record.file, capture),
+        };
+        Ok(writer?)
+    }
+
+    fn probe_options(options: &CaptureOptions) -> probe::Options {
+        probe::Options {
+            netns: options.netns.clone(),
+            interfaces: options.interfaces.clone(),
+            src: options.filter.src.clone(),
+            dst: options.filter.dst.clone(),
+            dport: options.filter.dport.clone(),
+        }
+    }
+
+    fn describe(options: &CaptureOptions, hooks: &[HookState]) -> Result<Capture> {
+        let kernel = uname().context("cannot read the name of the kernel")?;
+        let (wall, boot) = (unix_ns(ClockId::CLOCK_REALTIME)?, unix_ns(ClockId::CLOCK_BOOTTIME)?);
+        Ok(Capture {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: kernel.nodename().to_string_lossy().into_owned(),
+            kernel: kernel.release().to_string_lossy().into_owned(),
+            // Two recordings of one node do not begin in the same nanosecond.
+            session: wall.cast_unsigned(),
+            part: 0,
+            boot_unix_ns: wall - boot,
+            utc_offset_s: machine::utc_offset_s(),
+            policy: options.policy.over(&Policy::default()),
+            hooks: hooks.to_vec(),
+        })
+    }
+
+    fn unix_ns(clock: ClockId) -> Result<i64> {
+        let now = clock_gettime(clock).context("cannot read the clock")?;
+        Ok(now.tv_sec() * 1_000_000_000 + now.tv_nsec())
+    }
+
+    /// Hooks that are off, in plain words; they are in the header of a trace too.
+    fn tell_hooks(hooks: &[HookState]) {
+        for hook in hooks {
+            if let Some(why) = &hook.off {
+                eprintln!("snatrace: {} is off: {}", hook.stem, Escaped(why));
+            }
+        }
+    }
+}

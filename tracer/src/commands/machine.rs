@@ -1,0 +1,48 @@
+//! What the command line takes from this machine.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::model::PortSet;
+
+/// Offset of the machine's time zone from UTC now, in seconds: for the header of a capture.
+#[must_use]
+pub fn utc_offset_s() -> i32 {
+    TimeZone::system().to_offset(Timestamp::now()).seconds()
+}
+
+/// The ports that the machine's own sockets get.
+pub fn local_port_range() -> Result<PortSet> {
+    const FILE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+    let text = fs::read_to_string(FILE)
+        .with_context(|| format!("--allow auto: {FILE} cannot be read; give the ports, such as --allow 32768-65535"))?;
+    parse_local_port_range(&text)
+        .with_context(|| format!("--allow auto: {FILE} has no range; give the ports, such as --allow 32768-65535"))
+}
+
+fn parse_local_port_range(text: &str) -> Option<PortSet> {
+    let (low, high) = text.trim().split_once(char::is_whitespace)?;
+    format!("{low}-{}", high.trim()).parse().ok()
+}
+
+/// Whether standard output wants colours: a terminal, unless `NO_COLOR` says otherwise.
+#[must_use]
+pub fn wants_colour() -> bool {
+    let stdout = io::stdout();
+    stdout.is_terminal() && anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_of_local_ports_is_read_as_the_kernel_writes_it() {
+        assert_eq!(parse_local_port_range("32768\t60999\n"), Some(PortSet::range(32768, 60999)));
+        assert_eq!(parse_local_port_range("32768\n"), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! `record`: writes what the kernel tells to a trace, for `replay` on any machine.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueHint;
+
+use super::args::{CaptureArgs, ViewArgs};
+use super::{End, capture, end, values};
+use crate::model::RecordOptions;
+
+/// Options of `record`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The trace to write; an existing one is overwritten
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    write: PathBuf,
+    /// Show what `tail` would, while recording
+    #[arg(long)]
+    print: bool,
+    /// Begin another file when one has this size, such as 100M
+    #[arg(short = 'C', value_name = "SIZE", value_parser = values::size, allow_hyphen_values = true)]
+    rotate: Option<u64>,
+    /// Keep only this many files, the newest
+    #[arg(short = 'W', value_name = "COUNT", requires = "rotate", value_parser = clap::value_parser!(NonZeroU32))]
+    keep: Option<NonZeroU32>,
+    #[command(flatten)]
+    view: ViewArgs,
+    #[command(flatten)]
+    capture: CaptureArgs,
+}
+
+/// Runs until the capture ends.
+pub fn run(args: &Args) -> Result<End> {
+    let options = args.capture.options()?;
+    let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
+    let record = RecordOptions { file: args.write.clone(), rotate_bytes: args.rotate, keep_files: args.keep };
+    let summary = capture::run(&options, view, Some(&record))?;
+    Ok(end(&summary, args.view.exit_code))
+}

@@ -1,0 +1,23 @@
+//! `tail`: shows failing connections live, as their SYN is sent again.
+
+use anyhow::Result;
+
+use super::args::{CaptureArgs, ViewArgs};
+use super::{End, capture, end};
+
+/// Options of `tail`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    view: ViewArgs,
+    #[command(flatten)]
+    capture: CaptureArgs,
+}
+
+/// Runs until the capture ends.
+pub fn run(args: &Args) -> Result<End> {
+    let options = args.capture.options()?;
+    let view = args.view.view(options.filter.clone())?;
+    let summary = capture::run(&options, Some(view), None)?;
+    Ok(end(&summary, args.view.exit_code))
+}

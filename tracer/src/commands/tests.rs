@@ -1,0 +1,64 @@
+//! Sweeps over all commands and options.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split(' '))
+}
+
+#[test]
+fn the_definition_of_the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_and_every_option_has_help() {
+    let root = Cli::command();
+    assert!(root.get_subcommands().count() >= 3);
+    for command in root.get_subcommands() {
+        assert!(command.get_about().is_some(), "{}", command.get_name());
+        for option in command.get_arguments() {
+            assert!(option.get_help().is_some(), "{} {}", command.get_name(), option.get_id());
+        }
+    }
+}
+
+#[test]
+fn the_reference_names_every_command_and_every_option() {
+    let reference = include_str!("../../../docs/cli.md");
+    for command in Cli::command().get_subcommands() {
+        assert!(reference.contains(&format!("## snatrace {}", command.get_name())), "{}", command.get_name());
+        for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+            let name = match (option.get_long(), option.get_short()) {
+                (Some(long), _) => format!("--{long}"),
+                (None, Some(short)) => format!("`-{short} "),
+                (None, None) => option.get_value_names().unwrap()[0].to_string(),
+            };
+            assert!(reference.contains(&name), "{} {name}", command.get_name());
+        }
+    }
+}
+
+#[test]
+fn a_command_after_two_dashes_keeps_its_own_options() {
+    let Cli { command: Command::Tail(args), .. } = parse("snatrace tail --all -- curl --all -o x").unwrap() else {
+        panic!("not tail");
+    };
+    assert!(format!("{args:?}").contains(r#"command: ["curl", "--all", "-o", "x"]"#), "{args:?}");
+}
+
+#[test]
+fn only_flagged_retransmits_change_the_exit_code() {
+    let flagged = Summary { flagged_retransmits: 1, ..Summary::default() };
+    assert_eq!(end(&flagged, true), End::Flagged);
+    assert_eq!(end(&flagged, false), End::Done);
+    assert_eq!(end(&Summary::default(), true), End::Done);
+}
+
+#[test]
+fn a_broken_pipe_is_found_under_its_context() {
+    let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
+    assert!(is_broken_pipe(&Error::new(pipe).context("standard output")));
+    assert!(!is_broken_pipe(&Error::new(io::Error::from(io::ErrorKind::NotFound))));
+}

@@ -1,0 +1,62 @@
+//! What the user typed cannot be understood: one line that says so, instead of clap's paragraphs.
+
+use std::env;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Command, Error};
+
+use crate::outputs::escape::Escaped;
+
+/// Exit code for wrong usage.
+const WRONG_USAGE: u8 = 2;
+
+/// Prints help, version or the mistake.
+pub(super) fn report(error: &Error, root: &Command) -> ExitCode {
+    let wrong = error.use_stderr();
+    if wrong && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let source = variable(error, root).map_or_else(String::new, |name| format!("{name}: "));
+        eprintln!("snatrace: {source}{}", Escaped(&one_line(&error.render().to_string())));
+    } else {
+        // Nobody is there to be told when standard output is gone.
+        let _ = error.print();
+    }
+    if wrong { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// The mistake and the tips; usage is what `--help` is for.
+fn one_line(rendered: &str) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for (index, paragraph) in rendered.trim().split("\n\n").enumerate() {
+        let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        if index == 0 {
+            parts.push(line.trim_start_matches("error: ").to_owned());
+        } else if line.starts_with("tip: ") {
+            parts.push(line);
+        }
+    }
+    parts.push("see snatrace --help".to_owned());
+    parts.join("; ")
+}
+
+/// The environment variable that the wrong value came from, if it was not typed.
+fn variable(error: &Error, root: &Command) -> Option<String> {
+    let wrong = error.get(ContextKind::InvalidArg)?.to_string();
+    let mut options = root.get_subcommands().flat_map(Command::get_arguments);
+    let option = options.find(|option| option.to_string() == wrong && option.get_env().is_some())?;
+    let long = format!("--{}", option.get_long()?);
+    let typed = env::args().any(|arg| arg.split('=').next() == Some(&long));
+    option.get_env().filter(|_| !typed).map(|name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_become_one_line() {
+        let rendered =
+            "error: required:\n  --write <FILE>\n\n  tip: try this\n\nUsage: snatrace\n\nFor more, try '--help'.\n";
+        assert_eq!(one_line(rendered), "required: --write <FILE>; tip: try this; see snatrace --help");
+    }
+}

@@ -1,0 +1,126 @@
+//! Values of options as people write them, and as the rest of the program takes them.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use ipnet::IpNet;
+use jiff::SignedDuration;
+
+use crate::model::{Origin, PortSet};
+use crate::outputs::{self, Format};
+
+/// `--allow`: ports, or where to take them from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allow {
+    /// These.
+    Ports(PortSet),
+    /// ip_local_port_range of the node.
+    Auto,
+}
+
+impl Allow {
+    /// The ports, and where they came from.
+    pub fn resolve(&self) -> Result<(PortSet, Origin)> {
+        match self {
+            Self::Ports(ports) => Ok((ports.clone(), Origin::Given)),
+            Self::Auto => Ok((super::machine::local_port_range()?, Origin::Auto)),
+        }
+    }
+}
+
+/// `32768-65535`, `any`, `auto`.
+pub fn allow(text: &str) -> Result<Allow> {
+    if text.trim() == "auto" { Ok(Allow::Auto) } else { Ok(Allow::Ports(text.parse()?)) }
+}
+
+/// `10.0.0.0/8`, `2001:db8::7`.
+pub fn prefix(text: &str) -> Result<IpNet> {
+    let text = text.trim();
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(IpNet::from(address.to_canonical()));
+    }
+    let prefix: IpNet = text.parse().ok().context("not an address or prefix: write 10.42.0.0/16 or 2001:db8::7")?;
+    Ok(prefix.trunc())
+}
+
+/// `30s`, `5m`, `1h 30m`.
+pub fn duration(text: &str) -> Result<Duration> {
+    let duration: SignedDuration = text.parse().ok().context("not a duration: write 30s, 5m or 1h")?;
+    ensure!(duration.is_positive(), "too short: write at least 1ms");
+    Ok(duration.unsigned_abs())
+}
+
+/// `500000`, `64K`, `100M`, `2G`: bytes, in powers of 1024.
+pub fn size(text: &str) -> Result<u64> {
+    const HELP: &str = "not a size: write 64K, 100M or 2G";
+    let (digits, shift) = match text.as_bytes() {
+        [.., b'k' | b'K'] => (&text[..text.len() - 1], 10),
+        [.., b'm' | b'M'] => (&text[..text.len() - 1], 20),
+        [.., b'g' | b'G'] => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().ok().context(HELP)?;
+    match number.checked_mul(1 << shift) {
+        Some(bytes) if bytes >= 64 << 10 => Ok(bytes),
+        Some(_) => bail!("too small: write at least 64K"),
+        None => bail!(HELP),
+    }
+}
+
+/// The name of an output format; clap has checked that there is one.
+pub fn format(name: &str) -> Result<&'static Format> {
+    outputs::ALL.iter().find(|format| format.name == name).context("not an output format: see --help")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn auto_is_no_set_of_ports() {
+        assert_eq!(allow("auto").unwrap(), Allow::Auto);
+        assert_eq!(allow("any").unwrap(), Allow::Ports(PortSet::any()));
+        assert!(allow("automatic").is_err());
+    }
+
+    #[test]
+    fn an_address_is_a_prefix_of_its_full_length() {
+        for (given, expected) in [
+            ("10.42.0.7", "10.42.0.7/32"),
+            ("10.42.0.7/16", "10.42.0.0/16"),
+            ("2001:db8::7", "2001:db8::7/128"),
+            ("::ffff:10.42.0.7", "10.42.0.7/32"),
+        ] {
+            assert_eq!(prefix(given).unwrap().to_string(), expected);
+        }
+        for wrong in ["", "10.42.0", "10.42.0.0/33", "node7"] {
+            assert_eq!(
+                prefix(wrong).unwrap_err().to_string(),
+                "not an address or prefix: write 10.42.0.0/16 or 2001:db8::7"
+            );
+        }
+    }
+
+    #[test]
+    fn a_duration_has_a_unit() {
+        assert_eq!(duration("90s").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("1h 30m").unwrap(), Duration::from_secs(5400));
+        assert_eq!(duration("250ms").unwrap(), Duration::from_millis(250));
+        for wrong in ["", "30", "-5s", "0s", "fast"] {
+            assert!(duration(wrong).unwrap_err().to_string().contains(": write "), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_in_powers_of_1024() {
+        assert_eq!(size("65536").unwrap(), 65536);
+        assert_eq!(size("100M").unwrap(), 100 << 20);
+        assert_eq!(size("2g").unwrap(), 2 << 30);
+        for wrong in ["", "M", "10", "1K", "-1M", "1.5M", "1T", "99999999999999999999G", "18446744073709551615G"] {
+            assert!(size(wrong).unwrap_err().to_string().contains(": write "), "{wrong}");
+        }
+    }
+}

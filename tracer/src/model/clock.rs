@@ -1,0 +1,115 @@
+//! From an event's time to the wall clock. Pure arithmetic: nobody here looks at a clock or a time zone database.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::Offset;
+
+use super::Capture;
+
+/// How event times are shown: with one fixed offset from UTC for a whole run, so that a replay elsewhere shows the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    offset: Offset,
+    utc: bool,
+}
+
+impl Clock {
+    /// The node's own offset; UTC on request, and where merged captures come from nodes with different offsets.
+    #[must_use]
+    pub fn new(captures: &[&Capture], utc: bool) -> Self {
+        let offset = captures.first().and_then(|first| Offset::from_seconds(first.utc_offset_s).ok());
+        let agree = captures.windows(2).all(|pair| pair[0].utc_offset_s == pair[1].utc_offset_s);
+        match offset {
+            Some(offset) if agree && !utc => Self { offset, utc: false },
+            Some(_) | None => Self { offset: Offset::UTC, utc: true },
+        }
+    }
+
+    /// Appends RFC 3339 with microseconds. False, and nothing appended, for a time that no calendar has.
+    #[must_use]
+    pub fn rfc3339(&self, capture: &Capture, time_ns: u64, out: &mut String) -> bool {
+        let printer = DateTimePrinter::new().precision(Some(6));
+        let Some(timestamp) = timestamp(capture, time_ns) else { return false };
+        let printed = if self.utc {
+            printer.print_timestamp(&timestamp, out)
+        } else {
+            printer.print_timestamp_with_offset(&timestamp, self.offset, out)
+        };
+        printed.is_ok()
+    }
+
+    /// Date and time of day where the capture was taken; `None` for a time that no calendar has.
+    #[must_use]
+    pub fn wall(&self, capture: &Capture, time_ns: u64) -> Option<DateTime> {
+        timestamp(capture, time_ns).map(|timestamp| self.offset.to_datetime(timestamp))
+    }
+
+    /// Heading for the lines of one day, such as `2026-03-01, UTC+02:00`.
+    #[must_use]
+    pub fn day(&self, date: Date) -> impl std::fmt::Display + use<> {
+        let minutes = self.offset.seconds() / 60;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+        let utc = self.utc;
+        std::fmt::from_fn(move |f| {
+            if utc { write!(f, "{date}, UTC") } else { write!(f, "{date}, UTC{sign}{hours:02}:{minutes:02}") }
+        })
+    }
+}
+
+fn timestamp(capture: &Capture, time_ns: u64) -> Option<Timestamp> {
+    Timestamp::from_nanosecond(i128::from(capture.boot_unix_ns) + i128::from(time_ns)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::model::example;
+
+    fn rfc3339(captures: &[&Capture], utc: bool, time_ns: u64) -> String {
+        let mut text = String::new();
+        assert!(Clock::new(captures, utc).rfc3339(captures[0], time_ns, &mut text));
+        text
+    }
+
+    #[test]
+    fn a_time_is_shown_as_the_node_saw_it() {
+        let node = example::capture("node7");
+        assert_eq!(rfc3339(&[&node], false, 1_234_567_899), "2026-03-01T02:00:01.234567+02:00");
+        let wall = Clock::new(&[&node], false).wall(&node, 1_234_567_899).unwrap();
+        assert_eq!((wall.hour(), wall.second(), wall.millisecond()), (2, 1, 234));
+    }
+
+    #[test]
+    fn utc_is_shown_on_request() {
+        assert_eq!(rfc3339(&[&example::capture("node7")], true, 0), "2026-03-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn nodes_in_different_zones_are_shown_in_utc() {
+        let east = example::capture("east");
+        let west = Capture { utc_offset_s: -18000, ..example::capture("west") };
+        assert_eq!(rfc3339(&[&east, &west], false, 0), "2026-03-01T00:00:00.000000Z");
+        assert_eq!(rfc3339(&[&west, &west], false, 0), "2026-02-28T19:00:00.000000-05:00");
+    }
+
+    #[test]
+    fn a_time_beyond_the_calendar_is_unknown_and_no_panic() {
+        let broken = Capture { boot_unix_ns: i64::MAX, utc_offset_s: i32::MIN, ..example::capture("broken") };
+        let clock = Clock::new(&[&broken], false);
+        assert!(clock.wall(&broken, u64::MAX).is_some());
+        let before = Capture { boot_unix_ns: i64::MIN, ..example::capture("broken") };
+        assert!(clock.wall(&before, 0).is_some_and(|wall| wall.year() < 1970));
+    }
+
+    #[test]
+    fn a_day_names_its_offset() {
+        let node = Capture { utc_offset_s: -12600, ..example::capture("node7") };
+        let date = Clock::new(&[&node], false).wall(&node, 0).unwrap().date();
+        assert_eq!(Clock::new(&[&node], false).day(date).to_string(), "2026-02-28, UTC-03:30");
+        assert_eq!(Clock::new(&[&node], true).day(date).to_string(), "2026-02-28, UTC");
+    }
+}

@@ -1,0 +1,52 @@
+//! Attempts and captures for unit tests.
+#![allow(clippy::unwrap_used, reason = "only tests use it")]
+
+use tracer_common::Flow;
+use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
+
+use super::{Attempt, Capture, HookState, NatRange, Outcome, Policy};
+
+/// A flow from socket addresses as people write them.
+pub fn flow(src: &str, dst: &str) -> Flow {
+    Flow::new(src.parse().unwrap(), dst.parse().unwrap())
+}
+
+/// A pod's attempt through masquerade fully-random whose SYN was sent again once.
+pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
+    Attempt {
+        first_ns: 1_000_000_000,
+        last_ns: 2_000_000_000,
+        isn: 4_000_000_001,
+        original: Some(flow(src, dst)),
+        translated: Some(flow(nat_src, nat_dst)),
+        socket_netns: Some(4_026_532_300),
+        nat_netns: Some(4_026_531_840),
+        range: Some(NatRange { flags: RANGE_MAP_IPS | RANGE_PROTO_RANDOM_FULLY, min_port: 0, max_port: 0 }),
+        selections: 1,
+        retransmits: 1,
+        send_errors: 0,
+        send_errno: 0,
+        syns_leaving: 2,
+        ifindex: 2,
+        syn_ack_seen: false,
+        rst_seen: false,
+        outcome: Outcome::Pending,
+        flagged: true,
+        cause: Some("port_out_of_range"),
+    }
+}
+
+/// A capture on `node`, booted 2026-03-01 00:00 UTC, two hours east of it.
+pub fn capture(node: &str) -> Capture {
+    Capture {
+        version: "0.1.0".to_owned(),
+        node: node.to_owned(),
+        kernel: "6.12.1".to_owned(),
+        session: 1,
+        part: 0,
+        boot_unix_ns: 1_772_323_200_000_000_000,
+        utc_offset_s: 7200,
+        policy: Policy::default(),
+        hooks: vec![HookState { stem: "wire".to_owned(), off: None }],
+    }
+}

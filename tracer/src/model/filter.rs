@@ -1,0 +1,110 @@
+//! Which attempts the user asked for: by original source, by destination, by destination port.
+//!
+//! The hooks apply as much of it as they can; this is the exact answer. A fact that is unknown matches nothing.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use tracer_common::Flow;
+
+use super::{Attempt, PortSet};
+
+/// `--src`, `--dst`, `--dport`; what is empty restricts nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// The original source is in one of these.
+    pub src: Vec<IpNet>,
+    /// The destination is in one of these, before or after NAT.
+    pub dst: Vec<IpNet>,
+    /// And so is the port of that same destination.
+    pub dport: Option<PortSet>,
+}
+
+impl Filter {
+    /// Whether it lets everything through.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.src.is_empty() && self.dst.is_empty() && self.dport.is_none()
+    }
+
+    /// Whether the attempt is one that was asked for.
+    #[must_use]
+    pub fn matches(&self, attempt: &Attempt) -> bool {
+        self.is_empty() || (self.matches_source(attempt) && self.matches_destination(attempt))
+    }
+
+    fn matches_source(&self, attempt: &Attempt) -> bool {
+        self.src.is_empty() || attempt.original.is_some_and(|original| contains(&self.src, original.src_addr()))
+    }
+
+    fn matches_destination(&self, attempt: &Attempt) -> bool {
+        if self.dst.is_empty() && self.dport.is_none() {
+            return true;
+        }
+        [attempt.original, attempt.translated].into_iter().flatten().any(|flow| self.is_destination(&flow))
+    }
+
+    fn is_destination(&self, flow: &Flow) -> bool {
+        (self.dst.is_empty() || contains(&self.dst, flow.dst_addr()))
+            && self.dport.as_ref().is_none_or(|ports| ports.contains(flow.dst_port))
+    }
+}
+
+fn contains(prefixes: &[IpNet], address: IpAddr) -> bool {
+    prefixes.iter().any(|prefix| prefix.contains(&address))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::model::example;
+
+    fn nets(text: &str) -> Vec<IpNet> {
+        text.split(',').map(|net| net.parse().unwrap()).collect()
+    }
+
+    /// A pod that connects to a ClusterIP, 10.96.0.10:443, whose backend is 203.0.113.80:8443.
+    fn service() -> Attempt {
+        example::attempt("10.42.0.7:51234", "10.96.0.10:443", "192.0.2.1:1200", "203.0.113.80:8443")
+    }
+
+    #[test]
+    fn an_empty_filter_lets_everything_through() {
+        assert!(Filter::default().matches(&service()));
+    }
+
+    #[test]
+    fn the_source_is_the_one_before_nat() {
+        assert!(Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&service()));
+        assert!(!Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&service()));
+    }
+
+    #[test]
+    fn the_destination_counts_before_and_after_nat() {
+        for (dst, matches) in [("10.96.0.10/32", true), ("203.0.113.0/24,2001:db8::/32", true), ("10.42.0.7/32", false)]
+        {
+            assert_eq!(Filter { dst: nets(dst), ..Filter::default() }.matches(&service()), matches, "{dst}");
+        }
+    }
+
+    #[test]
+    fn destination_and_port_must_be_of_the_same_tuple() {
+        let filter = |dport| Filter {
+            dst: nets("10.96.0.10/32"),
+            dport: Some(PortSet::range(dport, dport)),
+            ..Filter::default()
+        };
+        assert!(filter(443).matches(&service()));
+        assert!(!filter(8443).matches(&service()));
+    }
+
+    #[test]
+    fn an_unknown_source_matches_no_source() {
+        let forwarded = Attempt { original: None, ..service() };
+        assert!(!Filter { src: nets("0.0.0.0/0"), ..Filter::default() }.matches(&forwarded));
+        assert!(Filter { dport: Some(PortSet::range(8443, 8443)), ..Filter::default() }.matches(&forwarded));
+    }
+}

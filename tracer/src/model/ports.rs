@@ -1,0 +1,203 @@
+//! A set of ports as people write it: `32768-65535`, `80,443`, `any`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A set of ports: ranges in ascending order that neither overlap nor touch, so equal sets compare equal.
+///
+/// Its text, in every output and in the trace, is the shortest that reads back as the same set.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PortSet(Vec<(u16, u16)>);
+
+/// Why a text is no set of ports.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PortSetError {
+    /// Nothing, or nothing between two commas.
+    #[error("a port is missing: write a range such as 32768-65535, a comma list, or any")]
+    Missing,
+    /// `-5` or `5-`.
+    #[error("{0} has an open end: write both ends, such as 32768-65535")]
+    OpenEnd(String),
+    /// `abc` or `1-2-3`.
+    #[error("{0} is neither a port nor a range: write 443, 32768-65535, a comma list, or any")]
+    NotARange(String),
+    /// `70000`.
+    #[error("{0} is too high for a port: the highest is 65535")]
+    TooHigh(String),
+    /// `5-3`.
+    #[error("{low}-{high} runs backwards: write {high}-{low}")]
+    Backwards {
+        /// The first number.
+        low: u16,
+        /// The second, smaller number.
+        high: u16,
+    },
+}
+
+impl PortSet {
+    /// Every port; written `any`.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::range(0, u16::MAX)
+    }
+
+    /// The ports from `low` to `high`, both included.
+    #[must_use]
+    pub fn range(low: u16, high: u16) -> Self {
+        Self::merged(vec![(low.min(high), low.max(high))])
+    }
+
+    /// Whether the port is in the set.
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        self.0.iter().any(|&(low, high)| (low..=high).contains(&port))
+    }
+
+    /// The ranges in ascending order, both ends included.
+    pub fn ranges(&self) -> impl Iterator<Item = (u16, u16)> + '_ {
+        self.0.iter().copied()
+    }
+
+    fn merged(mut ranges: Vec<(u16, u16)>) -> Self {
+        ranges.sort_unstable();
+        ranges.dedup_by(|next, last| {
+            let joins = u32::from(next.0) <= u32::from(last.1) + 1;
+            if joins {
+                last.1 = last.1.max(next.1);
+            }
+            joins
+        });
+        Self(ranges)
+    }
+}
+
+impl FromStr for PortSet {
+    type Err = PortSetError;
+
+    fn from_str(text: &str) -> Result<Self, PortSetError> {
+        text.split(',').map(|part| parse_range(part.trim())).collect::<Result<_, _>>().map(Self::merged)
+    }
+}
+
+fn parse_range(part: &str) -> Result<(u16, u16), PortSetError> {
+    if part == "any" {
+        return Ok((0, u16::MAX));
+    }
+    if part.is_empty() {
+        return Err(PortSetError::Missing);
+    }
+    let (low, high) = part.split_once('-').unwrap_or((part, part));
+    let (low, high) = (parse_port(low.trim(), part)?, parse_port(high.trim(), part)?);
+    if low > high { Err(PortSetError::Backwards { low, high }) } else { Ok((low, high)) }
+}
+
+fn parse_port(text: &str, part: &str) -> Result<u16, PortSetError> {
+    if text.is_empty() {
+        return Err(PortSetError::OpenEnd(part.to_owned()));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(PortSetError::NotARange(part.to_owned()));
+    }
+    text.parse().map_err(|_| PortSetError::TooHigh(text.to_owned()))
+}
+
+impl fmt::Display for PortSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [(0, u16::MAX)] = self.0[..] {
+            return f.write_str("any");
+        }
+        for (index, (low, high)) in self.ranges().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            if low == high { write!(f, "{comma}{low}") } else { write!(f, "{comma}{low}-{high}") }?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for PortSet {
+    type Error = PortSetError;
+
+    fn try_from(text: String) -> Result<Self, PortSetError> {
+        text.parse()
+    }
+}
+
+impl Serialize for PortSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn set(text: &str) -> PortSet {
+        text.parse().unwrap()
+    }
+
+    fn refusal(text: &str) -> String {
+        text.parse::<PortSet>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_text_of_a_set_is_canonical() {
+        for (given, canonical) in [
+            ("32768-65535", "32768-65535"),
+            (" 443 , 80 ", "80,443"),
+            ("5-5", "5"),
+            ("10-20,15-30,31,40", "10-31,40"),
+            ("1-100,5-6", "1-100"),
+            ("0-65535", "any"),
+            ("any", "any"),
+            ("5,any", "any"),
+            ("65535,0-65534", "any"),
+            ("1-65535", "1-65535"),
+        ] {
+            assert_eq!(set(given).to_string(), canonical, "{given}");
+            assert_eq!(set(canonical), set(given), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_set_contains_its_ends_and_nothing_beyond() {
+        let set = set("1024-29999,32768-65535");
+        for inside in [1024, 29999, 32768, 65535] {
+            assert!(set.contains(inside), "{inside}");
+        }
+        for outside in [0, 1023, 30000, 32767] {
+            assert!(!set.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong_and_what_is_right() {
+        for (given, message) in [
+            ("", "a port is missing: write a range such as 32768-65535, a comma list, or any"),
+            ("80,,443", "a port is missing: write a range such as 32768-65535, a comma list, or any"),
+            ("70000-1", "70000 is too high for a port: the highest is 65535"),
+            ("5-3", "5-3 runs backwards: write 3-5"),
+            ("abc", "abc is neither a port nor a range: write 443, 32768-65535, a comma list, or any"),
+            ("1-2-3", "1-2-3 is neither a port nor a range: write 443, 32768-65535, a comma list, or any"),
+            ("-5", "-5 has an open end: write both ends, such as 32768-65535"),
+            ("5-", "5- has an open end: write both ends, such as 32768-65535"),
+            ("+5", "+5 is neither a port nor a range: write 443, 32768-65535, a comma list, or any"),
+            ("99999999999999999999", "99999999999999999999 is too high for a port: the highest is 65535"),
+        ] {
+            assert_eq!(refusal(given), message, "{given}");
+        }
+    }
+
+    #[test]
+    fn serde_uses_the_same_text() {
+        let json = serde_json::to_string(&set("80,443")).unwrap();
+        assert_eq!(json, r#""80,443""#);
+        assert_eq!(serde_json::from_str::<PortSet>(&json).unwrap(), set("80,443"));
+        assert!(serde_json::from_str::<PortSet>(r#""5-3""#).is_err());
+    }
+}

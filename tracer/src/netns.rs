@@ -1,0 +1,65 @@
+//! Runs code inside another network namespace, on a thread of its own so that the caller stays where it is.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use nix::sched::{CloneFlags, setns};
+
+/// A network namespace, held open.
+#[derive(Debug)]
+pub struct Netns {
+    path: PathBuf,
+    file: File,
+}
+
+impl Netns {
+    /// The namespace at this path, such as `/run/netns/NAME` or `/proc/PID/ns/net`.
+    ///
+    /// # Errors
+    /// When there is no such namespace.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let file = File::open(path).with_context(|| {
+            format!(
+                "cannot open the network namespace {}: name a path as in /run/netns/ or /proc/PID/ns/net",
+                path.display()
+            )
+        })?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// The namespace that snatrace itself was started in.
+    ///
+    /// # Errors
+    /// When /proc is not mounted.
+    pub fn own() -> anyhow::Result<Self> {
+        Self::open(Path::new("/proc/self/ns/net"))
+    }
+
+    /// Its inode number, as in events.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn inum(&self) -> io::Result<u32> {
+        // Namespace inode numbers are 32 bits wide (`ns_common.inum`).
+        self.file.metadata().map(|meta| meta.ino() as u32)
+    }
+
+    /// Runs `inside` in the namespace and returns what it returns.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered, or `inside` fails.
+    pub fn run<T: Send>(&self, inside: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                setns(&self.file, CloneFlags::CLONE_NEWNET).with_context(|| {
+                    format!("cannot enter the network namespace {}: is it one, and are you root?", self.path.display())
+                })?;
+                inside()
+            });
+            thread.join().map_err(|_| anyhow::anyhow!("a thread inside {} died", self.path.display()))?
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! JSON, one object per line: a capture line for each node, retransmit lines, a summary line. docs/json.md has the fields.
+//!
+//! Field names are a promise: add, never rename. What is unknown is null. The bytes are ASCII, so a name cannot steer a
+//! terminal that shows them.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+use super::escape::is_plain;
+use super::{Format, Output, Sink, View};
+use crate::model::{Capture, Clock, Finding, NatMode, PortSet};
+use crate::summary::Summary;
+
+pub(super) const FORMAT: Format =
+    Format { name: "json", about: "one JSON object per line", open: |view, out| Box::new(Json::new(view, out)) };
+
+/// `kind:"capture"`
+#[derive(Serialize)]
+struct CaptureLine<'a> {
+    kind: &'static str,
+    version: &'a str,
+    node: &'a str,
+    kernel: &'a str,
+    allowed: &'a PortSet,
+    allowed6: &'a PortSet,
+    allowed_from: &'static str,
+    hooks: Vec<HookField<'a>>,
+}
+
+#[derive(Serialize)]
+struct HookField<'a> {
+    hook: &'a str,
+    off: Option<&'a str>,
+}
+
+/// `kind:"retransmit"`
+#[derive(Serialize)]
+struct RetransmitLine<'a> {
+    kind: &'static str,
+    time: Option<&'a str>,
+    node: &'a str,
+    flagged: bool,
+    cause: Option<&'static str>,
+    src: Option<IpAddr>,
+    src_port: Option<u16>,
+    dst: Option<IpAddr>,
+    dst_port: Option<u16>,
+    nat_src: Option<IpAddr>,
+    nat_port: Option<u16>,
+    nat_dst: Option<IpAddr>,
+    nat_dst_port: Option<u16>,
+    allowed: &'a PortSet,
+    retransmits: u32,
+    outcome: &'static str,
+    nat_mode: &'static str,
+    selections: u32,
+    isn: u32,
+    netns: Option<u32>,
+    nat_netns: Option<u32>,
+}
+
+/// `kind:"summary"`
+#[derive(Serialize)]
+struct SummaryLine<'a> {
+    kind: &'static str,
+    attempts: u64,
+    translated: u64,
+    retransmitted_attempts: u64,
+    flagged_attempts: u64,
+    flagged_retransmits: u64,
+    by_cause: &'a BTreeMap<&'static str, u64>,
+    lost: u64,
+    lost_by_kind: BTreeMap<&'static str, u64>,
+    evicted: u64,
+}
+
+struct Json {
+    out: Sink,
+    /// Reused, so that a line costs no allocation.
+    time: String,
+    utc: bool,
+    clock: Clock,
+}
+
+impl Json {
+    fn new(view: &View, out: Sink) -> Self {
+        Self { out, time: String::with_capacity(40), utc: view.utc, clock: Clock::new(&[], view.utc) }
+    }
+}
+
+fn write_line(out: &mut Sink, line: &impl Serialize) -> io::Result<()> {
+    line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Ascii))?;
+    out.write_all(b"\n")
+}
+
+impl Output for Json {
+    fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
+        self.clock = Clock::new(captures, self.utc);
+        captures.iter().try_for_each(|capture| write_line(&mut self.out, &CaptureLine::from(*capture)))
+    }
+
+    fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.time.clear();
+        let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
+        let time = known.then_some(self.time.as_str());
+        write_line(&mut self.out, &RetransmitLine { time, ..RetransmitLine::from(finding) })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        write_line(&mut self.out, &SummaryLine::from(summary))?;
+        self.out.flush()
+    }
+}
+
+impl<'a> From<&'a Capture> for CaptureLine<'a> {
+    fn from(capture: &'a Capture) -> Self {
+        let hooks = capture.hooks.iter().map(|hook| HookField { hook: &hook.stem, off: hook.off.as_deref() });
+        Self {
+            kind: "capture",
+            version: &capture.version,
+            node: &capture.node,
+            kernel: &capture.kernel,
+            allowed: &capture.policy.v4,
+            allowed6: &capture.policy.v6,
+            allowed_from: capture.policy.origin.name(),
+            hooks: hooks.collect(),
+        }
+    }
+}
+
+impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
+    fn from(finding: &Finding<'a>) -> Self {
+        let attempt = finding.attempt;
+        let (original, translated) = (attempt.original, attempt.translated);
+        Self {
+            kind: "retransmit",
+            time: None,
+            node: &finding.capture.node,
+            flagged: finding.flagged,
+            cause: finding.cause,
+            src: original.map(|flow| flow.src_addr()),
+            src_port: original.map(|flow| flow.src_port),
+            dst: original.map(|flow| flow.dst_addr()),
+            dst_port: original.map(|flow| flow.dst_port),
+            nat_src: translated.map(|flow| flow.src_addr()),
+            nat_port: translated.map(|flow| flow.src_port),
+            nat_dst: translated.map(|flow| flow.dst_addr()),
+            nat_dst_port: translated.map(|flow| flow.dst_port),
+            allowed: finding.allowed,
+            retransmits: finding.ordinal,
+            outcome: attempt.outcome.name(),
+            nat_mode: NatMode::from(attempt.range).name(),
+            selections: attempt.selections,
+            isn: attempt.isn,
+            netns: attempt.socket_netns,
+            nat_netns: attempt.nat_netns,
+        }
+    }
+}
+
+impl<'a> From<&'a Summary> for SummaryLine<'a> {
+    fn from(summary: &'a Summary) -> Self {
+        Self {
+            kind: "summary",
+            attempts: summary.attempts,
+            translated: summary.translated,
+            retransmitted_attempts: summary.retransmitted_attempts,
+            flagged_attempts: summary.flagged_attempts,
+            flagged_retransmits: summary.flagged_retransmits,
+            by_cause: &summary.by_cause,
+            lost: summary.lost_total(),
+            lost_by_kind: summary.lost_by_kind().map(|(kind, count)| (kind.name(), count)).collect(),
+            evicted: summary.evicted,
+        }
+    }
+}
+
+/// Compact JSON whose strings are plain ASCII.
+struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        for part in fragment.split_inclusive(|char| !is_plain(char)) {
+            let plain = part.trim_end_matches(|char| !is_plain(char));
+            out.write_all(plain.as_bytes())?;
+            for unit in part[plain.len()..].encode_utf16() {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Golden lines, and that the reference names every field.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use serde_json::{Value, json};
+
+use crate::model::{Attempt, Capture, HookState, Outcome, PortSet, example};
+use crate::outputs::testing::{finding, view, written};
+use crate::summary::Summary;
+
+fn service() -> Attempt {
+    example::attempt("10.42.0.7:51234", "10.96.0.10:443", "192.0.2.1:1200", "203.0.113.80:8443")
+}
+
+fn retransmit(capture: &Capture, attempt: &Attempt) -> String {
+    written(&view("json"), |output| {
+        output.start(&[capture])?;
+        output.finding(&finding(capture, attempt))
+    })
+    .lines()
+    .last()
+    .unwrap()
+    .to_owned()
+}
+
+#[test]
+fn a_retransmit_line_has_the_promised_fields_in_their_order() {
+    assert_eq!(
+        retransmit(&example::capture("node7"), &service()),
+        concat!(
+            r#"{"kind":"retransmit","time":"2026-03-01T02:00:01.234567+02:00","node":"node7","flagged":true,"#,
+            r#""cause":"port_out_of_range","src":"10.42.0.7","src_port":51234,"dst":"10.96.0.10","dst_port":443,"#,
+            r#""nat_src":"192.0.2.1","nat_port":1200,"nat_dst":"203.0.113.80","nat_dst_port":8443,"#,
+            r#""allowed":"32768-65535","retransmits":1,"outcome":"pending","nat_mode":"fully_random","#,
+            r#""selections":1,"isn":4000000001,"netns":4026532300,"nat_netns":4026531840}"#
+        )
+    );
+}
+
+#[test]
+fn what_is_unknown_is_null() {
+    let bare = Attempt {
+        original: None,
+        translated: None,
+        range: None,
+        socket_netns: None,
+        nat_netns: None,
+        outcome: Outcome::TimedOut,
+        ..service()
+    };
+    let line: Value = serde_json::from_str(&retransmit(&example::capture("node7"), &bare)).unwrap();
+    for field in ["cause", "src", "src_port", "dst", "dst_port", "nat_src", "nat_port", "nat_dst", "netns", "nat_netns"]
+    {
+        assert_eq!(line.get(field), Some(&Value::Null), "{field}");
+    }
+    assert_eq!((&line["nat_mode"], &line["outcome"]), (&json!("unknown"), &json!("timed_out")));
+}
+
+#[test]
+fn the_capture_line_says_what_was_allowed_and_which_hooks_were_on() {
+    let mut node = example::capture("node7");
+    node.policy.v6 = PortSet::any();
+    node.hooks.push(HookState { stem: "nat_bind".to_owned(), off: Some("no kprobes".to_owned()) });
+    assert_eq!(
+        written(&view("json"), |output| output.start(&[&node])),
+        concat!(
+            r#"{"kind":"capture","version":"0.1.0","node":"node7","kernel":"6.12.1","allowed":"32768-65535","#,
+            r#""allowed6":"any","allowed_from":"default","hooks":[{"hook":"wire","off":null},"#,
+            r#"{"hook":"nat_bind","off":"no kprobes"}]}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn the_summary_line_has_the_promised_fields_in_their_order() {
+    let summary = Summary {
+        attempts: 10,
+        translated: 9,
+        retransmitted_attempts: 5,
+        flagged_attempts: 4,
+        flagged_retransmits: 12,
+        by_cause: [("port_out_of_range", 4), ("unknown", 1)].into(),
+        lost: [1, 2, 3],
+        evicted: 7,
+    };
+    assert_eq!(
+        written(&view("json"), |output| output.finish(&summary)),
+        concat!(
+            r#"{"kind":"summary","attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
+            r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"lost":6,"#,
+            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"evicted":7}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn a_hostile_node_name_is_escaped_and_reads_back_unchanged() {
+    let name = "\x1b[31m\u{9b}2J\u{202e}n\u{f6}de\u{1f600}\"\\\n";
+    let line = retransmit(&example::capture(name), &service());
+    assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["node"], json!(name));
+}
+
+#[test]
+fn the_reference_names_every_field_and_no_other() {
+    let reference = include_str!("../../../../docs/json.md");
+    let node = example::capture("node7");
+    let all = written(&view("json"), |output| {
+        output.start(&[&node])?;
+        output.finding(&finding(&node, &service()))?;
+        output.finish(&Summary::default())
+    });
+    for line in all.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let kind = line["kind"].as_str().unwrap();
+        let section = reference.split("\n## ").find(|section| section.starts_with(&format!("`{kind}`"))).unwrap();
+        let documented = section.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+        let mut documented: Vec<_> = documented.collect();
+        let mut fields: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        documented.sort_unstable();
+        fields.sort_unstable();
+        assert_eq!(documented, fields, "{kind}");
+    }
+}

@@ -1,0 +1,171 @@
+//! Text for people: a header, one line per finding, at most 120 columns wide, and the counts at the end.
+
+mod columns;
+mod row;
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use jiff::civil::Date;
+
+use self::columns::paragraph;
+use self::row::{Row, words};
+use super::escape::Escaped;
+use super::{Format, Output, Sink, View};
+use crate::model::{Capture, Clock, Finding, Origin, Policy};
+use crate::summary::Summary;
+
+pub(super) const FORMAT: Format =
+    Format { name: "text", about: "aligned lines for people", open: |view, out| Box::new(Text::new(view, out)) };
+
+struct Text {
+    out: Sink,
+    /// Reused, so that a line costs no allocation.
+    line: String,
+    utc: bool,
+    row: Row,
+    day: Option<Date>,
+}
+
+impl Text {
+    fn new(view: &View, out: Sink) -> Self {
+        let style = |style| if view.colour { style } else { Style::new() };
+        let row = Row {
+            clock: Clock::new(&[], view.utc),
+            several_nodes: false,
+            alert: style(AnsiColor::Red.on_default().bold()),
+            heading: style(Style::new().bold()),
+        };
+        Self { out, line: String::with_capacity(256), utc: view.utc, row, day: None }
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        self.line.truncate(self.line.trim_end_matches(' ').len());
+        self.line.push('\n');
+        self.write()
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.out.write_all(self.line.as_bytes())?;
+        self.line.clear();
+        Ok(())
+    }
+
+    /// A heading wherever another day begins, for lines have the time of day only.
+    fn heading_of_day(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        let day = self.row.clock.wall(finding.capture, finding.time_ns).map(|wall| wall.date());
+        if let Some(date) = day.filter(|_| day != self.day) {
+            self.day = day;
+            let heading = self.row.heading;
+            written(write!(self.line, "{heading}{}{heading:#}", self.row.clock.day(date)))?;
+            self.end_line()?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, name: &str, count: u64, of: u64) -> fmt::Result {
+        write!(self.line, "{name:<14}{count:>10}")?;
+        if of > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "a share with one decimal")]
+            let percent = count as f64 * 100.0 / of as f64;
+            write!(self.line, "{percent:>7.1} %")?;
+        }
+        Ok(())
+    }
+
+    fn causes(&mut self, summary: &Summary) -> io::Result<()> {
+        for (index, (cause, &count)) in summary.by_cause.iter().enumerate() {
+            written(self.count(if index == 0 { "by cause" } else { "" }, count, summary.retransmitted_attempts))?;
+            self.line.push_str("  ");
+            written(words(&mut self.line, cause))?;
+            self.end_line()?;
+        }
+        Ok(())
+    }
+
+    fn losses(&mut self, summary: &Summary) -> io::Result<()> {
+        let lost = summary.lost_total();
+        let style = if lost > 0 { self.row.alert } else { Style::new() };
+        written(write!(self.line, "{style}"))?;
+        written(self.count(if lost > 0 { "LOST" } else { "lost" }, lost, 0))?;
+        if lost > 0 {
+            self.line.push_str("  facts, so there may be more than is shown here:");
+            for (kind, count) in summary.lost_by_kind().filter(|&(_, count)| count > 0) {
+                written(write!(self.line, " {} {count}", kind.name()))?;
+            }
+        }
+        written(write!(self.line, "{style:#}"))?;
+        self.end_line()
+    }
+}
+
+impl Output for Text {
+    fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
+        self.row.clock = Clock::new(captures, self.utc);
+        self.row.several_nodes = captures.len() > 1;
+        for capture in captures {
+            paragraph(&mut self.line, &header(capture));
+            for hook in &capture.hooks {
+                if let Some(why) = &hook.off {
+                    paragraph(&mut self.line, &format!("without {}: {}", Escaped(&hook.stem), Escaped(why)));
+                }
+            }
+        }
+        self.write()?;
+        written(self.row.titles(&mut self.line))?;
+        self.end_line()
+    }
+
+    fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.heading_of_day(finding)?;
+        written(self.row.finding(&mut self.line, finding))?;
+        self.end_line()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        let attempts = summary.attempts;
+        self.end_line()?;
+        written(self.count("attempts", attempts, 0))?;
+        self.end_line()?;
+        written(self.count("translated", summary.translated, attempts))?;
+        self.end_line()?;
+        written(self.count("retransmitted", summary.retransmitted_attempts, attempts))?;
+        self.end_line()?;
+        written(self.count("flagged", summary.flagged_attempts, attempts))?;
+        written(write!(self.line, "  with {} retransmits", summary.flagged_retransmits))?;
+        self.end_line()?;
+        self.causes(summary)?;
+        self.losses(summary)?;
+        written(self.count("evicted", summary.evicted, 0))?;
+        self.end_line()?;
+        self.out.flush()
+    }
+}
+
+fn header(capture: &Capture) -> String {
+    let (version, node, kernel) = (Escaped(&capture.version), Escaped(&capture.node), Escaped(&capture.kernel));
+    format!("snatrace {version} on {node} ({kernel}): allowed translated ports {}", policy(&capture.policy))
+}
+
+fn policy(policy: &Policy) -> String {
+    let Policy { v4, v6, origin } = policy;
+    let origin = match origin {
+        Origin::Default => "default; set with --allow",
+        Origin::Given => "--allow",
+        Origin::Auto => "--allow auto: ip_local_port_range",
+    };
+    if v4 == v6 { format!("{v4} ({origin})") } else { format!("IPv4 {v4} ({origin}), IPv6 {v6} (--allow6)") }
+}
+
+/// Formatting into a `String` fails only where a `Display` does.
+fn written(result: fmt::Result) -> io::Result<()> {
+    result.map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests;

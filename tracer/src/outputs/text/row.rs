@@ -1,0 +1,148 @@
+//! One finding as one line, and the titles over it.
+
+use std::fmt::{self, Write};
+
+use anstyle::Style;
+
+use super::columns::{cell, endpoint};
+use crate::model::{Attempt, Clock, Finding, NatMode};
+use crate::outputs::escape::Escaped;
+
+const TIME: usize = 12;
+const NODE: usize = 15;
+const SOURCE: usize = 21;
+const PORT: usize = 5;
+const DESTINATION: usize = 27;
+const ORDINAL: usize = 3;
+const MODE: usize = 12;
+const CAUSE: usize = 18;
+
+/// The columns of a run.
+///
+/// With several nodes, the node's name takes the place of the translated address, which is the node's own as a rule.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) clock: Clock,
+    pub(super) several_nodes: bool,
+    /// For what is flagged.
+    pub(super) alert: Style,
+    /// For titles.
+    pub(super) heading: Style,
+}
+
+impl Row {
+    pub(super) fn titles(&self, line: &mut String) -> fmt::Result {
+        let mut title = |width, title| cell(line, width, self.heading, |line| line.write_str(title));
+        title(TIME, "TIME")?;
+        if self.several_nodes {
+            title(NODE, "NODE")?;
+            title(SOURCE, "ORIGINAL SOURCE")?;
+            title(PORT, "NAT")?;
+        } else {
+            title(SOURCE, "ORIGINAL SOURCE")?;
+            title(SOURCE, "TRANSLATED SOURCE")?;
+        }
+        title(DESTINATION, "DESTINATION")?;
+        title(ORDINAL, "RTX")?;
+        title(MODE, "NAT MODE")?;
+        title(CAUSE, "CAUSE")
+    }
+
+    pub(super) fn finding(&self, line: &mut String, finding: &Finding<'_>) -> fmt::Result {
+        let (attempt, plain) = (finding.attempt, Style::new());
+        let style = if finding.flagged { self.alert } else { plain };
+        cell(line, TIME, plain, |line| time(line, self.clock, finding))?;
+        if self.several_nodes {
+            cell(line, NODE, plain, |line| write!(line, "{}", Escaped(&finding.capture.node)))?;
+            cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
+            cell(line, PORT, style, |line| translated_port(line, attempt))?;
+        } else {
+            cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
+            cell(line, SOURCE, style, |line| translated_source(line, attempt))?;
+        }
+        cell(line, DESTINATION, plain, |line| destination(line, attempt))?;
+        cell(line, ORDINAL, plain, |line| ordinal(line, finding.ordinal))?;
+        cell(line, MODE, plain, |line| mode(line, attempt))?;
+        cell(line, CAUSE, style, |line| words(line, finding.cause.unwrap_or("-")))
+    }
+}
+
+fn time(line: &mut String, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
+    let Some(wall) = clock.wall(finding.capture, finding.time_ns) else { return line.write_char('-') };
+    write!(line, "{:02}:{:02}:{:02}.{:03}", wall.hour(), wall.minute(), wall.second(), wall.millisecond())
+}
+
+fn original_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
+    let Some(flow) = attempt.original else { return line.write_char('-') };
+    endpoint(line, flow.src_addr(), flow.src_port, SOURCE)
+}
+
+fn translated_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
+    let Some(flow) = attempt.translated else { return line.write_char('-') };
+    endpoint(line, flow.src_addr(), flow.src_port, SOURCE)
+}
+
+fn translated_port(line: &mut String, attempt: &Attempt) -> fmt::Result {
+    let Some(flow) = attempt.translated else { return line.write_char('-') };
+    write!(line, "{}", flow.src_port)
+}
+
+/// Before NAT; where NAT changed it, what it became follows, as far as there is room.
+fn destination(line: &mut String, attempt: &Attempt) -> fmt::Result {
+    let Some(first) = attempt.original.or(attempt.translated) else { return line.write_char('-') };
+    let second = attempt.translated.unwrap_or(first);
+    let (before, after) = (first.dst_addr(), second.dst_addr());
+    if (before, first.dst_port) == (after, second.dst_port) {
+        return endpoint(line, before, first.dst_port, DESTINATION);
+    }
+    let start = line.len();
+    if first.dst_port == second.dst_port {
+        write!(line, "{before}>")?;
+    } else {
+        endpoint(line, before, first.dst_port, usize::MAX)?;
+        line.push('>');
+    }
+    endpoint(line, after, second.dst_port, usize::MAX)?;
+    if line.len() - start > DESTINATION {
+        line.truncate(start);
+        endpoint(line, before, first.dst_port, DESTINATION - 2)?;
+        line.push_str(">…");
+    }
+    Ok(())
+}
+
+fn ordinal(line: &mut String, ordinal: u32) -> fmt::Result {
+    if ordinal > 999 { line.write_str("1k+") } else { write!(line, "{ordinal:>ORDINAL$}") }
+}
+
+fn mode(line: &mut String, attempt: &Attempt) -> fmt::Result {
+    match NatMode::from(attempt.range) {
+        NatMode::Unknown => line.write_char('-'),
+        known @ (NatMode::FullyRandom | NatMode::Random | NatMode::Preserved | NatMode::Range) => {
+            words(line, known.name())
+        }
+    }
+}
+
+/// A name from JSON as words.
+pub(super) fn words(line: &mut String, name: &str) -> fmt::Result {
+    name.chars().try_for_each(|char| line.write_char(if char == '_' { ' ' } else { char }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes;
+
+    #[test]
+    fn the_columns_fill_the_page_and_no_more() {
+        let rest = DESTINATION + ORDINAL + MODE + CAUSE + 3;
+        assert_eq!(TIME + 1 + SOURCE + 1 + SOURCE + 1 + rest, super::super::columns::PAGE);
+        assert_eq!(TIME + 1 + NODE + 1 + SOURCE + 1 + PORT + 1 + rest, super::super::columns::PAGE);
+    }
+
+    #[test]
+    fn the_name_of_every_cause_fits_its_column() {
+        assert!(causes::ALL.iter().all(|cause| cause.id.len() <= CAUSE));
+    }
+}

@@ -1,0 +1,204 @@
+//! Golden lines.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use super::columns::PAGE;
+use crate::model::{Attempt, Capture, HookState, Origin, PortSet, example};
+use crate::outputs::View;
+use crate::outputs::testing::{finding, view, written};
+use crate::summary::Summary;
+
+fn text(view: &View, captures: &[&Capture], attempts: &[(&Capture, &Attempt)]) -> String {
+    let text = written(view, |output| {
+        output.start(captures)?;
+        attempts.iter().try_for_each(|(capture, attempt)| output.finding(&finding(capture, attempt)))
+    });
+    for line in text.lines() {
+        assert!(view.colour || line.chars().count() <= PAGE, "{} columns: {line}", line.chars().count());
+        assert!(!line.ends_with(' '), "{line:?}");
+    }
+    text
+}
+
+/// The last line.
+fn line(attempt: &Attempt) -> String {
+    let node = example::capture("node7");
+    text(&view("text"), &[&node], &[(&node, attempt)]).lines().last().unwrap().to_owned()
+}
+
+fn header(capture: &Capture) -> String {
+    let text = text(&view("text"), &[capture], &[]);
+    text.lines().take_while(|line| !line.starts_with("TIME")).collect::<Vec<_>>().join("\n")
+}
+
+fn ipv4() -> Attempt {
+    example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443")
+}
+
+#[test]
+fn a_flagged_retransmit_is_one_aligned_line_under_titles() {
+    let node = example::capture("node7");
+    assert_eq!(
+        text(&view("text"), &[&node], &[(&node, &ipv4())]),
+        "\
+snatrace 0.1.0 on node7 (6.12.1): allowed translated ports 32768-65535 (default; set with --allow)
+TIME         ORIGINAL SOURCE       TRANSLATED SOURCE     DESTINATION                 RTX NAT MODE     CAUSE
+2026-03-01, UTC+02:00
+02:00:01.234 10.42.0.7:51234       192.0.2.1:1200        203.0.113.80:443              1 fully random port out of range
+"
+    );
+}
+
+#[test]
+fn the_widest_ipv4_addresses_are_shown_in_full() {
+    let widest = "255.255.255.255:10000";
+    assert_eq!(
+        line(&Attempt { retransmits: 127, ..example::attempt(widest, widest, widest, widest) }),
+        "02:00:01.234 255.255.255.255:10000 255.255.255.255:10000 255.255.255.255:10000       127 fully random port out of range"
+    );
+}
+
+#[test]
+fn long_ipv6_addresses_lose_their_middle() {
+    let long = "[2001:db8:1111:2222:3333:4444:5555:6666]:10000";
+    assert_eq!(
+        line(&example::attempt(long, long, "[2001:db8::7]:80", long)),
+        "02:00:01.234 [2001:d…5:6666]:10000 [2001:db8::7]:80      [2001:db8:…5555:6666]:10000   1 fully random port out of range"
+    );
+}
+
+#[test]
+fn a_changed_destination_is_shown_before_and_after() {
+    let to =
+        |before, after| line(&example::attempt("10.42.0.7:51234", before, "192.0.2.1:1200", after))[57..85].to_owned();
+    assert_eq!(to("10.96.0.10:443", "203.0.113.80:443"), "10.96.0.10>203.0.113.80:443 ");
+    assert_eq!(to("10.96.0.1:80", "192.0.2.7:8080"), "10.96.0.1:80>192.0.2.7:8080 ");
+    assert_eq!(to("10.96.0.10:443", "203.0.113.80:8443").trim_end(), "10.96.0.10:443>…");
+}
+
+#[test]
+fn what_is_unknown_is_a_dash() {
+    let forwarded = Attempt { original: None, range: None, ..ipv4() };
+    assert_eq!(
+        line(&forwarded),
+        "02:00:01.234 -                     192.0.2.1:1200        203.0.113.80:443              1 -            port out of range"
+    );
+    let unseen = Attempt { translated: None, range: None, ..ipv4() };
+    assert_eq!(
+        line(&unseen),
+        "02:00:01.234 10.42.0.7:51234       -                     203.0.113.80:443              1 -            -"
+    );
+    let nothing = Attempt { original: None, translated: None, range: None, ..ipv4() };
+    assert_eq!(
+        line(&nothing),
+        "02:00:01.234 -                     -                     -                             1 -            -"
+    );
+}
+
+#[test]
+fn merged_captures_name_their_node_and_agree_on_utc() {
+    let (first, second) = (example::capture("node7"), example::capture("a-rather-long-name.example"));
+    let second = Capture { utc_offset_s: 0, ..second };
+    let text = text(&view("text"), &[&first, &second], &[(&first, &ipv4()), (&second, &ipv4())]);
+    assert_eq!(
+        text.lines().skip(2).collect::<Vec<_>>(),
+        [
+            "TIME         NODE            ORIGINAL SOURCE       NAT   DESTINATION                 RTX NAT MODE     CAUSE",
+            "2026-03-01, UTC",
+            "00:00:01.234 node7           10.42.0.7:51234       1200  203.0.113.80:443              1 fully random port out of range",
+            "00:00:01.234 a-rather-long-… 10.42.0.7:51234       1200  203.0.113.80:443              1 fully random port out of range",
+        ]
+    );
+}
+
+#[test]
+fn a_hostile_node_name_cannot_steer_the_terminal() {
+    let hostile = example::capture("\x1b]0;owned\x07\n\u{202e}edon");
+    let both = text(&view("text"), &[&hostile, &hostile], &[(&hostile, &ipv4())]);
+    assert!(both.bytes().all(|byte| byte == b'\n' || byte >= b' '), "{both:?}");
+    assert!(!both.contains('\u{202e}'));
+    assert!(header(&hostile).contains(r"on \u{1b}]0;owned\u{7}\n\u{202e}edon ("), "{both}");
+}
+
+#[test]
+fn the_header_says_where_the_policy_came_from_and_keeps_to_the_page() {
+    let mut node = example::capture("node7");
+    node.policy.v6 = PortSet::any();
+    assert!(header(&node).ends_with("IPv4 32768-65535 (default; set with --allow), IPv6 any\n    (--allow6)"));
+    node.policy.origin = Origin::Given;
+    node.policy.v4 = (0..200).map(|port| (port * 2).to_string()).collect::<Vec<_>>().join(",").parse().unwrap();
+    assert!(header(&node).contains("398 (--allow)"));
+}
+
+#[test]
+fn a_hook_that_is_off_is_named_with_its_reason() {
+    let mut node = example::capture("node7");
+    node.hooks.push(HookState { stem: "nat_bind".to_owned(), off: Some("this kernel has no kprobes".to_owned()) });
+    assert!(header(&node).ends_with("\nwithout nat_bind: this kernel has no kprobes"));
+}
+
+#[test]
+fn a_new_day_has_a_heading_of_its_own() {
+    let node = example::capture("node7");
+    let attempt = ipv4();
+    let text = written(&view("text"), |output| {
+        output.start(&[&node])?;
+        for hours in [1, 2, 23] {
+            let time_ns = hours * 3_600_000_000_000;
+            output.finding(&crate::model::Finding { time_ns, ..finding(&node, &attempt) })?;
+        }
+        Ok(())
+    });
+    assert_eq!(text.lines().filter(|line| line.starts_with("2026-")).count(), 2, "{text}");
+}
+
+#[test]
+fn colours_change_nothing_but_the_colour() {
+    let node = example::capture("node7");
+    let mut view = view("text");
+    let plain = text(&view, &[&node], &[(&node, &ipv4())]);
+    view.colour = true;
+    let coloured = text(&view, &[&node], &[(&node, &ipv4())]);
+    assert!(coloured.contains("\x1b[1m\x1b[31m192.0.2.1:1200\x1b[0m "), "{coloured:?}");
+    let stripped = coloured
+        .split('\x1b')
+        .map(|part| part.split_once('m').map_or(part, |(code, rest)| if code.starts_with('[') { rest } else { part }));
+    assert_eq!(stripped.collect::<String>(), plain);
+}
+
+#[test]
+fn the_end_has_all_counts() {
+    let summary = Summary {
+        attempts: 1000,
+        translated: 1000,
+        retransmitted_attempts: 500,
+        flagged_attempts: 497,
+        flagged_retransmits: 1491,
+        by_cause: [("port_out_of_range", 497), ("unknown", 3)].into(),
+        ..Summary::default()
+    };
+    assert_eq!(
+        written(&view("text"), |output| output.finish(&summary)),
+        "
+attempts            1000
+translated          1000  100.0 %
+retransmitted        500   50.0 %
+flagged              497   49.7 %  with 1491 retransmits
+by cause             497   99.4 %  port out of range
+                       3    0.6 %  unknown
+lost                   0
+evicted                0
+"
+    );
+}
+
+#[test]
+fn losses_are_loud() {
+    let summary = Summary { lost: [7, 0, 5], ..Summary::default() };
+    let text = written(&view("text"), |output| output.finish(&summary));
+    assert!(
+        text.contains(
+            "\nLOST                  12  facts, so there may be more than is shown here: ring_full 7 table_full 5\n"
+        ),
+        "{text}"
+    );
+}

@@ -1,0 +1,132 @@
+//! Keeps the promise that nothing stays behind where kernels have no TCX: clsact qdiscs and their filters.
+//!
+//! A filter of ours has a program called `wire_*` and our process id as its handle, so that the filters of a killed run
+//! can be told from those in use, and a qdisc is only removed when nobody else has a filter on it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use aya::programs::tc::{TcError, qdisc_add_clsact};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::tc::{TcAttribute, TcFilterBpfOption, TcHandle, TcHeader, TcMessage, TcOption};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+/// Adds a clsact qdisc; whether it was not there before.
+pub(super) fn add(name: &str) -> anyhow::Result<bool> {
+    match qdisc_add_clsact(name) {
+        Ok(()) => Ok(true),
+        Err(TcError::AlreadyAttached) => Ok(false),
+        Err(error) => match exists(&error) {
+            true => Ok(false),
+            false => Err(error).with_context(|| format!("cannot add a clsact qdisc to {name}")),
+        },
+    }
+}
+
+fn exists(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists)
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// Removes the clsact qdisc of an interface, if no filter is left on it.
+pub(super) fn remove_if_unused(index: u32) -> anyhow::Result<()> {
+    if !filters(index)?.is_empty() {
+        return Ok(());
+    }
+    let mut qdisc = message(index, TcHandle::CLSACT);
+    qdisc.header.handle = TcHandle { major: TcHandle::CLSACT.major, minor: 0 };
+    qdisc.attributes.push(TcAttribute::Kind("clsact".to_owned()));
+    request(RouteNetlinkMessage::DelQueueDiscipline(qdisc), NLM_F_REQUEST | NLM_F_ACK).map(drop)
+}
+
+/// Removes the filters of runs that were killed, and the qdisc if it is empty then.
+pub(super) fn remove_leftovers(index: u32) -> anyhow::Result<()> {
+    let leftovers: Vec<_> = filters(index)?.into_iter().filter(is_leftover).collect();
+    if leftovers.is_empty() {
+        return Ok(());
+    }
+    for mut filter in leftovers {
+        log::info!("removing a filter that a killed snatrace left on interface {index}");
+        filter.attributes.retain(|attribute| matches!(attribute, TcAttribute::Kind(_)));
+        request(RouteNetlinkMessage::DelTrafficFilter(filter), NLM_F_REQUEST | NLM_F_ACK)?;
+    }
+    remove_if_unused(index)
+}
+
+/// All filters on both directions of a clsact qdisc.
+fn filters(index: u32) -> anyhow::Result<Vec<TcMessage>> {
+    const TC_H_CLSACT: u16 = 0xffff;
+    let mut found = Vec::new();
+    // TC_H_MIN_INGRESS and TC_H_MIN_EGRESS (linux/pkt_sched.h)
+    for minor in [0xfff2, 0xfff3] {
+        let dump = message(index, TcHandle { major: TC_H_CLSACT, minor });
+        found.extend(request(RouteNetlinkMessage::GetTrafficFilter(dump), NLM_F_REQUEST | NLM_F_DUMP)?);
+    }
+    // The kernel also names each priority once, with handle 0.
+    found.retain(|filter| filter.header.handle != TcHandle::UNSPEC);
+    Ok(found)
+}
+
+fn message(index: u32, parent: TcHandle) -> TcMessage {
+    let header = TcHeader { index: index as i32, parent, ..TcHeader::default() };
+    TcMessage::from_parts(header, Vec::new())
+}
+
+fn is_leftover(filter: &TcMessage) -> bool {
+    is_ours(filter) && !is_running(u32::from(filter.header.handle))
+}
+
+fn is_ours(filter: &TcMessage) -> bool {
+    let options = filter.attributes.iter().filter_map(|attribute| match attribute {
+        TcAttribute::Options(options) => Some(options),
+        _ => None,
+    });
+    options
+        .flatten()
+        .any(|option| matches!(option, TcOption::Bpf(TcFilterBpfOption::ProgName(name)) if name.starts_with("wire_")))
+}
+
+/// Whether the process is a snatrace.
+fn is_running(pid: u32) -> bool {
+    let comm = std::fs::read_to_string(PathBuf::from(format!("/proc/{pid}/comm")));
+    comm.is_ok_and(|comm| comm.trim_end() == "snatrace")
+}
+
+/// Sends a request to the kernel and collects what it answers.
+fn request(message: RouteNetlinkMessage, flags: u16) -> anyhow::Result<Vec<TcMessage>> {
+    let mut socket = Socket::new(NETLINK_ROUTE).context("cannot open a netlink socket")?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    let mut packet = NetlinkMessage::from(message);
+    packet.header.flags = flags;
+    packet.finalize();
+    let mut bytes = vec![0; packet.buffer_len()];
+    packet.serialize(&mut bytes);
+    socket.send(&bytes, 0)?;
+
+    let mut answers = Vec::new();
+    loop {
+        let (datagram, _) = socket.recv_from_full()?;
+        let mut rest = &datagram[..];
+        while !rest.is_empty() {
+            let answer =
+                NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).context("cannot understand netlink")?;
+            let length = (answer.header.length as usize).next_multiple_of(4).min(rest.len());
+            match answer.payload {
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewTrafficFilter(filter)) => answers.push(filter),
+                NetlinkPayload::Error(error) if error.code.is_some() => bail!("the kernel refuses: {}", error.to_io()),
+                NetlinkPayload::Done(_) | NetlinkPayload::Error(_) => return Ok(answers),
+                _ => {}
+            }
+            rest = &rest[length..];
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The kprobes and raw tracepoints: whether each can run here, and if so, attaches it.
+//!
+//! To add one: a line in `HOOKS`.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Context as _;
+use aya::Ebpf;
+use aya::programs::{KProbe, ProgramError, RawTracePoint};
+
+use super::layout::Layout;
+use crate::model::HookState;
+
+/// How a hook is attached, and what it needs.
+enum Place {
+    /// Entry of a function of the modules nf_nat and nf_conntrack.
+    Kprobe(&'static str),
+    /// A raw tracepoint on sockets.
+    RawTracepoint(&'static str),
+}
+
+struct Hook {
+    stem: &'static str,
+    place: Place,
+    /// What is lost without it.
+    without: &'static str,
+}
+
+const HOOKS: [Hook; 4] = [
+    Hook {
+        stem: "nat_select",
+        place: Place::Kprobe("nf_nat_setup_info"),
+        without: "the mode of the NAT rule is unknown",
+    },
+    Hook {
+        stem: "nat_bind",
+        place: Place::Kprobe("__nf_conntrack_confirm"),
+        without: "translated ports are taken from the wire, joined by sequence number",
+    },
+    Hook {
+        stem: "syn_retransmit",
+        place: Place::RawTracepoint("tcp_retransmit_skb"),
+        without: "retransmits are taken from the wire",
+    },
+    Hook {
+        stem: "sock_state",
+        place: Place::RawTracepoint("inet_sock_set_state"),
+        without: "outcomes are taken from the wire",
+    },
+];
+
+/// The kernel's source of kprobes for perf events.
+const KPROBE_PMU: &str = "/sys/bus/event_source/devices/kprobe/type";
+/// Appears when the module is loaded.
+const NF_NAT: &str = "/sys/module/nf_nat";
+
+/// Whether this kernel has kprobes at all.
+pub(super) fn has_kprobes() -> bool {
+    Path::new(KPROBE_PMU).exists()
+}
+
+/// What became of the hooks.
+pub(super) struct Hooks {
+    states: Vec<HookState>,
+    waiting: Vec<&'static Hook>,
+}
+
+impl Hooks {
+    /// Attaches what can be attached; `wire` has been already.
+    pub(super) fn attach(ebpf: &mut Ebpf, layout: &Layout, wire: HookState) -> anyhow::Result<Self> {
+        let mut hooks = Self { states: Vec::new(), waiting: Vec::new() };
+        for hook in &HOOKS {
+            let off = match hook.can_run(layout) {
+                Ok(()) => hooks.try_attach(ebpf, hook)?,
+                Err(why) => Some(why),
+            };
+            let off = off.map(|why| format!("{why}: {}", hook.without));
+            hooks.states.push(HookState { stem: hook.stem.to_owned(), off });
+        }
+        hooks.states.push(wire);
+        hooks.check()?;
+        Ok(hooks)
+    }
+
+    pub(super) fn states(&self) -> &[HookState] {
+        &self.states
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Attaches what waits for nf_nat, if it is there now.
+    pub(super) fn retry(&mut self, ebpf: &mut Ebpf) -> Vec<&'static str> {
+        if self.waiting.is_empty() || !Path::new(NF_NAT).exists() {
+            return Vec::new();
+        }
+        let (on, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|hook| match hook.attach(ebpf) {
+            Ok(()) => true,
+            Err(error) => {
+                log::debug!("{} still waits: {error:#}", hook.stem);
+                false
+            }
+        });
+        self.waiting = waiting;
+        let on: Vec<_> = Vec::<&Hook>::into_iter(on).map(|hook| hook.stem).collect();
+        for state in self.states.iter_mut().filter(|state| on.contains(&state.stem.as_str())) {
+            state.off = None;
+        }
+        on
+    }
+
+    /// The reason why the hook is off; it may be on later.
+    fn try_attach(&mut self, ebpf: &mut Ebpf, hook: &'static Hook) -> anyhow::Result<Option<String>> {
+        match hook.attach(ebpf) {
+            Ok(()) => Ok(None),
+            Err(error) if hook.is_kprobe() && is_not_found(&error) => {
+                self.waiting.push(hook);
+                Ok(Some("the kernel module nf_nat is not loaded yet, will attach when it is".to_owned()))
+            }
+            Err(error) if is_forbidden(&error) => Ok(Some(format!("the kernel forbids it (lockdown?): {error:#}"))),
+            Err(error) => Ok(Some(format!("{error:#}"))),
+        }
+    }
+
+    /// Without a source of translated ports there is nothing to find.
+    fn check(&self) -> anyhow::Result<()> {
+        let is_off =
+            |stem: &str| self.states.iter().find(|state| state.stem == stem).and_then(|state| state.off.as_ref());
+        match (is_off("nat_bind"), is_off("wire")) {
+            (Some(bind), Some(wire)) if self.waiting.is_empty() => {
+                anyhow::bail!(
+                    "nothing here can tell a translated port: nat_bind is off ({bind}), and wire is off ({wire})"
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Hook {
+    fn is_kprobe(&self) -> bool {
+        matches!(self.place, Place::Kprobe(_))
+    }
+
+    /// Why it cannot run on this kernel.
+    fn can_run(&self, layout: &Layout) -> Result<(), String> {
+        let unknown = match self.place {
+            Place::Kprobe(_) if !has_kprobes() => return Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned()),
+            Place::Kprobe(_) => &layout.conntrack,
+            Place::RawTracepoint(_) => &layout.sockets,
+        };
+        unknown.as_ref().map_or(Ok(()), |why| Err(why.clone()))
+    }
+
+    fn attach(&self, ebpf: &mut Ebpf) -> anyhow::Result<()> {
+        let program =
+            ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))?;
+        match self.place {
+            Place::Kprobe(function) => {
+                let program: &mut KProbe = program.try_into()?;
+                load_once(program.load())?;
+                // The bare name: `nf_nat:nf_nat_setup_info` is ENOENT on 5.15 and 6.1.
+                program.attach(function, 0)?;
+            }
+            Place::RawTracepoint(name) => {
+                let program: &mut RawTracePoint = program.try_into()?;
+                load_once(program.load())?;
+                program.attach(name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn load_once(loaded: Result<(), ProgramError>) -> Result<(), ProgramError> {
+    match loaded {
+        Err(ProgramError::AlreadyLoaded) => Ok(()),
+        loaded => loaded,
+    }
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    has_kind(error, ErrorKind::NotFound)
+}
+
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    has_kind(error, ErrorKind::PermissionDenied)
+}
+
+fn has_kind(error: &anyhow::Error, kind: ErrorKind) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|error| error.kind() == kind)
+}

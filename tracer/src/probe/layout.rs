@@ -1,0 +1,83 @@
+//! The frozen globals from the running kernel's BTF: where the fields lie that the programs read.
+
+use anyhow::bail;
+use tracer_common::config::Globals;
+
+use super::btf::Btf;
+
+/// What the programs need to know of a kernel, and why a hook cannot run where it does not say.
+#[derive(Default)]
+pub struct Layout {
+    /// Offsets and argument counts.
+    pub globals: Globals,
+    /// Why the hooks that read conntrack entries cannot run.
+    pub conntrack: Option<String>,
+    /// Why the hooks that read sockets cannot run.
+    pub sockets: Option<String>,
+}
+
+impl Layout {
+    /// Reads the layout of a kernel.
+    #[must_use]
+    pub fn read(btf: &Btf) -> Self {
+        let mut layout = Self::default();
+        layout.conntrack = conntrack(btf, &mut layout.globals).err().map(|error| format!("{error:#}"));
+        layout.sockets = sockets(btf, &mut layout.globals).err().map(|error| format!("{error:#}"));
+        layout
+    }
+}
+
+fn conntrack(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
+    check_tuple(btf)?;
+    globals.SKB_HEAD = btf.offset("sk_buff", "head")?;
+    globals.SKB_TRANSPORT_HEADER = btf.offset("sk_buff", "transport_header")?;
+    globals.SKB_NFCT = btf.offset("sk_buff", "_nfct")?;
+    globals.CT_ORIGINAL = btf.offset("nf_conn", "tuplehash[0].tuple")?;
+    globals.CT_REPLY = btf.offset("nf_conn", "tuplehash[1].tuple")?;
+    globals.CT_STATUS = btf.offset("nf_conn", "status")?;
+    globals.CT_NET = btf.offset("nf_conn", "ct_net.net")?;
+    // CONFIG_NF_CONNTRACK_ZONES is optional.
+    globals.CT_ZONE = btf.offset("nf_conn", "zone.id").unwrap_or(u32::MAX);
+    globals.NET_INUM = btf.offset("net", "ns.inum")?;
+    Ok(())
+}
+
+/// `tracer-ebpf` reads a tuple in one piece, so its layout has to be the one it knows; it has never changed.
+fn check_tuple(btf: &Btf) -> anyhow::Result<()> {
+    const KNOWN: [(&str, u32); 7] = [
+        ("src.u3", 0),
+        ("src.u.all", 16),
+        ("src.l3num", 18),
+        ("dst.u3", 20),
+        ("dst.u.all", 36),
+        ("dst.protonum", 38),
+        ("dst.dir", 39),
+    ];
+    for (field, known) in KNOWN {
+        let found = btf.offset("nf_conntrack_tuple", field)?;
+        if found != known {
+            bail!("this kernel's nf_conntrack_tuple has {field} at {found} instead of {known}");
+        }
+    }
+    Ok(())
+}
+
+fn sockets(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
+    globals.SKB_TCP_SEQ = btf.offset("sk_buff", "cb")? + btf.offset("tcp_skb_cb", "seq")?;
+    globals.SK_NET = btf.offset("sock", "__sk_common.skc_net.net")?;
+    globals.SK_FAMILY = btf.offset("sock", "__sk_common.skc_family")?;
+    globals.SK_STATE = btf.offset("sock", "__sk_common.skc_state")?;
+    globals.SK_DADDR = btf.offset("sock", "__sk_common.skc_daddr")?;
+    globals.SK_RCV_SADDR = btf.offset("sock", "__sk_common.skc_rcv_saddr")?;
+    globals.SK_V6_DADDR = btf.offset("sock", "__sk_common.skc_v6_daddr")?;
+    globals.SK_V6_RCV_SADDR = btf.offset("sock", "__sk_common.skc_v6_rcv_saddr")?;
+    globals.SK_DPORT = btf.offset("sock", "__sk_common.skc_dport")?;
+    globals.SK_SPORT = btf.offset("inet_sock", "inet_sport")?;
+    globals.SK_ERR = btf.offset("sock", "sk_err")?;
+    globals.SK_PROTOCOL = btf.offset("sock", "sk_protocol")?;
+    globals.TP_SND_UNA = btf.offset("tcp_sock", "snd_una")?;
+    globals.TP_TOTAL_RETRANS = btf.offset("tcp_sock", "total_retrans")?;
+    globals.NET_INUM = btf.offset("net", "ns.inum")?;
+    globals.RETRANSMIT_HAS_ERR = u32::from(btf.tracepoint_args("tcp_retransmit_skb") >= Some(3));
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! The live capture: loads the programs, attaches them, reads the ring buffer. The only module that knows aya.
+
+pub mod btf;
+mod clsact;
+mod hooks;
+mod interfaces;
+mod layout;
+mod privileges;
+mod ring;
+mod wire;
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Array, HashMap, Map, MapError};
+use aya::{Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
+use ipnet::IpNet;
+use tracer_common::Event;
+use tracer_common::config::Globals;
+use tracer_common::flow::octets;
+
+use crate::model::{HookState, PortSet};
+use crate::netns::Netns;
+use hooks::Hooks;
+use layout::Layout;
+use ring::Ring;
+use wire::Wires;
+
+/// What to capture.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Namespaces whose NAT and interfaces are looked at; snatrace's own if there is none, and then NAT in all of them.
+    pub netns: Vec<PathBuf>,
+    /// Interfaces for `wire`; those with a default route if there is none.
+    pub interfaces: Vec<String>,
+    /// Original source addresses; all if there is none.
+    pub src: Vec<IpNet>,
+    /// Original destination addresses; all if there is none.
+    pub dst: Vec<IpNet>,
+    /// Original destination ports.
+    pub dport: Option<PortSet>,
+}
+
+/// Bytes of the ring buffer: at 50,000 events a second enough for two seconds.
+const RING_BYTES: u32 = 8 << 20;
+
+/// A running capture. Dropping it detaches everything.
+pub struct Probe {
+    ring: Ring,
+    hooks: Hooks,
+    wires: Wires,
+    logger: Option<EbpfLogger<&'static dyn log::Log>>,
+    // Last, so that the programs outlive their links.
+    ebpf: Ebpf,
+}
+
+impl Probe {
+    /// Loads and attaches all hooks that this kernel can run.
+    ///
+    /// # Errors
+    /// When it is not permitted, an interface or namespace does not exist, or nothing here can tell a translated port.
+    pub fn start(options: &Options) -> anyhow::Result<Self> {
+        privileges::check()?;
+        let layout = Layout::read(&btf::Btf::of_kernel()?);
+        let namespaces = open_namespaces(&options.netns)?;
+        let uplinks = interfaces::uplinks(&namespaces, &options.interfaces)?;
+
+        let mut ebpf = load(&globals(&layout, options))?;
+        fill_filters(&mut ebpf, options, &namespaces)?;
+        let logger =
+            is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
+        let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks))?;
+        let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
+        let hooks = Hooks::attach(&mut ebpf, &layout, wires.state())?;
+        Ok(Self { ring, hooks, wires, logger, ebpf })
+    }
+
+    /// Which hooks are on, and why the others are not.
+    #[must_use]
+    pub fn hooks(&self) -> &[HookState] {
+        self.hooks.states()
+    }
+
+    /// Hands over all events that have arrived, then what was lost, then a tick.
+    ///
+    /// # Errors
+    /// When the counters cannot be read.
+    pub fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+        self.ring.drain(take)
+    }
+
+    /// Attaches what waits for a module that has been loaded meanwhile; returns the stems of the hooks that are new.
+    pub fn retry(&mut self) -> Vec<&'static str> {
+        self.hooks.retry(&mut self.ebpf)
+    }
+
+    /// Whether a hook waits for a module.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.hooks.is_waiting()
+    }
+}
+
+impl Drop for Probe {
+    /// The kernel removes what is attached by link; filters on old kernels have to be removed by hand.
+    fn drop(&mut self) {
+        if let Err(error) = self.wires.detach(&mut self.ebpf) {
+            eprintln!("snatrace: {error:#}: `tc filter show` lists what is left, the next start removes it");
+        }
+    }
+}
+
+impl AsRawFd for Probe {
+    /// Readable when the ring buffer is filling up.
+    fn as_raw_fd(&self) -> RawFd {
+        self.ring.as_raw_fd()
+    }
+}
+
+fn open_namespaces(paths: &[PathBuf]) -> anyhow::Result<Vec<Netns>> {
+    if paths.is_empty() {
+        return Ok(vec![Netns::own()?]);
+    }
+    paths.iter().map(|path| Netns::open(path)).collect()
+}
+
+fn globals(layout: &Layout, options: &Options) -> Globals {
+    let mut globals = layout.globals;
+    globals.FILTER_BY_SRC = u32::from(!options.src.is_empty());
+    globals.FILTER_BY_DST = u32::from(!options.dst.is_empty());
+    globals.FILTER_BY_DPORT = u32::from(options.dport.is_some());
+    globals.FILTER_BY_NETNS = u32::from(!options.netns.is_empty());
+    // Without nat_bind nothing tells which destination a DNAT chose, so `wire` has to let all of them through.
+    let by_destination = globals.FILTER_BY_DST | globals.FILTER_BY_DPORT;
+    globals.FILTER_WIRE = by_destination & u32::from(layout.conntrack.is_none() && hooks::has_kprobes());
+    globals.WAKE_AT_BYTES = RING_BYTES / 4;
+    globals
+}
+
+fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
+    let pairs = globals.pairs();
+    let log_level = u8::from(is_debugging()) * aya_log::Level::Debug as u8;
+    let mut loader = EbpfLoader::new();
+    for (name, value) in &pairs {
+        loader.override_global(name, value, true);
+    }
+    loader.override_global(aya_log::LEVEL, &log_level, true);
+    loader.map_max_entries("EVENTS", RING_BYTES);
+    loader
+        .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snatrace-ebpf")))
+        .context("cannot load the eBPF maps: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN")
+}
+
+/// The programs' own messages are switched on with -v.
+fn is_debugging() -> bool {
+    log::log_enabled!(log::Level::Debug)
+}
+
+fn fill_filters(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> anyhow::Result<()> {
+    fill_prefixes(ebpf, "FILTER_SRC", &options.src)?;
+    fill_prefixes(ebpf, "FILTER_DST", &options.dst)?;
+    if let Some(ports) = &options.dport {
+        let mut words: Array<_, u64> = map(ebpf, "FILTER_DPORT")?.try_into()?;
+        for index in 0..1024u32 {
+            let bits = (0..64u32).filter(|bit| ports.contains((index * 64 + bit) as u16));
+            words.set(index, bits.fold(0u64, |word, bit| word | 1 << bit), 0)?;
+        }
+    }
+    if !options.netns.is_empty() {
+        let mut inums: HashMap<_, u32, u8> = map(ebpf, "FILTER_NETNS")?.try_into()?;
+        for netns in namespaces {
+            inums.insert(netns.inum()?, 1, 0).context("cannot filter by namespace: too many of them")?;
+        }
+    }
+    Ok(())
+}
+
+fn fill_prefixes(ebpf: &mut Ebpf, name: &str, prefixes: &[IpNet]) -> anyhow::Result<()> {
+    let mut trie: LpmTrie<_, [u8; 16], u8> = map(ebpf, name)?.try_into()?;
+    for prefix in prefixes {
+        let mapped = if prefix.addr().is_ipv4() { 96 } else { 0 };
+        let key = Key::new(mapped + u32::from(prefix.prefix_len()), octets(prefix.network()));
+        trie.insert(&key, 1, 0).with_context(|| format!("cannot filter by {prefix}: too many prefixes"))?;
+    }
+    Ok(())
+}
+
+/// A map that stays with the programs: they cannot be loaded once it is closed.
+fn map<'a>(ebpf: &'a mut Ebpf, name: &str) -> anyhow::Result<&'a mut Map> {
+    ebpf.map_mut(name).with_context(|| format!("the eBPF object has no map {name}"))
+}
+
+/// A map that the caller keeps.
+fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> anyhow::Result<T> {
+    let map = ebpf.take_map(name).with_context(|| format!("the eBPF object has no map {name}"))?;
+    T::try_from(map).with_context(|| format!("the eBPF map {name} is of another kind"))
+}

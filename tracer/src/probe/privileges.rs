@@ -1,0 +1,58 @@
+//! Whether this process may trace, asked before anything fails half-way.
+
+use anyhow::{Context as _, bail};
+
+/// Bits of `CapEff` (linux/capability.h).
+const CAP_NET_ADMIN: u64 = 1 << 12;
+const CAP_SYS_ADMIN: u64 = 1 << 21;
+const CAP_PERFMON: u64 = 1 << 38;
+const CAP_BPF: u64 = 1 << 39;
+
+/// Fails with what is missing.
+pub(super) fn check() -> anyhow::Result<()> {
+    let status = std::fs::read_to_string("/proc/thread-self/status")
+        .context("cannot read /proc/thread-self/status: is /proc mounted?")?;
+    let missing = missing(effective(&status).context("cannot read the capabilities from /proc/thread-self/status")?);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "cannot trace the kernel: {} missing: run it as root (sudo), or grant these capabilities",
+        missing.join(" and ")
+    )
+}
+
+fn effective(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+fn missing(held: u64) -> Vec<&'static str> {
+    let admin = held & CAP_SYS_ADMIN != 0;
+    let needed = [
+        ("CAP_BPF", admin || held & CAP_BPF != 0),
+        ("CAP_PERFMON", admin || held & CAP_PERFMON != 0),
+        ("CAP_NET_ADMIN", held & CAP_NET_ADMIN != 0),
+    ];
+    needed.into_iter().filter(|(_, present)| !present).map(|(name, _)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_capabilities_are_named() {
+        assert!(missing(u64::MAX).is_empty());
+        assert!(missing(CAP_BPF | CAP_PERFMON | CAP_NET_ADMIN).is_empty());
+        assert!(missing(CAP_SYS_ADMIN | CAP_NET_ADMIN).is_empty());
+        assert_eq!(missing(CAP_SYS_ADMIN), ["CAP_NET_ADMIN"]);
+        assert_eq!(missing(0), ["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"]);
+    }
+
+    #[test]
+    fn effective_capabilities_are_read_from_status() {
+        assert_eq!(effective("Name:\tx\nCapEff:\t000001ffffffffff\n"), Some(0x1ff_ffff_ffff));
+        assert_eq!(effective("Name:\tx\n"), None);
+    }
+}

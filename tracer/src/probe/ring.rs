@@ -1,0 +1,81 @@
+//! Reads the ring buffer and the loss counters.
+
+use std::os::fd::{AsRawFd, RawFd};
+
+use anyhow::Context as _;
+use aya::Ebpf;
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use nix::time::{ClockId, clock_gettime};
+use tracer_common::Event;
+use tracer_common::config::Loss;
+use tracer_common::events::{Lost, Stamp, Tick};
+
+use super::take;
+
+/// The consuming end of the ring buffer.
+pub(super) struct Ring {
+    events: RingBuf<MapData>,
+    lost: PerCpuArray<MapData, u64>,
+    seen: [u64; Loss::ALL.len()],
+    /// Interface index and namespace inode number of the hooked interfaces.
+    namespaces: Vec<(u32, u32)>,
+}
+
+impl Ring {
+    pub(super) fn new(ebpf: &mut Ebpf, namespaces: Vec<(u32, u32)>) -> anyhow::Result<Self> {
+        Ok(Self { events: take(ebpf, "EVENTS")?, lost: take(ebpf, "LOST")?, seen: Default::default(), namespaces })
+    }
+
+    /// Hands over all events that have arrived, then what was lost, then a tick.
+    pub(super) fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+        // Read first: what happens while the buffer is emptied belongs to the next tick.
+        let time_ns = boot_ns()?;
+        while let Some(record) = self.events.next() {
+            match Event::parse(&record) {
+                Some(Event::Wire(mut wire)) => {
+                    wire.stamp.netns = namespace(&self.namespaces, wire.ifindex);
+                    take(wire.into());
+                }
+                Some(event) => take(event),
+                None => log::warn!("a record of {} bytes in the ring buffer is no event", record.len()),
+            }
+        }
+        if let Some(lost) = self.newly_lost(time_ns)? {
+            take(lost.into());
+        }
+        take(Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into());
+        Ok(())
+    }
+
+    fn newly_lost(&mut self, time_ns: u64) -> anyhow::Result<Option<Lost>> {
+        let mut lost = Lost { stamp: Stamp { time_ns, kind: Lost::KIND, netns: 0 }, counts: [0; Loss::ALL.len()] };
+        for (index, loss) in Loss::ALL.into_iter().enumerate() {
+            let per_cpu = self.lost.get(&(loss as u32), 0).context("cannot read the loss counters")?;
+            let total: u64 = per_cpu.iter().sum();
+            lost.counts[index] = total - self.seen[index];
+            self.seen[index] = total;
+        }
+        Ok(lost.counts.iter().any(|&count| count > 0).then_some(lost))
+    }
+}
+
+impl AsRawFd for Ring {
+    fn as_raw_fd(&self) -> RawFd {
+        self.events.as_raw_fd()
+    }
+}
+
+/// 0 where the same index exists in several namespaces.
+fn namespace(namespaces: &[(u32, u32)], ifindex: u32) -> u32 {
+    let mut found = namespaces.iter().filter(|(index, _)| *index == ifindex).map(|(_, inum)| *inum);
+    match (found.next(), found.next()) {
+        (Some(inum), None) => inum,
+        _ => 0,
+    }
+}
+
+/// The clock of events: nanoseconds since boot, suspend included.
+fn boot_ns() -> anyhow::Result<u64> {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("cannot read the clock")?;
+    Ok(now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
+}

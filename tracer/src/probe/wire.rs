@@ -1,0 +1,135 @@
+//! Attaches the TC programs: TCX, which the kernel removes with the process, else a filter on a clsact qdisc.
+
+use anyhow::Context as _;
+use aya::Ebpf;
+use aya::programs::tc::{NlOptions, SchedClassifierLinkId, TcAttachOptions, TcAttachType, TcHandle};
+use aya::programs::{LinkOrder, ProgramError, SchedClassifier};
+
+use super::clsact;
+use super::interfaces::Interface;
+use crate::model::HookState;
+use crate::netns::Netns;
+
+/// The programs for each direction, by whether there is an Ethernet header.
+const INGRESS: [&str; 2] = ["wire_l3_ingress", "wire_ingress"];
+const EGRESS: [&str; 2] = ["wire_l3_egress", "wire_egress"];
+
+/// What is attached to interfaces.
+pub(super) struct Wires {
+    namespaces: Vec<Netns>,
+    filters: Vec<Filter>,
+    state: HookState,
+}
+
+/// A filter that outlives the process unless it is removed.
+struct Filter {
+    uplink: Interface,
+    program: &'static str,
+    link: SchedClassifierLinkId,
+    /// The qdisc was not there before.
+    made_qdisc: bool,
+}
+
+/// Index and namespace of each interface.
+pub(super) fn namespaces(uplinks: &[Interface]) -> Vec<(u32, u32)> {
+    uplinks.iter().map(|uplink| (uplink.index, uplink.inum)).collect()
+}
+
+impl Wires {
+    /// Attaches to all interfaces, or to none: half a wire would be a wrong witness.
+    pub(super) fn attach(ebpf: &mut Ebpf, namespaces: Vec<Netns>, uplinks: Vec<Interface>) -> anyhow::Result<Self> {
+        let state = HookState { stem: "wire".to_owned(), off: None };
+        let mut wires = Self { namespaces, filters: Vec::new(), state };
+        if uplinks.is_empty() {
+            wires.state.off =
+                Some("no interface here has a default route (name one with --iface): answers are not seen".to_owned());
+            return Ok(wires);
+        }
+        load(ebpf)?;
+        for uplink in uplinks {
+            if let Err(error) = wires.attach_to(ebpf, &uplink) {
+                wires.detach(ebpf)?;
+                return Err(error.context(format!("cannot watch interface {}", uplink.name)));
+            }
+        }
+        Ok(wires)
+    }
+
+    pub(super) fn state(&self) -> HookState {
+        self.state.clone()
+    }
+
+    fn attach_to(&mut self, ebpf: &mut Ebpf, uplink: &Interface) -> anyhow::Result<()> {
+        let ethernet = usize::from(uplink.has_ethernet);
+        for (program, direction) in
+            [(INGRESS[ethernet], TcAttachType::Ingress), (EGRESS[ethernet], TcAttachType::Egress)]
+        {
+            let classifier = classifier(ebpf, program)?;
+            let attached = self.namespaces[uplink.netns].run(|| attach(classifier, uplink, direction))?;
+            self.filters.extend(attached.map(|(link, made_qdisc)| Filter {
+                uplink: uplink.clone(),
+                program,
+                link,
+                made_qdisc,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Removes the filters; TCX links end with the programs.
+    pub(super) fn detach(&mut self, ebpf: &mut Ebpf) -> anyhow::Result<()> {
+        let mut result = Ok(());
+        for Filter { uplink, program, link, made_qdisc } in std::mem::take(&mut self.filters) {
+            let classifier = classifier(ebpf, program)?;
+            let detached = self.namespaces[uplink.netns].run(|| {
+                classifier.detach(link)?;
+                if made_qdisc { clsact::remove_if_unused(uplink.index) } else { Ok(()) }
+            });
+            result = result.and(detached.with_context(|| format!("cannot detach from interface {}", uplink.name)));
+        }
+        result
+    }
+}
+
+fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
+    for name in INGRESS.into_iter().chain(EGRESS) {
+        classifier(ebpf, name)?.load().with_context(|| format!("cannot load the eBPF program {name}"))?;
+    }
+    Ok(())
+}
+
+fn classifier<'a>(ebpf: &'a mut Ebpf, name: &str) -> anyhow::Result<&'a mut SchedClassifier> {
+    let program = ebpf.program_mut(name).with_context(|| format!("the eBPF object has no program {name}"))?;
+    Ok(program.try_into()?)
+}
+
+/// Attaches a program in the namespace of this thread; what is returned has to be detached by hand.
+fn attach(
+    classifier: &mut SchedClassifier,
+    uplink: &Interface,
+    direction: TcAttachType,
+) -> anyhow::Result<Option<(SchedClassifierLinkId, bool)>> {
+    // First, because a program before this one may end the walk; this one never does.
+    let tcx = TcAttachOptions::TcxOrder(LinkOrder::first());
+    match classifier.attach_with_options(&uplink.name, direction, tcx) {
+        Ok(_) => return Ok(None),
+        Err(error) => log::debug!("no TCX on {}: {error}", uplink.name),
+    }
+    clsact::remove_leftovers(uplink.index)?;
+    let made_qdisc = clsact::add(&uplink.name)?;
+    let link =
+        attach_filter(classifier, uplink, direction, 1).or_else(|_| attach_filter(classifier, uplink, direction, 0))?;
+    Ok(Some((link, made_qdisc)))
+}
+
+/// The handle of the filter is our process id: it tells the filter of a killed run from one in use.
+fn attach_filter(
+    classifier: &mut SchedClassifier,
+    uplink: &Interface,
+    direction: TcAttachType,
+    priority: u16,
+) -> Result<SchedClassifierLinkId, ProgramError> {
+    let handle = TcHandle::from(std::process::id());
+    let options = TcAttachOptions::Netlink(NlOptions { priority, handle, classid: None });
+    classifier.attach_with_options(&uplink.name, direction, options)
+}

@@ -1,0 +1,197 @@
+//! The live capture as a source: reads on a timer, stops on a signal, after a time, or when a command ends.
+
+use std::ffi::OsString;
+use std::pin::Pin;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tracer_common::Event;
+use tracer_common::config::Loss;
+
+use super::Source;
+use crate::probe::Probe;
+
+/// How long to sleep while nothing happens: ten wake-ups a second.
+const IDLE: Duration = Duration::from_millis(100);
+/// How long to sleep while something does, so that a line is on screen within 200 ms.
+const BUSY: Duration = Duration::from_millis(50);
+/// A tick at least so often, for what expires.
+const TICK: Duration = Duration::from_secs(1);
+/// How long to go on after the command has ended, for facts that are still under way.
+const LINGER: Duration = Duration::from_millis(150);
+/// How often to look whether nf_nat has been loaded.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// When a live capture stops.
+pub struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    after: Option<Pin<Box<Sleep>>>,
+    command: Option<Child>,
+}
+
+impl Stop {
+    /// Takes over Ctrl-C and SIGTERM.
+    ///
+    /// # Errors
+    /// When the signals cannot be taken over.
+    pub fn new() -> anyhow::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt()).context("cannot take over Ctrl-C")?;
+        let terminate = signal(SignalKind::terminate()).context("cannot take over SIGTERM")?;
+        Ok(Self { interrupt, terminate, after: None, command: None })
+    }
+
+    /// Also stops after this long.
+    pub fn after(&mut self, duration: Duration) {
+        self.after = Some(Box::pin(sleep(duration)));
+    }
+
+    /// Runs a command and also stops when it ends; it is killed when the capture stops first.
+    ///
+    /// # Errors
+    /// When the command cannot be started.
+    pub fn with(&mut self, command: &[OsString]) -> anyhow::Result<()> {
+        let Some((program, args)) = command.split_first() else { return Ok(()) };
+        let child = Command::new(program).args(args).kill_on_drop(true).spawn();
+        let child = child.with_context(|| format!("cannot run {}: is it installed?", program.display()))?;
+        self.command = Some(child);
+        Ok(())
+    }
+
+    /// Waits until it is time; returns how long to linger.
+    async fn wait(&mut self) -> Duration {
+        tokio::select! {
+            _ = self.interrupt.recv() => Duration::ZERO,
+            _ = self.terminate.recv() => Duration::ZERO,
+            () = wait_for(self.after.as_mut()) => Duration::ZERO,
+            () = end_of(self.command.as_mut()) => LINGER,
+        }
+    }
+}
+
+async fn wait_for(after: Option<&mut Pin<Box<Sleep>>>) {
+    match after {
+        Some(after) => after.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn end_of(command: Option<&mut Child>) {
+    let Some(command) = command else { return std::future::pending().await };
+    match command.wait().await {
+        Ok(status) if status.success() => {}
+        Ok(status) => eprintln!("snatrace: the command ended with {status}"),
+        Err(error) => eprintln!("snatrace: cannot wait for the command: {error}"),
+    }
+}
+
+/// A running capture.
+pub struct Live {
+    probe: AsyncFd<Probe>,
+    stop: Stop,
+    /// Set once it is time to stop.
+    ends: Option<Instant>,
+    is_over: bool,
+    /// The last batch had events, so a tick has to follow.
+    was_busy: bool,
+    last_tick: Instant,
+    last_retry: Instant,
+    last_notice: Instant,
+    unnoticed: [u64; Loss::ALL.len()],
+}
+
+impl Live {
+    /// Reads from a probe until told to stop.
+    ///
+    /// # Errors
+    /// When the ring buffer cannot be waited for.
+    pub fn new(probe: Probe, stop: Stop) -> anyhow::Result<Self> {
+        // SAFETY: the probe's descriptor is that of the ring buffer, which it keeps open and the same as long as it lives.
+        let probe = unsafe { AsyncFd::register(probe) }.context("cannot wait for the ring buffer")?;
+        let now = Instant::now();
+        Ok(Self {
+            probe,
+            stop,
+            ends: None,
+            is_over: false,
+            was_busy: true,
+            last_tick: now,
+            last_retry: now,
+            last_notice: now - TICK,
+            unnoticed: Default::default(),
+        })
+    }
+
+    /// Sleeps until the ring buffer fills, the timer is due, or it is time to stop.
+    async fn wait(&mut self) -> anyhow::Result<()> {
+        let timer = Instant::now() + if self.was_busy { BUSY } else { IDLE };
+        let wake_up = self.ends.map_or(timer, |ends| ends.min(timer));
+        tokio::select! {
+            ready = self.probe.readable() => ready.context("cannot wait for the ring buffer")?.clear_ready(),
+            () = sleep_until(wake_up) => {}
+            linger = self.stop.wait(), if self.ends.is_none() => self.ends = Some(Instant::now() + linger),
+        }
+        self.is_over = self.ends.is_some_and(|ends| Instant::now() >= ends);
+        Ok(())
+    }
+
+    fn drain(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<()> {
+        self.probe.get_mut().drain(&mut |event| batch.push((0, event)))?;
+        // The last one is the tick. Where nothing happens and nothing is waited for, it is of no use.
+        let is_busy = batch.len() > 1;
+        if is_busy || self.was_busy || self.is_over || self.last_tick.elapsed() >= TICK {
+            self.last_tick = Instant::now();
+        } else {
+            batch.pop();
+        }
+        self.was_busy = is_busy;
+        self.notice_losses(batch);
+        Ok(())
+    }
+
+    /// Says on stderr what was lost, at most once a second.
+    fn notice_losses(&mut self, events: &[(u32, Event)]) {
+        for (_, event) in events {
+            if let Event::Lost(lost) = event {
+                self.unnoticed.iter_mut().zip(lost.counts).for_each(|(sum, more)| *sum += more);
+            }
+        }
+        if self.unnoticed.iter().all(|&count| count == 0) || self.last_notice.elapsed() < TICK {
+            return;
+        }
+        self.last_notice = Instant::now();
+        for (loss, count) in
+            Loss::ALL.into_iter().zip(std::mem::take(&mut self.unnoticed)).filter(|(_, count)| *count > 0)
+        {
+            eprintln!("snatrace: lost {count} events: {}", loss.name());
+        }
+    }
+
+    fn retry(&mut self) {
+        if self.last_retry.elapsed() >= RETRY && self.probe.get_ref().is_waiting() {
+            self.last_retry = Instant::now();
+            for stem in self.probe.get_mut().retry() {
+                eprintln!("snatrace: {stem} is on: nf_nat has been loaded");
+            }
+        }
+    }
+}
+
+impl Source for Live {
+    async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
+        batch.clear();
+        while batch.is_empty() {
+            if self.is_over {
+                return Ok(false);
+            }
+            self.wait().await?;
+            self.retry();
+            self.drain(batch)?;
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,105 @@
+//! What can go wrong with a trace, as one line each: what failed: why; what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use super::MAJOR;
+use super::writer::Written;
+
+/// Why a trace cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be opened or read.
+    #[error("cannot read {}: {}; {}", path.display(), words(reason), advice(reason))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
+    /// It is something else.
+    #[error("cannot read {}: this is {what}; name a file that snatrace record wrote", path.display())]
+    NotATrace {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead, with its article.
+        what: &'static str,
+    },
+    /// It begins like a trace, but nothing can be learnt from it.
+    #[error("cannot read {}: {what}; without it no event can be judged, use another copy or record again", path.display())]
+    DamagedHead {
+        /// The file.
+        path: PathBuf,
+        /// What is damaged.
+        what: String,
+    },
+    /// A newer snatrace wrote it.
+    #[error("cannot read {}: its format is {major}.{minor}, this snatrace reads up to {MAJOR}.x; use a newer snatrace", path.display())]
+    NewerMajor {
+        /// The file.
+        path: PathBuf,
+        /// Its major version.
+        major: u16,
+        /// Its minor version.
+        minor: u16,
+    },
+    /// Traces were joined with `cat`.
+    #[error("cannot read on in {}: another trace begins at byte {at}; keep traces in files of their own and name them all", path.display())]
+    SecondTrace {
+        /// The file.
+        path: PathBuf,
+        /// Where the other one begins.
+        at: u64,
+    },
+    /// The same events would be read twice.
+    #[error("cannot merge {} and {}: both are part {part} of the same recording; name each part once", first.display(), second.display())]
+    SamePart {
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+        /// The number of the part.
+        part: u32,
+    },
+    /// No file was named.
+    #[error("cannot read a trace: no file was named; name a file that snatrace record wrote, or - for standard input")]
+    NoFile,
+    /// It cannot be created.
+    #[error("cannot create {}: {why}; name another file", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It cannot be written.
+    #[error(
+        "cannot write on to {}: {}; {} events in {} bytes were written and can be replayed, make room and record again",
+        path.display(), words(reason), written.events, written.bytes
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What reached it and the parts before it.
+        written: Written,
+        /// Why.
+        reason: io::Error,
+    },
+}
+
+/// The reason in words, without Rust's error number.
+pub fn words(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().to_owned())
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::NotFound {
+        "check the name"
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        "traces belong to who recorded them, read it as that user or as root"
+    } else {
+        "name a file that snatrace record wrote"
+    }
+}

@@ -1,0 +1,70 @@
+//! Bytes of a trace with a look ahead: a frame is only left behind once it is known to be good or bad.
+
+use std::io::{self, Read};
+
+/// Bytes asked for at once.
+const CHUNK: usize = 256 << 10;
+
+/// A source of bytes and what was read ahead of it.
+pub struct Input {
+    source: Box<dyn Read + Send>,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    at: u64,
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Input {
+    /// Reads from `source`.
+    pub fn new(source: Box<dyn Read + Send>) -> Self {
+        Self { source, buffer: Vec::new(), start: 0, end: 0, at: 0 }
+    }
+
+    /// Position in the file of what comes next.
+    pub const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// What was read ahead.
+    pub fn ahead(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Reads until `n` bytes are ahead, or the source ends. Waits for no more than that: the source may be a live pipe.
+    pub fn fill(&mut self, n: usize) -> io::Result<&[u8]> {
+        while self.end - self.start < n {
+            self.make_room(n);
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => break,
+                Ok(more) => self.end += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.ahead())
+    }
+
+    /// Leaves `n` bytes behind.
+    pub fn skip(&mut self, n: usize) {
+        let n = n.min(self.end - self.start);
+        self.start += n;
+        self.at += n as u64;
+    }
+
+    fn make_room(&mut self, n: usize) {
+        if self.start > 0 && (self.start == self.end || self.start + n > self.buffer.len()) {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.buffer.len() < n.max(CHUNK) {
+            self.buffer.resize(n.max(CHUNK), 0);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Several traces as one stream: parts of a recording one after the other, recordings by wall-clock time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::path::{Path, PathBuf};
+
+use tracer_common::Event;
+
+use super::session::Session;
+use super::{BATCH, Error, ReadReport, Reader};
+use crate::model::Capture;
+
+/// Events read ahead of a recording; those before `at` were taken.
+#[derive(Debug, Default)]
+struct Ahead {
+    events: Vec<Event>,
+    at: usize,
+}
+
+/// Traces under way. The order of events, and of captures, does not depend on the order in which files were named.
+#[derive(Debug)]
+pub struct Merged {
+    sessions: Vec<Session>,
+    captures: Vec<Capture>,
+    ahead: Vec<Ahead>,
+    /// The recordings that have events ahead: wall-clock time of the first one, number of the recording.
+    next: BinaryHeap<Reverse<(i128, u32)>>,
+    started: bool,
+    /// Comes after the events that were read before it.
+    failure: Option<Error>,
+    reports: Vec<(PathBuf, ReadReport)>,
+}
+
+impl Merged {
+    /// Opens all files and reads their beginnings. `-` is standard input.
+    ///
+    /// # Errors
+    /// When there are none, one cannot be read or is no trace, or two hold the same events.
+    pub fn open(paths: &[impl AsRef<Path>]) -> Result<Self, Error> {
+        let mut sessions: Vec<Session> = Vec::new();
+        for path in paths {
+            let path = path.as_ref();
+            let reader = Reader::open(path)?;
+            match sessions.iter_mut().find(|session| session.has(reader.capture())) {
+                Some(session) => session.add(path, reader)?,
+                None => sessions.push(Session::new(path, reader)),
+            }
+        }
+        if sessions.is_empty() {
+            return Err(Error::NoFile);
+        }
+        sessions.sort_by(|a, b| order(a.capture()).cmp(&order(b.capture())));
+        let captures = sessions.iter().map(|session| session.capture().clone()).collect();
+        let ahead = sessions.iter().map(|_| Ahead::default()).collect();
+        Ok(Self {
+            sessions,
+            captures,
+            ahead,
+            next: BinaryHeap::new(),
+            started: false,
+            failure: None,
+            reports: Vec::new(),
+        })
+    }
+
+    /// One for each recording, sorted by node; the events' numbers refer to it.
+    #[must_use]
+    pub fn captures(&self) -> &[Capture] {
+        &self.captures
+    }
+
+    /// Replaces the contents of `batch` with the next events, at least one; `false`, and an empty batch, at the end.
+    ///
+    /// # Errors
+    /// When a file cannot be read on. Damage is no error, it is in the reports.
+    pub fn next_batch(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool, Error> {
+        batch.clear();
+        if let [only] = self.sessions.as_mut_slice() {
+            return only.read(BATCH, &mut |event| batch.push((0, event)), &mut self.reports);
+        }
+        if !std::mem::replace(&mut self.started, true) {
+            for number in 0..self.sessions.len() {
+                self.read_ahead(number as u32)?;
+            }
+        }
+        while batch.len() < BATCH && self.failure.is_none() {
+            let Some(Reverse((_, number))) = self.next.pop() else { break };
+            batch.extend(self.take(number).map(|event| (number, event)));
+            self.failure = self.read_ahead(number).err();
+        }
+        if batch.is_empty() { self.failure.take().map_or(Ok(false), Err) } else { Ok(true) }
+    }
+
+    /// What was read of each file so far read to its end, in that order.
+    #[must_use]
+    pub fn reports(&self) -> &[(PathBuf, ReadReport)] {
+        &self.reports
+    }
+
+    /// The sum of the reports.
+    #[must_use]
+    pub fn report(&self) -> ReadReport {
+        let mut sum = ReadReport::default();
+        self.reports.iter().for_each(|(_, report)| sum.add(report));
+        sum.missing_parts += self.sessions.iter().map(Session::missing_parts).sum::<u64>();
+        sum
+    }
+
+    fn take(&mut self, number: u32) -> Option<Event> {
+        let ahead = self.ahead.get_mut(number as usize)?;
+        let event = ahead.events.get(ahead.at).copied();
+        ahead.at += 1;
+        event
+    }
+
+    /// Makes sure that the recording is in `next`, unless it is at its end.
+    fn read_ahead(&mut self, number: u32) -> Result<(), Error> {
+        let index = number as usize;
+        let (Some(session), Some(ahead)) = (self.sessions.get_mut(index), self.ahead.get_mut(index)) else {
+            return Ok(());
+        };
+        if ahead.at == ahead.events.len() {
+            ahead.events.clear();
+            ahead.at = 0;
+            session.read(BATCH, &mut |event| ahead.events.push(event), &mut self.reports)?;
+        }
+        if let Some(event) = ahead.events.get(ahead.at) {
+            let unix_ns = i128::from(event.stamp().time_ns) + i128::from(session.capture().boot_unix_ns);
+            self.next.push(Reverse((unix_ns, number)));
+        }
+        Ok(())
+    }
+}
+
+/// What captures are sorted by.
+fn order(capture: &Capture) -> (&str, i64, u64) {
+    (&capture.node, capture.boot_unix_ns, capture.session)
+}

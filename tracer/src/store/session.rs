@@ -1,0 +1,104 @@
+//! One recording: its parts, in order, as one stream of events.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use tracer_common::Event;
+
+use super::{Error, ReadReport, Reader, STDIO};
+use crate::model::Capture;
+
+/// A file of the recording, not read yet.
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    number: u32,
+    /// Kept open only where it cannot be opened again: hundreds of parts would use up the files a process may open.
+    reader: Option<Reader>,
+}
+
+/// A recording.
+#[derive(Debug)]
+pub struct Session {
+    capture: Capture,
+    parts: VecDeque<Part>,
+    current: Option<(PathBuf, Reader)>,
+    missing_parts: u64,
+}
+
+impl Session {
+    /// A recording that begins with the part in `reader`.
+    pub fn new(path: &Path, reader: Reader) -> Self {
+        let capture = reader.capture().clone();
+        let mut session = Self { capture, parts: VecDeque::new(), current: None, missing_parts: 0 };
+        session.parts.push_back(part(path, reader));
+        session
+    }
+
+    /// Whether a file belongs to this recording.
+    pub fn has(&self, capture: &Capture) -> bool {
+        let this = &self.capture;
+        (this.session, &this.node, this.boot_unix_ns) == (capture.session, &capture.node, capture.boot_unix_ns)
+    }
+
+    /// Adds a part where it belongs.
+    pub fn add(&mut self, path: &Path, reader: Reader) -> Result<(), Error> {
+        let number = reader.capture().part;
+        let at = self.parts.partition_point(|part| part.number < number);
+        if let Some(same) = self.parts.get(at).filter(|part| part.number == number) {
+            return Err(Error::SamePart { first: same.path.clone(), second: path.to_owned(), part: number });
+        }
+        if at == 0 {
+            self.capture = reader.capture().clone();
+        }
+        self.parts.insert(at, part(path, reader));
+        let gap = |(before, after): (&Part, &Part)| u64::from(after.number - before.number - 1);
+        self.missing_parts = self.parts.iter().zip(self.parts.iter().skip(1)).map(gap).sum();
+        Ok(())
+    }
+
+    /// The capture of the first part that is there.
+    pub const fn capture(&self) -> &Capture {
+        &self.capture
+    }
+
+    /// Parts missing between those that are there.
+    pub const fn missing_parts(&self) -> u64 {
+        self.missing_parts
+    }
+
+    /// As [`Reader::read`], over all parts; `done` gets the report of each file that was read to its end.
+    pub fn read(
+        &mut self,
+        max: usize,
+        sink: &mut impl FnMut(Event),
+        done: &mut Vec<(PathBuf, ReadReport)>,
+    ) -> Result<bool, Error> {
+        loop {
+            if self.current.is_none() {
+                let Some(part) = self.parts.pop_front() else { return Ok(false) };
+                self.current = Some(open(part)?);
+            }
+            if let Some((_, reader)) = &mut self.current
+                && reader.read(max, sink)?
+            {
+                return Ok(true);
+            }
+            done.extend(self.current.take().map(|(path, reader)| (path, *reader.report())));
+        }
+    }
+}
+
+fn part(path: &Path, reader: Reader) -> Part {
+    let number = reader.capture().part;
+    let is_regular = path.as_os_str() != STDIO && path.metadata().is_ok_and(|of| of.is_file());
+    Part { path: path.to_owned(), number, reader: (!is_regular).then_some(reader) }
+}
+
+fn open(part: Part) -> Result<(PathBuf, Reader), Error> {
+    let reader = match part.reader {
+        Some(reader) => reader,
+        None => Reader::open(&part.path)?,
+    };
+    Ok((part.path, reader))
+}

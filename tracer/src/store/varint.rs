@@ -1,0 +1,84 @@
+//! Numbers in as few bytes as they need: LEB128, seven bits a byte, lowest first; signed ones as zigzag.
+
+use bytes::{Buf, BufMut};
+
+/// The bytes are not what the format allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+impl From<bytes::TryGetError> for Malformed {
+    fn from(_: bytes::TryGetError) -> Self {
+        Self
+    }
+}
+
+/// Appends a number.
+#[inline]
+pub fn put(to: &mut impl BufMut, mut value: u64) {
+    while value >= 0x80 {
+        to.put_u8(value as u8 | 0x80);
+        value >>= 7;
+    }
+    to.put_u8(value as u8);
+}
+
+/// Takes a number; one that does not fit into 64 bits is malformed.
+#[inline]
+pub fn get(from: &mut &[u8]) -> Result<u64, Malformed> {
+    let first = from.try_get_u8()?;
+    if first < 0x80 {
+        return Ok(u64::from(first));
+    }
+    let mut value = u64::from(first & 0x7f);
+    for shift in (7..64).step_by(7) {
+        let byte = from.try_get_u8()?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return if shift == 63 && byte > 1 { Err(Malformed) } else { Ok(value) };
+        }
+    }
+    Err(Malformed)
+}
+
+/// Takes a number that has to fit into a smaller type.
+#[inline]
+pub fn get_as<T: TryFrom<u64>>(from: &mut &[u8]) -> Result<T, Malformed> {
+    T::try_from(get(from)?).map_err(|_| Malformed)
+}
+
+/// Small numbers of either sign become small numbers.
+#[inline]
+pub const fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// The inverse of [`zigzag`].
+#[inline]
+pub const fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_of_number_comes_back() {
+        let edges = (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit]).chain([u64::MAX]);
+        for value in edges {
+            let mut bytes = Vec::new();
+            put(&mut bytes, value);
+            assert_eq!(get(&mut bytes.as_slice()), Ok(value));
+            assert_eq!(zigzag(unzigzag(value)), value);
+        }
+    }
+
+    #[test]
+    fn a_number_that_ends_early_or_is_too_long_is_malformed() {
+        assert_eq!(get(&mut [0x80_u8, 0x80].as_slice()), Err(Malformed));
+        assert_eq!(get(&mut [0xff_u8; 11].as_slice()), Err(Malformed));
+        let mut too_big = [0xff_u8; 10];
+        too_big[9] = 2;
+        assert_eq!(get(&mut too_big.as_slice()), Err(Malformed));
+    }
+}

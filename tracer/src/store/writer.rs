@@ -1,0 +1,267 @@
+//! Writes a trace: collects events into blocks, appends each with one write(2), begins new files.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tracer_common::Event;
+use zstd::bulk::Compressor;
+
+use super::block::ItemWriter;
+use super::frame::{self, FRAME_LEN, Header};
+use super::rotation::Rotation;
+use super::{Error, MAJOR, MINOR, STDIO, target};
+use crate::model::Capture;
+
+/// A block is written when it holds events of this long. Half of the second that may be lost at most.
+const FLUSH_AFTER_NS: u64 = 500_000_000;
+/// A block is written when it has this many bytes before compression.
+const FLUSH_AT_BYTES: usize = 256 << 10;
+/// Higher levels save little: what is left is mostly random (ports, ISNs, times).
+const LEVEL: i32 = 1;
+
+/// What has reached the disk, over all files of the recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Events.
+    pub events: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Files begun.
+    pub files: u64,
+}
+
+/// A trace under way. Dropped without [`Writer::finish`] it writes what it has, but not that it is finished.
+pub struct Writer {
+    given: PathBuf,
+    path: PathBuf,
+    file: File,
+    capture: Capture,
+    rotation: Option<Rotation>,
+    items: ItemWriter,
+    pack: Compressor<'static>,
+    frame: Vec<u8>,
+    payload: Vec<u8>,
+    next_number: u32,
+    file_bytes: u64,
+    file_has_events: bool,
+    written: Written,
+    failed: bool,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("path", &self.path).field("written", &self.written).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Begins a trace in one file, or on standard output for `-`.
+    ///
+    /// # Errors
+    /// When the file cannot be created or written.
+    pub fn create(path: &Path, capture: &Capture) -> Result<Self, Error> {
+        Self::begin(path, capture, None)
+    }
+
+    /// Begins a trace in several files; their names are [`Rotation::path`].
+    ///
+    /// # Errors
+    /// When the first file cannot be created or written.
+    pub fn rotating(path: &Path, capture: &Capture, rotation: Rotation) -> Result<Self, Error> {
+        if path.as_os_str() == STDIO {
+            let why = "standard output cannot be split into several files".to_owned();
+            return Err(Error::Create { path: path.to_owned(), why });
+        }
+        Self::begin(path, capture, Some(rotation))
+    }
+
+    fn begin(given: &Path, capture: &Capture, rotation: Option<Rotation>) -> Result<Self, Error> {
+        let path = rotation.map_or_else(|| given.to_owned(), |rotation| rotation.path(given, capture.part));
+        let file = target::create(&path)?;
+        let failed = |reason| Error::Write { path: path.clone(), written: Written::default(), reason };
+        let pack = Compressor::new(LEVEL).map_err(failed)?;
+        let mut writer = Self {
+            given: given.to_owned(),
+            path,
+            file,
+            capture: capture.clone(),
+            rotation,
+            items: ItemWriter::default(),
+            pack,
+            frame: Vec::new(),
+            payload: Vec::new(),
+            next_number: 0,
+            file_bytes: 0,
+            file_has_events: false,
+            written: Written::default(),
+            failed: false,
+        };
+        writer.head()?;
+        Ok(writer)
+    }
+
+    /// Takes an event.
+    ///
+    /// # Errors
+    /// When a block was due and cannot be written.
+    pub fn write(&mut self, event: &Event) -> Result<(), Error> {
+        self.flush_if_due(event.stamp().time_ns)?;
+        self.items.push(event);
+        if self.items.bytes().len() >= FLUSH_AT_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes the block if it is old enough at this event time.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn flush_if_due(&mut self, now_ns: u64) -> Result<(), Error> {
+        let (first_ns, _) = self.items.span();
+        let is_due = self.items.events() > 0 && now_ns.saturating_sub(first_ns) >= FLUSH_AFTER_NS;
+        if is_due { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes everything, and that the recording is finished.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> Result<Written, Error> {
+        self.flush()?;
+        self.end()?;
+        Ok(self.written)
+    }
+
+    /// What has reached the disk.
+    #[must_use]
+    pub const fn written(&self) -> Written {
+        self.written
+    }
+
+    /// The file written to now.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the block.
+    fn flush(&mut self) -> Result<(), Error> {
+        if self.items.events() == 0 || self.failed {
+            return Ok(());
+        }
+        let packed = self.pack();
+        packed.map_err(|reason| self.failure(reason))?;
+        if self.is_full() {
+            self.next_file()?;
+        }
+        let (first_ns, last_ns) = self.items.span();
+        let events = self.items.events();
+        let header = Header {
+            kind: frame::KIND_EVENTS,
+            codec: frame::CODEC_ZSTD,
+            stored_len: self.payload.len() as u32,
+            raw_len: self.items.bytes().len() as u32,
+            events,
+            number: self.next_number,
+            first_ns,
+            last_ns,
+            payload_crc: crc32c::crc32c(&self.payload),
+        };
+        self.frame.clear();
+        header.put(&mut self.frame);
+        self.frame.extend_from_slice(&self.payload);
+        self.append()?;
+        self.file_has_events = true;
+        self.written.events += u64::from(events);
+        self.items.clear();
+        Ok(())
+    }
+
+    fn pack(&mut self) -> io::Result<()> {
+        let items = self.items.bytes();
+        self.payload.clear();
+        self.payload.reserve(zstd::zstd_safe::compress_bound(items.len()));
+        self.pack.compress_to_buffer(items, &mut self.payload).map(drop)
+    }
+
+    fn is_full(&self) -> bool {
+        let after = self.file_bytes + (2 * FRAME_LEN + self.payload.len()) as u64;
+        self.file_has_events && self.rotation.is_some_and(|rotation| after > rotation.max_bytes)
+    }
+
+    fn next_file(&mut self) -> Result<(), Error> {
+        let Some(rotation) = self.rotation else { return Ok(()) };
+        self.end()?;
+        let part = self.capture.part + 1;
+        let path = rotation.path(&self.given, part);
+        if rotation.is_reused(part) {
+            // A reader that has the old part open keeps it whole.
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.failure(error)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.file = target::create(&path).inspect_err(|_| self.failed = true)?;
+        self.path = path;
+        self.capture.part = part;
+        self.head()
+    }
+
+    /// Magic, version and capture: one write, so there is no trace without them.
+    fn head(&mut self) -> Result<(), Error> {
+        let json = serde_json::to_vec(&self.capture).map_err(|error| self.failure(error.into()))?;
+        (self.file_bytes, self.file_has_events, self.next_number) = (0, false, 0);
+        self.written.files += 1;
+        self.frame.clear();
+        frame::put_head(&mut self.frame, MAJOR, MINOR);
+        self.bare_header(frame::KIND_CAPTURE, &json).put(&mut self.frame);
+        self.frame.extend_from_slice(&json);
+        self.append()
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        if self.failed {
+            return Ok(());
+        }
+        self.frame.clear();
+        self.bare_header(frame::KIND_END, &[]).put(&mut self.frame);
+        self.append()
+    }
+
+    fn bare_header(&self, kind: u8, payload: &[u8]) -> Header {
+        Header {
+            kind,
+            codec: frame::CODEC_STORED,
+            stored_len: payload.len() as u32,
+            raw_len: payload.len() as u32,
+            events: 0,
+            number: self.next_number,
+            first_ns: 0,
+            last_ns: 0,
+            payload_crc: crc32c::crc32c(payload),
+        }
+    }
+
+    /// Appends the frame. What a failed write left of it is cut off again, where that is possible.
+    fn append(&mut self) -> Result<(), Error> {
+        if let Err(reason) = self.file.write_all(&self.frame) {
+            let _ = self.file.set_len(self.file_bytes);
+            return Err(self.failure(reason));
+        }
+        self.file_bytes += self.frame.len() as u64;
+        self.written.bytes += self.frame.len() as u64;
+        self.next_number += 1;
+        Ok(())
+    }
+
+    fn failure(&mut self, reason: io::Error) -> Error {
+        self.failed = true;
+        Error::Write { path: self.path.clone(), written: self.written, reason }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the reader says that the recording was not finished.
+        let _ = self.flush();
+    }
+}
