@@ -30,7 +30,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Say more on standard error; repeat for more
-    #[arg(short, long, global = true, display_order = 900, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 }
 
@@ -42,20 +42,20 @@ enum Command {
     Record(Box<record::Args>),
     /// Show recorded traces; needs no privileges
     Replay(Box<replay::Args>),
-    /// Build a network that fails as affected nodes do, and show its failing connections
+    /// Reproduce the failure in a small network and watch it being flagged
     Demo(Box<demo::DemoArgs>),
-    /// Make the traffic of a demo, from inside it
+    /// Make the connections of a lab
     #[command(hide = true)]
     Traffic(traffic::TrafficArgs),
 }
 
-fn run(command: Command) -> Result<ExitCode> {
+fn run(command: &Command) -> Result<End> {
     match command {
-        Command::Tail(args) => tail::run(&args).map(ExitCode::from),
-        Command::Record(args) => record::run(&args).map(ExitCode::from),
-        Command::Replay(args) => replay::run(&args).map(ExitCode::from),
-        Command::Demo(args) => demo::run(&args),
-        Command::Traffic(args) => traffic::run(args),
+        Command::Tail(args) => tail::run(args),
+        Command::Record(args) => record::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Demo(args) => demo::run(args).map(End::Exit),
+        Command::Traffic(args) => traffic::run(args).map(End::Exit),
     }
 }
 
@@ -66,15 +66,8 @@ pub enum End {
     Done,
     /// So it did, and something was flagged that the caller wants to hear about.
     Flagged,
-}
-
-impl From<End> for ExitCode {
-    fn from(end: End) -> Self {
-        match end {
-            End::Done => Self::SUCCESS,
-            End::Flagged => Self::from(3),
-        }
-    }
+    /// With an exit code of its own: that of a command it ran, or 1 when a comparison came out wrong.
+    Exit(u8),
 }
 
 /// The end that `--exit-code` asks for.
@@ -96,18 +89,16 @@ pub fn main() -> ExitCode {
         Err(error) => return usage::report(&error, &Cli::command()),
     };
     start_log(cli.verbose);
-    match run(cli.command) {
-        Ok(code) => code,
+    match run(&cli.command) {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::Flagged) => ExitCode::from(3),
+        Ok(End::Exit(code)) => ExitCode::from(code),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
-            ExitCode::from(failure_code(&error))
+            ExitCode::FAILURE
         }
     }
-}
-
-fn failure_code(error: &Error) -> u8 {
-    if error.is::<usage::WrongUsage>() { usage::EXIT_CODE } else { 1 }
 }
 
 /// Whoever read standard output has seen enough.

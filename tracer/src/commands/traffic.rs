@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, LineWriter};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -32,19 +31,19 @@ pub struct TrafficArgs {
 ///
 /// # Errors
 /// When there is no lab, or connections cannot be begun.
-pub fn run(args: TrafficArgs) -> Result<ExitCode> {
+pub fn run(args: &TrafficArgs) -> Result<u8> {
     // A capture that is killed must not leave its traffic behind.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("the end of the parent cannot be watched")?;
     let mut plan = Plan::from_env()?;
     plan.connections = args.connections.unwrap_or(plan.connections);
     plan.concurrency = args.concurrency.unwrap_or(plan.concurrency);
     plan.give_up_ms = args.give_up_ms.unwrap_or(plan.give_up_ms);
-    match args.truth {
+    match &args.truth {
         Some(path) => {
-            let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+            let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
             traffic::run(&plan, &mut BufWriter::new(file))?;
         }
         None => traffic::run(&plan, &mut LineWriter::new(io::stdout().lock()))?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }

@@ -154,8 +154,7 @@ mod tests {
     }
 
     fn score(scenario: &str, truths: &[Truth], flags: &[Flagged]) -> (u32, u32) {
-        let score =
-            Score::new(scenarios::find(scenario).unwrap(), truths, &flags.iter().cloned().collect(), 0);
+        let score = Score::new(scenarios::find(scenario).unwrap(), truths, &flags.iter().cloned().collect(), 0);
         (score.false_flags, score.missed)
     }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
@@ -58,8 +58,8 @@ pub(super) async fn run_in_lab(
     command: &[OsString],
     environment: &[(&'static str, String)],
     signals: &mut Signals,
-) -> Result<ExitCode> {
-    let [program, args @ ..] = command else { return Ok(ExitCode::SUCCESS) };
+) -> Result<u8> {
+    let [program, args @ ..] = command else { return Ok(0) };
     let mut command = Command::new(program);
     command.args(args).envs(environment.iter().map(|(name, value)| (name, value)));
     let mut child =
@@ -73,9 +73,9 @@ pub(super) async fn run_in_lab(
 }
 
 /// As a shell says it: the command's own code, or 128 and the signal that ended it.
-pub(super) fn exit_code(status: ExitStatus) -> ExitCode {
+pub(super) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    ExitCode::from(u8::try_from(code).unwrap_or(1))
+    u8::try_from(code).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn exit_codes_are_those_of_a_shell() {
-        assert_eq!(exit_code(ExitStatus::from_raw(3 << 8)), ExitCode::from(3));
-        assert_eq!(exit_code(ExitStatus::from_raw(15)), ExitCode::from(143));
+        assert_eq!(exit_code(ExitStatus::from_raw(3 << 8)), 3);
+        assert_eq!(exit_code(ExitStatus::from_raw(15)), 143);
     }
 }

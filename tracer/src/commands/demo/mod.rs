@@ -7,7 +7,6 @@ mod child;
 mod show;
 
 use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -58,7 +57,7 @@ enum Format {
 ///
 /// # Errors
 /// When the lab cannot be built or the capture cannot be run.
-pub fn run(args: &DemoArgs) -> Result<ExitCode> {
+pub fn run(args: &DemoArgs) -> Result<u8> {
     if args.list {
         return list();
     }
@@ -67,15 +66,15 @@ pub fn run(args: &DemoArgs) -> Result<ExitCode> {
     runtime.block_on(play(args, scenario))
 }
 
-fn list() -> Result<ExitCode> {
+fn list() -> Result<u8> {
     let mut out = std::io::stdout().lock();
     for scenario in scenarios::ALL {
         writeln!(out, "{:<16} {}", scenario.name, scenario.about)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }
 
-async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<ExitCode> {
+async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<u8> {
     // From here on signals are noted instead of ending the process, so that the lab is taken down.
     let mut signals = Signals::listen()?;
     traffic::raise_descriptor_limit()?;
@@ -96,7 +95,7 @@ async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<ExitCode> {
         Format::Json => show::json(scenario, &plan, &score, drops)?,
     }
     captured.check(&plan)?;
-    Ok(if score.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(u8::from(!score.is_right()))
 }
 
 fn plan(args: &DemoArgs, lab: &Lab) -> Plan {

@@ -109,7 +109,8 @@ impl Masquerade {
 pub fn install(net: &Net, rules: Rules, scenario: &Scenario) -> Result<()> {
     for family in Family::ALL.into_iter().filter(|&family| family == Family::V4 || topology::has_ipv6()) {
         for text in texts(net, family, rules, scenario) {
-            load(net, family, rules, &text).with_context(|| format!("the rules of {} cannot be set up", rules.name()))?;
+            load(net, family, rules, &text)
+                .with_context(|| format!("the rules of {} cannot be set up", rules.name()))?;
         }
     }
     Ok(())
@@ -117,11 +118,8 @@ pub fn install(net: &Net, rules: Rules, scenario: &Scenario) -> Result<()> {
 
 /// The rule files, in the order in which they are loaded.
 fn texts(net: &Net, family: Family, rules: Rules, scenario: &Scenario) -> Vec<String> {
-    let (kube_proxy, flannel): (Text, Text) = if rules.uses_iptables() {
-        (kube_proxy::iptables, flannel::iptables)
-    } else {
-        (kube_proxy::nft, flannel::nft)
-    };
+    let (kube_proxy, flannel): (Text, Text) =
+        if rules.uses_iptables() { (kube_proxy::iptables, flannel::iptables) } else { (kube_proxy::nft, flannel::nft) };
     let mut texts = Vec::new();
     if rules.goes_through_services(scenario) {
         texts.push(kube_proxy(net, family, scenario.masquerade, rules.is_kube_proxy()));
@@ -154,7 +152,8 @@ mod tests {
         let net = Net::new(7);
         for scenario in scenarios::ALL {
             for rules in Rules::ALL {
-                let statement = if rules.uses_iptables() { scenario.masquerade.iptables() } else { scenario.masquerade.nft() };
+                let statement =
+                    if rules.uses_iptables() { scenario.masquerade.iptables() } else { scenario.masquerade.nft() };
                 for family in Family::ALL {
                     let all = texts(&net, family, rules, scenario).concat();
                     assert!(all.contains(&statement), "{} {}", scenario.name, rules.name());
@@ -165,7 +164,8 @@ mod tests {
 
     #[test]
     fn flannel_with_services_has_both_rule_sets() {
-        let scenario = scenarios::find("service").map(|scenario| texts(&Net::new(7), Family::V4, Rules::FlannelNft, scenario));
+        let scenario =
+            scenarios::find("service").map(|scenario| texts(&Net::new(7), Family::V4, Rules::FlannelNft, scenario));
         assert_eq!(scenario.map(|texts| texts.len()).ok(), Some(2));
     }
 }

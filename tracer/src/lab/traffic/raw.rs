@@ -145,8 +145,12 @@ impl Client {
     }
 
     fn resend_and_give_up(&mut self, now: Instant, report: Report<'_>) -> Result<()> {
-        let over: Vec<u32> =
-            self.pending.iter().filter(|(_, pending)| now >= pending.begin + self.give_up).map(|(&isn, _)| isn).collect();
+        let over: Vec<u32> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| now >= pending.begin + self.give_up)
+            .map(|(&isn, _)| isn)
+            .collect();
         for pending in over.iter().filter_map(|isn| self.pending.remove(isn)) {
             report(&pending.end(false))?;
         }
