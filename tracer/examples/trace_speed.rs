@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use snatrace::model::{Capture, Policy};
-use snatrace::store::{Merged, ReadReport, Reader, Writer};
+use snatrace::store::{Merged, Writer};
 use tracer_common::events::{
     NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS,
     WIRE_SYN, WIRE_SYN_ACK, Wire,
@@ -69,7 +69,9 @@ fn connection(random: &mut Random, start_ns: u64, events: &mut Vec<Event>) {
         Event::from(Wire { stamp, flow, isn, ifindex: 2, packet, direction, unused: 0 })
     };
     let select = stamp(later(4_000, random), NatSelect::KIND, node);
-    events.push(NatSelect { stamp: select, original, flags: 1 << 4 | 1, min_port: 0, max_port: 0, zone: 0, unused: 0 }.into());
+    events.push(
+        NatSelect { stamp: select, original, flags: 1 << 4 | 1, min_port: 0, max_port: 0, zone: 0, unused: 0 }.into(),
+    );
     let bind = stamp(later(4_000, random), NatBind::KIND, node);
     events.push(NatBind { stamp: bind, original, translated, isn, status: 0x10, zone: 0, unused: [0; 3] }.into());
     events.push(wire(later(4_000, random), translated, WIRE_SYN, WIRE_EGRESS));
@@ -140,24 +142,18 @@ fn main() {
         let write_ns = per_event(start);
 
         let start = Instant::now();
-        let mut reader = Reader::open(&path).unwrap();
-        let mut sum = 0_u64;
-        while reader.read(snatrace::store::BATCH, &mut |event| sum = sum.wrapping_add(event.stamp().time_ns)).unwrap() {}
-        let read_ns = per_event(start);
-        let report: ReadReport = *reader.report();
-
-        let start = Instant::now();
         let mut merged = Merged::open(&[&path]).unwrap();
         let mut batch = Vec::new();
+        let mut sum = 0;
         while merged.next_batch(&mut batch).unwrap() {
             sum ^= batch.last().map_or(0, |(_, event)| event.stamp().time_ns);
         }
-        let batch_ns = per_event(start);
+        let read_ns = per_event(start);
         println!(
-            "{total} events, {} blocks: {:.2} bytes/event, write {write_ns:.1} ns, read {read_ns:.1} ns, in batches {batch_ns:.1} ns/event ({:.1} M/s) [{sum:x}]",
-            report.blocks,
+            "{total} events, {} blocks: {:.2} bytes/event, write {write_ns:.1} ns, read {read_ns:.1} ns/event ({:.1} M/s) [{sum:x}]",
+            merged.report().blocks,
             written.bytes as f64 / total,
-            1e3 / batch_ns,
+            1e3 / read_ns,
         );
     }
 }

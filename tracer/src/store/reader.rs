@@ -98,27 +98,23 @@ impl Reader {
         &self.report
     }
 
-    /// Hands on at most `max` events, at least one; `false` at the end. Allocates nothing per event.
+    /// Appends at most `max` events to `batch`, at least one, each with `label`; `false` at the end.
     ///
     /// # Errors
     /// When the file cannot be read on. Damage is no error, it is in the report.
-    pub fn read(&mut self, max: usize, sink: &mut impl FnMut(Event)) -> Result<bool, Error> {
-        loop {
+    pub fn read(&mut self, max: usize, label: u32, batch: &mut Vec<(u32, Event)>) -> Result<bool, Error> {
+        let before = batch.len();
+        while batch.len() == before {
             if self.header.is_none() && !self.next_block()? {
                 return Ok(false);
             }
-            let before = self.block.events;
-            let outcome = self.block.read(max, sink);
-            let read = self.block.events - before;
-            self.report.events += read;
-            match outcome {
-                Ok(()) if read > 0 => {}
-                outcome => self.leave_block(outcome.is_ok()),
-            }
-            if read > 0 {
-                return Ok(true);
+            let outcome = self.block.read(max, label, batch);
+            self.report.events += (batch.len() - before) as u64;
+            if outcome.is_err() || batch.len() == before {
+                self.leave_block(outcome.is_ok());
             }
         }
+        Ok(true)
     }
 
     /// A block with a good checksum whose items make no sense is damaged from there on.
