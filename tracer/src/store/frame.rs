@@ -12,8 +12,8 @@ pub const MARKER: [u8; 4] = *b"\xf5SNF";
 pub const FRAME_LEN: usize = 48;
 /// Most bytes of a payload, stored or unpacked, that a reader accepts.
 pub const MAX_PAYLOAD: usize = 4 << 20;
-/// No event is smaller: tag, length, time, namespace.
-pub const MIN_EVENT_LEN: u32 = 4;
+/// No event is smaller: number of its shape, length.
+pub const MIN_EVENT_LEN: u32 = 2;
 
 /// Payload: the capture, as JSON.
 pub const KIND_CAPTURE: u8 = 1;

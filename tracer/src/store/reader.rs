@@ -134,7 +134,7 @@ impl Reader {
     /// Unpacks the next good block of events; `false` at the end.
     fn next_block(&mut self) -> Result<bool, Error> {
         while let Some(header) = self.next_frame()? {
-            if header.number < self.next_number {
+            if header.number < self.next_number && header.kind != frame::KIND_CAPTURE {
                 self.report.damaged_blocks += 1;
                 self.skip_damaged(header.frame_len());
                 continue;
