@@ -185,9 +185,11 @@ fn nested_bad_frames_are_read_in_linear_time() {
     let mut bytes = trace(&[]);
     bytes.truncate(bytes.len() - FRAME_LEN);
     for number in 1..20_000 {
-        Header { number, stored_len: 1 << 20, ..events_header(frame::CODEC_STORED, 1 << 20) }.put(&mut bytes);
+        Header { number, events: 1, stored_len: 100_000, ..events_header(frame::CODEC_STORED, 100_000) }
+            .put(&mut bytes);
     }
-    // Each header claims the megabyte that follows: checked anew for each, that would be 20 GB.
+    // One event each, so this counts the frames that were looked at.
+    // Each header claims the 100 kB that follow: checked anew for each, that would be 2 GB.
     let (events, report) = read(&bytes).unwrap();
-    assert!(events.is_empty() && report.damaged_blocks < 10, "{report}");
+    assert!(events.is_empty() && (5..50).contains(&report.damaged_events), "{report}");
 }
