@@ -105,9 +105,9 @@ fn llvm_major(name: &str) -> Result<u32> {
     Ok(llvm.split('.').next().unwrap_or_default().parse()?)
 }
 
-/// Asking about a toolchain must not make rustup install it.
+/// Asking about a toolchain must not make rustup install it, and its errors need no backtrace.
 fn rustup() -> std::process::Command {
     let mut command = process::command("rustup");
-    command.env("RUSTUP_AUTO_INSTALL", "0");
+    command.env("RUSTUP_AUTO_INSTALL", "0").env("RUST_BACKTRACE", "0");
     command
 }

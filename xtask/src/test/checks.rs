@@ -52,7 +52,7 @@ pub fn clippy_ebpf(context: &Context) -> Result<Outcome> {
 
 pub fn deny(_: &Context) -> Result<Outcome> {
     install_deny()?;
-    done(cargo_deny().args(["check", "bans", "licenses", "sources"]))
+    done(cargo_deny().args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
 }
 
 pub fn advisories(_: &Context) -> Result<Outcome> {
