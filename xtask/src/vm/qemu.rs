@@ -31,7 +31,7 @@ const BEGIN: &str = "SNATRACE-VM-BEGIN";
 const EXIT: &str = "SNATRACE-VM-EXIT ";
 /// A guest with real hardware support is up in one or two seconds.
 const KVM_BOOT: Duration = Duration::from_secs(20);
-/// Under emulation a kernel was seen to crash in about 1 of 40 boots, before anything of ours runs.
+/// Under emulation a kernel was seen to crash in 1 of about 70 boots, before anything of ours runs.
 const BOOTS: u32 = 2;
 /// Set once KVM has failed: /dev/kvm exists on machines where no guest gets through.
 static KVM_FAILED: AtomicBool = AtomicBool::new(false);
