@@ -1,8 +1,8 @@
 //! Time: retransmits that have settled are told, attempts that are over end.
 
 use super::attempts::Wait;
-use super::known::Known;
 use super::bindings::Binding;
+use super::known::Known;
 use super::retransmits::Held;
 use super::slot::{NONE, Slot};
 use super::times::{ANSWERED_NS, ANSWERED_WITHIN_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS};

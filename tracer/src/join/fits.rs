@@ -41,7 +41,10 @@ pub(super) fn bind(slot: &Slot, original: &Flow, translated: &Flow) -> Option<u8
 
 /// A second NAT on the way translates what the first one made.
 pub(super) fn continues(slot: &Slot, original: &Flow) -> bool {
-    knows_original(slot) && slot.known.has(Known::TRANSLATED) && slot.translated == *original && slot.original != *original
+    knows_original(slot)
+        && slot.known.has(Known::TRANSLATED)
+        && slot.translated == *original
+        && slot.original != *original
 }
 
 /// A SYN left. Another source than known before means that NAT chose again.

@@ -46,7 +46,9 @@ impl Hints {
     /// Keeps a selection; how many that might still have mattered were forgotten for it.
     pub(super) fn select(&mut self, selection: Selection) -> u64 {
         let forgotten = self.selections.push(hash(&selection.original), selection);
-        u64::from(forgotten.is_some_and(|old| !old.claimed && selection.time_ns.saturating_sub(old.time_ns) < SETTLE_NS))
+        u64::from(
+            forgotten.is_some_and(|old| !old.claimed && selection.time_ns.saturating_sub(old.time_ns) < SETTLE_NS),
+        )
     }
 
     /// The range that a binding made at `time_ns` was chosen from.
@@ -79,5 +81,5 @@ impl Hints {
 }
 
 fn spread(isn: u32) -> u64 {
-    u64::from(isn).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
+    u64::from(isn).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
 }

@@ -72,7 +72,12 @@ impl Join {
     }
 
     fn note_socket(
-        &mut self, found: Option<u32>, isn: u32, flow: &Flow, stamp: &Stamp, update: &mut impl FnMut(Update<'_>),
+        &mut self,
+        found: Option<u32>,
+        isn: u32,
+        flow: &Flow,
+        stamp: &Stamp,
+        update: &mut impl FnMut(Update<'_>),
     ) -> u32 {
         let id = found.unwrap_or_else(|| self.open_attempt(isn, stamp.time_ns, update));
         self.attempts.get_mut(id).socket(flow, stamp.netns);

@@ -30,8 +30,7 @@ fn a_reused_port_that_works_has_the_remembered_binding_too() {
 
 #[test]
 fn a_new_binding_for_a_reused_port_wins() {
-    let events =
-        [select(5 * S, pod(1)), bind(5 * S, AGAIN, pod(1), node(8)), retransmit(6 * S, AGAIN, pod(1), 1)];
+    let events = [select(5 * S, pod(1)), bind(5 * S, AGAIN, pod(1), node(8)), retransmit(6 * S, AGAIN, pod(1), 1)];
     assert_eq!(then(&events).ports(), [Some(8)]);
 }
 
@@ -77,11 +76,8 @@ fn two_zones_that_remember_different_ports_leave_it_unknown() {
 #[test]
 fn a_binding_is_forgotten_after_five_minutes_unless_it_is_used() {
     assert_eq!(then(&[retransmit(301 * S, AGAIN, pod(1), 1)]).ports(), [None]);
-    let events = [
-        retransmit(200 * S, 5, pod(1), 1),
-        closed(202 * S, 5, pod(1), 0),
-        retransmit(400 * S, AGAIN, pod(1), 1),
-    ];
+    let events =
+        [retransmit(200 * S, 5, pod(1), 1), closed(202 * S, 5, pod(1), 0), retransmit(400 * S, AGAIN, pod(1), 1)];
     assert_eq!(then(&events).ports(), [Some(9), Some(9)]);
 }
 

@@ -34,7 +34,8 @@ fn one_tuple_in_two_zones_is_two_attempts() {
 fn selections_in_two_zones_go_to_their_own_bindings() {
     let Event::NatSelect(one) = select(0, pod(1)) else { unreachable!() };
     let two = NatSelect { zone: 2, flags: 0, ..one };
-    let binds = [bind_in(2_000, NODE_NETNS, 0, 100, pod(1), node(9)), bind_in(3_000, NODE_NETNS, 2, 200, pod(1), node(8))];
+    let binds =
+        [bind_in(2_000, NODE_NETNS, 0, 100, pod(1), node(9)), bind_in(3_000, NODE_NETNS, 2, 200, pod(1), node(8))];
     let outcomes = join(&[one.into(), two.into(), binds[0], binds[1]]);
     let flags: Vec<_> = outcomes.ended.iter().map(|attempt| attempt.range.unwrap().flags).collect();
     assert_eq!(flags, [one.flags, 0]);

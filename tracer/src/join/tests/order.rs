@@ -45,8 +45,7 @@ fn a_success_with_kprobes_is_the_same_in_every_order() {
 fn a_success_without_kprobes_is_the_same_in_every_order() {
     for original in [pod(40_000), service(40_000), node(50_000)] {
         let translated = node(50_000);
-        let events =
-            [syn(0, ISN, translated), syn_ack(MS, ISN, translated), established(MS + 1_000, ISN, original)];
+        let events = [syn(0, ISN, translated), syn_ack(MS, ISN, translated), established(MS + 1_000, ISN, original)];
         let expected = facts(&join(&events));
         in_every_order(&events, |outcomes| assert_eq!(facts(outcomes), expected));
     }
@@ -105,8 +104,7 @@ fn an_insert_race_may_come_in_any_order() {
 fn failure(original: Flow, last: u32) -> Vec<Vec<Event>> {
     let translated = node(1_500);
     let again = |at, ordinal| vec![syn(at, ISN, translated), retransmit(at + 3_000, ISN, original, ordinal)];
-    let first =
-        vec![select(0, original), bind(1_000, ISN, original, translated), syn(2_000, ISN, translated)];
+    let first = vec![select(0, original), bind(1_000, ISN, original, translated), syn(2_000, ISN, translated)];
     vec![first, again(S, 1), again(3 * S, 2), vec![closed(7 * S, ISN, original, last)]]
 }
 
@@ -116,7 +114,8 @@ fn whatever_is_missing_nothing_is_invented() {
     let complete = join(&events);
     let complete = complete.only();
     for left in 0..1_u32 << events.len() {
-        let some: Vec<_> = (0..).zip(&events).filter(|(bit, _)| left >> bit & 1 == 1).map(|(_, event)| *event).collect();
+        let some: Vec<_> =
+            (0..).zip(&events).filter(|(bit, _)| left >> bit & 1 == 1).map(|(_, event)| *event).collect();
         let outcomes = join(&some);
         assert!(outcomes.ended.len() <= 1, "{some:#?}");
         assert!(outcomes.retransmits.len() <= 2);

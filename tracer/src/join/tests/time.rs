@@ -26,12 +26,8 @@ fn facts_that_come_within_the_settle_time_are_told_with_the_retransmit() {
 
 #[test]
 fn retransmits_are_told_in_the_order_in_which_they_were_sent() {
-    let events = [
-        retransmit(2_000, 1, pod(1), 1),
-        retransmit(1_000, 2, pod(2), 1),
-        retransmit(2_000, 3, pod(3), 1),
-        tick(S),
-    ];
+    let events =
+        [retransmit(2_000, 1, pod(1), 1), retransmit(1_000, 2, pod(2), 1), retransmit(2_000, 3, pod(3), 1), tick(S)];
     let outcomes = join(&events);
     assert_eq!(outcomes.retransmits.iter().map(|told| told.attempt.isn).collect::<Vec<_>>(), [2, 1, 3]);
 }
