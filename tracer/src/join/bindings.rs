@@ -30,17 +30,20 @@ pub(super) struct Binding {
 #[derive(Debug)]
 pub(super) struct Bindings {
     recent: Recent<Binding>,
+    /// The latest time of a binding.
+    newest_ns: u64,
     /// Bindings made up to here are not trusted: newer ones may have been lost.
     lost_ns: Option<u64>,
 }
 
 impl Bindings {
     pub(super) fn new(capacity: u32) -> Self {
-        Self { recent: Recent::new(capacity), lost_ns: None }
+        Self { recent: Recent::new(capacity), newest_ns: 0, lost_ns: None }
     }
 
     /// Remembers a binding; how many that might still have mattered were forgotten for it.
     pub(super) fn push(&mut self, binding: Binding) -> u64 {
+        self.newest_ns = self.newest_ns.max(binding.time_ns);
         let forgotten = self.recent.push(hash(&binding.original), binding);
         u64::from(forgotten.is_some_and(|old| binding.time_ns.saturating_sub(old.time_ns) < BINDING_COUNTS_NS))
     }
@@ -80,6 +83,9 @@ impl Bindings {
 
     /// The binding that a selection at `time_ns` was made for, where the binding was delivered first.
     pub(super) fn made_after(&mut self, original: &Flow, netns: u32, zone: u16, time_ns: u64) -> Option<&mut Binding> {
+        if time_ns > self.newest_ns {
+            return None;
+        }
         self.recent.find(hash(original), |binding| {
             let after = binding.time_ns >= time_ns && binding.time_ns - time_ns <= HINT_NS && binding.range.is_none();
             after && (binding.netns, binding.zone) == (netns, zone) && binding.original == *original

@@ -81,5 +81,5 @@ impl Hints {
 }
 
 fn spread(isn: u32) -> u64 {
-    u64::from(isn).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
+    u64::from(isn).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
 }

@@ -8,49 +8,54 @@ const MAX_STEPS: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Recent<T> {
-    entries: Vec<Entry<T>>,
+    facts: Vec<T>,
+    /// By place, as the facts, and apart from them because these are what is searched.
+    links: Vec<Link>,
     /// By bucket: serial number of the newest fact.
     newest: Vec<u32>,
     /// Serial number of the next fact; the first is the capacity, so that 0 means none.
     next: u32,
 }
 
-#[derive(Debug)]
-struct Entry<T> {
+#[derive(Clone, Copy, Debug)]
+struct Link {
     /// Serial number of the next older fact of the bucket.
     older: u32,
-    fact: T,
+    /// Half of the fact's hash, the one that does not choose the bucket.
+    tag: u32,
 }
 
 impl<T> Recent<T> {
     /// Room for `capacity` facts, rounded up to a power of two.
     pub(super) fn new(capacity: u32) -> Self {
         let capacity = capacity.clamp(1, 1 << 30).next_power_of_two();
-        Self { entries: Vec::new(), newest: vec![0; capacity as usize], next: capacity }
+        Self { facts: Vec::new(), links: Vec::new(), newest: vec![0; capacity as usize], next: capacity }
     }
 
     /// Adds a fact; the one that was forgotten for it, if any.
     pub(super) fn push(&mut self, hash: u64, fact: T) -> Option<T> {
         let (bucket, place) = (self.bucket(hash), self.place(self.next));
-        let entry = Entry { older: self.newest[bucket], fact };
+        let link = Link { older: self.newest[bucket], tag: tag(hash) };
         self.newest[bucket] = self.next;
         self.next = self.next.wrapping_add(1);
-        if let Some(oldest) = self.entries.get_mut(place) {
-            return Some(std::mem::replace(oldest, entry).fact);
+        if let Some(oldest) = self.facts.get_mut(place) {
+            self.links[place] = link;
+            return Some(std::mem::replace(oldest, fact));
         }
-        self.entries.push(entry);
+        self.facts.push(fact);
+        self.links.push(link);
         None
     }
 
-    /// The facts of a bucket, the newest first; others than those of `hash` may be among them.
+    /// The facts with this hash, the newest first; one with another hash may be among them.
     pub(super) fn of(&self, hash: u64) -> impl Iterator<Item = &T> {
-        self.places(hash).map(|place| &self.entries[place].fact)
+        self.places(hash).map(|place| &self.facts[place])
     }
 
-    /// The newest fact of a bucket that is the one.
+    /// The newest fact with this hash that is the one.
     pub(super) fn find(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&mut T> {
-        let place = self.places(hash).find(|&place| is_it(&self.entries[place].fact))?;
-        Some(&mut self.entries[place].fact)
+        let place = self.places(hash).find(|&place| is_it(&self.facts[place]))?;
+        Some(&mut self.facts[place])
     }
 
     fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
@@ -59,14 +64,15 @@ impl<T> Recent<T> {
         let step = move || {
             // Ages must grow and stay within the ring; any other link leads to a fact that was forgotten.
             let older_age = self.next.wrapping_sub(serial);
-            if older_age <= age || older_age as usize > self.entries.len() {
+            if older_age <= age || older_age as usize > self.links.len() {
                 return None;
             }
             let place = self.place(serial);
-            (age, serial) = (older_age, self.entries[place].older);
-            Some(place)
+            let link = self.links[place];
+            (age, serial) = (older_age, link.older);
+            Some((place, link.tag))
         };
-        std::iter::from_fn(step).take(MAX_STEPS)
+        std::iter::from_fn(step).take(MAX_STEPS).filter(move |&(_, other)| other == tag(hash)).map(|(place, _)| place)
     }
 
     fn bucket(&self, hash: u64) -> usize {
@@ -80,6 +86,12 @@ impl<T> Recent<T> {
     /// Bytes allocated.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry<T>>() + self.newest.capacity() * size_of::<u32>()
+        self.facts.capacity() * size_of::<T>()
+            + self.links.capacity() * size_of::<Link>()
+            + self.newest.capacity() * size_of::<u32>()
     }
+}
+
+const fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }

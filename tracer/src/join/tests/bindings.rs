@@ -106,3 +106,23 @@ fn a_remembered_binding_is_for_the_same_original_tuple_only() {
     assert_eq!(outcomes.ended[0].outcome, Outcome::Refused);
     assert_eq!(outcomes.ended.iter().filter(|attempt| attempt.translated.is_none()).count(), 2);
 }
+
+#[test]
+fn the_wire_wins_over_a_remembered_backend_too() {
+    let other = flow("198.51.100.1", 8, "192.0.2.8", 443);
+    let outcomes = join(&[
+        bind(0, ISN, service(1), node(9)),
+        closed(MS, ISN, service(1), ECONNREFUSED),
+        retransmit(5 * S, AGAIN, service(1), 1),
+        tick(5 * S + 30 * MS),
+        syn(6 * S, AGAIN, other),
+    ]);
+    assert_eq!(outcomes.ended.len(), 2);
+    assert_eq!(outcomes.ended[1].translated, Some(other));
+}
+
+#[test]
+fn a_selection_is_for_one_binding() {
+    let outcomes = join(&[select(0, pod(1)), bind(1_000, 1, pod(1), node(9)), bind(2_000, 2, pod(1), node(8))]);
+    assert_eq!(outcomes.ended.iter().map(|attempt| attempt.range.is_some()).collect::<Vec<_>>(), [true, false]);
+}

@@ -86,3 +86,16 @@ fn a_syn_after_the_answer_makes_the_outcome_open_again() {
     assert!(outcomes.ended.is_empty());
     assert_eq!(feed(&mut join, &[tick(152 * S)]).only().outcome, Outcome::TimedOut);
 }
+
+#[test]
+fn the_newest_answer_counts_whatever_comes_first() {
+    let outcomes = join(&[syn(0, ISN, node(9)), syn_ack(2 * MS, ISN, node(9)), rst(MS, ISN, node(9))]);
+    assert_eq!(outcomes.only().outcome, Outcome::Established);
+    assert!(outcomes.only().syn_ack_seen && outcomes.only().rst_seen);
+}
+
+#[test]
+fn a_binding_older_than_the_newest_sighting_does_not_change_the_port() {
+    let outcomes = join(&[syn(MS, ISN, node(8)), bind(0, ISN, pod(1), node(9))]);
+    assert_eq!(outcomes.only().translated, Some(node(8)));
+}

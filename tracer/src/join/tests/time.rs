@@ -98,3 +98,12 @@ fn a_wrong_time_far_ahead_holds_up_nothing_that_comes_after() {
     assert_eq!(more.retransmits.len(), 1);
     assert_eq!(join.open(), 1);
 }
+
+#[test]
+fn the_word_of_the_socket_settles_by_its_own_time() {
+    let mut join = Join::default();
+    let events = [syn(0, ISN, node(9)), syn(S, ISN, node(9)), retransmit(S + 15 * MS, ISN, pod(1), 1)];
+    feed(&mut join, &events);
+    assert!(feed(&mut join, &[tick(S + 30 * MS)]).retransmits.is_empty());
+    assert_eq!(feed(&mut join, &[tick(S + 35 * MS)]).told(), [(S + 15 * MS, 1)]);
+}
