@@ -103,6 +103,7 @@ fn a_mistake_is_one_line_that_says_what_is_right() {
         (&["record"], "required arguments were not provided: --write <FILE>"),
         (&["record", "-w", "x", "-C", "1"], "too small: write at least 64K"),
         (&["record", "-w", "x", "-W", "3"], "required arguments were not provided: -C <SIZE>"),
+        (&["record", "-w", "-", "--print"], "--print: standard output is taken by the trace"),
         (&["replay"], "required arguments were not provided: <FILE>..."),
         (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range"),
         (&["replay", "x", "--duration", "5s"], "unexpected argument '--duration'"),
@@ -122,7 +123,7 @@ fn a_wrong_value_from_the_environment_names_its_variable() {
 #[test]
 fn too_many_prefixes_for_the_kernel_are_refused() {
     let many = (0..257).map(|number| format!("10.0.{}.{}", number / 256, number % 256)).collect::<Vec<_>>().join(",");
-    assert_fails(&["replay", "x", "--src", &many], 1, "--src: 257 values are too many; give at most 256");
+    assert_fails(&["replay", "x", "--src", &many], 2, "--src: 257 values are too many: give at most 256");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use snatrace::model::{Capture, Policy};
-use snatrace::store::{Merged, ReadReport, Reader, Writer};
+use snatrace::store::{Merged, Writer};
 use tracer_common::events::{
     NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS,
     WIRE_SYN, WIRE_SYN_ACK, Wire,
@@ -30,7 +30,7 @@ impl Random {
     }
 
     fn below(&mut self, n: u64) -> u64 {
-        (self.next() >> 32) * n >> 32
+        ((self.next() >> 32) * n) >> 32
     }
 }
 
@@ -142,25 +142,18 @@ fn main() {
         let write_ns = per_event(start);
 
         let start = Instant::now();
-        let mut reader = Reader::open(&path).unwrap();
-        let mut sum = 0_u64;
-        while reader.read(snatrace::store::BATCH, &mut |event| sum = sum.wrapping_add(event.stamp().time_ns)).unwrap() {
-        }
-        let read_ns = per_event(start);
-        let report: ReadReport = *reader.report();
-
-        let start = Instant::now();
         let mut merged = Merged::open(&[&path]).unwrap();
         let mut batch = Vec::new();
+        let mut sum = 0;
         while merged.next_batch(&mut batch).unwrap() {
             sum ^= batch.last().map_or(0, |(_, event)| event.stamp().time_ns);
         }
-        let batch_ns = per_event(start);
+        let read_ns = per_event(start);
         println!(
-            "{total} events, {} blocks: {:.2} bytes/event, write {write_ns:.1} ns, read {read_ns:.1} ns, in batches {batch_ns:.1} ns/event ({:.1} M/s) [{sum:x}]",
-            report.blocks,
+            "{total} events, {} blocks: {:.2} bytes/event, write {write_ns:.1} ns, read {read_ns:.1} ns/event ({:.1} M/s) [{sum:x}]",
+            merged.report().blocks,
             written.bytes as f64 / total,
-            1e3 / batch_ns,
+            1e3 / read_ns,
         );
     }
 }

@@ -2,16 +2,16 @@
 //!
 //! `pipeline` is the first file to read. Imports run one way, downwards in this list.
 
-pub mod causes;
 pub mod commands;
-pub mod join;
-pub mod lab;
-pub mod model;
-pub mod netns;
-pub mod outputs;
 pub mod pipeline;
+pub mod source;
+pub mod outputs;
+pub mod summary;
+pub mod join;
+pub mod causes;
 #[cfg(feature = "ebpf")]
 pub mod probe;
-pub mod source;
 pub mod store;
-pub mod summary;
+pub mod lab;
+pub mod netns;
+pub mod model;

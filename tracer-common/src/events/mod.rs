@@ -107,3 +107,17 @@ events! {
     /// All events up to here were delivered.
     7 "tick" Tick,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_a_number_and_a_stem_of_its_own() {
+        for (index, (number, stem)) in Event::ALL.iter().enumerate() {
+            assert_eq!(Event::ALL.iter().position(|(other, _)| other == number), Some(index), "{number}");
+            assert_eq!(Event::ALL.iter().position(|(_, other)| other == stem), Some(index), "{stem}");
+            assert!(stem.len() <= 15, "the kernel cuts longer program names: {stem}");
+        }
+    }
+}

@@ -43,3 +43,17 @@ pub fn judge(attempt: &Attempt, allowed: &PortSet) -> Option<&'static Cause> {
 pub fn is_flagged(attempt: &Attempt, allowed: &PortSet) -> bool {
     port_out_of_range::judge(attempt, allowed) == Verdict::Yes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_an_id_of_its_own_and_advice() {
+        for (index, cause) in ALL.iter().enumerate() {
+            assert_eq!(ALL.iter().position(|other| other.id == cause.id), Some(index), "{}", cause.id);
+            assert!(!cause.advice.is_empty(), "{}", cause.id);
+            assert!(cause.id.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()), "{}", cause.id);
+        }
+    }
+}

@@ -11,21 +11,23 @@ use ipnet::IpNet;
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
 
 use super::machine;
+use super::usage::WrongUsage;
 use super::values::{self, Allow};
 use crate::model::{CaptureOptions, Filter, PolicyChange, PortSet};
 use crate::outputs::{self, Format, View};
 
 /// The allowed ports of a live capture.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Allowed ports")]
 pub struct LivePolicy {
     /// Translated ports that the filter in front of this node lets answers through to
     ///
     /// A range, a comma list (1024-29999,32768-65535), `any`, or `auto` for this node's ip_local_port_range.
     /// 32768-65535 unless given.
-    #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW", value_parser = values::allow, allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW", hide_env_values = true, value_parser = values::allow, allow_hyphen_values = true)]
     allow: Option<Allow>,
     /// The same for IPv6 where it differs; `any` where the filter ignores IPv6
-    #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW6", value_parser = values::allow, allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW6", hide_env_values = true, value_parser = values::allow, allow_hyphen_values = true)]
     allow6: Option<Allow>,
 }
 
@@ -95,11 +97,8 @@ impl FilterArgs {
 
 /// A live capture.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Capture")]
 pub struct CaptureArgs {
-    #[command(flatten)]
-    policy: LivePolicy,
-    #[command(flatten)]
-    filter: FilterArgs,
     /// Watch the wire on this interface; repeat for more. The uplinks unless given
     #[arg(long, value_name = "IF")]
     iface: Vec<String>,
@@ -117,7 +116,12 @@ pub struct CaptureArgs {
     ready_file: Option<PathBuf>,
     /// Run this once everything is attached, and stop when it ends
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    #[arg(help_heading = "Arguments")]
     command: Vec<OsString>,
+    #[command(flatten)]
+    policy: LivePolicy,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 impl CaptureArgs {
@@ -137,7 +141,9 @@ impl CaptureArgs {
     }
 }
 
-fn at_most(limit: u32, option: &str, given: usize) -> Result<()> {
-    anyhow::ensure!(given <= limit as usize, "{option}: {given} values are too many; give at most {limit}");
-    Ok(())
+fn at_most(limit: u32, option: &str, given: usize) -> Result<(), WrongUsage> {
+    if given <= limit as usize {
+        return Ok(());
+    }
+    Err(WrongUsage(format!("{option}: {given} values are too many: give at most {limit}")))
 }

@@ -16,15 +16,15 @@ pub fn utc_offset_s() -> i32 {
 }
 
 /// The ports that the machine's own sockets get.
-pub fn local_port_range() -> Result<PortSet> {
+pub fn ip_local_port_range() -> Result<PortSet> {
     const FILE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
     let text = fs::read_to_string(FILE)
         .with_context(|| format!("--allow auto: {FILE} cannot be read; give the ports, such as --allow 32768-65535"))?;
-    parse_local_port_range(&text)
+    parse_range(&text)
         .with_context(|| format!("--allow auto: {FILE} has no range; give the ports, such as --allow 32768-65535"))
 }
 
-fn parse_local_port_range(text: &str) -> Option<PortSet> {
+fn parse_range(text: &str) -> Option<PortSet> {
     let (low, high) = text.trim().split_once(char::is_whitespace)?;
     format!("{low}-{}", high.trim()).parse().ok()
 }
@@ -41,8 +41,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_range_of_local_ports_is_read_as_the_kernel_writes_it() {
-        assert_eq!(parse_local_port_range("32768\t60999\n"), Some(PortSet::range(32768, 60999)));
-        assert_eq!(parse_local_port_range("32768\n"), None);
+    fn the_range_of_the_machines_own_sockets_is_read_as_the_kernel_writes_it() {
+        assert_eq!(parse_range("32768\t60999\n"), Some(PortSet::range(32768, 60999)));
+        assert_eq!(parse_range("32768\n"), None);
     }
 }

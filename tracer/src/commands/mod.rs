@@ -3,8 +3,8 @@
 //! To add one: a file here with `Args` and `run`, a line in `Command` and one in `run`, a section in docs/cli.md.
 
 mod args;
-mod demo;
 mod capture;
+mod demo;
 pub mod machine;
 mod record;
 mod replay;
@@ -70,6 +70,16 @@ pub enum End {
     Exit(u8),
 }
 
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        match end {
+            End::Done => Self::SUCCESS,
+            End::Flagged => Self::from(3),
+            End::Exit(code) => Self::from(code),
+        }
+    }
+}
+
 /// The end that `--exit-code` asks for.
 fn end(summary: &Summary, exit_code: bool) -> End {
     if exit_code && summary.flagged_retransmits > 0 { End::Flagged } else { End::Done }
@@ -90,15 +100,17 @@ pub fn main() -> ExitCode {
     };
     start_log(cli.verbose);
     match run(&cli.command) {
-        Ok(End::Done) => ExitCode::SUCCESS,
-        Ok(End::Flagged) => ExitCode::from(3),
-        Ok(End::Exit(code)) => ExitCode::from(code),
+        Ok(end) => ExitCode::from(end),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
-            ExitCode::FAILURE
+            ExitCode::from(failure_code(&error))
         }
     }
+}
+
+fn failure_code(error: &Error) -> u8 {
+    if error.is::<usage::WrongUsage>() { usage::EXIT_CODE } else { 1 }
 }
 
 /// Whoever read standard output has seen enough.

@@ -7,13 +7,14 @@ use anyhow::Result;
 use clap::ValueHint;
 
 use super::args::{CaptureArgs, ViewArgs};
+use super::usage::WrongUsage;
 use super::{End, capture, end, values};
 use crate::model::RecordOptions;
 
 /// Options of `record`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The trace to write; an existing one is overwritten
+    /// The trace to write, `-` for standard output; an existing file is overwritten
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     write: PathBuf,
     /// Show what `tail` would, while recording
@@ -33,6 +34,10 @@ pub struct Args {
 
 /// Runs until the capture ends.
 pub fn run(args: &Args) -> Result<End> {
+    if args.print && args.write.as_os_str() == "-" {
+        let problem = "--print: standard output is taken by the trace: write the trace to a file, or leave --print out";
+        return Err(WrongUsage(problem.to_owned()).into());
+    }
     let options = args.capture.options()?;
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
     let record = RecordOptions { file: args.write.clone(), rotate_bytes: args.rotate, keep_files: args.keep };

@@ -18,7 +18,7 @@ use crate::store::Merged;
 /// Options of `replay`. The policy comes from the trace or from here, never from the environment of this machine.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Traces; several are merged by time
+    /// Traces, `-` for standard input; several are merged by time
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Judge with these allowed ports instead of the recorded ones: a range, a comma list, or `any`

@@ -27,7 +27,7 @@ fn every_command_and_every_option_has_help() {
 #[test]
 fn the_reference_names_every_command_and_every_option() {
     let reference = include_str!("../../../docs/cli.md");
-    for command in Cli::command().get_subcommands() {
+    for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
         assert!(reference.contains(&format!("## snatrace {}", command.get_name())), "{}", command.get_name());
         for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
             let name = match (option.get_long(), option.get_short()) {
@@ -42,10 +42,8 @@ fn the_reference_names_every_command_and_every_option() {
 
 #[test]
 fn a_command_after_two_dashes_keeps_its_own_options() {
-    let Cli { command: Command::Tail(args), .. } = parse("snatrace tail --all -- curl --all -o x").unwrap() else {
-        panic!("not tail");
-    };
-    assert!(format!("{args:?}").contains(r#"command: ["curl", "--all", "-o", "x"]"#), "{args:?}");
+    let Cli { command, .. } = parse("snatrace tail --all -- curl --all -o x").unwrap();
+    assert!(format!("{command:?}").contains(r#"command: ["curl", "--all", "-o", "x"]"#), "{command:?}");
 }
 
 #[test]
@@ -58,7 +56,13 @@ fn only_flagged_retransmits_change_the_exit_code() {
 
 #[test]
 fn a_broken_pipe_is_found_under_its_context() {
-    let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
-    assert!(is_broken_pipe(&Error::new(pipe).context("standard output")));
-    assert!(!is_broken_pipe(&Error::new(io::Error::from(io::ErrorKind::NotFound))));
+    let failure = |kind: io::ErrorKind| Error::new(io::Error::from(kind)).context("standard output");
+    assert!(is_broken_pipe(&failure(io::ErrorKind::BrokenPipe)));
+    assert!(!is_broken_pipe(&failure(io::ErrorKind::StorageFull)));
+}
+
+#[test]
+fn wrong_usage_has_an_exit_code_of_its_own() {
+    assert_eq!(failure_code(&usage::WrongUsage(String::new()).into()), 2);
+    assert_eq!(failure_code(&anyhow::anyhow!("disk full")), 1);
 }

@@ -9,7 +9,12 @@ use clap::{Command, Error};
 use crate::outputs::escape::Escaped;
 
 /// Exit code for wrong usage.
-const WRONG_USAGE: u8 = 2;
+pub(super) const EXIT_CODE: u8 = 2;
+
+/// Wrong usage that only a command can see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct WrongUsage(pub String);
 
 /// Prints help, version or the mistake.
 pub(super) fn report(error: &Error, root: &Command) -> ExitCode {
@@ -21,7 +26,7 @@ pub(super) fn report(error: &Error, root: &Command) -> ExitCode {
         // Nobody is there to be told when standard output is gone.
         let _ = error.print();
     }
-    if wrong { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS }
+    if wrong { ExitCode::from(EXIT_CODE) } else { ExitCode::SUCCESS }
 }
 
 /// The mistake and the tips; usage is what `--help` is for.
@@ -42,11 +47,11 @@ fn one_line(rendered: &str) -> String {
 /// The environment variable that the wrong value came from, if it was not typed.
 fn variable(error: &Error, root: &Command) -> Option<String> {
     let wrong = error.get(ContextKind::InvalidArg)?.to_string();
+    let long = wrong.split(' ').next()?.strip_prefix("--")?;
     let mut options = root.get_subcommands().flat_map(Command::get_arguments);
-    let option = options.find(|option| option.to_string() == wrong && option.get_env().is_some())?;
-    let long = format!("--{}", option.get_long()?);
-    let typed = env::args().any(|arg| arg.split('=').next() == Some(&long));
-    option.get_env().filter(|_| !typed).map(|name| name.to_string_lossy().into_owned())
+    let name = options.find_map(|option| option.get_env().filter(|_| option.get_long() == Some(long)))?;
+    let typed = env::args_os().any(|arg| arg.to_string_lossy().split('=').next() == Some(&format!("--{long}")));
+    (!typed).then(|| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Allow {
     pub fn resolve(&self) -> Result<(PortSet, Origin)> {
         match self {
             Self::Ports(ports) => Ok((ports.clone(), Origin::Given)),
-            Self::Auto => Ok((super::machine::local_port_range()?, Origin::Auto)),
+            Self::Auto => Ok((super::machine::ip_local_port_range()?, Origin::Auto)),
         }
     }
 }

@@ -1,4 +1,27 @@
 //! Joins events into attempts: events in, attempts out. Pure and bounded: every decision takes its time from events.
+//!
+//! `nat`, `socket` and `wire` take the events of those hooks: they find the attempt a fact belongs to (`fits`) or open
+//! one, and note the fact (`facts`). `ends` is about time: what has settled is told, what is over ends. The rest are the
+//! tables: `attempts` by ISN, `bindings` that outlive their attempts, `hints` that come before theirs, and the
+//! retransmits that wait (`retransmits`). docs/join.md has the rules as a table.
+
+mod attempts;
+mod bindings;
+mod causes;
+mod ends;
+mod facts;
+mod fits;
+mod hints;
+mod known;
+mod nat;
+mod recent;
+mod retransmits;
+mod slot;
+mod socket;
+#[cfg(test)]
+mod tests;
+pub mod times;
+mod wire;
 
 use tracer_common::Event;
 
@@ -13,7 +36,7 @@ pub enum Update<'a> {
         time_ns: u64,
         /// Which retransmit of the attempt this is, from 1.
         ordinal: u32,
-        /// The attempt as it is known now.
+        /// The attempt as it is known now. Of what is changed here, `flagged` and `cause` are kept.
         attempt: &'a mut Attempt,
     },
     /// Nothing more will be heard of this attempt. Comes exactly once for each.
@@ -23,24 +46,91 @@ pub enum Update<'a> {
     },
 }
 
+/// How much the join keeps at most; beyond that the oldest is given up and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Attempts under way, 160 bytes each.
+    pub attempts: u32,
+    /// Bindings that outlive their attempts, 116 bytes each; rounded up to a power of two.
+    pub bindings: u32,
+    /// Selections that wait for their binding; rounded up to a power of two.
+    pub selections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { attempts: 1_000_000, bindings: 131_072, selections: 4096 }
+    }
+}
+
 /// Attempts under way.
-#[derive(Debug, Default)]
-pub struct Join {}
+#[derive(Debug)]
+pub struct Join {
+    limits: Limits,
+    now_ns: u64,
+    attempts: attempts::Attempts,
+    bindings: bindings::Bindings,
+    hints: hints::Hints,
+    settling: retransmits::Settling,
+    causes: causes::CauseNames,
+    evicted: u64,
+}
+
+impl Default for Join {
+    fn default() -> Self {
+        Self::with_limits(Limits::default())
+    }
+}
 
 impl Join {
-    /// Takes one event and tells `update` what follows from it, in a deterministic order.
-    pub fn event(&mut self, event: &Event, update: &mut impl FnMut(Update<'_>)) {
-        let _ = (event, update);
+    /// A join that keeps at most so much.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            limits: Limits { attempts: limits.attempts.max(1), ..limits },
+            now_ns: 0,
+            attempts: attempts::Attempts::default(),
+            bindings: bindings::Bindings::new(limits.bindings),
+            hints: hints::Hints::new(limits.selections),
+            settling: retransmits::Settling::default(),
+            causes: causes::CauseNames::default(),
+            evicted: 0,
+        }
     }
 
-    /// Ends everything that is under way.
-    pub fn finish(&mut self, update: &mut impl FnMut(Update<'_>)) {
-        let _ = update;
+    /// Takes one event and tells `update` what follows from it, in a deterministic order.
+    pub fn event(&mut self, event: &Event, update: &mut impl FnMut(Update<'_>)) {
+        self.advance(event.stamp().time_ns, update);
+        match event {
+            Event::NatSelect(event) => self.nat_select(event),
+            Event::NatBind(event) => self.nat_bind(event, update),
+            Event::SynRetransmit(event) => self.syn_retransmit(event, update),
+            Event::SockState(event) => self.sock_state(event, update),
+            Event::Wire(event) => self.wire(event, update),
+            Event::Lost(event) => {
+                if event.counts.iter().any(|&count| count > 0) {
+                    self.bindings.lost(self.now_ns);
+                }
+            }
+            Event::Tick(_) => {}
+        }
+    }
+
+    /// Attempts under way.
+    #[must_use]
+    pub const fn open(&self) -> usize {
+        self.attempts.len()
     }
 
     /// Attempts and bindings that were given up because a table was full.
     #[must_use]
-    pub fn evicted(&self) -> u64 {
-        0
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        self.attempts.bytes() + self.bindings.bytes() + self.hints.bytes()
     }
 }

@@ -13,7 +13,7 @@ use super::{Attempt, PortSet};
 /// `--src`, `--dst`, `--dport`; what is empty restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
-    /// The original source is in one of these.
+    /// The original source is in one of these; the translated one, where that is all that the wire shows.
     pub src: Vec<IpNet>,
     /// The destination is in one of these, before or after NAT.
     pub dst: Vec<IpNet>,
@@ -35,7 +35,8 @@ impl Filter {
     }
 
     fn matches_source(&self, attempt: &Attempt) -> bool {
-        self.src.is_empty() || attempt.original.is_some_and(|original| contains(&self.src, original.src_addr()))
+        let source = attempt.original.or(attempt.translated);
+        self.src.is_empty() || source.is_some_and(|source| contains(&self.src, source.src_addr()))
     }
 
     fn matches_destination(&self, attempt: &Attempt) -> bool {
@@ -102,9 +103,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_source_matches_no_source() {
+    fn where_the_original_source_is_unknown_the_translated_one_counts() {
         let forwarded = Attempt { original: None, ..service() };
-        assert!(!Filter { src: nets("0.0.0.0/0"), ..Filter::default() }.matches(&forwarded));
+        assert!(Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&forwarded));
+        assert!(!Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&forwarded));
         assert!(Filter { dport: Some(PortSet::range(8443, 8443)), ..Filter::default() }.matches(&forwarded));
     }
 }

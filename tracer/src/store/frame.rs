@@ -1,6 +1,7 @@
 //! The head of a trace and the header of a frame: everything that is needed to find, check and skip a frame.
 
 use bytes::{Buf, BufMut};
+use zstd::bulk::Decompressor;
 
 /// First bytes of a trace. Built like PNG's, so that a transfer as text breaks it visibly.
 pub const MAGIC: [u8; 8] = *b"\x89SNTR\r\n\x1a";
@@ -12,8 +13,8 @@ pub const MARKER: [u8; 4] = *b"\xf5SNF";
 pub const FRAME_LEN: usize = 48;
 /// Most bytes of a payload, stored or unpacked, that a reader accepts.
 pub const MAX_PAYLOAD: usize = 4 << 20;
-/// No event is smaller: tag, length, time, namespace.
-pub const MIN_EVENT_LEN: u32 = 4;
+/// No event is smaller: number of its shape, length.
+pub const MIN_EVENT_LEN: u32 = 2;
 
 /// Payload: the capture, as JSON.
 pub const KIND_CAPTURE: u8 = 1;
@@ -101,6 +102,27 @@ impl Header {
             && self.raw_len as usize <= MAX_PAYLOAD
             && self.events <= self.raw_len / MIN_EVENT_LEN
     }
+}
+
+/// Checks and unpacks a payload. Never more than `raw_len` bytes, which the header's limits bound.
+pub fn unpack(decompressor: &mut Decompressor<'static>, header: &Header, payload: &[u8], raw: &mut Vec<u8>) -> bool {
+    raw.clear();
+    if crc32c::crc32c(payload) != header.payload_crc {
+        return false;
+    }
+    let raw_len = header.raw_len as usize;
+    match header.codec {
+        CODEC_STORED => raw.extend_from_slice(payload),
+        CODEC_ZSTD => {
+            raw.reserve(raw_len);
+            if decompressor.decompress_to_buffer(payload, raw).is_err() {
+                raw.clear();
+                return false;
+            }
+        }
+        _ => return false,
+    }
+    raw.len() == raw_len
 }
 
 /// Appends the head of a trace.

@@ -64,7 +64,9 @@ impl Input {
             self.start = 0;
         }
         if self.buffer.len() < n.max(CHUNK) {
-            self.buffer.resize(n.max(CHUNK), 0);
+            let mut larger = vec![0; n.max(CHUNK)];
+            larger[..self.end].copy_from_slice(&self.buffer[..self.end]);
+            self.buffer = larger;
         }
     }
 }

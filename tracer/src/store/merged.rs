@@ -13,7 +13,7 @@ use crate::model::Capture;
 /// Events read ahead of a recording; those before `at` were taken.
 #[derive(Debug, Default)]
 struct Ahead {
-    events: Vec<Event>,
+    events: Vec<(u32, Event)>,
     at: usize,
 }
 
@@ -76,7 +76,7 @@ impl Merged {
     pub fn next_batch(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool, Error> {
         batch.clear();
         if let [only] = self.sessions.as_mut_slice() {
-            return only.read(BATCH, &mut |event| batch.push((0, event)), &mut self.reports);
+            return only.read(BATCH, 0, batch, &mut self.reports);
         }
         if !std::mem::replace(&mut self.started, true) {
             for number in 0..self.sessions.len() {
@@ -85,7 +85,7 @@ impl Merged {
         }
         while batch.len() < BATCH && self.failure.is_none() {
             let Some(Reverse((_, number))) = self.next.pop() else { break };
-            batch.extend(self.take(number).map(|event| (number, event)));
+            batch.extend(self.take(number));
             self.failure = self.read_ahead(number).err();
         }
         if batch.is_empty() { self.failure.take().map_or(Ok(false), Err) } else { Ok(true) }
@@ -106,7 +106,7 @@ impl Merged {
         sum
     }
 
-    fn take(&mut self, number: u32) -> Option<Event> {
+    fn take(&mut self, number: u32) -> Option<(u32, Event)> {
         let ahead = self.ahead.get_mut(number as usize)?;
         let event = ahead.events.get(ahead.at).copied();
         ahead.at += 1;
@@ -122,9 +122,9 @@ impl Merged {
         if ahead.at == ahead.events.len() {
             ahead.events.clear();
             ahead.at = 0;
-            session.read(BATCH, &mut |event| ahead.events.push(event), &mut self.reports)?;
+            session.read(BATCH, number, &mut ahead.events, &mut self.reports)?;
         }
-        if let Some(event) = ahead.events.get(ahead.at) {
+        if let Some((_, event)) = ahead.events.get(ahead.at) {
             let unix_ns = i128::from(event.stamp().time_ns) + i128::from(session.capture().boot_unix_ns);
             self.next.push(Reverse((unix_ns, number)));
         }

@@ -7,9 +7,10 @@
 //! referred to. Frames are only ever appended, each with one write(2), at least every half second of events: a killed
 //! recorder or a full disk costs no more than that.
 //!
-//! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `reader`,
+//! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `beginning`, `reader`,
 //! `session` (the parts of one recording), `merged`; on the other side `target`, `rotation`, `writer`.
 
+mod beginning;
 mod block;
 mod error;
 mod foreign;

@@ -9,9 +9,9 @@ use tracer_common::Event;
 use zstd::bulk::Decompressor;
 
 use super::block::BlockReader;
-use super::frame::{self, FRAME_LEN, HEAD_LEN, Header, MARKER};
+use super::frame::{self, FRAME_LEN, Header, MARKER};
 use super::input::Input;
-use super::{Error, MAJOR, ReadReport, STDIO, foreign};
+use super::{Error, ReadReport, STDIO, beginning};
 use crate::model::Capture;
 
 /// One trace.
@@ -65,11 +65,9 @@ impl Reader {
         let path = path.to_owned();
         let failed = |reason| Error::Read { path: path.clone(), reason };
         let mut input = Input::new(source);
-        check_head(&path, input.fill(HEAD_LEN).map_err(failed)?)?;
-        input.skip(HEAD_LEN);
         let mut unpack = Decompressor::new().map_err(failed)?;
         let mut block = BlockReader::default();
-        let capture = read_capture(&path, &mut input, &mut unpack, &mut block.raw)?;
+        let capture = beginning::read(&path, &mut input, &mut unpack, &mut block.raw)?;
         block.raw.clear();
         Ok(Self {
             path,
@@ -98,27 +96,23 @@ impl Reader {
         &self.report
     }
 
-    /// Hands on at most `max` events, at least one; `false` at the end. Allocates nothing per event.
+    /// Appends at most `max` events to `batch`, at least one, each with `label`; `false` at the end.
     ///
     /// # Errors
     /// When the file cannot be read on. Damage is no error, it is in the report.
-    pub fn read(&mut self, max: usize, sink: &mut impl FnMut(Event)) -> Result<bool, Error> {
-        loop {
+    pub fn read(&mut self, max: usize, label: u32, batch: &mut Vec<(u32, Event)>) -> Result<bool, Error> {
+        let before = batch.len();
+        while batch.len() == before {
             if self.header.is_none() && !self.next_block()? {
                 return Ok(false);
             }
-            let before = self.block.events;
-            let outcome = self.block.read(max, sink);
-            let read = self.block.events - before;
-            self.report.events += read;
-            match outcome {
-                Ok(()) if read > 0 => {}
-                outcome => self.leave_block(outcome.is_ok()),
-            }
-            if read > 0 {
-                return Ok(true);
+            let outcome = self.block.read(max, label, batch);
+            self.report.events += (batch.len() - before) as u64;
+            if outcome.is_err() || batch.len() == before {
+                self.leave_block(outcome.is_ok());
             }
         }
+        Ok(true)
     }
 
     /// A block with a good checksum whose items make no sense is damaged from there on.
@@ -138,7 +132,7 @@ impl Reader {
     /// Unpacks the next good block of events; `false` at the end.
     fn next_block(&mut self) -> Result<bool, Error> {
         while let Some(header) = self.next_frame()? {
-            if header.number < self.next_number {
+            if header.number < self.next_number && header.kind != frame::KIND_CAPTURE {
                 self.report.damaged_blocks += 1;
                 self.skip_damaged(header.frame_len());
                 continue;
@@ -146,7 +140,7 @@ impl Reader {
             let payload = self.input.ahead().get(FRAME_LEN..header.frame_len()).unwrap_or_default();
             match header.kind {
                 frame::KIND_EVENTS => {
-                    if unpack(&mut self.unpack, &header, payload, &mut self.block.raw) {
+                    if frame::unpack(&mut self.unpack, &header, payload, &mut self.block.raw) {
                         self.accept(&header);
                         self.block.start();
                         self.header = Some(header);
@@ -266,60 +260,4 @@ impl Reader {
         let path = &self.path;
         self.input.fill(n).map_err(|reason| Error::Read { path: path.clone(), reason })
     }
-}
-
-fn check_head(path: &Path, start: &[u8]) -> Result<(), Error> {
-    let path = path.to_owned();
-    if let Some(what) = foreign::name(start) {
-        return Err(Error::NotATrace { path, what });
-    }
-    match frame::parse_head(start) {
-        None => Err(Error::DamagedHead { path, what: "its first bytes are damaged or cut off".to_owned() }),
-        Some((MAJOR, _)) => Ok(()),
-        Some((0, _)) => Err(Error::DamagedHead { path, what: "its format has version 0, which never was".to_owned() }),
-        Some((major, minor)) => Err(Error::NewerMajor { path, major, minor }),
-    }
-}
-
-fn read_capture(
-    path: &Path,
-    input: &mut Input,
-    decompressor: &mut Decompressor<'static>,
-    raw: &mut Vec<u8>,
-) -> Result<Capture, Error> {
-    let failed = |reason| Error::Read { path: path.to_owned(), reason };
-    let damaged = |what: String| Error::DamagedHead { path: path.to_owned(), what };
-    let header = Header::parse(input.fill(FRAME_LEN).map_err(failed)?)
-        .filter(|header| header.kind == frame::KIND_CAPTURE)
-        .ok_or_else(|| damaged("the description of the capture is damaged or cut off".to_owned()))?;
-    let frame = input.fill(header.frame_len()).map_err(failed)?;
-    let payload = frame.get(FRAME_LEN..header.frame_len());
-    if !payload.is_some_and(|payload| unpack(decompressor, &header, payload, raw)) {
-        return Err(damaged("the description of the capture is damaged or cut off".to_owned()));
-    }
-    let capture = serde_json::from_slice(raw)
-        .map_err(|error| damaged(format!("the description of the capture is not understood ({error})")))?;
-    input.skip(header.frame_len());
-    Ok(capture)
-}
-
-/// Checks and unpacks a payload. Never more than `raw_len` bytes, which the header's limits bound.
-fn unpack(decompressor: &mut Decompressor<'static>, header: &Header, payload: &[u8], raw: &mut Vec<u8>) -> bool {
-    raw.clear();
-    if crc32c::crc32c(payload) != header.payload_crc {
-        return false;
-    }
-    let raw_len = header.raw_len as usize;
-    match header.codec {
-        frame::CODEC_STORED => raw.extend_from_slice(payload),
-        frame::CODEC_ZSTD => {
-            raw.reserve(raw_len);
-            if decompressor.decompress_to_buffer(payload, raw).is_err() {
-                raw.clear();
-                return false;
-            }
-        }
-        _ => return false,
-    }
-    raw.len() == raw_len
 }

@@ -71,7 +71,8 @@ impl Session {
     pub fn read(
         &mut self,
         max: usize,
-        sink: &mut impl FnMut(Event),
+        label: u32,
+        batch: &mut Vec<(u32, Event)>,
         done: &mut Vec<(PathBuf, ReadReport)>,
     ) -> Result<bool, Error> {
         loop {
@@ -80,7 +81,7 @@ impl Session {
                 self.current = Some(open(part)?);
             }
             if let Some((_, reader)) = &mut self.current
-                && reader.read(max, sink)?
+                && reader.read(max, label, batch)?
             {
                 return Ok(true);
             }

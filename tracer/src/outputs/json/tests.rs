@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
+use tracer_common::config::Loss;
 
-use crate::model::{Attempt, Capture, HookState, Outcome, PortSet, example};
+use crate::causes;
+use crate::model::{Attempt, Capture, HookState, NatMode, Origin, Outcome, PortSet, example};
 use crate::outputs::testing::{finding, view, written};
 use crate::summary::Summary;
 
@@ -100,6 +102,22 @@ fn a_hostile_node_name_is_escaped_and_reads_back_unchanged() {
     let line = retransmit(&example::capture(name), &service());
     assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
     assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["node"], json!(name));
+}
+
+#[test]
+fn the_reference_names_every_value() {
+    let reference = include_str!("../../../../docs/json.md");
+    let outcomes = [Outcome::Pending, Outcome::Established, Outcome::TimedOut, Outcome::Refused, Outcome::Closed];
+    let modes = [NatMode::FullyRandom, NatMode::Random, NatMode::Preserved, NatMode::Range, NatMode::Unknown];
+    let origins = [Origin::Default, Origin::Given, Origin::Auto];
+    let names = (causes::ALL.iter().map(|cause| cause.id))
+        .chain(outcomes.map(Outcome::name))
+        .chain(modes.map(NatMode::name))
+        .chain(origins.map(Origin::name))
+        .chain(Loss::ALL.map(Loss::name));
+    for name in names {
+        assert!(reference.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 
 use self::columns::paragraph;
 use self::row::{Row, words};
@@ -54,7 +54,7 @@ impl Text {
 
     /// A heading wherever another day begins, for lines have the time of day only.
     fn heading_of_day(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        let day = self.row.clock.wall(finding.capture, finding.time_ns).map(|wall| wall.date());
+        let day = self.row.clock.wall(finding.capture, finding.time_ns).map(DateTime::date);
         if let Some(date) = day.filter(|_| day != self.day) {
             self.day = day;
             let heading = self.row.heading;

@@ -1,22 +1,24 @@
-//! A block: items one after the other, each `tag, length, body`. Events, and the tables they refer to.
+//! A block: items one after the other, each `number, length, body`. Events, and what they refer to.
 //!
-//! The tables begin empty in every block, so a block can be read without those before it, and on any core.
+//! What many events have in common is written once in a table: addresses, flows, and shapes (an event's kind, namespace
+//! and everything else that repeats). An event is then the number of its shape and what is its own: time, flow, ISN. The
+//! tables begin empty in every block, so a block can be read without those before it, and on any core.
 
 mod reader;
 mod tables;
 mod writer;
 
-pub use reader::{BlockReader, ItemReader};
-pub use writer::ItemWriter;
+pub use reader::{BlockReader, ItemReader, ShapeReader};
+pub use writer::{ItemWriter, ShapeWriter};
 
-/// Tags below are events, by `Stamp::kind`; from here on they are additions to tables.
-pub const TAG_TABLES: u8 = 0xc0;
-/// An address: 4 bytes IPv4, 16 bytes IPv6.
-pub const TAG_ADDRESS: u8 = 0xc0;
-/// A network namespace's inode number. Number 0 is namespace 0 and never stored.
-pub const TAG_NETNS: u8 = 0xc1;
-/// A flow: numbers of source and destination address, source and destination port.
-pub const TAG_FLOW: u8 = 0xc2;
+/// Item: an address. 4 bytes IPv4, 16 bytes IPv6.
+pub const ITEM_ADDRESS: u64 = 0;
+/// Item: a flow. Numbers of source and destination address, source and destination port.
+pub const ITEM_FLOW: u64 = 1;
+/// Item: a shape. Kind, namespace, then what the kind says.
+pub const ITEM_SHAPE: u64 = 2;
+/// Items from here on are events: this plus the number of their shape. Those between are for newer versions.
+pub const ITEM_EVENT: u64 = 8;
 
 /// A reference to a flow is a number: how many flows were added since it, then these bits.
 pub const REF_SHIFT: u32 = 3;
@@ -30,5 +32,5 @@ pub const ISN_SAME: u64 = 0;
 pub const ISN_NEXT: u64 = 1;
 /// It follows in four bytes, and is stored with the flow.
 pub const ISN_HERE: u64 = 2;
-/// There is none.
-pub const ISN_NONE: u64 = 3;
+/// It is that of the event before, and is stored with the flow.
+pub const ISN_PREVIOUS: u64 = 3;

@@ -7,8 +7,7 @@ use tracer_common::{Event, Flow};
 use super::tables::ReadTables;
 use super::writer::IPV4_MAPPED;
 use super::{
-    ISN_HERE, ISN_NEXT, ISN_NONE, ISN_SAME, REF_ISN, REF_REVERSED, REF_SHIFT, TAG_ADDRESS, TAG_FLOW, TAG_NETNS,
-    TAG_TABLES,
+    ISN_NEXT, ISN_PREVIOUS, ISN_SAME, ITEM_ADDRESS, ITEM_EVENT, ITEM_FLOW, ITEM_SHAPE, REF_ISN, REF_REVERSED, REF_SHIFT,
 };
 use crate::store::kinds;
 use crate::store::varint::{self, Malformed};
@@ -34,23 +33,32 @@ impl BlockReader {
         (self.at, self.previous_ns, self.events, self.unknown) = (0, 0, 0, 0);
     }
 
-    /// Hands on up to `max` events; none at the end of the block. How many is counted also when it fails.
-    pub fn read(&mut self, max: usize, sink: &mut impl FnMut(Event)) -> Result<(), Malformed> {
+    /// Appends up to `max` events, none at the end of the block, each with `label`. When it fails, those before stay.
+    pub fn read(&mut self, max: usize, label: u32, batch: &mut Vec<(u32, Event)>) -> Result<(), Malformed> {
         let mut rest = self.raw.get(self.at..).unwrap_or_default();
         let stop = self.events + max as u64;
         while self.events < stop && !rest.is_empty() {
-            let tag = rest.try_get_u8()?;
+            let item = varint::get(&mut rest)?;
             let length = varint::get_as::<usize>(&mut rest)?;
             let (body, after) = rest.split_at_checked(length).ok_or(Malformed)?;
             rest = after;
-            if tag >= TAG_TABLES {
-                add_to_tables(&mut self.tables, tag, body)?;
-            } else if let Some(event) = self::event(&mut self.tables, &mut self.previous_ns, tag, body)? {
-                sink(event);
-                self.events += 1;
-            } else {
+            let Some(shape) = item.checked_sub(ITEM_EVENT) else {
+                add_to_tables(&mut self.tables, item, body)?;
+                continue;
+            };
+            let Some(shape) = self.tables.shape(shape)? else {
                 self.unknown += 1;
+                continue;
+            };
+            // Filled in where it stays: an event is large enough for a second copy to cost as much as the decoding.
+            batch.push((label, *shape));
+            let Some((_, event)) = batch.last_mut() else { break };
+            let mut from = ItemReader { body, tables: &mut self.tables };
+            if let Err(malformed) = facts(event, &mut self.previous_ns, &mut from) {
+                batch.pop();
+                return Err(malformed);
             }
+            self.events += 1;
         }
         self.at = self.raw.len() - rest.len();
         Ok(())
@@ -58,23 +66,24 @@ impl BlockReader {
 }
 
 #[inline]
-fn event(tables: &mut ReadTables, previous: &mut u64, tag: u8, body: &[u8]) -> Result<Option<Event>, Malformed> {
-    let mut from = ItemReader { body, tables };
-    let time_ns = previous.wrapping_add(from.signed::<i64>()? as u64);
-    *previous = time_ns;
-    let netns = from.number()?;
-    let netns = from.tables.netns(netns)?;
-    kinds::get(Stamp { time_ns, kind: u32::from(tag), netns }, &mut from)
+fn facts(event: &mut Event, previous_ns: &mut u64, from: &mut ItemReader<'_>) -> Result<(), Malformed> {
+    let delta = varint::unzigzag(from.number()?);
+    *previous_ns = previous_ns.wrapping_add(delta as u64);
+    kinds::get_facts(event, *previous_ns, from)
 }
 
-/// A newer version's table is skipped: only newer events refer to it.
-fn add_to_tables(tables: &mut ReadTables, tag: u8, mut body: &[u8]) -> Result<(), Malformed> {
-    match tag {
-        TAG_ADDRESS => tables.add_address(address(body)?),
-        TAG_NETNS => tables.add_netns(body.try_get_u32_le()?),
-        TAG_FLOW => {
+/// A newer version's table is skipped: only newer kinds of events refer to it.
+fn add_to_tables(tables: &mut ReadTables, item: u64, mut body: &[u8]) -> Result<(), Malformed> {
+    match item {
+        ITEM_ADDRESS => tables.add_address(address(body)?),
+        ITEM_FLOW => {
             let (src, dst) = (varint::get_as(&mut body)?, varint::get_as(&mut body)?);
             tables.add_flow(src, dst, body.try_get_u16_le()?, body.try_get_u16_le()?)?;
+        }
+        ITEM_SHAPE => {
+            let (kind, netns) = (varint::get_as(&mut body)?, varint::get_as(&mut body)?);
+            let stamp = Stamp { time_ns: 0, kind, netns };
+            tables.add_shape(kinds::get_shape(stamp, &mut ShapeReader { body })?)?;
         }
         _ => {}
     }
@@ -92,18 +101,7 @@ fn address(body: &[u8]) -> Result<[u8; 16], Malformed> {
     Ok(address)
 }
 
-/// A flow that an event refers to.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen {
-    /// In the direction that the event saw.
-    pub flow: Flow,
-    /// The ISN; that of the table where the event has none.
-    pub isn: u32,
-    ago: u64,
-    has_isn: bool,
-}
-
-/// Takes an event's fields.
+/// Takes an event's facts.
 #[derive(Debug)]
 pub struct ItemReader<'a> {
     body: &'a [u8],
@@ -113,34 +111,33 @@ pub struct ItemReader<'a> {
 impl ItemReader<'_> {
     /// A flow by reference.
     #[inline]
-    pub fn flow(&mut self) -> Result<Seen, Malformed> {
+    pub fn flow(&mut self) -> Result<Flow, Malformed> {
         let reference = varint::get(&mut self.body)?;
-        let ago = reference >> REF_SHIFT;
-        let entry = self.tables.flow(ago)?;
-        let isn = match reference & REF_ISN {
-            ISN_HERE => {
-                entry.isn = self.body.try_get_u32_le()?;
-                entry.isn
-            }
-            ISN_NEXT => entry.isn.wrapping_add(1),
-            ISN_SAME | ISN_NONE => entry.isn,
-            _ => return Err(Malformed),
-        };
-        let flow = if reference & REF_REVERSED == 0 { entry.flow } else { entry.flow.reversed() };
-        Ok(Seen { flow, isn, ago, has_isn: reference & REF_ISN != ISN_NONE })
+        self.tables.flow(reference >> REF_SHIFT).map(|entry| directed(entry.flow, reference))
     }
 
     /// A flow with the ISN of the event.
     #[inline]
-    pub fn flow_with_isn(&mut self) -> Result<Seen, Malformed> {
-        self.flow().and_then(|seen| if seen.has_isn { Ok(seen) } else { Err(Malformed) })
-    }
-
-    /// Stores an ISN with a flow, as the writer did.
-    #[inline]
-    pub fn remember_isn(&mut self, of: &Seen, isn: u32) -> Result<(), Malformed> {
-        self.tables.flow(of.ago)?.isn = isn;
-        Ok(())
+    pub fn flow_with_isn(&mut self) -> Result<(Flow, u32), Malformed> {
+        let reference = varint::get(&mut self.body)?;
+        let previous = self.tables.previous_isn;
+        let entry = self.tables.flow(reference >> REF_SHIFT)?;
+        let isn = match reference & REF_ISN {
+            ISN_SAME => entry.isn,
+            ISN_NEXT => entry.isn.wrapping_add(1),
+            ISN_PREVIOUS => {
+                entry.isn = previous;
+                previous
+            }
+            // ISN_HERE, the last of the four values that two bits have.
+            _ => {
+                entry.isn = self.body.try_get_u32_le()?;
+                entry.isn
+            }
+        };
+        let flow = directed(entry.flow, reference);
+        self.tables.previous_isn = isn;
+        Ok((flow, isn))
     }
 
     /// A number.
@@ -148,9 +145,26 @@ impl ItemReader<'_> {
     pub fn number<T: TryFrom<u64>>(&mut self) -> Result<T, Malformed> {
         varint::get_as(&mut self.body)
     }
+}
+
+#[inline]
+fn directed(flow: Flow, reference: u64) -> Flow {
+    if reference & REF_REVERSED == 0 { flow } else { flow.reversed() }
+}
+
+/// Takes what repeats of an event.
+#[derive(Debug)]
+pub struct ShapeReader<'a> {
+    body: &'a [u8],
+}
+
+impl ShapeReader<'_> {
+    /// A number.
+    pub fn number<T: TryFrom<u64>>(&mut self) -> Result<T, Malformed> {
+        varint::get_as(&mut self.body)
+    }
 
     /// A number of either sign.
-    #[inline]
     pub fn signed<T: TryFrom<i64>>(&mut self) -> Result<T, Malformed> {
         T::try_from(varint::unzigzag(varint::get(&mut self.body)?)).map_err(|_| Malformed)
     }

@@ -1,9 +1,12 @@
 //! What was written once in a block and is then only referred to: the writer's side with lookup, the reader's by number.
 
 use hashbrown::HashMap;
-use tracer_common::Flow;
+use tracer_common::{Event, Flow};
 
 use crate::store::varint::Malformed;
+
+/// Most shapes in a block. A writer has fewer, its blocks are not that large.
+const MAX_SHAPES: usize = 1 << 16;
 
 type Numbers<K> = HashMap<K, u32, foldhash::fast::RandomState>;
 
@@ -20,26 +23,31 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct WriteTables {
     addresses: Numbers<[u8; 16]>,
-    netns: Numbers<u32>,
+    shapes: Numbers<Box<[u8]>>,
     flow_numbers: Numbers<Flow>,
     /// By number.
     pub flows: Vec<Entry>,
+    /// The ISN of the event before.
+    pub previous_isn: u32,
 }
 
 impl WriteTables {
     /// Number of the address, and whether it is new.
     pub fn address(&mut self, address: [u8; 16]) -> (u32, bool) {
-        number(&mut self.addresses, address, 0)
+        number(&mut self.addresses, address)
     }
 
-    /// Number of the namespace, and whether it is new; 0 is known from the start.
-    pub fn netns(&mut self, netns: u32) -> (u32, bool) {
-        if netns == 0 { (0, false) } else { number(&mut self.netns, netns, 1) }
+    /// Number of the shape, and whether it is new.
+    pub fn shape(&mut self, shape: &[u8]) -> (u32, bool) {
+        if let Some(number) = self.shapes.get(shape) {
+            return (*number, false);
+        }
+        number(&mut self.shapes, shape.into())
     }
 
     /// Number of the flow or of its reverse, and whether it is new.
     pub fn flow(&mut self, flow: &Flow) -> (u32, bool) {
-        let (number, is_new) = number(&mut self.flow_numbers, either_direction(flow), 0);
+        let (number, is_new) = number(&mut self.flow_numbers, either_direction(flow));
         if is_new {
             self.flows.push(Entry { flow: *flow, isn: 0 });
         }
@@ -49,15 +57,16 @@ impl WriteTables {
     /// Empties the tables for the next block.
     pub fn clear(&mut self) {
         self.addresses.clear();
-        self.netns.clear();
+        self.shapes.clear();
         self.flow_numbers.clear();
         self.flows.clear();
+        self.previous_isn = 0;
     }
 }
 
 /// Block size limits keep every table far below `u32::MAX` entries.
-fn number<K: std::hash::Hash + Eq>(table: &mut Numbers<K>, key: K, base: u32) -> (u32, bool) {
-    let next = base + table.len() as u32;
+fn number<K: std::hash::Hash + Eq>(table: &mut Numbers<K>, key: K) -> (u32, bool) {
+    let next = table.len() as u32;
     let number = *table.entry(key).or_insert(next);
     (number, number == next)
 }
@@ -71,17 +80,19 @@ fn either_direction(flow: &Flow) -> Flow {
 #[derive(Debug, Default)]
 pub struct ReadTables {
     addresses: Vec<[u8; 16]>,
-    netns: Vec<u32>,
+    shapes: Vec<Option<Event>>,
     flows: Vec<Entry>,
+    /// The ISN of the event before.
+    pub previous_isn: u32,
 }
 
 impl ReadTables {
     /// Empties the tables for the next block.
     pub fn clear(&mut self) {
         self.addresses.clear();
-        self.netns.clear();
-        self.netns.push(0);
+        self.shapes.clear();
         self.flows.clear();
+        self.previous_isn = 0;
     }
 
     /// Adds an address.
@@ -89,9 +100,13 @@ impl ReadTables {
         self.addresses.push(address);
     }
 
-    /// Adds a namespace.
-    pub fn add_netns(&mut self, netns: u32) {
-        self.netns.push(netns);
+    /// Adds a shape, as an event without time and flows; `None` for a kind that is not known here.
+    pub fn add_shape(&mut self, shape: Option<Event>) -> Result<(), Malformed> {
+        if self.shapes.len() >= MAX_SHAPES {
+            return Err(Malformed);
+        }
+        self.shapes.push(shape);
+        Ok(())
     }
 
     /// Adds a flow between two addresses known by number.
@@ -101,10 +116,11 @@ impl ReadTables {
         Ok(())
     }
 
-    /// The namespace with this number.
+    /// The shape with this number.
     #[inline]
-    pub fn netns(&self, number: usize) -> Result<u32, Malformed> {
-        self.netns.get(number).copied().ok_or(Malformed)
+    pub fn shape(&self, number: u64) -> Result<Option<&Event>, Malformed> {
+        let number = usize::try_from(number).map_err(|_| Malformed)?;
+        self.shapes.get(number).map(Option::as_ref).ok_or(Malformed)
     }
 
     /// The flow that was added so many flows ago.

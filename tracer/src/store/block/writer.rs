@@ -4,7 +4,10 @@ use bytes::{BufMut, BytesMut};
 use tracer_common::{Event, Flow};
 
 use super::tables::WriteTables;
-use super::{ISN_HERE, ISN_NEXT, ISN_NONE, ISN_SAME, REF_REVERSED, REF_SHIFT, TAG_ADDRESS, TAG_FLOW, TAG_NETNS};
+use super::{
+    ISN_HERE, ISN_NEXT, ISN_PREVIOUS, ISN_SAME, ITEM_ADDRESS, ITEM_EVENT, ITEM_FLOW, ITEM_SHAPE, REF_REVERSED,
+    REF_SHIFT,
+};
 use crate::store::{kinds, varint};
 
 /// A flow that is in the table.
@@ -18,7 +21,9 @@ pub struct FlowRef {
 #[derive(Debug, Default)]
 pub struct ItemWriter {
     items: BytesMut,
-    /// The event under way.
+    /// Of the event under way: what repeats.
+    shape: BytesMut,
+    /// Of the event under way: what is its own.
     body: BytesMut,
     tables: WriteTables,
     events: u32,
@@ -31,12 +36,11 @@ impl ItemWriter {
     /// Appends an event.
     pub fn push(&mut self, event: &Event) {
         let stamp = event.stamp();
+        let shape = self.shape(event);
         self.body.clear();
         self.time(stamp.time_ns);
-        let netns = self.netns(stamp.netns);
-        self.put_number(netns);
-        kinds::put(event, self);
-        self.items.put_u8(stamp_tag(event));
+        kinds::put_facts(event, self);
+        varint::put(&mut self.items, ITEM_EVENT + u64::from(shape));
         varint::put(&mut self.items, self.body.len() as u64);
         self.items.extend_from_slice(&self.body);
         self.events += 1;
@@ -73,7 +77,7 @@ impl ItemWriter {
         }
         let (src, dst) = (self.address(flow.src), self.address(flow.dst));
         let length = varint_len(src) + varint_len(dst) + 4;
-        self.items.put_u8(TAG_FLOW);
+        varint::put(&mut self.items, ITEM_FLOW);
         self.items.put_u8(length);
         varint::put(&mut self.items, u64::from(src));
         varint::put(&mut self.items, u64::from(dst));
@@ -82,39 +86,38 @@ impl ItemWriter {
         FlowRef { number, reversed: false }
     }
 
-    /// A reference to a flow, with its ISN if the event has one.
-    pub fn put_flow(&mut self, to: FlowRef, isn: Option<u32>) {
-        let ago = (self.tables.flows.len() as u64).saturating_sub(1 + u64::from(to.number));
-        let known = self.tables.flows.get(to.number as usize).map_or(0, |entry| entry.isn);
-        let place = match isn {
-            None => ISN_NONE,
-            Some(isn) if isn == known => ISN_SAME,
-            Some(isn) if isn == known.wrapping_add(1) => ISN_NEXT,
-            Some(_) => ISN_HERE,
-        };
-        let reversed = if to.reversed { REF_REVERSED } else { 0 };
-        varint::put(&mut self.body, ago << REF_SHIFT | reversed | place);
-        if let (ISN_HERE, Some(isn)) = (place, isn) {
+    /// A reference to a flow.
+    pub fn put_flow(&mut self, to: FlowRef) {
+        self.put_ref(to, ISN_SAME);
+    }
+
+    /// A reference to a flow, with the event's ISN.
+    pub fn put_flow_with_isn(&mut self, to: FlowRef, isn: u32) {
+        let previous = std::mem::replace(&mut self.tables.previous_isn, isn);
+        let Some(entry) = self.tables.flows.get_mut(to.number as usize) else { return };
+        if isn == entry.isn {
+            self.put_ref(to, ISN_SAME);
+        } else if isn == entry.isn.wrapping_add(1) {
+            self.put_ref(to, ISN_NEXT);
+        } else if isn == previous {
+            entry.isn = isn;
+            self.put_ref(to, ISN_PREVIOUS);
+        } else {
+            entry.isn = isn;
+            self.put_ref(to, ISN_HERE);
             self.body.put_u32_le(isn);
-            self.remember_isn(to, isn);
         }
     }
 
-    /// Stores an ISN with a flow without writing it; the reader has to do the same.
-    pub fn remember_isn(&mut self, of: FlowRef, isn: u32) {
-        if let Some(entry) = self.tables.flows.get_mut(of.number as usize) {
-            entry.isn = isn;
-        }
+    fn put_ref(&mut self, to: FlowRef, isn: u64) {
+        let ago = (self.tables.flows.len() as u64).saturating_sub(1 + u64::from(to.number));
+        let reversed = if to.reversed { REF_REVERSED } else { 0 };
+        varint::put(&mut self.body, ago << REF_SHIFT | reversed | isn);
     }
 
     /// A number.
     pub fn put_number(&mut self, value: impl Into<u64>) {
         varint::put(&mut self.body, value.into());
-    }
-
-    /// A number of either sign.
-    pub fn put_signed(&mut self, value: impl Into<i64>) {
-        varint::put(&mut self.body, varint::zigzag(value.into()));
     }
 
     fn time(&mut self, time_ns: u64) {
@@ -123,16 +126,20 @@ impl ItemWriter {
         }
         self.first_ns = self.first_ns.min(time_ns);
         self.last_ns = self.last_ns.max(time_ns);
-        self.put_signed(time_ns.wrapping_sub(self.previous_ns) as i64);
+        self.put_number(varint::zigzag(time_ns.wrapping_sub(self.previous_ns) as i64));
         self.previous_ns = time_ns;
     }
 
-    fn netns(&mut self, netns: u32) -> u32 {
-        let (number, is_new) = self.tables.netns(netns);
+    fn shape(&mut self, event: &Event) -> u32 {
+        self.shape.clear();
+        varint::put(&mut self.shape, u64::from(kinds::number(event)));
+        varint::put(&mut self.shape, u64::from(event.stamp().netns));
+        kinds::put_shape(event, &mut ShapeWriter { shape: &mut self.shape });
+        let (number, is_new) = self.tables.shape(&self.shape);
         if is_new {
-            self.items.put_u8(TAG_NETNS);
-            self.items.put_u8(4);
-            self.items.put_u32_le(netns);
+            varint::put(&mut self.items, ITEM_SHAPE);
+            varint::put(&mut self.items, self.shape.len() as u64);
+            self.items.extend_from_slice(&self.shape);
         }
         number
     }
@@ -141,7 +148,7 @@ impl ItemWriter {
         let (number, is_new) = self.tables.address(address);
         if is_new {
             let stored = address.strip_prefix(&IPV4_MAPPED).unwrap_or(&address);
-            self.items.put_u8(TAG_ADDRESS);
+            varint::put(&mut self.items, ITEM_ADDRESS);
             self.items.put_u8(stored.len() as u8);
             self.items.put_slice(stored);
         }
@@ -152,9 +159,22 @@ impl ItemWriter {
 /// What comes before an IPv4 address in its stored form (RFC 4291, 2.5.5.2).
 pub const IPV4_MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
-/// The variant counts, not what a caller left in the stamp.
-fn stamp_tag(event: &Event) -> u8 {
-    kinds::number(event) as u8
+/// Writes what repeats of an event.
+#[derive(Debug)]
+pub struct ShapeWriter<'a> {
+    shape: &'a mut BytesMut,
+}
+
+impl ShapeWriter<'_> {
+    /// A number.
+    pub fn put_number(&mut self, value: impl Into<u64>) {
+        varint::put(self.shape, value.into());
+    }
+
+    /// A number of either sign.
+    pub fn put_signed(&mut self, value: impl Into<i64>) {
+        varint::put(self.shape, varint::zigzag(value.into()));
+    }
 }
 
 const fn varint_len(value: u32) -> u8 {

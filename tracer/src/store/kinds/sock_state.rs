@@ -1,22 +1,30 @@
-//! `sock_state`: flow with ISN, new state, error.
+//! `sock_state`: shape new state, error; facts flow with ISN.
 
 use tracer_common::events::{SockState, Stamp};
 
-use super::Stored;
-use crate::store::block::{ItemReader, ItemWriter};
+use super::{NO_FLOW, Stored};
+use crate::store::block::{ItemReader, ItemWriter, ShapeReader, ShapeWriter};
 use crate::store::varint::Malformed;
 
 impl Stored for SockState {
-    fn put(&self, to: &mut ItemWriter) {
-        let flow = to.flow(&self.flow);
-        to.put_flow(flow, Some(self.isn));
+    fn put_shape(&self, to: &mut ShapeWriter<'_>) {
         to.put_number(self.new_state);
         to.put_number(self.err);
     }
 
-    fn get(stamp: Stamp, from: &mut ItemReader<'_>) -> Result<Self, Malformed> {
-        let seen = from.flow_with_isn()?;
-        let new_state = from.number()?;
-        Ok(Self { stamp, flow: seen.flow, isn: seen.isn, err: from.number()?, new_state, unused: [0; 3] })
+    fn put_facts(&self, to: &mut ItemWriter) {
+        let flow = to.flow(&self.flow);
+        to.put_flow_with_isn(flow, self.isn);
+    }
+
+    fn get_shape(stamp: Stamp, from: &mut ShapeReader<'_>) -> Result<Self, Malformed> {
+        let (new_state, err) = (from.number()?, from.number()?);
+        Ok(Self { stamp, flow: NO_FLOW, isn: 0, err, new_state, unused: [0; 3] })
+    }
+
+    #[inline]
+    fn get_facts(&mut self, from: &mut ItemReader<'_>) -> Result<(), Malformed> {
+        (self.flow, self.isn) = from.flow_with_isn()?;
+        Ok(())
     }
 }

@@ -1,30 +1,31 @@
-//! `wire`: flow with ISN, interface, packet, direction.
+//! `wire`: shape interface, packet, direction; facts flow with ISN.
 
 use tracer_common::events::{Stamp, Wire};
 
-use super::Stored;
-use crate::store::block::{ItemReader, ItemWriter};
+use super::{NO_FLOW, Stored};
+use crate::store::block::{ItemReader, ItemWriter, ShapeReader, ShapeWriter};
 use crate::store::varint::Malformed;
 
 impl Stored for Wire {
-    fn put(&self, to: &mut ItemWriter) {
-        let flow = to.flow(&self.flow);
-        to.put_flow(flow, Some(self.isn));
+    fn put_shape(&self, to: &mut ShapeWriter<'_>) {
         to.put_number(self.ifindex);
         to.put_number(self.packet);
         to.put_number(self.direction);
     }
 
-    fn get(stamp: Stamp, from: &mut ItemReader<'_>) -> Result<Self, Malformed> {
-        let seen = from.flow_with_isn()?;
-        Ok(Self {
-            stamp,
-            flow: seen.flow,
-            isn: seen.isn,
-            ifindex: from.number()?,
-            packet: from.number()?,
-            direction: from.number()?,
-            unused: 0,
-        })
+    fn put_facts(&self, to: &mut ItemWriter) {
+        let flow = to.flow(&self.flow);
+        to.put_flow_with_isn(flow, self.isn);
+    }
+
+    fn get_shape(stamp: Stamp, from: &mut ShapeReader<'_>) -> Result<Self, Malformed> {
+        let (ifindex, packet, direction) = (from.number()?, from.number()?, from.number()?);
+        Ok(Self { stamp, flow: NO_FLOW, isn: 0, ifindex, packet, direction, unused: 0 })
+    }
+
+    #[inline]
+    fn get_facts(&mut self, from: &mut ItemReader<'_>) -> Result<(), Malformed> {
+        (self.flow, self.isn) = from.flow_with_isn()?;
+        Ok(())
     }
 }

@@ -1,1 +1,113 @@
-//! Tests of the trace format as a whole.
+//! Tests of the trace format as a whole: what is written comes back, and nothing that is done to a file makes a reader panic.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod damage;
+mod golden;
+mod merged;
+mod refused;
+mod roundtrip;
+mod written;
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tracer_common::events::{
+    Lost, NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick, WIRE_EGRESS, WIRE_SYN, Wire,
+};
+use tracer_common::{Event, Flow};
+
+use super::{BATCH, Error, ReadReport, Reader, Writer};
+use crate::model::Capture;
+
+fn capture() -> Capture {
+    serde_json::from_value(serde_json::json!({
+        "version": "0.1.0", "node": "node-1", "kernel": "6.12.0", "session": 77, "part": 0,
+        "boot_unix_ns": 1_700_000_000_000_000_000_i64, "utc_offset_s": 3600,
+        "policy": {"v4": [[32768, 65535]], "v6": [[32768, 65535]], "origin": "default"},
+        "hooks": [{"stem": "wire", "off": null}],
+    }))
+    .unwrap()
+}
+
+fn stamp(time_ns: u64, kind: u32) -> Stamp {
+    Stamp { time_ns, kind, netns: 4_026_531_840 }
+}
+
+fn tick(time_ns: u64) -> Event {
+    Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into()
+}
+
+fn flow(src: &str, dst: &str) -> Flow {
+    Flow::new(src.parse().unwrap(), dst.parse().unwrap())
+}
+
+/// One attempt that fails, with every kind of event, beginning at this time with this source port.
+fn attempt(at: u64, port: u16) -> Vec<Event> {
+    let original = flow(&format!("10.42.0.9:{port}"), "203.0.113.5:443");
+    let translated = flow(&format!("198.51.100.7:{}", port ^ 0x5555), "203.0.113.5:443");
+    let isn = u32::from(port) * 65_537;
+    let wire = |time_ns| Wire {
+        stamp: stamp(time_ns, Wire::KIND),
+        flow: translated,
+        isn,
+        ifindex: 2,
+        packet: WIRE_SYN,
+        direction: WIRE_EGRESS,
+        unused: 0,
+    };
+    let select = stamp(at, NatSelect::KIND);
+    let bind = stamp(at + 900, NatBind::KIND);
+    vec![
+        NatSelect { stamp: select, original, flags: 0x11, min_port: 0, max_port: 0, zone: 0, unused: 0 }.into(),
+        NatBind { stamp: bind, original, translated, isn, status: 0x10, zone: 0, unused: [0; 3] }.into(),
+        wire(at + 1_500).into(),
+        tick(at + 2_000),
+        SynRetransmit { stamp: stamp(at + 5_000, SynRetransmit::KIND), flow: original, isn, ordinal: 1, err: -11 }
+            .into(),
+        // The ring buffers of several CPUs: a little out of order.
+        wire(at + 4_000).into(),
+        Lost { stamp: Stamp { time_ns: at + 6_000, kind: Lost::KIND, netns: 0 }, counts: [1, 0, u64::MAX] }.into(),
+        SockState {
+            stamp: stamp(at + 9_000, SockState::KIND),
+            flow: original,
+            isn,
+            err: 110,
+            new_state: TCP_CLOSE,
+            unused: [0; 3],
+        }
+        .into(),
+    ]
+}
+
+/// Events of three blocks: half a second lies between them.
+fn three_blocks() -> Vec<Event> {
+    (0..3).flat_map(|block| attempt(block * 1_000_000_000, 40_000 + block as u16)).collect()
+}
+
+/// The bytes of a trace with these events.
+fn trace(events: &[Event]) -> Vec<u8> {
+    let (_dir, path) = place();
+    write(&path, &capture(), events);
+    std::fs::read(path).unwrap()
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("t.trace");
+    (dir, path)
+}
+
+fn write(path: &Path, capture: &Capture, events: &[Event]) {
+    let mut writer = Writer::create(path, capture).unwrap();
+    events.iter().for_each(|event| writer.write(event).unwrap());
+    writer.finish().unwrap();
+}
+
+fn read(bytes: &[u8]) -> Result<(Vec<Event>, ReadReport), Error> {
+    let mut reader = Reader::new(Path::new("t.trace"), Box::new(Cursor::new(bytes.to_vec())))?;
+    let mut batch = Vec::new();
+    while reader.read(BATCH, 0, &mut batch)? {}
+    Ok((batch.into_iter().map(|(_, event)| event).collect(), *reader.report()))
+}

@@ -1,0 +1,207 @@
+//! The attempts under way: slots that are reused, an index by ISN, and the lists they wait in for their end.
+
+use super::slot::{NONE, Slot};
+
+/// Attempts of one bucket at most, so that a sender who gives every SYN the same ISN costs no more than others.
+const MAX_CHAIN: usize = 64;
+/// Buckets at the start.
+const FIRST_BUCKETS: usize = 1024;
+
+/// What an attempt waits for; each has its list, ordered by how long ago something was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Anything at all.
+    Idle,
+    /// Another SYN, which would show that the answer did not get through.
+    Answered,
+    /// Late facts; the outcome is known.
+    Linger,
+}
+
+impl Wait {
+    /// In the order in which attempts are given up when there are too many.
+    pub(super) const ALL: [Self; 3] = [Self::Linger, Self::Answered, Self::Idle];
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    front: u32,
+    back: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Attempts {
+    slots: Vec<Slot>,
+    free: u32,
+    len: usize,
+    buckets: Vec<u32>,
+    lists: [Ends; 3],
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        let empty = Ends { front: NONE, back: NONE };
+        Self { slots: Vec::new(), free: NONE, len: 0, buckets: vec![NONE; FIRST_BUCKETS], lists: [empty; 3] }
+    }
+}
+
+impl Attempts {
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get(&self, id: u32) -> &Slot {
+        &self.slots[id as usize]
+    }
+
+    pub(super) fn get_mut(&mut self, id: u32) -> &mut Slot {
+        &mut self.slots[id as usize]
+    }
+
+    /// The attempt with this ISN that fits best by `fit`, where higher is better and `BEST` ends the search; of equals
+    /// the newest.
+    pub(super) fn find(&self, isn: u32, best: u8, fit: impl Fn(&Slot) -> Option<u8>) -> Option<(u32, u8)> {
+        let mut found: Option<(u32, u8)> = None;
+        let mut id = self.buckets[self.bucket(isn)];
+        while id != NONE {
+            let slot = self.get(id);
+            if slot.isn == isn
+                && let Some(grade) = fit(slot)
+                && found.is_none_or(|(_, other)| grade > other)
+            {
+                found = Some((id, grade));
+                if grade >= best {
+                    break;
+                }
+            }
+            id = slot.next;
+        }
+        found
+    }
+
+    /// The oldest attempt of the ISN's bucket if that is full.
+    pub(super) fn crowded(&self, isn: u32) -> Option<u32> {
+        let mut id = self.buckets[self.bucket(isn)];
+        for _ in 1..MAX_CHAIN {
+            if id == NONE {
+                return None;
+            }
+            id = self.get(id).next;
+        }
+        (id != NONE).then_some(id)
+    }
+
+    /// Opens an attempt.
+    #[expect(clippy::cast_possible_truncation, reason = "there are at most as many slots as the limit, a u32, says")]
+    pub(super) fn open(&mut self, isn: u32, time_ns: u64) -> u32 {
+        if self.len >= self.buckets.len() {
+            self.double_buckets();
+        }
+        let slot = Slot::new(isn, time_ns);
+        let id = self.free;
+        let id = if id == NONE {
+            self.slots.push(slot);
+            self.slots.len() as u32 - 1
+        } else {
+            self.free = self.get(id).next;
+            *self.get_mut(id) = slot;
+            id
+        };
+        self.len += 1;
+        self.link(id);
+        self.append(id, Wait::Idle);
+        id
+    }
+
+    /// Frees the attempt's slot.
+    pub(super) fn close(&mut self, id: u32) {
+        self.detach(id);
+        self.unlink(id);
+        let free = self.free;
+        self.get_mut(id).next = free;
+        self.free = id;
+        self.len -= 1;
+    }
+
+    /// The attempt that has waited longest.
+    pub(super) fn front(&self, wait: Wait) -> Option<u32> {
+        let id = self.lists[wait as usize].front;
+        (id != NONE).then_some(id)
+    }
+
+    /// Puts the attempt at the end of a list.
+    pub(super) fn wait(&mut self, id: u32, wait: Wait) {
+        self.detach(id);
+        self.append(id, wait);
+    }
+
+    fn append(&mut self, id: u32, wait: Wait) {
+        let back = std::mem::replace(&mut self.lists[wait as usize].back, id);
+        let slot = self.get_mut(id);
+        (slot.before, slot.after, slot.wait) = (back, NONE, wait);
+        if back == NONE {
+            self.lists[wait as usize].front = id;
+        } else {
+            self.get_mut(back).after = id;
+        }
+    }
+
+    fn detach(&mut self, id: u32) {
+        let slot = self.get(id);
+        let (before, after, list) = (slot.before, slot.after, slot.wait as usize);
+        if before == NONE {
+            self.lists[list].front = after;
+        } else {
+            self.get_mut(before).after = after;
+        }
+        if after == NONE {
+            self.lists[list].back = before;
+        } else {
+            self.get_mut(after).before = before;
+        }
+    }
+
+    /// Kernels draw ISNs by hash already; the multiplication is for those who count up.
+    fn bucket(&self, isn: u32) -> usize {
+        let spread = u64::from(isn).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        spread as usize & (self.buckets.len() - 1)
+    }
+
+    fn link(&mut self, id: u32) {
+        let bucket = self.bucket(self.get(id).isn);
+        self.get_mut(id).next = std::mem::replace(&mut self.buckets[bucket], id);
+    }
+
+    fn unlink(&mut self, id: u32) {
+        let (bucket, next) = (self.bucket(self.get(id).isn), self.get(id).next);
+        let mut at = self.buckets[bucket];
+        if at == id {
+            self.buckets[bucket] = next;
+            return;
+        }
+        while at != NONE && self.get(at).next != id {
+            at = self.get(at).next;
+        }
+        if at != NONE {
+            self.get_mut(at).next = next;
+        }
+    }
+
+    /// Called when every slot is taken by an open attempt or about to be, so the lists name them all.
+    fn double_buckets(&mut self) {
+        self.buckets = vec![NONE; self.buckets.len() * 2];
+        for wait in Wait::ALL {
+            let mut id = self.lists[wait as usize].front;
+            while id != NONE {
+                self.link(id);
+                id = self.get(id).after;
+            }
+        }
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>() + self.buckets.capacity() * size_of::<u32>()
+    }
+}

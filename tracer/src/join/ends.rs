@@ -1,0 +1,161 @@
+//! Time: retransmits that have settled are told, attempts that are over end.
+
+use super::attempts::Wait;
+use super::bindings::Binding;
+use super::known::Known;
+use super::retransmits::Held;
+use super::slot::{NONE, Slot};
+use super::times::{ANSWERED_NS, ANSWERED_WITHIN_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS};
+use super::{Join, Update};
+use crate::model::{Attempt, Outcome};
+
+/// Why an attempt ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Nothing more is expected.
+    Over,
+    /// Nothing was heard for longer than any gap between two SYNs.
+    Idle,
+    /// It has to make room, or the capture ends.
+    GivenUp,
+}
+
+impl Join {
+    /// Ends everything that is under way.
+    pub fn finish(&mut self, update: &mut impl FnMut(Update<'_>)) {
+        while !self.settling.is_empty() {
+            if let Some(held) = self.settling.pop() {
+                self.tell(held, update);
+            }
+        }
+        for wait in Wait::ALL {
+            while let Some(id) = self.attempts.front(wait) {
+                self.end(id, Why::GivenUp, update);
+            }
+        }
+    }
+
+    /// The clock moves on.
+    pub(super) fn advance(&mut self, time_ns: u64, update: &mut impl FnMut(Update<'_>)) {
+        if time_ns > self.now_ns || self.now_ns - time_ns > FALL_BACK_NS {
+            self.now_ns = time_ns;
+        }
+        while let Some(held) = self.settling.release(self.now_ns) {
+            self.tell(held, update);
+        }
+        self.end_list(Wait::Linger, LINGER_NS, Why::Over, update);
+        self.end_list(Wait::Answered, ANSWERED_NS, Why::Over, update);
+        self.end_list(Wait::Idle, IDLE_NS, Why::Idle, update);
+    }
+
+    fn end_list(&mut self, wait: Wait, for_ns: u64, why: Why, update: &mut impl FnMut(Update<'_>)) {
+        while let Some(id) = self.attempts.front(wait) {
+            let last_ns = self.attempts.get(id).last_ns;
+            // A time far ahead of now was wrong and must not hold up those behind it.
+            let is_wrong = last_ns.saturating_sub(self.now_ns) > FALL_BACK_NS;
+            if self.now_ns.saturating_sub(last_ns) < for_ns && !is_wrong {
+                return;
+            }
+            self.end(id, if is_wrong { Why::GivenUp } else { why }, update);
+        }
+    }
+
+    /// Opens an attempt, in place of others where there are too many.
+    pub(super) fn open_attempt(&mut self, isn: u32, time_ns: u64, update: &mut impl FnMut(Update<'_>)) -> u32 {
+        if let Some(id) = self.attempts.crowded(isn) {
+            self.evict(id, update);
+        }
+        if self.attempts.len() >= self.limits.attempts as usize
+            && let Some(id) = Wait::ALL.into_iter().find_map(|wait| self.attempts.front(wait))
+        {
+            self.evict(id, update);
+        }
+        self.attempts.open(isn, time_ns)
+    }
+
+    fn evict(&mut self, id: u32, update: &mut impl FnMut(Update<'_>)) {
+        self.evicted += 1;
+        self.end(id, Why::GivenUp, update);
+    }
+
+    /// Something was heard of the attempt: puts it into the list it waits in now.
+    pub(super) fn heard(&mut self, id: u32, time_ns: u64) {
+        let slot = self.attempts.get_mut(id);
+        let gap_ns = slot.heard(time_ns);
+        let (waits, wait) = (slot.wait, waits_for(slot));
+        if waits != wait || gap_ns >= RELIST_NS {
+            self.attempts.wait(id, wait);
+        }
+    }
+
+    /// Holds a retransmit until late facts about it are in.
+    pub(super) fn hold(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
+        let before = self.attempts.get(held.attempt).held;
+        if let Some(other) = self.settling.take(before) {
+            self.tell(other, update);
+        }
+        if self.settling.is_full()
+            && let Some(oldest) = self.settling.pop()
+        {
+            self.tell(oldest, update);
+        }
+        let place = self.settling.hold(held);
+        self.attempts.get_mut(held.attempt).held = place;
+    }
+
+    fn tell(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
+        self.attempts.get_mut(held.attempt).held = NONE;
+        let Held { attempt: id, time_ns, ordinal, by_socket: _ } = held;
+        let mut attempt = self.attempt(id);
+        update(Update::Retransmit { time_ns, ordinal, attempt: &mut attempt });
+        let cause = self.causes.number(attempt.cause);
+        let slot = self.attempts.get_mut(id);
+        slot.cause = cause;
+        slot.known.put(Known::FLAGGED, attempt.flagged);
+    }
+
+    fn end(&mut self, id: u32, why: Why, update: &mut impl FnMut(Update<'_>)) {
+        if let Some(held) = self.settling.take(self.attempts.get(id).held) {
+            self.tell(held, update);
+        }
+        let mut attempt = self.attempt(id);
+        let has_socket = self.attempts.get(id).known.has(Known::SOCKET);
+        if why == Why::Idle && !has_socket && attempt.outcome == Outcome::Pending {
+            attempt.outcome = Outcome::TimedOut;
+        }
+        update(Update::Ended { attempt: &mut attempt });
+        self.attempts.close(id);
+    }
+
+    fn attempt(&mut self, id: u32) -> Attempt {
+        self.recall(id);
+        let slot = self.attempts.get(id);
+        let mut attempt = slot.to_attempt();
+        attempt.cause = self.causes.name(slot.cause);
+        attempt
+    }
+
+    /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.
+    fn recall(&mut self, id: u32) {
+        let slot = self.attempts.get_mut(id);
+        if !slot.known.has(Known::SOCKET) || slot.known.has(Known::TRANSLATED) {
+            return;
+        }
+        if let Some(binding) = self.bindings.recall(&slot.original, slot.first_ns) {
+            slot.remember(&binding);
+            // The conntrack entry starts to live anew with the SYN that found it.
+            let binding = Binding { time_ns: slot.last_ns, ..binding };
+            self.evicted += self.bindings.push(binding);
+        }
+    }
+}
+
+fn waits_for(slot: &Slot) -> Wait {
+    if slot.outcome != Outcome::Pending {
+        Wait::Linger
+    } else if slot.outcome() != Outcome::Pending && slot.last_ns.saturating_sub(slot.first_ns) <= ANSWERED_WITHIN_NS {
+        Wait::Answered
+    } else {
+        Wait::Idle
+    }
+}

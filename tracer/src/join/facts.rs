@@ -1,0 +1,188 @@
+//! How each fact changes the attempt it belongs to. The order in which facts of one moment come does not matter.
+
+use tracer_common::Flow;
+use tracer_common::events::{WIRE_RST, WIRE_SYN};
+
+use super::bindings::Binding;
+use super::hints::Sighting;
+use super::known::Known;
+use super::slot::Slot;
+use super::times::{Coarse, SETTLE_NS};
+use crate::model::NatRange;
+
+impl Slot {
+    /// Something was heard at this time; how long after the last.
+    pub(super) fn heard(&mut self, time_ns: u64) -> u64 {
+        let gap = time_ns.saturating_sub(self.last_ns);
+        self.first_ns = self.first_ns.min(time_ns);
+        self.last_ns = self.last_ns.max(time_ns);
+        gap
+    }
+
+    /// Where the SYN came from.
+    fn came_from(&mut self, original: &Flow) {
+        self.original = *original;
+        self.known.set(Known::ORIGINAL);
+        self.known.clear(Known::ARRIVED);
+    }
+
+    /// The SYN was seen arriving, to be forwarded, or an answer to it.
+    pub(super) fn sighted(&mut self, sighting: &Sighting) {
+        if sighting.packet == WIRE_SYN {
+            self.arriving(&sighting.flow);
+        } else {
+            self.answer(&sighting.flow, sighting.packet == WIRE_RST, sighting.time_ns);
+        }
+    }
+
+    /// A socket of this kernel makes the attempt.
+    pub(super) fn socket(&mut self, original: &Flow, netns: u32) {
+        self.came_from(original);
+        self.known.set(Known::SOCKET);
+        if netns != 0 {
+            self.socket_netns = netns;
+        }
+    }
+
+    /// What NAT chose, for this attempt itself.
+    pub(super) fn bind(&mut self, binding: &Binding) -> Option<u32> {
+        let continues = super::fits::continues(self, &binding.original);
+        let seen_since = self.known.has(Known::SEEN) && self.sent_at.since_ns(Coarse::from_ns(binding.time_ns)) > 0;
+        let seen = self.translated;
+        self.take_binding(binding);
+        if seen_since {
+            self.translated = seen;
+        }
+        self.known.clear(Known::REMEMBERED);
+        if continues {
+            return None;
+        }
+        self.came_from(&binding.original);
+        self.binds = self.binds.saturating_add(1);
+        self.transmission(Known::SENT_BOUND, binding.time_ns)
+    }
+
+    /// What NAT chose for an earlier attempt with the same original tuple.
+    pub(super) fn remember(&mut self, binding: &Binding) {
+        self.take_binding(binding);
+        self.known.set(Known::REMEMBERED);
+    }
+
+    fn take_binding(&mut self, binding: &Binding) {
+        self.translated = binding.translated;
+        self.known.set(Known::TRANSLATED);
+        self.nat_netns = binding.netns;
+        if let Some(range) = binding.range {
+            self.ranged(range);
+        }
+    }
+
+    /// The rule's range and flags.
+    pub(super) fn ranged(&mut self, range: NatRange) {
+        self.range = range;
+        self.known.set(Known::RANGE);
+    }
+
+    /// The SYN left; the ordinal if it was sent again.
+    pub(super) fn leaving(&mut self, translated: &Flow, ifindex: u32, time_ns: u64) -> Option<u32> {
+        self.leaves_as(translated);
+        self.known.set(Known::SEEN);
+        if self.ifindex == 0 {
+            self.ifindex = ifindex;
+        }
+        if self.ifindex != ifindex {
+            return None;
+        }
+        self.syns_leaving = self.syns_leaving.saturating_add(1);
+        self.transmission(Known::SENT_SEEN, time_ns)
+    }
+
+    fn leaves_as(&mut self, translated: &Flow) {
+        if self.known.has(Known::REMEMBERED) && self.translated != *translated {
+            // The binding is gone, and with it what else it told.
+            (self.nat_netns, self.range) = (0, NatRange { flags: 0, min_port: 0, max_port: 0 });
+            self.known.clear(Known::RANGE);
+        } else if self.known.has(Known::TRANSLATED) && self.translated != *translated {
+            self.source_changes = self.source_changes.saturating_add(1);
+        }
+        self.known.clear(Known::REMEMBERED);
+        self.translated = *translated;
+        self.known.set(Known::TRANSLATED);
+    }
+
+    fn arriving(&mut self, original: &Flow) {
+        if !self.known.has(Known::ORIGINAL) || self.known.has(Known::ARRIVED) {
+            self.came_from(original);
+            self.known.set(Known::ARRIVED);
+        }
+    }
+
+    /// An answer arrived for the translated tuple.
+    fn answer(&mut self, translated: &Flow, is_rst: bool, time_ns: u64) {
+        if !self.known.has(Known::TRANSLATED) || self.known.has(Known::REMEMBERED) {
+            self.leaves_as(translated);
+        }
+        self.known.set(if is_rst { Known::RST } else { Known::SYN_ACK });
+        let at = Coarse::from_ns(time_ns);
+        if !self.known.has(Known::ANSWERED) || at.since_ns(self.answered_at) >= 0 {
+            self.answered_at = at;
+            self.known.set(Known::ANSWERED);
+            self.known.put(Known::ANSWER_IS_RST, is_rst);
+        }
+    }
+
+    /// NAT or the wire tell that the SYN was sent; the ordinal if it was sent again.
+    ///
+    /// A binding and a sighting within the settle time are one transmission. Two of a kind are two.
+    fn transmission(&mut self, how: u16, time_ns: u64) -> Option<u32> {
+        let at = Coarse::from_ns(time_ns);
+        let apart_ns = at.since_ns(self.sent_at).unsigned_abs();
+        if self.transmissions > 0 && !self.known.has(how) && apart_ns <= SETTLE_NS {
+            self.known.set(how);
+            return None;
+        }
+        self.sent_at = at;
+        self.known.clear(Known::SENT_BOUND | Known::SENT_SEEN);
+        self.known.set(how);
+        if self.transmissions > 0 && self.known.has(Known::SOCKET_RETRANSMITS) {
+            return None;
+        }
+        self.transmissions = self.transmissions.saturating_add(1);
+        (self.transmissions > 1).then(|| u32::from(self.transmissions) - 1)
+    }
+
+    /// The socket tells of a retransmit that worked; its ordinal, unless the wire told it before.
+    ///
+    /// `told_ordinal` counts what failed on this node as well, where the failure came late enough.
+    pub(super) fn sent_again(&mut self, told_ordinal: u32) -> Option<u32> {
+        // Once the socket tells, what the wire tells is not counted any more.
+        let reported = self.transmissions.saturating_sub(1);
+        self.known.set(Known::SOCKET_RETRANSMITS);
+        self.sent = self.sent.saturating_add(1);
+        let told = narrow(told_ordinal);
+        self.ordinal = self.ordinal.max(told);
+        let ordinal = if told == 0 { self.sent } else { told.saturating_sub(self.unsent).max(1) };
+        (ordinal > reported).then(|| u32::from(ordinal))
+    }
+
+    /// The socket tells of a retransmit that failed on this node.
+    pub(super) fn send_failed(&mut self, told_ordinal: u32, errno: i32) {
+        self.known.set(Known::SOCKET_RETRANSMITS);
+        let told = narrow(told_ordinal);
+        if told > self.ordinal {
+            self.unsent = self.unsent.saturating_add(1);
+            self.ordinal = told;
+        }
+        self.send_errors = self.send_errors.saturating_add(1);
+        self.send_errno = i16::try_from(errno).unwrap_or(i16::MIN);
+    }
+
+    /// The retransmit that only the wire told is the one that the socket tells now.
+    pub(super) fn untell(&mut self) {
+        self.transmissions = self.transmissions.saturating_sub(1).max(1);
+    }
+}
+
+fn narrow(count: u32) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}

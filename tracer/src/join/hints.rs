@@ -1,0 +1,85 @@
+//! Facts that open no attempt and came before the one they belong to.
+
+use tracer_common::Flow;
+
+use super::bindings::hash;
+use super::recent::Recent;
+use super::times::{HINT_NS, SETTLE_NS};
+use crate::model::NatRange;
+
+/// Sightings kept; a flood of SYNs from outside pushes them through quickly, but what belongs together is close.
+const SIGHTINGS: u32 = 4096;
+
+/// `nat_select`: what the rule says, for the binding that is about to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selection {
+    pub(super) original: Flow,
+    pub(super) time_ns: u64,
+    pub(super) range: NatRange,
+    pub(super) netns: u32,
+    pub(super) zone: u16,
+    pub(super) claimed: bool,
+}
+
+/// Something seen on an interface that fits no attempt yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sighting {
+    pub(super) isn: u32,
+    pub(super) time_ns: u64,
+    /// In the direction of the SYN
+    pub(super) flow: Flow,
+    /// A SYN that arrives, or the answer to one that left: `WIRE_*`
+    pub(super) packet: u8,
+}
+
+#[derive(Debug)]
+pub(super) struct Hints {
+    selections: Recent<Selection>,
+    sightings: Recent<Sighting>,
+}
+
+impl Hints {
+    pub(super) fn new(selections: u32) -> Self {
+        Self { selections: Recent::new(selections), sightings: Recent::new(SIGHTINGS) }
+    }
+
+    /// Keeps a selection; how many that might still have mattered were forgotten for it.
+    pub(super) fn select(&mut self, selection: Selection) -> u64 {
+        let forgotten = self.selections.push(hash(&selection.original), selection);
+        u64::from(
+            forgotten.is_some_and(|old| !old.claimed && selection.time_ns.saturating_sub(old.time_ns) < SETTLE_NS),
+        )
+    }
+
+    /// The range that a binding made at `time_ns` was chosen from.
+    pub(super) fn claim(&mut self, original: &Flow, netns: u32, zone: u16, time_ns: u64) -> Option<NatRange> {
+        let selection = self.selections.find(hash(original), |selection| {
+            let before = selection.time_ns <= time_ns && time_ns - selection.time_ns <= HINT_NS;
+            before && (selection.netns, selection.zone) == (netns, zone) && selection.original == *original
+        })?;
+        if std::mem::replace(&mut selection.claimed, true) {
+            return None;
+        }
+        Some(selection.range)
+    }
+
+    /// Keeps a sighting.
+    pub(super) fn see(&mut self, sighting: Sighting) {
+        self.sightings.push(spread(sighting.isn), sighting);
+    }
+
+    /// The sightings around `time_ns` that have this ISN, the newest first.
+    pub(super) fn seen(&self, isn: u32, time_ns: u64) -> impl Iterator<Item = &Sighting> {
+        let near = move |sighting: &&Sighting| sighting.isn == isn && sighting.time_ns.abs_diff(time_ns) <= HINT_NS;
+        self.sightings.of(spread(isn)).filter(near)
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.selections.bytes() + self.sightings.bytes()
+    }
+}
+
+fn spread(isn: u32) -> u64 {
+    u64::from(isn).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
+}

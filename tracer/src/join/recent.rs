@@ -1,0 +1,85 @@
+//! The newest facts of a kind, found by hash: a ring that forgets the oldest when it is full.
+//!
+//! Facts of one bucket are linked from the newest to the oldest by serial number. A link to a fact that was forgotten is
+//! recognised by its number, so forgetting costs nothing; no allocation once the ring is full.
+
+/// Most facts looked at in one bucket.
+const MAX_STEPS: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Recent<T> {
+    entries: Vec<Entry<T>>,
+    /// By bucket: serial number of the newest fact.
+    newest: Vec<u32>,
+    /// Serial number of the next fact; the first is the capacity, so that 0 means none.
+    next: u32,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    /// Serial number of the next older fact of the bucket.
+    older: u32,
+    fact: T,
+}
+
+impl<T> Recent<T> {
+    /// Room for `capacity` facts, rounded up to a power of two.
+    pub(super) fn new(capacity: u32) -> Self {
+        let capacity = capacity.clamp(1, 1 << 30).next_power_of_two();
+        Self { entries: Vec::new(), newest: vec![0; capacity as usize], next: capacity }
+    }
+
+    /// Adds a fact; the one that was forgotten for it, if any.
+    pub(super) fn push(&mut self, hash: u64, fact: T) -> Option<T> {
+        let (bucket, place) = (self.bucket(hash), self.place(self.next));
+        let entry = Entry { older: self.newest[bucket], fact };
+        self.newest[bucket] = self.next;
+        self.next = self.next.wrapping_add(1);
+        if let Some(oldest) = self.entries.get_mut(place) {
+            return Some(std::mem::replace(oldest, entry).fact);
+        }
+        self.entries.push(entry);
+        None
+    }
+
+    /// The facts of a bucket, the newest first; others than those of `hash` may be among them.
+    pub(super) fn of(&self, hash: u64) -> impl Iterator<Item = &T> {
+        self.places(hash).map(|place| &self.entries[place].fact)
+    }
+
+    /// The newest fact of a bucket that is the one.
+    pub(super) fn find(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&mut T> {
+        let place = self.places(hash).find(|&place| is_it(&self.entries[place].fact))?;
+        Some(&mut self.entries[place].fact)
+    }
+
+    fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let mut serial = self.newest[self.bucket(hash)];
+        let mut age = 0;
+        let step = move || {
+            // Ages must grow and stay within the ring; any other link leads to a fact that was forgotten.
+            let older_age = self.next.wrapping_sub(serial);
+            if older_age <= age || older_age as usize > self.entries.len() {
+                return None;
+            }
+            let place = self.place(serial);
+            (age, serial) = (older_age, self.entries[place].older);
+            Some(place)
+        };
+        std::iter::from_fn(step).take(MAX_STEPS)
+    }
+
+    fn bucket(&self, hash: u64) -> usize {
+        hash as usize & (self.newest.len() - 1)
+    }
+
+    fn place(&self, serial: u32) -> usize {
+        serial as usize & (self.newest.len() - 1)
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry<T>>() + self.newest.capacity() * size_of::<u32>()
+    }
+}

@@ -1,0 +1,151 @@
+//! An attempt as the join keeps it: packed to 160 bytes, since a million of them may be under way.
+
+use bytemuck::Zeroable;
+use tracer_common::Flow;
+
+use super::attempts::Wait;
+use super::known::Known;
+use super::times::Coarse;
+use crate::model::{Attempt, NatRange, Outcome};
+
+/// No slot, no held retransmit.
+pub(super) const NONE: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) original: Flow,
+    pub(super) translated: Flow,
+    pub(super) first_ns: u64,
+    pub(super) last_ns: u64,
+    pub(super) isn: u32,
+    /// 0 while unknown
+    pub(super) socket_netns: u32,
+    /// 0 while unknown
+    pub(super) nat_netns: u32,
+    /// Interface that saw the SYN leave first; 0 before
+    pub(super) ifindex: u32,
+    pub(super) range: NatRange,
+    /// The next of the same bucket; of the free slots in a free slot
+    pub(super) next: u32,
+    /// Neighbours in the list it waits in
+    pub(super) before: u32,
+    pub(super) after: u32,
+    /// The retransmit that waits for late facts, by its place in `Settling`
+    pub(super) held: u32,
+    /// Newest transmission of the SYN that NAT or the wire told
+    pub(super) sent_at: Coarse,
+    /// Newest answer that the wire told
+    pub(super) answered_at: Coarse,
+    /// Bindings made for this ISN
+    pub(super) binds: u16,
+    /// Times a SYN left with another translated source than known before
+    pub(super) source_changes: u16,
+    /// Transmissions of the SYN that NAT or the wire told
+    pub(super) transmissions: u16,
+    pub(super) syns_leaving: u16,
+    /// Retransmits that the socket told and that worked
+    pub(super) sent: u16,
+    /// Highest ordinal that the socket told
+    pub(super) ordinal: u16,
+    /// Ordinals that the socket used up for retransmits that failed
+    pub(super) unsent: u16,
+    pub(super) send_errors: u16,
+    pub(super) send_errno: i16,
+    pub(super) known: Known,
+    /// As the socket told
+    pub(super) outcome: Outcome,
+    pub(super) wait: Wait,
+    /// By its number in `CauseNames`; 0 for none
+    pub(super) cause: u8,
+}
+
+const _: () = assert!(size_of::<Slot>() <= 160);
+
+impl Slot {
+    pub(super) fn new(isn: u32, time_ns: u64) -> Self {
+        Self {
+            original: Flow::zeroed(),
+            translated: Flow::zeroed(),
+            first_ns: time_ns,
+            last_ns: time_ns,
+            isn,
+            socket_netns: 0,
+            nat_netns: 0,
+            ifindex: 0,
+            range: NatRange { flags: 0, min_port: 0, max_port: 0 },
+            next: NONE,
+            before: NONE,
+            after: NONE,
+            held: NONE,
+            sent_at: Coarse::default(),
+            answered_at: Coarse::default(),
+            binds: 0,
+            source_changes: 0,
+            transmissions: 0,
+            syns_leaving: 0,
+            sent: 0,
+            ordinal: 0,
+            unsent: 0,
+            send_errors: 0,
+            send_errno: 0,
+            known: Known::default(),
+            outcome: Outcome::Pending,
+            wait: Wait::Idle,
+            cause: 0,
+        }
+    }
+
+    /// The attempt in the words of the model, all but the cause.
+    pub(super) fn to_attempt(&self) -> Attempt {
+        let known = |fact| self.known.has(fact);
+        Attempt {
+            first_ns: self.first_ns,
+            last_ns: self.last_ns,
+            isn: self.isn,
+            original: known(Known::ORIGINAL).then_some(self.original),
+            translated: known(Known::TRANSLATED).then_some(self.translated),
+            socket_netns: (self.socket_netns != 0).then_some(self.socket_netns),
+            nat_netns: (self.nat_netns != 0).then_some(self.nat_netns),
+            range: known(Known::RANGE).then_some(self.range),
+            selections: self.selections(),
+            retransmits: self.retransmits(),
+            send_errors: u32::from(self.send_errors),
+            send_errno: i32::from(self.send_errno),
+            syns_leaving: u32::from(self.syns_leaving),
+            ifindex: self.ifindex,
+            syn_ack_seen: known(Known::SYN_ACK),
+            rst_seen: known(Known::RST),
+            outcome: self.outcome(),
+            flagged: known(Known::FLAGGED),
+            cause: None,
+        }
+    }
+
+    /// From the socket where it told of retransmits; else every transmission but the first.
+    fn retransmits(&self) -> u32 {
+        let told = self.sent.max(self.ordinal.saturating_sub(self.unsent));
+        u32::from(told.max(self.transmissions.saturating_sub(1)))
+    }
+
+    /// Bindings where a hook told of them; else what changes on the wire prove.
+    fn selections(&self) -> u32 {
+        let changes = u32::from(self.source_changes);
+        u32::from(self.binds).max(if changes > 0 { changes + 1 } else { 0 })
+    }
+
+    /// The socket's word; only where there is no socket, what the wire says.
+    pub(super) fn outcome(&self) -> Outcome {
+        if self.known.has(Known::SOCKET) || !self.is_answered() {
+            self.outcome
+        } else if self.known.has(Known::ANSWER_IS_RST) {
+            Outcome::Refused
+        } else {
+            Outcome::Established
+        }
+    }
+
+    /// The wire saw an answer, and no SYN was sent again after it.
+    pub(super) fn is_answered(&self) -> bool {
+        self.known.has(Known::ANSWERED) && (self.transmissions == 0 || self.answered_at.since_ns(self.sent_at) >= 0)
+    }
+}

@@ -1,0 +1,100 @@
+//! `syn_retransmit` and `sock_state`: what a socket of this kernel tells of its attempt.
+
+use tracer_common::Flow;
+use tracer_common::events::{SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED};
+
+use super::retransmits::Held;
+use super::slot::NONE;
+use super::{Join, Update, fits};
+use crate::model::Outcome;
+
+/// `ETIMEDOUT` (uapi/asm-generic/errno.h)
+const ETIMEDOUT: u32 = 110;
+/// `ECONNREFUSED`
+const ECONNREFUSED: u32 = 111;
+
+impl Join {
+    /// Counts the retransmit and holds it until late facts are in.
+    pub(super) fn syn_retransmit(&mut self, event: &SynRetransmit, update: &mut impl FnMut(Update<'_>)) {
+        let time_ns = event.stamp.time_ns;
+        let found = self.find_socket(event.isn, &event.flow, &event.stamp).map(|(id, _)| id);
+        let id = self.note_socket(found, event.isn, &event.flow, &event.stamp, update);
+        self.heard(id, time_ns);
+        if event.err != 0 {
+            self.attempts.get_mut(id).send_failed(event.ordinal, event.err);
+            return;
+        }
+        let place = self.attempts.get(id).held;
+        if self.settling.get(place).is_some_and(|held| !held.by_socket) {
+            self.settling.take(place);
+            let slot = self.attempts.get_mut(id);
+            slot.held = NONE;
+            slot.untell();
+        }
+        if let Some(ordinal) = self.attempts.get_mut(id).sent_again(event.ordinal) {
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true }, update);
+        }
+    }
+
+    /// Notes the outcome.
+    pub(super) fn sock_state(&mut self, event: &SockState, update: &mut impl FnMut(Update<'_>)) {
+        if event.flow.src_port == 0 {
+            // The socket found no port to send from, so there was no SYN.
+            return;
+        }
+        let (isn, found) = self.find_closing(event);
+        let id = self.note_socket(found, isn, &event.flow, &event.stamp, update);
+        let slot = self.attempts.get_mut(id);
+        if slot.outcome == Outcome::Pending {
+            slot.outcome = outcome(event);
+        }
+        self.heard(id, event.stamp.time_ns);
+    }
+
+    /// The ISN is one less than told once the SYN was acknowledged; a socket that closes can be either side of that.
+    fn find_closing(&self, event: &SockState) -> (u32, Option<u32>) {
+        let before = event.isn.wrapping_sub(1);
+        if event.new_state == TCP_ESTABLISHED {
+            return (before, self.find_socket(before, &event.flow, &event.stamp).map(|(id, _)| id));
+        }
+        let told = self.find_socket(event.isn, &event.flow, &event.stamp);
+        if told.is_some_and(|(_, grade)| grade == fits::SAME) {
+            return (event.isn, told.map(|(id, _)| id));
+        }
+        match self.find_socket(before, &event.flow, &event.stamp) {
+            Some((id, grade)) if grade > told.map_or(fits::SAME_ISN, |(_, grade)| grade) => (before, Some(id)),
+            Some(_) | None => (event.isn, told.map(|(id, _)| id)),
+        }
+    }
+
+    fn find_socket(&self, isn: u32, flow: &Flow, stamp: &Stamp) -> Option<(u32, u8)> {
+        self.attempts.find(isn, fits::SAME, |slot| fits::socket(slot, flow, stamp.netns))
+    }
+
+    fn note_socket(
+        &mut self,
+        found: Option<u32>,
+        isn: u32,
+        flow: &Flow,
+        stamp: &Stamp,
+        update: &mut impl FnMut(Update<'_>),
+    ) -> u32 {
+        let id = found.unwrap_or_else(|| self.open_attempt(isn, stamp.time_ns, update));
+        self.attempts.get_mut(id).socket(flow, stamp.netns);
+        if found.is_none() {
+            self.take_hints(id, stamp.time_ns);
+        }
+        id
+    }
+}
+
+const fn outcome(event: &SockState) -> Outcome {
+    match (event.new_state, event.err) {
+        (TCP_ESTABLISHED, _) => Outcome::Established,
+        (TCP_CLOSE, ETIMEDOUT) => Outcome::TimedOut,
+        (TCP_CLOSE, ECONNREFUSED) => Outcome::Refused,
+        (TCP_CLOSE, _) => Outcome::Closed,
+        // Both ends sent a SYN; whether the socket gets on from there is not told.
+        _ => Outcome::Pending,
+    }
+}

@@ -1,0 +1,77 @@
+//! Nothing grows beyond its limit, and what is given up is counted.
+
+use super::*;
+use crate::join::Limits;
+use crate::model::Outcome;
+
+fn small() -> Join {
+    Join::with_limits(Limits { attempts: 3, bindings: 2, selections: 2 })
+}
+
+#[test]
+fn the_attempt_that_was_heard_of_least_recently_makes_room() {
+    let mut join = small();
+    let events = [1, 2, 3, 1, 4].map(|isn| (isn, node(u16::try_from(isn).unwrap())));
+    let events: Vec<_> = (0..).zip(events).map(|(at, (isn, flow))| syn(at * S, isn, flow)).collect();
+    let outcomes = feed(&mut join, &events);
+    assert_eq!(outcomes.only().isn, 2);
+    assert_eq!(outcomes.only().outcome, Outcome::Pending);
+    assert_eq!((join.open(), join.evicted()), (3, 1));
+}
+
+#[test]
+fn an_attempt_that_only_lingers_makes_room_first() {
+    let mut join = small();
+    let events = [syn(0, 1, node(1)), established(1, 2, pod(2)), syn(2, 3, node(3)), syn(3, 4, node(4))];
+    assert_eq!(feed(&mut join, &events).only().isn, 2);
+}
+
+#[test]
+fn an_attempt_that_makes_room_tells_its_retransmit_first() {
+    let mut join = small();
+    let mut updates = Vec::new();
+    let events = [retransmit(0, 1, pod(1), 1), syn(1, 2, node(2)), syn(2, 3, node(3)), syn(3, 4, node(4))];
+    for event in &events {
+        join.event(event, &mut |update| updates.push(matches!(update, Update::Ended { .. })));
+    }
+    assert_eq!(updates, [false, true]);
+}
+
+#[test]
+fn young_bindings_and_selections_that_are_forgotten_count_as_evicted() {
+    let mut join = Join::with_limits(Limits { attempts: 100, bindings: 2, selections: 2 });
+    let binds: Vec<_> = (1..=3).map(|n| bind(0, u32::from(n), pod(n), node(n))).collect();
+    feed(&mut join, &binds);
+    assert_eq!(join.evicted(), 1);
+    feed(&mut join, &[bind(20 * S, 9, pod(9), node(9))]);
+    assert_eq!(join.evicted(), 1);
+    feed(&mut join, &(1..=3).map(|n| select(20 * S, pod(n))).collect::<Vec<_>>());
+    assert_eq!(join.evicted(), 2);
+    feed(&mut join, &[select(30 * S, pod(7))]);
+    assert_eq!(join.evicted(), 2);
+}
+
+#[test]
+fn one_isn_for_everything_costs_no_more_than_others() {
+    let mut join = Join::default();
+    let mut ended = 0;
+    for n in 0..100_000_u32 {
+        let [_, a, b, c] = n.to_be_bytes();
+        let flow = flow(&format!("198.51.{a}.{b}"), 5, &format!("192.0.2.{c}"), 443);
+        join.event(&syn(u64::from(n), ISN, flow), &mut |_| ended += 1);
+    }
+    assert_eq!((join.open(), ended, join.evicted()), (64, 100_000 - 64, 100_000 - 64));
+}
+
+#[test]
+fn a_million_open_attempts_fit_in_200_mib() {
+    let mut join = Join::default();
+    for n in 0..1_100_000_u32 {
+        let port = u16::try_from(n % 60_000).unwrap();
+        let original = Flow { src: [u8::try_from(n >> 16).unwrap(); 16], ..pod(port) };
+        join.event(&bind(u64::from(n), n, original, node(port)), &mut |_| {});
+    }
+    assert_eq!(join.open(), 1_000_000);
+    let mib = join.bytes() >> 20;
+    assert!(mib < 200, "{mib} MiB");
+}

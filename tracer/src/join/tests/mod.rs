@@ -1,0 +1,182 @@
+//! Tests of the join, sentences one file per subject; here the events and the outcome they are written with.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod bindings;
+mod bounds;
+mod cluster;
+mod forwarded;
+mod kprobes;
+mod order;
+mod random;
+mod time;
+mod wire_only;
+
+use bytemuck::Zeroable;
+use tracer_common::events::{
+    Event, Lost, NatBind, NatSelect, RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY, STATUS_SRC_NAT, SockState, Stamp,
+    SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire,
+};
+use tracer_common::{Flow, flow};
+
+use super::{Join, Update};
+use crate::model::Attempt;
+
+pub(super) const MS: u64 = 1_000_000;
+pub(super) const S: u64 = 1_000 * MS;
+/// Boot was a while ago.
+pub(super) const T0: u64 = 1_000 * S;
+pub(super) const ISN: u32 = 0x8000_1234;
+pub(super) const POD_NETNS: u32 = 4_026_532_001;
+pub(super) const NODE_NETNS: u32 = 4_026_531_840;
+pub(super) const UPLINK: u32 = 2;
+pub(super) const ETIMEDOUT: u32 = 110;
+pub(super) const ECONNREFUSED: u32 = 111;
+
+/// `10.42.0.9:port` to the server.
+pub(super) fn pod(port: u16) -> Flow {
+    flow("10.42.0.9", port, "192.0.2.7", 443)
+}
+
+/// The node's address to the server.
+pub(super) fn node(port: u16) -> Flow {
+    flow("198.51.100.1", port, "192.0.2.7", 443)
+}
+
+/// `10.42.0.9:port` to a cluster address.
+pub(super) fn service(port: u16) -> Flow {
+    flow("10.42.0.9", port, "10.43.0.1", 80)
+}
+
+pub(super) fn flow(src: &str, src_port: u16, dst: &str, dst_port: u16) -> Flow {
+    let (src, dst) = (flow::octets(src.parse().unwrap()), flow::octets(dst.parse().unwrap()));
+    Flow { src, dst, src_port, dst_port }
+}
+
+fn stamp(kind: u32, at: u64, netns: u32) -> Stamp {
+    Stamp { time_ns: T0 + at, kind, netns }
+}
+
+pub(super) fn select(at: u64, original: Flow) -> Event {
+    let stamp = stamp(NatSelect::KIND, at, NODE_NETNS);
+    let flags = RANGE_MAP_IPS | RANGE_PROTO_RANDOM_FULLY;
+    NatSelect { stamp, original, flags, ..Zeroable::zeroed() }.into()
+}
+
+pub(super) fn bind(at: u64, isn: u32, original: Flow, translated: Flow) -> Event {
+    bind_in(at, NODE_NETNS, 0, isn, original, translated)
+}
+
+pub(super) fn bind_in(at: u64, netns: u32, zone: u16, isn: u32, original: Flow, translated: Flow) -> Event {
+    let stamp = stamp(NatBind::KIND, at, netns);
+    NatBind { stamp, original, translated, isn, status: STATUS_SRC_NAT, zone, ..Zeroable::zeroed() }.into()
+}
+
+pub(super) fn retransmit(at: u64, isn: u32, flow: Flow, ordinal: u32) -> Event {
+    SynRetransmit { stamp: stamp(SynRetransmit::KIND, at, POD_NETNS), flow, isn, ordinal, err: 0 }.into()
+}
+
+pub(super) fn send_failed(at: u64, isn: u32, flow: Flow, ordinal: u32, err: i32) -> Event {
+    SynRetransmit { stamp: stamp(SynRetransmit::KIND, at, POD_NETNS), flow, isn, ordinal, err }.into()
+}
+
+/// The socket became established; it tells the ISN after the acknowledgement.
+pub(super) fn established(at: u64, isn: u32, flow: Flow) -> Event {
+    let (stamp, new_state) = (stamp(SockState::KIND, at, POD_NETNS), TCP_ESTABLISHED);
+    SockState { stamp, flow, isn: isn.wrapping_add(1), err: 0, new_state, unused: [0; 3] }.into()
+}
+
+pub(super) fn closed(at: u64, isn: u32, flow: Flow, err: u32) -> Event {
+    let (stamp, new_state) = (stamp(SockState::KIND, at, POD_NETNS), TCP_CLOSE);
+    SockState { stamp, flow, isn, err, new_state, unused: [0; 3] }.into()
+}
+
+pub(super) fn seen(at: u64, isn: u32, flow: Flow, ifindex: u32, packet: u8, direction: u8) -> Event {
+    Wire { stamp: stamp(Wire::KIND, at, NODE_NETNS), flow, isn, ifindex, packet, direction, unused: 0 }.into()
+}
+
+pub(super) fn syn(at: u64, isn: u32, translated: Flow) -> Event {
+    seen(at, isn, translated, UPLINK, WIRE_SYN, WIRE_EGRESS)
+}
+
+/// A SYN arrives on an inside interface.
+pub(super) fn syn_arrives(at: u64, isn: u32, original: Flow) -> Event {
+    seen(at, isn, original, 7, WIRE_SYN, WIRE_INGRESS)
+}
+
+/// The answer to a SYN that left as `translated`.
+pub(super) fn syn_ack(at: u64, isn: u32, translated: Flow) -> Event {
+    seen(at, isn, translated.reversed(), UPLINK, WIRE_SYN_ACK, WIRE_INGRESS)
+}
+
+pub(super) fn rst(at: u64, isn: u32, translated: Flow) -> Event {
+    seen(at, isn, translated.reversed(), UPLINK, WIRE_RST, WIRE_INGRESS)
+}
+
+pub(super) fn tick(at: u64) -> Event {
+    Tick { stamp: stamp(Tick::KIND, at, 0) }.into()
+}
+
+pub(super) fn lost(at: u64) -> Event {
+    Lost { stamp: stamp(Lost::KIND, at, 0), counts: [1, 0, 0] }.into()
+}
+
+/// One retransmit as it was told.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) at: u64,
+    pub(super) ordinal: u32,
+    pub(super) attempt: Attempt,
+}
+
+/// Everything a join told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcomes {
+    pub(super) retransmits: Vec<Told>,
+    pub(super) ended: Vec<Attempt>,
+}
+
+impl Outcomes {
+    pub(super) fn take(&mut self, update: Update<'_>) {
+        match update {
+            Update::Retransmit { time_ns, ordinal, attempt } => {
+                self.retransmits.push(Told { at: time_ns - T0, ordinal, attempt: attempt.clone() });
+            }
+            Update::Ended { attempt } => self.ended.push(attempt.clone()),
+        }
+    }
+
+    /// The only attempt there was.
+    #[track_caller]
+    pub(super) fn only(&self) -> &Attempt {
+        assert_eq!(self.ended.len(), 1, "{:#?}", self.ended);
+        &self.ended[0]
+    }
+
+    /// Time and ordinal of each retransmit.
+    pub(super) fn told(&self) -> Vec<(u64, u32)> {
+        self.retransmits.iter().map(|told| (told.at, told.ordinal)).collect()
+    }
+
+    /// Translated port at each retransmit.
+    pub(super) fn ports(&self) -> Vec<Option<u16>> {
+        self.retransmits.iter().map(|told| told.attempt.translated.map(|flow| flow.src_port)).collect()
+    }
+}
+
+/// Feeds events to a join.
+pub(super) fn feed(join: &mut Join, events: &[Event]) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    for event in events {
+        join.event(event, &mut |update| outcomes.take(update));
+    }
+    outcomes
+}
+
+/// Joins events up to the end of the capture.
+pub(super) fn join(events: &[Event]) -> Outcomes {
+    let mut join = Join::default();
+    let mut outcomes = feed(&mut join, events);
+    join.finish(&mut |update| outcomes.take(update));
+    assert_eq!(join.open(), 0);
+    outcomes
+}

@@ -1,0 +1,91 @@
+//! A million random events: no panic, no hang, every attempt ends once, and twice the same.
+
+use super::*;
+use crate::join::Limits;
+
+/// xorshift64*: the same numbers in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        (self.next() >> 33) % n
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+fn event(random: &mut Random, at: u64, wild: bool) -> Event {
+    let at = if wild && random.below(1000) == 0 { random.next() } else { at };
+    let (isn, port) = (random.below(200) as u32, random.below(40) as u16);
+    let (original, translated) = ([pod(port), service(port), node(port)][random.below(3) as usize], node(port));
+    let mut event = match random.below(9) {
+        0 => select(0, original),
+        1 => bind_in(0, random.below(3) as u32, random.below(3) as u16, isn, original, translated),
+        2 => send_failed(0, isn, original, random.below(9) as u32, -(random.below(2) as i32)),
+        3 => established(0, isn, original),
+        4 => closed(0, isn, original, [0, ETIMEDOUT, ECONNREFUSED][random.below(3) as usize]),
+        5 => tick(0),
+        6 if random.below(100) == 0 => lost(0),
+        6 | 7 => syn(0, isn, translated),
+        _ => seen(0, isn, translated.reversed(), random.below(4) as u32, random.below(5) as u8, random.below(3) as u8),
+    };
+    set_time(&mut event, at);
+    event
+}
+
+fn set_time(event: &mut Event, at: u64) {
+    let stamp = match event {
+        Event::NatSelect(event) => &mut event.stamp,
+        Event::NatBind(event) => &mut event.stamp,
+        Event::SynRetransmit(event) => &mut event.stamp,
+        Event::SockState(event) => &mut event.stamp,
+        Event::Wire(event) => &mut event.stamp,
+        Event::Lost(event) => &mut event.stamp,
+        Event::Tick(event) => &mut event.stamp,
+    };
+    stamp.time_ns = at;
+}
+
+/// Updates, and a digest of them.
+fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits) -> (u64, u64) {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let (mut random, mut join) = (Random(seed), Join::with_limits(limits));
+    let (mut updates, mut digest) = (0_u64, DefaultHasher::new());
+    let mut take = |update: Update<'_>| {
+        updates += 1;
+        let (told, attempt) = match update {
+            Update::Retransmit { time_ns, ordinal, attempt } => {
+                assert!(ordinal > 0);
+                (Some((time_ns, ordinal)), attempt)
+            }
+            Update::Ended { attempt } => (None, attempt),
+        };
+        (told, attempt.first_ns, attempt.isn, attempt.original, attempt.translated, attempt.outcome).hash(&mut digest);
+    };
+    let mut at = T0;
+    for _ in 0..250_000 {
+        at += random.below(step_ns);
+        join.event(&event(&mut random, at, wild), &mut take);
+        assert!(join.open() <= limits.attempts as usize);
+    }
+    join.finish(&mut take);
+    assert_eq!(join.open(), 0);
+    (updates, digest.finish())
+}
+
+#[test]
+fn a_million_random_events_end_well_and_twice_the_same() {
+    let tiny = Limits { attempts: 20, bindings: 8, selections: 4 };
+    let runs = [(1, false, S, Limits::default()), (2, true, MS, tiny), (3, true, 100 * S, Limits::default())];
+    for (seed, wild, step_ns, limits) in runs {
+        let first = run(seed, wild, step_ns, limits);
+        assert!(first.0 > 1000, "{} updates", first.0);
+        assert_eq!(first, run(seed, wild, step_ns, limits));
+    }
+}

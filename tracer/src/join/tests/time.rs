@@ -1,0 +1,100 @@
+//! When retransmits are told and attempts end.
+
+use super::*;
+use crate::join::times::{IDLE_NS, LINGER_NS, SETTLE_NS};
+use crate::model::Outcome;
+
+#[test]
+fn a_retransmit_is_told_once_it_has_settled() {
+    let mut join = Join::default();
+    assert!(feed(&mut join, &[retransmit(0, ISN, pod(1), 1), tick(SETTLE_NS - 1)]).retransmits.is_empty());
+    assert_eq!(feed(&mut join, &[tick(SETTLE_NS)]).told(), [(0, 1)]);
+}
+
+#[test]
+fn any_event_lets_a_retransmit_settle() {
+    let mut join = Join::default();
+    feed(&mut join, &[retransmit(0, ISN, pod(1), 1)]);
+    assert_eq!(feed(&mut join, &[syn(SETTLE_NS, 5, node(3))]).told(), [(0, 1)]);
+}
+
+#[test]
+fn facts_that_come_within_the_settle_time_are_told_with_the_retransmit() {
+    let events = [retransmit(0, ISN, pod(1), 1), bind(5 * MS, ISN, pod(1), node(9))];
+    assert_eq!(join(&events).ports(), [Some(9)]);
+}
+
+#[test]
+fn retransmits_are_told_in_the_order_in_which_they_were_sent() {
+    let events =
+        [retransmit(2_000, 1, pod(1), 1), retransmit(1_000, 2, pod(2), 1), retransmit(2_000, 3, pod(3), 1), tick(S)];
+    let outcomes = join(&events);
+    assert_eq!(outcomes.retransmits.iter().map(|told| told.attempt.isn).collect::<Vec<_>>(), [2, 1, 3]);
+}
+
+#[test]
+fn the_end_of_the_capture_tells_what_has_not_settled() {
+    let events = [retransmit(2_000, 1, pod(1), 1), retransmit(1_000, 2, pod(2), 1)];
+    let outcomes = join(&events);
+    assert_eq!(outcomes.told(), [(1_000, 1), (2_000, 1)]);
+    assert_eq!(outcomes.ended.len(), 2);
+}
+
+#[test]
+fn an_attempt_lingers_for_late_facts_and_then_ends_once() {
+    let mut join = Join::default();
+    feed(&mut join, &[established(0, ISN, pod(1)), bind(MS, ISN, pod(1), node(9)), tick(MS + LINGER_NS - 1)]);
+    assert_eq!(join.open(), 1);
+    let outcomes = feed(&mut join, &[tick(MS + LINGER_NS)]);
+    assert_eq!(outcomes.only().translated, Some(node(9)));
+    assert_eq!((outcomes.only().first_ns, outcomes.only().last_ns), (T0, T0 + MS));
+    let mut rest = Outcomes::default();
+    join.finish(&mut |update| rest.take(update));
+    assert!(rest.ended.is_empty());
+}
+
+#[test]
+fn a_socket_that_is_never_heard_of_again_ends_without_an_outcome() {
+    let mut join = Join::default();
+    let before = feed(&mut join, &[retransmit(0, ISN, pod(1), 1), tick(IDLE_NS - 1)]);
+    assert!(before.ended.is_empty());
+    assert_eq!(feed(&mut join, &[tick(IDLE_NS)]).only().outcome, Outcome::Pending);
+}
+
+#[test]
+fn every_fact_lets_an_attempt_live_on() {
+    let mut join = Join::default();
+    let events = [syn(0, ISN, node(9)), syn(0, 5, node(8)), syn(100 * S, ISN, node(9)), tick(IDLE_NS)];
+    let outcomes = feed(&mut join, &events);
+    assert_eq!(outcomes.only().isn, 5);
+    assert_eq!(feed(&mut join, &[tick(100 * S + IDLE_NS)]).only().isn, ISN);
+}
+
+#[test]
+fn what_the_pipeline_thinks_of_an_attempt_is_kept() {
+    let mut join = Join::default();
+    let mut seen = Vec::new();
+    let events = [retransmit(0, ISN, pod(1), 1), tick(S), retransmit(S, ISN, pod(1), 2)];
+    let mut update = |update: Update<'_>| match update {
+        Update::Retransmit { attempt, ordinal, .. } => {
+            seen.push((attempt.flagged, attempt.cause));
+            (attempt.flagged, attempt.cause) = (ordinal == 1, Some(["one", "two"][ordinal as usize - 1]));
+        }
+        Update::Ended { attempt } => seen.push((attempt.flagged, attempt.cause)),
+    };
+    events.iter().for_each(|event| join.event(event, &mut update));
+    join.finish(&mut update);
+    assert_eq!(seen, [(false, None), (true, Some("one")), (false, Some("two"))]);
+}
+
+#[test]
+fn a_wrong_time_far_ahead_holds_up_nothing_that_comes_after() {
+    let mut join = Join::default();
+    let far = u64::MAX - T0;
+    let mut outcomes = feed(&mut join, &[syn(far, 1, node(1)), tick(far), established(0, ISN, pod(1))]);
+    let more = feed(&mut join, &[tick(LINGER_NS), retransmit(2 * S, 3, pod(3), 1), tick(3 * S)]);
+    outcomes.ended.extend(more.ended);
+    assert_eq!(outcomes.ended.iter().map(|attempt| attempt.isn).collect::<Vec<_>>(), [1, ISN]);
+    assert_eq!(more.retransmits.len(), 1);
+    assert_eq!(join.open(), 1);
+}

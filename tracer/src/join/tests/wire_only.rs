@@ -1,0 +1,146 @@
+//! Kernels without kprobes: the translated port comes from the wire, joined by ISN.
+
+use super::*;
+use crate::model::Outcome;
+
+#[test]
+fn a_success_is_joined_by_its_isn() {
+    let (original, translated) = (pod(40_000), node(1_500));
+    let outcomes =
+        join(&[syn(0, ISN, translated), syn_ack(MS, ISN, translated), established(MS + 1_000, ISN, original)]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.original, attempt.translated), (Some(original), Some(translated)));
+    assert_eq!((attempt.outcome, attempt.is_translated()), (Outcome::Established, Some(true)));
+    assert_eq!((attempt.nat_netns, attempt.range), (None, None));
+    assert!(outcomes.retransmits.is_empty());
+}
+
+#[test]
+fn a_failure_tells_each_retransmit_once_with_the_ordinal_of_the_socket() {
+    let (original, translated) = (pod(40_000), node(1_500));
+    let mut events = vec![syn(0, ISN, translated)];
+    for (ordinal, at) in [(1, S), (2, 2 * S), (3, 3 * S), (4, 5 * S)] {
+        events.push(syn(at, ISN, translated));
+        events.push(retransmit(at + 4_000, ISN, original, ordinal));
+    }
+    events.push(closed(6 * S, ISN, original, 0));
+    let outcomes = join(&events);
+    assert_eq!(outcomes.told(), [(S + 4_000, 1), (2 * S + 4_000, 2), (3 * S + 4_000, 3), (5 * S + 4_000, 4)]);
+    assert_eq!(outcomes.ports(), [Some(1_500); 4]);
+    assert!(outcomes.retransmits.iter().all(|told| told.attempt.original == Some(original)));
+    assert_eq!((outcomes.only().retransmits, outcomes.only().syns_leaving), (4, 5));
+    assert_eq!(outcomes.only().outcome, Outcome::Closed);
+}
+
+#[test]
+fn a_sighting_that_is_delivered_after_the_tracepoint_is_the_same_retransmit() {
+    let outcomes =
+        join(&[syn(0, ISN, node(9)), retransmit(S, ISN, pod(1), 1), syn(S - 2_000, ISN, node(9)), tick(2 * S)]);
+    assert_eq!(outcomes.told(), [(S, 1)]);
+    assert_eq!(outcomes.only().retransmits, 1);
+}
+
+#[test]
+fn a_retransmit_whose_tracepoint_comes_too_late_is_still_told_once() {
+    let mut events = vec![syn(0, ISN, node(9)), syn(S, ISN, node(9)), tick(S + 30 * MS)];
+    events.push(retransmit(S + 1_000, ISN, pod(1), 1));
+    events.extend([syn(3 * S, ISN, node(9)), retransmit(3 * S + 1_000, ISN, pod(1), 2)]);
+    let outcomes = join(&events);
+    assert_eq!(outcomes.told(), [(S, 1), (3 * S + 1_000, 2)]);
+    assert_eq!(outcomes.only().retransmits, 2);
+}
+
+#[test]
+fn a_retransmit_that_only_the_wire_tells_is_told_although_the_socket_is_known_later() {
+    let outcomes = join(&[syn(0, ISN, node(9)), syn(S, ISN, node(9)), established(S + 5 * MS, ISN, pod(1))]);
+    assert_eq!(outcomes.told(), [(S, 1)]);
+    assert_eq!(outcomes.only().retransmits, 1);
+}
+
+#[test]
+fn a_service_with_an_outside_backend_is_joined_by_isn_alone() {
+    let outcomes = join(&[
+        syn(0, ISN, node(1_500)),
+        syn(S, ISN, node(1_500)),
+        retransmit(S + 1_000, ISN, service(40_000), 1),
+        closed(2 * S, ISN, service(40_000), ETIMEDOUT),
+    ]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.original, attempt.translated), (Some(service(40_000)), Some(node(1_500))));
+    assert_eq!(outcomes.told(), [(S + 1_000, 1)]);
+}
+
+#[test]
+fn a_socket_on_the_host_is_not_translated() {
+    let own = node(40_000);
+    let outcomes = join(&[syn(0, ISN, own), syn(S, ISN, own), retransmit(S + 1_000, ISN, own, 1)]);
+    assert_eq!(outcomes.only().is_translated(), Some(false));
+    assert_eq!(outcomes.retransmits[0].attempt.is_translated(), Some(false));
+    assert_eq!(outcomes.only().selections, 0);
+}
+
+#[test]
+fn another_port_for_the_retransmit_means_that_nat_chose_again() {
+    let outcomes = join(&[syn(0, ISN, node(9)), syn(S, ISN, node(8)), retransmit(S + 1_000, ISN, pod(1), 1)]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.translated, attempt.selections), (Some(node(8)), 2));
+    assert_eq!(outcomes.ports(), [Some(8)]);
+}
+
+#[test]
+fn one_packet_on_two_interfaces_is_no_retransmit() {
+    let on = |at, ifindex| seen(at, ISN, node(9), ifindex, WIRE_SYN, WIRE_EGRESS);
+    let outcomes = join(&[on(0, 5), on(2_000, 3), tick(S / 2), on(S, 5), on(S + 2_000, 3)]);
+    assert_eq!(outcomes.told(), [(S, 1)]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.ifindex, attempt.syns_leaving, attempt.retransmits), (5, 2, 1));
+}
+
+#[test]
+fn two_attempts_with_one_isn_to_two_destinations_stay_apart() {
+    let (other_original, other) = (flow("10.42.0.9", 1, "192.0.2.8", 443), flow("198.51.100.1", 8, "192.0.2.8", 443));
+    let outcomes = join(&[
+        syn(0, ISN, node(9)),
+        syn(1_000, ISN, other),
+        syn(S, ISN, node(9)),
+        retransmit(S + 1_000, ISN, pod(1), 1),
+        syn(S + 2_000, ISN, other),
+        retransmit(S + 3_000, ISN, other_original, 1),
+    ]);
+    assert_eq!(outcomes.ports(), [Some(9), Some(8)]);
+    assert_eq!(outcomes.ended.len(), 2);
+    assert_eq!(outcomes.ended[1].original, Some(other_original));
+}
+
+#[test]
+fn an_answer_to_another_port_belongs_to_nobody() {
+    let outcomes = join(&[syn(0, ISN, node(9)), syn_ack(MS, ISN, node(8)), rst(MS, ISN, node(7))]);
+    assert!(!outcomes.only().syn_ack_seen && !outcomes.only().rst_seen);
+    assert_eq!(outcomes.only().outcome, Outcome::Pending);
+}
+
+#[test]
+fn answers_and_arriving_syns_alone_are_no_attempt() {
+    let out = seen(0, ISN, pod(3), 7, WIRE_RST, WIRE_EGRESS);
+    assert!(join(&[syn_ack(0, ISN, node(1)), rst(0, ISN, node(1)), syn_arrives(0, ISN, pod(1)), out]).ended.is_empty());
+}
+
+#[test]
+fn an_answer_tells_the_translated_port_where_the_syn_was_missed() {
+    let outcomes = join(&[syn_ack(0, ISN, node(9)), established(1_000, ISN, pod(1))]);
+    assert_eq!(outcomes.only().translated, Some(node(9)));
+    assert!(outcomes.only().syn_ack_seen);
+}
+
+#[test]
+fn an_answer_that_does_not_reach_the_socket_does_not_end_the_attempt() {
+    let mut events = vec![syn(0, ISN, node(9)), syn_ack(MS, ISN, node(9))];
+    for (ordinal, at) in [(1, S), (2, 3 * S), (3, 7 * S), (4, 15 * S)] {
+        events.extend([syn(at, ISN, node(9)), retransmit(at + 1_000, ISN, pod(1), ordinal)]);
+        events.push(syn_ack(at + MS, ISN, node(9)));
+    }
+    events.push(closed(31 * S, ISN, pod(1), ETIMEDOUT));
+    let outcomes = join(&events);
+    assert_eq!((outcomes.only().outcome, outcomes.only().retransmits), (Outcome::TimedOut, 4));
+    assert!(outcomes.only().syn_ack_seen);
+}

@@ -1,0 +1,43 @@
+//! How long the join waits for what, in nanoseconds of event time, and the coarse stamps that attempts keep.
+
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MS;
+
+/// A retransmit is told this long after it was sent: the sighting or binding of the same packet may arrive a little later.
+/// Also how far apart two facts about one transmission of a SYN can be.
+pub const SETTLE_NS: u64 = 20 * MS;
+/// An attempt whose socket has told the outcome ends this long after the last that was heard of it.
+pub const LINGER_NS: u64 = SECOND;
+/// The same where only the wire told: longer than the first gap between two SYNs (3 s on old systems), for if the answer
+/// did not get through to the client, then another SYN follows.
+pub const ANSWERED_NS: u64 = 4 * SECOND;
+/// An answer later than this comes after gaps too long for `ANSWERED_NS`; such an attempt waits until it is idle.
+pub const ANSWERED_WITHIN_NS: u64 = 2 * SECOND;
+/// An attempt of which nothing is heard for this long ends: longer than any gap between SYNs (`TCP_RTO_MAX` is 120 s).
+pub const IDLE_NS: u64 = 150 * SECOND;
+/// A sighting or a selection that came before its attempt is kept this long.
+pub const HINT_NS: u64 = SECOND;
+/// A binding is trusted this long: the 127 s of a failing attempt and then 120 s, `nf_conntrack_tcp_timeout_syn_sent`.
+pub const BINDING_NS: u64 = 300 * SECOND;
+/// A binding forgotten sooner than this counts as evicted: `nf_conntrack_tcp_timeout_close`, the state that is reopened.
+pub const BINDING_COUNTS_NS: u64 = 10 * SECOND;
+/// Times that fall back by more than this are believed: the times before them were wrong.
+pub const FALL_BACK_NS: u64 = 10 * SECOND;
+/// After a gap of this length an attempt is put at the end of its list again.
+pub const RELIST_NS: u64 = 500 * MS;
+
+/// A time in units of 1.024 microseconds that wraps after 73 minutes; only differences count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Coarse(u32);
+
+impl Coarse {
+    #[expect(clippy::cast_possible_truncation, reason = "wraps on purpose")]
+    pub(super) const fn from_ns(time_ns: u64) -> Self {
+        Self((time_ns >> 10) as u32)
+    }
+
+    /// Nanoseconds from `earlier` to here; negative if it was later.
+    pub(super) fn since_ns(self, earlier: Self) -> i64 {
+        i64::from(self.0.wrapping_sub(earlier.0).cast_signed()) << 10
+    }
+}

@@ -1,0 +1,74 @@
+//! `wire`: what was really seen on an interface.
+
+use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire};
+
+use super::hints::Sighting;
+use super::retransmits::Held;
+use super::slot::Slot;
+use super::{Join, Update, fits};
+
+impl Join {
+    /// Notes a sighting. Only a SYN that leaves can open an attempt; the others may be anybody's.
+    pub(super) fn wire(&mut self, event: &Wire, update: &mut impl FnMut(Update<'_>)) {
+        let (isn, time_ns) = (event.isn, event.stamp.time_ns);
+        match (event.packet, event.direction) {
+            (WIRE_SYN, WIRE_EGRESS) => self.leaving(event, update),
+            (WIRE_SYN, WIRE_INGRESS) => {
+                self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_SYN });
+            }
+            (packet @ (WIRE_SYN_ACK | WIRE_RST), WIRE_INGRESS) => {
+                self.sighted(Sighting { isn, time_ns, flow: event.flow.reversed(), packet });
+            }
+            // Answers that leave belong to attempts of others.
+            _ => {}
+        }
+    }
+
+    fn leaving(&mut self, event: &Wire, update: &mut impl FnMut(Update<'_>)) {
+        let (isn, time_ns) = (event.isn, event.stamp.time_ns);
+        let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, &event.flow));
+        let id = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
+        let slot = self.attempts.get_mut(id);
+        let before = slot.translated;
+        let ordinal = slot.leaving(&event.flow, event.ifindex, time_ns);
+        if before != event.flow {
+            self.take_hints(id, time_ns);
+        }
+        self.heard(id, time_ns);
+        if let Some(ordinal) = ordinal {
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false }, update);
+        }
+    }
+
+    fn sighted(&mut self, sighting: Sighting) {
+        let found = self.attempts.find(sighting.isn, fits::SAME, |slot| sighting_fits(slot, &sighting));
+        match found {
+            Some((id, _)) => self.note_sighting(id, &sighting),
+            None => self.hints.see(sighting),
+        }
+    }
+
+    fn note_sighting(&mut self, id: u32, sighting: &Sighting) {
+        self.attempts.get_mut(id).sighted(sighting);
+        self.heard(id, sighting.time_ns);
+    }
+
+    /// Notes what was seen before the attempt was known, or before its translated tuple was.
+    pub(super) fn take_hints(&mut self, id: u32, time_ns: u64) {
+        let slot = self.attempts.get_mut(id);
+        for sighting in self.hints.seen(slot.isn, time_ns) {
+            if sighting_fits(slot, sighting).is_some() {
+                slot.sighted(sighting);
+                slot.heard(sighting.time_ns);
+            }
+        }
+    }
+}
+
+fn sighting_fits(slot: &Slot, sighting: &Sighting) -> Option<u8> {
+    if sighting.packet == WIRE_SYN {
+        fits::arriving(slot, &sighting.flow, sighting.time_ns)
+    } else {
+        fits::answer(slot, &sighting.flow)
+    }
+}

@@ -1,0 +1,195 @@
+//! Whatever is done to the bytes of a trace: a clear message, or what is left of it with a count. Never a panic.
+
+use std::sync::LazyLock;
+
+use super::{read, three_blocks, trace};
+use crate::store::block::ItemWriter;
+use crate::store::frame::{self, FRAME_LEN, HEAD_LEN, Header, MARKER};
+
+/// Where frames begin.
+fn frames(bytes: &[u8]) -> Vec<usize> {
+    (0..bytes.len()).filter(|at| Header::parse(&bytes[*at..]).is_some()).collect()
+}
+
+/// A trace with a payload of our choice in a frame whose checksums are right.
+fn forged(mut header: Header, payload: &[u8]) -> Vec<u8> {
+    static BEGINNING: LazyLock<Vec<u8>> = LazyLock::new(|| trace(&[]));
+    let mut bytes = BEGINNING[..BEGINNING.len() - FRAME_LEN].to_vec();
+    header.payload_crc = crc32c::crc32c(payload);
+    header.stored_len = payload.len() as u32;
+    header.put(&mut bytes);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+fn events_header(codec: u8, raw_len: u32) -> Header {
+    Header {
+        kind: frame::KIND_EVENTS,
+        codec,
+        stored_len: 0,
+        raw_len,
+        events: 0,
+        number: 1,
+        first_ns: 0,
+        last_ns: 0,
+        payload_crc: 0,
+    }
+}
+
+#[test]
+fn reader_stops_at_a_tail_torn_at_any_byte() {
+    let (all, whole) = (three_blocks(), trace(&three_blocks()));
+    let frames = frames(&whole);
+    let (last, end) = (frames[3], frames[4]);
+    for length in last..end {
+        let (events, report) = read(&whole[..length]).unwrap();
+        assert_eq!(events, all[..16], "cut at {length}");
+        assert_eq!(report.torn_bytes as usize, length - last, "cut at {length}");
+        assert_eq!((report.unfinished, report.damaged_blocks, report.skipped_bytes), (1, 0, 0), "cut at {length}");
+    }
+    for length in end..whole.len() {
+        let (events, report) = read(&whole[..length]).unwrap();
+        assert_eq!((events.len(), report.unfinished, report.torn_bytes as usize), (24, 1, length - end));
+    }
+}
+
+#[test]
+fn a_trace_cut_within_its_beginning_is_refused() {
+    let whole = trace(&three_blocks());
+    for length in 0..frames(&whole)[1] {
+        let message = read(&whole[..length]).unwrap_err().to_string();
+        assert!(message.starts_with("cannot read t.trace: "), "{message}");
+    }
+}
+
+#[test]
+fn any_flipped_bit_costs_at_most_its_block() {
+    let (all, whole) = (three_blocks(), trace(&three_blocks()));
+    let frames = frames(&whole);
+    let mut bytes = whole.clone();
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            bytes[at] ^= 1 << bit;
+            match (read(&bytes), frames.iter().rposition(|start| *start <= at)) {
+                (Err(_), None | Some(0)) => {}
+                (Ok((events, report)), Some(block @ 1..=3)) => {
+                    let intact: Vec<_> = [&all[..block * 8 - 8], &all[block * 8..]].concat();
+                    assert_eq!(events, intact, "bit {bit} of byte {at}");
+                    assert_eq!(report.damaged_blocks, 1, "bit {bit} of byte {at}: {report}");
+                    assert!(report.skipped_bytes > 0 && report.torn_bytes == 0, "bit {bit} of byte {at}: {report}");
+                }
+                (Ok((events, report)), Some(4)) => {
+                    assert_eq!(events, all, "bit {bit} of byte {at}");
+                    assert!(report.torn_bytes > 0 && report.unfinished == 1, "bit {bit} of byte {at}: {report}");
+                }
+                (outcome, block) => panic!("bit {bit} of byte {at} in frame {block:?}: {outcome:?}"),
+            }
+            bytes[at] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn bytes_missing_from_a_block_do_not_cost_the_next_one() {
+    let (all, whole) = (three_blocks(), trace(&three_blocks()));
+    let frames = frames(&whole);
+    let hole = frames[2] + FRAME_LEN + 5;
+    let bytes = [&whole[..hole], &whole[hole + 9..]].concat();
+    let (events, report) = read(&bytes).unwrap();
+    assert_eq!(events, [&all[..8], &all[16..]].concat(), "{report}");
+    assert_eq!((report.damaged_blocks, report.damaged_events), (1, 8), "{report}");
+}
+
+#[test]
+fn blocks_that_are_gone_are_counted() {
+    let (all, whole) = (three_blocks(), trace(&three_blocks()));
+    let frames = frames(&whole);
+    let bytes = [&whole[..frames[1]], &whole[frames[3]..]].concat();
+    let (events, report) = read(&bytes).unwrap();
+    assert_eq!(events, all[16..]);
+    assert_eq!(report.damaged_blocks, 2, "{report}");
+    let twice = [&whole[..frames[3]], &whole[frames[2]..]].concat();
+    let (events, report) = read(&twice).unwrap();
+    assert_eq!((events, report.damaged_blocks), (all, 1));
+}
+
+#[test]
+fn zeros_at_the_end_are_a_torn_tail() {
+    let mut bytes = trace(&three_blocks());
+    bytes.extend_from_slice(&[0; 5000]);
+    let (events, report) = read(&bytes).unwrap();
+    assert_eq!((events.len(), report.torn_bytes), (24, 5000));
+}
+
+#[test]
+fn garbage_after_the_beginning_is_skipped() {
+    let whole = trace(&three_blocks());
+    let frames = frames(&whole);
+    let mut state = 1_u64;
+    for round in 0..300 {
+        let garbage: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Full of markers, so that they are looked at.
+            if state >> 62 == 0 { MARKER[(state >> 40) as usize % 4] } else { (state >> 33) as u8 }
+        })
+        .take(round * 37)
+        .collect();
+        let bytes = [&whole[..frames[1]], &garbage, &whole[frames[1]..]].concat();
+        let (events, report) = read(&bytes).unwrap();
+        assert_eq!((events.len(), report.skipped_bytes), (24, garbage.len() as u64));
+        let only = [&whole[..frames[1]], &garbage].concat();
+        assert_eq!(read(&only).unwrap().1.torn_bytes, garbage.len() as u64);
+        let _ = read(&[&whole[..HEAD_LEN], &garbage].concat()).unwrap_err();
+    }
+}
+
+#[test]
+fn items_with_any_byte_changed_end_without_a_panic() {
+    let mut items = ItemWriter::default();
+    three_blocks().iter().for_each(|event| items.push(event));
+    let mut payload = items.bytes().to_vec();
+    let header = Header { events: 24, ..events_header(frame::CODEC_STORED, payload.len() as u32) };
+    assert_eq!(read(&forged(header, &payload)).unwrap().0, three_blocks());
+    let mut failures = 0;
+    for at in 0..payload.len() {
+        for value in [0, 1, 2, 7, 8, 0x7f, 0x80, 0xff] {
+            let before = std::mem::replace(&mut payload[at], value);
+            let (_, report) = read(&forged(header, &payload)).unwrap();
+            assert!(report.damaged_blocks + report.blocks == 1, "{report}");
+            failures += report.damaged_blocks;
+            payload[at] = before;
+        }
+    }
+    assert!(failures > 100, "{failures}");
+}
+
+#[test]
+fn a_payload_that_unpacks_to_more_than_it_says_is_damaged() {
+    let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 1).unwrap();
+    let (_, report) = read(&forged(events_header(frame::CODEC_ZSTD, 1000), &bomb)).unwrap();
+    assert_eq!(report.damaged_blocks, 1, "{report}");
+}
+
+#[test]
+fn a_frame_beyond_the_limits_is_no_frame() {
+    let mut bytes = Vec::new();
+    events_header(frame::CODEC_ZSTD, u32::MAX).put(&mut bytes);
+    assert_eq!(Header::parse(&bytes), None);
+    bytes.clear();
+    Header { stored_len: u32::MAX, ..events_header(frame::CODEC_ZSTD, 0) }.put(&mut bytes);
+    assert_eq!(Header::parse(&bytes), None);
+}
+
+#[test]
+fn nested_bad_frames_are_read_in_linear_time() {
+    let mut bytes = trace(&[]);
+    bytes.truncate(bytes.len() - FRAME_LEN);
+    for number in 1..20_000 {
+        Header { number, events: 1, stored_len: 100_000, ..events_header(frame::CODEC_STORED, 100_000) }
+            .put(&mut bytes);
+    }
+    // One event each, so this counts the frames that were looked at.
+    // Each header claims the 100 kB that follow: checked anew for each, that would be 2 GB.
+    let (events, report) = read(&bytes).unwrap();
+    assert!(events.is_empty() && (5..50).contains(&report.damaged_events), "{report}");
+}

@@ -1,0 +1,72 @@
+//! What is no trace is named, in one line that says what to do.
+
+use std::path::Path;
+
+use super::{place, read, three_blocks, trace, write};
+use crate::store::{Merged, Reader, Writer};
+
+fn refusal(bytes: &[u8]) -> String {
+    read(bytes).unwrap_err().to_string()
+}
+
+#[test]
+fn an_empty_file_is_refused() {
+    let message = "cannot read t.trace: this is an empty file; name a file that snatrace record wrote";
+    assert_eq!(refusal(b""), message);
+}
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    let cases: [(&[u8], &str); 8] = [
+        (b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00", "this is a pcap file"),
+        (b"\xa1\xb2\x3c\x4d\x00\x02\x00\x04", "this is a pcap file"),
+        (b"\x0a\x0d\x0d\x0a\x1c\x00\x00\x00", "this is a pcapng file"),
+        (b"\x1f\x8b\x08\x00", "this is a gzip file"),
+        (b"{\"kind\":\"retransmit\"}", "this is a JSON file"),
+        (b"hello, world, this is text", "this is no trace"),
+        (b"\x89SNTR\n\x1a\x01\x00\x00\x00", "a transfer as text has damaged"),
+        (b"\x89SNT", "cut off in its first bytes"),
+    ];
+    for (bytes, expected) in cases {
+        let message = refusal(bytes);
+        assert!(message.contains(expected) && !message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn a_directory_is_refused() {
+    let (dir, _) = place();
+    let message = Reader::open(dir.path()).unwrap_err().to_string();
+    assert!(message.contains(": this is a directory; name a file"), "{message}");
+    let message = Writer::create(dir.path(), &super::capture()).unwrap_err().to_string();
+    assert!(message.ends_with(": Is a directory; name another file"), "{message}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let message = Reader::open(Path::new("/nonexistent/t")).unwrap_err().to_string();
+    assert_eq!(message, "cannot read /nonexistent/t: No such file or directory; check the name");
+}
+
+#[test]
+fn no_file_at_all_is_refused() {
+    assert!(Merged::open(&[] as &[&Path]).is_err());
+}
+
+#[test]
+fn traces_joined_with_cat_are_refused_after_the_first() {
+    let (first, second) = (trace(&three_blocks()), trace(&three_blocks()));
+    let at = first.len() + 16;
+    let message = refusal(&[first, second].concat());
+    assert!(message.contains(&format!("another trace begins at byte {at};")), "{message}");
+}
+
+#[test]
+fn the_same_part_twice_is_refused() {
+    let (dir, path) = place();
+    write(&path, &super::capture(), &three_blocks());
+    let copy = dir.path().join("copy");
+    std::fs::copy(&path, &copy).unwrap();
+    let message = Merged::open(&[&path, &copy]).unwrap_err().to_string();
+    assert!(message.contains("both are part 0 of the same recording; name each part once"), "{message}");
+}

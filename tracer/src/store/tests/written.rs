@@ -1,0 +1,144 @@
+//! How files are created, flushed, rotated, and what happens when they cannot be written.
+
+use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{attempt, capture, place, read, three_blocks, tick};
+use crate::store::{Error, Merged, Reader, Rotation, Writer, Written};
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o7777
+}
+
+fn part(path: &Path) -> u32 {
+    Reader::open(path).unwrap().capture().part
+}
+
+#[test]
+fn a_trace_is_for_its_owner_only() {
+    let (_dir, path) = place();
+    Writer::create(&path, &capture()).unwrap().finish().unwrap();
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn an_existing_file_is_replaced_and_its_mode_narrowed() {
+    let (_dir, path) = place();
+    std::fs::write(&path, vec![7; 100_000]).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    Writer::create(&path, &capture()).unwrap().finish().unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert!(read(&std::fs::read(&path).unwrap()).unwrap().1.is_complete());
+}
+
+#[test]
+fn a_killed_recorder_loses_at_most_the_last_half_second() {
+    let (_dir, path) = place();
+    let mut writer = Writer::create(&path, &capture()).unwrap();
+    let ticks = || (0..100_u64).map(|n| tick(n * 50_000_000));
+    ticks().for_each(|event| writer.write(&event).unwrap());
+    // As after SIGKILL: nothing is written any more.
+    std::mem::forget(writer);
+    let (events, report) = read(&std::fs::read(&path).unwrap()).unwrap();
+    assert!(events.len() >= 90, "{report}");
+    assert!(ticks().take(events.len()).eq(events), "{report}");
+    assert!(report.is_complete() && report.unfinished == 1, "{report}");
+}
+
+#[test]
+fn a_block_is_written_when_time_passes_without_events() {
+    let (_dir, path) = place();
+    let mut writer = Writer::create(&path, &capture()).unwrap();
+    writer.write(&tick(1_000)).unwrap();
+    writer.flush_if_due(400_000_000).unwrap();
+    assert_eq!(writer.written().events, 0);
+    writer.flush_if_due(500_001_000).unwrap();
+    assert_eq!(writer.written().events, 1);
+    assert_eq!(read(&std::fs::read(&path).unwrap()).unwrap().0, [tick(1_000)]);
+}
+
+#[test]
+fn a_writer_that_is_dropped_keeps_its_events() {
+    let (_dir, path) = place();
+    let mut writer = Writer::create(&path, &capture()).unwrap();
+    writer.write(&tick(1)).unwrap();
+    drop(writer);
+    let (events, report) = read(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!((events, report.unfinished), (vec![tick(1)], 1));
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let error = Writer::create(Path::new("/dev/full"), &capture()).unwrap_err();
+    assert!(matches!(error, Error::Write { .. }));
+    assert!(error.to_string().starts_with("cannot write on to /dev/full: No space left on device; "), "{error}");
+}
+
+fn rotate(path: &Path, keep: Option<u32>, attempts: u64) -> Written {
+    let rotation = Rotation { max_bytes: 2_000, keep: keep.and_then(NonZeroU32::new) };
+    let mut writer = Writer::rotating(path, &capture(), rotation).unwrap();
+    for n in 0..attempts {
+        attempt(n * 600_000_000, n as u16).iter().for_each(|event| writer.write(event).unwrap());
+    }
+    writer.finish().unwrap()
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_new_file_begins_at_the_size() {
+    let (dir, path) = place();
+    let written = rotate(&path, None, 40);
+    let files = files(dir.path());
+    assert!(files.len() > 3 && files.len() as u64 == written.files, "{files:?} {written:?}");
+    assert!(files.iter().all(|file| file.metadata().unwrap().len() <= 2_000));
+    assert!(files.iter().all(|file| mode(file) == 0o600));
+    assert_eq!(files.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>(), written.bytes);
+    assert_eq!(part(&path.with_extension("trace0")), 0);
+    assert_eq!(part(&path.with_extension("trace2")), 2);
+    let report = read_all(&files).1;
+    assert!(report.is_complete() && report.unfinished == 0, "{report}");
+}
+
+#[test]
+fn only_the_newest_files_are_kept() {
+    let (dir, path) = place();
+    let written = rotate(&path, Some(3), 40);
+    let files = files(dir.path());
+    assert_eq!(files.len(), 3);
+    let mut parts: Vec<_> = files.iter().map(|file| u64::from(part(file))).collect();
+    parts.sort_unstable();
+    assert_eq!(parts, [written.files - 3, written.files - 2, written.files - 1]);
+    let (events, _) = read_all(&files);
+    let all: Vec<_> = (0..40).flat_map(|n| attempt(n * 600_000_000, n as u16)).collect();
+    assert!(!events.is_empty() && all.ends_with(&events));
+}
+
+fn read_all(files: &[PathBuf]) -> (Vec<tracer_common::Event>, crate::store::ReadReport) {
+    let mut merged = Merged::open(files).unwrap();
+    let (mut all, mut batch) = (Vec::new(), Vec::new());
+    while merged.next_batch(&mut batch).unwrap() {
+        all.extend(batch.iter().map(|(_, event)| *event));
+    }
+    (all, merged.report())
+}
+
+#[test]
+fn standard_output_is_not_rotated() {
+    let rotation = Rotation { max_bytes: 1, keep: None };
+    assert!(Writer::rotating(Path::new("-"), &capture(), rotation).is_err());
+}
+
+#[test]
+fn what_was_written_is_counted() {
+    let (_dir, path) = place();
+    let mut writer = Writer::create(&path, &capture()).unwrap();
+    three_blocks().iter().for_each(|event| writer.write(event).unwrap());
+    let written = writer.finish().unwrap();
+    assert_eq!(written, Written { events: 24, bytes: path.metadata().unwrap().len(), files: 1 });
+}

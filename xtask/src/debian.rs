@@ -1,0 +1,89 @@
+//! Debian's packages: what is missing, whether apt has it, and installing it.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Result, bail};
+
+use crate::consent::Consent;
+use crate::{paths, process};
+
+/// A program and the Debian package it comes from.
+pub struct Need {
+    pub program: &'static str,
+    pub package: &'static str,
+}
+
+/// Installs the packages of those programs that are nowhere to be found.
+pub fn need(needs: &[Need], consent: Consent) -> Result<()> {
+    let packages: Vec<&str> =
+        needs.iter().filter(|need| paths::program(need.program).is_none()).map(|need| need.package).collect();
+    install(&packages, consent)
+}
+
+/// Installs those packages that are not installed yet.
+pub fn install(packages: &[&str], consent: Consent) -> Result<()> {
+    let missing = missing(packages);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !is_debian() {
+        bail!(
+            "something is missing: this is not Debian: install the like of these Debian packages and try again: {list}"
+        );
+    }
+    if !is_root() {
+        bail!("packages are missing: installing needs root: run `apt-get install {list}` as root and try again");
+    }
+    if missing.iter().any(|package| !has_candidate(package)) {
+        update()?;
+    }
+    consent.ask(&format!("the Debian packages {list}"))?;
+    // Package lists older than the mirror's last point release name files that are gone: refresh them once.
+    apt_install(&missing).or_else(|_| update().and_then(|()| apt_install(&missing)))
+}
+
+/// Whether apt could install it; refreshes the package lists when it does not know the name.
+pub fn available(package: &str) -> bool {
+    is_debian() && (has_candidate(package) || (is_root() && update().is_ok() && has_candidate(package)))
+}
+
+pub fn is_root() -> bool {
+    process::output(process::command("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+pub fn is_debian() -> bool {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    Path::new("/usr/bin/apt-get").exists() && release.lines().any(|line| line == "ID=debian")
+}
+
+fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
+    // dpkg-query fails when it does not know one of them, and still lists the others.
+    let query =
+        process::command("dpkg-query").args(["-W", "-f", "${Package} ${db:Status-Status}\n"]).args(packages).output();
+    let known = query.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let installed = |package: &str| known.lines().any(|line| line == format!("{package} installed"));
+    packages.iter().copied().filter(|package| !installed(package)).collect()
+}
+
+fn has_candidate(package: &str) -> bool {
+    process::output(process::command("apt-cache").args(["policy", package]))
+        .is_ok_and(|policy| policy.lines().any(|line| line.contains("Candidate:") && !line.contains("(none)")))
+}
+
+/// At most once per run: the mirror does not change that fast.
+fn update() -> Result<()> {
+    static UPDATED: AtomicBool = AtomicBool::new(false);
+    if UPDATED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    process::run(process::command("apt-get").args(["update", "-qq"]))
+}
+
+fn apt_install(packages: &[&str]) -> Result<()> {
+    let mut command = process::command("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    process::run(command.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
+}

@@ -1,0 +1,85 @@
+//! Runs other programs: shown before they start, with one clear error when they fail.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use anyhow::{Context, Result, bail};
+
+/// A command in the workspace root, without the variables that `cargo run` adds for the xtask itself:
+/// they would make the inner cargo rebuild what has not changed.
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(crate::paths::root());
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO_BIN_NAME" {
+            command.env_remove(&name);
+        }
+    }
+    if let Some(libraries) = env::var_os("LD_LIBRARY_PATH") {
+        let foreign = env::split_paths(&libraries)
+            .filter(|dir| !dir.starts_with(crate::paths::target()) && !dir.to_string_lossy().contains("/toolchains/"));
+        match env::join_paths(foreign) {
+            Ok(rest) if !rest.is_empty() => command.env("LD_LIBRARY_PATH", rest),
+            Ok(_) | Err(_) => command.env_remove("LD_LIBRARY_PATH"),
+        };
+    }
+    command
+}
+
+pub fn cargo() -> Command {
+    command("cargo")
+}
+
+/// Runs it with its output on ours.
+pub fn run(command: &mut Command) -> Result<()> {
+    eprintln!("$ {}", shown(command));
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("starting {}", shown(command)))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs it silently; what it wrote to stdout.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {}", shown(command)))?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        bail!("`{}` failed: {}: {}", shown(command), output.status, reason.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// As `run`, but killed when it takes longer: for what hangs where a network swallows packets.
+pub fn run_for(limit: Duration, command: &mut Command) -> Result<()> {
+    eprintln!("$ {}", shown(command));
+    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("starting {}", shown(command)))?;
+    if !wait_until(&mut child, Instant::now() + limit)? {
+        bail!("`{}` was stopped after {} s", shown(command), limit.as_secs());
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Whether the child ended by itself before the deadline; it has ended afterwards in both cases.
+pub fn wait_until(child: &mut Child, deadline: Instant) -> Result<bool> {
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(true)
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}

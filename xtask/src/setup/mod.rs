@@ -1,0 +1,60 @@
+//! `cargo xtask setup`: what building the eBPF programs needs, and what the demo needs. The second run does nothing.
+//!
+//! Leaves for `tracer/build.rs`: `target/tools/ebpf-toolchain` (the toolchain's name for `rustup run`) and
+//! `target/tools/bin/bpf-linker`.
+
+mod linker;
+pub mod toolchain;
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::consent::Consent;
+use crate::debian::{self, Need};
+use crate::paths;
+
+/// Find or install the toolchain for the eBPF programs, and what the demo needs
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing without asking
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// What the lab of `snatrace demo` calls.
+const DEMO: &[Need] = &[Need { program: "ip", package: "iproute2" }, Need { program: "nft", package: "nftables" }];
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    all(Consent { given: args.yes })?;
+    eprintln!("setup: ready: eBPF programs are built by the toolchain `{}`", toolchain_name()?);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn all(consent: Consent) -> Result<()> {
+    debian::need(DEMO, consent)?;
+    toolchain_and_linker(consent)
+}
+
+pub fn toolchain_and_linker(consent: Consent) -> Result<()> {
+    if is_ready() {
+        return Ok(());
+    }
+    let chosen = toolchain::choose(consent)?;
+    linker::ensure(chosen.llvm, consent)?;
+    let file = paths::tools().join("ebpf-toolchain");
+    fs::write(&file, format!("{}\n", chosen.name)).with_context(|| format!("writing {}", file.display()))
+}
+
+/// The toolchain that an earlier `setup` chose.
+pub fn toolchain_name() -> Result<String> {
+    let file = paths::tools().join("ebpf-toolchain");
+    let name =
+        fs::read_to_string(&file).with_context(|| format!("reading {}: run `cargo xtask setup`", file.display()))?;
+    Ok(name.trim().to_owned())
+}
+
+fn is_ready() -> bool {
+    linker::is_built() && toolchain_name().is_ok_and(|name| toolchain::has_source(&name))
+}

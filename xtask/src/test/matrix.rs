@@ -1,0 +1,85 @@
+//! The kernel matrix: the lab's scenarios on real Debian kernels in QEMU, two at a time.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+
+use super::report::{Outcome, Row};
+use super::{Args, Context};
+use crate::{debian, paths, vm};
+
+/// Guests wait for retransmit timers much of their time, so two share the cores well.
+const AT_ONCE: usize = 2;
+const LIMIT: Duration = Duration::from_secs(900);
+
+pub fn names() -> impl Iterator<Item = String> {
+    vm::KERNELS.iter().map(name)
+}
+
+pub fn run(context: &Context, args: &Args) -> Vec<Row> {
+    let asked: Vec<&vm::Kernel> = vm::KERNELS.iter().filter(|kernel| args.wants(&name(kernel))).collect();
+    let (left_out, wanted): (Vec<_>, Vec<_>) = asked.into_iter().partition(|kernel| args.leaves_out(&name(kernel)));
+    let mut rows: Vec<Row> = left_out.into_iter().map(|kernel| Row::left_out(&name(kernel))).collect();
+    if wanted.is_empty() {
+        return rows;
+    }
+    eprintln!("\n== kernels: the lab in QEMU");
+    rows.extend(match prepare(context) {
+        Ok(Ok(binary)) => boot_all(&wanted, &binary),
+        Ok(Err(reason)) => wanted.iter().map(|kernel| row(kernel, Ok(Outcome::Skipped(reason.clone())))).collect(),
+        Err(error) => wanted.iter().map(|kernel| row(kernel, Err(anyhow!("{error:#}")))).collect(),
+    });
+    rows
+}
+
+/// The binary to run, or why VMs cannot run here.
+fn prepare(context: &Context) -> Result<Result<PathBuf, String>> {
+    let is_missing = vm::NEEDS.iter().any(|need| paths::program(need.program).is_none());
+    if is_missing && !(debian::is_root() && debian::is_debian()) {
+        let reason = debian::need(vm::NEEDS, context.consent).err().map(|error| format!("{error:#}"));
+        return Ok(Err(reason.unwrap_or_else(|| "QEMU or a tool for the guest is missing".to_owned())));
+    }
+    debian::need(vm::NEEDS, context.consent)?;
+    context.binary().map(Ok)
+}
+
+fn boot_all(kernels: &[&vm::Kernel], binary: &std::path::Path) -> Vec<Row> {
+    let job = vm::Job { script: vm::CHECKS.to_owned(), binary: Some(binary.to_path_buf()), limit: LIMIT };
+    let waiting = Mutex::new(kernels.iter().rev().copied().collect::<Vec<_>>());
+    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
+    let work = || {
+        let mut rows = Vec::new();
+        while let Some(kernel) = next() {
+            let start = Instant::now();
+            let outcome = check(kernel, &job);
+            rows.push(Row::new(&name(kernel), start.elapsed(), outcome));
+        }
+        rows
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|_| vec![crashed()])).collect()
+    })
+}
+
+fn check(kernel: &vm::Kernel, job: &vm::Job) -> Result<Outcome> {
+    match vm::boot(kernel, job)? {
+        0 => Ok(Outcome::Done),
+        code => bail!("the checks in the guest ended with exit code {code}"),
+    }
+}
+
+fn crashed() -> Row {
+    Row::new("kernels", Duration::ZERO, Err(anyhow!("a thread of the matrix itself crashed")))
+}
+
+fn row(kernel: &vm::Kernel, outcome: Result<Outcome>) -> Row {
+    Row::new(&name(kernel), Duration::ZERO, outcome)
+}
+
+fn name(kernel: &vm::Kernel) -> String {
+    format!("kernel-{}", kernel.label)
+}

@@ -1,0 +1,141 @@
+//! `cargo xtask test`: everything that can run where it is, step by step. What CI runs.
+//!
+//! A new step is one line in `STEPS` and one function.
+
+mod checks;
+mod matrix;
+mod report;
+mod suites;
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::consent::Consent;
+use crate::{build, setup};
+use report::{Outcome, Row};
+
+/// Run all checks and tests that can run here, and say which cannot
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run only these steps; `kernel` stands for all of `kernel-5.10`, `kernel-6.1`, ...
+    #[arg(long, value_name = "STEP")]
+    only: Vec<String>,
+    /// Leave these steps out
+    #[arg(long, value_name = "STEP")]
+    skip: Vec<String>,
+    /// Name the steps and stop
+    #[arg(long)]
+    list: bool,
+    /// Install what is missing without asking
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// What steps share.
+pub struct Context {
+    pub consent: Consent,
+    binary: OnceCell<PathBuf>,
+}
+
+impl Context {
+    /// The static release binary; built by the first step that needs it.
+    pub fn binary(&self) -> Result<PathBuf> {
+        if let Some(binary) = self.binary.get() {
+            return Ok(binary.clone());
+        }
+        let built = build::static_binary()?;
+        Ok(self.binary.get_or_init(|| built).clone())
+    }
+}
+
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Context) -> Result<Outcome>,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "setup", what: "toolchain for the eBPF programs, packages", run: prepare },
+    Step { name: "fmt", what: "formatting", run: checks::fmt },
+    Step { name: "clippy", what: "lints of the user half", run: checks::clippy },
+    Step { name: "clippy-ebpf", what: "lints of the kernel half", run: checks::clippy_ebpf },
+    Step { name: "deny", what: "licences, sources and bans of dependencies", run: checks::deny },
+    Step { name: "advisories", what: "known vulnerabilities of dependencies", run: checks::advisories },
+    Step {
+        name: "replay-only",
+        what: "builds with stable Rust alone, without the kernel half",
+        run: checks::without_ebpf,
+    },
+    Step { name: "unit", what: "unit tests of all crates", run: suites::unit },
+    Step { name: "build", what: "static release binary", run: |context| context.binary().map(|_| Outcome::Done) },
+    Step { name: "whole", what: "walls, command line, golden traces", run: suites::whole },
+    Step { name: "lab", what: "network namespaces on this kernel", run: suites::lab },
+];
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let names: Vec<String> = STEPS.iter().map(|step| step.name.to_owned()).chain(matrix::names()).collect();
+    if args.list {
+        STEPS.iter().for_each(|step| println!("{:<13} {}", step.name, step.what));
+        matrix::names().for_each(|name| println!("{name:<13} the lab on that kernel in QEMU"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for asked in args.only.iter().chain(&args.skip) {
+        if !names.iter().any(|name| matches(name, asked)) {
+            bail!("there is no step `{asked}`: the steps are {}", names.join(", "));
+        }
+    }
+    let context = Context { consent: Consent { given: args.yes }, binary: OnceCell::new() };
+    let mut rows: Vec<Row> =
+        STEPS.iter().filter(|step| args.wants(step.name)).map(|step| args.row(step, &context)).collect();
+    rows.extend(matrix::run(&context, args));
+    Ok(report::print(&rows))
+}
+
+impl Args {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|asked| matches(name, asked))
+    }
+
+    fn leaves_out(&self, name: &str) -> bool {
+        self.skip.iter().any(|asked| matches(name, asked))
+    }
+
+    fn row(&self, step: &Step, context: &Context) -> Row {
+        if self.leaves_out(step.name) {
+            return Row::left_out(step.name);
+        }
+        eprintln!("\n== {}: {}", step.name, step.what);
+        let start = Instant::now();
+        let outcome = (step.run)(context);
+        Row::new(step.name, start.elapsed(), outcome)
+    }
+}
+
+fn matches(name: &str, asked: &str) -> bool {
+    name == asked || name.strip_prefix(asked).is_some_and(|rest| rest.starts_with('-'))
+}
+
+fn prepare(context: &Context) -> Result<Outcome> {
+    setup::all(context.consent)?;
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_name_stands_for_its_group() {
+        assert!(matches("kernel-6.1", "kernel"));
+        assert!(matches("kernel-6.1", "kernel-6.1"));
+    }
+
+    #[test]
+    fn a_kernel_is_not_another_that_begins_alike() {
+        assert!(!matches("kernel-6.12", "kernel-6.1"));
+    }
+}

@@ -1,0 +1,101 @@
+//! What a guest consists of: a shell, the networking tools with their libraries, snatrace, and the script to run.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::archive::Tree;
+use super::image::Image;
+use super::kernels::Kernel;
+use super::modules;
+use super::qemu::Job;
+use crate::{paths, process};
+
+const PROGRAMS: &[&str] = &[
+    "busybox",
+    "kmod",
+    "dash",
+    "ip",
+    "tc",
+    "nft",
+    "conntrack",
+    "bpftool",
+    "xtables-nft-multi",
+    "xtables-legacy-multi",
+];
+/// Names under which programs of several faces are called.
+const LINKS: &[(&str, &str)] = &[
+    ("/usr/sbin/dash", "/bin/sh"),
+    ("/usr/sbin/kmod", "/sbin/modprobe"),
+    ("xtables-nft-multi", "/usr/sbin/iptables"),
+    ("xtables-nft-multi", "/usr/sbin/ip6tables"),
+    ("xtables-nft-multi", "/usr/sbin/iptables-restore"),
+    ("xtables-nft-multi", "/usr/sbin/iptables-save"),
+    ("xtables-nft-multi", "/usr/sbin/iptables-nft"),
+    ("xtables-nft-multi", "/usr/sbin/ip6tables-nft"),
+    ("xtables-legacy-multi", "/usr/sbin/iptables-legacy"),
+    ("xtables-legacy-multi", "/usr/sbin/ip6tables-legacy"),
+];
+
+/// One archive after the other: the kernel unpacks them all.
+pub fn build(kernel: &Kernel, image: &Image, job: &Job) -> Result<PathBuf> {
+    let dir = paths::target().join("vm/run");
+    let name = format!("{}-{}", kernel.label, std::process::id());
+    let tree = Tree::new(dir.join(format!("{name}.tree")))?;
+    fill(&tree, kernel, job)?;
+    let initramfs = dir.join(format!("{name}.cpio"));
+    tree.pack(&initramfs)?;
+    let mut whole = fs::OpenOptions::new().append(true).open(&initramfs)?;
+    io::copy(&mut fs::File::open(modules::archive(image)?)?, &mut whole)?;
+    Ok(initramfs)
+}
+
+fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
+    let mut files = BTreeSet::new();
+    for name in PROGRAMS {
+        let program = paths::program(name).with_context(|| format!("{name} is missing: it goes into the VM"))?;
+        files.extend(libraries(&program)?);
+        tree.copy(&program, &format!("/usr/sbin/{name}"))?;
+    }
+    files.extend(plugins()?);
+    for file in files {
+        tree.copy(&file, &file.to_string_lossy())?;
+    }
+    for (target, link) in LINKS {
+        tree.link(target, link)?;
+    }
+    if let Some(binary) = &job.binary {
+        tree.copy(binary, "/usr/sbin/snatrace")?;
+        // Symbols only cost memory in the guest; where strip is missing they stay.
+        let _ = process::output(process::command("strip").arg(tree.dir.join("usr/sbin/snatrace")));
+    }
+    tree.write("/etc/hostname", &format!("vm-{}\n", kernel.label))?;
+    tree.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
+    tree.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")?;
+    tree.write("/script", &job.script)?;
+    tree.write("/init", include_str!("init.sh"))?;
+    Ok(fs::set_permissions(tree.dir.join("init"), fs::Permissions::from_mode(0o755))?)
+}
+
+/// What the loader would load, the loader included.
+fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    // ldd fails for a static program, which needs nothing.
+    let listed = process::command("ldd").arg(program).output().context("running ldd")?;
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    Ok(text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect())
+}
+
+/// iptables and tc load their matches, targets and distributions from directories.
+fn plugins() -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let tables = fs::read_dir("/usr/lib")?.filter_map(Result::ok).map(|entry| entry.path().join("xtables"));
+    for dir in tables.chain(["/usr/lib/tc", "/usr/lib/xtables"].map(PathBuf::from)) {
+        let Ok(entries) = fs::read_dir(&dir) else { continue };
+        files.extend(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_file()));
+    }
+    Ok(files)
+}

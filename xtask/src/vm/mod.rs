@@ -1,0 +1,121 @@
+//! `cargo xtask vm`: runs snatrace, or any command, on real Debian kernels in QEMU. Needs no root.
+
+mod apt;
+mod archive;
+mod image;
+mod initramfs;
+mod kernels;
+mod modules;
+mod qemu;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+
+pub use kernels::{KERNELS, Kernel};
+
+use crate::consent::Consent;
+use crate::debian::{self, Need};
+use crate::{build, setup};
+
+/// Boot Debian kernels in QEMU and run the demo's checks, or COMMAND, in each
+#[derive(clap::Args)]
+pub struct Args {
+    /// Which kernels; all of them when none is named
+    #[arg(value_parser = kernels::find)]
+    kernels: Vec<&'static Kernel>,
+    /// Seconds until a VM is stopped
+    #[arg(long, default_value_t = 900)]
+    timeout: u64,
+    /// Use this snatrace instead of building it
+    #[arg(long, env = "SNATRACE_BIN")]
+    binary: Option<PathBuf>,
+    /// Install what is missing without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// What to run inside; one word is taken as shell script
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+/// What goes into the guest, and what builds and runs it.
+pub const NEEDS: &[Need] = &[
+    Need { program: "qemu-system-x86_64", package: "qemu-system-x86" },
+    Need { program: "depmod", package: "kmod" },
+    Need { program: "cpio", package: "cpio" },
+    Need { program: "xz", package: "xz-utils" },
+    Need { program: "busybox", package: "busybox-static" },
+    Need { program: "dash", package: "dash" },
+    Need { program: "ip", package: "iproute2" },
+    Need { program: "nft", package: "nftables" },
+    Need { program: "xtables-nft-multi", package: "iptables" },
+    Need { program: "conntrack", package: "conntrack" },
+    Need { program: "bpftool", package: "bpftool" },
+];
+
+/// What each kernel must pass: the lab's scenarios, and nothing left attached.
+pub const CHECKS: &str = include_str!("checks.sh");
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let consent = Consent { given: args.yes };
+    debian::need(NEEDS, consent)?;
+    let binary = match &args.binary {
+        Some(binary) => Some(binary.clone()),
+        None if args.command.is_empty() => {
+            setup::toolchain_and_linker(consent)?;
+            Some(build::static_binary()?)
+        }
+        None => build::built_static_binary()?,
+    };
+    let chosen = if args.kernels.is_empty() { KERNELS.iter().collect() } else { args.kernels.clone() };
+    let job = qemu::Job { script: script(&args.command), binary, limit: Duration::from_secs(args.timeout) };
+    let mut worst = 0;
+    for kernel in chosen {
+        let code = boot(kernel, &job)?;
+        eprintln!("vm: {}: exit code {code}", kernel.label);
+        worst = worst.max(code);
+    }
+    Ok(ExitCode::from(worst))
+}
+
+/// Boots one kernel, streams what the guest writes, returns the exit code of what ran inside.
+pub fn boot(kernel: &Kernel, job: &qemu::Job) -> Result<u8> {
+    let image = image::fetch(kernel)?;
+    let initramfs = initramfs::build(kernel, &image, job)?;
+    qemu::run(kernel.label, &image.vmlinuz, &initramfs, job.limit)
+}
+
+pub use qemu::Job;
+
+fn script(command: &[String]) -> String {
+    match command {
+        [] => CHECKS.to_owned(),
+        [script] => script.clone(),
+        words => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script;
+
+    fn of(words: &[&str]) -> String {
+        script(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn one_word_is_a_script() {
+        assert_eq!(of(&["uname -r; id"]), "uname -r; id");
+    }
+
+    #[test]
+    fn several_words_keep_their_borders() {
+        assert_eq!(of(&["echo", "a b", "it's"]), r"'echo' 'a b' 'it'\''s'");
+    }
+}

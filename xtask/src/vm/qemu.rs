@@ -1,0 +1,165 @@
+//! Runs a guest in QEMU: streams its console, finds the exit code on it, and never waits for ever.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{paths, process};
+
+/// What every VM of a run is given.
+pub struct Job {
+    pub script: String,
+    pub binary: Option<PathBuf>,
+    pub limit: Duration,
+}
+
+/// How a guest ended.
+enum End {
+    Exit(u8),
+    /// Never reached its first process; with what it wrote.
+    NotBooted(Vec<String>),
+}
+
+const BEGIN: &str = "SNATRACE-VM-BEGIN";
+const EXIT: &str = "SNATRACE-VM-EXIT ";
+/// A guest with real hardware support is up in one or two seconds.
+const KVM_BOOT: Duration = Duration::from_secs(20);
+/// Under emulation a kernel was seen to crash in 1 of about 70 boots, before anything of ours runs.
+const BOOTS: u32 = 2;
+/// Set once KVM has failed: /dev/kvm exists on machines where no guest gets through.
+static KVM_FAILED: AtomicBool = AtomicBool::new(false);
+
+pub fn run(label: &str, vmlinuz: &Path, initramfs: &Path, limit: Duration) -> Result<u8> {
+    let result = run_with_best(label, vmlinuz, initramfs, limit);
+    fs::remove_file(initramfs)?;
+    result
+}
+
+fn run_with_best(label: &str, vmlinuz: &Path, initramfs: &Path, limit: Duration) -> Result<u8> {
+    if kvm_may_work() {
+        let end = attempt(label, command("kvm", vmlinuz, initramfs), KVM_BOOT, limit)?;
+        if let End::Exit(code) = end {
+            return Ok(code);
+        }
+        KVM_FAILED.store(true, Ordering::Relaxed);
+        eprintln!("vm: KVM does not get a guest through here: emulating the processor");
+    }
+    let mut console = Vec::new();
+    for _ in 0..BOOTS {
+        match attempt(label, command("tcg,thread=multi", vmlinuz, initramfs), limit, limit)? {
+            End::Exit(code) => return Ok(code),
+            End::NotBooted(lines) => console = lines,
+        }
+        eprintln!("vm: {label}: the emulated guest did not get to its first process");
+    }
+    let tail = console.len().saturating_sub(60);
+    bail!("the guest never reached its first process; its console:\n{}", console[tail..].join("\n"))
+}
+
+fn kvm_may_work() -> bool {
+    !KVM_FAILED.load(Ordering::Relaxed) && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
+}
+
+fn command(accel: &str, vmlinuz: &Path, initramfs: &Path) -> Command {
+    // A guest must not outlive this process, however that ends.
+    let mut command = if paths::program("setpriv").is_some() {
+        let mut wrapper = process::command("setpriv");
+        wrapper.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"]);
+        wrapper
+    } else {
+        process::command("qemu-system-x86_64")
+    };
+    command.args(["-accel", accel, "-cpu", "max", "-smp", "2", "-m", "1024", "-no-reboot", "-nodefaults"]);
+    command.args(["-no-user-config", "-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
+    command.arg("-kernel").arg(vmlinuz).arg("-initrd").arg(initramfs);
+    command.args(["-append", "console=ttyS0 panic=-1 quiet mitigations=off"]);
+    command
+}
+
+fn attempt(label: &str, mut command: Command, boot: Duration, limit: Duration) -> Result<End> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("starting qemu-system-x86_64")?;
+    let lines = console(&mut child)?;
+    let end = follow(label, &lines, boot, limit);
+    if end.is_err() || matches!(end, Ok(End::NotBooted(_))) {
+        child.kill()?;
+    }
+    // After its exit code the guest only has to power off.
+    process::wait_until(&mut child, Instant::now() + Duration::from_secs(10))?;
+    end
+}
+
+/// Lines of the console and of QEMU's own complaints, as they come.
+fn console(child: &mut Child) -> Result<Receiver<String>> {
+    let (sender, lines) = mpsc::channel();
+    let complaints = sender.clone();
+    let stdout = BufReader::new(child.stdout.take().context("no console")?);
+    let stderr = BufReader::new(child.stderr.take().context("no stderr")?);
+    thread::spawn(move || forward(stdout, &sender));
+    thread::spawn(move || forward(stderr, &complaints));
+    Ok(lines)
+}
+
+fn forward(mut reader: impl BufRead, lines: &mpsc::Sender<String>) {
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+        if lines.send(text).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
+
+fn follow(label: &str, lines: &Receiver<String>, boot: Duration, limit: Duration) -> Result<End> {
+    let start = Instant::now();
+    let mut early = Vec::new();
+    let mut is_up = false;
+    loop {
+        let deadline = start + if is_up { limit } else { boot.min(limit) };
+        let line = match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => line,
+            Err(_) if !is_up => return Ok(End::NotBooted(early)),
+            Err(RecvTimeoutError::Timeout) => bail!("the guest was stopped after {} s", limit.as_secs()),
+            Err(RecvTimeoutError::Disconnected) => bail!("the guest ended without an exit code: did its kernel crash?"),
+        };
+        if let Some(code) = exit_code(&line) {
+            return Ok(End::Exit(code));
+        }
+        if let Some((_, release)) = line.split_once(BEGIN) {
+            is_up = true;
+            println!("{label} | kernel{release}, up after {:.1} s", start.elapsed().as_secs_f32());
+        } else if is_up {
+            println!("{label} | {line}");
+        } else {
+            early.push(line);
+        }
+    }
+}
+
+/// Anywhere in a line: a script's last line need not end in a newline.
+fn exit_code(line: &str) -> Option<u8> {
+    line.split_once(EXIT).and_then(|(_, code)| code.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exit_code;
+
+    #[test]
+    fn exit_code_is_found_behind_an_unfinished_line() {
+        assert_eq!(exit_code("no newlineSNATRACE-VM-EXIT 3"), Some(3));
+    }
+
+    #[test]
+    fn other_lines_have_no_exit_code() {
+        assert_eq!(exit_code("SNATRACE-VM-BEGIN 6.1"), None);
+    }
+}
