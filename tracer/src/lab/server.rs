@@ -1,4 +1,4 @@
-//! The server: accepts, waits for the client to close, closes.
+//! The server: accepts, waits for the client to close, closes. A client that says anything is reset.
 //!
 //! The client closes first, so that TIME_WAIT is on its side and a reused port never meets it here.
 
@@ -101,6 +101,10 @@ async fn accept(listener: TcpListener) {
 
 async fn wait_for_end(mut stream: TcpStream) {
     let mut buffer = [0; 64];
-    // End of stream, an RST and the time limit all mean that it is over.
-    let _ = tokio::time::timeout(LONGEST_CONNECTION, stream.read(&mut buffer)).await;
+    let read = tokio::time::timeout(LONGEST_CONNECTION, stream.read(&mut buffer)).await;
+    // End of stream, an RST and the time limit all mean that it is over; closing is all there is to do.
+    if let Ok(Ok(1..)) = read {
+        // Fails only when the connection is gone already.
+        let _ = stream.set_zero_linger();
+    }
 }

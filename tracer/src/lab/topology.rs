@@ -53,14 +53,14 @@ pub fn silence_pod(net: &Net) -> Result<()> {
     (0..PODS).try_for_each(|pod| netns::within(&net.pod_ns(pod), || command::run("nft", &["-f", "-"], &rule).map(drop)))
 }
 
-/// A new namespace inherits what the machine's administrator chose for IPv6; the lab needs it on.
+/// A new namespace inherits what the machine's administrator chose for IPv6; the lab needs it on. And it has no time to
+/// look for duplicate addresses: until that is done, a router cannot ask for its neighbours and drops what it forwards.
 fn set_up_ipv6(name: &str) -> Result<()> {
     if !has_ipv6() {
         return Ok(());
     }
-    ["all", "default"]
-        .iter()
-        .try_for_each(|which| netns::set_sysctl(name, &format!("net/ipv6/conf/{which}/disable_ipv6"), "0"))
+    let keys = ["all/disable_ipv6", "default/disable_ipv6", "all/accept_dad", "default/accept_dad"];
+    keys.iter().try_for_each(|key| netns::set_sysctl(name, &format!("net/ipv6/conf/{key}"), "0"))
 }
 
 fn families() -> impl Iterator<Item = Family> {

@@ -31,15 +31,11 @@ pub(super) struct Captured {
     pub(super) lost: u64,
     has_summary: bool,
     status: ExitStatus,
-    interrupted: bool,
 }
 
 impl Captured {
     /// Whether capture and traffic did all of their work, so that the comparison means something.
     pub(super) fn check(&self, plan: &Plan) -> Result<()> {
-        if self.interrupted {
-            bail!("interrupted");
-        }
         if !self.status.success() {
             bail!("the capture failed ({}): its own message says why", self.status);
         }
@@ -70,13 +66,15 @@ pub(super) async fn run(
     let mut reading = Reading { json: args.output == Format::Json, flagged: HashSet::new(), summary: None };
     let interrupted = reading.read(&mut child, signals).await?;
     let status = child.wait().await.context("the capture cannot be waited for")?;
+    if interrupted {
+        bail!("interrupted: the lab is taken down, nothing was compared");
+    }
     Ok(Captured {
         flagged: reading.flagged,
         truths: truths(&truth)?,
         lost: reading.summary.as_ref().map_or(0, lost_of),
         has_summary: reading.summary.is_some(),
         status,
-        interrupted,
     })
 }
 

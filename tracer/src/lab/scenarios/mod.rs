@@ -81,8 +81,8 @@ pub enum Place {
 pub enum Close {
     /// As usual.
     Fin,
-    /// By RST: the source port is free at once, the conntrack entry lives on for 10 s.
-    Rst,
+    /// By an RST of the server: the source port is free at once, the conntrack entry lives on for 10 s.
+    ResetByServer,
 }
 
 impl Step {

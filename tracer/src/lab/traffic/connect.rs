@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, setsockopt, sockopt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{LocalSet, spawn_local};
@@ -88,11 +89,20 @@ async fn attempt(connection: &Connection, current: &Current, give_up: Duration) 
         Err(_) => truth.error = None,
     }
     truth.ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if connection.step.close == Close::Rst {
-        let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
-        setsockopt(&stream, sockopt::Linger, &at_once).context("a socket does not take SO_LINGER")?;
+    if truth.ok && connection.step.close == Close::ResetByServer {
+        wait_for_reset(stream, give_up).await;
     }
     Ok(truth)
+}
+
+/// Asks the server for an RST and waits until it is here, for only then is the source port free.
+async fn wait_for_reset(mut stream: TcpStream, longest: Duration) {
+    let asked = async {
+        stream.write_all(b"reset").await?;
+        stream.read_u8().await
+    };
+    // The RST is an error; without one the next connection from the port says what is wrong.
+    let _ = timeout(longest, asked).await;
 }
 
 /// Begins a connection without waiting for it. Only now does the kernel choose the source port.
