@@ -72,11 +72,9 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_makes_the_sum_over_everything_zero() {
+    fn the_checksum_is_the_one_another_implementation_has() {
         let (src, dst) = addresses();
-        for isn in [0, 1, 0xdead_beef, u32::MAX] {
-            assert_eq!(checksum(src, dst, &syn(src, dst, isn)), 0);
-        }
+        assert_eq!(syn(src, dst, 0xdead_beef)[16..18], 0x8152_u16.to_be_bytes());
     }
 
     #[test]
