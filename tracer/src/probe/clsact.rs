@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use aya::programs::tc::{TcError, qdisc_add_clsact};
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -17,10 +17,8 @@ pub(super) fn add(name: &str) -> anyhow::Result<bool> {
     match qdisc_add_clsact(name) {
         Ok(()) => Ok(true),
         Err(TcError::AlreadyAttached) => Ok(false),
-        Err(error) => match exists(&error) {
-            true => Ok(false),
-            false => Err(error).with_context(|| format!("cannot add a clsact qdisc to {name}")),
-        },
+        Err(error) if exists(&error) => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("cannot add a clsact qdisc to {name}")),
     }
 }
 
@@ -85,13 +83,12 @@ fn is_leftover(filter: &TcMessage) -> bool {
 }
 
 fn is_ours(filter: &TcMessage) -> bool {
-    let options = filter.attributes.iter().filter_map(|attribute| match attribute {
-        TcAttribute::Options(options) => Some(options),
-        _ => None,
-    });
-    options
-        .flatten()
-        .any(|option| matches!(option, TcOption::Bpf(TcFilterBpfOption::ProgName(name)) if name.starts_with("wire_")))
+    filter.attributes.iter().any(|attribute| {
+        let TcAttribute::Options(options) = attribute else { return false };
+        options.iter().any(
+            |option| matches!(option, TcOption::Bpf(TcFilterBpfOption::ProgName(name)) if name.starts_with("wire_")),
+        )
+    })
 }
 
 /// Whether the process is a snatrace.
@@ -120,11 +117,13 @@ fn request(message: RouteNetlinkMessage, flags: u16) -> anyhow::Result<Vec<TcMes
             let answer =
                 NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).context("cannot understand netlink")?;
             let length = (answer.header.length as usize).next_multiple_of(4).min(rest.len());
-            match answer.payload {
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewTrafficFilter(filter)) => answers.push(filter),
-                NetlinkPayload::Error(error) if error.code.is_some() => bail!("the kernel refuses: {}", error.to_io()),
-                NetlinkPayload::Done(_) | NetlinkPayload::Error(_) => return Ok(answers),
-                _ => {}
+            if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewTrafficFilter(filter)) = answer.payload {
+                answers.push(filter);
+            } else if let NetlinkPayload::Error(error) = answer.payload {
+                ensure!(error.code.is_none(), "the kernel refuses: {}", error.to_io());
+                return Ok(answers);
+            } else if let NetlinkPayload::Done(_) = answer.payload {
+                return Ok(answers);
             }
             rest = &rest[length..];
         }

@@ -25,7 +25,7 @@ fn capture() -> Capture {
     serde_json::from_value(serde_json::json!({
         "version": "0.1.0", "node": "node-1", "kernel": "6.12.0", "session": 77, "part": 0,
         "boot_unix_ns": 1_700_000_000_000_000_000_i64, "utc_offset_s": 3600,
-        "policy": {"v4": [[32768, 65535]], "v6": [[32768, 65535]], "origin": "default"},
+        "policy": {"v4": "32768-65535", "v6": "32768-65535", "origin": "default"},
         "hooks": [{"stem": "wire", "off": null}],
     }))
     .unwrap()
