@@ -6,7 +6,7 @@ use std::io;
 
 use tracer_common::Event;
 
-use crate::causes;
+use crate::causes::{self, Case};
 use crate::join::{Join, Update};
 use crate::model::{Attempt, Capture, Finding};
 use crate::outputs::{Output, View};
@@ -117,7 +117,8 @@ impl Judge {
 
     fn update(&mut self, capture: &Capture, update: Update<'_>) {
         let (Update::Retransmit { attempt, .. } | Update::Ended { attempt }) = &update;
-        if !self.view.filter.matches(attempt) || self.result.is_err() {
+        let is_wanted = capture.filter.matches(attempt) && self.view.filter.matches(attempt);
+        if !is_wanted || self.result.is_err() {
             return;
         }
         match update {
@@ -129,12 +130,12 @@ impl Judge {
     }
 
     fn retransmit(&mut self, capture: &Capture, time_ns: u64, ordinal: u32, attempt: &mut Attempt) -> io::Result<()> {
-        let allowed = capture.policy.allowed_for(attempt);
-        let flagged = causes::is_flagged(attempt, allowed);
-        let cause = causes::judge(attempt, allowed).map(|cause| cause.id);
-        attempt.flagged |= flagged;
-        attempt.cause = cause;
+        let case = Case::new(attempt, capture);
+        let flagged = causes::is_flagged(&case);
+        let cause = causes::judge(&case).map(|cause| cause.id);
+        (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, cause);
         self.summary.flagged_retransmits += u64::from(flagged);
+        let allowed = capture.policy.allowed_for(attempt);
         let finding = Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause };
         if self.is_done() || !self.view.shows(&finding) {
             return Ok(());

@@ -4,7 +4,7 @@
 
 mod port_out_of_range;
 
-use crate::model::{Attempt, PortSet};
+use crate::model::{Attempt, Capture, PortSet};
 
 /// Whether a cause applies to an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +22,42 @@ pub struct Cause {
     /// The word for it in JSON, metrics, scenarios and docs.
     pub id: &'static str,
     /// Whether it applies.
-    pub judge: fn(&Attempt, &PortSet) -> Verdict,
+    pub judge: fn(&Case<'_>) -> Verdict,
     /// What happened, in one sentence with its numbers.
-    pub explain: fn(&Attempt, &PortSet) -> String,
+    pub explain: fn(&Case<'_>) -> String,
     /// What to do about it.
     pub advice: &'static str,
+}
+
+/// An attempt to be judged, with what is known around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The attempt.
+    pub attempt: &'a Attempt,
+    /// Where it was captured.
+    pub capture: &'a Capture,
+    /// The translated ports that are allowed for its address family.
+    pub allowed: &'a PortSet,
+}
+
+impl<'a> Case<'a> {
+    /// The case of an attempt, by the policy of its capture.
+    #[must_use]
+    pub fn new(attempt: &'a Attempt, capture: &'a Capture) -> Self {
+        Self { attempt, capture, allowed: capture.policy.allowed_for(attempt) }
+    }
+
+    /// Whether NAT changed the source: `None` where nothing proves it either way.
+    ///
+    /// Where only the wire saw the SYN, an own address of the node as its source tells: the node's own sockets would
+    /// have been seen, so somebody behind it was given that address.
+    #[must_use]
+    pub fn is_translated(&self) -> Option<bool> {
+        self.attempt.is_translated().or_else(|| {
+            let translated = self.attempt.translated?;
+            self.capture.addresses.contains(&translated.src_addr()).then_some(true)
+        })
+    }
 }
 
 /// Every cause, the first that applies wins.
@@ -34,14 +65,15 @@ pub const ALL: &[Cause] = &[port_out_of_range::CAUSE];
 
 /// The first cause that applies.
 #[must_use]
-pub fn judge(attempt: &Attempt, allowed: &PortSet) -> Option<&'static Cause> {
-    ALL.iter().find(|cause| (cause.judge)(attempt, allowed) == Verdict::Yes)
+pub fn judge(case: &Case<'_>) -> Option<&'static Cause> {
+    ALL.iter().find(|cause| (cause.judge)(case) == Verdict::Yes)
 }
 
-/// Whether the attempt is to be flagged: its source was translated, to a port outside the allowed ones.
+/// Whether the attempt is to be flagged: its SYN was sent again, and its source was translated to a port outside the
+/// allowed ones.
 #[must_use]
-pub fn is_flagged(attempt: &Attempt, allowed: &PortSet) -> bool {
-    port_out_of_range::judge(attempt, allowed) == Verdict::Yes
+pub fn is_flagged(case: &Case<'_>) -> bool {
+    port_out_of_range::judge(case) == Verdict::Yes
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! `port_out_of_range`: the translated port is one that the filter does not let answers through to.
 
-use super::{Cause, Verdict};
-use crate::model::{Attempt, PortSet};
+use super::{Case, Cause, Verdict};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "port_out_of_range",
@@ -11,17 +10,61 @@ pub(super) const CAUSE: Cause = Cause {
              allowed range only (--to-ports LO-HI, nft: masquerade to :LO-HI)",
 };
 
-pub(super) fn judge(attempt: &Attempt, allowed: &PortSet) -> Verdict {
-    match (attempt.translated, attempt.is_translated()) {
-        (None, _) => Verdict::NotYet,
+pub(super) fn judge(case: &Case<'_>) -> Verdict {
+    match (case.attempt.translated, case.is_translated()) {
+        (None, _) | (Some(_), None) => Verdict::NotYet,
         (Some(_), Some(false)) => Verdict::No,
-        (Some(translated), None | Some(true)) if allowed.contains(translated.src_port) => Verdict::No,
-        (Some(_), None | Some(true)) if attempt.retransmits == 0 => Verdict::NotYet,
-        (Some(_), None | Some(true)) => Verdict::Yes,
+        (Some(translated), Some(true)) if case.allowed.contains(translated.src_port) => Verdict::No,
+        (Some(_), Some(true)) if case.attempt.retransmits == 0 => Verdict::NotYet,
+        (Some(_), Some(true)) => Verdict::Yes,
     }
 }
 
-fn explain(attempt: &Attempt, allowed: &PortSet) -> String {
-    let port = attempt.translated.map_or(0, |translated| translated.src_port);
-    format!("NAT chose source port {port}, and only {allowed} are let through")
+fn explain(case: &Case<'_>) -> String {
+    let port = case.attempt.translated.map_or(0, |translated| translated.src_port);
+    format!("NAT chose source port {port}, and only {} are let through", case.allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::model::{Attempt, example};
+
+    fn verdict(attempt: &Attempt) -> Verdict {
+        let mut capture = example::capture("node7");
+        capture.addresses = vec!["192.0.2.1".parse().unwrap()];
+        judge(&Case::new(attempt, &capture))
+    }
+
+    fn attempt(translated: &str) -> Attempt {
+        let attempt = example::attempt("10.42.0.7:51234", "203.0.113.80:443", translated, "203.0.113.80:443");
+        Attempt { retransmits: 1, ..attempt }
+    }
+
+    #[test]
+    fn port_below_range_is_flagged() {
+        assert_eq!(verdict(&attempt("192.0.2.1:32767")), Verdict::Yes);
+        assert_eq!(verdict(&attempt("192.0.2.1:32768")), Verdict::No);
+    }
+
+    #[test]
+    fn a_syn_that_was_not_sent_again_is_not_flagged() {
+        assert_eq!(verdict(&Attempt { retransmits: 0, ..attempt("192.0.2.1:1200") }), Verdict::NotYet);
+    }
+
+    #[test]
+    fn a_source_that_was_not_translated_is_not_flagged() {
+        let host = example::attempt("192.0.2.1:1200", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        assert_eq!(verdict(&Attempt { retransmits: 1, nat_netns: None, ..host }), Verdict::No);
+    }
+
+    #[test]
+    fn a_forwarded_syn_is_flagged_only_if_it_has_an_address_of_the_node() {
+        let forwarded = Attempt { original: None, nat_netns: None, ..attempt("192.0.2.1:1200") };
+        assert_eq!(verdict(&forwarded), Verdict::Yes);
+        let routed = Attempt { original: None, nat_netns: None, ..attempt("198.51.100.9:1200") };
+        assert_eq!(verdict(&routed), Verdict::NotYet);
+    }
 }

@@ -39,8 +39,11 @@ mod live {
     async fn capture(options: &CaptureOptions, view: Option<View>, record: Option<&RecordOptions>) -> Result<Summary> {
         let mut stop = Stop::new()?;
         let probe = Probe::start(&probe_options(options))?;
-        let capture = describe(options, probe.hooks())?;
-        tell_hooks(&capture.hooks);
+        let capture = describe(options, &probe)?;
+        // The text says it in its header.
+        if view.as_ref().is_none_or(|view| view.format.name != outputs::ALL[0].name) {
+            tell_hooks(&capture.hooks);
+        }
         let mut recorder = record.map(|record| create(record, &capture)).transpose()?;
         let output = view.as_ref().map_or_else(
             || Box::new(outputs::Nothing) as Box<dyn Output>,
@@ -82,7 +85,7 @@ mod live {
         }
     }
 
-    fn describe(options: &CaptureOptions, hooks: &[HookState]) -> Result<Capture> {
+    fn describe(options: &CaptureOptions, probe: &Probe) -> Result<Capture> {
         let kernel = uname().context("cannot read the name of the kernel")?;
         let (wall, boot) = (unix_ns(ClockId::CLOCK_REALTIME)?, unix_ns(ClockId::CLOCK_BOOTTIME)?);
         Ok(Capture {
@@ -95,7 +98,9 @@ mod live {
             boot_unix_ns: wall - boot,
             utc_offset_s: machine::utc_offset_s(),
             policy: options.policy.over(&Policy::default()),
-            hooks: hooks.to_vec(),
+            hooks: probe.hooks().to_vec(),
+            addresses: probe.addresses().to_vec(),
+            filter: options.filter.clone(),
         })
     }
 

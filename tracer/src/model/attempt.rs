@@ -133,7 +133,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether NAT changed the source: `None` while that is unknown.
+    /// Whether NAT changed the source, by the tuples alone: `None` while one of them is unknown.
     #[must_use]
     pub fn is_translated(&self) -> Option<bool> {
         let (original, translated) = (self.original?, self.translated?);

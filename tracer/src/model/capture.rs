@@ -1,8 +1,10 @@
 //! What is true of a whole capture: where it was taken, with which clock, policy and hooks. The header of a trace.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
-use super::Policy;
+use super::{Filter, Policy};
 
 /// Whether a hook was on, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,4 +36,10 @@ pub struct Capture {
     pub policy: Policy,
     /// Which hooks were on.
     pub hooks: Vec<HookState>,
+    /// Addresses of the node where NAT happens: an own address as the source of a forwarded SYN was put there by NAT.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// Which attempts were captured; a replay shows no others.
+    #[serde(default)]
+    pub filter: Filter,
 }

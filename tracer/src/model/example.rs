@@ -4,7 +4,7 @@
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
-use super::{Attempt, Capture, HookState, NatRange, Outcome, Policy};
+use super::{Attempt, Capture, Filter, HookState, NatRange, Outcome, Policy};
 
 /// A flow from socket addresses as people write them.
 pub fn flow(src: &str, dst: &str) -> Flow {
@@ -48,5 +48,7 @@ pub fn capture(node: &str) -> Capture {
         utc_offset_s: 7200,
         policy: Policy::default(),
         hooks: vec![HookState { stem: "wire".to_owned(), off: None }],
+        addresses: Vec::new(),
+        filter: Filter::default(),
     }
 }

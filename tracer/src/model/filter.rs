@@ -12,6 +12,7 @@ use super::{Attempt, PortSet};
 
 /// `--src`, `--dst`, `--dport`; what is empty restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Filter {
     /// The original source is in one of these; the translated one, where that is all that the wire shows.
     pub src: Vec<IpNet>,

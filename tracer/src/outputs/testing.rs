@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use super::{ALL, Output, View, open};
-use crate::causes;
+use crate::causes::{self, Case};
 use crate::model::{Attempt, Capture, Filter, Finding};
 
 #[derive(Clone, Default)]
@@ -40,14 +40,14 @@ pub(super) fn written(view: &View, write: impl FnOnce(&mut dyn Output) -> io::Re
 
 /// The attempt's first retransmit, a second after boot, judged by the capture's policy.
 pub(super) fn finding<'a>(capture: &'a Capture, attempt: &'a Attempt) -> Finding<'a> {
-    let allowed = capture.policy.allowed_for(attempt);
+    let case = Case::new(attempt, capture);
     Finding {
         capture,
         time_ns: 1_234_567_899,
         ordinal: attempt.retransmits,
         attempt,
-        allowed,
-        flagged: causes::is_flagged(attempt, allowed),
-        cause: causes::judge(attempt, allowed).map(|cause| cause.id),
+        allowed: case.allowed,
+        flagged: causes::is_flagged(&case),
+        cause: causes::judge(&case).map(|cause| cause.id),
     }
 }

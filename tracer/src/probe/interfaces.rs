@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::IpAddr;
 
 use anyhow::{Context as _, bail};
+use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
+use nix::sys::socket::SockaddrStorage;
 
 use crate::netns::Netns;
 
@@ -39,6 +42,23 @@ pub(super) fn uplinks(namespaces: &[Netns], names: &[String]) -> anyhow::Result<
         Some(missing) => bail!("unknown interface {}: `ip link` lists those that exist here", missing.escape_debug()),
         None => Ok(uplinks),
     }
+}
+
+/// All addresses of these namespaces but those that every host has.
+pub(super) fn addresses(namespaces: &[Netns]) -> anyhow::Result<Vec<IpAddr>> {
+    let mut all = BTreeSet::new();
+    for namespace in namespaces {
+        let found = namespace
+            .run(|| Ok(getifaddrs().context("cannot list the addresses of the interfaces")?.collect::<Vec<_>>()))?;
+        let addresses = found.into_iter().filter_map(|interface| ip(&interface.address?));
+        all.extend(addresses.filter(|address| !address.is_loopback()));
+    }
+    Ok(all.into_iter().collect())
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| v4.ip().into());
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| v6.ip().into()))
 }
 
 fn look(netns: usize, inum: u32, name: String) -> anyhow::Result<Interface> {

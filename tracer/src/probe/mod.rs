@@ -9,6 +9,7 @@ mod privileges;
 mod ring;
 mod wire;
 
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
@@ -52,6 +53,7 @@ pub struct Probe {
     ring: Ring,
     hooks: Hooks,
     wires: Wires,
+    addresses: Vec<IpAddr>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     // Last, so that the programs outlive their links.
     ebpf: Ebpf,
@@ -66,6 +68,7 @@ impl Probe {
         privileges::check()?;
         let layout = Layout::read(&btf::Btf::of_kernel()?);
         let namespaces = open_namespaces(&options.netns)?;
+        let addresses = interfaces::addresses(&namespaces)?;
         let uplinks = interfaces::uplinks(&namespaces, &options.interfaces)?;
 
         let mut ebpf = load(&globals(&layout, options))?;
@@ -75,13 +78,19 @@ impl Probe {
         let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks))?;
         let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
         let hooks = Hooks::attach(&mut ebpf, &layout, wires.state())?;
-        Ok(Self { ring, hooks, wires, logger, ebpf })
+        Ok(Self { ring, hooks, wires, addresses, logger, ebpf })
     }
 
     /// Which hooks are on, and why the others are not.
     #[must_use]
     pub fn hooks(&self) -> &[HookState] {
         self.hooks.states()
+    }
+
+    /// Addresses of the namespaces that are looked at.
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
     }
 
     /// Hands over all events that have arrived, then what was lost, then a tick.
