@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use snatrace::model::{Capture, Policy};
+use snatrace::model::{Capture, Filter, Policy};
 use snatrace::store::{Merged, Writer};
 use tracer_common::events::{
     NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS,
@@ -122,6 +122,8 @@ fn capture() -> Capture {
         utc_offset_s: 0,
         policy,
         hooks: Vec::new(),
+        addresses: Vec::new(),
+        filter: Filter::default(),
     }
 }
 
