@@ -33,8 +33,7 @@ mod tests {
     use crate::model::{Attempt, example};
 
     fn verdict(attempt: &Attempt) -> Verdict {
-        let mut capture = example::capture("node7");
-        capture.addresses = vec!["192.0.2.1".parse().unwrap()];
+        let capture = example::capture("node7");
         judge(&Case::new(attempt, &capture))
     }
 

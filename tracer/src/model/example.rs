@@ -48,7 +48,7 @@ pub fn capture(node: &str) -> Capture {
         utc_offset_s: 7200,
         policy: Policy::default(),
         hooks: vec![HookState { stem: "wire".to_owned(), off: None }],
-        addresses: Vec::new(),
+        addresses: vec!["192.0.2.1".parse().unwrap()],
         filter: Filter::default(),
     }
 }
