@@ -1,4 +1,4 @@
-//! Runs code inside another network namespace, on a thread of its own so that the caller stays where it is.
+//! Being in another network namespace: for a moment on a thread of its own, or for good on the calling thread.
 
 use std::fs::File;
 use std::io;
@@ -47,6 +47,16 @@ impl Netns {
         self.file.metadata().map(|meta| meta.ino() as u32)
     }
 
+    /// Moves the calling thread into the namespace, for good.
+    ///
+    /// # Errors
+    /// When it cannot be entered.
+    pub fn enter(&self) -> anyhow::Result<()> {
+        setns(&self.file, CloneFlags::CLONE_NEWNET).with_context(|| {
+            format!("cannot enter the network namespace {}: is it one, and are you root?", self.path.display())
+        })
+    }
+
     /// Runs `inside` in the namespace and returns what it returns.
     ///
     /// # Errors
@@ -54,9 +64,7 @@ impl Netns {
     pub fn run<T: Send>(&self, inside: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                setns(&self.file, CloneFlags::CLONE_NEWNET).with_context(|| {
-                    format!("cannot enter the network namespace {}: is it one, and are you root?", self.path.display())
-                })?;
+                self.enter()?;
                 inside()
             });
             thread.join().map_err(|_| anyhow::anyhow!("a thread inside {} died", self.path.display()))?

@@ -1,13 +1,12 @@
 //! Network namespaces: made and removed with `ip netns`, entered by single threads only.
 
-use std::fs::File;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io, thread};
 
-use anyhow::{Context, Result, anyhow};
-use nix::sched::{CloneFlags, setns};
+use anyhow::{Context, Result};
 
 use super::command::run;
+use crate::netns::Netns;
 
 /// Where iproute2 keeps its namespaces; `/var/run` is the older name of `/run`.
 const DIRECTORIES: [&str; 2] = ["/run/netns", "/var/run/netns"];
@@ -63,12 +62,9 @@ pub fn names_with(prefix: &str) -> Vec<String> {
 /// Moves the calling thread into a namespace.
 ///
 /// # Errors
-/// When the file cannot be opened or the namespace not be entered.
+/// When it cannot be entered.
 pub fn enter(path: &Path) -> Result<()> {
-    let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
-    setns(file, CloneFlags::CLONE_NEWNET)
-        .map_err(io::Error::from)
-        .with_context(|| format!("namespace {} cannot be entered", path.display()))
+    Netns::open(path)?.enter()
 }
 
 /// Runs work in a namespace, on a thread of its own, so that the caller stays where it is.
@@ -76,14 +72,7 @@ pub fn enter(path: &Path) -> Result<()> {
 /// # Errors
 /// When the namespace cannot be entered or the work fails.
 pub fn within<T: Send>(name: &str, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let path = path(name);
-    thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            enter(&path)?;
-            work()
-        });
-        thread.join().map_err(|_| anyhow!("a thread in namespace {name} panicked"))?
-    })
+    Netns::open(&path(name))?.run(work)
 }
 
 /// Sets a sysctl of a namespace, such as `net/ipv4/ip_forward`.

@@ -2,6 +2,7 @@
 
 pub mod btf;
 mod clsact;
+mod filters;
 mod hooks;
 mod interfaces;
 mod layout;
@@ -14,14 +15,12 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, HashMap, Map, MapError};
+use aya::maps::{Map, MapError};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use ipnet::IpNet;
 use tracer_common::Event;
 use tracer_common::config::Globals;
-use tracer_common::flow::octets;
 
 use crate::model::{HookState, PortSet};
 use crate::netns::Netns;
@@ -72,7 +71,7 @@ impl Probe {
         let uplinks = interfaces::uplinks(&namespaces, &options.interfaces)?;
 
         let mut ebpf = load(&globals(&layout, options))?;
-        fill_filters(&mut ebpf, options, &namespaces)?;
+        filters::fill(&mut ebpf, options, &namespaces)?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
         let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks))?;
@@ -169,35 +168,6 @@ fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
 /// The programs' own messages are switched on with -v.
 fn is_debugging() -> bool {
     log::log_enabled!(log::Level::Debug)
-}
-
-fn fill_filters(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> anyhow::Result<()> {
-    fill_prefixes(ebpf, "FILTER_SRC", &options.src)?;
-    fill_prefixes(ebpf, "FILTER_DST", &options.dst)?;
-    if let Some(ports) = &options.dport {
-        let mut words: Array<_, u64> = map(ebpf, "FILTER_DPORT")?.try_into()?;
-        for index in 0..1024u32 {
-            let bits = (0..64u32).filter(|bit| ports.contains((index * 64 + bit) as u16));
-            words.set(index, bits.fold(0u64, |word, bit| word | 1 << bit), 0)?;
-        }
-    }
-    if !options.netns.is_empty() {
-        let mut inums: HashMap<_, u32, u8> = map(ebpf, "FILTER_NETNS")?.try_into()?;
-        for netns in namespaces {
-            inums.insert(netns.inum()?, 1, 0).context("cannot filter by namespace: too many of them")?;
-        }
-    }
-    Ok(())
-}
-
-fn fill_prefixes(ebpf: &mut Ebpf, name: &str, prefixes: &[IpNet]) -> anyhow::Result<()> {
-    let mut trie: LpmTrie<_, [u8; 16], u8> = map(ebpf, name)?.try_into()?;
-    for prefix in prefixes {
-        let mapped = if prefix.addr().is_ipv4() { 96 } else { 0 };
-        let key = Key::new(mapped + u32::from(prefix.prefix_len()), octets(prefix.network()));
-        trie.insert(&key, 1, 0).with_context(|| format!("cannot filter by {prefix}: too many prefixes"))?;
-    }
-    Ok(())
 }
 
 /// A map that stays with the programs: they cannot be loaded once it is closed.

@@ -1,0 +1,41 @@
+//! Hands the user's filters to the programs.
+
+use anyhow::Context as _;
+use aya::Ebpf;
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Array, HashMap};
+use ipnet::IpNet;
+use tracer_common::flow::octets;
+
+use super::{Options, map};
+use crate::netns::Netns;
+
+/// Writes the user's filters into the maps that the programs look them up in.
+pub(super) fn fill(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> anyhow::Result<()> {
+    fill_prefixes(ebpf, "FILTER_SRC", &options.src)?;
+    fill_prefixes(ebpf, "FILTER_DST", &options.dst)?;
+    if let Some(ports) = &options.dport {
+        let mut words: Array<_, u64> = map(ebpf, "FILTER_DPORT")?.try_into()?;
+        for index in 0..1024u32 {
+            let bits = (0..64u32).filter(|bit| ports.contains((index * 64 + bit) as u16));
+            words.set(index, bits.fold(0u64, |word, bit| word | 1 << bit), 0)?;
+        }
+    }
+    if !options.netns.is_empty() {
+        let mut inums: HashMap<_, u32, u8> = map(ebpf, "FILTER_NETNS")?.try_into()?;
+        for netns in namespaces {
+            inums.insert(netns.inum()?, 1, 0).context("cannot filter by namespace: too many of them")?;
+        }
+    }
+    Ok(())
+}
+
+fn fill_prefixes(ebpf: &mut Ebpf, name: &str, prefixes: &[IpNet]) -> anyhow::Result<()> {
+    let mut trie: LpmTrie<_, [u8; 16], u8> = map(ebpf, name)?.try_into()?;
+    for prefix in prefixes {
+        let mapped = if prefix.addr().is_ipv4() { 96 } else { 0 };
+        let key = Key::new(mapped + u32::from(prefix.prefix_len()), octets(prefix.network()));
+        trie.insert(&key, 1, 0).with_context(|| format!("cannot filter by {prefix}: too many prefixes"))?;
+    }
+    Ok(())
+}
