@@ -1,4 +1,8 @@
-//! Tests of the whole: command line, golden traces, lab, kernel matrix.
+//! Tests of the whole: command line, golden traces, lab, kernel matrix. Here is what they share.
+
+pub mod attached;
+pub mod lab;
+pub mod process;
 
 use std::env;
 use std::path::PathBuf;
@@ -7,7 +11,29 @@ use std::process::Command;
 /// A call of the binary under test, with a clean environment: the one that `SNATRACE_BIN` names, else `built`.
 #[must_use]
 pub fn snatrace(built: &str) -> Command {
-    let binary = env::var_os("SNATRACE_BIN").map_or_else(|| PathBuf::from(built), PathBuf::from);
+    clean(env::var_os("SNATRACE_BIN").map_or_else(|| PathBuf::from(built), PathBuf::from))
+}
+
+/// The same where nothing but the release binary will do, as it can capture.
+///
+/// # Panics
+/// When `SNATRACE_BIN` is not set.
+#[must_use]
+pub fn capturing() -> Command {
+    clean(binary())
+}
+
+/// The release binary.
+///
+/// # Panics
+/// When `SNATRACE_BIN` is not set.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test without what it tests has failed")]
+pub fn binary() -> PathBuf {
+    env::var_os("SNATRACE_BIN").map(PathBuf::from).expect("SNATRACE_BIN: run `cargo xtask test --only lab`")
+}
+
+fn clean(binary: PathBuf) -> Command {
     let mut command = Command::new(binary);
     command.env_remove("SNATRACE_ALLOW").env_remove("SNATRACE_ALLOW6").env("NO_COLOR", "1");
     command

@@ -28,7 +28,7 @@ mod live {
     use crate::pipeline::{self, Pipeline};
     use crate::probe::{self, Probe};
     use crate::source::{Live, Stop};
-    use crate::store::{Rotation, Writer};
+    use crate::store::{self, Rotation, Writer};
     use crate::summary::Summary;
 
     /// Captures until told to stop; shows findings with a view, records with a file.
@@ -60,11 +60,16 @@ mod live {
         }
         stop.with(&options.command)?;
         let summary = pipeline::run(Live::new(probe, stop)?, &mut recorder, pipeline).await;
-        if let Some(recorder) = recorder {
+        // A write that failed says itself how much was recorded.
+        if let Some(recorder) = recorder.filter(|_| !is_write_failure(&summary)) {
             let written = recorder.finish()?;
             eprintln!("snatrace: recorded {} events in {} bytes", written.events, written.bytes);
         }
         summary
+    }
+
+    fn is_write_failure(summary: &Result<Summary>) -> bool {
+        summary.as_ref().err().is_some_and(|error| error.is::<store::Error>())
     }
 
     fn create(record: &RecordOptions, capture: &Capture) -> Result<Writer> {

@@ -65,6 +65,7 @@ impl Score {
     /// Compares flagged attempts with the truth.
     #[must_use]
     pub fn new(scenario: &Scenario, truths: &[Truth], flagged: &HashSet<Flagged>, lost: u64) -> Self {
+        let flagged = &one_for_each_attempt(flagged);
         let failed: Vec<&Truth> = truths.iter().filter(|truth| !truth.ok).collect();
         let due: &[&Truth] = match scenario.expect {
             Expect::FailedAreFlagged => &failed,
@@ -99,6 +100,13 @@ impl Score {
     pub fn share(&self) -> Option<f64> {
         (self.draws > 0).then(|| f64::from(self.draws_failed) / f64::from(self.draws))
     }
+}
+
+/// An attempt may be flagged before its original tuple is known, and again once it is: that is one flag.
+fn one_for_each_attempt(flagged: &HashSet<Flagged>) -> HashSet<Flagged> {
+    let known: HashSet<Option<u32>> = flagged.iter().filter(|flag| flag.tuple.is_some()).map(|flag| flag.isn).collect();
+    let is_needed = |flag: &&Flagged| flag.tuple.is_some() || flag.isn.is_none() || !known.contains(&flag.isn);
+    flagged.iter().filter(is_needed).cloned().collect()
 }
 
 /// False and missed flags. A source port that is used again makes the same tuple several times, so tuples are counted.
@@ -189,6 +197,13 @@ mod tests {
         let unknown = |isn| Flagged { tuple: None, isn: Some(isn) };
         assert_eq!(score("forwarded", std::slice::from_ref(&failed), &[unknown(77)]), (0, 0));
         assert_eq!(score("forwarded", &[failed], &[unknown(78)]), (1, 1));
+    }
+
+    #[test]
+    fn an_attempt_whose_tuple_is_learnt_later_is_flagged_once() {
+        let unknown = Flagged { tuple: None, isn: Some(9) };
+        assert_eq!(score("fully_random", &[truth(1, false)], &[unknown.clone(), flag(1, 9)]), (0, 0));
+        assert_eq!(score("fully_random", &[truth(1, false)], &[unknown, flag(1, 8)]), (1, 0));
     }
 
     #[test]

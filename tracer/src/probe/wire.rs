@@ -79,7 +79,8 @@ impl Wires {
     /// Removes the filters; TCX links end with the programs.
     pub(super) fn detach(&mut self, ebpf: &mut Ebpf) -> anyhow::Result<()> {
         let mut result = Ok(());
-        for Filter { uplink, program, link, made_qdisc } in std::mem::take(&mut self.filters) {
+        // The last first: the one that came with the qdisc is then the one that leaves it empty.
+        for Filter { uplink, program, link, made_qdisc } in std::mem::take(&mut self.filters).into_iter().rev() {
             let classifier = classifier(ebpf, program)?;
             let detached = self.namespaces[uplink.netns].run(|| {
                 classifier.detach(link)?;

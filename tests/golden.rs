@@ -1,0 +1,125 @@
+//! Golden traces: recorded on real kernels, replayed to exactly what `tests/golden/` has beside them.
+//!
+//! A bug report becomes `CASE.trace`; `SNATRACE_BLESS=1` writes what is expected of it, and the diff is reviewed. Names end in
+//! how translated ports were learnt: `-kprobes` (with kprobes), `-wire` (on a kernel without, from the wire alone).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Once;
+use std::{env, fs};
+
+use serde_json::Value;
+use tests::process::Outcome;
+
+const BLESS: &str = "SNATRACE_BLESS";
+
+/// What is expected of each trace: how its file's name ends, and the options of the replay.
+const EXPECTED: &[(&str, &[&str])] = &[
+    ("txt", &["-o", "text"]),
+    ("jsonl", &["-o", "json"]),
+    ("all.txt", &["-o", "text", "--all", "--utc", "--allow", "any"]),
+];
+
+fn directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
+}
+
+/// Names of the files in the directory that end like this, without that end.
+fn with_end(end: &str) -> BTreeSet<String> {
+    let names = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter_map(|name| name.strip_suffix(end).map(str::to_owned)).collect()
+}
+
+fn cases() -> BTreeSet<String> {
+    let cases = with_end(".trace");
+    assert!(cases.len() >= 6, "{cases:?}");
+    cases
+}
+
+fn replay(case: &str, options: &[&str]) -> Command {
+    let mut command = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
+    command.arg("replay").args(options).arg(directory().join(format!("{case}.trace")));
+    command
+}
+
+/// Writes what is expected, once and before anything is compared, if that is asked for.
+fn bless() {
+    static BLESSED: Once = Once::new();
+    BLESSED.call_once(|| {
+        for case in cases().iter().filter(|_| env::var_os(BLESS).is_some()) {
+            for (end, options) in EXPECTED {
+                fs::write(directory().join(format!("{case}.{end}")), Outcome::of(&mut replay(case, options)).done())
+                    .unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn every_golden_trace_is_replayed_to_what_is_expected() {
+    bless();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        for (end, options) in EXPECTED {
+            let replayed = Outcome::of(&mut replay(&case, options)).done();
+            let file = directory().join(format!("{case}.{end}"));
+            if fs::read_to_string(&file).is_ok_and(|expected| expected != replayed) {
+                wrong.push(format!("{}:\n{replayed}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "run with {BLESS}=1 and review the diff if this is right:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_trace_has_its_expectations_and_every_expectation_its_trace() {
+    bless();
+    let cases = cases();
+    let mut others = 0;
+    for (end, _) in EXPECTED {
+        let end = format!(".{end}");
+        // `CASE.all.txt` ends in `.txt` too.
+        let expected: BTreeSet<_> = with_end(&end).into_iter().filter(|name| !name.contains('.')).collect();
+        assert_eq!(expected, cases, "*{end}; run with {BLESS}=1 to write what is missing");
+        others += expected.len();
+    }
+    let files = fs::read_dir(directory()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
+    assert_eq!(files, cases.len() + others, "a file in golden/ belongs to no trace");
+}
+
+#[test]
+fn neither_time_zone_nor_policy_nor_language_of_this_machine_matter() {
+    for case in cases() {
+        let mut elsewhere = replay(&case, &["-o", "text"]);
+        elsewhere.envs([
+            ("TZ", "Pacific/Chatham"),
+            ("LC_ALL", "de_DE.UTF-8"),
+            ("SNATRACE_ALLOW", "1-2"),
+            ("COLUMNS", "40"),
+        ]);
+        assert_eq!(
+            Outcome::of(&mut elsewhere).done(),
+            Outcome::of(&mut replay(&case, &["-o", "text"])).done(),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn golden_traces_were_recorded_whole_and_show_both_ways_of_learning_a_port() {
+    let mut ways = BTreeSet::new();
+    for case in cases() {
+        let outcome = Outcome::of(&mut replay(&case, &["-o", "json"]));
+        assert_eq!(outcome.stderr, "", "{case}");
+        let lines: Vec<Value> = outcome.done().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let (capture, summary) = (&lines[0], &lines[lines.len() - 1]);
+        assert!(summary["attempts"].as_u64() > Some(0) && summary["lost"] == 0, "{case}: {summary}");
+        let bind = capture["hooks"].as_array().unwrap().iter().find(|hook| hook["hook"] == "nat_bind").unwrap();
+        let way = if bind["off"].is_null() { "kprobes" } else { "wire" };
+        assert!(case.ends_with(&format!("-{way}")), "{case} was recorded by {way}");
+        ways.insert(way);
+    }
+    assert_eq!(ways.len(), 2, "{ways:?}");
+}

@@ -1,0 +1,163 @@
+//! What a capture cannot work with: one clear line, the right exit code, no panic.
+//!
+//! A kernel without nf_nat is no mistake: captures wait for it. Where it is built in, as on most test machines, that cannot
+//! be tried; the kernel matrix begins without it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::lab::Lab;
+use tests::process::{Outcome, is_notice};
+use tests::{binary, capturing};
+
+/// A call as a shell makes it, in a mount namespace of its own that was changed before.
+fn with_mounts(change: &str, call: &Command) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c"]).arg(format!("{change} && exec \"$@\"")).arg("sh");
+    command.arg(call.get_program()).args(call.get_args());
+    command
+}
+
+fn tail(options: &[&str]) -> Command {
+    let mut command = capturing();
+    command.arg("tail").args(options).args(["--", "true"]);
+    command
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display())
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn who_is_not_root_is_told_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = directory.path().join("snatrace");
+    fs::copy(binary(), &copy).unwrap();
+    let nobody = |options: &[&str]| {
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]).arg(&copy);
+        Outcome::of(setpriv.args(options))
+    };
+    let missing = "CAP_BPF and CAP_PERFMON and CAP_NET_ADMIN missing: run it as root (sudo)";
+    nobody(&["tail", "--", "true"]).assert_failed(1, missing);
+    let trace = directory.path().join("t");
+    nobody(&["record", "-w", trace.to_str().unwrap(), "--", "true"]).assert_failed(1, missing);
+    assert!(!trace.exists(), "an unused trace is left behind");
+    nobody(&["demo"]).assert_failed(1, "root");
+    // What needs no privileges works.
+    assert!(nobody(&["demo", "--list"]).done().contains("fully_random"));
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn an_interface_or_namespace_that_does_not_exist_is_named() {
+    for (options, expected) in [
+        (&["--iface", "nosuch0"][..], "unknown interface nosuch0: `ip link` lists"),
+        (&["--iface", "a-name-much-too-long-for-linux"], "unknown interface a-name-much-too-long-for-linux"),
+        (&["--iface", ""], "unknown interface"),
+        (&["--netns", "/run/netns/nosuch"], "cannot open the network namespace /run/netns/nosuch"),
+        (&["--netns", "/etc/passwd"], "cannot enter the network namespace /etc/passwd: is it one"),
+        (&["--netns", "/tmp"], "cannot enter the network namespace /tmp: is it one"),
+        (&["--netns", "/dev/null"], "cannot enter the network namespace /dev/null: is it one"),
+        (&["--netns", "/proc/self/ns/mnt"], "cannot enter the network namespace /proc/self/ns/mnt: is it one"),
+        (&["--ready-file", "/nonexistent/ready"], "cannot create the ready file /nonexistent/ready"),
+    ] {
+        Outcome::of(&mut tail(options)).assert_failed(1, expected);
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn ports_that_are_none_are_wrong_usage() {
+    for ports in ["70000-1", "5-3", "", "-1", "1-", "1,,2", "0x10", "65536"] {
+        Outcome::of(&mut tail(&["--allow", ports])).assert_failed(2, "for '--allow <RANGES>'");
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_kernel_without_btf_is_told_from_one_with_a_broken_one() {
+    let call = tail(&[]);
+    Outcome::of(&mut with_mounts("mount -t tmpfs none /sys/kernel/btf", &call))
+        .assert_failed(1, "cannot read /sys/kernel/btf/vmlinux: this kernel was built without BTF");
+    for change in [
+        "mount --bind /dev/null /sys/kernel/btf/vmlinux",
+        "mount --bind /bin/sh /sys/kernel/btf/vmlinux",
+        "mount -t tmpfs none /mnt && head -c 100000 /sys/kernel/btf/vmlinux >/mnt/cut && \
+         mount --bind /mnt/cut /sys/kernel/btf/vmlinux",
+    ] {
+        let outcome = Outcome::of(&mut with_mounts(change, &call));
+        outcome.assert_failed(1, "cannot understand /sys/kernel/btf/vmlinux: please report it with `uname -a`");
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_trace_that_cannot_be_created_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().to_str().unwrap();
+    for (file, expected) in [
+        (format!("{place}/no/such/directory/t"), "cannot create"),
+        (place.to_owned(), "cannot create"),
+        (String::new(), "-w"),
+        ("/sys/t".to_owned(), "cannot create /sys/t: "),
+        ("/proc/version".to_owned(), "cannot write on to /proc/version: "),
+    ] {
+        let outcome = Outcome::of(capturing().args(["record", "-w", &file, "--", "true"]));
+        assert!(matches!(outcome.code, Some(1 | 2)), "{file}: {outcome:?}");
+        outcome.assert_one_line(expected);
+    }
+    Outcome::of(capturing().args(["record", "-w", "/dev/full", "--", "true"]))
+        .assert_one_line("No space left on device");
+}
+
+/// Where the disk is full: a tmpfs with room for some blocks, in a mount namespace that ends with the recorder.
+struct FullDisk {
+    outcome: Outcome,
+    directory: TempDir,
+}
+
+impl FullDisk {
+    fn record(options: &str) -> Self {
+        let lab = Lab::up("fully_random");
+        let directory = tempfile::tempdir().unwrap();
+        let here = quoted(directory.path());
+        let script = format!(
+            "mkdir {here}/disk && mount -t tmpfs -o size=64k none {here}/disk && \
+             {{ \"$@\" -w {here}/disk/t {options} -- {} ; code=$?; cp {here}/disk/* {here}; exit $code; }}",
+            Lab::traffic(5000).iter().map(|word| quoted(Path::new(word))).collect::<Vec<_>>().join(" "),
+        );
+        let call = lab.capture("record", "32768-65535", &[]);
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"]);
+        command
+            .arg(call.get_program())
+            .args(call.get_args())
+            .envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self { outcome: Outcome::of(&mut command), directory }
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_full_disk_ends_the_recording_and_keeps_what_is_there() {
+    let FullDisk { outcome, directory } = FullDisk::record("");
+    outcome.assert_failed(1, "No space left on device");
+    let said = outcome.stderr.lines().find(|line| !is_notice(line)).unwrap();
+    assert!(said.contains("were written and can be replayed, make room and record again"), "{said}");
+    let replayed = Outcome::of(capturing().args(["replay", "-o", "json"]).arg(directory.path().join("t")));
+    // As many as the recorder said, and no torn tail: what did not fit was taken back.
+    let (_, events) = said.split_once("; ").unwrap();
+    let events = events.split(' ').next().unwrap();
+    assert!(replayed.stderr.contains(&format!("read {events} events in ")), "{said}\n{}", replayed.stderr);
+    assert!(!replayed.stderr.contains("left out"), "{}", replayed.stderr);
+    let summary: Value = serde_json::from_str(replayed.done().lines().last().unwrap()).unwrap();
+    assert!(summary["attempts"].as_u64() > Some(100), "{summary}");
+}

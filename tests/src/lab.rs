@@ -1,0 +1,96 @@
+//! A lab for a test: `snatrace demo` holds it up as long as the test does.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use crate::process::{self, Outcome};
+use crate::{binary, capturing};
+
+/// A lab that is up. It is taken down when this is dropped, and also when the test is killed: its input ends then.
+pub struct Lab {
+    demo: Child,
+    holds: Option<ChildStdin>,
+    environment: Vec<(String, String)>,
+}
+
+impl Lab {
+    /// Builds the lab of a scenario.
+    #[must_use]
+    pub fn up(scenario: &str) -> Self {
+        let script = "env | grep ^SNATRACE_LAB_; echo; read -r _";
+        let mut command = capturing();
+        command.args(["demo", scenario, "--", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut demo = command.spawn().unwrap();
+        let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let variables = lines.take_while(|line| !line.is_empty());
+        let pair = |line: String| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = variables.map(|line| pair(line).unwrap()).collect();
+        Self { holds: demo.stdin.take(), demo, environment }
+    }
+
+    /// A call of snatrace that finds the lab in its environment.
+    #[must_use]
+    pub fn snatrace(&self) -> Command {
+        let mut command = capturing();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// `tail` or `record` on the lab's node.
+    #[must_use]
+    pub fn capture(&self, verb: &str, allow: &str, options: &[&str]) -> Command {
+        let mut command = self.snatrace();
+        command.args([verb, "--netns", self.variable("NODE_NETNS"), "--src", self.variable("SRC")]);
+        command.args(["--allow", allow]).args(options);
+        command
+    }
+
+    /// The words of a command that makes connections in the lab and is silent about it.
+    #[must_use]
+    pub fn traffic(connections: u32) -> Vec<OsString> {
+        let words = ["traffic", "--truth", "/dev/null", "-n", &connections.to_string()].map(OsString::from);
+        [binary().into_os_string()].into_iter().chain(words).collect()
+    }
+
+    /// What TC shows on the node's uplink.
+    #[must_use]
+    pub fn tc(&self) -> String {
+        let show = |words: &[&str]| {
+            let node = self.node();
+            let node = node.file_name().unwrap();
+            Outcome::of(Command::new("ip").args(["netns", "exec"]).arg(node).arg("tc").args(words)).done()
+        };
+        let filters = ["ingress", "egress"].map(|direction| show(&["filter", "show", "dev", "eth0", direction]));
+        show(&["qdisc", "show", "dev", "eth0"]) + &filters.concat()
+    }
+
+    /// The file of the node's namespace.
+    #[must_use]
+    pub fn node(&self) -> PathBuf {
+        Path::new(self.variable("NODE_NETNS")).to_owned()
+    }
+
+    /// The process that holds the lab up.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.demo.id()
+    }
+
+    /// One of the variables that a lab's command is given.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> &str {
+        let name = format!("SNATRACE_LAB_{name}");
+        let found = self.environment.iter().find(|(known, _)| *known == name);
+        found.map_or_else(|| panic!("the lab is not up: there is no {name}"), |(_, value)| value)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        drop(self.holds.take());
+        process::wait(&mut self.demo);
+    }
+}
