@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -86,9 +87,10 @@ fn create(path: &Path, traces: &[PathBuf]) -> Result<fs::File> {
         let problem = "--html: standard output is taken by the text: name a file";
         return Err(WrongUsage(problem.to_owned()).into());
     }
-    if let Ok(real) = path.canonicalize()
-        && traces.iter().any(|trace| trace.canonicalize().is_ok_and(|trace| trace == real))
-    {
+    // Also through a link of either kind.
+    let file = |path: &Path| fs::metadata(path).ok().map(|of| (of.dev(), of.ino()));
+    let own = file(path);
+    if own.is_some() && traces.iter().any(|trace| file(trace) == own) {
         let problem = format!("--html: {} is a trace to be read: name another file", path.display());
         return Err(WrongUsage(problem).into());
     }

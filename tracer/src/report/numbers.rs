@@ -15,8 +15,13 @@ pub(super) fn grouped(number: u64) -> String {
 
 /// At most nine characters: `9,999,999`, then `12.3 M`.
 pub(super) fn short(number: u64) -> String {
-    const UNITS: [(u64, char); 4] =
-        [(1_000_000_000_000_000_000, 'E'), (1_000_000_000_000, 'T'), (1_000_000_000, 'G'), (1_000_000, 'M')];
+    const UNITS: [(u64, char); 5] = [
+        (1_000_000_000_000_000_000, 'E'),
+        (1_000_000_000_000_000, 'P'),
+        (1_000_000_000_000, 'T'),
+        (1_000_000_000, 'G'),
+        (1_000_000, 'M'),
+    ];
     if number < 10_000_000 {
         return grouped(number);
     }

@@ -155,7 +155,8 @@ fn ranked<K: Copy + Eq + Hash + Ord + Display>(
     let more = if ranking.is_exact { "" } else { "at least " };
     let others = (ranking.rest.attempts > 0)
         .then(|| Row { label: format!("{more}{} others", grouped(ranking.others)), counts: ranking.rest });
-    let note = "There were too many to count each on its own: counts of single rows may be too low, those of others too high.";
+    let note =
+        "There were too many to count each on its own: counts of single rows may be too low, those of others too high.";
     let notes = if ranking.is_exact { Vec::new() } else { vec![note.to_owned()] };
     Table { title, label, about, rows, others, notes }
 }

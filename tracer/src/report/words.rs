@@ -79,11 +79,7 @@ pub(super) fn below(family: &Family<'_>) -> Option<String> {
 /// The time of a step, as short as the length of the steps allows.
 pub(super) fn step(clock: Clock, unix_s: i64, length_s: i64, span_s: i64) -> String {
     let Some(at) = clock.at(i128::from(unix_s) * NANOS) else { return "-".to_owned() };
-    let clock = if length_s < 60 {
-        time_of_day(at)
-    } else {
-        format!("{:02}:{:02}", at.hour(), at.minute())
-    };
+    let clock = if length_s < 60 { time_of_day(at) } else { format!("{:02}:{:02}", at.hour(), at.minute()) };
     match (length_s >= 86_400, span_s > 86_400) {
         (true, _) => at.date().to_string(),
         (false, true) => format!("{:02}-{:02} {clock}", at.month(), at.day()),

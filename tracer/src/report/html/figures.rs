@@ -105,7 +105,7 @@ fn time_plot(report: &Report<'_>, steps: &[Step], ticks: usize) -> Plot {
         ),
     });
     let first_s = steps.first().map_or(0, |step| step.start_s);
-    let starts = steps.iter().map(|step| step.start_s).step_by(steps.len().div_ceil(ticks).max(1));
+    let starts = steps.iter().map(|step| step.start_s).step_by(steps.len().max(FEW as usize).div_ceil(ticks).max(1));
     Plot {
         from: first_s,
         to: steps.last().map_or(1, |step| (step.start_s + step.length_s).max(first_s + FEW * step.length_s)),

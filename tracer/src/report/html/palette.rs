@@ -35,7 +35,9 @@ pub(super) fn style() -> String {
     let rules: String = ALL
         .iter()
         .map(|Tone { name, day, .. }| {
-            format!("svg [fill=\"#{day:06X}\"]{{fill:var(--{name})}}svg [stroke=\"#{day:06X}\"]{{stroke:var(--{name})}}\n")
+            format!(
+                "svg [fill=\"#{day:06X}\"]{{fill:var(--{name})}}svg [stroke=\"#{day:06X}\"]{{stroke:var(--{name})}}\n"
+            )
         })
         .collect();
     format!(

@@ -33,9 +33,27 @@ pub(super) fn tiles(report: &Report<'_>) -> Markup {
         ("attempts", "", attempts, 0, "TCP connection attempts in the trace."),
         ("translated", "", summary.translated, attempts, "Attempts whose tuple after NAT is known."),
         ("resent", "", summary.retransmitted_attempts, attempts, "Attempts whose SYN was sent again at least once."),
-        ("unanswered", "bad", all.unanswered, attempts, "Attempts that neither a SYN-ACK nor an RST came back for, after at least one retransmit or a timeout."),
-        ("flagged", "bad", summary.flagged_attempts, attempts, "Attempts with a retransmitted SYN whose translated port is outside the allowed ports."),
-        ("lost facts", "bad", summary.lost_total(), 0, "What the kernel saw and could not hand over; when it is not 0, all other numbers may be too low."),
+        (
+            "unanswered",
+            "bad",
+            all.unanswered,
+            attempts,
+            "Attempts that neither a SYN-ACK nor an RST came back for, after at least one retransmit or a timeout.",
+        ),
+        (
+            "flagged",
+            "bad",
+            summary.flagged_attempts,
+            attempts,
+            "Attempts with a retransmitted SYN whose translated port is outside the allowed ports.",
+        ),
+        (
+            "lost facts",
+            "bad",
+            summary.lost_total(),
+            0,
+            "What the kernel saw and could not hand over; when it is not 0, all other numbers may be too low.",
+        ),
     ];
     html! {
         section.tiles aria-label="Counts" {
@@ -62,21 +80,21 @@ pub(super) fn inference(report: &Report<'_>) -> Markup {
     }
 }
 
-/// A table, each number with what it is.
+/// A table, each number with what it is. The roles stay when a narrow page lays rows out as grids.
 pub(super) fn table(table: &Table) -> Markup {
     html! {
         section {
             h2 { (table.title) }
             p.note { (table.about) }
             div.scroll {
-                table.counts {
-                    thead {
-                        tr {
-                            th scope="col" { (table.label) }
-                            @for column in &COLUMNS { th.number scope="col" { (term(column.name, "end", column.about)) } }
+                table.counts role="table" {
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            th role="columnheader" scope="col" { (table.label) }
+                            @for column in &COLUMNS { th.number role="columnheader" scope="col" { (term(column.name, "end", column.about)) } }
                         }
                     }
-                    tbody { @for row in table.rows.iter().chain(&table.others) { (counts(row)) } }
+                    tbody role="rowgroup" { @for row in table.rows.iter().chain(&table.others) { (counts(row)) } }
                 }
             }
             @for note in &table.notes { p.note { (note) } }
@@ -87,11 +105,11 @@ pub(super) fn table(table: &Table) -> Markup {
 fn counts(row: &Row) -> Markup {
     let bar = percent(row.counts.unanswered, row.counts.attempts).unwrap_or(0.0);
     html! {
-        tr style={ "--share:" (format!("{bar:.1}")) "%" } {
-            th scope="row" { (row.label) }
+        tr role="row" style={ "--share:" (format!("{bar:.1}")) "%" } {
+            th role="rowheader" scope="row" { (row.label) }
             @for column in &COLUMNS {
                 @let number = (column.full)(&row.counts);
-                td.number.share[column.name == "share"] tabindex="-1"
+                td.number.share[column.name == "share"] role="cell" tabindex="-1"
                     data-tip={ (row.label) ": " (number) " " (column.name) ". " (column.about) } { (number) }
             }
         }
