@@ -77,9 +77,9 @@ fn the_text_fits_80_columns_whatever_is_in_it() {
     let v6 = "[2001:db8:1111:2222:3333:4444:5555:6666]";
     let many = Attempt {
         retransmits: u32::MAX,
-        ..example::attempt(&format!("{v6}:1"), &format!("{v6}:65535"), &format!("{v6}:7"), &format!("{v6}:65535"))
+        ..example::attempt(&format!("{v6}:1"), &format!("{v6}:65535"), &format!("{v6}:65535"), &format!("{v6}:65535"))
     };
-    (0..5).for_each(|_| tally.ended(1, i64::MAX, &many));
+    (0..12_345).for_each(|_| tally.ended(1, i64::MAX, &many));
     let long = Capture { node: "n".repeat(300), session: 2, ..capture() };
     for captures in [&[capture(), long][..], &[capture()], &[]] {
         for line in text(captures, &tally).lines() {

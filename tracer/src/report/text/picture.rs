@@ -39,9 +39,9 @@ pub(super) fn ports(out: &mut String, family: &Family<'_>, styles: Styles) -> fm
 
 /// Bars, with their name and what a full bar stands for.
 fn panel(out: &mut String, name: &str, values: &[u64], most: u64, height: usize, style: Style) -> fmt::Result {
-    let full = format!("{name} {:>4}", short(most));
+    let labels = [short(most), name.to_owned()];
     for (row, line) in bars(values, most, height).iter().enumerate() {
-        let label = if row == 0 { full.as_str() } else { "" };
+        let label = labels.get(row).map_or("", String::as_str);
         let line = line.trim_end_matches(' ');
         writeln!(out, "{label:>GUTTER$}│{style}{line}{style:#}")?;
     }
