@@ -192,6 +192,12 @@ fn different_policies_are_not_marked_as_one() {
 }
 
 #[test]
+fn recordings_of_one_node_are_named_once() {
+    let text = text(&[capture(), Capture { session: 2, ..capture() }], &tally());
+    assert_eq!(text.matches("node7 (6.12.1)").count(), 1, "{text}");
+}
+
+#[test]
 fn the_inference_has_a_place_of_its_own() {
     let (captures, tally) = ([capture()], tally());
     let conclusion = ["the path passes 32768-65535".to_owned()];

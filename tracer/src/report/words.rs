@@ -47,8 +47,14 @@ pub(super) fn period(report: &Report<'_>) -> Option<String> {
     Some(format!("{from_day} {} to {day}{}, {zone} ({})", time_of_day(from), time_of_day(to), span(seconds)))
 }
 
-/// A capture and its policy.
-pub(super) fn capture(capture: &Capture) -> String {
+/// Every capture with its policy; several of one node that say the same are said once.
+pub(super) fn captures(report: &Report<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = report.captures.iter().map(capture).collect();
+    lines.dedup();
+    lines
+}
+
+fn capture(capture: &Capture) -> String {
     let (version, node, kernel) = (Escaped(&capture.version), Escaped(&capture.node), Escaped(&capture.kernel));
     format!("{node} ({kernel}), snatrace {version}: allowed translated ports {}", policy(&capture.policy))
 }

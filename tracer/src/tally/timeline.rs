@@ -125,6 +125,8 @@ mod tests {
         assert_eq!(timeline.length_s(), 300);
         let columns = timeline.columns(63);
         assert!(columns.len() <= 63);
+        assert_eq!((columns[0].start_s, columns[0].length_s), (0, 4200));
+        assert_eq!(columns[0].counts.attempts, 4200 / 7 + 1);
         assert_eq!(columns.iter().map(|step| step.counts.attempts).sum::<u64>(), (3 * 86_400_u64).div_ceil(7) + 1);
         assert!(columns.windows(2).all(|pair| pair[0].start_s + pair[0].length_s == pair[1].start_s));
     }

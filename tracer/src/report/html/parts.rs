@@ -19,7 +19,7 @@ pub(super) fn about(report: &Report<'_>) -> Markup {
     html! {
         ul.about {
             @if let Some(period) = words::period(report) { li { (period) } }
-            @for capture in report.captures { li { (words::capture(capture)) } }
+            @for capture in words::captures(report) { li { (capture) } }
             li { "from " (files.join(", ")) }
         }
     }
@@ -122,10 +122,12 @@ pub(super) fn capture(report: &Report<'_>) -> Markup {
         section {
             h2 { "Capture" }
             @for line in words::losses(report) { p { (line) } }
-            div.scroll {
-                table {
-                    thead { tr { th scope="col" { "node" } th scope="col" { "hook" } th scope="col" { "state" } } }
-                    tbody { @for capture in report.captures { (hooks(capture)) } }
+            @if report.captures.iter().any(|capture| !capture.hooks.is_empty()) {
+                div.scroll {
+                    table {
+                        thead { tr { th scope="col" { "node" } th scope="col" { "hook" } th scope="col" { "state" } } }
+                        tbody { @for capture in report.captures { (hooks(capture)) } }
+                    }
                 }
             }
         }

@@ -62,9 +62,7 @@ fn styles(colour: bool) -> Styles {
 fn head(out: &mut String, report: &Report<'_>) {
     let files: Vec<_> = report.files.iter().map(|file| Escaped(file).to_string()).collect();
     paragraph(out, &format!("snatrace report of {}", files.join(", ")));
-    for of in report.captures {
-        paragraph(out, &words::capture(of));
-    }
+    words::captures(report).iter().for_each(|line| paragraph(out, line));
     if let Some(period) = words::period(report) {
         paragraph(out, &period);
     }
