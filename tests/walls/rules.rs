@@ -10,7 +10,7 @@ pub fn names_aya(source: &Source) -> Vec<String> {
 }
 
 /// Rooms whose decisions depend on events alone, so that a replay says what the live tail said.
-const PURE: &[&str] = &["join", "causes", "model", "infer", "summary"];
+const PURE: &[&str] = &["join", "causes", "model", "infer", "summary", "tally"];
 const WORLD: &[&str] = &[
     "fs",
     "File",

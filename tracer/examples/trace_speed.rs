@@ -108,10 +108,6 @@ fn with_ticks(events: &[Event]) -> Vec<Event> {
 }
 
 fn capture() -> Capture {
-    let policy: Policy = serde_json::from_value(serde_json::json!({
-        "v4": [[32768, 65535]], "v6": [[32768, 65535]], "origin": "default"
-    }))
-    .unwrap();
     Capture {
         version: "0".to_owned(),
         node: "bench".to_owned(),
@@ -120,7 +116,7 @@ fn capture() -> Capture {
         part: 0,
         boot_unix_ns: 0,
         utc_offset_s: 0,
-        policy,
+        policy: Policy::default(),
         hooks: Vec::new(),
         addresses: Vec::new(),
         filter: Filter::default(),

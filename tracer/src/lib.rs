@@ -5,8 +5,10 @@
 pub mod commands;
 pub mod pipeline;
 pub mod source;
+pub mod report;
 pub mod outputs;
 pub mod summary;
+pub mod tally;
 pub mod join;
 pub mod causes;
 #[cfg(feature = "ebpf")]

@@ -15,9 +15,9 @@ use crate::store::Writer;
 use crate::summary::Summary;
 
 /// Events in, findings out. Takes its time from events alone.
-pub struct Pipeline {
+pub struct Pipeline<'a> {
     nodes: Vec<Node>,
-    judge: Judge,
+    judge: Judge<'a>,
 }
 
 /// One node that events come from.
@@ -28,9 +28,9 @@ struct Node {
 }
 
 /// What is made of the updates of all nodes.
-struct Judge {
+struct Judge<'a> {
     view: View,
-    output: Box<dyn Output>,
+    output: Box<dyn Output + 'a>,
     summary: Summary,
     shown: u64,
     /// How many findings to show at most.
@@ -45,7 +45,7 @@ struct Judge {
 pub async fn run(
     mut source: impl Source,
     recorder: &mut Option<Writer>,
-    mut pipeline: Pipeline,
+    mut pipeline: Pipeline<'_>,
 ) -> anyhow::Result<Summary> {
     pipeline.start()?;
     let mut batch = Vec::new();
@@ -66,10 +66,10 @@ pub async fn run(
     pipeline.finish()
 }
 
-impl Pipeline {
+impl<'a> Pipeline<'a> {
     /// A pipeline for events of these nodes, whose attempts are judged by the policy of their capture.
     #[must_use]
-    pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output>) -> Self {
+    pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
         let nodes = captures.into_iter().map(|capture| Node { capture, join: Join::default() }).collect();
         let judge = Judge { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
         Self { nodes, judge }
@@ -110,7 +110,7 @@ impl Pipeline {
     }
 }
 
-impl Judge {
+impl Judge<'_> {
     fn is_done(&self) -> bool {
         self.count.is_some_and(|count| self.shown >= count)
     }
@@ -125,7 +125,10 @@ impl Judge {
             Update::Retransmit { time_ns, ordinal, attempt } => {
                 self.result = self.retransmit(capture, time_ns, ordinal, attempt);
             }
-            Update::Ended { attempt } => self.summary.ended(attempt),
+            Update::Ended { attempt } => {
+                self.summary.ended(attempt);
+                self.result = self.output.ended(capture, attempt);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod demo;
 pub mod machine;
 mod record;
 mod replay;
+mod report;
 mod tail;
 mod traffic;
 mod usage;
@@ -42,6 +43,8 @@ enum Command {
     Record(Box<record::Args>),
     /// Show recorded traces; needs no privileges
     Replay(Box<replay::Args>),
+    /// Show what became of all attempts of traces, in tables and pictures; needs no privileges
+    Report(Box<report::Args>),
     /// Reproduce the failure in a small network and watch it being flagged
     Demo(Box<demo::DemoArgs>),
     /// Make the connections of a lab
@@ -54,6 +57,7 @@ fn run(command: &Command) -> Result<End> {
         Command::Tail(args) => tail::run(args),
         Command::Record(args) => record::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Report(args) => report::run(args),
         Command::Demo(args) => demo::run(args).map(End::Exit),
         Command::Traffic(args) => traffic::run(args).map(End::Exit),
     }

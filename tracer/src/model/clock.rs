@@ -45,16 +45,27 @@ impl Clock {
         timestamp(capture, time_ns).map(|timestamp| self.offset.to_datetime(timestamp))
     }
 
+    /// The same of a time in nanoseconds since 1970.
+    #[must_use]
+    pub fn at(&self, unix_ns: i128) -> Option<DateTime> {
+        Timestamp::from_nanosecond(unix_ns).ok().map(|timestamp| self.offset.to_datetime(timestamp))
+    }
+
     /// Heading for the lines of one day, such as `2026-03-01, UTC+02:00`.
     #[must_use]
     pub fn day(&self, date: Date) -> impl std::fmt::Display + use<> {
+        let zone = self.zone();
+        std::fmt::from_fn(move |f| write!(f, "{date}, {zone}"))
+    }
+
+    /// `UTC` or `UTC+02:00`.
+    #[must_use]
+    pub fn zone(&self) -> impl std::fmt::Display + use<> {
         let minutes = self.offset.seconds() / 60;
         let sign = if minutes < 0 { '-' } else { '+' };
         let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
         let utc = self.utc;
-        std::fmt::from_fn(move |f| {
-            if utc { write!(f, "{date}, UTC") } else { write!(f, "{date}, UTC{sign}{hours:02}:{minutes:02}") }
-        })
+        std::fmt::from_fn(move |f| if utc { f.write_str("UTC") } else { write!(f, "UTC{sign}{hours:02}:{minutes:02}") })
     }
 }
 

@@ -5,11 +5,11 @@
 
 pub mod escape;
 mod json;
-mod text;
+pub(crate) mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use crate::model::{Capture, Filter, Finding};
+use crate::model::{Attempt, Capture, Filter, Finding};
 use crate::summary::Summary;
 
 /// A format that findings are written in.
@@ -25,6 +25,14 @@ pub trait Output {
     /// # Errors
     /// When it cannot be written.
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()>;
+
+    /// An attempt of which nothing more will be heard, whether or not there was a finding about it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn ended(&mut self, _capture: &Capture, _attempt: &Attempt) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Make everything so far visible; called when there is nothing more to write for the moment.
     ///

@@ -91,6 +91,12 @@ impl Merged {
         if batch.is_empty() { self.failure.take().map_or(Ok(false), Err) } else { Ok(true) }
     }
 
+    /// How many bytes of all files were used so far.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.sessions.iter().map(Session::position).sum()
+    }
+
     /// What was read of each file so far read to its end, in that order.
     #[must_use]
     pub fn reports(&self) -> &[(PathBuf, ReadReport)] {

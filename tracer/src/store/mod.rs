@@ -34,6 +34,7 @@ pub use merged::Merged;
 pub use reader::Reader;
 pub use report::ReadReport;
 pub use rotation::{Rotation, parse_size};
+pub(crate) use target::create;
 pub use writer::{Writer, Written};
 
 /// A newer major version is refused.

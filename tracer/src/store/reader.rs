@@ -90,6 +90,12 @@ impl Reader {
         &self.capture
     }
 
+    /// How many bytes of the file were used so far.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.input.at()
+    }
+
     /// What was read so far; complete once [`Reader::read`] has said that there is no more.
     #[must_use]
     pub const fn report(&self) -> &ReadReport {

@@ -24,13 +24,15 @@ pub struct Session {
     parts: VecDeque<Part>,
     current: Option<(PathBuf, Reader)>,
     missing_parts: u64,
+    /// Bytes of the parts read to their end.
+    done_bytes: u64,
 }
 
 impl Session {
     /// A recording that begins with the part in `reader`.
     pub fn new(path: &Path, reader: Reader) -> Self {
         let capture = reader.capture().clone();
-        let mut session = Self { capture, parts: VecDeque::new(), current: None, missing_parts: 0 };
+        let mut session = Self { capture, parts: VecDeque::new(), current: None, missing_parts: 0, done_bytes: 0 };
         session.parts.push_back(part(path, reader));
         session
     }
@@ -67,6 +69,11 @@ impl Session {
         self.missing_parts
     }
 
+    /// How many bytes were used so far.
+    pub fn position(&self) -> u64 {
+        self.done_bytes + self.current.as_ref().map_or(0, |(_, reader)| reader.position())
+    }
+
     /// As [`Reader::read`], over all parts; `done` gets the report of each file that was read to its end.
     pub fn read(
         &mut self,
@@ -85,6 +92,7 @@ impl Session {
             {
                 return Ok(true);
             }
+            self.done_bytes = self.position();
             done.extend(self.current.take().map(|(path, reader)| (path, *reader.report())));
         }
     }

@@ -13,7 +13,7 @@ pub(super) const PAGE: usize = 120;
 const INDENT: &str = "    ";
 
 /// Appends a cell: what `write` writes, cut to `width`, filled up with spaces, and one more to the next cell.
-pub(super) fn cell(
+pub(crate) fn cell(
     line: &mut String,
     width: usize,
     style: Style,
@@ -32,7 +32,7 @@ pub(super) fn cell(
 }
 
 /// Appends `address:port` in at most `width` characters: a longer address loses its middle.
-pub(super) fn endpoint(line: &mut String, address: IpAddr, port: u16, width: usize) -> fmt::Result {
+pub(crate) fn endpoint(line: &mut String, address: IpAddr, port: u16, width: usize) -> fmt::Result {
     let start = line.len();
     write!(line, "{}", SocketAddr::new(address, port))?;
     let over = (line.len() - start).saturating_sub(width);
@@ -48,17 +48,22 @@ pub(super) fn endpoint(line: &mut String, address: IpAddr, port: u16, width: usi
 
 /// Appends a paragraph of plain ASCII, broken at spaces where it can be; lines after the first are indented.
 pub(super) fn paragraph(out: &mut String, text: &str) {
+    paragraph_of(PAGE, out, text);
+}
+
+/// The same for a page of another width.
+pub(crate) fn paragraph_of(page: usize, out: &mut String, text: &str) {
     let mut column = 0;
     for (index, word) in text.split(' ').enumerate() {
-        if index > 0 && column + 1 + word.len() <= PAGE {
+        if index > 0 && column + 1 + word.len() <= page {
             out.push(' ');
             column += 1;
         } else if index > 0 {
             column = break_line(out);
         }
         let mut rest = word;
-        while rest.len() > PAGE - column {
-            let (head, tail) = rest.split_at(PAGE - column);
+        while rest.len() > page - column {
+            let (head, tail) = rest.split_at(page - column);
             out.push_str(head);
             column = break_line(out);
             rest = tail;

@@ -1,6 +1,6 @@
 //! Text for people: a header, one line per finding, at most 120 columns wide, and the counts at the end.
 
-mod columns;
+pub(crate) mod columns;
 mod row;
 
 use std::fmt::{self, Write as _};
@@ -152,7 +152,8 @@ fn header(capture: &Capture) -> String {
     format!("snatrace {version} on {node} ({kernel}): allowed translated ports {}", policy(&capture.policy))
 }
 
-fn policy(policy: &Policy) -> String {
+/// The allowed ports and where they came from.
+pub(crate) fn policy(policy: &Policy) -> String {
     let Policy { v4, v6, origin } = policy;
     let origin = match origin {
         Origin::Default => "default; set with --allow",

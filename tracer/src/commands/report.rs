@@ -1,0 +1,125 @@
+//! `report`: what became of the attempts of a trace, as text and as a page for a browser.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::ValueHint;
+use indicatif::{ProgressBar, ProgressStyle};
+use tracer_common::Event;
+
+use super::args::FilterArgs;
+use super::usage::WrongUsage;
+use super::{End, block_on, machine};
+use crate::model::{Origin, PolicyChange, PortSet};
+use crate::outputs::View;
+use crate::outputs::escape::Escaped;
+use crate::pipeline::{self, Pipeline};
+use crate::report::{self, Observer, Report};
+use crate::source::Source;
+use crate::store::{self, Merged};
+use crate::tally::Tally;
+
+/// Options of `report`. As for `replay`, the policy comes from the trace or from here.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Traces, `-` for standard input; several are merged by time
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+    /// Write the report as one HTML page too; an existing file is overwritten
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
+    /// Judge with these allowed ports instead of the recorded ones: a range, a comma list, or `any`
+    #[arg(long, value_name = "RANGES", allow_hyphen_values = true)]
+    allow: Option<PortSet>,
+    /// The same for IPv6 where it differs
+    #[arg(long, value_name = "RANGES", allow_hyphen_values = true)]
+    allow6: Option<PortSet>,
+    /// Show times in UTC
+    #[arg(long)]
+    utc: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+/// Reads the traces to their end, then writes.
+pub fn run(args: &Args) -> Result<End> {
+    let filter = args.filter.filter()?;
+    let mut traces = Merged::open(&args.files)?;
+    let mut page = args.html.as_deref().map(|path| create(path, &args.files)).transpose()?;
+    let change =
+        PolicyChange { allow: args.allow.clone().map(|ports| (ports, Origin::Given)), allow6: args.allow6.clone() };
+    let mut captures = traces.captures().to_vec();
+    for capture in &mut captures {
+        capture.policy = change.over(&capture.policy);
+    }
+
+    let mut tally = Tally::default();
+    let output = Box::new(Observer::new(&mut tally));
+    let pipeline = Pipeline::new(captures.clone(), View::of_nothing(filter), None, output);
+    let source = Watched { bar: progress(&args.files), traces: &mut traces };
+    let summary = block_on(pipeline::run(source, &mut None, pipeline))??;
+
+    let report = Report {
+        files: &args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
+        captures: &captures,
+        summary: &summary,
+        tally: &tally,
+        read: &traces.report(),
+        inference: &[],
+        utc: args.utc,
+    };
+    let text = report::text::render(&report, machine::wants_colour())?;
+    io::stdout().write_all(text.as_bytes()).context("standard output")?;
+    if let (Some(file), Some(path)) = (&mut page, &args.html) {
+        let html = report::html::render(&report)?;
+        file.write_all(html.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("snatrace: wrote {}", Escaped(&path.display().to_string()));
+    }
+    Ok(End::Done)
+}
+
+/// Early, so that a mistake is told before a long trace is read; but never over a trace that is to be read.
+fn create(path: &Path, traces: &[PathBuf]) -> Result<fs::File> {
+    if path.as_os_str() == store::STDIO {
+        let problem = "--html: standard output is taken by the text: name a file";
+        return Err(WrongUsage(problem.to_owned()).into());
+    }
+    // Also through a link of either kind.
+    let file = |path: &Path| fs::metadata(path).ok().map(|of| (of.dev(), of.ino()));
+    let own = file(path);
+    if own.is_some() && traces.iter().any(|trace| file(trace) == own) {
+        let problem = format!("--html: {} is a trace to be read: name another file", path.display());
+        return Err(WrongUsage(problem).into());
+    }
+    Ok(store::create(path)?)
+}
+
+/// Bytes read of all files; hidden unless standard error is a terminal.
+fn progress(files: &[PathBuf]) -> ProgressBar {
+    let sizes: Option<Vec<u64>> = files.iter().map(|file| fs::metadata(file).ok()).map(|of| Some(of?.len())).collect();
+    let Some(sizes) = sizes else { return ProgressBar::no_length() };
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {bytes} of {total_bytes}, {eta} left");
+    ProgressBar::new(sizes.iter().sum()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Traces whose reading is watched.
+struct Watched<'a> {
+    bar: ProgressBar,
+    traces: &'a mut Merged,
+}
+
+impl Source for Watched<'_> {
+    async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool> {
+        self.bar.set_position(self.traces.position());
+        self.traces.next(batch).await
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

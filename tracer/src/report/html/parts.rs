@@ -1,0 +1,147 @@
+//! The parts of the page that are not pictures.
+
+use maud::{Markup, html};
+
+use crate::model::Capture;
+use crate::outputs::escape::Escaped;
+use crate::report::numbers::{grouped, percent, share};
+use crate::report::tables::{COLUMNS, Row, Table};
+use crate::report::{Report, words};
+
+/// A word that explains itself when it is pointed at, tapped or reached by Tab.
+pub(super) fn term(name: &str, class: &str, about: &str) -> Markup {
+    html! { span class={ "term " (class) } tabindex="0" { (name) span.bubble role="tooltip" { (about) } } }
+}
+
+/// What was read, and with which policy.
+pub(super) fn about(report: &Report<'_>) -> Markup {
+    let files: Vec<_> = report.files.iter().map(|file| Escaped(file).to_string()).collect();
+    html! {
+        ul.about {
+            @if let Some(period) = words::period(report) { li { (period) } }
+            @for capture in words::captures(report) { li { (capture) } }
+            li { "from " (files.join(", ")) }
+        }
+    }
+}
+
+/// The counts that matter, large.
+pub(super) fn tiles(report: &Report<'_>) -> Markup {
+    let (summary, all) = (report.summary, report.tally.all);
+    let attempts = summary.attempts;
+    let tiles = [
+        ("attempts", "", attempts, 0, "TCP connection attempts in the trace."),
+        ("translated", "", summary.translated, attempts, "Attempts whose tuple after NAT is known."),
+        ("resent", "", summary.retransmitted_attempts, attempts, "Attempts whose SYN was sent again at least once."),
+        (
+            "unanswered",
+            "bad",
+            all.unanswered,
+            attempts,
+            "Attempts that neither a SYN-ACK nor an RST came back for, after at least one retransmit or a timeout.",
+        ),
+        (
+            "flagged",
+            "bad",
+            summary.flagged_attempts,
+            attempts,
+            "Attempts with a retransmitted SYN whose translated port is outside the allowed ports.",
+        ),
+        (
+            "lost facts",
+            "bad",
+            summary.lost_total(),
+            0,
+            "What the kernel saw and could not hand over; when it is not 0, all other numbers may be too low.",
+        ),
+    ];
+    html! {
+        section.tiles aria-label="Counts" {
+            @for (name, class, count, of, about) in tiles {
+                div class={ "tile" @if count > 0 { " " (class) } } {
+                    (term(name, "", about))
+                    strong { (grouped(count)) }
+                    small { @if of > 0 { (share(count, of)) } @else { "\u{a0}" } }
+                }
+            }
+        }
+    }
+}
+
+/// What can be concluded about the filter.
+pub(super) fn inference(report: &Report<'_>) -> Markup {
+    html! {
+        @if !report.inference.is_empty() {
+            section {
+                h2 { "What the filter lets through" }
+                @for line in report.inference { p { (Escaped(line)) } }
+            }
+        }
+    }
+}
+
+/// A table, each number with what it is. The roles stay when a narrow page lays rows out as grids.
+pub(super) fn table(table: &Table) -> Markup {
+    html! {
+        section {
+            h2 { (table.title) }
+            p.note { (table.about) }
+            div.scroll {
+                table.counts role="table" {
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            th role="columnheader" scope="col" { (table.label) }
+                            @for column in &COLUMNS { th.number role="columnheader" scope="col" { (term(column.name, "end", column.about)) } }
+                        }
+                    }
+                    tbody role="rowgroup" { @for row in table.rows.iter().chain(&table.others) { (counts(row)) } }
+                }
+            }
+            @for note in &table.notes { p.note { (note) } }
+        }
+    }
+}
+
+fn counts(row: &Row) -> Markup {
+    let bar = percent(row.counts.unanswered, row.counts.attempts).unwrap_or(0.0);
+    html! {
+        tr role="row" style={ "--share:" (format!("{bar:.1}")) "%" } {
+            th role="rowheader" scope="row" { (row.label) }
+            @for column in &COLUMNS {
+                @let number = (column.full)(&row.counts);
+                td.number.share[column.name == "share"] role="cell" tabindex="-1"
+                    data-tip={ (row.label) ": " (number) " " (column.name) ". " (column.about) } { (number) }
+            }
+        }
+    }
+}
+
+/// What was hooked, what was not, and what was lost.
+pub(super) fn capture(report: &Report<'_>) -> Markup {
+    html! {
+        section {
+            h2 { "Capture" }
+            @for line in words::losses(report) { p { (line) } }
+            @if report.captures.iter().any(|capture| !capture.hooks.is_empty()) {
+                div.scroll {
+                    table {
+                        thead { tr { th scope="col" { "node" } th scope="col" { "hook" } th scope="col" { "state" } } }
+                        tbody { @for capture in report.captures { (hooks(capture)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn hooks(capture: &Capture) -> Markup {
+    html! {
+        @for hook in &capture.hooks {
+            tr {
+                th scope="row" { (Escaped(&capture.node)) }
+                td { code { (Escaped(&hook.stem)) } }
+                td { @match &hook.off { None => "on", Some(why) => { "off: " (Escaped(why)) } } }
+            }
+        }
+    }
+}

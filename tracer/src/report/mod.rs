@@ -1,0 +1,72 @@
+//! What became of the attempts of a trace, for people: `text` for a terminal, `html` as one page for a browser.
+//!
+//! Both show the same: `words` has the sentences, `tables` the rows, `tally` the counts. Like every output, a report
+//! follows from the trace and the options alone.
+
+pub mod html;
+mod numbers;
+mod observer;
+mod tables;
+#[cfg(test)]
+mod tests;
+pub mod text;
+mod words;
+
+pub use observer::Observer;
+
+use crate::model::{Capture, Clock, PortSet};
+use crate::store::ReadReport;
+use crate::summary::Summary;
+use crate::tally::{Ports, Tally};
+
+/// All that a report is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// Names of the files that were read.
+    pub files: &'a [String],
+    /// One for each recording, with the policy in force.
+    pub captures: &'a [Capture],
+    /// The counts that every command ends with.
+    pub summary: &'a Summary,
+    /// The counts of the tables and pictures.
+    pub tally: &'a Tally,
+    /// How much of the files could be read.
+    pub read: &'a ReadReport,
+    /// What can be concluded about the filter, a paragraph each; empty where nothing can.
+    pub inference: &'a [String],
+    /// Times in UTC.
+    pub utc: bool,
+}
+
+/// An address family's ports, with what the policy says about them.
+struct Family<'a> {
+    name: &'static str,
+    ports: &'a Ports,
+    /// `None` where captures were judged by different policies.
+    allowed: Option<&'a PortSet>,
+}
+
+impl Report<'_> {
+    fn clock(&self) -> Clock {
+        Clock::new(&self.captures.iter().collect::<Vec<_>>(), self.utc)
+    }
+
+    /// Those families that have something to show; IPv4 where there is nothing at all.
+    fn families(&self) -> Vec<Family<'_>> {
+        let (v4, v6) = (&self.tally.ports_v4, &self.tally.ports_v6);
+        let mut families = Vec::new();
+        if !v4.is_empty() || v6.is_empty() {
+            families.push(Family { name: "IPv4", ports: v4, allowed: self.allowed(true) });
+        }
+        if !v6.is_empty() {
+            families.push(Family { name: "IPv6", ports: v6, allowed: self.allowed(false) });
+        }
+        families
+    }
+
+    fn allowed(&self, is_ipv4: bool) -> Option<&PortSet> {
+        let mut all = self.captures.iter().map(|capture| capture.policy.allowed(is_ipv4));
+        let first = all.next()?;
+        all.all(|other| other == first).then_some(first)
+    }
+}

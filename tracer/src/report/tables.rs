@@ -1,0 +1,172 @@
+//! The tables of a report: the same rows and columns in text and HTML.
+
+use std::fmt::Display;
+use std::hash::Hash;
+
+use super::Report;
+use super::numbers::{grouped, share, short};
+use crate::causes;
+use crate::outputs::escape::Escaped;
+use crate::tally::{Counts, Top};
+
+/// The worst so many have a row of their own.
+const ROWS: usize = 15;
+
+/// A column of every table.
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    /// What it counts, one sentence.
+    pub(super) about: &'static str,
+    /// In at most ten characters.
+    pub(super) short: fn(&Counts) -> String,
+    /// In full.
+    pub(super) full: fn(&Counts) -> String,
+}
+
+pub(super) const COLUMNS: [Column; 5] = [
+    Column {
+        name: "attempts",
+        about: "TCP connection attempts: a SYN that was sent for the first time, whatever became of it.",
+        short: |counts| short(counts.attempts),
+        full: |counts| grouped(counts.attempts),
+    },
+    Column {
+        name: "unanswered",
+        about: "Attempts whose SYN was sent again, or until the socket gave up, without a SYN-ACK or RST coming back.",
+        short: |counts| short(counts.unanswered),
+        full: |counts| grouped(counts.unanswered),
+    },
+    Column {
+        name: "share",
+        about: "Unanswered attempts as a share of all attempts in this row.",
+        short: |counts| share(counts.unanswered, counts.attempts),
+        full: |counts| share(counts.unanswered, counts.attempts),
+    },
+    Column {
+        name: "flagged",
+        about: "Attempts with a retransmitted SYN whose translated port is outside the allowed ports.",
+        short: |counts| short(counts.flagged),
+        full: |counts| grouped(counts.flagged),
+    },
+    Column {
+        name: "resent",
+        about: "How many times the SYNs of these attempts were sent again, all together.",
+        short: |counts| short(counts.retransmits),
+        full: |counts| grouped(counts.retransmits),
+    },
+];
+
+/// A table.
+pub(super) struct Table {
+    pub(super) title: &'static str,
+    /// What a row is.
+    pub(super) label: &'static str,
+    /// What the rows are, one sentence.
+    pub(super) about: &'static str,
+    pub(super) rows: Vec<Row>,
+    /// What all further rows add up to.
+    pub(super) others: Option<Row>,
+    /// What else is to be said, a paragraph each.
+    pub(super) notes: Vec<String>,
+}
+
+/// A row.
+pub(super) struct Row {
+    pub(super) label: String,
+    pub(super) counts: Counts,
+}
+
+/// All tables that have something to show.
+pub(super) fn all(report: &Report<'_>) -> Vec<Table> {
+    let mut tables = vec![by_cause(report)];
+    tables.push(ranked(
+        "Destinations",
+        "destination",
+        "As the client asked for it, before NAT. Those with the most unanswered attempts come first.",
+        &report.tally.destinations,
+    ));
+    tables.push(ranked(
+        "Sources",
+        "original source",
+        "A pod has an address of its own; where only the wire was seen, this is the translated address.",
+        &report.tally.sources,
+    ));
+    tables.push(by_node(report));
+    tables.push(by_mode(report));
+    tables.retain(|table| !table.rows.is_empty());
+    tables
+}
+
+fn by_cause(report: &Report<'_>) -> Table {
+    let causes = &report.tally.causes;
+    let rows = worst_first(causes.iter().map(|(cause, &counts)| (words(cause), counts)).collect());
+    let present = causes::ALL.iter().filter(|cause| causes.contains_key(cause.id));
+    Table {
+        title: "Causes",
+        label: "cause",
+        about: "Why SYNs were sent again: attempts with at least one retransmit, each counted once.",
+        rows,
+        others: None,
+        notes: present.map(|cause| format!("{}: {}.", words(cause.id), cause.advice)).collect(),
+    }
+}
+
+fn by_node(report: &Report<'_>) -> Table {
+    let mut rows: Vec<(String, Counts)> = Vec::new();
+    for (number, capture) in report.captures.iter().enumerate() {
+        let node = Escaped(&capture.node).to_string();
+        let counts = report.tally.nodes.get(number).copied().unwrap_or_default();
+        match rows.iter_mut().find(|row| row.0 == node) {
+            Some(row) => row.1 += counts,
+            None => rows.push((node, counts)),
+        }
+    }
+    Table {
+        title: "Nodes",
+        label: "node",
+        about: "The machines that were traced.",
+        rows: worst_first(rows),
+        others: None,
+        notes: Vec::new(),
+    }
+}
+
+fn by_mode(report: &Report<'_>) -> Table {
+    let modes = report.tally.modes.iter().map(|(mode, &counts)| (words(mode.name()), counts));
+    Table {
+        title: "How NAT chose the port",
+        label: "NAT mode",
+        about: "Fully random draws from 1024-65535, preserved keeps the port unless it is taken, range is named by the \
+                rule; unknown: the choice was not seen.",
+        rows: worst_first(modes.collect()),
+        others: None,
+        notes: Vec::new(),
+    }
+}
+
+fn ranked<K: Copy + Eq + Hash + Ord + Display>(
+    title: &'static str,
+    label: &'static str,
+    about: &'static str,
+    top: &Top<K>,
+) -> Table {
+    let ranking = top.ranking(ROWS);
+    let rows = ranking.worst.iter().map(|&(key, counts)| Row { label: key.to_string(), counts }).collect();
+    let more = if ranking.is_exact { "" } else { "at least " };
+    let others = (ranking.rest.attempts > 0)
+        .then(|| Row { label: format!("{more}{} others", grouped(ranking.others)), counts: ranking.rest });
+    let note =
+        "There were too many to count each on its own: counts of single rows may be too low, those of others too high.";
+    let notes = if ranking.is_exact { Vec::new() } else { vec![note.to_owned()] };
+    Table { title, label, about, rows, others, notes }
+}
+
+fn worst_first(mut rows: Vec<(String, Counts)>) -> Vec<Row> {
+    rows.sort_by_key(|(_, counts)| counts.badness());
+    rows.into_iter().map(|(label, counts)| Row { label, counts }).collect()
+}
+
+/// A name from JSON as words.
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}

@@ -1,0 +1,209 @@
+//! A whole report, as text and as a page.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use scraper::{Html, Selector};
+
+use super::*;
+use crate::model::{Attempt, HookState, Outcome, example};
+
+/// Twenty attempts of two pods; those to ports below 32768 fail.
+fn tally() -> Tally {
+    let mut tally = Tally::default();
+    for number in 0..20_u16 {
+        let (src, port) = (format!("10.42.0.{}:5000", 7 + number % 2), 2000 + number * 3000);
+        let dst = format!("203.0.113.{}:443", 80 + number % 3);
+        let attempt = example::attempt(&src, &dst, &format!("192.0.2.1:{port}"), &dst);
+        let answered = Attempt {
+            retransmits: 0,
+            flagged: false,
+            cause: None,
+            outcome: Outcome::Established,
+            first_ns: u64::from(number) * 1_000_000_000,
+            last_ns: u64::from(number) * 1_000_000_000,
+            ..attempt.clone()
+        };
+        let failed = Attempt { retransmits: 2, outcome: Outcome::TimedOut, ..attempt };
+        tally.ended(0, capture().boot_unix_ns, if port < 32768 { &failed } else { &answered });
+    }
+    tally
+}
+
+fn capture() -> Capture {
+    let off = Some("this kernel has no kprobes: the mode of the NAT rule is unknown".to_owned());
+    let hooks =
+        vec![HookState { stem: "nat_select".to_owned(), off }, HookState { stem: "wire".to_owned(), off: None }];
+    Capture { hooks, ..example::capture("node7") }
+}
+
+fn summary(tally: &Tally) -> Summary {
+    let all = tally.all;
+    Summary {
+        attempts: all.attempts,
+        translated: all.attempts,
+        retransmitted_attempts: all.unanswered,
+        flagged_attempts: all.flagged,
+        ..Summary::default()
+    }
+}
+
+fn with<T>(files: &[&str], captures: &[Capture], tally: &Tally, show: impl FnOnce(&Report<'_>) -> T) -> T {
+    let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
+    let (summary, read) = (summary(tally), ReadReport { files: 1, events: 100, ..ReadReport::default() });
+    let report = Report { files: &files, captures, summary: &summary, tally, read: &read, inference: &[], utc: false };
+    show(&report)
+}
+
+fn text(captures: &[Capture], tally: &Tally) -> String {
+    with(&["node7.trace"], captures, tally, |report| text::render(report, false).unwrap())
+}
+
+fn html(captures: &[Capture], tally: &Tally) -> String {
+    with(&["node7.trace"], captures, tally, |report| html::render(report).unwrap())
+}
+
+#[test]
+fn the_text_is_the_golden_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/golden.txt");
+    let actual = text(&[capture()], &tally());
+    if std::env::var_os("SNATRACE_GOLDEN").is_some_and(|value| value == "rewrite") {
+        std::fs::write(path, &actual).unwrap();
+    }
+    assert_eq!(actual, std::fs::read_to_string(path).unwrap());
+}
+
+#[test]
+fn the_text_fits_80_columns_whatever_is_in_it() {
+    let mut tally = tally();
+    let v6 = "[2001:db8:1111:2222:3333:4444:5555:6666]";
+    let many = Attempt {
+        retransmits: u32::MAX,
+        ..example::attempt(&format!("{v6}:1"), &format!("{v6}:65535"), &format!("{v6}:65535"), &format!("{v6}:65535"))
+    };
+    (0..12_345).for_each(|_| tally.ended(1, i64::MAX, &many));
+    let long = Capture { node: "n".repeat(300), session: 2, ..capture() };
+    for captures in [&[capture(), long][..], &[capture()], &[]] {
+        for line in text(captures, &tally).lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}
+
+#[test]
+fn colours_change_nothing_but_the_colour() {
+    let (captures, tally) = ([capture()], tally());
+    let coloured = with(&["x"], &captures, &tally, |report| text::render(report, true).unwrap());
+    let plain = with(&["x"], &captures, &tally, |report| text::render(report, false).unwrap());
+    assert!(coloured.contains("\x1b[") && !plain.contains('\x1b'));
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+}
+
+#[test]
+fn the_page_is_what_browsers_expect() {
+    let empty = Tally::default();
+    for (captures, tally) in [(vec![capture()], tally()), (vec![capture(), capture()], tally()), (vec![], empty)] {
+        let page = html(&captures, &tally);
+        let parsed = Html::parse_document(&page);
+        assert!(parsed.errors.is_empty(), "{:?}", parsed.errors);
+        let selected = |what: &str| parsed.select(&Selector::parse(what).unwrap()).count();
+        assert_eq!(selected("h1"), 1);
+        assert_eq!(selected("table"), selected("table:has(thead th)"));
+        assert_eq!(selected(".plot"), selected(".plot[role=img][aria-label]"));
+    }
+}
+
+#[test]
+fn every_picture_is_a_well_formed_document_of_its_own() {
+    let page = html(&[capture()], &tally());
+    let pictures: Vec<&str> = page.split("<svg").skip(1).map(|rest| rest.split("</svg>").next().unwrap()).collect();
+    assert_eq!(pictures.len(), 4, "ports and time, for a wide and for a narrow page");
+    for picture in pictures {
+        roxmltree::Document::parse(&format!("<svg{picture}</svg>")).unwrap();
+    }
+}
+
+#[test]
+fn the_page_loads_nothing() {
+    let page = html(&[capture()], &tally()).replace("http://www.w3.org/2000/svg", "");
+    for reference in ["http:", "https:", "//", "src=", "href=", "url(", "@import", "<script", "<link", "<iframe"] {
+        assert!(!page.contains(reference), "{reference}");
+    }
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let hostile = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\u{202e}\x1b[31m";
+    let off = Some(hostile.to_owned());
+    let hooks = vec![HookState { stem: hostile.to_owned(), off }];
+    let (node, version, kernel) = (hostile.to_owned(), hostile.to_owned(), hostile.to_owned());
+    let captures = [Capture { node, version, kernel, hooks, ..capture() }];
+    let tally = tally();
+    let page = with(&[hostile], &captures, &tally, |report| {
+        let inference = [hostile.to_owned()];
+        html::render(&Report { inference: &inference, ..*report }).unwrap()
+    });
+    assert!(Html::parse_document(&page).errors.is_empty());
+    let parsed = Html::parse_document(&page);
+    for element in ["script", "img", "title script"] {
+        assert_eq!(parsed.select(&Selector::parse(element).unwrap()).count(), 0, "{element}");
+    }
+    let title = parsed.select(&Selector::parse("title").unwrap()).next().unwrap().text().collect::<String>();
+    assert!(title.contains("<script>alert(1)</script>\"'>") && title.contains(r"\u{202e}\u{1b}"), "{title}");
+    let text = with(&[hostile], &captures, &tally, |report| {
+        let inference = [hostile.to_owned()];
+        text::render(&Report { inference: &inference, ..*report }, false).unwrap()
+    });
+    assert!(!text.contains('\x1b') && !text.contains('\u{202e}'));
+}
+
+#[test]
+fn a_trace_without_attempts_is_reported_as_such() {
+    let (text, page) = (text(&[capture()], &Tally::default()), html(&[capture()], &Tally::default()));
+    for report in [&text, &page] {
+        assert!(report.contains("No connection attempt was seen."), "{report}");
+        assert!(report.contains("No attempt that NAT translated"), "{report}");
+    }
+    assert!(!page.contains("<svg"));
+}
+
+#[test]
+fn what_was_lost_is_said() {
+    let tally = tally();
+    let captures = [capture()];
+    let lossy = |report: &Report<'_>| {
+        let summary = Summary { lost: [1234, 0, 0], evicted: 7, ..report.summary.clone() };
+        let read = ReadReport { damaged_blocks: 3, ..*report.read };
+        let report = Report { summary: &summary, read: &read, ..*report };
+        (text::render(&report, false).unwrap().replace("\n    ", " "), html::render(&report).unwrap())
+    };
+    let (text, page) = with(&["x"], &captures, &tally, lossy);
+    for expected in ["1,234 facts were lost", "ring_full 1,234", "7 attempts and bindings", "3 damaged blocks skipped"]
+    {
+        assert!(text.contains(expected) && page.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn different_policies_are_not_marked_as_one() {
+    let other = Capture { policy: crate::model::PolicyChange::default().over(&capture().policy), ..capture() };
+    assert!(text(&[capture(), other.clone()], &tally()).contains("━"));
+    let policy = crate::model::Policy { v4: PortSet::range(10, 2000), ..other.policy.clone() };
+    let text = text(&[capture(), Capture { policy, ..other }], &tally());
+    assert!(!text.contains("━") && text.contains("different policies"), "{text}");
+}
+
+#[test]
+fn recordings_of_one_node_are_named_once() {
+    let text = text(&[capture(), Capture { session: 2, ..capture() }], &tally());
+    assert_eq!(text.matches("node7 (6.12.1)").count(), 1, "{text}");
+}
+
+#[test]
+fn the_inference_has_a_place_of_its_own() {
+    let (captures, tally) = ([capture()], tally());
+    let conclusion = ["the path passes 32768-65535".to_owned()];
+    with(&["x"], &captures, &tally, |report| {
+        let report = Report { inference: &conclusion, ..*report };
+        assert!(text::render(&report, false).unwrap().contains("lets through\nthe path passes 32768-65535\n"));
+        assert!(html::render(&report).unwrap().contains("<p>the path passes 32768-65535</p>"));
+    });
+}

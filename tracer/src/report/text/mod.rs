@@ -1,0 +1,101 @@
+//! A report for a terminal of 80 columns.
+
+mod bars;
+mod picture;
+mod table;
+
+use std::fmt::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Report, tables, words};
+use crate::model::Capture;
+use crate::outputs::escape::Escaped;
+use crate::outputs::text::columns::paragraph_of;
+
+/// No line is wider.
+const PAGE: usize = 80;
+
+/// Colours, or none.
+#[derive(Clone, Copy, Default)]
+struct Styles {
+    heading: Style,
+    answered: Style,
+    unanswered: Style,
+}
+
+/// The report as text, with colours if asked for.
+///
+/// # Errors
+/// When something cannot be formatted.
+pub fn render(report: &Report<'_>, colour: bool) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    let styles = styles(colour);
+    head(&mut out, report);
+    paragraph(&mut out, &words::headline(report));
+    for family in report.families() {
+        picture::ports(&mut out, &family, styles)?;
+    }
+    picture::over_time(&mut out, report, styles)?;
+    if !report.inference.is_empty() {
+        heading(&mut out, styles, "What the filter lets through")?;
+        report.inference.iter().for_each(|line| paragraph(&mut out, &Escaped(line).to_string()));
+    }
+    for table in tables::all(report) {
+        table::table(&mut out, &table, styles)?;
+    }
+    capture(&mut out, report, styles)?;
+    Ok(out)
+}
+
+fn styles(colour: bool) -> Styles {
+    if !colour {
+        return Styles::default();
+    }
+    Styles {
+        heading: Style::new().bold(),
+        answered: AnsiColor::Cyan.on_default(),
+        unanswered: AnsiColor::Red.on_default().bold(),
+    }
+}
+
+fn head(out: &mut String, report: &Report<'_>) {
+    let files: Vec<_> = report.files.iter().map(|file| Escaped(file).to_string()).collect();
+    paragraph(out, &format!("snatrace report of {}", files.join(", ")));
+    words::captures(report).iter().for_each(|line| paragraph(out, line));
+    if let Some(period) = words::period(report) {
+        paragraph(out, &period);
+    }
+    out.push('\n');
+}
+
+fn capture(out: &mut String, report: &Report<'_>, styles: Styles) -> fmt::Result {
+    heading(out, styles, "Capture")?;
+    words::losses(report).iter().for_each(|line| paragraph(out, line));
+    let several = report.captures.len() > 1;
+    for of in report.captures {
+        let node = if several { format!("{}: ", Escaped(&of.node)) } else { String::new() };
+        paragraph(out, &format!("{node}hooks on: {}", on(of)));
+        for hook in &of.hooks {
+            if let Some(why) = &hook.off {
+                paragraph(out, &format!("{node}without {}: {}", Escaped(&hook.stem), Escaped(why)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn on(capture: &Capture) -> String {
+    let on = capture.hooks.iter().filter(|hook| hook.off.is_none());
+    let on: Vec<_> = on.map(|hook| Escaped(&hook.stem).to_string()).collect();
+    if on.is_empty() { "none".to_owned() } else { on.join(", ") }
+}
+
+fn heading(out: &mut String, styles: Styles, title: &str) -> fmt::Result {
+    let style = styles.heading;
+    writeln!(out, "\n{style}{title}{style:#}")
+}
+
+fn paragraph(out: &mut String, text: &str) {
+    paragraph_of(PAGE, out, text);
+}

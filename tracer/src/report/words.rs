@@ -1,0 +1,121 @@
+//! The sentences of a report.
+
+use jiff::civil::DateTime;
+
+use super::numbers::{grouped, share, span};
+use super::{Family, Report};
+use crate::model::{Capture, Clock};
+use crate::outputs::escape::Escaped;
+use crate::outputs::text::policy;
+
+const NANOS: i128 = 1_000_000_000;
+
+/// Instead of a picture.
+pub(super) const NO_PORT: &str = "No attempt that NAT translated was answered or stayed unanswered.";
+
+/// What happened, in one or two sentences.
+pub(super) fn headline(report: &Report<'_>) -> String {
+    let all = report.tally.all;
+    let attempts = grouped(all.attempts);
+    if all.attempts == 0 {
+        return "No connection attempt was seen.".to_owned();
+    }
+    if all.unanswered == 0 {
+        return format!("No attempt stayed unanswered: {} of {attempts} were answered.", grouped(all.answered));
+    }
+    let failed = format!(
+        "{} of {attempts} attempts got no answer ({}).",
+        grouped(all.unanswered),
+        share(all.unanswered, all.attempts)
+    );
+    if all.flagged == 0 {
+        return format!("{failed} None of them is flagged.");
+    }
+    let flagged = grouped(all.flagged);
+    let verb = if all.flagged == 1 { "attempt is" } else { "attempts are" };
+    format!("{failed} {flagged} {verb} flagged: NAT moved the source port outside the allowed ports.")
+}
+
+/// When, and for how long; `None` without attempts.
+pub(super) fn period(report: &Report<'_>) -> Option<String> {
+    let (first, last) = (report.tally.first_unix_ns?, report.tally.last_unix_ns?);
+    let clock = report.clock();
+    let (from, to) = (clock.at(first)?, clock.at(last)?);
+    let day = if from.date() == to.date() { String::new() } else { format!("{} ", to.date()) };
+    let seconds = (last.div_euclid(NANOS) - first.div_euclid(NANOS)) as u64;
+    let (from_day, zone) = (from.date(), clock.zone());
+    Some(format!("{from_day} {} to {day}{}, {zone} ({})", time_of_day(from), time_of_day(to), span(seconds)))
+}
+
+/// Every capture with its policy; several of one node that say the same are said once.
+pub(super) fn captures(report: &Report<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = report.captures.iter().map(capture).collect();
+    lines.dedup();
+    lines
+}
+
+fn capture(capture: &Capture) -> String {
+    let (version, node, kernel) = (Escaped(&capture.version), Escaped(&capture.node), Escaped(&capture.kernel));
+    format!("{node} ({kernel}), snatrace {version}: allowed translated ports {}", policy(&capture.policy))
+}
+
+/// Answers inside and outside of the policy.
+pub(super) fn inside_and_outside(family: &Family<'_>) -> String {
+    let (answered, unanswered) = family.ports.total();
+    let Some(allowed) = family.allowed else {
+        return "The captures were judged by different policies, so none is marked.".to_owned();
+    };
+    let inside = allowed.ranges().map(|(low, high)| family.ports.between(low.into(), high.into()));
+    let inside = inside.fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
+    let outside = (answered - inside.0, unanswered - inside.1);
+    let of = |counts: (u64, u64)| match counts {
+        (0, 0) => "no attempt".to_owned(),
+        (answered, unanswered) => format!("{} of {} answered", grouped(answered), grouped(answered + unanswered)),
+    };
+    format!("Inside the allowed ports ({allowed}): {}. Outside: {}.", of(inside), of(outside))
+}
+
+/// Ports that are left of the picture.
+pub(super) fn below(family: &Family<'_>) -> Option<String> {
+    let (answered, unanswered) = family.ports.between(0, crate::tally::LOWEST - 1);
+    let counts = format!("answered {}, unanswered {}", grouped(answered), grouped(unanswered));
+    (answered + unanswered > 0).then(|| format!("Not in the picture, below port {}: {counts}.", crate::tally::LOWEST))
+}
+
+/// The time of a step, as short as the length of the steps allows.
+pub(super) fn step(clock: Clock, unix_s: i64, length_s: i64, span_s: i64) -> String {
+    let Some(at) = clock.at(i128::from(unix_s) * NANOS) else { return "-".to_owned() };
+    let clock = if length_s < 60 { time_of_day(at) } else { format!("{:02}:{:02}", at.hour(), at.minute()) };
+    match (length_s >= 86_400, span_s > 86_400) {
+        (true, _) => at.date().to_string(),
+        (false, true) => format!("{:02}-{:02} {clock}", at.month(), at.day()),
+        (false, false) => clock,
+    }
+}
+
+/// What the kernel could not deliver, what was given up, and what of the files could not be read.
+pub(super) fn losses(report: &Report<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let lost = report.summary.lost_total();
+    if lost > 0 {
+        let kinds = report.summary.lost_by_kind().filter(|&(_, count)| count > 0);
+        let kinds: Vec<_> = kinds.map(|(kind, count)| format!("{} {}", kind.name(), grouped(count))).collect();
+        let kinds = kinds.join(", ");
+        lines.push(format!("{} facts were lost, so there may be more than is shown here: {kinds}.", grouped(lost)));
+    }
+    if report.summary.evicted > 0 {
+        let evicted = grouped(report.summary.evicted);
+        lines.push(format!("{evicted} attempts and bindings were given up early because a table was full."));
+    }
+    if !report.read.is_complete() || report.read.unfinished > 0 {
+        lines.push(format!("Files: {}.", report.read));
+    }
+    if lines.is_empty() {
+        lines.push(format!("Nothing was lost; {} events were read.", grouped(report.read.events)));
+    }
+    lines
+}
+
+fn time_of_day(at: DateTime) -> String {
+    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
+}

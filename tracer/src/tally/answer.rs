@@ -1,0 +1,55 @@
+//! Whether anything came back.
+
+use crate::model::{Attempt, Outcome};
+
+/// Whether the other side's answer reached this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A SYN-ACK or an RST came back: the path lets answers through to this port.
+    Answered,
+    /// The SYN was sent again, or until the socket gave up, and nothing came back.
+    Unanswered,
+    /// It ended before the first retransmit would have been due, or the trace did.
+    Undecided,
+}
+
+impl Answer {
+    /// Of an attempt in its final state.
+    #[must_use]
+    pub const fn of(attempt: &Attempt) -> Self {
+        let heard = attempt.syn_ack_seen || attempt.rst_seen;
+        match attempt.outcome {
+            Outcome::Established | Outcome::Refused => Self::Answered,
+            Outcome::TimedOut | Outcome::Pending | Outcome::Closed if heard => Self::Answered,
+            Outcome::TimedOut => Self::Unanswered,
+            Outcome::Pending | Outcome::Closed if attempt.retransmits > 0 => Self::Unanswered,
+            Outcome::Pending | Outcome::Closed => Self::Undecided,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::example;
+
+    #[test]
+    fn silence_counts_only_after_a_retransmit_or_a_timeout() {
+        let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        for (outcome, retransmits, syn_ack_seen, rst_seen, expected) in [
+            (Outcome::Established, 0, false, false, Answer::Answered),
+            (Outcome::Established, 3, true, false, Answer::Answered),
+            (Outcome::Refused, 0, false, true, Answer::Answered),
+            (Outcome::Closed, 1, true, false, Answer::Answered),
+            (Outcome::Pending, 1, false, true, Answer::Answered),
+            (Outcome::TimedOut, 0, false, false, Answer::Unanswered),
+            (Outcome::Closed, 1, false, false, Answer::Unanswered),
+            (Outcome::Pending, 2, false, false, Answer::Unanswered),
+            (Outcome::Closed, 0, false, false, Answer::Undecided),
+            (Outcome::Pending, 0, false, false, Answer::Undecided),
+        ] {
+            let attempt = Attempt { outcome, retransmits, syn_ack_seen, rst_seen, ..attempt.clone() };
+            assert_eq!(Answer::of(&attempt), expected, "{attempt:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What one row of a table counts.
+
+use std::cmp::Reverse;
+use std::ops::AddAssign;
+
+use super::Answer;
+use crate::model::Attempt;
+
+/// Counts of attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All of them.
+    pub attempts: u64,
+    /// Those that were answered.
+    pub answered: u64,
+    /// Those that were not; the rest ended too early to tell.
+    pub unanswered: u64,
+    /// Those of which a retransmit was flagged.
+    pub flagged: u64,
+    /// How many times their SYNs were sent again.
+    pub retransmits: u64,
+}
+
+impl Counts {
+    /// Of one attempt.
+    #[must_use]
+    pub fn of(attempt: &Attempt, answer: Answer) -> Self {
+        Self {
+            attempts: 1,
+            answered: u64::from(answer == Answer::Answered),
+            unanswered: u64::from(answer == Answer::Unanswered),
+            flagged: u64::from(attempt.flagged),
+            retransmits: attempt.retransmits.into(),
+        }
+    }
+
+    /// Those that ended too early to tell.
+    #[must_use]
+    pub const fn undecided(&self) -> u64 {
+        self.attempts.saturating_sub(self.answered + self.unanswered)
+    }
+
+    /// Orders rows, the worst first.
+    #[must_use]
+    pub const fn badness(&self) -> Reverse<(u64, u64, u64)> {
+        Reverse((self.unanswered, self.retransmits, self.attempts))
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.attempts += other.attempts;
+        self.answered += other.answered;
+        self.unanswered += other.unanswered;
+        self.flagged += other.flagged;
+        // A damaged trace may claim any number of retransmits.
+        self.retransmits = self.retransmits.saturating_add(other.retransmits);
+    }
+}

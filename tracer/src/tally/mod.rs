@@ -1,0 +1,96 @@
+//! What became of all attempts of a capture, counted: by port, over time, by destination, source, node and cause. Pure.
+//!
+//! Bounded whatever comes: a counter for every port, a limited number of steps in time, a limited number of rows in each
+//! table. `report` shows it.
+
+mod answer;
+mod counts;
+mod ports;
+mod timeline;
+mod top;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+pub use answer::Answer;
+pub use counts::Counts;
+pub use ports::{HIGHEST, LOWEST, PortCount, Ports};
+pub use timeline::{Step, Timeline};
+pub use top::{Ranking, Top};
+
+use crate::model::{Attempt, NatMode};
+
+const NANOS: i128 = 1_000_000_000;
+
+/// Everything that is counted.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// All attempts.
+    pub all: Counts,
+    /// Translated ports of IPv4.
+    pub ports_v4: Ports,
+    /// The same of IPv6.
+    pub ports_v6: Ports,
+    /// By the second in which an attempt began.
+    pub timeline: Timeline,
+    /// By destination, as the client asked for it.
+    pub destinations: Top<SocketAddr>,
+    /// By original source: a pod has an address of its own. The translated one where only the wire was seen.
+    pub sources: Top<IpAddr>,
+    /// By node, numbered as captures are.
+    pub nodes: Vec<Counts>,
+    /// By how the rule chooses ports.
+    pub modes: BTreeMap<NatMode, Counts>,
+    /// Attempts whose SYN was sent again, by cause; `unknown` where none was found.
+    pub causes: BTreeMap<&'static str, Counts>,
+    /// When the first attempt began, nanoseconds since 1970.
+    pub first_unix_ns: Option<i128>,
+    /// When the last one was heard of.
+    pub last_unix_ns: Option<i128>,
+}
+
+impl Tally {
+    /// Counts an attempt that has ended on the capture with that number, whose node booted then.
+    pub fn ended(&mut self, capture: usize, boot_unix_ns: i64, attempt: &Attempt) {
+        let answer = Answer::of(attempt);
+        let counts = Counts::of(attempt, answer);
+        self.all += counts;
+        self.time(boot_unix_ns, attempt, counts);
+        self.peers(attempt, counts);
+        self.port(attempt, answer);
+        if self.nodes.len() <= capture {
+            self.nodes.resize(capture + 1, Counts::default());
+        }
+        self.nodes[capture] += counts;
+        if attempt.is_translated() != Some(false) {
+            *self.modes.entry(NatMode::from(attempt.range)).or_default() += counts;
+        }
+        if attempt.retransmits > 0 {
+            *self.causes.entry(attempt.cause.unwrap_or("unknown")).or_default() += counts;
+        }
+    }
+
+    fn time(&mut self, boot_unix_ns: i64, attempt: &Attempt, counts: Counts) {
+        let unix_ns = |time_ns: u64| i128::from(boot_unix_ns) + i128::from(time_ns);
+        let (first, last) = (unix_ns(attempt.first_ns), unix_ns(attempt.last_ns));
+        self.first_unix_ns = Some(self.first_unix_ns.map_or(first, |earlier| earlier.min(first)));
+        self.last_unix_ns = Some(self.last_unix_ns.map_or(last, |later| later.max(last)));
+        self.timeline.add(first.div_euclid(NANOS) as i64, counts);
+    }
+
+    fn peers(&mut self, attempt: &Attempt, counts: Counts) {
+        let Some(flow) = attempt.original.or(attempt.translated) else { return };
+        self.destinations.add(SocketAddr::new(flow.dst_addr(), flow.dst_port), counts);
+        self.sources.add(flow.src_addr(), counts);
+    }
+
+    /// The picture of ports is about NAT: a port that a socket chose itself says nothing in it.
+    fn port(&mut self, attempt: &Attempt, answer: Answer) {
+        let Some(translated) = attempt.translated.filter(|_| attempt.is_translated() != Some(false)) else { return };
+        let ports = if translated.is_ipv4() { &mut self.ports_v4 } else { &mut self.ports_v6 };
+        ports.add(translated.src_port, answer);
+    }
+}
+
+#[cfg(test)]
+mod tests;

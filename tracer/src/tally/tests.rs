@@ -1,0 +1,64 @@
+//! An attempt goes into every count it belongs to, and into no other.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use super::*;
+use crate::model::{Outcome, example};
+
+fn attempt() -> Attempt {
+    let attempt = example::attempt("10.42.0.7:5000", "10.96.0.10:80", "192.0.2.1:1200", "203.0.113.80:8080");
+    Attempt { outcome: Outcome::TimedOut, ..attempt }
+}
+
+fn tally(attempts: &[Attempt]) -> Tally {
+    let mut tally = Tally::default();
+    attempts.iter().for_each(|attempt| tally.ended(0, 0, attempt));
+    tally
+}
+
+#[test]
+fn an_attempt_is_in_every_table() {
+    let tally = tally(&[attempt()]);
+    let expected = Counts { attempts: 1, answered: 0, unanswered: 1, flagged: 1, retransmits: 1 };
+    assert_eq!(tally.all, expected);
+    assert_eq!(tally.destinations.ranking(9).worst, [("10.96.0.10:80".parse().unwrap(), expected)]);
+    assert_eq!(tally.sources.ranking(9).worst, [("10.42.0.7".parse().unwrap(), expected)]);
+    assert_eq!(tally.nodes, [expected]);
+    assert_eq!(tally.causes, [("port_out_of_range", expected)].into());
+    assert_eq!(tally.modes, [(NatMode::FullyRandom, expected)].into());
+    assert_eq!(tally.ports_v4.between(1200, 1200), (0, 1));
+    assert!(tally.ports_v6.is_empty());
+}
+
+#[test]
+fn a_port_that_a_socket_chose_itself_is_not_in_the_picture() {
+    let flow = attempt().translated;
+    let host = Attempt { original: flow, nat_netns: None, range: None, ..attempt() };
+    let tally = tally(&[host]);
+    assert!(tally.ports_v4.is_empty());
+    assert!(tally.modes.is_empty());
+    assert_eq!(tally.all.unanswered, 1);
+}
+
+#[test]
+fn families_have_pictures_of_their_own() {
+    let v6 = example::attempt("[fd00::7]:5000", "[2001:db8::1]:443", "[2001:db8::2]:40000", "[2001:db8::1]:443");
+    let tally = tally(&[v6]);
+    assert!(tally.ports_v4.is_empty());
+    assert_eq!(tally.ports_v6.between(40000, 40000), (0, 1));
+}
+
+#[test]
+fn an_attempt_without_a_retransmit_has_no_cause() {
+    let fine = Attempt { retransmits: 0, outcome: Outcome::Established, flagged: false, cause: None, ..attempt() };
+    let unknown = Attempt { cause: None, ..attempt() };
+    assert!(tally(std::slice::from_ref(&fine)).causes.is_empty());
+    assert_eq!(tally(&[fine, unknown]).causes.keys().copied().collect::<Vec<_>>(), ["unknown"]);
+}
+
+#[test]
+fn the_span_reaches_from_the_first_to_the_last_thing_heard() {
+    let late = Attempt { first_ns: 3_000_000_000, last_ns: 9_000_000_000, ..attempt() };
+    let tally = tally(&[late, attempt()]);
+    assert_eq!((tally.first_unix_ns, tally.last_unix_ns), (Some(1_000_000_000), Some(9_000_000_000)));
+    assert_eq!(tally.timeline.columns(60).len(), 3);
+}
