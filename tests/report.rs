@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
+use tracer_common::events::{Stamp, Tick};
 
 /// Every kind of event, few attempts.
 const TRACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/format/v1.0.trace");
@@ -104,4 +105,24 @@ fn a_policy_can_be_tried_out() {
     assert!(text("1-1023").contains("allowed translated ports 1-1023 (--allow)"));
     assert!(text("any").contains("allowed translated ports any (--allow)"));
     assert_ne!(text("1-1023"), text("any"));
+}
+
+#[test]
+fn a_trace_of_a_quiet_node_says_that_nothing_was_seen() {
+    let dir = TempDir::new().unwrap();
+    for ticks in [0, 100] {
+        let (trace, page) = (dir.path().join("quiet.trace"), dir.path().join("quiet.html"));
+        let golden = snatrace::store::Reader::open(TRACE.as_ref()).unwrap();
+        let mut writer = snatrace::store::Writer::create(&trace, golden.capture()).unwrap();
+        for tick in 0..ticks {
+            let stamp = Stamp { time_ns: tick * 50_000_000, kind: Tick::KIND, netns: 0 };
+            writer.write(&Tick { stamp }.into()).unwrap();
+        }
+        writer.finish().unwrap();
+        let output = report(&[&trace, "--html".as_ref(), &page]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("No connection attempt was seen."), "{text}");
+        assert!(text.contains(&format!("{ticks} events were read")), "{text}");
+        assert!(fs::read_to_string(&page).unwrap().contains("No connection attempt was seen."));
+    }
 }
