@@ -7,6 +7,7 @@ pub mod pipeline;
 pub mod source;
 pub mod outputs;
 pub mod summary;
+pub mod infer;
 pub mod join;
 pub mod causes;
 #[cfg(feature = "ebpf")]

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tracer_common::config::Loss;
 
 use crate::causes;
+use crate::infer::Infer;
 use crate::model::{Attempt, Capture, HookState, NatMode, Origin, Outcome, PortSet, example};
 use crate::outputs::testing::{finding, view, written};
 use crate::summary::Summary;
@@ -84,13 +85,14 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         by_cause: [("port_out_of_range", 4), ("unknown", 1)].into(),
         lost: [1, 2, 3],
         evicted: 7,
+        infer: Infer::default(),
     };
     assert_eq!(
         written(&view("json"), |output| output.finish(&summary)),
         concat!(
             r#"{"kind":"summary","attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
             r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"lost":6,"#,
-            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"evicted":7}"#,
+            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"evicted":7,"inference":null}"#,
             "\n"
         )
     );
