@@ -43,18 +43,36 @@ fn between(seen: &[Seen], left: &Segment, right: &Segment, rates: Rates) -> Edge
     // An edge at a place: that port is the first of the right segment.
     let leftwards = running((left.first + 1..=left.last).rev().map(|place| (place, gain(place))));
     let rightwards = running((right.first..right.last).map(|place| (place + 1, -gain(place))));
-    let all = leftwards.chain([(right.first, 0.0)]).chain(rightwards);
-    let places: Vec<(usize, f64)> = all.collect();
-    let best = places.iter().fold((right.first, 0.0), |best, &next| if next.1 > best.1 { next } else { best });
-    let near = places.iter().filter(|(_, score)| *score >= best.1 - DROP).map(|&(place, _)| place);
-    let (lowest, highest) = near.fold((best.0, best.0), |(low, high), place| (low.min(place), high.max(place)));
-    let (before, at) = (seen[best.0 - 1].port, seen[best.0].port);
+    let mut places: Vec<(usize, f64)> = leftwards.collect();
+    places.reverse();
+    places.push((right.first, 0.0));
+    places.extend(rightwards);
+    let best = places.iter().fold(0.0_f64, |best, &(_, score)| best.max(score));
+    let near = places.iter().filter(|(_, score)| *score >= best - DROP).map(|&(place, _)| place);
+    let (lowest, highest) = near.fold((usize::MAX, 0), |(low, high), place| (low.min(place), high.max(place)));
     Edge {
         from: seen[lowest - 1].port + 1,
         to: seen[highest].port,
-        best: before + (at - before).div_ceil(2),
+        best: median(seen, &places, best),
         is_measured: true,
     }
+}
+
+/// The port below which the edge lies as likely as above, all ports being equally likely beforehand.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "less than the gap between two ports")]
+fn median(seen: &[Seen], places: &[(usize, f64)], best: f64) -> u16 {
+    let gap = |place: usize| f64::from(seen[place].port - seen[place - 1].port);
+    let weight = |&(place, score): &(usize, f64)| gap(place) * (score - best).exp();
+    let mut left = places.iter().map(weight).sum::<f64>() / 2.0;
+    for place in places {
+        let here = weight(place);
+        if here >= left {
+            let steps = (gap(place.0) * left / here).ceil().max(1.0) as u16;
+            return seen[place.0 - 1].port + steps;
+        }
+        left -= here;
+    }
+    seen[places[places.len() - 1].0].port
 }
 
 /// Sums up gains; stops where no way back is to be expected.

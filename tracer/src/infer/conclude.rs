@@ -7,8 +7,9 @@ use super::destinations::Entry;
 use super::power;
 use super::rule;
 use super::segments::{self, Rates, Segment};
-use super::significance::{self, Evidence, Stratum, choices};
-use super::{Family, destinations};
+use super::sides::{Sides, Sums};
+use super::significance::{self, Evidence, choices};
+use super::Family;
 
 /// Destinations that are named.
 const NAMED: usize = 5;
@@ -30,101 +31,56 @@ pub(super) fn conclude(is_ipv4: bool, family: &Family) -> Conclusion {
             changed_port: family.changed_port,
             shared: family.destinations.shared,
         },
-        verdict: verdict(&family.counts.seen(), entries, used),
+        verdict: verdict(&family.counts.seen(), &Sums::of(entries), used),
     }
 }
 
-fn verdict(seen: &[Seen], entries: &[Entry], used: Tally) -> Verdict {
+fn verdict(seen: &[Seen], sums: &Sums, used: Tally) -> Verdict {
     let divided = segments::divide(seen);
-    let suspected = pruned(seen, &divided, entries, |evidence| evidence.total);
-    let proven = pruned(seen, &suspected, entries, Evidence::without_strongest);
+    let suspected = pruned(seen, &divided, sums, Evidence::is_enough);
+    let proven = pruned(seen, &suspected, sums, Evidence::is_shared);
     if proven.len() > 1 {
-        Verdict::Class(class(seen, &proven, entries))
+        Verdict::Class(class(seen, &proven, sums))
     } else if suspected.len() > 1 {
-        Verdict::OneDestination(class(seen, &suspected, entries))
+        Verdict::OneDestination(class(seen, &suspected, sums))
     } else if divided.len() > 1 {
-        undecided(seen, &divided, entries, used)
+        undecided(seen, &divided, sums, used)
     } else {
-        nothing_found(entries, used)
+        nothing_found(sums, used)
     }
 }
 
-/// Takes out segments that chance explains, the weakest first.
-fn pruned(seen: &[Seen], divided: &[Segment], entries: &[Entry], worth: fn(&Evidence) -> f64) -> Vec<Segment> {
+/// Takes out segments whose evidence does not hold, the weakest first.
+fn pruned(seen: &[Seen], divided: &[Segment], sums: &Sums, holds: fn(&Evidence) -> bool) -> Vec<Segment> {
     let mut left = divided.to_vec();
     while left.len() > 1 {
-        let worths = (0..left.len()).map(|place| worth(&against_neighbours(seen, &left, place, entries)));
-        let weakest = worths.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b));
-        match weakest {
-            Some((place, worth)) if worth < power::needed() => left = segments::without(&left, place),
-            Some(_) | None => break,
+        let evidence = (0..left.len()).map(|place| (place, against_neighbours(seen, &left, place, sums)));
+        let weak = evidence.filter(|(_, evidence)| !holds(evidence));
+        match weak.min_by(|(_, a), (_, b)| a.total.total_cmp(&b.total)) {
+            Some((place, _)) => left = segments::without(&left, place),
+            None => break,
         }
     }
     left
 }
 
 /// Evidence that a segment fares otherwise than the segments next to it.
-fn against_neighbours(seen: &[Seen], segments: &[Segment], place: usize, entries: &[Entry]) -> Evidence {
+fn against_neighbours(seen: &[Seen], segments: &[Segment], place: usize, sums: &Sums) -> Evidence {
     let near = &segments[place.saturating_sub(1)..segments.len().min(place + 2)];
-    let strata: Vec<_> = strata(seen, near, entries).map(|(_, sides)| sides.stratum()).collect();
+    let strata: Vec<_> = sums.sides(seen, near).into_iter().map(|(_, sides)| sides.stratum()).collect();
     significance::evidence(&strata)
 }
 
-/// A destination's attempts on both sides.
-#[derive(Clone, Copy, Default)]
-struct Sides {
-    inside: Tally,
-    outside: Tally,
-}
-
-impl Sides {
-    const fn stratum(self) -> Stratum {
-        let Self { inside, outside } = self;
-        Stratum {
-            attempts: inside.total() + outside.total(),
-            unanswered: inside.unanswered + outside.unanswered,
-            denied: outside.total(),
-            denied_unanswered: outside.unanswered,
-        }
-    }
-}
-
-fn strata<'a>(
-    seen: &[Seen],
-    segments: &[Segment],
-    entries: &'a [Entry],
-) -> impl Iterator<Item = (&'a Entry, Sides)> + use<'a> {
-    let sides = sides_of_bins(seen, segments);
-    entries.iter().filter_map(move |entry| {
-        let of = |side| entry.bins().map(|bins| bins.zip(sides).filter(|(_, of)| *of == Some(side)).map(|(bin, _)| bin).sum());
-        Some((entry, Sides { inside: of(true)?, outside: of(false)? }))
-    })
-}
-
-/// Which bins pass; `None` for those beyond the segments, and for those that an edge cuts.
-fn sides_of_bins(seen: &[Seen], segments: &[Segment]) -> [Option<bool>; destinations::BINS] {
-    let mut sides = [None; destinations::BINS];
-    for segment in segments {
-        let begin = if segment.first == 0 { 0 } else { u32::from(seen[segment.first].port) };
-        let end = seen.get(segment.last + 1).map_or(1 << 16, |next| u32::from(next.port));
-        let bins = begin.div_ceil(256)..end / 256;
-        for side in sides.iter_mut().take(bins.end as usize).skip(bins.start as usize) {
-            *side = Some(segment.passes);
-        }
-    }
-    sides
-}
-
-fn class(seen: &[Seen], segments: &[Segment], entries: &[Entry]) -> Class {
+fn class(seen: &[Seen], segments: &[Segment], sums: &Sums) -> Class {
     let tally = |passes| segments::tally(seen, segments, passes);
     let passes = bracket::passes(seen, segments, Rates::of(tally(true), tally(false)));
-    let strata: Vec<_> = strata(seen, segments, entries).collect();
-    let evidence = significance::evidence(&strata.iter().map(|(_, sides)| sides.stratum()).collect::<Vec<_>>());
-    let mut order: Vec<usize> = (0..strata.len()).filter(|&place| evidence.parts[place] > TELLS).collect();
+    let sides = sums.sides(seen, segments);
+    let evidence = significance::evidence(&sides.iter().map(|(_, sides)| sides.stratum()).collect::<Vec<_>>());
+    let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > TELLS).collect();
     order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
     let carriers = order.iter().take(NAMED).map(|&place| {
-        let (entry, Sides { inside, outside }) = strata[place];
-        Carrier { destination: entry.destination, inside, outside }
+        let (destination, Sides { inside, outside }) = sides[place];
+        Carrier { destination, inside, outside }
     });
     let likely = rule::likely(&passes);
     let split = likely.clone().unwrap_or_else(|| rule::best(&passes));
@@ -149,17 +105,17 @@ fn p_below(total: f64, edges: usize) -> u32 {
 
 /// A class begins to show: so many more attempts like these would prove it or not.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn undecided(seen: &[Seen], divided: &[Segment], entries: &[Entry], used: Tally) -> Verdict {
+fn undecided(seen: &[Seen], divided: &[Segment], sums: &Sums, used: Tally) -> Verdict {
     let (inside, outside) = (segments::tally(seen, divided, true), segments::tally(seen, divided, false));
     let share = (outside.total() as f64 / used.total() as f64).min(0.5);
-    let needed = power::attempts_needed(alive(entries), share, Rates::of(inside, outside).fails.min(0.9));
+    let needed = power::attempts_needed(sums.len(), share, Rates::of(inside, outside).fails.min(0.9));
     // Where the estimate says that it should have been enough, a tenth more is the least that can help.
     Verdict::TooFew { more: needed.saturating_sub(used.total()).max(used.total().div_ceil(10)), suspected: true }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn nothing_found(entries: &[Entry], used: Tally) -> Verdict {
-    let attempts: Vec<_> = entries.iter().filter(|entry| entry.bins().is_some()).map(|entry| entry.tally.total()).collect();
+fn nothing_found(sums: &Sums, used: Tally) -> Verdict {
+    let attempts = sums.attempts();
     let fails = used.unanswered as f64 / used.total().max(1) as f64;
     if let Some(visible_share) = power::visible_share(&attempts, fails) {
         return Verdict::NoClass { visible_share };
@@ -168,8 +124,4 @@ fn nothing_found(entries: &[Entry], used: Tally) -> Verdict {
     let other = (2.0 * fails - 1.0).max(0.0);
     let needed = power::attempts_needed(attempts.len(), 0.5, other);
     Verdict::TooFew { more: needed.saturating_sub(used.total()).max(1), suspected: false }
-}
-
-fn alive(entries: &[Entry]) -> usize {
-    entries.iter().filter(|entry| entry.bins().is_some()).count()
 }

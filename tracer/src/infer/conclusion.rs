@@ -24,6 +24,11 @@ impl Tally {
         if answered { self.answered += 1 } else { self.unanswered += 1 }
     }
 
+    /// Without those of `other`, which are among them.
+    pub(super) const fn less(self, other: Self) -> Self {
+        Self { answered: self.answered - other.answered, unanswered: self.unanswered - other.unanswered }
+    }
+
     /// All attempts.
     #[must_use]
     pub const fn total(self) -> u64 {
@@ -84,7 +89,7 @@ pub struct LeftOut {
 pub enum Verdict {
     /// Whether an attempt is answered depends on its port.
     Class(Class),
-    /// The same, but nearly all of the evidence is one destination's, which may itself be the reason.
+    /// The same, but most of the evidence is one destination's, which may itself be the reason.
     OneDestination(Class),
     /// Nothing speaks for a class of ports.
     NoClass {

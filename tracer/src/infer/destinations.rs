@@ -11,6 +11,8 @@ use tracer_common::Flow;
 
 use super::conclusion::Tally;
 use super::counts::Counts;
+use super::observation::Probe;
+use super::runs::Runs;
 
 /// Destinations with an entry of their own.
 const EXACT: usize = 1024;
@@ -71,44 +73,51 @@ pub(super) struct Entry {
     pub(super) destination: Destination,
     /// Attempts that count.
     pub(super) tally: Tally,
-    /// Ports of unanswered attempts before the first answer.
-    waiting: Vec<u16>,
+    /// Unanswered attempts before the first answer.
+    waiting: Vec<Probe>,
     /// Unanswered attempts for which there was no room to wait.
     dropped: u64,
-    /// By bins of ports, from the first answer on.
+    runs: Runs,
+    /// By bins of ports, from the first answer on; of unanswered attempts those that `runs` lets count.
     bins: Option<Box<[[u32; 2]; BINS]>>,
 }
 
 impl Entry {
-    const fn new(destination: Destination) -> Self {
-        Self { destination, tally: Tally::NONE, waiting: Vec::new(), dropped: 0, bins: None }
+    fn new(destination: Destination) -> Self {
+        let runs = Runs::default();
+        Self { destination, tally: Tally::NONE, waiting: Vec::new(), dropped: 0, runs, bins: None }
     }
 
-    fn take(&mut self, port: u16, answered: bool, counts: &mut Counts) {
+    fn take(&mut self, probe: Probe, counts: &mut Counts) {
         if self.bins.is_some() {
-            return self.count(port, answered, counts);
+            return self.count(probe, counts);
         }
-        if !answered {
-            return self.wait(port);
+        if !probe.answered {
+            return self.wait(probe);
         }
         for early in std::mem::take(&mut self.waiting) {
-            self.count(early, false, counts);
+            self.count(early, counts);
         }
-        self.count(port, true, counts);
+        self.count(probe, counts);
     }
 
-    fn wait(&mut self, port: u16) {
+    fn wait(&mut self, probe: Probe) {
         if self.waiting.len() < WAITING {
-            self.waiting.push(port);
+            self.waiting.push(probe);
         } else {
             self.dropped += 1;
         }
     }
 
-    fn count(&mut self, port: u16, answered: bool, counts: &mut Counts) {
+    fn count(&mut self, Probe { port, answered, second }: Probe, counts: &mut Counts) {
         counts.add(port, answered);
         self.tally.add(answered);
         let bins = self.bins.get_or_insert_with(|| Box::new([[0; 2]; BINS]));
+        if answered {
+            self.runs.answered(second);
+        } else if !self.runs.failed(second) {
+            return;
+        }
         let count = &mut bins[usize::from(port >> 8)][usize::from(answered)];
         *count = count.saturating_add(1);
     }
@@ -134,10 +143,10 @@ pub(super) struct Destinations {
 }
 
 impl Destinations {
-    pub(super) fn take(&mut self, destination: Destination, port: u16, answered: bool, counts: &mut Counts) {
+    pub(super) fn take(&mut self, destination: Destination, probe: Probe, counts: &mut Counts) {
         let place = self.place(destination);
         self.shared += u64::from(self.entries[place].destination != destination);
-        self.entries[place].take(port, answered, counts);
+        self.entries[place].take(probe, counts);
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -175,7 +184,7 @@ impl Destinations {
     /// Bytes allocated.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        let of = |entry: &Entry| entry.waiting.capacity() * 2 + entry.bins.as_ref().map_or(0, |_| BINS * 8);
+        let of = |entry: &Entry| entry.waiting.capacity() * size_of::<Probe>() + entry.bins.as_ref().map_or(0, |_| BINS * 8);
         self.entries.capacity() * size_of::<Entry>()
             + self.entries.iter().map(of).sum::<usize>()
             + self.index.capacity() * (size_of::<(Destination, usize)>() + 1)
@@ -192,14 +201,18 @@ mod tests {
         Destination::of(&Flow::new("192.0.2.1:1".parse().unwrap(), address.parse().unwrap()))
     }
 
+    fn probe(port: u16, answered: bool) -> Probe {
+        Probe { port, answered, second: 0 }
+    }
+
     #[test]
     fn a_destination_counts_from_its_first_answer_on_with_what_waited_for_it() {
         let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
         for port in 0..100 {
-            destinations.take(to("203.0.113.1:80"), port, false, &mut counts);
+            destinations.take(to("203.0.113.1:80"), probe(port, false), &mut counts);
         }
         assert!(counts.seen().is_empty());
-        destinations.take(to("203.0.113.1:80"), 40000, true, &mut counts);
+        destinations.take(to("203.0.113.1:80"), probe(40000, true), &mut counts);
         let entry = &destinations.entries()[0];
         assert_eq!((entry.tally, entry.left_out()), (Tally { answered: 1, unanswered: 64 }, 36));
         assert_eq!(counts.seen().len(), 65);
@@ -210,12 +223,12 @@ mod tests {
         let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
         for number in 0..40_000_u32 {
             let [_, a, b, c] = number.to_be_bytes();
-            destinations.take(to(&format!("10.{b}.{c}.{a}:80")), 40000, true, &mut counts);
+            destinations.take(to(&format!("10.{b}.{c}.{a}:80")), probe(40000, true), &mut counts);
         }
         assert_eq!(destinations.entries().len(), EXACT + 153);
         for number in 0..400_u32 {
             let [.., a, b] = number.to_be_bytes();
-            destinations.take(to(&format!("11{a}.{b}.1.1:80")), 40000, true, &mut counts);
+            destinations.take(to(&format!("11{a}.{b}.1.1:80")), probe(40000, true), &mut counts);
         }
         assert_eq!(destinations.entries().len(), EXACT + NETWORKS + 1);
         assert_eq!(destinations.shared, 40_400 - EXACT as u64);

@@ -13,7 +13,9 @@ mod destinations;
 mod observation;
 mod power;
 mod rule;
+mod runs;
 mod segments;
+mod sides;
 mod significance;
 #[cfg(test)]
 mod tests;
@@ -72,9 +74,7 @@ impl Family {
     fn take(&mut self, evidence: &Evidence) {
         match *evidence {
             Evidence::ChangedPort => self.changed_port += 1,
-            Evidence::Port { port, answered, destination } => {
-                self.destinations.take(destination, port, answered, &mut self.counts);
-            }
+            Evidence::Port { destination, probe } => self.destinations.take(destination, probe, &mut self.counts),
         }
     }
 }

@@ -15,10 +15,18 @@ pub(super) enum Evidence {
     /// The SYN left with several ports, so nobody knows which one the outcome is about.
     ChangedPort,
     Port {
-        port: u16,
-        answered: bool,
         destination: Destination,
+        probe: Probe,
     },
+}
+
+/// What became of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Probe {
+    pub(super) port: u16,
+    pub(super) answered: bool,
+    /// When the first SYN was sent, seconds since boot.
+    pub(super) second: u64,
 }
 
 /// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source (such a
@@ -35,7 +43,9 @@ pub(super) fn observe(attempt: &Attempt) -> Option<Observation> {
     let evidence = if attempt.selections > 1 {
         Evidence::ChangedPort
     } else {
-        Evidence::Port { port: translated.src_port, answered, destination: Destination::of(&translated) }
+        let second = attempt.first_ns / 1_000_000_000;
+        let probe = Probe { port: translated.src_port, answered, second };
+        Evidence::Port { destination: Destination::of(&translated), probe }
     };
     Some(Observation { is_ipv4: translated.is_ipv4(), evidence })
 }
@@ -61,7 +71,7 @@ mod tests {
     fn answered(attempt: &Attempt) -> Option<bool> {
         match observe(attempt)?.evidence {
             Evidence::ChangedPort => None,
-            Evidence::Port { answered, .. } => Some(answered),
+            Evidence::Port { probe, .. } => Some(probe.answered),
         }
     }
 

@@ -8,13 +8,13 @@
 use std::f64::consts::LN_2;
 
 /// Evidence that chance explains with a probability below 0.001 is enough.
-pub(super) const ENOUGH: f64 = 6.907_755;
+const ENOUGH: f64 = 6.907_755;
 /// Where a side can begin or end: at the 257 boundaries of the bins, or within one of 256, which is then left out.
 const CUTS: u32 = 513;
 /// Tilts that are tried; any gives a valid bound, the best of them a sharp one.
 const TILTS: [f64; 16] = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 1.9, 2.5, 3.2, 4.0, 5.0, 7.0, 10.0, 20.0];
-/// Strata with more outcomes than this are bounded more coarsely (Hoeffding), which is quick.
-const EXACT_OUTCOMES: u64 = 512;
+/// Strata with many outcomes are bounded more coarsely (Hoeffding), which is quick: so many outcomes are listed in all.
+const OUTCOMES: u64 = 16_384;
 
 /// The attempts of a destination on two sides of edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,18 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// What is left without the strongest stratum.
-    pub(super) fn without_strongest(&self) -> f64 {
-        self.total - self.parts.iter().copied().fold(0.0, f64::max)
+    /// Whether chance explains it too seldom, at the stated level and for any choice of edges.
+    pub(super) fn is_enough(&self) -> bool {
+        self.total >= needed()
+    }
+
+    /// Whether the other destinations agree with the strongest: without it, half as much is left.
+    pub(super) fn is_shared(&self) -> bool {
+        self.total - self.strongest() >= needed() / 2.0
+    }
+
+    fn strongest(&self) -> f64 {
+        self.parts.iter().copied().fold(0.0, f64::max)
     }
 }
 
@@ -50,9 +59,15 @@ pub(super) fn choices(edges: u32) -> f64 {
     LN_2 + (0..edges).map(|edge| (f64::from(CUTS + edge) / f64::from(edge + 1)).ln()).sum::<f64>()
 }
 
+/// Evidence in nats that a claim about one segment needs: it and its neighbours have at most four edges.
+pub(super) fn needed() -> f64 {
+    ENOUGH + choices(4)
+}
+
 /// The sharpest bound.
 pub(super) fn evidence(strata: &[Stratum]) -> Evidence {
-    let outcomes: Vec<_> = strata.iter().map(Outcomes::of).collect();
+    let most = (OUTCOMES / strata.len().max(1) as u64).clamp(16, 512);
+    let outcomes: Vec<_> = strata.iter().map(|stratum| Outcomes::of(stratum, most)).collect();
     let with = |tilt: f64| -> Vec<f64> {
         let parts = strata.iter().zip(&outcomes);
         parts.map(|(stratum, outcomes)| stratum.part(outcomes, tilt)).collect()
@@ -74,12 +89,12 @@ enum Outcomes {
 
 impl Outcomes {
     #[expect(clippy::cast_precision_loss, reason = "probabilities")]
-    fn of(stratum: &Stratum) -> Self {
+    fn of(stratum: &Stratum, most: u64) -> Self {
         let (low, high) = (stratum.fewest(), stratum.most());
         if low == high {
             return Self::Certain;
         }
-        if high - low > EXACT_OUTCOMES {
+        if high - low > most {
             return Self::Many;
         }
         let Stratum { attempts, unanswered, denied, .. } = *stratum;
@@ -151,7 +166,7 @@ mod tests {
 
     /// P(at least so many) exactly.
     fn tail(stratum: &Stratum) -> f64 {
-        let Outcomes::Exact(logs) = Outcomes::of(stratum) else { return 1.0 };
+        let Outcomes::Exact(logs) = Outcomes::of(stratum, 512) else { return 1.0 };
         let from = usize::try_from(stratum.denied_unanswered - stratum.fewest()).unwrap_or_default();
         logs[from..].iter().map(|log| log.exp()).sum()
     }
@@ -174,7 +189,7 @@ mod tests {
     #[test]
     fn the_coarse_bound_is_never_sharper_than_the_exact_one() {
         let stratum = stratum((200, 220), (40, 250));
-        let outcomes = Outcomes::of(&stratum);
+        let outcomes = Outcomes::of(&stratum, 512);
         for tilt in TILTS {
             assert!(stratum.part(&outcomes, tilt) >= stratum.part(&Outcomes::Many, tilt), "{tilt}");
         }
@@ -189,9 +204,9 @@ mod tests {
     #[test]
     fn evidence_of_one_destination_vanishes_without_it() {
         let one = evidence(&[stratum((40, 40), (0, 40)), stratum((0, 40), (0, 40))]);
-        assert!(one.total > 40.0 && one.without_strongest() < 1e-9, "{one:?}");
+        assert!(one.is_enough() && !one.is_shared(), "{one:?}");
         let two = evidence(&[stratum((40, 40), (0, 40)), stratum((20, 20), (0, 40))]);
-        assert!(two.without_strongest() > 20.0, "{two:?}");
+        assert!(two.is_enough() && two.is_shared(), "{two:?}");
     }
 
     #[test]

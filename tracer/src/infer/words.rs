@@ -54,7 +54,7 @@ impl Display for Conclusion {
                 counts(f, class)?;
                 write!(f, ": it looks as if the path passes {}", Ranges(&class.passes))?;
                 likely(f, class)?;
-                f.write_str("; but nearly all evidence is that of ")?;
+                f.write_str("; but most of the evidence is that of ")?;
                 match class.carriers.first() {
                     Some(carrier) => write!(f, "{}", carrier.destination)?,
                     None => f.write_str("one destination")?,

@@ -13,20 +13,21 @@ fn edges(class: &Class) -> Vec<Edge> {
     both.filter(|edge| edge.is_measured).collect()
 }
 
-/// Finds the class in each run; how many of all edges are within their bracket.
+/// Finds the class in each run, all edges but one in a hundred near their truth and within their bracket.
 fn assert_found(worlds: impl Iterator<Item = World>, truth: &[u16], near: u16) {
-    let (mut within, mut all) = (0, 0);
+    let (mut within, mut close, mut all) = (0, 0, 0);
     for world in worlds {
         let conclusion = world.conclude();
         let found = edges(class(&conclusion));
         assert_eq!(found.len(), truth.len(), "{world:?}: {conclusion}");
         for (edge, &truth) in found.iter().zip(truth) {
-            assert!(edge.best.abs_diff(truth) <= near, "{world:?}: {edge:?} is not near {truth}: {conclusion}");
             within += u32::from((edge.from..=edge.to).contains(&truth));
+            close += u32::from(edge.best.abs_diff(truth) <= near);
             all += 1;
         }
     }
-    assert!(within * 100 >= all * 98, "only {within} of {all} brackets hold their edge");
+    println!("{truth:?}: of {all} edges {within} are within their bracket, {close} within {near} ports");
+    assert!(within * 100 >= all * 99 && close * 100 >= all * 99, "{truth:?}: {within} and {close} of {all}");
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn ports_that_are_kept_show_the_edge_they_cross_and_no_other() {
 
 #[test]
 fn destinations_that_the_filter_does_not_concern_do_not_hide_it() {
-    let worlds = (0..50).map(|seed| World { unfiltered: 3, ..World::new(seed, 1000) });
+    let worlds = (0..200).map(|seed| World { unfiltered: 3, ..World::new(seed, 1000) });
     assert_found(worlds.map(|world| world.passing("32768-65535")), &[32768], 3 * NEAR);
 }
 

@@ -75,7 +75,7 @@ fn one_destination_alone_is_never_enough() {
     let world = World { destinations: 1, ..World::new(3, 1000) }.passing("32768-65535");
     let conclusion = world.conclude();
     assert!(matches!(conclusion.verdict, Verdict::OneDestination(_)), "{conclusion}");
-    assert!(conclusion.to_string().contains("nearly all evidence is that of 203.0.0.0:443"), "{conclusion}");
+    assert!(conclusion.to_string().contains("most of the evidence is that of 203.0.0.0:443"), "{conclusion}");
 }
 
 #[test]
@@ -89,7 +89,8 @@ fn the_number_of_attempts_that_are_said_to_be_missing_suffices() {
         let attempts = 20 + u32::try_from(more).unwrap();
         found += u32::from(World { attempts, ..world }.conclude().class().is_some());
     }
-    assert!(found >= 75, "{found} of 100");
+    println!("found with as many attempts as were said to be missing: {found} of 100");
+    assert!(found >= 80, "{found} of 100");
 }
 
 #[test]
@@ -101,6 +102,7 @@ fn a_class_as_large_as_is_said_to_be_visible_is_seen() {
         let rest = format!("1024-{},40001-65535", 40000 - size);
         let seen = (0..100).filter(|&seed| World { fails, ..World::new(seed, attempts) }.passing(&rest).conclude().class().is_some());
         let seen = seen.count();
-        assert!(seen >= 60, "{attempts} {fails}: a share of {visible_share} was seen {seen} times of 100");
+        println!("{attempts} attempts, {fails} fail: a share of {visible_share} was seen {seen} times of 100");
+        assert!(seen >= 75, "{attempts} {fails}: a share of {visible_share} was seen {seen} times of 100");
     }
 }

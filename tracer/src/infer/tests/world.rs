@@ -1,5 +1,6 @@
 //! A path with a filter, destinations that live or not, loss, and NAT that draws ports by the kernel's law.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use fastrand::Rng;
@@ -18,7 +19,7 @@ pub(super) enum Ports {
 }
 
 /// What is true.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct World {
     pub(super) seed: u64,
     pub(super) ports: Ports,
@@ -35,6 +36,15 @@ pub(super) struct World {
     /// From this share of the attempts on, a third of the destinations answer no more.
     pub(super) outage: Option<f64>,
     pub(super) attempts: u32,
+    pub(super) template: Attempt,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, ports, passes, destinations, dead, unfiltered, fails, loss, outage, attempts, .. } = self;
+        write!(f, "seed {seed}: {attempts} attempts, {ports:?}, the path passes {passes}; {destinations} destinations, ")?;
+        write!(f, "{dead} dead, {unfiltered} unfiltered, fails {fails}, loss {loss}, outage {outage:?}")
+    }
 }
 
 impl World {
@@ -51,6 +61,7 @@ impl World {
             loss: 0.0,
             outage: None,
             attempts,
+            template: example::attempt("10.42.0.7:51234", "203.0.0.0:443", "192.0.2.1:1", "203.0.0.0:443"),
         }
     }
 
@@ -68,7 +79,8 @@ impl World {
             let port = self.port(&mut rng, start[to as usize], &mut used[to as usize]);
             let late = f64::from(number) / f64::from(self.attempts);
             let is_out = self.outage.is_some_and(|from| late >= from && to % 3 == 0);
-            infer.ended(&self.attempt(&mut rng, to, port, is_out));
+            let attempt = self.attempt(&mut rng, to, port, is_out);
+            infer.ended(&Attempt { first_ns: u64::from(number) * 300_000_000, ..attempt });
         }
         infer
     }
@@ -100,10 +112,10 @@ impl World {
         let never = filtered || is_dead || is_out || rng.f64() < self.fails;
         let lost = (0..5).take_while(|_| rng.f64() < self.loss || rng.f64() < self.loss).count();
         let answered = !never && lost < 5;
-        let [_, a, b, c] = to.to_be_bytes();
-        let dst = format!("203.{a}.{b}.{c}:443");
-        let mut attempt = example::attempt("10.42.0.7:51234", &dst, "192.0.2.1:1", &dst);
-        attempt.translated = attempt.translated.map(|flow| Flow { src_port: port, ..flow });
+        let mut attempt = self.template.clone();
+        let mut flow = attempt.translated.unwrap();
+        flow.dst[13..].copy_from_slice(&to.to_be_bytes()[1..]);
+        attempt.translated = Some(Flow { src_port: port, ..flow });
         attempt.outcome = if answered { Outcome::Established } else { Outcome::TimedOut };
         attempt.retransmits = if answered { u32::try_from(lost).unwrap() } else { 5 };
         attempt
