@@ -106,6 +106,8 @@ fn a_mistake_is_one_line_that_says_what_is_right() {
         (&["record", "-w", "-", "--print"], "--print: standard output is taken by the trace"),
         (&["replay"], "required arguments were not provided: <FILE>..."),
         (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range"),
+        (&["infer"], "required arguments were not provided: <FILE>..."),
+        (&["infer", "x", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),
         (&["replay", "x", "--duration", "5s"], "unexpected argument '--duration'"),
     ] {
         assert_fails(args, 2, expected);

@@ -43,7 +43,7 @@ enum Command {
     Record(Box<record::Args>),
     /// Show recorded traces; needs no privileges
     Replay(Box<replay::Args>),
-    /// Infer from recorded traces which translated ports the path lets through; needs no privileges
+    /// Infer from traces which translated ports the path lets through
     Infer(infer::Args),
     /// Reproduce the failure in a small network and watch it being flagged
     Demo(Box<demo::DemoArgs>),

@@ -17,11 +17,18 @@ pub(super) fn passes(seen: &[Seen], segments: &[Segment], rates: Rates) -> Vec<P
         .map(|(place, segment)| {
             let low = match place.checked_sub(1) {
                 Some(before) => between(seen, &segments[before], segment, rates),
-                None => Edge { from: 0, to: seen[segment.first].port, best: seen[segment.first].port, is_measured: false },
+                None => {
+                    Edge { from: 0, to: seen[segment.first].port, best: seen[segment.first].port, is_measured: false }
+                }
             };
             let high = match segments.get(place + 1) {
                 Some(after) => last_before(between(seen, segment, after, rates)),
-                None => Edge { from: seen[segment.last].port, to: u16::MAX, best: seen[segment.last].port, is_measured: false },
+                None => Edge {
+                    from: seen[segment.last].port,
+                    to: u16::MAX,
+                    best: seen[segment.last].port,
+                    is_measured: false,
+                },
             };
             Passes { low, high }
         })

@@ -1,5 +1,6 @@
 //! From counts to a conclusion.
 
+use super::Family;
 use super::bracket;
 use super::conclusion::{Carrier, Class, Conclusion, LeftOut, Tally, Verdict};
 use super::counts::Seen;
@@ -9,7 +10,6 @@ use super::rule;
 use super::segments::{self, Rates, Segment};
 use super::sides::{Sides, Sums};
 use super::significance::{self, Evidence, choices};
-use super::Family;
 
 /// Destinations that are named.
 const NAMED: usize = 5;
@@ -97,7 +97,11 @@ fn class(seen: &[Seen], segments: &[Segment], sums: &Sums) -> Class {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number from 0 on; beyond u32 it saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a whole number from 0 on; beyond u32 it saturates"
+)]
 fn p_below(total: f64, edges: usize) -> u32 {
     let nats = total - choices(u32::try_from(edges).unwrap_or(u32::MAX));
     (nats / std::f64::consts::LN_10).floor().max(0.0) as u32
@@ -123,5 +127,7 @@ fn nothing_found(sums: &Sums, used: Tally) -> Verdict {
     // Half of the ports is the class to look for first; it would explain so much of what failed.
     let other = (2.0 * fails - 1.0).max(0.0);
     let needed = power::attempts_needed(attempts.len(), 0.5, other);
-    Verdict::TooFew { more: needed.saturating_sub(used.total()).max(1), suspected: false }
+    // One destination is never enough: the other half has to come from elsewhere.
+    let elsewhere = if attempts.len() < 2 { needed.div_ceil(2) } else { 1 };
+    Verdict::TooFew { more: needed.saturating_sub(used.total()).max(elsewhere), suspected: false }
 }

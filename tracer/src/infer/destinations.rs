@@ -95,10 +95,10 @@ impl Entry {
         if !probe.answered {
             return self.wait(probe);
         }
+        self.count(probe, counts);
         for early in std::mem::take(&mut self.waiting) {
             self.count(early, counts);
         }
-        self.count(probe, counts);
     }
 
     fn wait(&mut self, probe: Probe) {
@@ -184,7 +184,8 @@ impl Destinations {
     /// Bytes allocated.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        let of = |entry: &Entry| entry.waiting.capacity() * size_of::<Probe>() + entry.bins.as_ref().map_or(0, |_| BINS * 8);
+        let of =
+            |entry: &Entry| entry.waiting.capacity() * size_of::<Probe>() + entry.bins.as_ref().map_or(0, |_| BINS * 8);
         self.entries.capacity() * size_of::<Entry>()
             + self.entries.iter().map(of).sum::<usize>()
             + self.index.capacity() * (size_of::<(Destination, usize)>() + 1)

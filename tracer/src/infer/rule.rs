@@ -5,8 +5,8 @@ use crate::model::PortSet;
 
 /// Lowest ports of ranges, the most usual first.
 const LOWEST: &[u16] = &[
-    32768, 1024, 49152, 30000, 10000, 20000, 40000, 50000, 60000, 61000, 61001, 16384, 15000, 25000, 5000, 8192, 2048, 4096,
-    1025,
+    32768, 1024, 49152, 30000, 10000, 20000, 40000, 50000, 60000, 61000, 61001, 16384, 15000, 25000, 5000, 8192, 2048,
+    4096, 1025,
 ];
 /// An edge that can be anywhere within 2 % of the port space suggests nothing.
 const TOO_WIDE: u16 = 1311;

@@ -70,7 +70,7 @@ impl Display for Conclusion {
                 match (suspected, self.destinations) {
                     (true, _) => write!(f, "a port class begins to show, about {more} more like these would decide"),
                     (false, 0..2) => {
-                        write!(f, "about {more} more, to several destinations, would show a class with half of the ports")
+                        write!(f, "about {more} more, to other destinations, would show a class with half of the ports")
                     }
                     (false, 2..) => write!(f, "about {more} more would show a class with half of the ports"),
                 }
@@ -84,6 +84,9 @@ impl Conclusion {
     fn attempts(&self) -> impl Display + use<> {
         let (total, unanswered, destinations) = (self.used.total(), self.used.unanswered, self.destinations);
         fmt::from_fn(move |f| {
+            if total == 0 {
+                return f.write_str("no destination answered at all");
+            }
             let (attempts, named) = (plural(total, "attempt"), plural(destinations as u64, "destination"));
             write!(f, "{attempts} to {named} that answered at least once, {unanswered} unanswered")
         })

@@ -171,6 +171,14 @@ pub fn write(conclusions: &[Conclusion], as_json: bool, out: Box<dyn Write>) -> 
     out.flush()
 }
 
+/// The line of JSON.
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "only tests use it")]
+pub(super) fn line(conclusion: &Conclusion) -> String {
+    let line = InferenceLine { kind: "inference", family: conclusion.family_name(), inference: conclusion.into() };
+    serde_json::to_string(&line).unwrap()
+}
+
 fn text(conclusion: &Conclusion) -> String {
     let mut text = String::new();
     paragraph(&mut text, &conclusion.to_string());

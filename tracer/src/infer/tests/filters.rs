@@ -102,7 +102,8 @@ fn well_known_boundaries_are_offered() {
 
 #[test]
 fn destinations_that_carry_the_evidence_are_named() {
-    let conclusion = World { destinations: 8, dead: 2, unfiltered: 1, ..World::new(5, 1000) }.passing("32768-65535").conclude();
+    let conclusion =
+        World { destinations: 8, dead: 2, unfiltered: 1, ..World::new(5, 1000) }.passing("32768-65535").conclude();
     let class = class(&conclusion);
     assert_eq!(class.carrying, 5, "{conclusion}");
     let names: Vec<_> = class.carriers.iter().map(|carrier| carrier.destination.to_string()).collect();

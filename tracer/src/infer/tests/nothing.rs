@@ -100,7 +100,8 @@ fn a_class_as_large_as_is_said_to_be_visible_is_seen() {
         let Verdict::NoClass { visible_share } = conclusion.verdict else { panic!("{conclusion}") };
         let size = (visible_share * 65536.0).ceil() as u16;
         let rest = format!("1024-{},40001-65535", 40000 - size);
-        let seen = (0..100).filter(|&seed| World { fails, ..World::new(seed, attempts) }.passing(&rest).conclude().class().is_some());
+        let seen = (0..100)
+            .filter(|&seed| World { fails, ..World::new(seed, attempts) }.passing(&rest).conclude().class().is_some());
         let seen = seen.count();
         println!("{attempts} attempts, {fails} fail: a share of {visible_share} was seen {seen} times of 100");
         assert!(seen >= 75, "{attempts} {fails}: a share of {visible_share} was seen {seen} times of 100");

@@ -42,7 +42,10 @@ pub(super) struct World {
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, ports, passes, destinations, dead, unfiltered, fails, loss, outage, attempts, .. } = self;
-        write!(f, "seed {seed}: {attempts} attempts, {ports:?}, the path passes {passes}; {destinations} destinations, ")?;
+        write!(
+            f,
+            "seed {seed}: {attempts} attempts, {ports:?}, the path passes {passes}; {destinations} destinations, "
+        )?;
         write!(f, "{dead} dead, {unfiltered} unfiltered, fails {fails}, loss {loss}, outage {outage:?}")
     }
 }
@@ -78,7 +81,7 @@ impl World {
             let to = rng.u32(0..self.destinations);
             let port = self.port(&mut rng, start[to as usize], &mut used[to as usize]);
             let late = f64::from(number) / f64::from(self.attempts);
-            let is_out = self.outage.is_some_and(|from| late >= from && to % 3 == 0);
+            let is_out = self.outage.is_some_and(|from| late >= from && to.is_multiple_of(3));
             let attempt = self.attempt(&mut rng, to, port, is_out);
             infer.ended(&Attempt { first_ns: u64::from(number) * 300_000_000, ..attempt });
         }

@@ -7,6 +7,7 @@ use tracer_common::config::Loss;
 use crate::causes;
 use crate::infer::Infer;
 use crate::model::{Attempt, Capture, HookState, NatMode, Origin, Outcome, PortSet, example};
+use crate::outputs::inference;
 use crate::outputs::testing::{finding, view, written};
 use crate::summary::Summary;
 
@@ -122,6 +123,32 @@ fn the_reference_names_every_value() {
     }
 }
 
+/// Sixty attempts to each of three destinations, of which those below 32768 go unanswered.
+fn filtered() -> Infer {
+    let mut infer = Infer::default();
+    for number in 0..180_u16 {
+        let mut attempt = service();
+        let mut flow = attempt.translated.unwrap();
+        flow.src_port = 1024 + number * 358;
+        flow.dst_port = 443 + number % 3;
+        attempt.outcome = if flow.src_port < 32768 { Outcome::TimedOut } else { Outcome::Established };
+        attempt.first_ns = u64::from(number * 101 % 180) * 1_000_000;
+        attempt.translated = Some(flow);
+        infer.ended(&attempt);
+    }
+    infer
+}
+
+#[test]
+fn the_summary_line_tells_what_can_be_inferred() {
+    let summary = Summary { infer: filtered(), ..Summary::default() };
+    let line: Value = serde_json::from_str(&written(&view("json"), |output| output.finish(&summary))).unwrap();
+    let ipv4 = &line["inference"]["ipv4"];
+    assert_eq!((&ipv4["verdict"], &ipv4["likely"]), (&json!("class"), &json!("32768-65535")), "{line}");
+    assert_eq!(ipv4["outside"], json!({"answered": 0, "unanswered": 89}));
+    assert_eq!(line["inference"]["ipv6"], Value::Null);
+}
+
 #[test]
 fn the_reference_names_every_field_and_no_other() {
     let reference = include_str!("../../../../docs/json.md");
@@ -131,7 +158,8 @@ fn the_reference_names_every_field_and_no_other() {
         output.finding(&finding(&node, &service()))?;
         output.finish(&Summary::default())
     });
-    for line in all.lines() {
+    let inference = inference::line(&filtered().conclusions()[0]);
+    for line in all.lines().chain([inference.as_str()]) {
         let line: Value = serde_json::from_str(line).unwrap();
         let kind = line["kind"].as_str().unwrap();
         let section = reference.split("\n## ").find(|section| section.starts_with(&format!("`{kind}`"))).unwrap();
