@@ -5,24 +5,24 @@
 
 use super::conclusion::{Edge, Passes};
 use super::counts::Seen;
-use super::segments::{Rates, Segment};
+use super::segments::{Logs, Segment};
 
 /// ln(2 / 0.01): the bracket misses an edge at most once in a hundred times.
 const DROP: f64 = 5.298;
 
 /// The ranges that pass, with brackets.
-pub(super) fn passes(seen: &[Seen], segments: &[Segment], rates: Rates) -> Vec<Passes> {
+pub(super) fn passes(seen: &[Seen], segments: &[Segment], logs: Logs) -> Vec<Passes> {
     let passing = segments.iter().enumerate().filter(|(_, segment)| segment.passes);
     passing
         .map(|(place, segment)| {
             let low = match place.checked_sub(1) {
-                Some(before) => between(seen, &segments[before], segment, rates),
+                Some(before) => between(seen, &segments[before], segment, logs),
                 None => {
                     Edge { from: 0, to: seen[segment.first].port, best: seen[segment.first].port, is_measured: false }
                 }
             };
             let high = match segments.get(place + 1) {
-                Some(after) => last_before(between(seen, segment, after, rates)),
+                Some(after) => last_before(between(seen, segment, after, logs)),
                 None => Edge {
                     from: seen[segment.last].port,
                     to: u16::MAX,
@@ -41,10 +41,10 @@ const fn last_before(edge: Edge) -> Edge {
 }
 
 /// Where the first port of the right segment can be.
-fn between(seen: &[Seen], left: &Segment, right: &Segment, rates: Rates) -> Edge {
+fn between(seen: &[Seen], left: &Segment, right: &Segment, logs: Logs) -> Edge {
     // What is gained by giving a port to the right segment.
     let gain = |place: usize| {
-        let of = |passes| rates.log_likelihood(passes, seen[place].tally);
+        let of = |passes| logs.likelihood(passes, seen[place].tally);
         of(right.passes) - of(left.passes)
     };
     // An edge at a place: that port is the first of the right segment.

@@ -50,6 +50,14 @@ fn verdict(seen: &[Seen], sums: &Sums, used: Tally) -> Verdict {
     }
 }
 
+/// What survives the test of a division that costs next to nothing, so that only the test stands in its way.
+#[cfg(test)]
+pub(super) fn survivors(family: &Family) -> usize {
+    let seen = family.counts.seen();
+    let divided = segments::divide_at(&seen, 2.0);
+    pruned(&seen, &divided, &Sums::of(family.destinations.entries()), Evidence::is_enough).len()
+}
+
 /// Takes out segments whose evidence does not hold, the weakest first.
 fn pruned(seen: &[Seen], divided: &[Segment], sums: &Sums, holds: fn(&Evidence) -> bool) -> Vec<Segment> {
     let mut left = divided.to_vec();
@@ -73,7 +81,7 @@ fn against_neighbours(seen: &[Seen], segments: &[Segment], place: usize, sums: &
 
 fn class(seen: &[Seen], segments: &[Segment], sums: &Sums) -> Class {
     let tally = |passes| segments::tally(seen, segments, passes);
-    let passes = bracket::passes(seen, segments, Rates::of(tally(true), tally(false)));
+    let passes = bracket::passes(seen, segments, Rates::of(tally(true), tally(false)).logs());
     let sides = sums.sides(seen, segments);
     let evidence = significance::evidence(&sides.iter().map(|(_, sides)| sides.stratum()).collect::<Vec<_>>());
     let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > TELLS).collect();

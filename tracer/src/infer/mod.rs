@@ -62,6 +62,12 @@ impl Infer {
         known.map(|(is_ipv4, family)| conclude::conclude(is_ipv4, family)).collect()
     }
 
+    /// Segments of IPv4 ports that are left where only the test of significance stands in their way.
+    #[cfg(test)]
+    fn survivors(&self) -> usize {
+        self.v4.as_deref().map_or(0, conclude::survivors)
+    }
+
     /// Bytes allocated.
     #[cfg(test)]
     fn bytes(&self) -> usize {

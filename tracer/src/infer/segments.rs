@@ -44,15 +44,25 @@ impl Rates {
         }
     }
 
+    /// Their logarithms, taken once for all ports.
+    pub(super) fn logs(self) -> Logs {
+        Logs { passed: [(1.0 - self.fails).ln(), self.fails.ln()], denied: [self.leaks.ln(), (1.0 - self.leaks).ln()] }
+    }
+}
+
+/// Logarithms of the probabilities that an attempt is answered and unanswered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Logs {
+    passed: [f64; 2],
+    denied: [f64; 2],
+}
+
+impl Logs {
     /// Log-likelihood of what was seen at a port.
     #[expect(clippy::cast_precision_loss, reason = "a likelihood")]
-    pub(super) fn log_likelihood(self, passes: bool, tally: Tally) -> f64 {
-        let (answered, unanswered) = (tally.answered as f64, tally.unanswered as f64);
-        if passes {
-            answered * (1.0 - self.fails).ln() + unanswered * self.fails.ln()
-        } else {
-            answered * self.leaks.ln() + unanswered * (1.0 - self.leaks).ln()
-        }
+    pub(super) fn likelihood(self, passes: bool, tally: Tally) -> f64 {
+        let [answered, unanswered] = if passes { self.passed } else { self.denied };
+        tally.answered as f64 * answered + tally.unanswered as f64 * unanswered
     }
 }
 
@@ -64,21 +74,26 @@ pub(super) fn tally(seen: &[Seen], segments: &[Segment], passes: bool) -> Tally 
 
 /// The likeliest division; a single segment or none where nothing speaks for more.
 pub(super) fn divide(seen: &[Seen]) -> Vec<Segment> {
-    let divisions = STARTS.into_iter().map(|start| improve(seen, start));
+    divide_at(seen, EDGE)
+}
+
+/// The same at another price per edge.
+pub(super) fn divide_at(seen: &[Seen], price: f64) -> Vec<Segment> {
+    let divisions = STARTS.into_iter().map(|start| improve(seen, start, price));
     let best = divisions.max_by(|(_, a), (_, b)| a.total_cmp(b));
     best.map(|(segments, _)| segments).unwrap_or_default()
 }
 
-fn improve(seen: &[Seen], start: Rates) -> (Vec<Segment>, f64) {
-    let mut segments = best_for(seen, start);
+fn improve(seen: &[Seen], start: Rates, price: f64) -> (Vec<Segment>, f64) {
+    let mut segments = best_for(seen, start, price);
     for _ in 0..TURNS {
-        let next = best_for(seen, rates(seen, &segments));
+        let next = best_for(seen, rates(seen, &segments), price);
         if next == segments {
             break;
         }
         segments = next;
     }
-    let score = score(seen, &segments);
+    let score = score(seen, &segments, price);
     (segments, score)
 }
 
@@ -87,23 +102,24 @@ fn rates(seen: &[Seen], segments: &[Segment]) -> Rates {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a likelihood")]
-fn score(seen: &[Seen], segments: &[Segment]) -> f64 {
-    let rates = rates(seen, segments);
-    let of = |passes| rates.log_likelihood(passes, tally(seen, segments, passes));
-    of(true) + of(false) - EDGE * segments.len().saturating_sub(1) as f64
+fn score(seen: &[Seen], segments: &[Segment], price: f64) -> f64 {
+    let logs = rates(seen, segments).logs();
+    let of = |passes| logs.likelihood(passes, tally(seen, segments, passes));
+    of(true) + of(false) - price * segments.len().saturating_sub(1) as f64
 }
 
 /// The best division for given rates.
-fn best_for(seen: &[Seen], rates: Rates) -> Vec<Segment> {
+fn best_for(seen: &[Seen], rates: Rates, price: f64) -> Vec<Segment> {
+    let logs = rates.logs();
     let mut scores = [0.0_f64; 2];
     // For each port and state: whether the best way there comes from the other state.
     let mut switched = Vec::with_capacity(seen.len());
     for (place, port) in seen.iter().enumerate() {
-        let price = if place == 0 { f64::INFINITY } else { EDGE };
+        let price = if place == 0 { f64::INFINITY } else { price };
         let from_other = [scores[1] - price > scores[0], scores[0] - price > scores[1]];
         scores = [0, 1].map(|state| {
             let before = if from_other[state] { scores[1 - state] - price } else { scores[state] };
-            before + rates.log_likelihood(state == 1, port.tally)
+            before + logs.likelihood(state == 1, port.tally)
         });
         switched.push(from_other);
     }

@@ -187,6 +187,32 @@ mod tests {
     }
 
     #[test]
+    fn chance_exceeds_the_bound_no_more_often_than_it_says() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let (mut beyond, runs) = ([0_u32; 3], 20_000);
+        for _ in 0..runs {
+            let strata: Vec<_> = (0..4).map(|_| shuffled(&mut rng)).collect();
+            let total = evidence(&strata).total;
+            for (count, once_in) in beyond.iter_mut().zip([5.0_f64, 20.0, 100.0]) {
+                *count += u32::from(total >= once_in.ln());
+            }
+        }
+        assert!(beyond[0] * 5 <= runs && beyond[1] * 20 <= runs && beyond[2] * 100 <= runs, "{beyond:?}");
+        assert!(beyond[0] * 50 >= runs && beyond[1] * 200 >= runs, "far too coarse: {beyond:?}");
+    }
+
+    /// A destination whose unanswered attempts fall anywhere.
+    fn shuffled(rng: &mut fastrand::Rng) -> Stratum {
+        let attempts = rng.u64(2..60);
+        let (unanswered, denied) = (rng.u64(0..=attempts), rng.u64(0..=attempts));
+        let mut fates: Vec<_> = (0..attempts).map(|number| number < unanswered).collect();
+        rng.shuffle(&mut fates);
+        let mut on_denied = fates.iter().zip(0..denied);
+        let denied_unanswered = on_denied.by_ref().filter(|(unanswered, _)| **unanswered).count() as u64;
+        Stratum { attempts, unanswered, denied, denied_unanswered }
+    }
+
+    #[test]
     fn the_coarse_bound_is_never_sharper_than_the_exact_one() {
         let stratum = stratum((200, 220), (40, 250));
         let outcomes = Outcomes::of(&stratum, 512);

@@ -39,6 +39,14 @@ fn a_thousand_runs_without_a_filter_conclude_nothing() {
 }
 
 #[test]
+fn the_test_alone_keeps_chance_out_whatever_division_is_proposed() {
+    for seed in 0..300 {
+        let world = World { fails: 0.3 + 0.1 * f64::from(u8::try_from(seed % 4).unwrap()), ..World::new(seed, 200) };
+        assert!(world.infer().survivors() <= 1, "{world:?}");
+    }
+}
+
+#[test]
 fn destinations_that_die_while_ports_count_up_are_no_port_class() {
     for seed in 0..300 {
         let ports = Ports::Sequential(if seed % 2 == 0 { 32768..=60999 } else { 1024..=65535 });
