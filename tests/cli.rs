@@ -107,6 +107,8 @@ fn a_mistake_is_one_line_that_says_what_is_right() {
         (&["replay"], "required arguments were not provided: <FILE>..."),
         (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range"),
         (&["report"], "required arguments were not provided: <FILE>..."),
+        (&["infer"], "required arguments were not provided: <FILE>..."),
+        (&["infer", "x", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),
         (&["replay", "x", "--duration", "5s"], "unexpected argument '--duration'"),
     ] {
         assert_fails(args, 2, expected);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tracer_common::config::Loss;
 use tracer_common::events::Lost;
 
+use crate::infer::Infer;
 use crate::model::Attempt;
 
 /// The counts at the end of a capture; field names as in JSON.
@@ -26,6 +27,8 @@ pub struct Summary {
     pub lost: [u64; Loss::ALL.len()],
     /// Attempts and bindings given up because a table was full.
     pub evicted: u64,
+    /// What the attempts say about ports.
+    pub infer: Infer,
 }
 
 impl Summary {
@@ -37,6 +40,7 @@ impl Summary {
     /// Counts an attempt that has ended.
     pub fn ended(&mut self, attempt: &Attempt) {
         self.attempts += 1;
+        self.infer.ended(attempt);
         self.translated += u64::from(attempt.translated.is_some());
         self.flagged_attempts += u64::from(attempt.flagged);
         if attempt.retransmits > 0 {

@@ -5,6 +5,7 @@
 mod args;
 mod capture;
 mod demo;
+mod infer;
 pub mod machine;
 mod record;
 mod replay;
@@ -45,6 +46,8 @@ enum Command {
     Replay(Box<replay::Args>),
     /// Show what became of all attempts of traces, in tables and pictures; needs no privileges
     Report(Box<report::Args>),
+    /// Infer from traces which translated ports the path lets through
+    Infer(infer::Args),
     /// Reproduce the failure in a small network and watch it being flagged
     Demo(Box<demo::DemoArgs>),
     /// Make the connections of a lab
@@ -58,6 +61,7 @@ fn run(command: &Command) -> Result<End> {
         Command::Record(args) => record::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Report(args) => report::run(args),
+        Command::Infer(args) => infer::run(args),
         Command::Demo(args) => demo::run(args).map(End::Exit),
         Command::Traffic(args) => traffic::run(args).map(End::Exit),
     }

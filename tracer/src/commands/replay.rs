@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<End> {
 }
 
 /// Traces that say on stderr what of them could not be read.
-struct Reported(Merged);
+pub(super) struct Reported(pub(super) Merged);
 
 impl Source for Reported {
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool> {

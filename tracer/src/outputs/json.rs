@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::escape::is_plain;
+use super::inference::Inference;
 use super::{Format, Output, Sink, View};
+use crate::infer::Conclusion;
 use crate::model::{Capture, Clock, Finding, NatMode, PortSet};
 use crate::summary::Summary;
 
@@ -76,6 +78,14 @@ struct SummaryLine<'a> {
     lost: u64,
     lost_by_kind: BTreeMap<&'static str, u64>,
     evicted: u64,
+    inference: Option<InferenceObject<'a>>,
+}
+
+/// Of the address families of which something can be said.
+#[derive(Serialize)]
+struct InferenceObject<'a> {
+    ipv4: Option<Inference<'a>>,
+    ipv6: Option<Inference<'a>>,
 }
 
 struct Json {
@@ -92,7 +102,7 @@ impl Json {
     }
 }
 
-fn write_line(out: &mut Sink, line: &impl Serialize) -> io::Result<()> {
+pub(super) fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Ascii))?;
     out.write_all(b"\n")
 }
@@ -115,7 +125,9 @@ impl Output for Json {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        write_line(&mut self.out, &SummaryLine::from(summary))?;
+        let conclusions = summary.infer.conclusions();
+        let inference = InferenceObject::of(&conclusions);
+        write_line(&mut self.out, &SummaryLine { inference, ..SummaryLine::from(summary) })?;
         self.out.flush()
     }
 }
@@ -179,7 +191,19 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             lost: summary.lost_total(),
             lost_by_kind: summary.lost_by_kind().map(|(kind, count)| (kind.name(), count)).collect(),
             evicted: summary.evicted,
+            inference: None,
         }
+    }
+}
+
+impl<'a> InferenceObject<'a> {
+    fn of(conclusions: &'a [Conclusion]) -> Option<Self> {
+        let of = |is_ipv4| {
+            let family = conclusions.iter().find(|conclusion| conclusion.is_ipv4 == is_ipv4)?;
+            family.says_something().then(|| family.into())
+        };
+        let (ipv4, ipv6) = (of(true), of(false));
+        (ipv4.is_some() || ipv6.is_some()).then_some(Self { ipv4, ipv6 })
     }
 }
 

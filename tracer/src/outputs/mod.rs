@@ -4,6 +4,7 @@
 //! that a replay writes the same bytes. To add one: a file here, a line in `ALL`.
 
 pub mod escape;
+pub mod inference;
 mod json;
 pub(crate) mod text;
 

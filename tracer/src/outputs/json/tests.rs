@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use tracer_common::config::Loss;
 
 use crate::causes;
+use crate::infer::Infer;
 use crate::model::{Attempt, Capture, HookState, NatMode, Origin, Outcome, PortSet, example};
+use crate::outputs::inference;
 use crate::outputs::testing::{finding, view, written};
 use crate::summary::Summary;
 
@@ -84,13 +86,14 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         by_cause: [("port_out_of_range", 4), ("unknown", 1)].into(),
         lost: [1, 2, 3],
         evicted: 7,
+        infer: Infer::default(),
     };
     assert_eq!(
         written(&view("json"), |output| output.finish(&summary)),
         concat!(
             r#"{"kind":"summary","attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
             r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"lost":6,"#,
-            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"evicted":7}"#,
+            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"evicted":7,"inference":null}"#,
             "\n"
         )
     );
@@ -120,6 +123,32 @@ fn the_reference_names_every_value() {
     }
 }
 
+/// Sixty attempts to each of three destinations, of which those below 32768 go unanswered.
+fn filtered() -> Infer {
+    let mut infer = Infer::default();
+    for number in 0..180_u16 {
+        let mut attempt = service();
+        let mut flow = attempt.translated.unwrap();
+        flow.src_port = 1024 + number * 358;
+        flow.dst_port = 443 + number % 3;
+        attempt.outcome = if flow.src_port < 32768 { Outcome::TimedOut } else { Outcome::Established };
+        attempt.first_ns = u64::from(number * 101 % 180) * 1_000_000;
+        attempt.translated = Some(flow);
+        infer.ended(&attempt);
+    }
+    infer
+}
+
+#[test]
+fn the_summary_line_tells_what_can_be_inferred() {
+    let summary = Summary { infer: filtered(), ..Summary::default() };
+    let line: Value = serde_json::from_str(&written(&view("json"), |output| output.finish(&summary))).unwrap();
+    let ipv4 = &line["inference"]["ipv4"];
+    assert_eq!((&ipv4["verdict"], &ipv4["likely"]), (&json!("class"), &json!("32768-65535")), "{line}");
+    assert_eq!(ipv4["outside"], json!({"answered": 0, "unanswered": 89}));
+    assert_eq!(line["inference"]["ipv6"], Value::Null);
+}
+
 #[test]
 fn the_reference_names_every_field_and_no_other() {
     let reference = include_str!("../../../../docs/json.md");
@@ -129,7 +158,8 @@ fn the_reference_names_every_field_and_no_other() {
         output.finding(&finding(&node, &service()))?;
         output.finish(&Summary::default())
     });
-    for line in all.lines() {
+    let inference = inference::line(&filtered().conclusions()[0]);
+    for line in all.lines().chain([inference.as_str()]) {
         let line: Value = serde_json::from_str(line).unwrap();
         let kind = line["kind"].as_str().unwrap();
         let section = reference.split("\n## ").find(|section| section.starts_with(&format!("`{kind}`"))).unwrap();

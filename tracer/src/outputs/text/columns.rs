@@ -47,7 +47,7 @@ pub(crate) fn endpoint(line: &mut String, address: IpAddr, port: u16, width: usi
 }
 
 /// Appends a paragraph of plain ASCII, broken at spaces where it can be; lines after the first are indented.
-pub(super) fn paragraph(out: &mut String, text: &str) {
+pub(in crate::outputs) fn paragraph(out: &mut String, text: &str) {
     paragraph_of(PAGE, out, text);
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use jiff::civil::{Date, DateTime};
 
-use self::columns::paragraph;
+pub(super) use self::columns::paragraph;
 use self::row::{Row, words};
 use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
@@ -84,6 +84,16 @@ impl Text {
         Ok(())
     }
 
+    /// What the attempts say about ports, where they say anything.
+    fn inference(&mut self, summary: &Summary) -> io::Result<()> {
+        let conclusions = summary.infer.conclusions();
+        for conclusion in conclusions.iter().filter(|conclusion| conclusion.says_something()) {
+            paragraph(&mut self.line, &conclusion.to_string());
+            self.write()?;
+        }
+        Ok(())
+    }
+
     fn losses(&mut self, summary: &Summary) -> io::Result<()> {
         let lost = summary.lost_total();
         let style = if lost > 0 { self.row.alert } else { Style::new() };
@@ -143,6 +153,7 @@ impl Output for Text {
         self.losses(summary)?;
         written(self.count("evicted", summary.evicted, 0))?;
         self.end_line()?;
+        self.inference(summary)?;
         self.out.flush()
     }
 }

@@ -1,0 +1,141 @@
+//! From counts to a conclusion.
+
+use super::Family;
+use super::bracket;
+use super::conclusion::{Carrier, Class, Conclusion, LeftOut, Tally, Verdict};
+use super::counts::Seen;
+use super::destinations::Entry;
+use super::power;
+use super::rule;
+use super::segments::{self, Rates, Segment};
+use super::sides::{Sides, Sums};
+use super::significance::{self, Evidence, choices};
+
+/// Destinations that are named.
+const NAMED: usize = 5;
+/// Below this a destination does not tell passed ports from others.
+const TELLS: f64 = 0.5;
+
+/// What the attempts of one address family say.
+pub(super) fn conclude(is_ipv4: bool, family: &Family) -> Conclusion {
+    let entries = family.destinations.entries();
+    let used: Tally = entries.iter().map(|entry| entry.tally).sum();
+    let silent = entries.iter().filter(|entry| entry.bins().is_none());
+    Conclusion {
+        is_ipv4,
+        used,
+        destinations: entries.iter().filter(|entry| entry.bins().is_some()).count(),
+        left_out: LeftOut {
+            silent: entries.iter().map(Entry::left_out).sum(),
+            silent_destinations: silent.count() as u64,
+            changed_port: family.changed_port,
+            shared: family.destinations.shared,
+        },
+        verdict: verdict(&family.counts.seen(), &Sums::of(entries), used),
+    }
+}
+
+fn verdict(seen: &[Seen], sums: &Sums, used: Tally) -> Verdict {
+    let divided = segments::divide(seen);
+    let suspected = pruned(seen, &divided, sums, Evidence::is_enough);
+    let proven = pruned(seen, &suspected, sums, Evidence::is_shared);
+    if proven.len() > 1 {
+        Verdict::Class(class(seen, &proven, sums))
+    } else if suspected.len() > 1 {
+        Verdict::OneDestination(class(seen, &suspected, sums))
+    } else if divided.len() > 1 {
+        undecided(seen, &divided, sums, used)
+    } else {
+        nothing_found(sums, used)
+    }
+}
+
+/// What survives the test of a division that costs next to nothing, so that only the test stands in its way.
+#[cfg(test)]
+pub(super) fn survivors(family: &Family) -> usize {
+    let seen = family.counts.seen();
+    let divided = segments::divide_at(&seen, 2.0);
+    pruned(&seen, &divided, &Sums::of(family.destinations.entries()), Evidence::is_enough).len()
+}
+
+/// Takes out segments whose evidence does not hold, the weakest first.
+fn pruned(seen: &[Seen], divided: &[Segment], sums: &Sums, holds: fn(&Evidence) -> bool) -> Vec<Segment> {
+    let mut left = divided.to_vec();
+    while left.len() > 1 {
+        let evidence = (0..left.len()).map(|place| (place, against_neighbours(seen, &left, place, sums)));
+        let weak = evidence.filter(|(_, evidence)| !holds(evidence));
+        match weak.min_by(|(_, a), (_, b)| a.total.total_cmp(&b.total)) {
+            Some((place, _)) => left = segments::without(&left, place),
+            None => break,
+        }
+    }
+    left
+}
+
+/// Evidence that a segment fares otherwise than the segments next to it.
+fn against_neighbours(seen: &[Seen], segments: &[Segment], place: usize, sums: &Sums) -> Evidence {
+    let near = &segments[place.saturating_sub(1)..segments.len().min(place + 2)];
+    let strata: Vec<_> = sums.sides(seen, near).into_iter().map(|(_, sides)| sides.stratum()).collect();
+    significance::evidence(&strata)
+}
+
+fn class(seen: &[Seen], segments: &[Segment], sums: &Sums) -> Class {
+    let tally = |passes| segments::tally(seen, segments, passes);
+    let passes = bracket::passes(seen, segments, Rates::of(tally(true), tally(false)).logs());
+    let sides = sums.sides(seen, segments);
+    let evidence = significance::evidence(&sides.iter().map(|(_, sides)| sides.stratum()).collect::<Vec<_>>());
+    let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > TELLS).collect();
+    order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
+    let carriers = order.iter().take(NAMED).map(|&place| {
+        let (destination, Sides { inside, outside }) = sides[place];
+        Carrier { destination, inside, outside }
+    });
+    let likely = rule::likely(&passes);
+    let split = likely.clone().unwrap_or_else(|| rule::best(&passes));
+    let within = |inside| seen.iter().filter(|seen| split.contains(seen.port) == inside).map(|seen| seen.tally).sum();
+    Class {
+        inside: within(true),
+        outside: within(false),
+        likely,
+        split,
+        passes,
+        p_below: p_below(evidence.total, segments.len() - 1),
+        carrying: order.len(),
+        carriers: carriers.collect(),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a whole number from 0 on; beyond u32 it saturates"
+)]
+fn p_below(total: f64, edges: usize) -> u32 {
+    let nats = total - choices(u32::try_from(edges).unwrap_or(u32::MAX));
+    (nats / std::f64::consts::LN_10).floor().max(0.0) as u32
+}
+
+/// A class begins to show: so many more attempts like these would prove it or not.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn undecided(seen: &[Seen], divided: &[Segment], sums: &Sums, used: Tally) -> Verdict {
+    let (inside, outside) = (segments::tally(seen, divided, true), segments::tally(seen, divided, false));
+    let share = (outside.total() as f64 / used.total() as f64).min(0.5);
+    let needed = power::attempts_needed(sums.len(), share, Rates::of(inside, outside).fails.min(0.9));
+    // Where the estimate says that it should have been enough, a tenth more is the least that can help.
+    Verdict::TooFew { more: needed.saturating_sub(used.total()).max(used.total().div_ceil(10)), suspected: true }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn nothing_found(sums: &Sums, used: Tally) -> Verdict {
+    let attempts = sums.attempts();
+    let fails = used.unanswered as f64 / used.total().max(1) as f64;
+    if let Some(visible_share) = power::visible_share(&attempts, fails) {
+        return Verdict::NoClass { visible_share };
+    }
+    // Half of the ports is the class to look for first; it would explain so much of what failed.
+    let other = (2.0 * fails - 1.0).max(0.0);
+    let needed = power::attempts_needed(attempts.len(), 0.5, other);
+    // One destination is never enough: the other half has to come from elsewhere.
+    let elsewhere = if attempts.len() < 2 { needed.div_ceil(2) } else { 1 };
+    Verdict::TooFew { more: needed.saturating_sub(used.total()).max(elsewhere), suspected: false }
+}

@@ -1,0 +1,160 @@
+//! What can be concluded, in numbers. `words` says it.
+
+use super::destinations::Destination;
+use crate::model::PortSet;
+
+/// Attempts, by whether they were answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// With any answer.
+    pub answered: u64,
+    /// Sent again, and never answered.
+    pub unanswered: u64,
+}
+
+impl Tally {
+    pub(super) const NONE: Self = Self { answered: 0, unanswered: 0 };
+
+    /// From counts indexed by whether it was answered.
+    pub(super) fn of([unanswered, answered]: [u32; 2]) -> Self {
+        Self { answered: answered.into(), unanswered: unanswered.into() }
+    }
+
+    pub(super) const fn add(&mut self, answered: bool) {
+        if answered { self.answered += 1 } else { self.unanswered += 1 }
+    }
+
+    /// Without those of `other`, which are among them.
+    pub(super) const fn less(self, other: Self) -> Self {
+        Self { answered: self.answered - other.answered, unanswered: self.unanswered - other.unanswered }
+    }
+
+    /// All attempts.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.answered + self.unanswered
+    }
+}
+
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::NONE, |sum, more| Self {
+            answered: sum.answered + more.answered,
+            unanswered: sum.unanswered + more.unanswered,
+        })
+    }
+}
+
+/// What the attempts of one address family say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conclusion {
+    /// IPv4, else IPv6.
+    pub is_ipv4: bool,
+    /// Attempts that count, to destinations that answered at least once.
+    pub used: Tally,
+    /// How many destinations those are.
+    pub destinations: usize,
+    /// Attempts that do not count.
+    pub left_out: LeftOut,
+    /// What follows from those that do.
+    pub verdict: Verdict,
+}
+
+impl Conclusion {
+    /// The class of ports that was found beyond doubt.
+    #[must_use]
+    pub const fn class(&self) -> Option<&Class> {
+        match &self.verdict {
+            Verdict::Class(class) => Some(class),
+            Verdict::OneDestination(_) | Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
+        }
+    }
+}
+
+/// Attempts that do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// To destinations that never answered, or before their first answer with too many waiting.
+    pub silent: u64,
+    /// How many destinations never answered.
+    pub silent_destinations: u64,
+    /// Whose port changed from one SYN to the next.
+    pub changed_port: u64,
+    /// They do count, but their destinations have no entry of their own, only their network's.
+    pub shared: u64,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Whether an attempt is answered depends on its port.
+    Class(Class),
+    /// The same, but most of the evidence is one destination's, which may itself be the reason.
+    OneDestination(Class),
+    /// Nothing speaks for a class of ports.
+    NoClass {
+        /// A class with this share of the attempts would have been seen, four times in five.
+        visible_share: f64,
+    },
+    /// Nothing can be concluded.
+    TooFew {
+        /// About how many attempts more would decide.
+        more: u64,
+        /// A class of ports begins to show.
+        suspected: bool,
+    },
+}
+
+/// Ports that are answered and ports that are not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Class {
+    /// Ranges that pass, in ascending order.
+    pub passes: Vec<Passes>,
+    /// The ports that `inside` counts: the likely rule, else the best place for each edge.
+    pub split: PortSet,
+    /// Attempts with ports in `split`.
+    pub inside: Tally,
+    /// Attempts with other ports.
+    pub outside: Tally,
+    /// The probability that chance does this is below ten to the power of minus this.
+    pub p_below: u32,
+    /// How many destinations tell passed ports from others.
+    pub carrying: usize,
+    /// Those that tell most, the strongest first.
+    pub carriers: Vec<Carrier>,
+    /// The passed ports, if each edge is near one well-known boundary. An offer, not a measurement.
+    pub likely: Option<PortSet>,
+}
+
+/// A range of ports that pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passes {
+    /// The lowest passed port is one of these.
+    pub low: Edge,
+    /// The highest passed port is one of these.
+    pub high: Edge,
+}
+
+/// Where an edge can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// Not lower than this.
+    pub from: u16,
+    /// Not higher than this.
+    pub to: u16,
+    /// The likeliest port.
+    pub best: u16,
+    /// Ports beyond it were seen to fail. Otherwise none beyond it was used.
+    pub is_measured: bool,
+}
+
+/// A destination that tells passed ports from others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Carrier {
+    /// Which.
+    pub destination: Destination,
+    /// Attempts with passed ports; those near an edge are in neither.
+    pub inside: Tally,
+    /// Attempts with other ports.
+    pub outside: Tally,
+}

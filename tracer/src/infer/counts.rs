@@ -1,0 +1,41 @@
+//! Exact counts per port: answered and unanswered attempts.
+
+use super::conclusion::Tally;
+
+const PORTS: usize = 1 << 16;
+
+/// 512 KiB from the first attempt on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts(Vec<[u32; 2]>);
+
+/// A port that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) port: u16,
+    pub(super) tally: Tally,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, port: u16, answered: bool) {
+        if self.0.is_empty() {
+            self.0 = vec![[0; 2]; PORTS];
+        }
+        let count = &mut self.0[usize::from(port)][usize::from(answered)];
+        *count = count.saturating_add(1);
+    }
+
+    /// The ports that were used, in ascending order.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        let ports = (0..=u16::MAX).zip(&self.0);
+        ports
+            .filter(|(_, counts)| counts.iter().any(|&count| count > 0))
+            .map(|(port, counts)| Seen { port, tally: Tally::of(*counts) })
+            .collect()
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<[u32; 2]>()
+    }
+}

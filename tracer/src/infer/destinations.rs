@@ -1,0 +1,248 @@
+//! Evidence by destination, in bounded memory: failures of a dead destination must not look like failures of a port.
+//!
+//! A destination counts from its first answer on; unanswered attempts before it wait here. The first destinations have
+//! an entry each; later ones share entries by network, and then one entry.
+
+use std::fmt;
+use std::net::{Ipv6Addr, SocketAddr};
+
+use hashbrown::HashMap;
+use tracer_common::Flow;
+
+use super::conclusion::Tally;
+use super::counts::Counts;
+use super::observation::Probe;
+use super::runs::Runs;
+
+/// Destinations with an entry of their own.
+const EXACT: usize = 1024;
+/// Entries for networks of later destinations.
+const NETWORKS: usize = 256;
+/// Unanswered attempts that wait for a destination's first answer.
+const WAITING: usize = 64;
+/// Ports are told apart per destination only by bins of 256.
+pub(super) const BINS: usize = 256;
+
+/// A destination, or a network of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Destination {
+    /// As in [`Flow`]
+    addr: [u8; 16],
+    /// 0 for a network
+    port: u16,
+    /// 128 for a single address
+    prefix: u8,
+}
+
+impl Destination {
+    /// Where the flow goes.
+    #[must_use]
+    pub const fn of(flow: &Flow) -> Self {
+        Self { addr: flow.dst, port: flow.dst_port, prefix: 128 }
+    }
+
+    /// Its network: IPv4 /16, IPv6 /32.
+    fn network(&self) -> Self {
+        let is_ipv4 = Ipv6Addr::from_octets(self.addr).to_ipv4_mapped().is_some();
+        let bytes = if is_ipv4 { 14 } else { 4 };
+        let mut addr = [0; 16];
+        addr[..bytes].copy_from_slice(&self.addr[..bytes]);
+        Self { addr, port: 0, prefix: if is_ipv4 { 112 } else { 32 } }
+    }
+
+    const fn others() -> Self {
+        Self { addr: [0; 16], port: 0, prefix: 0 }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Ipv6Addr::from_octets(self.addr).to_canonical();
+        match (self.prefix, address.is_ipv4()) {
+            (0, _) => f.write_str("other destinations"),
+            (128, _) => write!(f, "{}", SocketAddr::new(address, self.port)),
+            (prefix, true) => write!(f, "{address}/{}", prefix - 96),
+            (prefix, false) => write!(f, "{address}/{prefix}"),
+        }
+    }
+}
+
+/// What is known of one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) destination: Destination,
+    /// Attempts that count.
+    pub(super) tally: Tally,
+    /// Unanswered attempts before the first answer.
+    waiting: Vec<Probe>,
+    /// Unanswered attempts for which there was no room to wait.
+    dropped: u64,
+    runs: Runs,
+    /// By bins of ports, from the first answer on; of unanswered attempts those that `runs` lets count.
+    bins: Option<Box<[[u32; 2]; BINS]>>,
+}
+
+impl Entry {
+    fn new(destination: Destination) -> Self {
+        let runs = Runs::default();
+        Self { destination, tally: Tally::NONE, waiting: Vec::new(), dropped: 0, runs, bins: None }
+    }
+
+    fn take(&mut self, probe: Probe, counts: &mut Counts) {
+        if self.bins.is_some() {
+            return self.count(probe, counts);
+        }
+        if !probe.answered {
+            return self.wait(probe);
+        }
+        self.count(probe, counts);
+        for early in std::mem::take(&mut self.waiting) {
+            self.count(early, counts);
+        }
+    }
+
+    fn wait(&mut self, probe: Probe) {
+        if self.waiting.len() < WAITING {
+            self.waiting.push(probe);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn count(&mut self, Probe { port, answered, second }: Probe, counts: &mut Counts) {
+        counts.add(port, answered);
+        self.tally.add(answered);
+        let bins = self.bins.get_or_insert_with(|| Box::new([[0; 2]; BINS]));
+        if answered {
+            self.runs.answered(second);
+        } else if !self.runs.failed(second) {
+            return;
+        }
+        let count = &mut bins[usize::from(port >> 8)][usize::from(answered)];
+        *count = count.saturating_add(1);
+    }
+
+    /// Attempts in bins; `None` for a destination that never answered.
+    pub(super) fn bins(&self) -> Option<impl Iterator<Item = Tally> + '_> {
+        self.bins.as_deref().map(|bins| bins.iter().map(|&counts| Tally::of(counts)))
+    }
+
+    /// Attempts that do not count.
+    pub(super) fn left_out(&self) -> u64 {
+        self.dropped + self.waiting.len() as u64
+    }
+}
+
+/// All destinations, in the order of their first attempts, so that equal captures conclude equally.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Destinations {
+    entries: Vec<Entry>,
+    index: HashMap<Destination, usize, foldhash::fast::FixedState>,
+    /// Attempts to destinations without an entry of their own.
+    pub(super) shared: u64,
+}
+
+impl Destinations {
+    pub(super) fn take(&mut self, destination: Destination, probe: Probe, counts: &mut Counts) {
+        let place = self.place(destination);
+        self.shared += u64::from(self.entries[place].destination != destination);
+        self.entries[place].take(probe, counts);
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    fn place(&mut self, destination: Destination) -> usize {
+        let network = destination.network();
+        let known = self.index.get(&destination).copied();
+        known
+            .or_else(|| self.open(destination, EXACT))
+            .or_else(|| self.index.get(&network).copied())
+            .or_else(|| self.open(network, EXACT + NETWORKS))
+            .unwrap_or_else(|| self.others())
+    }
+
+    fn open(&mut self, destination: Destination, limit: usize) -> Option<usize> {
+        let place = self.entries.len();
+        (place < limit).then(|| {
+            self.entries.push(Entry::new(destination));
+            self.index.insert(destination, place);
+            place
+        })
+    }
+
+    fn others(&mut self) -> usize {
+        let others = Destination::others();
+        let place = *self.index.entry(others).or_insert(self.entries.len());
+        if place == self.entries.len() {
+            self.entries.push(Entry::new(others));
+        }
+        place
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let of =
+            |entry: &Entry| entry.waiting.capacity() * size_of::<Probe>() + entry.bins.as_ref().map_or(0, |_| BINS * 8);
+        self.entries.capacity() * size_of::<Entry>()
+            + self.entries.iter().map(of).sum::<usize>()
+            + self.index.capacity() * (size_of::<(Destination, usize)>() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn to(address: &str) -> Destination {
+        Destination::of(&Flow::new("192.0.2.1:1".parse().unwrap(), address.parse().unwrap()))
+    }
+
+    fn probe(port: u16, answered: bool) -> Probe {
+        Probe { port, answered, second: 0 }
+    }
+
+    #[test]
+    fn a_destination_counts_from_its_first_answer_on_with_what_waited_for_it() {
+        let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
+        for port in 0..100 {
+            destinations.take(to("203.0.113.1:80"), probe(port, false), &mut counts);
+        }
+        assert!(counts.seen().is_empty());
+        destinations.take(to("203.0.113.1:80"), probe(40000, true), &mut counts);
+        let entry = &destinations.entries()[0];
+        assert_eq!((entry.tally, entry.left_out()), (Tally { answered: 1, unanswered: 64 }, 36));
+        assert_eq!(counts.seen().len(), 65);
+    }
+
+    #[test]
+    fn many_destinations_share_entries_and_none_is_lost() {
+        let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
+        for number in 0..40_000_u32 {
+            let [_, a, b, c] = number.to_be_bytes();
+            destinations.take(to(&format!("10.{b}.{c}.{a}:80")), probe(40000, true), &mut counts);
+        }
+        assert_eq!(destinations.entries().len(), EXACT + 153);
+        for number in 0..400_u32 {
+            let [.., a, b] = number.to_be_bytes();
+            destinations.take(to(&format!("11{a}.{b}.1.1:80")), probe(40000, true), &mut counts);
+        }
+        assert_eq!(destinations.entries().len(), EXACT + NETWORKS + 1);
+        assert_eq!(destinations.shared, 40_400 - EXACT as u64);
+        let sum: u64 = destinations.entries().iter().map(|entry| entry.tally.total()).sum();
+        assert_eq!(sum, 40_400);
+    }
+
+    #[test]
+    fn a_destination_is_named_as_what_it_is() {
+        assert_eq!(to("203.0.113.1:80").to_string(), "203.0.113.1:80");
+        assert_eq!(to("203.0.113.1:80").network().to_string(), "203.0.0.0/16");
+        assert_eq!(to("[2001:db8:1::2]:80").to_string(), "[2001:db8:1::2]:80");
+        assert_eq!(to("[2001:db8:1::2]:80").network().to_string(), "2001:db8::/32");
+        assert_eq!(Destination::others().to_string(), "other destinations");
+    }
+}

@@ -1,0 +1,86 @@
+//! Which translated ports does the path let through? Inferred from answered and unanswered attempts. Pure.
+//!
+//! `observation` says what an attempt is evidence of. It is counted per port (`counts`) and per destination
+//! (`destinations`), in bounded memory. `conclude` then finds the classes of ports that differ (`segments`), keeps those
+//! that chance cannot explain at any single destination's word (`significance`), brackets their edges (`bracket`), and
+//! says what the data could not have shown (`power`). docs/infer.md has the method and its sources.
+
+mod bracket;
+mod conclude;
+mod conclusion;
+mod counts;
+mod destinations;
+mod observation;
+mod power;
+mod rule;
+mod runs;
+mod segments;
+mod sides;
+mod significance;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use conclusion::{Carrier, Class, Conclusion, Edge, LeftOut, Passes, Tally, Verdict};
+pub use destinations::Destination;
+
+use self::counts::Counts;
+use self::destinations::Destinations;
+use self::observation::{Evidence, Observation, observe};
+use crate::model::Attempt;
+
+/// What the attempts so far say about ports, by address family; a family costs nothing before its first attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Infer {
+    v4: Option<Box<Family>>,
+    v6: Option<Box<Family>>,
+}
+
+/// The evidence of one address family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Family {
+    /// By port, of destinations that answered at least once.
+    counts: Counts,
+    destinations: Destinations,
+    /// Attempts whose port changed from one SYN to the next.
+    changed_port: u64,
+}
+
+impl Infer {
+    /// Takes an attempt that has ended.
+    pub fn ended(&mut self, attempt: &Attempt) {
+        let Some(Observation { is_ipv4, evidence }) = observe(attempt) else { return };
+        let family = if is_ipv4 { &mut self.v4 } else { &mut self.v6 };
+        family.get_or_insert_default().take(&evidence);
+    }
+
+    /// What follows, for each address family of which there is any evidence.
+    #[must_use]
+    pub fn conclusions(&self) -> Vec<Conclusion> {
+        let families = [(true, &self.v4), (false, &self.v6)];
+        let known = families.into_iter().filter_map(|(is_ipv4, family)| Some((is_ipv4, family.as_deref()?)));
+        known.map(|(is_ipv4, family)| conclude::conclude(is_ipv4, family)).collect()
+    }
+
+    /// Segments of IPv4 ports that are left where only the test of significance stands in their way.
+    #[cfg(test)]
+    fn survivors(&self) -> usize {
+        self.v4.as_deref().map_or(0, conclude::survivors)
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        let families = [&self.v4, &self.v6].into_iter().flatten();
+        families.map(|family| size_of::<Family>() + family.counts.bytes() + family.destinations.bytes()).sum()
+    }
+}
+
+impl Family {
+    fn take(&mut self, evidence: &Evidence) {
+        match *evidence {
+            Evidence::ChangedPort => self.changed_port += 1,
+            Evidence::Port { destination, probe } => self.destinations.take(destination, probe, &mut self.counts),
+        }
+    }
+}

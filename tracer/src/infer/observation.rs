@@ -1,0 +1,118 @@
+//! What an attempt is evidence of: that its translated port was answered, that it was not, or nothing.
+
+use super::destinations::Destination;
+use crate::model::{Attempt, Outcome};
+
+/// Evidence, and of which address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Observation {
+    pub(super) is_ipv4: bool,
+    pub(super) evidence: Evidence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// The SYN left with several ports, so nobody knows which one the outcome is about.
+    ChangedPort,
+    Port {
+        destination: Destination,
+        probe: Probe,
+    },
+}
+
+/// What became of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Probe {
+    pub(super) port: u16,
+    pub(super) answered: bool,
+    /// When the first SYN was sent, seconds since boot.
+    pub(super) second: u64,
+}
+
+/// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source (such a
+/// connection may take a path without the filter), or it was given up before the first retransmit.
+pub(super) fn observe(attempt: &Attempt) -> Option<Observation> {
+    let translated = attempt.translated?;
+    if attempt.is_translated() == Some(false) {
+        return None;
+    }
+    let answered = is_answered(attempt);
+    if !answered && attempt.retransmits == 0 {
+        return None;
+    }
+    let evidence = if attempt.selections > 1 {
+        Evidence::ChangedPort
+    } else {
+        let second = attempt.first_ns / 1_000_000_000;
+        let probe = Probe { port: translated.src_port, answered, second };
+        Evidence::Port { destination: Destination::of(&translated), probe }
+    };
+    Some(Observation { is_ipv4: translated.is_ipv4(), evidence })
+}
+
+/// Any answer will do, an RST too: it came through.
+fn is_answered(attempt: &Attempt) -> bool {
+    let told = match attempt.outcome {
+        Outcome::Established | Outcome::Refused => true,
+        Outcome::Pending | Outcome::TimedOut | Outcome::Closed => false,
+    };
+    told || attempt.syn_ack_seen || attempt.rst_seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::example;
+
+    fn attempt() -> Attempt {
+        example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443")
+    }
+
+    fn answered(attempt: &Attempt) -> Option<bool> {
+        match observe(attempt)?.evidence {
+            Evidence::ChangedPort => None,
+            Evidence::Port { probe, .. } => Some(probe.answered),
+        }
+    }
+
+    #[test]
+    fn a_retransmitted_attempt_without_an_answer_is_unanswered() {
+        for outcome in [Outcome::Pending, Outcome::TimedOut, Outcome::Closed] {
+            assert_eq!(answered(&Attempt { outcome, ..attempt() }), Some(false), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn any_answer_counts_even_after_a_retransmit() {
+        for outcome in [Outcome::Established, Outcome::Refused] {
+            assert_eq!(answered(&Attempt { outcome, ..attempt() }), Some(true), "{outcome:?}");
+        }
+        assert_eq!(answered(&Attempt { syn_ack_seen: true, ..attempt() }), Some(true));
+        assert_eq!(answered(&Attempt { rst_seen: true, retransmits: 0, ..attempt() }), Some(true));
+    }
+
+    #[test]
+    fn what_was_given_up_before_the_first_retransmit_says_nothing() {
+        assert_eq!(observe(&Attempt { retransmits: 0, outcome: Outcome::Closed, ..attempt() }), None);
+    }
+
+    #[test]
+    fn without_a_translated_port_nothing_is_said() {
+        assert_eq!(observe(&Attempt { translated: None, ..attempt() }), None);
+        let kept = Attempt { original: attempt().translated, nat_netns: None, ..attempt() };
+        assert_eq!(observe(&kept), None);
+        assert_eq!(answered(&Attempt { original: None, ..attempt() }), Some(false));
+    }
+
+    #[test]
+    fn a_port_that_changed_is_left_out() {
+        let changed = observe(&Attempt { selections: 2, ..attempt() });
+        assert_eq!(changed.map(|observation| observation.evidence), Some(Evidence::ChangedPort));
+    }
+
+    #[test]
+    fn the_family_is_that_of_the_tuple_that_leaves() {
+        let v6 = example::attempt("[fd00::7]:5000", "[2001:db8::1]:443", "[2001:db8::2]:1200", "[2001:db8::1]:443");
+        assert_eq!(observe(&v6).map(|observation| observation.is_ipv4), Some(false));
+    }
+}

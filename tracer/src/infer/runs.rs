@@ -1,0 +1,98 @@
+//! Thins out failures that follow one another: an outage is one event, however many attempts fall into it.
+//!
+//! Where ports count up (a plain masquerade keeps those of the client, which Linux takes one after the other), an outage
+//! hits neighbouring ports. Of failures to one destination without an answered attempt between them, only the first
+//! ones are evidence for the test. Which ones those are does not depend on their ports, so the test stays exact.
+
+/// Failures of one outage that count.
+const MOST: u8 = 2;
+/// Seconds for which answers are remembered: failures are told later, by the 127 s that Linux keeps trying.
+const REMEMBERED: u64 = 256;
+
+/// Of one destination. Times are those of the first SYN, in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Runs {
+    /// A bit for each second in which an attempt began that was answered; a ring.
+    answers: [u64; 4],
+    newest_answer: u64,
+    last_failure: u64,
+    failures: u8,
+}
+
+impl Runs {
+    pub(super) fn answered(&mut self, second: u64) {
+        if second > self.newest_answer {
+            let stale = (second - self.newest_answer).min(REMEMBERED);
+            (0..stale).for_each(|age| self.put(second - age, false));
+            self.newest_answer = second;
+        }
+        if self.newest_answer - second < REMEMBERED {
+            self.put(second, true);
+        }
+    }
+
+    /// Whether this failure counts as evidence.
+    pub(super) fn failed(&mut self, second: u64) -> bool {
+        if self.is_answered_between(self.last_failure, second) {
+            self.failures = 0;
+        }
+        self.last_failure = second;
+        self.failures = self.failures.saturating_add(1);
+        self.failures <= MOST
+    }
+
+    fn is_answered_between(&self, a: u64, b: u64) -> bool {
+        let oldest = (self.newest_answer + 1).saturating_sub(REMEMBERED);
+        (a.min(b).max(oldest)..=a.max(b).min(self.newest_answer)).any(|second| self.has(second))
+    }
+
+    const fn has(&self, second: u64) -> bool {
+        let bit = second % REMEMBERED;
+        self.answers[(bit / 64) as usize] >> (bit % 64) & 1 == 1
+    }
+
+    const fn put(&mut self, second: u64, answered: bool) {
+        let bit = second % REMEMBERED;
+        let word = &mut self.answers[(bit / 64) as usize];
+        *word = *word & !(1 << (bit % 64)) | (answered as u64) << (bit % 64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_counts_twice_and_no_more() {
+        let mut runs = Runs::default();
+        runs.answered(1000);
+        let counted = (1001..1100).filter(|&second| runs.failed(second)).count();
+        assert_eq!(counted, 2);
+    }
+
+    #[test]
+    fn failures_among_answers_all_count() {
+        let mut runs = Runs::default();
+        for second in (1000..2000).step_by(10) {
+            runs.answered(second);
+            assert!(runs.failed(second + 1) && runs.failed(second + 2), "{second}");
+        }
+    }
+
+    #[test]
+    fn failures_that_are_told_late_are_placed_by_their_beginning() {
+        let mut runs = Runs::default();
+        (1000..1010).chain(1070..1200).for_each(|second| runs.answered(second));
+        assert_eq!((1010..1070).filter(|&second| runs.failed(second)).count(), 2);
+        assert!(runs.failed(1071));
+    }
+
+    #[test]
+    fn long_gaps_and_times_that_fall_back_are_no_trouble() {
+        let mut runs = Runs::default();
+        runs.answered(1 << 40);
+        runs.answered(5);
+        assert!(runs.failed(u64::MAX) && runs.failed(0));
+        runs.answered(u64::MAX);
+    }
+}

@@ -1,0 +1,196 @@
+//! The likeliest division of the port space into ranges that pass and ranges that do not.
+//!
+//! Inside, an attempt goes unanswered with probability `fails`; outside it is answered with probability `leaks`. For given
+//! rates the best division is found by dynamic programming (Viterbi, two states) at a fixed price per edge; rates and
+//! division are improved in turns.
+
+use super::conclusion::Tally;
+use super::counts::Seen;
+
+/// Price of an edge in nats: it can be anywhere among 65536 ports (minimum description length).
+const EDGE: f64 = 11.09;
+/// Turns of improvement; it settles after two or three.
+const TURNS: usize = 10;
+/// Where improvement starts: a clean path, one with failures of other kinds, and one that only some destinations share.
+const STARTS: [Rates; 4] = [
+    Rates { fails: 0.02, leaks: 0.001 },
+    Rates { fails: 0.1, leaks: 0.01 },
+    Rates { fails: 0.35, leaks: 0.02 },
+    Rates { fails: 0.05, leaks: 0.4 },
+];
+
+/// Ports next to each other that fare alike, as places in the list of ports seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub(super) first: usize,
+    pub(super) last: usize,
+    pub(super) passes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rates {
+    pub(super) fails: f64,
+    pub(super) leaks: f64,
+}
+
+impl Rates {
+    /// As counted inside and outside. The small additions keep the logarithms finite: half an attempt for failures, which
+    /// happen anyway, and a hundredth for leaks, which a filter does not have.
+    #[expect(clippy::cast_precision_loss, reason = "rates")]
+    pub(super) fn of(inside: Tally, outside: Tally) -> Self {
+        Self {
+            fails: (inside.unanswered as f64 + 0.5) / (inside.total() as f64 + 1.0),
+            leaks: (outside.answered as f64 + 0.01) / (outside.total() as f64 + 1.0),
+        }
+    }
+
+    /// Their logarithms, taken once for all ports.
+    pub(super) fn logs(self) -> Logs {
+        Logs { passed: [(1.0 - self.fails).ln(), self.fails.ln()], denied: [self.leaks.ln(), (1.0 - self.leaks).ln()] }
+    }
+}
+
+/// Logarithms of the probabilities that an attempt is answered and unanswered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Logs {
+    passed: [f64; 2],
+    denied: [f64; 2],
+}
+
+impl Logs {
+    /// Log-likelihood of what was seen at a port.
+    #[expect(clippy::cast_precision_loss, reason = "a likelihood")]
+    pub(super) fn likelihood(self, passes: bool, tally: Tally) -> f64 {
+        let [answered, unanswered] = if passes { self.passed } else { self.denied };
+        tally.answered as f64 * answered + tally.unanswered as f64 * unanswered
+    }
+}
+
+/// Attempts in the segments that pass, or in the others.
+pub(super) fn tally(seen: &[Seen], segments: &[Segment], passes: bool) -> Tally {
+    let chosen = segments.iter().filter(|segment| segment.passes == passes);
+    chosen.flat_map(|segment| &seen[segment.first..=segment.last]).map(|seen| seen.tally).sum()
+}
+
+/// The likeliest division; a single segment or none where nothing speaks for more.
+pub(super) fn divide(seen: &[Seen]) -> Vec<Segment> {
+    divide_at(seen, EDGE)
+}
+
+/// The same at another price per edge.
+pub(super) fn divide_at(seen: &[Seen], price: f64) -> Vec<Segment> {
+    let divisions = STARTS.into_iter().map(|start| improve(seen, start, price));
+    let best = divisions.max_by(|(_, a), (_, b)| a.total_cmp(b));
+    best.map(|(segments, _)| segments).unwrap_or_default()
+}
+
+fn improve(seen: &[Seen], start: Rates, price: f64) -> (Vec<Segment>, f64) {
+    let mut segments = best_for(seen, start, price);
+    for _ in 0..TURNS {
+        let next = best_for(seen, rates(seen, &segments), price);
+        if next == segments {
+            break;
+        }
+        segments = next;
+    }
+    let score = score(seen, &segments, price);
+    (segments, score)
+}
+
+fn rates(seen: &[Seen], segments: &[Segment]) -> Rates {
+    Rates::of(tally(seen, segments, true), tally(seen, segments, false))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a likelihood")]
+fn score(seen: &[Seen], segments: &[Segment], price: f64) -> f64 {
+    let logs = rates(seen, segments).logs();
+    let of = |passes| logs.likelihood(passes, tally(seen, segments, passes));
+    of(true) + of(false) - price * segments.len().saturating_sub(1) as f64
+}
+
+/// The best division for given rates.
+fn best_for(seen: &[Seen], rates: Rates, price: f64) -> Vec<Segment> {
+    let logs = rates.logs();
+    let mut scores = [0.0_f64; 2];
+    // For each port and state: whether the best way there comes from the other state.
+    let mut switched = Vec::with_capacity(seen.len());
+    for (place, port) in seen.iter().enumerate() {
+        let price = if place == 0 { f64::INFINITY } else { price };
+        let from_other = [scores[1] - price > scores[0], scores[0] - price > scores[1]];
+        scores = [0, 1].map(|state| {
+            let before = if from_other[state] { scores[1 - state] - price } else { scores[state] };
+            before + logs.likelihood(state == 1, port.tally)
+        });
+        switched.push(from_other);
+    }
+    trace(&switched, usize::from(scores[1] >= scores[0]))
+}
+
+fn trace(switched: &[[bool; 2]], mut state: usize) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut last = switched.len();
+    for place in (0..switched.len()).rev() {
+        if place == 0 || switched[place][state] {
+            segments.push(Segment { first: place, last: last - 1, passes: state == 1 });
+            state = 1 - state;
+            last = place;
+        }
+    }
+    segments.reverse();
+    segments
+}
+
+/// The division without one of its segments, which joins its neighbours.
+pub(super) fn without(segments: &[Segment], place: usize) -> Vec<Segment> {
+    let mut joined: Vec<Segment> = Vec::new();
+    for (index, segment) in segments.iter().enumerate() {
+        let passes = segment.passes != (index == place);
+        match joined.last_mut() {
+            Some(before) if before.passes == passes => before.last = segment.last,
+            Some(_) | None => joined.push(Segment { passes, ..*segment }),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(ports: impl IntoIterator<Item = (u16, bool)>) -> Vec<Seen> {
+        let one = |answered: bool| Tally { answered: u64::from(answered), unanswered: u64::from(!answered) };
+        ports.into_iter().map(|(port, answered)| Seen { port, tally: one(answered) }).collect()
+    }
+
+    fn segment(first: usize, last: usize, passes: bool) -> Segment {
+        Segment { first, last, passes }
+    }
+
+    #[test]
+    fn a_step_is_found_where_it_is() {
+        let ports = seen((0..200).map(|n| (n * 300, n >= 77)));
+        assert_eq!(divide(&ports), [segment(0, 76, false), segment(77, 199, true)]);
+    }
+
+    #[test]
+    fn two_ranges_and_stray_failures_are_told_apart() {
+        let passes = |n: u16| (50..100).contains(&n) || n >= 150;
+        let ports = seen((0..200).map(|n| (n * 300, passes(n) && n % 17 != 0)));
+        let edges: Vec<_> = divide(&ports).iter().map(|segment| (segment.first, segment.passes)).collect();
+        assert_eq!(edges, [(0, false), (50, true), (100, false), (150, true)]);
+    }
+
+    #[test]
+    fn failures_at_random_make_no_segment() {
+        let ports = seen((0..400).map(|n| (n * 100, u32::from(n) * 7919 % 97 > 9)));
+        assert_eq!(divide(&ports), [segment(0, 399, true)]);
+        assert_eq!(divide(&[]), []);
+    }
+
+    #[test]
+    fn a_segment_that_is_taken_out_joins_its_neighbours() {
+        let three = [segment(0, 3, true), segment(4, 5, false), segment(6, 9, true)];
+        assert_eq!(without(&three, 1), [segment(0, 9, true)]);
+        assert_eq!(without(&three, 0), [segment(0, 5, false), segment(6, 9, true)]);
+    }
+}

@@ -1,0 +1,243 @@
+//! Can chance explain that unanswered attempts gather on one side? A bound that holds exactly, not asymptotically.
+//!
+//! Where the port does not matter, the unanswered attempts of a destination fall on its attempts at random, so their number
+//! on one side is hypergeometric, given how many there are: destinations are strata (Mantel-Haenszel), and each may fail
+//! at a rate of its own. Chernoff's bound over all strata then bounds the probability of so many. The bound is a sum of one
+//! part per destination, so it also says who carries the evidence, and what is left without the strongest.
+
+use std::f64::consts::LN_2;
+
+/// Evidence that chance explains with a probability below 0.001 is enough.
+const ENOUGH: f64 = 6.907_755;
+/// Where a side can begin or end: at the 257 boundaries of the bins, or within one of 256, which is then left out.
+const CUTS: u32 = 513;
+/// Tilts that are tried; any gives a valid bound, the best of them a sharp one.
+const TILTS: [f64; 16] = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 1.9, 2.5, 3.2, 4.0, 5.0, 7.0, 10.0, 20.0];
+/// Strata with many outcomes are bounded more coarsely (Hoeffding), which is quick: so many outcomes are listed in all.
+const OUTCOMES: u64 = 16_384;
+
+/// The attempts of a destination on two sides of edges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stratum {
+    /// On both sides.
+    pub(super) attempts: u64,
+    /// Unanswered, on both sides.
+    pub(super) unanswered: u64,
+    /// On the side said to be denied.
+    pub(super) denied: u64,
+    /// Unanswered on that side.
+    pub(super) denied_unanswered: u64,
+}
+
+/// Evidence in nats: chance does this with a probability below `exp(-total)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Evidence {
+    pub(super) total: f64,
+    /// By stratum, in the order given.
+    pub(super) parts: Vec<f64>,
+}
+
+impl Evidence {
+    /// Whether chance explains it too seldom, at the stated level and for any choice of edges.
+    pub(super) fn is_enough(&self) -> bool {
+        self.total >= needed()
+    }
+
+    /// Whether the other destinations agree with the strongest: without it, half as much is left.
+    pub(super) fn is_shared(&self) -> bool {
+        self.total - self.strongest() >= needed() / 2.0
+    }
+
+    fn strongest(&self) -> f64 {
+        self.parts.iter().copied().fold(0.0, f64::max)
+    }
+}
+
+/// What must be taken off because the edges were chosen to fit: the logarithm of how many choices there are (Bonferroni).
+pub(super) fn choices(edges: u32) -> f64 {
+    // Multisets of so many cuts, and either side may be the denied one.
+    LN_2 + (0..edges).map(|edge| (f64::from(CUTS + edge) / f64::from(edge + 1)).ln()).sum::<f64>()
+}
+
+/// Evidence in nats that a claim about one segment needs: it and its neighbours have at most four edges.
+pub(super) fn needed() -> f64 {
+    ENOUGH + choices(4)
+}
+
+/// The sharpest bound.
+pub(super) fn evidence(strata: &[Stratum]) -> Evidence {
+    let most = (OUTCOMES / strata.len().max(1) as u64).clamp(16, 512);
+    let outcomes: Vec<_> = strata.iter().map(|stratum| Outcomes::of(stratum, most)).collect();
+    let with = |tilt: f64| -> Vec<f64> {
+        let parts = strata.iter().zip(&outcomes);
+        parts.map(|(stratum, outcomes)| stratum.part(outcomes, tilt)).collect()
+    };
+    let bounds = TILTS.into_iter().map(with).map(|parts| Evidence { total: parts.iter().sum(), parts });
+    let none = Evidence { total: 0.0, parts: vec![0.0; strata.len()] };
+    bounds.fold(none, |best, next| if next.total > best.total { next } else { best })
+}
+
+/// The possible numbers of unanswered attempts on the denied side under chance.
+enum Outcomes {
+    /// There is but one.
+    Certain,
+    /// From the lowest on, the logarithm of each probability.
+    Exact(Vec<f64>),
+    /// Too many to list.
+    Many,
+}
+
+impl Outcomes {
+    #[expect(clippy::cast_precision_loss, reason = "probabilities")]
+    fn of(stratum: &Stratum, most: u64) -> Self {
+        let (low, high) = (stratum.fewest(), stratum.most());
+        if low == high {
+            return Self::Certain;
+        }
+        if high - low > most {
+            return Self::Many;
+        }
+        let Stratum { attempts, unanswered, denied, .. } = *stratum;
+        let mut logs = vec![0.0_f64];
+        let mut log = 0.0;
+        for k in low..high {
+            let up = (unanswered - k) as f64 * (denied - k) as f64;
+            let down = (k + 1) as f64 * (attempts + k + 1 - unanswered - denied) as f64;
+            log += (up / down).ln();
+            logs.push(log);
+        }
+        let sum = log_sum(logs.iter().copied());
+        Self::Exact(logs.into_iter().map(|log| log - sum).collect())
+    }
+}
+
+impl Stratum {
+    const fn fewest(&self) -> u64 {
+        (self.unanswered + self.denied).saturating_sub(self.attempts)
+    }
+
+    fn most(&self) -> u64 {
+        self.unanswered.min(self.denied)
+    }
+
+    /// Its part of Chernoff's bound: tilt times the number seen, less the logarithm of the expectation of exp(tilt * number).
+    #[expect(clippy::cast_precision_loss, reason = "probabilities")]
+    fn part(&self, outcomes: &Outcomes, tilt: f64) -> f64 {
+        let above = self.denied_unanswered.saturating_sub(self.fewest()) as f64;
+        match outcomes {
+            Outcomes::Certain => 0.0,
+            Outcomes::Exact(logs) => {
+                let tilted = logs.iter().enumerate().map(|(step, log)| log + tilt * step as f64);
+                tilt * above - log_sum(tilted)
+            }
+            Outcomes::Many => tilt * self.denied_unanswered as f64 - self.hoeffding(tilt),
+        }
+    }
+
+    /// Draws without replacement spread less than draws with it, either way of drawing.
+    #[expect(clippy::cast_precision_loss, reason = "probabilities")]
+    fn hoeffding(&self, tilt: f64) -> f64 {
+        let binomial = |draws: u64, hits: u64| {
+            let share = hits as f64 / self.attempts as f64;
+            draws as f64 * (share * tilt.exp_m1()).ln_1p()
+        };
+        binomial(self.denied, self.unanswered).min(binomial(self.unanswered, self.denied))
+    }
+}
+
+/// The logarithm of a sum of exponentials.
+fn log_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
+    let highest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+    highest + logs.map(|log| (log - highest).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stratum(denied: (u64, u64), passed: (u64, u64)) -> Stratum {
+        Stratum {
+            attempts: denied.1 + passed.1,
+            unanswered: denied.0 + passed.0,
+            denied: denied.1,
+            denied_unanswered: denied.0,
+        }
+    }
+
+    /// P(at least so many) exactly.
+    fn tail(stratum: &Stratum) -> f64 {
+        let Outcomes::Exact(logs) = Outcomes::of(stratum, 512) else { return 1.0 };
+        let from = usize::try_from(stratum.denied_unanswered - stratum.fewest()).unwrap_or_default();
+        logs[from..].iter().map(|log| log.exp()).sum()
+    }
+
+    #[test]
+    fn a_clean_separation_is_as_unlikely_as_one_arrangement_of_all() {
+        let evidence = evidence(&[stratum((3, 3), (0, 3))]);
+        assert!((evidence.total - 20.0_f64.ln()).abs() < 1e-3, "{evidence:?}");
+    }
+
+    #[test]
+    fn the_bound_is_above_the_exact_probability_and_not_far() {
+        for (denied, passed) in [((9, 10), (3, 10)), ((40, 50), (5, 60)), ((7, 30), (1, 200)), ((30, 30), (30, 300))] {
+            let stratum = stratum(denied, passed);
+            let (bound, exact) = ((-evidence(&[stratum]).total).exp(), tail(&stratum));
+            assert!(bound >= exact && bound < exact * 15.0, "{stratum:?}: {bound} {exact}");
+        }
+    }
+
+    #[test]
+    fn chance_exceeds_the_bound_no_more_often_than_it_says() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let (mut beyond, runs) = ([0_u32; 3], 20_000);
+        for _ in 0..runs {
+            let strata: Vec<_> = (0..4).map(|_| shuffled(&mut rng)).collect();
+            let total = evidence(&strata).total;
+            for (count, once_in) in beyond.iter_mut().zip([5.0_f64, 20.0, 100.0]) {
+                *count += u32::from(total >= once_in.ln());
+            }
+        }
+        assert!(beyond[0] * 5 <= runs && beyond[1] * 20 <= runs && beyond[2] * 100 <= runs, "{beyond:?}");
+        assert!(beyond[0] * 50 >= runs && beyond[1] * 200 >= runs, "far too coarse: {beyond:?}");
+    }
+
+    /// A destination whose unanswered attempts fall anywhere.
+    fn shuffled(rng: &mut fastrand::Rng) -> Stratum {
+        let attempts = rng.u64(2..60);
+        let (unanswered, denied) = (rng.u64(0..=attempts), rng.u64(0..=attempts));
+        let mut fates: Vec<_> = (0..attempts).map(|number| number < unanswered).collect();
+        rng.shuffle(&mut fates);
+        let mut on_denied = fates.iter().zip(0..denied);
+        let denied_unanswered = on_denied.by_ref().filter(|(unanswered, _)| **unanswered).count() as u64;
+        Stratum { attempts, unanswered, denied, denied_unanswered }
+    }
+
+    #[test]
+    fn the_coarse_bound_is_never_sharper_than_the_exact_one() {
+        let stratum = stratum((200, 220), (40, 250));
+        let outcomes = Outcomes::of(&stratum, 512);
+        for tilt in TILTS {
+            assert!(stratum.part(&outcomes, tilt) >= stratum.part(&Outcomes::Many, tilt), "{tilt}");
+        }
+    }
+
+    #[test]
+    fn a_destination_that_fails_alike_on_both_sides_is_no_evidence() {
+        assert!(evidence(&[stratum((50, 100), (50, 100)), stratum((0, 100), (0, 100))]).total < 1e-9);
+        assert!(evidence(&[stratum((100, 100), (0, 0)), stratum((0, 0), (0, 100))]).total < 1e-9);
+    }
+
+    #[test]
+    fn evidence_of_one_destination_vanishes_without_it() {
+        let one = evidence(&[stratum((40, 40), (0, 40)), stratum((0, 40), (0, 40))]);
+        assert!(one.is_enough() && !one.is_shared(), "{one:?}");
+        let two = evidence(&[stratum((40, 40), (0, 40)), stratum((20, 20), (0, 40))]);
+        assert!(two.is_enough() && two.is_shared(), "{two:?}");
+    }
+
+    #[test]
+    fn the_choices_of_edges_are_counted() {
+        assert!((choices(1) - (2.0_f64 * 513.0).ln()).abs() < 1e-9);
+        assert!((choices(2) - (513.0_f64 * 514.0).ln()).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,112 @@
+//! Where there is a filter, its ranges are found.
+
+use super::class;
+use super::world::{Ports, World};
+use crate::infer::{Class, Edge};
+
+/// 1 % of the port space.
+const NEAR: u16 = 655;
+
+/// The edges that were measured, as (best, is within bracket of truth).
+fn edges(class: &Class) -> Vec<Edge> {
+    let both = class.passes.iter().flat_map(|range| [range.low, range.high]);
+    both.filter(|edge| edge.is_measured).collect()
+}
+
+/// Finds the class in each run, all edges but one in a hundred near their truth and within their bracket.
+fn assert_found(worlds: impl Iterator<Item = World>, truth: &[u16], near: u16) {
+    let (mut within, mut close, mut all) = (0, 0, 0);
+    for world in worlds {
+        let conclusion = world.conclude();
+        let found = edges(class(&conclusion));
+        assert_eq!(found.len(), truth.len(), "{world:?}: {conclusion}");
+        for (edge, &truth) in found.iter().zip(truth) {
+            within += u32::from((edge.from..=edge.to).contains(&truth));
+            close += u32::from(edge.best.abs_diff(truth) <= near);
+            all += 1;
+        }
+    }
+    println!("{truth:?}: of {all} edges {within} are within their bracket, {close} within {near} ports");
+    assert!(within * 100 >= all * 99 && close * 100 >= all * 99, "{truth:?}: {within} and {close} of {all}");
+}
+
+#[test]
+fn edges_are_near_after_400_attempts() {
+    assert_found((0..200).map(|seed| World::new(seed, 400).passing("32768-65535")), &[32768], NEAR);
+    assert_found((0..200).map(|seed| World::new(seed, 400).passing("10000-39999")), &[10000, 39999], NEAR);
+}
+
+#[test]
+fn edges_are_near_after_400_attempts_with_failures_of_other_kinds() {
+    let failing = |seed| World { fails: 0.1, loss: 0.05, ..World::new(seed, 400) };
+    assert_found((0..200).map(|seed| failing(seed).passing("32768-65535")), &[32768], NEAR);
+    assert_found((0..200).map(|seed| failing(seed).passing("10000-39999")), &[10000, 39999], NEAR);
+}
+
+#[test]
+fn a_narrow_range_is_found_among_dead_destinations() {
+    let worlds = (0..100).map(|seed| World { destinations: 9, dead: 3, fails: 0.02, ..World::new(seed, 1200) });
+    assert_found(worlds.map(|world| world.passing("10000-19999")), &[10000, 19999], NEAR);
+}
+
+#[test]
+fn two_ranges_are_told_apart() {
+    let worlds = (0..100).map(|seed| World { fails: 0.05, ..World::new(seed, 1000) });
+    assert_found(worlds.map(|world| world.passing("10000-19999,40000-65535")), &[10000, 19999, 40000], NEAR);
+}
+
+#[test]
+fn a_hole_for_node_ports_is_found_given_enough_attempts() {
+    let worlds = (0..50).map(|seed| World { fails: 0.02, ..World::new(seed, 4000) });
+    assert_found(worlds.map(|world| world.passing("1024-29999,32768-65535")), &[29999, 32768], NEAR);
+    let both = (0..50).map(|seed| World { fails: 0.02, ..World::new(seed, 4000) });
+    assert_found(both.map(|world| world.passing("20000-29999,32768-65535")), &[20000, 29999, 32768], NEAR);
+}
+
+#[test]
+fn a_filter_with_an_upper_edge_only_is_found() {
+    assert_found((0..100).map(|seed| World::new(seed, 400).passing("1024-39999")), &[39999], NEAR);
+}
+
+#[test]
+fn ports_that_are_kept_show_the_edge_they_cross_and_no_other() {
+    for seed in 0..50 {
+        let ports = Ports::Sequential(32768..=60999);
+        let world = World { ports, destinations: 40, ..World::new(seed, 40_000) }.passing("45000-65535");
+        let conclusion = world.conclude();
+        if let Some(class) = conclusion.class() {
+            let found = edges(class);
+            assert!(found.len() == 1 && (found[0].from..=found[0].to).contains(&45000), "{world:?}: {conclusion}");
+            assert!(class.passes[0].high.from <= 60999, "{conclusion}");
+        }
+    }
+}
+
+#[test]
+fn destinations_that_the_filter_does_not_concern_do_not_hide_it() {
+    let worlds = (0..200).map(|seed| World { unfiltered: 3, ..World::new(seed, 1000) });
+    assert_found(worlds.map(|world| world.passing("32768-65535")), &[32768], 3 * NEAR);
+}
+
+#[test]
+fn well_known_boundaries_are_offered() {
+    let likely = |ports: &str, attempts| {
+        let conclusion = World::new(7, attempts).passing(ports).conclude();
+        class(&conclusion).likely.as_ref().map(ToString::to_string)
+    };
+    for ports in ["32768-65535", "10000-19999", "1024-29999,32768-65535"] {
+        assert_eq!(likely(ports, 5000).as_deref(), Some(ports));
+    }
+    assert_eq!(likely("33333-65535", 5000), None);
+}
+
+#[test]
+fn destinations_that_carry_the_evidence_are_named() {
+    let conclusion =
+        World { destinations: 8, dead: 2, unfiltered: 1, ..World::new(5, 1000) }.passing("32768-65535").conclude();
+    let class = class(&conclusion);
+    assert_eq!(class.carrying, 5, "{conclusion}");
+    let names: Vec<_> = class.carriers.iter().map(|carrier| carrier.destination.to_string()).collect();
+    assert_eq!(names.len(), 5);
+    assert!(!names.contains(&"203.0.0.0:443".to_owned()), "{names:?}");
+}

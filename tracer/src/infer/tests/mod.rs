@@ -1,0 +1,22 @@
+//! Inference on simulated traffic, whose truth is known. Every failure names the seed of its run.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod bounds;
+mod filters;
+mod nothing;
+mod shown;
+mod world;
+
+use super::{Class, Conclusion, Verdict};
+
+/// The class that was found.
+fn class(conclusion: &Conclusion) -> &Class {
+    conclusion.class().unwrap_or_else(|| panic!("no class: {conclusion}"))
+}
+
+fn is_class(conclusion: &Conclusion) -> bool {
+    match conclusion.verdict {
+        Verdict::Class(_) | Verdict::OneDestination(_) => true,
+        Verdict::NoClass { .. } | Verdict::TooFew { .. } => false,
+    }
+}

@@ -1,0 +1,170 @@
+//! A conclusion in a sentence, and whom it rests on in another.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::conclusion::{Carrier, Class, Conclusion, Edge, Passes, Verdict};
+
+impl Conclusion {
+    /// The word for its verdict in JSON.
+    #[must_use]
+    pub const fn verdict_name(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Class(_) => "class",
+            Verdict::OneDestination(_) => "one_destination",
+            Verdict::NoClass { .. } => "no_class",
+            Verdict::TooFew { .. } => "too_few",
+        }
+    }
+
+    /// The word for its address family.
+    #[must_use]
+    pub const fn family_name(&self) -> &'static str {
+        if self.is_ipv4 { "ipv4" } else { "ipv6" }
+    }
+
+    /// Whether it belongs into a summary: a class of ports shows.
+    #[must_use]
+    pub const fn says_something(&self) -> bool {
+        match self.verdict {
+            Verdict::Class(_) | Verdict::OneDestination(_) => true,
+            Verdict::NoClass { .. } | Verdict::TooFew { .. } => false,
+        }
+    }
+
+    /// Whom a class rests on, one line for each.
+    #[must_use]
+    pub fn carriers(&self) -> &[Carrier] {
+        match &self.verdict {
+            Verdict::Class(class) | Verdict::OneDestination(class) => &class.carriers,
+            Verdict::NoClass { .. } | Verdict::TooFew { .. } => &[],
+        }
+    }
+}
+
+impl Display for Conclusion {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_ipv4 { "IPv4: " } else { "IPv6: " })?;
+        match &self.verdict {
+            Verdict::Class(class) => {
+                counts(f, class)?;
+                write!(f, ": the path passes {}", Ranges(&class.passes))?;
+                likely(f, class)
+            }
+            Verdict::OneDestination(class) => {
+                counts(f, class)?;
+                write!(f, ": it looks as if the path passes {}", Ranges(&class.passes))?;
+                likely(f, class)?;
+                f.write_str("; but most of the evidence is that of ")?;
+                match class.carriers.first() {
+                    Some(carrier) => write!(f, "{}", carrier.destination)?,
+                    None => f.write_str("one destination")?,
+                }
+                f.write_str(", which may itself be the reason: attempts to others are needed to conclude it")
+            }
+            Verdict::NoClass { visible_share } => {
+                write!(f, "no port class found in {}; ", self.attempts())?;
+                write!(f, "one with {:.1} % of the attempts would have been seen", visible_share * 100.0)
+            }
+            Verdict::TooFew { more, suspected } => {
+                write!(f, "too few attempts to conclude anything: {}; ", self.attempts())?;
+                match (suspected, self.destinations) {
+                    (true, _) => write!(f, "a port class begins to show, about {more} more like these would decide"),
+                    (false, 0..2) => {
+                        write!(f, "about {more} more, to other destinations, would show a class with half of the ports")
+                    }
+                    (false, 2..) => write!(f, "about {more} more would show a class with half of the ports"),
+                }
+            }
+        }?;
+        self.left_out(f)
+    }
+}
+
+impl Conclusion {
+    fn attempts(&self) -> impl Display + use<> {
+        let (total, unanswered, destinations) = (self.used.total(), self.used.unanswered, self.destinations);
+        fmt::from_fn(move |f| {
+            if total == 0 {
+                return f.write_str("no destination answered at all");
+            }
+            let (attempts, named) = (plural(total, "attempt"), plural(destinations as u64, "destination"));
+            write!(f, "{attempts} to {named} that answered at least once, {unanswered} unanswered")
+        })
+    }
+
+    fn left_out(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let left_out = self.left_out;
+        if left_out.silent_destinations > 0 {
+            let silent = plural(left_out.silent_destinations, "destination");
+            write!(f, "; left out: {} to {silent} that never answered", plural(left_out.silent, "attempt"))?;
+        }
+        if left_out.changed_port > 0 {
+            write!(f, "; left out: {} whose port changed", plural(left_out.changed_port, "attempt"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Carrier {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (inside, outside) = (self.inside, self.outside);
+        let (answered, unanswered) = (inside.answered, outside.unanswered);
+        write!(f, "{}: unanswered {unanswered} of {} outside, ", self.destination, outside.total())?;
+        write!(f, "answered {answered} of {} inside", inside.total())
+    }
+}
+
+/// The bracket of each edge: `32760..32781-65480..65535`.
+struct Ranges<'a>(&'a [Passes]);
+
+impl Display for Ranges<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (index, Passes { low, high }) in self.0.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { "," })?;
+            bracket(f, *low)?;
+            f.write_str("-")?;
+            bracket(f, *high)?;
+        }
+        Ok(())
+    }
+}
+
+fn bracket(f: &mut Formatter<'_>, Edge { from, to, .. }: Edge) -> fmt::Result {
+    if from == to { write!(f, "{from}") } else { write!(f, "{from}..{to}") }
+}
+
+fn counts(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
+    let (outside, inside) = sides(class);
+    let (not, all) = (class.outside.unanswered, class.outside.total());
+    write!(f, "unanswered {not} of {all} {outside}, ")?;
+    write!(f, "answered {} of {} {inside} ", class.inside.answered, class.inside.total())?;
+    let destinations = plural(class.carrying as u64, "destination");
+    if class.p_below == 0 {
+        return write!(f, "({destinations})");
+    }
+    write!(f, "({destinations}, p < 1e-{})", class.p_below)
+}
+
+/// Names for the two sides.
+fn sides(class: &Class) -> (String, String) {
+    let split = &class.split;
+    match class.passes[..] {
+        [Passes { low, high }] if low.is_measured && !high.is_measured => {
+            let lowest = split.ranges().next().map_or(low.best, |(lowest, _)| lowest);
+            (format!("below {lowest}"), format!("from {lowest}"))
+        }
+        [Passes { low, high }] if high.is_measured && !low.is_measured => {
+            let highest = split.ranges().next().map_or(high.best, |(_, highest)| highest);
+            (format!("above {highest}"), format!("up to {highest}"))
+        }
+        _ => (format!("outside {split}"), "inside".to_owned()),
+    }
+}
+
+fn likely(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
+    class.likely.as_ref().map_or(Ok(()), |likely| write!(f, "; likely rule {likely}"))
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

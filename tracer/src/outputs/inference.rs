@@ -1,0 +1,189 @@
+//! What was inferred about ports: paragraphs for people, an object for JSON. docs/json.md has its fields.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::json::write_line;
+use super::text::paragraph;
+use crate::infer::{Carrier, Class, Conclusion, Edge, Passes, Tally, Verdict};
+use crate::model::PortSet;
+
+/// One address family.
+#[derive(Serialize)]
+pub(super) struct Inference<'a> {
+    verdict: &'static str,
+    text: String,
+    attempts: u64,
+    unanswered: u64,
+    destinations: usize,
+    silent_attempts: u64,
+    silent_destinations: u64,
+    changed_port_attempts: u64,
+    shared_attempts: u64,
+    passes: Option<Vec<Range>>,
+    likely: Option<&'a PortSet>,
+    counted: Option<&'a PortSet>,
+    inside: Option<Counts>,
+    outside: Option<Counts>,
+    p_below_1e: Option<i64>,
+    carrying_destinations: Option<usize>,
+    carriers: Option<Vec<CarrierObject>>,
+    visible_share: Option<f64>,
+    attempts_needed: Option<u64>,
+}
+
+/// A range that passes, with the bracket of each edge.
+#[derive(Serialize)]
+struct Range {
+    low: Bracket,
+    high: Bracket,
+}
+
+#[derive(Serialize)]
+struct Bracket {
+    from: u16,
+    to: u16,
+    measured: bool,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    answered: u64,
+    unanswered: u64,
+}
+
+#[derive(Serialize)]
+struct CarrierObject {
+    destination: String,
+    inside: Counts,
+    outside: Counts,
+}
+
+/// `kind:"inference"`
+#[derive(Serialize)]
+struct InferenceLine<'a> {
+    kind: &'static str,
+    family: &'static str,
+    #[serde(flatten)]
+    inference: Inference<'a>,
+}
+
+impl<'a> From<&'a Conclusion> for Inference<'a> {
+    fn from(conclusion: &'a Conclusion) -> Self {
+        let bare = Self::bare(conclusion);
+        match &conclusion.verdict {
+            Verdict::Class(class) | Verdict::OneDestination(class) => bare.with(class),
+            Verdict::NoClass { visible_share } => {
+                // Three digits; the estimate has no more.
+                Self { visible_share: Some((visible_share * 1000.0).round() / 1000.0), ..bare }
+            }
+            Verdict::TooFew { more, suspected: _ } => Self { attempts_needed: Some(*more), ..bare },
+        }
+    }
+}
+
+impl<'a> Inference<'a> {
+    fn bare(conclusion: &Conclusion) -> Self {
+        Self {
+            verdict: conclusion.verdict_name(),
+            text: conclusion.to_string(),
+            attempts: conclusion.used.total(),
+            unanswered: conclusion.used.unanswered,
+            destinations: conclusion.destinations,
+            silent_attempts: conclusion.left_out.silent,
+            silent_destinations: conclusion.left_out.silent_destinations,
+            changed_port_attempts: conclusion.left_out.changed_port,
+            shared_attempts: conclusion.left_out.shared,
+            passes: None,
+            likely: None,
+            counted: None,
+            inside: None,
+            outside: None,
+            p_below_1e: None,
+            carrying_destinations: None,
+            carriers: None,
+            visible_share: None,
+            attempts_needed: None,
+        }
+    }
+
+    fn with(self, class: &'a Class) -> Self {
+        Self {
+            passes: Some(class.passes.iter().map(Range::from).collect()),
+            likely: class.likely.as_ref(),
+            counted: Some(&class.split),
+            inside: Some(class.inside.into()),
+            outside: Some(class.outside.into()),
+            p_below_1e: Some(-i64::from(class.p_below)),
+            carrying_destinations: Some(class.carrying),
+            carriers: Some(class.carriers.iter().map(CarrierObject::from).collect()),
+            ..self
+        }
+    }
+}
+
+impl From<&Passes> for Range {
+    fn from(range: &Passes) -> Self {
+        Self { low: range.low.into(), high: range.high.into() }
+    }
+}
+
+impl From<Edge> for Bracket {
+    fn from(edge: Edge) -> Self {
+        Self { from: edge.from, to: edge.to, measured: edge.is_measured }
+    }
+}
+
+impl From<Tally> for Counts {
+    fn from(tally: Tally) -> Self {
+        Self { answered: tally.answered, unanswered: tally.unanswered }
+    }
+}
+
+impl From<&Carrier> for CarrierObject {
+    fn from(carrier: &Carrier) -> Self {
+        Self {
+            destination: carrier.destination.to_string(),
+            inside: carrier.inside.into(),
+            outside: carrier.outside.into(),
+        }
+    }
+}
+
+/// Writes conclusions as `snatrace infer` shows them: one line of JSON, or a paragraph and who carries it.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn write(conclusions: &[Conclusion], as_json: bool, out: Box<dyn Write>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    for conclusion in conclusions {
+        if as_json {
+            let (family, inference) = (conclusion.family_name(), conclusion.into());
+            write_line(&mut out, &InferenceLine { kind: "inference", family, inference })?;
+        } else {
+            out.write_all(text(conclusion).as_bytes())?;
+        }
+    }
+    if conclusions.is_empty() && !as_json {
+        out.write_all(b"no attempt with a known translated port was answered or sent again: nothing to conclude\n")?;
+    }
+    out.flush()
+}
+
+/// The line of JSON.
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "only tests use it")]
+pub(super) fn line(conclusion: &Conclusion) -> String {
+    let line = InferenceLine { kind: "inference", family: conclusion.family_name(), inference: conclusion.into() };
+    serde_json::to_string(&line).unwrap()
+}
+
+fn text(conclusion: &Conclusion) -> String {
+    let mut text = String::new();
+    paragraph(&mut text, &conclusion.to_string());
+    for carrier in conclusion.carriers() {
+        paragraph(&mut text, &format!("  {carrier}"));
+    }
+    text
+}
