@@ -9,9 +9,12 @@ pub mod outputs;
 pub mod summary;
 pub mod join;
 pub mod causes;
+pub mod checks;
+pub mod ruleset;
 #[cfg(feature = "ebpf")]
 pub mod probe;
 pub mod store;
 pub mod lab;
 pub mod netns;
+pub mod symbols;
 pub mod model;

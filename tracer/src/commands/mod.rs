@@ -5,6 +5,7 @@
 mod args;
 mod capture;
 mod demo;
+mod doctor;
 pub mod machine;
 mod record;
 mod replay;
@@ -42,6 +43,8 @@ enum Command {
     Record(Box<record::Args>),
     /// Show recorded traces; needs no privileges
     Replay(Box<replay::Args>),
+    /// Say what the rules of this node will do to connections, before any is lost
+    Doctor(Box<doctor::Args>),
     /// Reproduce the failure in a small network and watch it being flagged
     Demo(Box<demo::DemoArgs>),
     /// Make the connections of a lab
@@ -54,6 +57,7 @@ fn run(command: &Command) -> Result<End> {
         Command::Tail(args) => tail::run(args),
         Command::Record(args) => record::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(args).map(End::Exit),
         Command::Traffic(args) => traffic::run(args).map(End::Exit),
     }
