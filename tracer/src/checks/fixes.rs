@@ -30,10 +30,12 @@ pub(super) fn ports(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Vec<Fix>
     let commands = if rule.tool == "nft" { nft(rule, low, high) } else { iptables(rule, low, high) };
     let Some(commands) = commands else { return Vec::new() };
     let named = rule.line.protocols.is_some();
-    let what = format!(
-        "let the rule choose from {low}-{high} only{}",
-        if named { "" } else { ": the same rule with ports, above it, for TCP and UDP" }
-    );
+    let how = match (named, rule.tool == "nft") {
+        (true, true) => "",
+        (true, false) => ": the same rule with ports, above it",
+        (false, _) => ": the same rule with ports, above it, for TCP and UDP",
+    };
+    let what = format!("let the rule choose from {low}-{high} only{how}");
     vec![Fix {
         what,
         commands: commands.iter().map(|words| command(facts, words)).collect(),
@@ -51,6 +53,9 @@ fn after(rule: &NatRule, low: u16, high: u16) -> String {
         "{size} connections at a time to one destination (address, port, protocol) instead of {before}; more are dropped \
          (insert_failed). Connections that exist keep their ports. Gone when the rules are loaded anew"
     );
+    if rule.tool != "nft" {
+        text += "; rules below it get other numbers, so run doctor again before the next fix in this chain";
+    }
     if let Some(owner) = rule.owner {
         text += &format!(
             "; {} writes its chains again, at the latest when it starts, and then this may be gone",
@@ -121,10 +126,11 @@ fn iptables(rule: &NatRule, low: u16, high: u16) -> Option<Vec<Vec<String>>> {
         (persistent && rule.nat.kind == Kind::Snat, "--persistent"),
     ];
     target.extend(has.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word.to_owned()));
-    let one = |verb: &str, protocol: Option<&str>| {
+    // Always above and never instead of it: numbers shift, and a rule that stays below takes nothing any more.
+    let one = |protocol: Option<&str>| {
         let mut command = vec![rule.tool.clone()];
         command.extend(words("-t nat"));
-        command.extend([verb.to_owned(), rule.chain.clone(), rule.line.number.to_string()]);
+        command.extend(["-I".to_owned(), rule.chain.clone(), rule.line.number.to_string()]);
         command.extend(protocol.into_iter().flat_map(|protocol| ["-p".to_owned(), protocol.to_owned()]));
         command.extend(rule.line.matches.iter().cloned());
         command.push("-j".to_owned());
@@ -132,8 +138,8 @@ fn iptables(rule: &NatRule, low: u16, high: u16) -> Option<Vec<Vec<String>>> {
         command
     };
     let commands = match rule.line.protocols {
-        Some(_) => vec![one("-R", None)],
-        None => vec![one("-I", Some("tcp")), one("-I", Some("udp"))],
+        Some(_) => vec![one(None)],
+        None => vec![one(Some("tcp")), one(Some("udp"))],
     };
     is_fit(rule).then_some(commands)
 }

@@ -1,7 +1,7 @@
 //! Which tools could list rules: what could not be seen is said, not taken as absent.
 
 use super::{Check, Facts, Level, Report};
-use crate::ruleset::Read;
+use crate::ruleset::{Read, Source};
 
 pub(super) const CHECK: Check = Check { id: "rule_sources", run };
 
@@ -23,21 +23,20 @@ fn run(facts: &Facts) -> Vec<Report> {
         _ => format!("rules listed by {}", told.join(", ")),
     };
     let mut report = Report::new(CHECK.id, level, summary);
-    for source in &rules.sources {
-        match &source.read {
-            Read::Told => {}
-            Read::Empty(why) => report = report.detail(format!("{} not asked: {why}", source.tool)),
-            Read::Missing => {
-                report = report
-                    .detail(format!("{} is not installed: its rules, if there are any, are not seen", source.tool))
-            }
-            Read::Failed(why) => report = report.detail(format!("not seen: {why}")),
-        }
-    }
+    report.details.extend(rules.sources.iter().filter_map(unseen));
     for (table, count) in &rules.unread {
         report = report.detail(format!(
             "not seen: {count} rules in table {table} that only iptables-save can read: install iptables"
         ));
     }
     vec![report]
+}
+
+fn unseen(source: &Source) -> Option<String> {
+    match &source.read {
+        Read::Told => None,
+        Read::Empty(why) => Some(format!("{} not asked: {why}", source.tool)),
+        Read::Missing => Some(format!("{} is not installed: its rules, if there are any, are not seen", source.tool)),
+        Read::Failed(why) => Some(format!("not seen: {why}")),
+    }
 }

@@ -64,7 +64,7 @@ impl Reading<'_> {
             Some("ip") => self.meet(Family::V4),
             Some("ip6") => self.meet(Family::V6),
             Some(protocol @ ("tcp" | "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmpv6")) => {
-                self.protocols([protocol.to_owned()].into());
+                self.protocols(&[protocol.to_owned()].into());
             }
             _ => {}
         }
@@ -79,7 +79,7 @@ impl Reading<'_> {
             && names_protocol
             && let Some(named) = protocols(right)
         {
-            return self.protocols(named);
+            return self.protocols(&named);
         }
         if is_equal && field == Some("daddr") {
             self.line.destinations.extend(prefixes(right));
@@ -91,8 +91,8 @@ impl Reading<'_> {
         self.line.family = self.line.family.and(family).unwrap_or(family);
     }
 
-    fn protocols(&mut self, named: BTreeSet<String>) {
-        let both = |held: &BTreeSet<String>| held.intersection(&named).cloned().collect();
+    fn protocols(&mut self, named: &BTreeSet<String>) {
+        let both = |held: &BTreeSet<String>| held.intersection(named).cloned().collect();
         self.line.protocols = Some(self.line.protocols.as_ref().map_or_else(|| named.clone(), both));
     }
 
@@ -196,7 +196,7 @@ fn protocols(value: &Value) -> Option<BTreeSet<String>> {
         Value::Number(number) if number.as_u64() == Some(6) => Some("tcp".to_owned()),
         Value::Number(number) if number.as_u64() == Some(17) => Some("udp".to_owned()),
         Value::Number(number) => Some(number.to_string()),
-        _ => None,
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     match value["set"].as_array() {
         Some(set) => set.iter().map(name).collect(),
