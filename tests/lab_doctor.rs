@@ -48,7 +48,8 @@ struct Played {
 fn play(scenario: &str, rules: &str, connections: u32, allow: Option<&str>, script: &str) -> Played {
     let directory = tempfile::tempdir().unwrap();
     let mut demo = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
-    demo.env("BIN", demo.get_program().to_owned()).envs(allow.map(|ports| ("ALLOW", ports)));
+    let binary = demo.get_program().to_os_string();
+    demo.env("BIN", binary).envs(allow.map(|ports| ("ALLOW", ports)));
     demo.args(["demo", scenario, "--rules", rules, "-n", &connections.to_string(), "--", "sh", "-euc"]);
     demo.arg(format!("{SNAPSHOT}{script}")).current_dir(directory.path());
     let output = demo.output().unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Check, Facts, Fix, Level, Report, fixes, nat_rule, percent};
 use crate::model::Origin;
-use crate::ruleset::{NatRule, Owner};
+use crate::ruleset::Owner;
 
 pub(super) const CHECK: Check = Check { id: "filter", run };
 
@@ -22,22 +22,11 @@ fn run(facts: &Facts) -> Vec<Report> {
         facts.rules.rules.iter().zip(&rules).filter(|(_, report)| report.level >= Level::Warn).collect();
     let v4 = &facts.policy.v4;
     if rules.is_empty() {
-        let could_see = if facts.is_root { "" } else { " that could be seen" };
-        return vec![
-            Report::new(
-                CHECK.id,
-                Level::Note,
-                format!("no rule{could_see} here chooses source ports: nothing is translated in this namespace"),
-            )
-            .detail("NAT elsewhere (another namespace, a cloud gateway, eBPF as in Cilium) is not seen here"),
-        ];
+        return vec![none(facts)];
     }
     if outside.is_empty() {
-        return vec![Report::new(
-            CHECK.id,
-            Level::Ok,
-            format!("no rule here is expected to leave the allowed ports {v4}"),
-        )];
+        let summary = format!("no rule that was seen here is expected to leave the allowed ports {v4}");
+        return vec![Report::new(CHECK.id, if facts.rules.is_blind() { Level::Note } else { Level::Ok }, summary)];
     }
     let worst = outside.iter().filter_map(|(_, report)| report.rule.as_ref()).flat_map(|rule| &rule.shares);
     let worst = worst.map(|share| share.outside.unwrap_or(share.at_most)).fold(0.0, f64::max);
@@ -54,15 +43,18 @@ fn run(facts: &Facts) -> Vec<Report> {
     }
     report.details.extend(DOES_NOT_HELP.map(str::to_owned));
     report.fixes.push(provider());
-    let owners: BTreeSet<&str> = outside.iter().filter_map(|(rule, _)| rule.owner.map(Owner::name)).collect();
-    let owner = |name: &&str| {
-        outside
-            .iter()
-            .map(|(rule, _)| *rule)
-            .find_map(|rule: &NatRule| rule.owner.filter(|owner| owner.name() == *name))
-    };
-    report.fixes.extend(owners.iter().filter_map(owner).filter_map(|owner| fixes::switch(owner, v4)));
+    let owners: BTreeSet<Owner> = outside.iter().filter_map(|(rule, _)| rule.owner).collect();
+    report.fixes.extend(owners.into_iter().filter_map(|owner| fixes::switch(owner, v4)));
     vec![report]
+}
+
+fn none(facts: &Facts) -> Report {
+    let summary = match facts.rules.is_blind() {
+        true => "no rules could be seen, so nothing can be said of their ports",
+        false => "no rule here chooses source ports: nothing is translated in this namespace",
+    };
+    Report::new(CHECK.id, Level::Note, summary)
+        .detail("NAT elsewhere (another namespace, a cloud gateway, eBPF as in Cilium) is not seen here")
 }
 
 fn provider() -> Fix {

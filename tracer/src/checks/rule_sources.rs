@@ -9,9 +9,8 @@ fn run(facts: &Facts) -> Vec<Report> {
     let rules = &facts.rules;
     let told: Vec<&str> =
         rules.sources.iter().filter(|source| source.read == Read::Told).map(|source| source.tool.as_str()).collect();
-    let failed = rules.sources.iter().any(|source| matches!(source.read, Read::Failed(_)));
     let nft_is_missing = rules.sources.iter().any(|source| source.tool == "nft" && source.read == Read::Missing);
-    let is_blind = failed || !rules.unread.is_empty() || (nft_is_missing && told.is_empty());
+    let is_blind = rules.is_blind();
     let level = match () {
         () if is_blind => Level::Warn,
         () if nft_is_missing => Level::Note,

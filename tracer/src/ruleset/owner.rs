@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A program that writes NAT rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owner {
     /// flannel, also the one inside k3s.

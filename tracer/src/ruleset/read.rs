@@ -54,6 +54,18 @@ pub struct Sources {
     pub chains: BTreeSet<String>,
 }
 
+impl Sources {
+    /// Whether there may be rules that nobody could list.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let is = |source: &Source, read: &Read| source.read == *read;
+        let failed = self.sources.iter().any(|source| matches!(source.read, Read::Failed(_)));
+        let nft_is_missing = self.sources.iter().any(|source| source.tool == "nft" && is(source, &Read::Missing));
+        let told = self.sources.iter().any(|source| is(source, &Read::Told));
+        failed || !self.unread.is_empty() || (nft_is_missing && !told)
+    }
+}
+
 /// What the kernel has, as far as it can be seen.
 pub(super) struct Kernel {
     pub(super) nf_tables: bool,
