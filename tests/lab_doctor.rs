@@ -85,9 +85,10 @@ fn predicted(doctor: &Value, family: &str) -> f64 {
 fn assert_predicted(played: &Played, family: &str, expected: f64) {
     let share = predicted(&played.doctor, family);
     assert!((share - expected).abs() < 1e-9, "{share} instead of {expected}");
-    let interval = law::binomial_interval(played.connections, share, 0.99);
-    println!("predicted {share:.6}, failed {} of {}, 99 %: {interval:?}", played.failed, played.connections);
-    assert!(interval.contains(&played.failed), "{} failed, expected {interval:?}", played.failed);
+    let within = |probability| law::binomial_interval(played.connections, share, probability);
+    println!("predicted {share:.6}, failed {} of {}, 99 %: {:?}", played.failed, played.connections, within(0.99));
+    // One right run in a hundred is outside of 99 %; a test should not fail for that.
+    assert!(within(0.9999).contains(&played.failed), "{} failed, expected {:?}", played.failed, within(0.9999));
     let (before, after) = (text(played.directory.path(), "before"), text(played.directory.path(), "after"));
     assert!(before.contains("asquerade") || before.contains("MASQUERADE"), "{before}");
     assert!(before == after, "looking has changed something:\n{before}\nafter:\n{after}");
