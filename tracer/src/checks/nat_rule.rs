@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::share::{self, Share, Traffic};
 use super::{Check, Facts, Level, Report, fixes, percent};
 use crate::model::{Origin, PortSet};
-use crate::ruleset::{Family, Kind, NatRule, Owner, Ports, Way};
+use crate::ruleset::{Family, Flags, Kind, NatRule, Owner, Ports, Way};
 
 pub(super) const CHECK: Check = Check { id: "nat_rule", run };
 
@@ -48,8 +48,12 @@ pub struct RuleReport {
 }
 
 fn run(facts: &Facts) -> Vec<Report> {
-    facts.rules.rules.iter().map(|rule| report(facts, rule)).collect()
+    let mut known = Known::new();
+    facts.rules.rules.iter().map(|rule| report(facts, rule, &mut known)).collect()
 }
+
+/// Shares by flags, ports and family: thousands of rules have few different ones.
+type Known = Vec<((Flags, Ports, &'static str), Option<Share>)>;
 
 /// What is known of the connections: sockets of pods have the default range unless somebody changed it there.
 pub(super) fn traffic(facts: &Facts) -> Traffic {
@@ -57,8 +61,8 @@ pub(super) fn traffic(facts: &Facts) -> Traffic {
     Traffic { sources: low..=high, entries: facts.number("nf_conntrack_count") }
 }
 
-fn report(facts: &Facts, rule: &NatRule) -> Report {
-    let shares = shares(facts, rule);
+fn report(facts: &Facts, rule: &NatRule, known: &mut Known) -> Report {
+    let shares = shares(facts, rule, known);
     let level = level(facts, rule, &shares);
     let mut report = Report::new("nat_rule", level, summary(rule, &shares));
     report = report.detail(format!("rule: {}", place(rule)));
@@ -71,14 +75,23 @@ fn report(facts: &Facts, rule: &NatRule) -> Report {
     report
 }
 
-fn shares(facts: &Facts, rule: &NatRule) -> Vec<Share> {
-    let families: &[(&str, &PortSet)] = match rule.family {
+fn shares(facts: &Facts, rule: &NatRule, known: &mut Known) -> Vec<Share> {
+    let families: &[(&'static str, &PortSet)] = match rule.family {
         Family::V4 => &[("ipv4", &facts.policy.v4)],
         Family::V6 => &[("ipv6", &facts.policy.v6)],
         Family::Both => &[("ipv4", &facts.policy.v4), ("ipv6", &facts.policy.v6)],
     };
     let traffic = traffic(facts);
-    families.iter().filter_map(|(family, allowed)| share::share(&rule.nat, family, allowed, &traffic)).collect()
+    let mut share = |&(family, allowed): &(&'static str, &PortSet)| {
+        let key = (rule.nat.flags, rule.nat.ports.clone(), family);
+        if let Some((_, share)) = known.iter().find(|(other, _)| *other == key) {
+            return share.clone();
+        }
+        let share = share::share(&rule.nat, family, allowed, &traffic);
+        known.push((key, share.clone()));
+        share
+    };
+    families.iter().filter_map(&mut share).collect()
 }
 
 fn level(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Level {
