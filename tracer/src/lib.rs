@@ -12,9 +12,12 @@ pub mod tally;
 pub mod infer;
 pub mod join;
 pub mod causes;
+pub mod checks;
+pub mod ruleset;
 #[cfg(feature = "ebpf")]
 pub mod probe;
 pub mod store;
 pub mod lab;
 pub mod netns;
+pub mod symbols;
 pub mod model;

@@ -32,7 +32,8 @@ pub struct LivePolicy {
 }
 
 impl LivePolicy {
-    fn change(&self) -> Result<PolicyChange> {
+    /// What was said; `auto` is read here.
+    pub fn change(&self) -> Result<PolicyChange> {
         Ok(PolicyChange {
             allow: self.allow.as_ref().map(Allow::resolve).transpose()?,
             allow6: self.allow6.as_ref().map(Allow::resolve).transpose()?.map(|(ports, _)| ports),

@@ -6,6 +6,7 @@ mod args;
 mod capture;
 mod demo;
 mod infer;
+mod doctor;
 pub mod machine;
 mod record;
 mod replay;
@@ -48,6 +49,8 @@ enum Command {
     Report(Box<report::Args>),
     /// Infer from traces which translated ports the path lets through
     Infer(infer::Args),
+    /// Say what the rules of this node will do to connections, before any is lost
+    Doctor(Box<doctor::Args>),
     /// Reproduce the failure in a small network and watch it being flagged
     Demo(Box<demo::DemoArgs>),
     /// Make the connections of a lab
@@ -62,6 +65,7 @@ fn run(command: &Command) -> Result<End> {
         Command::Replay(args) => replay::run(args),
         Command::Report(args) => report::run(args),
         Command::Infer(args) => infer::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(args).map(End::Exit),
         Command::Traffic(args) => traffic::run(args).map(End::Exit),
     }

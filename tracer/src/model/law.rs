@@ -36,6 +36,33 @@ pub fn share_outside(range: &RangeInclusive<u16>, allowed: impl Fn(u16) -> bool)
     f64::from(outside) / f64::from(OFFSETS)
 }
 
+/// The share that leaves outside when the rule keeps the original port where it can: where `keeps` has it and it is free.
+///
+/// `sources` are the original ports, each as likely as the others; `clash` is the chance that a port is not free.
+#[must_use]
+pub fn share_preserved(
+    sources: &RangeInclusive<u16>,
+    keeps: &RangeInclusive<u16>,
+    drawn: &RangeInclusive<u16>,
+    clash: f64,
+    allowed: impl Fn(u16) -> bool,
+) -> f64 {
+    let drawn_outside = share_outside(drawn, &allowed);
+    let outside = |port: u16| match keeps.contains(&port) {
+        true => f64::from(u8::from(!allowed(port))) * (1.0 - clash) + drawn_outside * clash,
+        false => drawn_outside,
+    };
+    let ports = sources.clone().count().max(1);
+    sources.clone().map(outside).sum::<f64>() / ports as f64
+}
+
+/// The chance that one of `entries` foreign entries to the same destination has the port already.
+#[must_use]
+pub fn clash_chance(entries: u64, sources: &RangeInclusive<u16>) -> f64 {
+    let ports = sources.clone().count().max(1) as f64;
+    1.0 - (entries as f64 * (-1.0 / ports).ln_1p()).exp()
+}
+
 /// The counts within which a binomial variable falls with at least the given probability, tails cut evenly.
 #[must_use]
 pub fn binomial_interval(draws: u32, share: f64, probability: f64) -> RangeInclusive<u32> {
@@ -143,6 +170,31 @@ mod tests {
         let first = range.clone().take(9072).map(|port| weight(&range, port)).sum::<u32>();
         assert!(close(f64::from(first) / 65536.0, 0.415_283));
         assert!(close(outside(&range, 32768..=65535), 0.0));
+    }
+
+    #[test]
+    fn a_kept_port_leaves_outside_only_where_it_was_outside_or_clashes() {
+        let (sources, all, filter) = (32768..=60999, 0..=u16::MAX, |port| (32768..=65535).contains(&port));
+        let drawn = default_range(40000);
+        assert!(share_preserved(&sources, &all, &drawn, 0.0, filter) == 0.0);
+        assert!(close(share_preserved(&sources, &all, &drawn, 0.1, filter), 0.05));
+        assert!(close(share_preserved(&sources, &all, &drawn, 0.0, |port| port < 40000), 21000.0 / 28232.0));
+    }
+
+    #[test]
+    fn a_port_outside_the_rules_range_is_drawn_even_without_a_clash() {
+        let range = 32768..=65535;
+        let half = share_preserved(&(1024..=65535), &range, &range, 0.0, |port| port < 49152);
+        assert!(close(half, 0.5));
+        assert!(share_preserved(&(1024..=65535), &range, &range, 0.3, |port| port >= 32768) == 0.0);
+    }
+
+    #[test]
+    fn clashes_grow_with_the_entries_to_one_destination() {
+        let sources = 32768..=60999;
+        assert!(clash_chance(0, &sources) == 0.0);
+        assert!(close(clash_chance(1, &sources), 1.0 / 28232.0));
+        assert!(close(clash_chance(28232, &sources), 1.0 - (1.0f64 - 1.0 / 28232.0).powi(28232)));
     }
 
     #[test]

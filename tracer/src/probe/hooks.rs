@@ -10,7 +10,9 @@ use aya::Ebpf;
 use aya::programs::{KProbe, ProgramError, RawTracePoint};
 
 use super::layout::Layout;
+use super::survey::try_load;
 use crate::model::HookState;
+use crate::symbols;
 
 /// How a hook is attached, and what it needs.
 enum Place {
@@ -139,7 +141,45 @@ impl Hooks {
     }
 }
 
+/// What would become of the hooks if they were attached now.
+pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, layout: &Layout) -> Vec<HookState> {
+    let functions: Vec<_> = HOOKS.iter().filter_map(Hook::function).collect();
+    // Where the kernel does not list its functions, only attaching can tell.
+    let present = symbols::present(&functions).ok();
+    let is_absent = |name| present.as_ref().is_some_and(|present| !present.contains(name));
+    let state = |hook: &Hook| {
+        let off = match hook.can_run(layout) {
+            Err(why) => Some(why),
+            Ok(()) if hook.function().is_some_and(is_absent) => {
+                Some("the kernel module nf_nat is not loaded yet, will attach when it is".to_owned())
+            }
+            Ok(()) => try_load(ebpf, |ebpf| hook.load(ebpf)),
+        };
+        HookState { stem: hook.stem.to_owned(), off: off.map(|why| format!("{why}: {}", hook.without)) }
+    };
+    HOOKS.iter().map(state).collect()
+}
+
 impl Hook {
+    /// The function that has to be there.
+    fn function(&self) -> Option<&'static str> {
+        match self.place {
+            Place::Kprobe(function) => Some(function),
+            Place::RawTracepoint(_) => None,
+        }
+    }
+
+    /// Loads without attaching.
+    fn load(&self, ebpf: &mut Ebpf) -> anyhow::Result<()> {
+        let program =
+            ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))?;
+        match self.place {
+            Place::Kprobe(_) => load_once(<&mut KProbe>::try_from(program)?.load())?,
+            Place::RawTracepoint(_) => load_once(<&mut RawTracePoint>::try_from(program)?.load())?,
+        }
+        Ok(())
+    }
+
     fn is_kprobe(&self) -> bool {
         matches!(self.place, Place::Kprobe(_))
     }

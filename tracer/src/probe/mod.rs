@@ -8,6 +8,7 @@ mod interfaces;
 mod layout;
 mod privileges;
 mod ring;
+mod survey;
 mod wire;
 
 use std::net::IpAddr;
@@ -27,6 +28,7 @@ use crate::netns::Netns;
 use hooks::Hooks;
 use layout::Layout;
 use ring::Ring;
+pub use survey::survey;
 use wire::Wires;
 
 /// What to capture.

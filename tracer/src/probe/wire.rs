@@ -7,12 +7,20 @@ use aya::programs::{LinkOrder, ProgramError, SchedClassifier};
 
 use super::clsact;
 use super::interfaces::Interface;
+use super::survey::try_load;
 use crate::model::HookState;
 use crate::netns::Netns;
 
 /// The programs for each direction, by whether there is an Ethernet header.
 const INGRESS: [&str; 2] = ["wire_l3_ingress", "wire_ingress"];
 const EGRESS: [&str; 2] = ["wire_l3_egress", "wire_egress"];
+
+const NO_UPLINK: &str = "no interface here has a default route (name one with --iface): answers are not seen";
+
+/// Why nothing could be attached now.
+pub(super) fn cannot(ebpf: &mut anyhow::Result<Ebpf>, uplinks: usize) -> Option<String> {
+    if uplinks == 0 { Some(NO_UPLINK.to_owned()) } else { try_load(ebpf, load) }
+}
 
 /// What is attached to interfaces.
 pub(super) struct Wires {
@@ -41,8 +49,7 @@ impl Wires {
         let state = HookState { stem: "wire".to_owned(), off: None };
         let mut wires = Self { namespaces, filters: Vec::new(), state };
         if uplinks.is_empty() {
-            wires.state.off =
-                Some("no interface here has a default route (name one with --iface): answers are not seen".to_owned());
+            wires.state.off = Some(NO_UPLINK.to_owned());
             return Ok(wires);
         }
         load(ebpf)?;

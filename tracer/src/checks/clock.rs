@@ -1,0 +1,65 @@
+//! Clocks: events carry the time since boot, and findings show it as wall-clock time.
+
+use super::{Check, Facts, Level, Report};
+
+pub(super) const CHECK: Check = Check { id: "clock", run };
+
+const SECOND: i64 = 1_000_000_000;
+/// 2020-01-01: no kernel that snatrace runs on is older.
+const NOT_BEFORE: i64 = 1_577_836_800 * SECOND;
+
+fn run(facts: &Facts) -> Vec<Report> {
+    let [wall, boot, monotonic] = match &facts.clocks {
+        Ok(clocks) => *clocks,
+        Err(why) => return vec![Report::new(CHECK.id, Level::Warn, format!("the clocks cannot be read: {why}"))],
+    };
+    let offset = facts.file("timens_offsets").and_then(boot_offset).unwrap_or_default();
+    vec![if wall < NOT_BEFORE {
+        Report::new(CHECK.id, Level::Warn, "the wall clock is before 2020: times of findings will be wrong")
+    } else if offset != 0 {
+        Report::new(
+            CHECK.id,
+            Level::Warn,
+            format!("a time namespace shifts the time since boot by {offset} s: times of findings will be off by it"),
+        )
+    } else if boot < monotonic - SECOND {
+        Report::new(
+            CHECK.id,
+            Level::Warn,
+            "the time since boot is behind the time without suspends: times of findings may be wrong",
+        )
+    } else {
+        Report::new(
+            CHECK.id,
+            Level::Ok,
+            format!("up for {} s, of which {} s suspended", boot / SECOND, (boot - monotonic) / SECOND),
+        )
+    }]
+}
+
+/// `boottime  86400  0`
+fn boot_offset(text: &str) -> Option<i64> {
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("boottime"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(clocks: [i64; 3], offsets: &str) -> Level {
+        let files = [("/proc/self/timens_offsets", offsets.to_owned())].into();
+        run(&Facts { clocks: Ok(clocks.map(|seconds| seconds * SECOND)), files, ..Facts::default() })[0].level
+    }
+
+    #[test]
+    fn clocks_that_would_show_wrong_times_are_a_warning() {
+        assert_eq!(level([1_800_000_000, 500, 400], "monotonic 0 0\nboottime 0 0\n"), Level::Ok);
+        assert_eq!(level([3, 500, 400], ""), Level::Warn);
+        assert_eq!(level([1_800_000_000, 400, 500], ""), Level::Warn);
+        assert_eq!(
+            level([1_800_000_000, 500, 500], "monotonic           0         0\nboottime       86400         0\n"),
+            Level::Warn
+        );
+    }
+}

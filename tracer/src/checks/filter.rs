@@ -1,0 +1,69 @@
+//! All rules against the filter in front of the node: what to ask of the provider, what to tell the programs that write
+//! the rules, and what does not help.
+
+use std::collections::BTreeSet;
+
+use super::{Check, Facts, Fix, Level, Report, fixes, nat_rule, percent};
+use crate::model::Origin;
+use crate::ruleset::Owner;
+
+pub(super) const CHECK: Check = Check { id: "filter", run };
+
+/// What people try, and why it changes nothing.
+const DOES_NOT_HELP: [&str; 3] = [
+    "does not help: ip_local_port_range. NAT never reads it (no use in net/netfilter); only sockets do",
+    "does not help: switching offloads off (ethtool -K). NAT chooses the port, not the network card",
+    "does not help: another MTU. A SYN and its answer are far below any",
+];
+
+fn run(facts: &Facts) -> Vec<Report> {
+    let rules = (nat_rule::CHECK.run)(facts);
+    let outside: Vec<_> =
+        facts.rules.rules.iter().zip(&rules).filter(|(_, report)| report.level >= Level::Warn).collect();
+    let v4 = &facts.policy.v4;
+    if rules.is_empty() {
+        return vec![none(facts)];
+    }
+    if outside.is_empty() {
+        let summary = format!("no rule that was seen here is expected to leave the allowed ports {v4}");
+        return vec![Report::new(CHECK.id, if facts.rules.is_blind() { Level::Note } else { Level::Ok }, summary)];
+    }
+    let worst = outside.iter().filter_map(|(_, report)| report.rule.as_ref()).flat_map(|rule| &rule.shares);
+    let worst = worst.map(|share| share.outside.unwrap_or(share.at_most)).fold(0.0, f64::max);
+    let summary = format!(
+        "{} of {} rules let connections leave outside the allowed ports, the worst {} of those that meet it",
+        outside.len(),
+        rules.len(),
+        percent(worst)
+    );
+    let mut report = Report::new(CHECK.id, Level::Note, summary);
+    if facts.policy.origin == Origin::Default {
+        report = report
+            .detail(format!("assumed: a filter that lets answers through to {v4} only; --allow says what yours does"));
+    }
+    report.details.extend(DOES_NOT_HELP.map(str::to_owned));
+    report.fixes.push(provider());
+    let owners: BTreeSet<Owner> = outside.iter().filter_map(|(rule, _)| rule.owner).collect();
+    report.fixes.extend(owners.into_iter().filter_map(|owner| fixes::switch(owner, v4)));
+    vec![report]
+}
+
+fn none(facts: &Facts) -> Report {
+    let summary = match facts.rules.is_blind() {
+        true => "no rules could be seen, so nothing can be said of their ports",
+        false => "no rule here chooses source ports: nothing is translated in this namespace",
+    };
+    Report::new(CHECK.id, Level::Note, summary)
+        .detail("NAT elsewhere (another namespace, a cloud gateway, eBPF as in Cilium) is not seen here")
+}
+
+fn provider() -> Fix {
+    Fix {
+        what: "ask the provider, or set in its firewall: let TCP answers (ACK set, \"established\") through to ports 1024-65535"
+            .to_owned(),
+        commands: Vec::new(),
+        consequence: "nothing changes on the node, and all its ports can be used (RFC 6056 recommends this range); no new \
+                      connection comes in by it, for those have no ACK"
+            .to_owned(),
+    }
+}

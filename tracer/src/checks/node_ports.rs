@@ -1,0 +1,55 @@
+//! NodePorts: a port range of the node that translated ports and sockets can meet.
+
+use super::{Check, Facts, Level, Report, nat_rule, percent};
+use crate::model::law;
+
+pub(super) const CHECK: Check = Check { id: "node_ports", run };
+
+/// Kubernetes' default (`--service-node-port-range`).
+const RANGE: std::ops::RangeInclusive<u16> = 30000..=32767;
+
+fn run(facts: &Facts) -> Vec<Report> {
+    let names =
+        |name: &String| name.starts_with("KUBE-") || name == "nodeport-endpoints-check" || name.starts_with("cali-");
+    if !facts.rules.chains.iter().any(names) {
+        let (level, seen) = match facts.rules.is_blind() {
+            true => (Level::Note, "no rules of Kubernetes could be seen here; there may be some"),
+            false => (Level::Ok, "no rules of Kubernetes here, so no NodePorts among them"),
+        };
+        return vec![Report::new(CHECK.id, level, seen)];
+    }
+    let (low, high) = (RANGE.start(), RANGE.end());
+    let share = law::share_outside(&law::default_range(u16::MAX), |port| !RANGE.contains(&port));
+    let draws =
+        facts.rules.rules.iter().any(|rule| rule.nat.flags.draws() && rule.meets_tcp() && !rule.ways.is_empty());
+    let sources = nat_rule::traffic(facts).sources;
+    let meets_own = sources.start() <= high && sources.end() >= low;
+    let mut report = Report::new(
+        CHECK.id,
+        if draws || meets_own { Level::Note } else { Level::Ok },
+        match draws {
+            true => format!(
+                "{} of random draws from 1024-65535 are NodePorts ({low}-{high}, unless set otherwise)",
+                percent(share)
+            ),
+            false => format!(
+                "no rule here draws at random, so translated ports are NodePorts ({low}-{high}) only if original ones are"
+            ),
+        },
+    );
+    if draws {
+        report = report
+            .detail("kube-proxy's rules leave such an answer alone, for it belongs to a connection that is known; what redirects NodePorts without asking conntrack (eBPF) can take it away");
+        if !(30000..=32767).all(|port| facts.policy.v4.contains(port)) {
+            report = report.detail("NodePorts are outside the allowed ports anyway: they are part of the shares above");
+        }
+    }
+    if meets_own {
+        report = report.detail(format!(
+            "ip_local_port_range {}-{} meets them too: sockets here can take a NodePort",
+            sources.start(),
+            sources.end()
+        ));
+    }
+    vec![report]
+}

@@ -1,0 +1,89 @@
+//! `doctor`: reads rules, counters and settings of the node, and says what they will do to connections. Writes nothing.
+
+mod text;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{ValueEnum, ValueHint};
+use serde::Serialize;
+
+use super::args::LivePolicy;
+use super::{End, machine};
+use crate::checks::{self, Facts, Level, Report};
+use crate::model::{Policy, PortSet};
+
+/// Options of `doctor`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Format of what is written to standard output
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: Format,
+    /// Look at this network namespace, such as /run/netns/NAME, instead of the own one
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    netns: Option<PathBuf>,
+    /// End with exit code 3 when there is a problem
+    #[arg(long)]
+    exit_code: bool,
+    #[command(flatten)]
+    policy: LivePolicy,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Everything that is said.
+#[derive(Serialize)]
+struct Findings<'a> {
+    kind: &'static str,
+    version: &'static str,
+    node: &'a str,
+    kernel: &'a str,
+    netns: Option<String>,
+    allowed: &'a PortSet,
+    allowed6: &'a PortSet,
+    policy: &'static str,
+    level: Level,
+    checks: &'a [Report],
+}
+
+/// Looks, and says what it sees.
+pub fn run(args: &Args) -> Result<End> {
+    // `auto` is what the namespace says that is looked at.
+    let policy = || Ok(args.policy.change()?.over(&Policy::default()));
+    let facts = Facts::read(args.netns.as_deref(), policy)?;
+    let reports = checks::run(&facts);
+    let level = reports.iter().map(|report| report.level).max().unwrap_or(Level::Ok);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match args.output {
+        Format::Text => out.write_all(text::write(&facts, &reports, machine::wants_colour()).as_bytes())?,
+        Format::Json => {
+            serde_json::to_writer(&mut out, &findings(&facts, &reports, level)).map_err(io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()?;
+    Ok(if args.exit_code && level == Level::Problem { End::Flagged } else { End::Done })
+}
+
+fn findings<'a>(facts: &'a Facts, reports: &'a [Report], level: Level) -> Findings<'a> {
+    Findings {
+        kind: "doctor",
+        version: env!("CARGO_PKG_VERSION"),
+        node: &facts.node,
+        kernel: &facts.kernel,
+        netns: facts.netns.as_ref().map(|path| path.display().to_string()),
+        allowed: &facts.policy.v4,
+        allowed6: &facts.policy.v6,
+        policy: facts.policy.origin.name(),
+        level,
+        checks: reports,
+    }
+}

@@ -1,0 +1,55 @@
+//! What people see: it fits the page, is harmless for a terminal, and its commands survive being pasted.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::process::Command;
+
+use super::*;
+use crate::checks;
+use crate::model::Policy;
+use crate::ruleset::testing;
+
+fn facts() -> Facts {
+    let policy = Policy { origin: Origin::Given, ..Policy::default() };
+    Facts { netns: Some("/run/netns/x".into()), policy, rules: testing::docker(), ..Facts::default() }
+}
+
+#[test]
+fn the_text_fits_100_columns_without_colour() {
+    for rules in [testing::docker(), testing::flannel_iptables(), testing::kube_proxy_nft(), testing::variants()] {
+        let facts = Facts { rules, ..facts() };
+        let text = write(&facts, &checks::run(&facts), false);
+        let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 100).collect();
+        assert!(wide.is_empty() && !text.contains('\u{1b}'), "{wide:#?}");
+        assert!(
+            text.contains("\nnote     nat_rule") && text.ends_with(" 6\n") || text.contains("\nproblem "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn colours_are_used_only_when_wanted() {
+    let facts = facts();
+    assert!(write(&facts, &checks::run(&facts), true).contains("\u{1b}[1m\u{1b}[31mproblem"));
+}
+
+#[test]
+fn names_from_the_system_cannot_steer_the_terminal() {
+    let mut facts = facts();
+    facts.node = "\u{1b}]0;owned\u{7}".to_owned();
+    facts.rules.rules[0].line.text = "\u{1b}[2J\u{202e}\u{9b}1m".to_owned();
+    let text = write(&facts, &checks::run(&facts), false);
+    assert!(text.chars().all(|char| char == '\n' || matches!(char, ' '..='~')), "{text:?}");
+}
+
+#[test]
+fn a_broken_command_is_one_command_for_a_shell() {
+    let long = format!("printf %s\\\\n {} 'a  quoted   word' {{ tcp, udp }} !=", "10.42.0.0/16 ".repeat(12).trim());
+    let mut page = Page { text: String::new(), colour: false };
+    page.paragraph(8, 12, &long, " \\");
+    assert!(page.text.lines().count() > 1, "{}", page.text);
+    let words =
+        |script: &str| String::from_utf8(Command::new("sh").args(["-c", script]).output().unwrap().stdout).unwrap();
+    assert_eq!(words(&page.text), words(&long));
+    assert!(words(&long).contains("a  quoted   word"));
+}

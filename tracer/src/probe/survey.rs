@@ -1,0 +1,38 @@
+//! Says which hooks would work here, and why not, without attaching anything: each program is loaded and dropped again.
+
+use std::path::PathBuf;
+
+use aya::Ebpf;
+
+use super::btf::Btf;
+use super::hooks;
+use super::layout::Layout;
+use super::{Options, globals, interfaces, load, open_namespaces, privileges, wire};
+use crate::model::HookState;
+
+/// Looks at every hook; `netns` as for a capture.
+///
+/// # Errors
+/// When the kernel has no type information, or a namespace does not exist.
+pub fn survey(netns: &[PathBuf]) -> anyhow::Result<Vec<HookState>> {
+    let layout = Layout::read(&Btf::of_kernel()?);
+    let namespaces = open_namespaces(netns)?;
+    let uplinks = interfaces::uplinks(&namespaces, &[]).map(|uplinks| uplinks.len());
+    let options = Options { netns: netns.to_vec(), ..Options::default() };
+    let mut ebpf = privileges::check().and_then(|()| load(&globals(&layout, &options)));
+    let mut states = hooks::survey(&mut ebpf, &layout);
+    let off = uplinks.map_or_else(|error| Some(format!("{error:#}")), |count| wire::cannot(&mut ebpf, count));
+    states.push(HookState { stem: "wire".to_owned(), off });
+    Ok(states)
+}
+
+/// Why programs cannot be loaded at all; else what loading these does.
+pub(super) fn try_load(
+    ebpf: &mut anyhow::Result<Ebpf>,
+    load: impl FnOnce(&mut Ebpf) -> anyhow::Result<()>,
+) -> Option<String> {
+    match ebpf {
+        Ok(ebpf) => load(ebpf).err().map(|error| format!("{error:#}")),
+        Err(error) => Some(format!("{error:#}")),
+    }
+}

@@ -1,0 +1,201 @@
+//! Asks every tool that is installed, in the namespace of this thread, without making the kernel load anything.
+//!
+//! nft and iptables-legacy load modules and make tables when there are none. So each is asked only where what it would look
+//! at is there already.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+
+use serde::Serialize;
+
+use super::tool::Tools;
+use super::walk::{self, NatRule};
+use super::{Action, Table, iptables, nft, nft_text};
+use crate::symbols;
+
+/// A function that every kernel with nf_tables exports.
+const NF_TABLES: &str = "nft_register_expr";
+
+/// What became of asking one tool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// Its name.
+    pub tool: String,
+    /// What it told.
+    #[serde(flatten)]
+    pub read: Read,
+}
+
+/// What a tool told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", content = "why", rename_all = "snake_case")]
+pub enum Read {
+    /// Its rules.
+    Told,
+    /// There is nothing that it could tell.
+    Empty(String),
+    /// It is not installed.
+    Missing,
+    /// It could not tell.
+    Failed(String),
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Every tool, with what became of it.
+    pub sources: Vec<Source>,
+    /// The rules that choose source ports.
+    pub rules: Vec<NatRule>,
+    /// Rules that only iptables can read, and that it did not, by table.
+    pub unread: Vec<(String, usize)>,
+    /// Names of all chains: they tell what else is at work here.
+    pub chains: BTreeSet<String>,
+}
+
+impl Sources {
+    /// Whether there may be rules that nobody could list.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let is = |source: &Source, read: &Read| source.read == *read;
+        let failed = self.sources.iter().any(|source| matches!(source.read, Read::Failed(_)));
+        let nft_is_missing = self.sources.iter().any(|source| source.tool == "nft" && is(source, &Read::Missing));
+        let told = self.sources.iter().any(|source| is(source, &Read::Told));
+        failed || !self.unread.is_empty() || (nft_is_missing && !told)
+    }
+}
+
+/// What the kernel has, as far as it can be seen.
+pub(super) struct Kernel {
+    pub(super) nf_tables: bool,
+    /// Tables of iptables-legacy by family; the reason where they cannot be seen.
+    pub(super) legacy: [Result<String, String>; 2],
+}
+
+impl Kernel {
+    fn look() -> Self {
+        // Where the kernel does not list its functions, nft is asked: most kernels have it.
+        let nf_tables = symbols::present(&[NF_TABLES]).map_or(true, |found| found.contains(NF_TABLES));
+        Self { nf_tables, legacy: ["ip_tables_names", "ip6_tables_names"].map(legacy_tables) }
+    }
+}
+
+/// Lists tables without making one. /proc/net is that of the main thread, so the thread's own is named.
+fn legacy_tables(file: &str) -> Result<String, String> {
+    match fs::read_to_string(format!("/proc/thread-self/net/{file}")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        other => other.map_err(|error| format!("cannot see whether it has tables: /proc/net/{file}: {error}")),
+    }
+}
+
+/// Reads the rules of the namespace of this thread.
+#[must_use]
+pub fn read(tools: &dyn Tools) -> Sources {
+    read_from(tools, &Kernel::look())
+}
+
+pub(super) fn read_from(tools: &dyn Tools, kernel: &Kernel) -> Sources {
+    let mut reading = Reading { tools, sources: Vec::new(), tables: Vec::new() };
+    let nft = reading.nft(kernel);
+    for (family, prefix) in ["iptables", "ip6tables"].into_iter().enumerate() {
+        reading.iptables(kernel, prefix, &kernel.legacy[family]);
+    }
+    let nft = nft.into_iter().filter(|table| !reading.has(table)).collect::<Vec<_>>();
+    let unread = nft.iter().filter_map(unread).collect();
+    reading.tables.extend(nft);
+    let chains = reading.tables.iter().flat_map(|table| table.chains.iter().map(|chain| chain.name.clone())).collect();
+    Sources { rules: walk::walk(&reading.tables), sources: reading.sources, unread, chains }
+}
+
+struct Reading<'a> {
+    tools: &'a dyn Tools,
+    sources: Vec<Source>,
+    tables: Vec<Table>,
+}
+
+impl Reading<'_> {
+    fn nft(&mut self, kernel: &Kernel) -> Vec<Table> {
+        if !kernel.nf_tables {
+            self.note("nft", Read::Empty("the kernel has no nf_tables loaded, so there are no such rules".to_owned()));
+            return Vec::new();
+        }
+        let Some(json) = self.ask("nft", &["-j", "list", "ruleset"]) else { return Vec::new() };
+        // Only what rules look like; without it they are still found.
+        let texts = self.tools.run("nft", &["-a", "list", "ruleset"]).ok().flatten().unwrap_or_default();
+        match nft::parse(&json, &nft_text::parse(&texts)) {
+            Ok(tables) => {
+                self.note("nft", Read::Told);
+                tables
+            }
+            Err(error) => {
+                self.note("nft", Read::Failed(format!("{error:#}")));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Both backends; where only the plain name is installed, it says itself which one it is.
+    fn iptables(&mut self, kernel: &Kernel, prefix: &str, legacy: &Result<String, String>) {
+        let (nft, old) = (format!("{prefix}-nft"), format!("{prefix}-legacy"));
+        let mut asked = false;
+        for tool in [nft.clone(), old.clone()] {
+            // Only looked for: asking for the version touches nothing.
+            let version = self.tools.run(&format!("{tool}-save"), &["-V"]);
+            if matches!(version, Ok(Some(_))) {
+                asked = true;
+                self.backend(&tool, tool == nft, kernel, legacy);
+            }
+        }
+        if !asked {
+            match self.tools.run(&format!("{prefix}-save"), &["-V"]) {
+                Ok(Some(version)) => self.backend(prefix, version.contains("nf_tables"), kernel, legacy),
+                Ok(None) => self.note(&format!("{prefix}-save"), Read::Missing),
+                Err(error) => self.note(&format!("{prefix}-save"), Read::Failed(format!("{error:#}"))),
+            }
+        }
+    }
+
+    fn backend(&mut self, tool: &str, is_nft: bool, kernel: &Kernel, legacy: &Result<String, String>) {
+        let save = format!("{tool}-save");
+        let empty = match (is_nft, legacy) {
+            (true, _) => (!kernel.nf_tables).then(|| "the kernel has no nf_tables loaded".to_owned()).map(Read::Empty),
+            (false, Err(why)) => Some(Read::Failed(why.clone())),
+            (false, Ok(tables)) if tables.trim().is_empty() => Some(Read::Empty("it has no tables here".to_owned())),
+            (false, Ok(_)) => None,
+        };
+        if let Some(empty) = empty {
+            return self.note(&save, empty);
+        }
+        let Some(text) = self.ask(&save, &[]) else { return };
+        self.tables.extend(iptables::parse(&text, tool));
+        self.note(&save, Read::Told);
+    }
+
+    fn ask(&mut self, tool: &str, args: &[&str]) -> Option<String> {
+        match self.tools.run(tool, args) {
+            Ok(Some(text)) => return Some(text),
+            Ok(None) => self.note(tool, Read::Missing),
+            Err(error) => self.note(tool, Read::Failed(format!("{error:#}"))),
+        }
+        None
+    }
+
+    fn note(&mut self, tool: &str, read: Read) {
+        self.sources.push(Source { tool: tool.to_owned(), read });
+    }
+
+    /// Whether iptables-nft has told this table already, and better.
+    fn has(&self, table: &Table) -> bool {
+        let is_same =
+            |told: &Table| told.family == table.family && told.name == table.name && !told.tool.ends_with("-legacy");
+        self.tables.iter().any(is_same)
+    }
+}
+
+fn unread(table: &Table) -> Option<(String, usize)> {
+    let lines = table.chains.iter().flat_map(|chain| &chain.lines);
+    let is_nat = |name: &String| ["MASQUERADE", "SNAT", "NETMAP"].contains(&name.as_str());
+    let count = lines.filter(|line| matches!(&line.action, Action::Foreign(name) if is_nat(name))).count();
+    (count > 0).then(|| (format!("{} {}", table.family, table.name), count))
+}
