@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Result<End> {
         summary: &summary,
         tally: &tally,
         read: &traces.report(),
-        inference: &[],
+        inference: &summary.infer.conclusions().iter().map(ToString::to_string).collect::<Vec<_>>(),
         utc: args.utc,
     };
     let text = report::text::render(&report, machine::wants_colour())?;
