@@ -69,7 +69,7 @@ mod live {
     }
 
     fn is_write_failure(summary: &Result<Summary>) -> bool {
-        summary.as_ref().err().is_some_and(|error| error.is::<store::Error>())
+        summary.as_ref().err().is_some_and(anyhow::Error::is::<store::Error>)
     }
 
     fn create(record: &RecordOptions, capture: &Capture) -> Result<Writer> {
