@@ -12,7 +12,7 @@ pub mod options;
 pub mod policy;
 pub mod ports;
 
-pub use attempt::{Attempt, NatMode, NatRange, Outcome};
+pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::Clock;
 pub use filter::Filter;

@@ -18,6 +18,8 @@ enum Place {
     Kprobe(&'static str),
     /// A raw tracepoint on sockets.
     RawTracepoint(&'static str),
+    /// A raw tracepoint on dropped packets.
+    DropTracepoint(&'static str),
 }
 
 struct Hook {
@@ -27,7 +29,7 @@ struct Hook {
     without: &'static str,
 }
 
-const HOOKS: [Hook; 4] = [
+const HOOKS: [Hook; 5] = [
     Hook {
         stem: "nat_select",
         place: Place::Kprobe("nf_nat_setup_info"),
@@ -47,6 +49,11 @@ const HOOKS: [Hook; 4] = [
         stem: "sock_state",
         place: Place::RawTracepoint("inet_sock_set_state"),
         without: "outcomes are taken from the wire",
+    },
+    Hook {
+        stem: "ct_drop",
+        place: Place::DropTracepoint("kfree_skb"),
+        without: "what this node itself drops is not told from what gets lost on the way",
     },
 ];
 
@@ -150,6 +157,7 @@ impl Hook {
             Place::Kprobe(_) if !has_kprobes() => return Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned()),
             Place::Kprobe(_) => &layout.conntrack,
             Place::RawTracepoint(_) => &layout.sockets,
+            Place::DropTracepoint(_) => &layout.drops,
         };
         unknown.as_ref().map_or(Ok(()), |why| Err(why.clone()))
     }
@@ -164,7 +172,7 @@ impl Hook {
                 // The bare name: `nf_nat:nf_nat_setup_info` is ENOENT on 5.15 and 6.1.
                 program.attach(function, 0)?;
             }
-            Place::RawTracepoint(name) => {
+            Place::RawTracepoint(name) | Place::DropTracepoint(name) => {
                 let program: &mut RawTracePoint = program.try_into()?;
                 load_once(program.load())?;
                 program.attach(name)?;

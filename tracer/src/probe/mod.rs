@@ -7,6 +7,8 @@ mod interfaces;
 mod layout;
 mod privileges;
 mod ring;
+mod symbols;
+mod tables;
 mod wire;
 
 use std::net::IpAddr;
@@ -28,6 +30,7 @@ use crate::netns::Netns;
 use hooks::Hooks;
 use layout::Layout;
 use ring::Ring;
+use tables::Tables;
 use wire::Wires;
 
 /// What to capture.
@@ -54,6 +57,7 @@ pub struct Probe {
     hooks: Hooks,
     wires: Wires,
     addresses: Vec<IpAddr>,
+    drop_reasons: Vec<(u32, String)>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     // Last, so that the programs outlive their links.
     ebpf: Ebpf,
@@ -75,10 +79,10 @@ impl Probe {
         fill_filters(&mut ebpf, options, &namespaces)?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
-        let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks))?;
+        let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks), Tables::open(&namespaces)?)?;
         let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
         let hooks = Hooks::attach(&mut ebpf, &layout, wires.state())?;
-        Ok(Self { ring, hooks, wires, addresses, logger, ebpf })
+        Ok(Self { ring, hooks, wires, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
     }
 
     /// Which hooks are on, and why the others are not.
@@ -91,6 +95,12 @@ impl Probe {
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
+    }
+
+    /// The kernel's reasons to drop a packet, by number.
+    #[must_use]
+    pub fn drop_reasons(&self) -> &[(u32, String)] {
+        &self.drop_reasons
     }
 
     /// Hands over all events that have arrived, then what was lost, then a tick.

@@ -91,7 +91,7 @@ pub(super) fn closed(at: u64, isn: u32, flow: Flow, err: u32) -> Event {
 }
 
 pub(super) fn seen(at: u64, isn: u32, flow: Flow, ifindex: u32, packet: u8, direction: u8) -> Event {
-    Wire { stamp: stamp(Wire::KIND, at, NODE_NETNS), flow, isn, ifindex, packet, direction, unused: 0 }.into()
+    Wire { stamp: stamp(Wire::KIND, at, NODE_NETNS), flow, isn, ifindex, packet, direction, detail: 0 }.into()
 }
 
 pub(super) fn syn(at: u64, isn: u32, translated: Flow) -> Event {

@@ -67,7 +67,7 @@ prop_compose! {
     fn wire()(
         stamp in stamps(Wire::KIND), flow in flows(), isn in isns(), ifindex: u32, packet: u8, direction: u8,
     ) -> Event {
-        Wire { stamp, flow, isn, ifindex, packet, direction, unused: 0 }.into()
+        Wire { stamp, flow, isn, ifindex, packet, direction, detail: 0 }.into()
     }
 }
 
