@@ -15,9 +15,7 @@ mod wire;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use ct_drop::{
-    CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, UNTRACKED,
-};
+pub use ct_drop::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, UNTRACKED};
 pub use ct_table::CtTable;
 pub use lost::Lost;
 pub use nat_bind::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};

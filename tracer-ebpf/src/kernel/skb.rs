@@ -142,9 +142,7 @@ impl Skb {
             _ => return None,
         };
         // Only the first fragment has the TCP header.
-        if head.peek::<u8>(ip + protocol)? != IPPROTO_TCP
-            || is_ipv4 && u16::from_be(head.peek(ip + 6)?) & 0x1fff != 0
-        {
+        if head.peek::<u8>(ip + protocol)? != IPPROTO_TCP || is_ipv4 && u16::from_be(head.peek(ip + 6)?) & 0x1fff != 0 {
             return None;
         }
         let flags: u8 = head.peek(ip + length + TCP_FLAGS)?;

@@ -97,7 +97,9 @@ impl Join {
     /// Notes what was dropped before the attempt was known.
     pub(super) fn take_drops(&mut self, id: u32, time_ns: u64) {
         let slot = self.attempts.get_mut(id);
-        while let Some(drop) = self.hints.claim_drop(slot.isn, time_ns, |drop| fits::dropped(slot, &drop.to_server).is_some()) {
+        while let Some(drop) =
+            self.hints.claim_drop(slot.isn, time_ns, |drop| fits::dropped(slot, &drop.to_server).is_some())
+        {
             slot.dropped(&drop);
             slot.heard(drop.time_ns);
         }
@@ -106,8 +108,8 @@ impl Join {
     /// How full the table was, if that can be why a SYN had no entry.
     pub(super) fn table_of(&self, slot: &Slot) -> Option<TableFill> {
         let Fullest { time_ns, count, max } = self.fullest;
-        let is_near = time_ns.saturating_add(TABLE_NS) >= slot.first_ns
-            && time_ns <= slot.last_ns.saturating_add(TABLE_NS);
+        let is_near =
+            time_ns.saturating_add(TABLE_NS) >= slot.first_ns && time_ns <= slot.last_ns.saturating_add(TABLE_NS);
         (max > 0 && is_near && slot.known.has(Known::NO_ENTRY)).then_some(TableFill { count, max })
     }
 }

@@ -3,8 +3,8 @@
 use tracer_common::Flow;
 
 use super::bindings::hash;
-use super::recent::Recent;
 use super::drops::Drop;
+use super::recent::Recent;
 use super::times::{DROP_HINT_NS, HINT_NS, SETTLE_NS};
 use crate::model::NatRange;
 

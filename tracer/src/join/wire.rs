@@ -1,8 +1,6 @@
 //! `wire`: what was really seen on an interface.
 
-use tracer_common::events::{
-    WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
-};
+use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
 
 use super::hints::Sighting;
 use super::known::Known;

@@ -20,6 +20,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether it is over without a connection.
+    #[must_use]
+    pub const fn has_failed(self) -> bool {
+        match self {
+            Self::Pending | Self::Established => false,
+            Self::TimedOut | Self::Refused | Self::Closed => true,
+        }
+    }
+
     /// The word in JSON and text.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -37,7 +37,7 @@ struct HookField<'a> {
     off: Option<&'a str>,
 }
 
-/// `kind:"retransmit"`
+/// `kind:"retransmit"`, and with the same fields `kind:"ended"`
 #[derive(Serialize)]
 struct RetransmitLine<'a> {
     kind: &'static str,
@@ -61,6 +61,9 @@ struct RetransmitLine<'a> {
     isn: u32,
     netns: Option<u32>,
     nat_netns: Option<u32>,
+    explanation: Option<&'a str>,
+    advice: Option<&'static str>,
+    evidence: &'a [String],
 }
 
 /// `kind:"summary"`
@@ -92,6 +95,15 @@ impl Json {
     }
 }
 
+impl Json {
+    fn attempt(&mut self, kind: &'static str, finding: &Finding<'_>) -> io::Result<()> {
+        self.time.clear();
+        let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
+        let time = known.then_some(self.time.as_str());
+        write_line(&mut self.out, &RetransmitLine { kind, time, ..RetransmitLine::from(finding) })
+    }
+}
+
 fn write_line(out: &mut Sink, line: &impl Serialize) -> io::Result<()> {
     line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Ascii))?;
     out.write_all(b"\n")
@@ -104,10 +116,11 @@ impl Output for Json {
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.time.clear();
-        let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
-        let time = known.then_some(self.time.as_str());
-        write_line(&mut self.out, &RetransmitLine { time, ..RetransmitLine::from(finding) })
+        self.attempt("retransmit", finding)
+    }
+
+    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.attempt("ended", finding)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -162,6 +175,9 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
             isn: attempt.isn,
             netns: attempt.socket_netns,
             nat_netns: attempt.nat_netns,
+            explanation: finding.diagnosis.map(|diagnosis| diagnosis.explanation.as_str()),
+            advice: finding.diagnosis.map(|diagnosis| diagnosis.advice),
+            evidence: finding.diagnosis.map_or(&[], |diagnosis| &diagnosis.evidence),
         }
     }
 }

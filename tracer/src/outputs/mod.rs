@@ -26,6 +26,14 @@ pub trait Output {
     /// When it cannot be written.
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()>;
 
+    /// An attempt that is over whose SYN was sent again, or that failed for a cause, with `--all`. Nothing by default.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn ended(&mut self, _finding: &Finding<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Make everything so far visible; called when there is nothing more to write for the moment.
     ///
     /// # Errors

@@ -1,0 +1,25 @@
+//! `unreachable`: the router has no way to the destination and says so by ICMP.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+
+use super::{Expect, Scenario};
+use crate::lab::net::{Family, Net, PORTS};
+use crate::lab::{faults, netns};
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "unreachable",
+    about: "a network that the router has no route to: it answers with ICMP host unreachable",
+    prepare,
+    destination: |net, family, index| SocketAddr::new(net.nowhere(family, index), PORTS[0]),
+    expect: Expect::Causes(|_, _| "unreachable"),
+    ..Scenario::UNFILTERED
+};
+
+pub(super) fn prepare(net: &Net) -> Result<()> {
+    // All of them come at once here; a router limits its errors to one a second for each destination.
+    netns::set_sysctl(&net.router_ns(), "net/ipv4/icmp_ratemask", "0")?;
+    let rule = format!("ip daddr {}/24 reject with icmp type host-unreachable", net.nowhere(Family::V4, 0));
+    faults::rule(&net.router_ns(), "forward", 0, &rule)
+}
