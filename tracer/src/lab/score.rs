@@ -59,6 +59,9 @@ pub struct Score {
     pub false_flags: u32,
     /// Should be flagged or given their cause, but are not.
     pub missed: u32,
+    /// The scenario means nothing when nothing is due.
+    #[serde(skip)]
+    pub must_be_due: bool,
     /// Facts that the capture lost.
     pub lost: u64,
     /// Connections whose translated port was a new random draw.
@@ -93,6 +96,7 @@ impl Score {
             attempts: count(truths.iter()),
             failed: count(failed.iter()),
             due: count(due.iter()),
+            must_be_due: matches!(scenario.expect, Expect::Causes(_)),
             flagged: count(flagged.iter()),
             false_flags,
             missed,
@@ -107,7 +111,7 @@ impl Score {
     /// Whether the capture said exactly what is true.
     #[must_use]
     pub const fn is_right(&self) -> bool {
-        self.false_flags == 0 && self.missed == 0 && self.lost == 0
+        (self.due > 0 || !self.must_be_due) && self.false_flags == 0 && self.missed == 0 && self.lost == 0
     }
 
     /// The share of draws that failed; `None` without draws.

@@ -10,8 +10,9 @@ use crate::lab::faults;
 use crate::lab::net::Net;
 use crate::lab::rules::Masquerade;
 
-/// Rules to pass between the choice of a port and its confirmation, about 10 ns each.
-const RULES: usize = 20_000;
+/// Rules that a SYN passes between the choice of a port and its confirmation, about 10 ns each: a chain so often, and so long.
+const JUMPS: usize = 64;
+const RULES: usize = 2000;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "insert_race",
@@ -31,5 +32,6 @@ fn pair(index: u32) -> Vec<Step> {
 }
 
 fn prepare(net: &Net) -> Result<()> {
-    faults::rule(&net.node_ns(), "postrouting", 250, &vec!["tcp sport 1"; RULES].join("\n"))
+    let jumps = vec!["tcp flags & (syn | ack) == syn jump many"; JUMPS].join("\n");
+    faults::chains(&net.node_ns(), "postrouting", 250, &jumps, &[("many", &vec!["tcp sport 1"; RULES].join("\n"))])
 }

@@ -20,6 +20,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 pub(super) fn prepare(net: &Net) -> Result<()> {
     // All of them come at once here; a router limits its errors to one a second for each destination.
     netns::set_sysctl(&net.router_ns(), "net/ipv4/icmp_ratemask", "0")?;
+    netns::set_sysctl(&net.router_ns(), "net/ipv4/icmp_ratelimit", "0")?;
     let rule = format!("ip daddr {}/24 reject with icmp type host-unreachable", net.nowhere(Family::V4, 0));
     faults::rule(&net.router_ns(), "forward", 0, &rule)
 }
