@@ -150,7 +150,16 @@ impl Net {
         self.address(family, SERVER_NET, FIRST_HOST + index % SERVERS)
     }
 
-    /// An address that the router has no route to.
+    /// The network that the router cannot deliver to.
+    #[must_use]
+    pub fn nowhere_net(&self, family: Family) -> String {
+        match family {
+            Family::V4 => format!("{}/24", self.address(family, NOWHERE_NET, 0)),
+            Family::V6 => format!("{}/64", self.address(family, NOWHERE_NET, 0)),
+        }
+    }
+
+    /// An address in it.
     #[must_use]
     pub fn nowhere(&self, family: Family, index: u32) -> IpAddr {
         self.address(family, NOWHERE_NET, FIRST_HOST + index % SERVERS)

@@ -24,7 +24,7 @@ impl Stored for Wire {
 
     fn get_shape(stamp: Stamp, from: &mut ShapeReader<'_>) -> Result<Self, Malformed> {
         let (ifindex, packet, direction) = (from.number()?, from.number()?, from.number()?);
-        Ok(Self { stamp, flow: NO_FLOW, isn: 0, ifindex, packet, direction, detail: from.number()? })
+        Ok(Self { stamp, flow: NO_FLOW, isn: 0, ifindex, packet, direction, detail: from.added()? })
     }
 
     #[inline]

@@ -97,6 +97,9 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
     ]
 }
 
+/// How many events that are.
+const EACH: usize = 11;
+
 /// Events of three blocks: half a second lies between them.
 fn three_blocks() -> Vec<Event> {
     (0..3).flat_map(|block| attempt(block * 1_000_000_000, 40_000 + block as u16)).collect()
