@@ -19,6 +19,8 @@ macro_rules! for_each_global {
             SKB_PKT_TYPE,
             /// `sk_buff.dev`
             SKB_DEV,
+            /// `sk_buff.skb_iif`
+            SKB_IIF,
             /// `net_device.ifindex`
             DEV_IFINDEX,
             /// `net_device.nd_net`
@@ -141,6 +143,8 @@ impl Loss {
     }
 }
 
+/// Most interfaces that strangers' SYNs are known by.
+pub const UPLINKS: u32 = 1024;
 /// Most prefixes that one address filter holds.
 pub const FILTER_PREFIXES: u32 = 256;
 /// Most namespaces that the namespace filter holds.

@@ -37,6 +37,10 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
         return None;
     }
     let is_answer = syn.flags & TCP_ACK != 0;
+    // A flood of SYNs that a firewall keeps out must not fill the ring buffer.
+    if !is_answer && filter::is_uplink(netns, skb.received_by()?) {
+        return None;
+    }
     emit::emit(|event: &mut CtDrop| {
         event.stamp = emit::stamp(CtDrop::KIND, netns);
         syn.flow(&mut event.flow)?;

@@ -4,8 +4,8 @@ use tracer_common::Flow;
 use tracer_common::events::NO_ENTRY;
 
 use super::globals::{
-    DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_NETWORK_HEADER, SKB_NFCT, SKB_PKT_TYPE, SKB_TCP_SEQ,
-    SKB_TRANSPORT_HEADER,
+    DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT, SKB_PKT_TYPE,
+    SKB_TCP_SEQ, SKB_TRANSPORT_HEADER,
 };
 use super::{Address, IPPROTO_TCP, conntrack::Conn, mapped};
 
@@ -107,6 +107,12 @@ impl Skb {
             return None;
         }
         head.read(tcp + TCP_SEQ).map(u32::from_be)
+    }
+
+    /// Index of the interface that received it; 0 where none did.
+    #[inline(always)]
+    pub fn received_by(self) -> Option<u32> {
+        self.0.peek(SKB_IIF.load())
     }
 
     /// Its device, if it has one.

@@ -15,7 +15,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     let is_wrong = case.is_translated() == Some(false) && attempt.socket_netns.is_some() && is_foreign(case);
     match () {
         () if case.is_established() || case.is_answered() || !is_wrong && attempt.translated.is_some() => Verdict::No,
-        () if attempt.translated.is_none() || attempt.syns_leaving == 0 => Verdict::NotYet,
+        () if attempt.translated.is_none() || attempt.syns_leaving == 0 || attempt.retransmits == 0 => Verdict::NotYet,
         () => Verdict::Yes,
     }
 }
@@ -45,6 +45,7 @@ mod tests {
         let pod = Attempt { nat_netns: None, ..pod };
         assert_eq!(verdict(&CAUSE, &pod), Verdict::Yes);
         assert_eq!(verdict(&CAUSE, &Attempt { translated: None, ..pod.clone() }), Verdict::NotYet);
+        assert_eq!(verdict(&CAUSE, &Attempt { retransmits: 0, ..pod.clone() }), Verdict::NotYet);
         assert_eq!(verdict(&CAUSE, &Attempt { syn_ack_seen: true, ..pod }), Verdict::No);
         assert_eq!(verdict(&CAUSE, &failing()), Verdict::No);
     }

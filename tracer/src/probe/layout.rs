@@ -92,6 +92,7 @@ fn sockets(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
 
 fn drops(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SKB_NETWORK_HEADER = btf.offset("sk_buff", "network_header")?;
+    globals.SKB_IIF = btf.offset("sk_buff", "skb_iif")?;
     globals.SKB_DEV = btf.offset("sk_buff", "dev")?;
     globals.DEV_IFINDEX = btf.offset("net_device", "ifindex")?;
     globals.DEV_NET = btf.offset("net_device", "nd_net.net")?;

@@ -77,6 +77,7 @@ impl Probe {
 
         let mut ebpf = load(&globals(&layout, options))?;
         fill_filters(&mut ebpf, options, &namespaces)?;
+        fill_uplinks(&mut ebpf, &wire::namespaces(&uplinks))?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
         let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks), Tables::open(&namespaces)?)?;
@@ -196,6 +197,14 @@ fn fill_filters(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> any
         for netns in namespaces {
             inums.insert(netns.inum()?, 1, 0).context("cannot filter by namespace: too many of them")?;
         }
+    }
+    Ok(())
+}
+
+fn fill_uplinks(ebpf: &mut Ebpf, uplinks: &[(u32, u32)]) -> anyhow::Result<()> {
+    let mut known: HashMap<_, [u32; 2], u8> = map(ebpf, "UPLINKS")?.try_into()?;
+    for (index, inum) in uplinks {
+        known.insert([*inum, *index], 1, 0).context("cannot watch so many interfaces")?;
     }
     Ok(())
 }
