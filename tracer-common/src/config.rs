@@ -13,6 +13,18 @@ macro_rules! for_each_global {
             SKB_HEAD,
             /// `sk_buff.transport_header`
             SKB_TRANSPORT_HEADER,
+            /// `sk_buff.network_header`
+            SKB_NETWORK_HEADER,
+            /// `sk_buff.__pkt_type_offset`, the byte whose lowest three bits are `pkt_type`; `u32::MAX` where not known
+            SKB_PKT_TYPE,
+            /// `sk_buff.dev`
+            SKB_DEV,
+            /// `sk_buff.skb_iif`
+            SKB_IIF,
+            /// `net_device.ifindex`
+            DEV_IFINDEX,
+            /// `net_device.nd_net`
+            DEV_NET,
             /// `sk_buff._nfct`
             SKB_NFCT,
             /// `sk_buff.cb` + `tcp_skb_cb.seq`
@@ -57,6 +69,16 @@ macro_rules! for_each_global {
             TP_TOTAL_RETRANS,
             /// 1 where the tracepoint `tcp_retransmit_skb` has its third argument `err` (from 6.17)
             RETRANSMIT_HAS_ERR,
+            /// 1 where the tracepoint `kfree_skb` has its third argument `reason` (from 5.17)
+            DROP_HAS_REASON,
+            /// The value of `SKB_CONSUMED`, which is no drop; `u32::MAX` where the kernel has none
+            DROP_CONSUMED,
+            /// Address of `nf_hook_slow`, lower half; with the upper half 0 where it is not known
+            HOOK_SLOW_LOW,
+            /// The upper half
+            HOOK_SLOW_HIGH,
+            /// Bytes from there to the next symbol
+            HOOK_SLOW_LEN,
             /// 1 where `FILTER_SRC` restricts the original source address
             FILTER_BY_SRC,
             /// 1 where `FILTER_DST` restricts the destination address
@@ -121,6 +143,8 @@ impl Loss {
     }
 }
 
+/// Most interfaces that strangers' SYNs are known by.
+pub const UPLINKS: u32 = 1024;
 /// Most prefixes that one address filter holds.
 pub const FILTER_PREFIXES: u32 = 256;
 /// Most namespaces that the namespace filter holds.

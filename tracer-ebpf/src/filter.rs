@@ -6,7 +6,7 @@ use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use tracer_common::Flow;
 
 use crate::kernel::globals::{FILTER_BY_DPORT, FILTER_BY_DST, FILTER_BY_NETNS, FILTER_BY_SRC, FILTER_WIRE};
-use crate::maps::{FILTER_DPORT, FILTER_DST, FILTER_NETNS, FILTER_SRC, WANTED_DST};
+use crate::maps::{FILTER_DPORT, FILTER_DST, FILTER_NETNS, FILTER_SRC, UPLINKS, WANTED_DST};
 
 /// Whether an original flow is wanted.
 #[inline(always)]
@@ -19,6 +19,13 @@ pub fn wants(original: &Flow) -> bool {
 pub fn wants_netns(netns: u32) -> bool {
     // SAFETY: the value is not used, and the map is only written before the programs run.
     FILTER_BY_NETNS.load() == 0 || unsafe { FILTER_NETNS.get(netns) }.is_some()
+}
+
+/// Whether packets that this interface received come from outside.
+#[inline(always)]
+pub fn is_uplink(netns: u32, ifindex: u32) -> bool {
+    // SAFETY: the value is not used, and the map is only written before the programs run.
+    unsafe { UPLINKS.get([netns, ifindex]) }.is_some()
 }
 
 /// Whether a packet to this destination is wanted, which may be behind a DNAT.

@@ -3,7 +3,7 @@
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
-use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES, Loss};
+use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES, Loss, UPLINKS as MAX_UPLINKS};
 
 /// Every event on its way to user space.
 #[map]
@@ -28,6 +28,10 @@ pub static FILTER_DPORT: Array<u64> = Array::with_max_entries(1024, 0);
 /// Namespaces, by inode number, whose NAT is wanted.
 #[map]
 pub static FILTER_NETNS: HashMap<u32, u8> = HashMap::with_max_entries(FILTER_NAMESPACES, 0);
+
+/// The hooked interfaces, as namespace inode number and index: SYNs that come in there are of strangers.
+#[map]
+pub static UPLINKS: HashMap<[u32; 2], u8> = HashMap::with_max_entries(MAX_UPLINKS, 0);
 
 /// Address and port behind a DNAT whose original destination is wanted: `wire` sees only these.
 #[map]

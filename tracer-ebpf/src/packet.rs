@@ -1,4 +1,5 @@
-//! Finds the TCP header of a packet on an interface. Leaves at the first sign that it is not of interest.
+//! Finds the TCP header of a packet on an interface, or the one that an ICMP error quotes. Leaves at the first sign that it
+//! is not of interest.
 
 use aya_ebpf::programs::TcContext;
 use tracer_common::Flow;
@@ -16,7 +17,14 @@ const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86dd;
 const ETH_P_8021Q: u16 = 0x8100;
 const ETH_P_8021AD: u16 = 0x88a8;
+const IPPROTO_ICMP: u8 = 1;
 const IPPROTO_TCP: u8 = 6;
+const IPPROTO_ICMPV6: u8 = 58;
+/// Bytes of an ICMP error before the packet it quotes, and of a TCP header that it quotes at least.
+const ICMP: usize = 8;
+const QUOTED: usize = 8;
+/// A quoted packet that is longer is no SYN: IPv4 header and TCP header have at most 60 bytes each.
+const LONGEST_SYN: u16 = 120;
 
 /// Bits of the flags byte of a TCP header (RFC 9293, 3.1).
 pub const TCP_SYN: u8 = 0x02;
@@ -32,6 +40,8 @@ pub struct Tcp {
     pub seq: u32,
     pub ack: u32,
     pub flags: u8,
+    /// Type times 256 and code of the ICMP error that quotes the header; else zero. Then there are no flags.
+    pub icmp: u16,
 }
 
 /// Index of the interface that the packet passes.
@@ -122,10 +132,10 @@ fn ipv4(packet: &impl Bytes, at: usize) -> Option<Tcp> {
     const FRAGMENT_OFFSET: u16 = 0x1fff;
     let mut copy = [0; IPV4];
     let ip = packet.view(at, &mut copy)?;
-    if ip[9] != IPPROTO_TCP || be16(ip, 6) & FRAGMENT_OFFSET != 0 {
-        return None;
-    }
     let header = usize::from(ip[0] & 0x0f) * 4;
+    if ip[9] != IPPROTO_TCP || be16(ip, 6) & FRAGMENT_OFFSET != 0 {
+        return if ip[9] == IPPROTO_ICMP { icmp(packet, at + header) } else { None };
+    }
     let (mut src, mut dst) = (MAPPED, MAPPED);
     header_at(packet, at + header, || {
         src[12..].copy_from_slice(&ip[12..16]);
@@ -139,7 +149,7 @@ fn ipv6(packet: &impl Bytes, at: usize) -> Option<Tcp> {
     let mut copy = [0; IPV6];
     let ip = packet.view(at, &mut copy)?;
     if ip[6] != IPPROTO_TCP {
-        return None;
+        return if ip[6] == IPPROTO_ICMPV6 { icmpv6(packet, at + IPV6) } else { None };
     }
     let (mut src, mut dst) = ([0; 16], [0; 16]);
     header_at(packet, at + IPV6, || {
@@ -160,7 +170,53 @@ fn header_at(packet: &impl Bytes, at: usize, addrs: impl FnOnce() -> ([u8; 16], 
     }
     let (src, dst) = addrs();
     let flow = Flow { src, dst, src_port: be16(tcp, 0), dst_port: be16(tcp, 2) };
-    Some(Tcp { flow, seq: be32(tcp, 4), ack: be32(tcp, 8), flags })
+    Some(Tcp { flow, seq: be32(tcp, 4), ack: be32(tcp, 8), flags, icmp: 0 })
+}
+
+/// Destination unreachable (3) or time exceeded (11), RFC 792.
+#[inline(always)]
+fn icmp(packet: &impl Bytes, at: usize) -> Option<Tcp> {
+    let mut copy = [0; ICMP];
+    let error = packet.view(at, &mut copy)?;
+    if error[0] != 3 && error[0] != 11 {
+        return None;
+    }
+    let mut copy = [0; IPV4];
+    let ip = packet.view(at + ICMP, &mut copy)?;
+    if ip[9] != IPPROTO_TCP || be16(ip, 2) > LONGEST_SYN {
+        return None;
+    }
+    let (mut src, mut dst) = (MAPPED, MAPPED);
+    src[12..].copy_from_slice(&ip[12..16]);
+    dst[12..].copy_from_slice(&ip[16..20]);
+    quoted(packet, at + ICMP + usize::from(ip[0] & 0x0f) * 4, src, dst, be16(error, 0))
+}
+
+/// Destination unreachable (1), packet too big (2) or time exceeded (3), RFC 4443.
+#[inline(always)]
+fn icmpv6(packet: &impl Bytes, at: usize) -> Option<Tcp> {
+    let mut copy = [0; ICMP];
+    let error = packet.view(at, &mut copy)?;
+    if error[0] == 0 || error[0] > 3 {
+        return None;
+    }
+    let mut copy = [0; IPV6];
+    let ip = packet.view(at + ICMP, &mut copy)?;
+    if ip[6] != IPPROTO_TCP || be16(ip, 4) > LONGEST_SYN {
+        return None;
+    }
+    let (mut src, mut dst) = ([0; 16], [0; 16]);
+    src.copy_from_slice(&ip[8..24]);
+    dst.copy_from_slice(&ip[24..40]);
+    quoted(packet, at + ICMP + IPV6, src, dst, be16(error, 0))
+}
+
+#[inline(always)]
+fn quoted(packet: &impl Bytes, at: usize, src: [u8; 16], dst: [u8; 16], icmp: u16) -> Option<Tcp> {
+    let mut copy = [0; QUOTED];
+    let tcp = packet.view(at, &mut copy)?;
+    let flow = Flow { src, dst, src_port: be16(tcp, 0), dst_port: be16(tcp, 2) };
+    Some(Tcp { flow, seq: be32(tcp, 4), ack: 0, flags: 0, icmp })
 }
 
 #[inline(always)]

@@ -44,23 +44,15 @@ fn attempt(number: u32, port: u16, to: u32, answered: bool) -> Attempt {
     let translated = Flow { src_port: port, ..Flow::new(([192, 0, 2, 1], 0).into(), ([203, b ^ a, c, d], 443).into()) };
     Attempt {
         first_ns: u64::from(number) * 10_000_000,
-        last_ns: 0,
         isn: number,
         original: Some(original),
         translated: Some(translated),
-        socket_netns: None,
-        nat_netns: None,
-        range: None,
         selections: 1,
         retransmits: u32::from(!answered),
-        send_errors: 0,
-        send_errno: 0,
         syns_leaving: 1,
         ifindex: 2,
         syn_ack_seen: answered,
-        rst_seen: false,
         outcome: if answered { Outcome::Established } else { Outcome::TimedOut },
-        flagged: false,
-        cause: None,
+        ..Attempt::default()
     }
 }

@@ -21,7 +21,7 @@ fn connection(n: u32, at: u64, events: &mut Vec<Event>) {
     let translated = Flow { src: v4([198, 51, 100, 1]), src_port: n.wrapping_mul(40_503) as u16, ..original };
     let isn = n.wrapping_mul(0x9E37_79B1);
     let wire = |at, flow, packet, direction| {
-        Event::from(Wire { stamp: stamp(5, at), flow, isn, ifindex: 2, packet, direction, unused: 0 })
+        Event::from(Wire { stamp: stamp(5, at), flow, isn, ifindex: 2, packet, direction, detail: 0 })
     };
     let state = |at, isn, err, new_state| {
         Event::from(SockState { stamp: stamp(4, at), flow: original, isn, err, new_state, unused: [0; 3] })

@@ -66,7 +66,7 @@ fn connection(random: &mut Random, start_ns: u64, events: &mut Vec<Event>) {
     let stamp = |time_ns, kind, netns| Stamp { time_ns, kind, netns };
     let wire = |time_ns, flow, packet, direction| {
         let stamp = stamp(time_ns, Wire::KIND, node);
-        Event::from(Wire { stamp, flow, isn, ifindex: 2, packet, direction, unused: 0 })
+        Event::from(Wire { stamp, flow, isn, ifindex: 2, packet, direction, detail: 0 })
     };
     let select = stamp(later(4_000, random), NatSelect::KIND, node);
     events.push(
@@ -119,6 +119,7 @@ fn capture() -> Capture {
         policy: Policy::default(),
         hooks: Vec::new(),
         addresses: Vec::new(),
+        drop_reasons: Vec::new(),
         filter: Filter::default(),
     }
 }

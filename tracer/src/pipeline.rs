@@ -125,25 +125,41 @@ impl Judge<'_> {
             Update::Retransmit { time_ns, ordinal, attempt } => {
                 self.result = self.retransmit(capture, time_ns, ordinal, attempt);
             }
-            Update::Ended { attempt } => {
-                self.summary.ended(attempt);
-                self.result = self.output.ended(capture, attempt);
-            }
+            Update::Ended { attempt } => self.result = self.ended(capture, attempt),
         }
     }
 
     fn retransmit(&mut self, capture: &Capture, time_ns: u64, ordinal: u32, attempt: &mut Attempt) -> io::Result<()> {
         let case = Case::new(attempt, capture);
         let flagged = causes::is_flagged(&case);
-        let cause = causes::judge(&case).map(|cause| cause.id);
-        (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, cause);
+        let cause = causes::judge(&case);
+        (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, Some(cause.id));
         self.summary.flagged_retransmits += u64::from(flagged);
-        let allowed = capture.policy.allowed_for(attempt);
-        let finding = Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause };
+        let finding = Finding { flagged, ..finding(capture, time_ns, ordinal, attempt) };
         if self.is_done() || !self.view.shows(&finding) {
             return Ok(());
         }
         self.shown += 1;
-        self.output.finding(&finding)
+        let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
+        self.output.finding(&Finding { diagnosis: Some(&diagnosis), ..finding })
     }
+
+    /// What came after the last retransmit may tell more of the cause.
+    fn ended(&mut self, capture: &Capture, attempt: &mut Attempt) -> io::Result<()> {
+        let case = Case::new(attempt, capture);
+        let is_case = attempt.retransmits > 0 || causes::has_failed(&case);
+        let cause = is_case.then(|| causes::judge(&case));
+        attempt.cause = cause.map(|cause| cause.id);
+        self.summary.ended(attempt);
+        self.output.over(capture, attempt)?;
+        let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
+        let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
+        let finding = finding(capture, attempt.last_ns, attempt.retransmits, attempt);
+        self.output.ended(&Finding { diagnosis: Some(&diagnosis), ..finding })
+    }
+}
+
+fn finding<'a>(capture: &'a Capture, time_ns: u64, ordinal: u32, attempt: &'a Attempt) -> Finding<'a> {
+    let (allowed, flagged) = (capture.policy.allowed_for(attempt), attempt.flagged);
+    Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause: attempt.cause, diagnosis: None }
 }

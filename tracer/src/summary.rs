@@ -23,6 +23,8 @@ pub struct Summary {
     pub flagged_retransmits: u64,
     /// Retransmitted attempts by cause; `unknown` where none was found.
     pub by_cause: BTreeMap<&'static str, u64>,
+    /// Attempts that failed before their SYN was sent again, by cause, where that is known.
+    pub failed_by_cause: BTreeMap<&'static str, u64>,
     /// Facts lost in the kernel, by [`Loss`].
     pub lost: [u64; Loss::ALL.len()],
     /// Attempts and bindings given up because a table was full.
@@ -46,6 +48,8 @@ impl Summary {
         if attempt.retransmits > 0 {
             self.retransmitted_attempts += 1;
             *self.by_cause.entry(attempt.cause.unwrap_or("unknown")).or_default() += 1;
+        } else if let Some(cause) = attempt.cause.filter(|_| attempt.outcome.has_failed()) {
+            *self.failed_by_cause.entry(cause).or_default() += 1;
         }
     }
 
@@ -74,7 +78,7 @@ mod tests {
     use tracer_common::events::Stamp;
 
     use super::*;
-    use crate::model::example;
+    use crate::model::{Outcome, example};
 
     #[test]
     fn an_attempt_counts_once_whatever_became_of_it() {
@@ -84,10 +88,14 @@ mod tests {
         summary.flagged_retransmit();
         summary.ended(&attempt);
         summary.ended(&Attempt { cause: None, flagged: false, ..attempt.clone() });
-        summary.ended(&Attempt { retransmits: 0, translated: None, flagged: false, ..attempt });
+        summary.ended(&Attempt { retransmits: 0, translated: None, flagged: false, ..attempt.clone() });
+        assert!(summary.failed_by_cause.is_empty());
         assert_eq!((summary.attempts, summary.translated, summary.retransmitted_attempts), (3, 2, 2));
         assert_eq!((summary.flagged_attempts, summary.flagged_retransmits), (1, 2));
         assert_eq!(summary.by_cause, [("port_out_of_range", 1), ("unknown", 1)].into());
+        let refused = Attempt { retransmits: 0, cause: Some("refused"), outcome: Outcome::Refused, ..attempt };
+        summary.ended(&refused);
+        assert_eq!(summary.failed_by_cause, [("refused", 1)].into());
     }
 
     #[test]

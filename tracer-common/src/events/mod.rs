@@ -3,6 +3,8 @@
 //! A kernel event starts with a [`Stamp`], has a fixed size without padding, and is written to the ring buffer as it is,
 //! in the machine's byte order. To add one: a file here, a line in `events!`.
 
+mod ct_drop;
+mod ct_table;
 mod lost;
 mod nat_bind;
 mod nat_select;
@@ -13,6 +15,8 @@ mod wire;
 
 use bytemuck::{Pod, Zeroable};
 
+pub use ct_drop::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, UNTRACKED};
+pub use ct_table::CtTable;
 pub use lost::Lost;
 pub use nat_bind::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};
 pub use nat_select::{
@@ -21,7 +25,7 @@ pub use nat_select::{
 pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};
 pub use syn_retransmit::SynRetransmit;
 pub use tick::Tick;
-pub use wire::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire};
+pub use wire::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
 
 /// The first bytes of every event.
 #[repr(C)]
@@ -106,6 +110,10 @@ events! {
     6 "lost" Lost,
     /// All events up to here were delivered.
     7 "tick" Tick,
+    /// A SYN or the answer to one was dropped on this node.
+    8 "ct_drop" CtDrop,
+    /// A conntrack table is nearly full, or no longer.
+    9 "ct_table" CtTable,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One hook a file; the stem is the name of the program.
 
+mod ct_drop;
 mod nat_bind;
 mod nat_select;
 mod sock_state;

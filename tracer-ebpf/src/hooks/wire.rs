@@ -1,4 +1,4 @@
-//! TC ingress and egress of the uplinks: SYN, SYN-ACK and RST as they really pass, after NAT.
+//! TC ingress and egress of the uplinks: SYN, SYN-ACK, RST and ICMP errors as they really pass, after NAT.
 //!
 //! Four programs, `wire_ingress` and `wire_egress` for interfaces with an Ethernet header, `wire_l3_ingress` and
 //! `wire_l3_egress` for those without one. All let the packet pass (`TCX_NEXT`, which is `TC_ACT_UNSPEC`).
@@ -6,7 +6,7 @@
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire};
+use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
 
 use crate::packet::{self, TCP_ACK, TCP_RST, TCP_SYN, Tcp};
 use crate::{emit, filter};
@@ -55,7 +55,7 @@ fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
         event.ifindex = packet::ifindex(ctx);
         event.packet = packet;
         event.direction = direction;
-        event.unused = 0;
+        event.detail = tcp.icmp;
         Some(())
     });
     Some(())
@@ -64,6 +64,10 @@ fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
 /// What a packet is to an attempt that leaves through this interface: kind, ISN of the attempt, flow towards the server.
 #[inline(always)]
 fn recognise(direction: u8, tcp: &Tcp) -> Option<(u8, u32, Flow)> {
+    if tcp.icmp != 0 {
+        // It quotes what left, as it left.
+        return (direction == WIRE_INGRESS).then_some((WIRE_UNREACHABLE, tcp.seq, tcp.flow));
+    }
     match (direction, tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) {
         (WIRE_EGRESS, TCP_SYN) => Some((WIRE_SYN, tcp.seq, tcp.flow)),
         // The reset of a SYN-ACK that nobody here asked for takes its sequence number from the acknowledgement.

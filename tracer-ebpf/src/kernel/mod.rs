@@ -30,6 +30,14 @@ impl Address {
         value.inspect_err(|_| emit::count(Loss::Unreadable)).ok()
     }
 
+    /// The same where the address is only likely to be one: failing is no loss.
+    #[inline(always)]
+    pub fn peek<T: bytemuck::Pod>(self, offset: u32) -> Option<T> {
+        let source = (self.0 + u64::from(offset)) as *const T;
+        // SAFETY: as in `read`.
+        unsafe { bpf_probe_read_kernel(source) }.ok()
+    }
+
     /// Reads a pointer `offset` bytes on and follows it; `None` also where it is null.
     #[inline(always)]
     pub fn follow(self, offset: u32) -> Option<Self> {

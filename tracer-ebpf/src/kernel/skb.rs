@@ -1,13 +1,78 @@
 //! Reads `struct sk_buff`.
 
-use super::globals::{SKB_HEAD, SKB_TCP_SEQ, SKB_TRANSPORT_HEADER};
-use super::{Address, conntrack::Conn};
+use tracer_common::Flow;
+use tracer_common::events::NO_ENTRY;
+
+use super::globals::{
+    DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT, SKB_PKT_TYPE,
+    SKB_TCP_SEQ, SKB_TRANSPORT_HEADER,
+};
+use super::{Address, IPPROTO_TCP, conntrack::Conn, mapped};
 
 /// Bit of the flags byte of a TCP header.
 const TCP_SYN: u8 = 0x02;
 /// Bytes from the start of a TCP header (RFC 9293, 3.1).
 const TCP_SEQ: u32 = 4;
 const TCP_FLAGS: u32 = 13;
+/// `PACKET_OTHERHOST` (linux/if_packet.h, UAPI): a switch sent the packet to everybody
+const OTHERHOST: u8 = 3;
+
+/// Where the headers of a dropped SYN or SYN-ACK are. They are read when they are needed: the stack is small.
+#[derive(Clone, Copy)]
+pub struct Syn {
+    head: Address,
+    ip: u32,
+    tcp: u32,
+    is_ipv4: bool,
+    /// The flags byte of the TCP header.
+    pub flags: u8,
+}
+
+impl Syn {
+    /// Addresses and ports as they are in the packet.
+    #[inline(always)]
+    pub fn flow(&self, flow: &mut Flow) -> Option<()> {
+        (flow.src, flow.dst) = if self.is_ipv4 {
+            (mapped(self.head.peek(self.ip + 12)?), mapped(self.head.peek(self.ip + 16)?))
+        } else {
+            (self.head.peek(self.ip + 8)?, self.head.peek(self.ip + 24)?)
+        };
+        flow.src_port = u16::from_be(self.head.peek(self.tcp)?);
+        flow.dst_port = u16::from_be(self.head.peek(self.tcp + 2)?);
+        Some(())
+    }
+
+    /// Sequence number.
+    #[inline(always)]
+    pub fn seq(&self) -> Option<u32> {
+        self.head.peek(self.tcp + 4).map(u32::from_be)
+    }
+
+    /// Acknowledgement number.
+    #[inline(always)]
+    pub fn ack(&self) -> Option<u32> {
+        self.head.peek(self.tcp + 8).map(u32::from_be)
+    }
+}
+
+/// The device of a packet.
+#[derive(Clone, Copy)]
+pub struct Device(Address);
+
+impl Device {
+    /// `dev->ifindex`
+    #[inline(always)]
+    pub fn ifindex(self) -> Option<u32> {
+        self.0.peek(DEV_IFINDEX.load())
+    }
+
+    /// Inode number of its namespace. TCP keeps other things where packets have their device.
+    #[inline(always)]
+    pub fn netns(self) -> Option<u32> {
+        let net: u64 = self.0.peek(DEV_NET.load())?;
+        Address(net).peek(NET_INUM.load())
+    }
+}
 
 /// A packet.
 #[derive(Clone, Copy)]
@@ -42,5 +107,51 @@ impl Skb {
             return None;
         }
         head.read(tcp + TCP_SEQ).map(u32::from_be)
+    }
+
+    /// Index of the interface that received it; 0 where none did.
+    #[inline(always)]
+    pub fn received_by(self) -> Option<u32> {
+        self.0.peek(SKB_IIF.load())
+    }
+
+    /// Its device, if it has one.
+    #[inline(always)]
+    pub fn device(self) -> Option<Device> {
+        let device: u64 = self.0.peek(SKB_DEV.load())?;
+        (device != 0).then_some(Device(Address(device)))
+    }
+
+    /// `enum ip_conntrack_info`, or that there is none.
+    #[inline(always)]
+    pub fn ctinfo(self) -> Option<u8> {
+        let nfct: u64 = self.0.read(SKB_NFCT.load())?;
+        Some(if nfct == 0 { NO_ENTRY } else { (nfct & 7) as u8 })
+    }
+
+    /// Whether the packet was for another host, so that dropping it says nothing.
+    #[inline(always)]
+    pub fn is_for_others(self) -> bool {
+        let offset = SKB_PKT_TYPE.load();
+        offset != u32::MAX && self.0.peek::<u8>(offset).is_some_and(|bits| bits & 7 == OTHERHOST)
+    }
+
+    /// The headers if it is a SYN or SYN-ACK, from the IP header on: a packet that is dropped early has no other offset yet.
+    #[inline(always)]
+    pub fn syn(self) -> Option<Syn> {
+        let head = Address(self.0.peek(SKB_HEAD.load())?);
+        let ip = u32::from(self.0.peek::<u16>(SKB_NETWORK_HEADER.load())?);
+        let version_ihl: u8 = head.peek(ip)?;
+        let (is_ipv4, protocol, length) = match version_ihl >> 4 {
+            4 => (true, 9, u32::from(version_ihl & 0x0f) * 4),
+            6 => (false, 6, 40),
+            _ => return None,
+        };
+        // Only the first fragment has the TCP header.
+        if head.peek::<u8>(ip + protocol)? != IPPROTO_TCP || is_ipv4 && u16::from_be(head.peek(ip + 6)?) & 0x1fff != 0 {
+            return None;
+        }
+        let flags: u8 = head.peek(ip + length + TCP_FLAGS)?;
+        (flags & TCP_SYN != 0).then_some(Syn { head, ip, tcp: ip + length, is_ipv4, flags })
     }
 }

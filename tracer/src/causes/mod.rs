@@ -1,10 +1,28 @@
 //! Why a SYN was sent again, one cause a file, in order of precedence.
 //!
-//! To add one: a file here, a line in `ALL`, a scenario of the same stem in `lab/scenarios/`.
+//! What was seen comes before what was not: a cause that rests on silence is only named where nothing speaks for another.
+//! To add one: a file here, a line in `ALL`, a scenario of the same stem in `lab/scenarios/`, a section in docs/causes.md.
 
+mod case;
+mod conntrack_full;
+mod dropped_here;
+mod evidence;
+mod insert_race;
+mod no_answer;
+mod not_translated;
+mod port_exhausted;
 mod port_out_of_range;
+mod refused;
+mod reply_dropped_here;
+mod reply_stolen;
+#[cfg(test)]
+mod testing;
+mod unknown;
+mod unreachable;
 
-use crate::model::{Attempt, Capture, PortSet};
+pub use case::Case;
+
+use crate::model::Diagnosis;
 
 /// Whether a cause applies to an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,56 +47,51 @@ pub struct Cause {
     pub advice: &'static str,
 }
 
-/// An attempt to be judged, with what is known around it.
-#[derive(Clone, Copy, Debug)]
-pub struct Case<'a> {
-    /// The attempt.
-    pub attempt: &'a Attempt,
-    /// Where it was captured.
-    pub capture: &'a Capture,
-    /// The translated ports that are allowed for its address family.
-    pub allowed: &'a PortSet,
-}
-
-impl<'a> Case<'a> {
-    /// The case of an attempt, by the policy of its capture.
-    #[must_use]
-    pub fn new(attempt: &'a Attempt, capture: &'a Capture) -> Self {
-        Self { attempt, capture, allowed: capture.policy.allowed_for(attempt) }
-    }
-
-    /// Whether NAT changed the source: `None` where nothing proves it either way.
-    ///
-    /// Where only the wire saw the SYN, an own address of the node as its source tells: the node's own sockets would
-    /// have been seen, so somebody behind it was given that address.
-    #[must_use]
-    pub fn is_translated(&self) -> Option<bool> {
-        self.attempt.is_translated().or_else(|| {
-            let translated = self.attempt.translated?;
-            self.capture.addresses.contains(&translated.src_addr()).then_some(true)
-        })
-    }
-}
-
 /// Every cause, the first that applies wins.
-pub const ALL: &[Cause] = &[port_out_of_range::CAUSE];
+pub const ALL: &[Cause] = &[
+    refused::CAUSE,
+    unreachable::CAUSE,
+    insert_race::CAUSE,
+    port_exhausted::CAUSE,
+    conntrack_full::CAUSE,
+    dropped_here::CAUSE,
+    reply_stolen::CAUSE,
+    reply_dropped_here::CAUSE,
+    not_translated::CAUSE,
+    port_out_of_range::CAUSE,
+    no_answer::CAUSE,
+    unknown::CAUSE,
+];
 
-/// The first cause that applies.
+/// The first cause that applies; `unknown` where no other does.
 #[must_use]
-pub fn judge(case: &Case<'_>) -> Option<&'static Cause> {
-    ALL.iter().find(|cause| (cause.judge)(case) == Verdict::Yes)
+pub fn judge(case: &Case<'_>) -> &'static Cause {
+    ALL.iter().find(|cause| (cause.judge)(case) == Verdict::Yes).unwrap_or(&unknown::CAUSE)
 }
 
 /// Whether the attempt is to be flagged: its SYN was sent again, and its source was translated to a port outside the
 /// allowed ones.
 #[must_use]
 pub fn is_flagged(case: &Case<'_>) -> bool {
-    port_out_of_range::judge(case) == Verdict::Yes
+    port_out_of_range::is_outside(case) == Verdict::Yes
+}
+
+/// Whether an attempt without retransmits has failed in a way that has a cause.
+#[must_use]
+pub fn has_failed(case: &Case<'_>) -> bool {
+    case.attempt.outcome.has_failed() && judge(case).id != unknown::CAUSE.id
+}
+
+/// A cause in words.
+#[must_use]
+pub fn diagnose(cause: &Cause, case: &Case<'_>) -> Diagnosis {
+    Diagnosis { explanation: (cause.explain)(case), advice: cause.advice, evidence: evidence::of(case) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::scenarios;
 
     #[test]
     fn every_cause_has_an_id_of_its_own_and_advice() {
@@ -86,6 +99,22 @@ mod tests {
             assert_eq!(ALL.iter().position(|other| other.id == cause.id), Some(index), "{}", cause.id);
             assert!(!cause.advice.is_empty(), "{}", cause.id);
             assert!(cause.id.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()), "{}", cause.id);
+        }
+    }
+
+    #[test]
+    fn every_cause_has_a_section_in_the_docs_and_is_named_in_those_of_json() {
+        let (docs, json) = (include_str!("../../../docs/causes.md"), include_str!("../../../docs/json.md"));
+        for cause in ALL {
+            assert!(docs.contains(&format!("\n## `{}`", cause.id)), "docs/causes.md has no section {}", cause.id);
+            assert!(json.contains(&format!("`{}`", cause.id)), "docs/json.md does not name {}", cause.id);
+        }
+    }
+
+    #[test]
+    fn every_cause_has_a_scenario_of_its_stem() {
+        for cause in ALL {
+            assert!(scenarios::ALL.iter().any(|scenario| scenario.name == cause.id), "no scenario {}", cause.id);
         }
     }
 }

@@ -10,7 +10,16 @@ pub(super) const CAUSE: Cause = Cause {
              allowed range only (--to-ports LO-HI, nft: masquerade to :LO-HI)",
 };
 
-pub(super) fn judge(case: &Case<'_>) -> Verdict {
+fn judge(case: &Case<'_>) -> Verdict {
+    match is_outside(case) {
+        // The answer found its way to this very port, so the filter lets it through.
+        Verdict::Yes if case.is_answered() || case.is_established() => Verdict::No,
+        verdict @ (Verdict::Yes | Verdict::No | Verdict::NotYet) => verdict,
+    }
+}
+
+/// Whether the SYN was sent again and its translated port is outside the allowed ones.
+pub(super) fn is_outside(case: &Case<'_>) -> Verdict {
     match (case.attempt.translated, case.is_translated()) {
         (None, _) | (Some(_), None) => Verdict::NotYet,
         (Some(_), Some(false)) => Verdict::No,
@@ -46,6 +55,13 @@ mod tests {
     fn port_below_range_is_flagged() {
         assert_eq!(verdict(&attempt("192.0.2.1:32767")), Verdict::Yes);
         assert_eq!(verdict(&attempt("192.0.2.1:32768")), Verdict::No);
+    }
+
+    #[test]
+    fn a_port_that_was_answered_is_let_through_but_flagged() {
+        let answered = Attempt { syn_ack_seen: true, ..attempt("192.0.2.1:1200") };
+        assert_eq!(verdict(&answered), Verdict::No);
+        assert!(crate::causes::is_flagged(&Case::new(&answered, &example::capture("node7"))));
     }
 
     #[test]

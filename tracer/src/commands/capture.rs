@@ -106,6 +106,7 @@ mod live {
             hooks: probe.hooks().to_vec(),
             addresses: probe.addresses().to_vec(),
             filter: options.filter.clone(),
+            drop_reasons: probe.drop_reasons().to_vec(),
         })
     }
 

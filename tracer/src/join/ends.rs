@@ -132,6 +132,7 @@ impl Join {
         let slot = self.attempts.get(id);
         let mut attempt = slot.to_attempt();
         attempt.cause = self.causes.name(slot.cause);
+        attempt.table = self.table_of(slot);
         attempt
     }
 

@@ -1,7 +1,7 @@
 //! How each fact changes the attempt it belongs to. The order in which facts of one moment come does not matter.
 
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_RST, WIRE_SYN};
+use tracer_common::events::{WIRE_RST, WIRE_SYN, WIRE_UNREACHABLE};
 
 use super::bindings::Binding;
 use super::hints::Sighting;
@@ -28,10 +28,10 @@ impl Slot {
 
     /// The SYN was seen arriving, to be forwarded, or an answer to it.
     pub(super) fn sighted(&mut self, sighting: &Sighting) {
-        if sighting.packet == WIRE_SYN {
-            self.arriving(&sighting.flow);
-        } else {
-            self.answer(&sighting.flow, sighting.packet == WIRE_RST, sighting.time_ns);
+        match sighting.packet {
+            WIRE_SYN => self.arriving(&sighting.flow),
+            WIRE_UNREACHABLE => self.icmp = sighting.detail,
+            _ => self.answer(&sighting.flow, sighting.packet == WIRE_RST, sighting.time_ns),
         }
     }
 
@@ -134,7 +134,7 @@ impl Slot {
     /// NAT or the wire tell that the SYN was sent; the ordinal if it was sent again.
     ///
     /// A binding and a sighting within the settle time are one transmission. Two of a kind are two.
-    fn transmission(&mut self, how: u16, time_ns: u64) -> Option<u32> {
+    fn transmission(&mut self, how: u32, time_ns: u64) -> Option<u32> {
         let at = Coarse::from_ns(time_ns);
         let apart_ns = at.since_ns(self.sent_at).unsigned_abs();
         if self.transmissions > 0 && !self.known.has(how) && apart_ns <= SETTLE_NS {
@@ -142,6 +142,7 @@ impl Slot {
             return None;
         }
         self.sent_at = at;
+        self.note_unheard(time_ns);
         self.known.clear(Known::SENT_BOUND | Known::SENT_SEEN);
         self.known.set(how);
         if self.transmissions > 0 && self.known.has(Known::SOCKET_RETRANSMITS) {
@@ -149,6 +150,14 @@ impl Slot {
         }
         self.transmissions = self.transmissions.saturating_add(1);
         (self.transmissions > 1).then(|| u32::from(self.transmissions) - 1)
+    }
+
+    /// A SYN is sent now. If a SYN-ACK arrived well before, then the client did not get that.
+    pub(super) fn note_unheard(&mut self, time_ns: u64) {
+        let is_late = || Coarse::from_ns(time_ns).since_ns(self.answered_at) > SETTLE_NS.cast_signed();
+        if self.known.has(Known::SYN_ACK | Known::ANSWERED) && is_late() {
+            self.known.set(Known::UNHEARD);
+        }
     }
 
     /// The socket tells of a retransmit that worked; its ordinal, unless the wire told it before.

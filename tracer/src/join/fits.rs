@@ -77,6 +77,17 @@ pub(super) fn arriving(slot: &Slot, original: &Flow, time_ns: u64) -> Option<u8>
     by_destination(&slot.translated, original)
 }
 
+/// A packet was dropped, before or after NAT, on its way or as the answer; `to_server` is in the direction of the SYN.
+pub(super) fn dropped(slot: &Slot, to_server: &Flow) -> Option<u8> {
+    let known = [(Known::ORIGINAL, &slot.original), (Known::TRANSLATED, &slot.translated)];
+    let grades = known.into_iter().filter(|(fact, _)| slot.known.has(*fact)).map(|(_, flow)| match flow == to_server {
+        true => Some(SAME),
+        // NAT chooses anew for a SYN that was dropped.
+        false => by_destination(flow, to_server),
+    });
+    grades.flatten().max()
+}
+
 /// What was seen arriving may have been translated before that, by another NAT of this kernel.
 fn knows_original(slot: &Slot) -> bool {
     slot.known.has(Known::ORIGINAL) && !slot.known.has(Known::ARRIVED)

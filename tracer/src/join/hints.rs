@@ -3,12 +3,15 @@
 use tracer_common::Flow;
 
 use super::bindings::hash;
+use super::drops::Drop;
 use super::recent::Recent;
-use super::times::{HINT_NS, SETTLE_NS};
+use super::times::{DROP_HINT_NS, HINT_NS, SETTLE_NS};
 use crate::model::NatRange;
 
 /// Sightings kept; a flood of SYNs from outside pushes them through quickly, but what belongs together is close.
 const SIGHTINGS: u32 = 4096;
+/// Dropped packets kept: those of strangers that a firewall keeps out are among them.
+const DROPS: u32 = 16_384;
 
 /// `nat_select`: what the rule says, for the binding that is about to be made.
 #[derive(Clone, Copy, Debug)]
@@ -30,17 +33,20 @@ pub(super) struct Sighting {
     pub(super) flow: Flow,
     /// A SYN that arrives, or the answer to one that left: `WIRE_*`
     pub(super) packet: u8,
+    /// Of an ICMP error, as in `wire`
+    pub(super) detail: u16,
 }
 
 #[derive(Debug)]
 pub(super) struct Hints {
     selections: Recent<Selection>,
     sightings: Recent<Sighting>,
+    drops: Recent<Drop>,
 }
 
 impl Hints {
     pub(super) fn new(selections: u32) -> Self {
-        Self { selections: Recent::new(selections), sightings: Recent::new(SIGHTINGS) }
+        Self { selections: Recent::new(selections), sightings: Recent::new(SIGHTINGS), drops: Recent::new(DROPS) }
     }
 
     /// Keeps a selection; how many that might still have mattered were forgotten for it.
@@ -74,9 +80,23 @@ impl Hints {
         self.sightings.of(spread(isn)).filter(near)
     }
 
+    /// Keeps a dropped packet.
+    pub(super) fn drop(&mut self, drop: Drop) {
+        self.drops.push(spread(drop.isn), drop);
+    }
+
+    /// A packet dropped before `time_ns` that has this ISN, is the one, and was not claimed before.
+    pub(super) fn claim_drop(&mut self, isn: u32, time_ns: u64, is_it: impl Fn(&Drop) -> bool) -> Option<Drop> {
+        let drop = self.drops.find(spread(isn), |drop| {
+            !drop.claimed && drop.isn == isn && drop.time_ns.abs_diff(time_ns) <= DROP_HINT_NS && is_it(drop)
+        })?;
+        drop.claimed = true;
+        Some(*drop)
+    }
+
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.selections.bytes() + self.sightings.bytes()
+        self.selections.bytes() + self.sightings.bytes() + self.drops.bytes()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Joins events into attempts: events in, attempts out. Pure and bounded: every decision takes its time from events.
 //!
-//! `nat`, `socket` and `wire` take the events of those hooks: they find the attempt a fact belongs to (`fits`) or open
+//! `nat`, `socket`, `wire` and `drops` take the events of those hooks: they find the attempt a fact belongs to (`fits`) or open
 //! one, and note the fact (`facts`). `ends` is about time: what has settled is told, what is over ends. The rest are the
 //! tables: `attempts` by ISN, `bindings` that outlive their attempts, `hints` that come before theirs, and the
 //! retransmits that wait (`retransmits`). docs/join.md has the rules as a table.
@@ -8,6 +8,7 @@
 mod attempts;
 mod bindings;
 mod causes;
+mod drops;
 mod ends;
 mod facts;
 mod fits;
@@ -49,7 +50,7 @@ pub enum Update<'a> {
 /// How much the join keeps at most; beyond that the oldest is given up and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Attempts under way, 160 bytes each.
+    /// Attempts under way, 176 bytes each.
     pub attempts: u32,
     /// Bindings that outlive their attempts, 116 bytes each; rounded up to a power of two.
     pub bindings: u32,
@@ -73,6 +74,7 @@ pub struct Join {
     hints: hints::Hints,
     settling: retransmits::Settling,
     causes: causes::CauseNames,
+    fullest: drops::Fullest,
     evicted: u64,
 }
 
@@ -94,6 +96,7 @@ impl Join {
             hints: hints::Hints::new(limits.selections),
             settling: retransmits::Settling::default(),
             causes: causes::CauseNames::default(),
+            fullest: drops::Fullest::default(),
             evicted: 0,
         }
     }
@@ -112,6 +115,8 @@ impl Join {
                     self.bindings.lost(self.now_ns);
                 }
             }
+            Event::CtDrop(event) => self.ct_drop(event),
+            Event::CtTable(event) => self.ct_table(event),
             Event::Tick(_) => {}
         }
     }

@@ -1,9 +1,10 @@
-//! An attempt as the join keeps it: packed to 160 bytes, since a million of them may be under way.
+//! An attempt as the join keeps it: packed to 176 bytes, since a million of them may be under way.
 
 use bytemuck::Zeroable;
 use tracer_common::Flow;
 
 use super::attempts::Wait;
+use super::drops::PackedDrops;
 use super::known::Known;
 use super::times::Coarse;
 use crate::model::{Attempt, NatRange, Outcome};
@@ -57,9 +58,15 @@ pub(super) struct Slot {
     pub(super) wait: Wait,
     /// By its number in `CauseNames`; 0 for none
     pub(super) cause: u8,
+    /// Type times 256 and code of an ICMP error; 0 for none
+    pub(super) icmp: u16,
+    pub(super) syn_dropped: PackedDrops,
+    /// Of the SYNs dropped, those whose translated source was chosen but not confirmed
+    pub(super) unconfirmed: u8,
+    pub(super) answer_dropped: PackedDrops,
 }
 
-const _: () = assert!(size_of::<Slot>() <= 160);
+const _: () = assert!(size_of::<Slot>() <= 176);
 
 impl Slot {
     pub(super) fn new(isn: u32, time_ns: u64) -> Self {
@@ -92,6 +99,10 @@ impl Slot {
             outcome: Outcome::Pending,
             wait: Wait::Idle,
             cause: 0,
+            icmp: 0,
+            syn_dropped: PackedDrops::default(),
+            unconfirmed: 0,
+            answer_dropped: PackedDrops::default(),
         }
     }
 
@@ -115,6 +126,13 @@ impl Slot {
             ifindex: self.ifindex,
             syn_ack_seen: known(Known::SYN_ACK),
             rst_seen: known(Known::RST),
+            is_unheard: known(Known::UNHEARD),
+            is_reset_here: known(Known::RESET_HERE),
+            icmp: (self.icmp != 0).then_some((self.icmp.to_be_bytes()[0], self.icmp.to_be_bytes()[1])),
+            syn_dropped: self.syn_dropped.unpack(),
+            unconfirmed: self.unconfirmed,
+            answer_dropped: self.answer_dropped.unpack(),
+            table: None,
             outcome: self.outcome(),
             flagged: known(Known::FLAGGED),
             cause: None,

@@ -24,6 +24,7 @@ impl Join {
             self.attempts.get_mut(id).send_failed(event.ordinal, event.err);
             return;
         }
+        self.attempts.get_mut(id).note_unheard(time_ns);
         let place = self.attempts.get(id).held;
         if self.settling.get(place).is_some_and(|held| !held.by_socket) {
             self.settling.take(place);

@@ -1,24 +1,31 @@
 //! `wire`: what was really seen on an interface.
 
-use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire};
+use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
 
 use super::hints::Sighting;
+use super::known::Known;
 use super::retransmits::Held;
 use super::slot::Slot;
 use super::{Join, Update, fits};
+use crate::model::Outcome;
 
 impl Join {
     /// Notes a sighting. Only a SYN that leaves can open an attempt; the others may be anybody's.
     pub(super) fn wire(&mut self, event: &Wire, update: &mut impl FnMut(Update<'_>)) {
-        let (isn, time_ns) = (event.isn, event.stamp.time_ns);
+        let (isn, time_ns, detail) = (event.isn, event.stamp.time_ns, event.detail);
         match (event.packet, event.direction) {
             (WIRE_SYN, WIRE_EGRESS) => self.leaving(event, update),
             (WIRE_SYN, WIRE_INGRESS) => {
-                self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_SYN });
+                self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_SYN, detail });
             }
             (packet @ (WIRE_SYN_ACK | WIRE_RST), WIRE_INGRESS) => {
-                self.sighted(Sighting { isn, time_ns, flow: event.flow.reversed(), packet });
+                self.sighted(Sighting { isn, time_ns, flow: event.flow.reversed(), packet, detail });
             }
+            (WIRE_UNREACHABLE, WIRE_INGRESS) => {
+                // It quotes the SYN, so its flow has the direction of the SYN already.
+                self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_UNREACHABLE, detail });
+            }
+            (WIRE_RST, WIRE_EGRESS) => self.reset(event),
             // Answers that leave belong to attempts of others.
             _ => {}
         }
@@ -37,6 +44,16 @@ impl Join {
         self.heard(id, time_ns);
         if let Some(ordinal) = ordinal {
             self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false }, update);
+        }
+    }
+
+    /// Something on this node rejects the answer to a SYN. If that is the client itself, then it has given up before.
+    fn reset(&mut self, event: &Wire) {
+        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, &event.flow));
+        let Some((id, _)) = found else { return };
+        let slot = self.attempts.get_mut(id);
+        if slot.outcome == Outcome::Pending && slot.known.has(Known::SOCKET | Known::SYN_ACK) {
+            slot.known.set(Known::RESET_HERE);
         }
     }
 
@@ -62,6 +79,7 @@ impl Join {
                 slot.heard(sighting.time_ns);
             }
         }
+        self.take_drops(id, time_ns);
     }
 }
 

@@ -5,6 +5,8 @@
 
 pub mod claim;
 pub mod command;
+pub mod faults;
+pub mod fill;
 pub mod filter;
 pub mod net;
 pub mod netns;
@@ -18,7 +20,7 @@ pub mod traffic;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 pub use claim::Claim;
 pub use net::{Family, Net};
@@ -56,6 +58,7 @@ impl Lab {
         if scenario.raw {
             topology::silence_pod(&net)?;
         }
+        (scenario.prepare)(&net).with_context(|| format!("the fault of {} cannot be set up", scenario.name))?;
         let server = Server::start(&netns::path(&net.server_ns()))?;
         Ok(Self { net, _server: server, _namespaces: namespaces, claim })
     }

@@ -10,6 +10,8 @@ pub const PODS: u32 = 2;
 pub const SERVERS: u32 = 16;
 /// The ports the server accepts on.
 pub const PORTS: [u16; 4] = [8080, 8081, 8082, 8083];
+/// A port that the server does not accept on.
+pub const CLOSED_PORT: u16 = 9;
 /// The port of every service.
 pub const SERVICE_PORT: u16 = 80;
 
@@ -17,6 +19,7 @@ const POD_NET: u8 = 1;
 const SERVICE_NET: u8 = 96;
 const UPLINK_NET: u8 = 128;
 const SERVER_NET: u8 = 192;
+const NOWHERE_NET: u8 = 193;
 /// Host part of the first service and server.
 const FIRST_HOST: u32 = 10;
 
@@ -145,6 +148,27 @@ impl Net {
     #[must_use]
     pub fn server(&self, family: Family, index: u32) -> IpAddr {
         self.address(family, SERVER_NET, FIRST_HOST + index % SERVERS)
+    }
+
+    /// The network that the router cannot deliver to.
+    #[must_use]
+    pub fn nowhere_net(&self, family: Family) -> String {
+        match family {
+            Family::V4 => format!("{}/24", self.address(family, NOWHERE_NET, 0)),
+            Family::V6 => format!("{}/64", self.address(family, NOWHERE_NET, 0)),
+        }
+    }
+
+    /// An address in it.
+    #[must_use]
+    pub fn nowhere(&self, family: Family, index: u32) -> IpAddr {
+        self.address(family, NOWHERE_NET, FIRST_HOST + index % SERVERS)
+    }
+
+    /// An address on the node's uplink that nobody has.
+    #[must_use]
+    pub fn no_router(&self, family: Family) -> IpAddr {
+        self.address(family, UPLINK_NET, 77)
     }
 
     /// The destination of the n-th connection, straight to the server.

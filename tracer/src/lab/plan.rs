@@ -82,7 +82,7 @@ impl Plan {
         let dst = if self.rules.goes_through_services(scenario) && !from_node {
             net.service(scenario.family, index)
         } else {
-            net.destination(scenario.family, index)
+            (scenario.destination)(&net, scenario.family, index)
         };
         let connections = steps.iter().map(|&step| {
             let (name, src) = match step.from {

@@ -1,38 +1,46 @@
 //! Compares what the capture flagged with the truth. Pure.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::net::Net;
 use super::scenarios::{Expect, Scenario};
 use super::traffic::Truth;
 use crate::model::law;
 
-/// An attempt that the capture flagged, as its JSON lines name it.
+/// An attempt that the capture flagged or named a cause of, as its JSON lines name it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flagged {
     /// Original tuple; `None` where the capture does not know it.
     pub tuple: Option<Tuple>,
     /// Initial sequence number.
     pub isn: Option<u32>,
+    /// The cause, where that is what counts.
+    pub cause: Option<String>,
 }
 
 /// Source address and port, destination address and port, before NAT.
 pub type Tuple = (IpAddr, u16, IpAddr, u16);
 
 impl Flagged {
-    /// From a JSON line; `None` unless it is a flagged retransmit.
+    /// From a JSON line; `None` unless it is a flagged retransmit, or where causes count the end of an attempt.
     #[must_use]
-    pub fn parse(line: &Value) -> Option<Self> {
-        if line["kind"] != "retransmit" || line["flagged"] != true {
+    pub fn parse(line: &Value, expect: Expect) -> Option<Self> {
+        let (kind, cause) = match expect {
+            Expect::FailedAreFlagged | Expect::NothingFlagged if line["flagged"] != true => return None,
+            Expect::FailedAreFlagged | Expect::NothingFlagged => ("retransmit", None),
+            Expect::Causes(_) => ("ended", Some(line["cause"].as_str().unwrap_or("none").to_owned())),
+        };
+        if line["kind"] != kind {
             return None;
         }
         let port = |name: &str| u16::try_from(line[name].as_u64()?).ok();
         let address = |name: &str| line[name].as_str()?.parse().ok();
         let tuple = || Some((address("src")?, port("src_port")?, address("dst")?, port("dst_port")?));
-        Some(Self { tuple: tuple(), isn: line["isn"].as_u64().and_then(|isn| isn.try_into().ok()) })
+        Some(Self { tuple: tuple(), isn: line["isn"].as_u64().and_then(|isn| isn.try_into().ok()), cause })
     }
 }
 
@@ -43,12 +51,17 @@ pub struct Score {
     pub attempts: u32,
     /// Those that were not established.
     pub failed: u32,
-    /// Attempts that the capture flagged.
+    /// Those that the capture has to flag, or to name the cause of.
+    pub due: u32,
+    /// Attempts that the capture flagged, or named a cause of.
     pub flagged: u32,
-    /// Flagged, but should not be.
+    /// Flagged or given this cause, but should not be.
     pub false_flags: u32,
-    /// Should be flagged, but are not.
+    /// Should be flagged or given their cause, but are not.
     pub missed: u32,
+    /// The scenario means nothing when nothing is due.
+    #[serde(skip)]
+    pub must_be_due: bool,
     /// Facts that the capture lost.
     pub lost: u64,
     /// Connections whose translated port was a new random draw.
@@ -64,20 +77,27 @@ pub struct Score {
 impl Score {
     /// Compares flagged attempts with the truth.
     #[must_use]
-    pub fn new(scenario: &Scenario, truths: &[Truth], flagged: &HashSet<Flagged>, lost: u64) -> Self {
+    pub fn new(scenario: &Scenario, net: &Net, truths: &[Truth], flagged: &HashSet<Flagged>, lost: u64) -> Self {
         let flagged = &one_for_each_attempt(flagged);
         let failed: Vec<&Truth> = truths.iter().filter(|truth| !truth.ok).collect();
-        let due: &[&Truth] = match scenario.expect {
-            Expect::FailedAreFlagged => &failed,
-            Expect::NothingFlagged => &[],
+        let due: Vec<Due<'_>> = match scenario.expect {
+            Expect::FailedAreFlagged => failed.iter().map(|truth| (*truth, None)).collect(),
+            Expect::NothingFlagged => Vec::new(),
+            Expect::Causes(cause) => {
+                let is_due = |truth: &&Truth| !truth.ok || truth.retransmits > 0;
+                let cause = |truth: &Truth| cause(net, SocketAddr::new(truth.dst, truth.dst_port));
+                truths.iter().filter(is_due).map(|truth| (truth, Some(cause(truth)))).collect()
+            }
         };
-        let (false_flags, missed) = compare(due, flagged);
+        let (false_flags, missed) = compare(&due, flagged);
         let draws = count(truths.iter().filter(|truth| truth.drawn));
         let expected_share = scenario.share_failing();
         let interval = law::binomial_interval(draws, expected_share, 0.99);
         Self {
             attempts: count(truths.iter()),
             failed: count(failed.iter()),
+            due: count(due.iter()),
+            must_be_due: matches!(scenario.expect, Expect::Causes(_)),
             flagged: count(flagged.iter()),
             false_flags,
             missed,
@@ -92,7 +112,7 @@ impl Score {
     /// Whether the capture said exactly what is true.
     #[must_use]
     pub const fn is_right(&self) -> bool {
-        self.false_flags == 0 && self.missed == 0 && self.lost == 0
+        (self.due > 0 || !self.must_be_due) && self.false_flags == 0 && self.missed == 0 && self.lost == 0
     }
 
     /// The share of draws that failed; `None` without draws.
@@ -109,17 +129,19 @@ fn one_for_each_attempt(flagged: &HashSet<Flagged>) -> HashSet<Flagged> {
     flagged.iter().filter(is_needed).cloned().collect()
 }
 
+/// A connection that the capture has to flag, or to name this cause of.
+type Due<'a> = (&'a Truth, Option<&'static str>);
+
 /// False and missed flags. A source port that is used again makes the same tuple several times, so tuples are counted.
-fn compare(due: &[&Truth], flagged: &HashSet<Flagged>) -> (u32, u32) {
-    let by_isn = |truth: &&&Truth| truth.isn.is_some();
-    let due_isns: HashSet<u32> = due.iter().filter(by_isn).filter_map(|truth| truth.isn).collect();
+fn compare(due: &[Due<'_>], flagged: &HashSet<Flagged>) -> (u32, u32) {
+    let due_isns: HashSet<u32> = due.iter().filter_map(|(truth, _)| truth.isn).collect();
     let flagged_isns: HashSet<u32> = flagged.iter().filter_map(|flag| flag.isn).collect();
-    let mut balance: HashMap<Option<Tuple>, i64> = HashMap::new();
+    let mut balance: HashMap<(Option<Tuple>, Option<&str>), i64> = HashMap::new();
     for flag in flagged.iter().filter(|flag| !flag.isn.is_some_and(|isn| due_isns.contains(&isn))) {
-        *balance.entry(flag.tuple).or_default() += 1;
+        *balance.entry((flag.tuple, flag.cause.as_deref())).or_default() += 1;
     }
-    for truth in due.iter().filter(|truth| truth.isn.is_none()) {
-        *balance.entry(Some((truth.src, truth.src_port, truth.dst, truth.dst_port))).or_default() -= 1;
+    for (truth, cause) in due.iter().filter(|(truth, _)| truth.isn.is_none()) {
+        *balance.entry((Some((truth.src, truth.src_port, truth.dst, truth.dst_port)), *cause)).or_default() -= 1;
     }
     let over: i64 = balance.values().filter(|&&count| count > 0).sum();
     let under: i64 = balance.values().filter(|&&count| count < 0).map(|count| -count).sum();
@@ -158,11 +180,12 @@ mod tests {
     fn flag(port: u16, isn: u32) -> Flagged {
         let line = json!({"kind": "retransmit", "flagged": true, "src": "10.7.1.10", "src_port": port,
             "dst": "10.7.192.10", "dst_port": 8080, "isn": isn});
-        Flagged::parse(&line).unwrap()
+        Flagged::parse(&line, Expect::FailedAreFlagged).unwrap()
     }
 
     fn score(scenario: &str, truths: &[Truth], flags: &[Flagged]) -> (u32, u32) {
-        let score = Score::new(scenarios::find(scenario).unwrap(), truths, &flags.iter().cloned().collect(), 0);
+        let score =
+            Score::new(scenarios::find(scenario).unwrap(), &Net::new(7), truths, &flags.iter().cloned().collect(), 0);
         (score.false_flags, score.missed)
     }
 
@@ -194,14 +217,14 @@ mod tests {
     fn forwarded_attempts_are_compared_by_isn() {
         let mut failed = truth(1, false);
         failed.isn = Some(77);
-        let unknown = |isn| Flagged { tuple: None, isn: Some(isn) };
+        let unknown = |isn| Flagged { tuple: None, isn: Some(isn), cause: None };
         assert_eq!(score("forwarded", std::slice::from_ref(&failed), &[unknown(77)]), (0, 0));
         assert_eq!(score("forwarded", &[failed], &[unknown(78)]), (1, 1));
     }
 
     #[test]
     fn an_attempt_whose_tuple_is_learnt_later_is_flagged_once() {
-        let unknown = Flagged { tuple: None, isn: Some(9) };
+        let unknown = Flagged { tuple: None, isn: Some(9), cause: None };
         assert_eq!(score("fully_random", &[truth(1, false)], &[unknown.clone(), flag(1, 9)]), (0, 0));
         assert_eq!(score("fully_random", &[truth(1, false)], &[unknown, flag(1, 8)]), (1, 0));
     }
@@ -219,13 +242,29 @@ mod tests {
         assert_eq!(lost_of(&json!({"kind": "summary", "lost": 4})), 4);
         assert_ne!(lost_of(&json!({"kind": "summary"})), 0);
         let scenario = scenarios::find("fully_random").unwrap();
-        assert!(!Score::new(scenario, &[], &HashSet::new(), lost).is_right());
-        assert!(Score::new(scenario, &[], &HashSet::new(), 0).is_right());
+        assert!(!Score::new(scenario, &Net::new(7), &[], &HashSet::new(), lost).is_right());
+        assert!(Score::new(scenario, &Net::new(7), &[], &HashSet::new(), 0).is_right());
     }
 
     #[test]
     fn only_flagged_retransmits_are_parsed() {
-        assert_eq!(Flagged::parse(&json!({"kind": "summary", "flagged": true})), None);
-        assert_eq!(Flagged::parse(&json!({"kind": "retransmit", "flagged": false})), None);
+        assert_eq!(Flagged::parse(&json!({"kind": "summary", "flagged": true}), Expect::FailedAreFlagged), None);
+        assert_eq!(Flagged::parse(&json!({"kind": "retransmit", "flagged": false}), Expect::FailedAreFlagged), None);
+    }
+
+    fn ended(port: u16, cause: &str) -> Flagged {
+        let line = json!({"kind": "ended", "src": "10.7.1.10", "src_port": port, "dst": "10.7.192.10", "dst_port": 8080,
+            "isn": port, "cause": cause});
+        Flagged::parse(&line, Expect::Causes(|_, _| "")).unwrap()
+    }
+
+    #[test]
+    fn where_causes_count_another_cause_is_false_and_the_right_one_missed() {
+        let late = Truth { retransmits: 1, ..truth(2, true) };
+        let truths = [truth(1, false), late, truth(3, true)];
+        assert_eq!(score("refused", &truths, &[ended(1, "refused"), ended(2, "refused")]), (0, 0));
+        assert_eq!(score("refused", &truths, &[ended(1, "no_answer"), ended(2, "refused")]), (1, 1));
+        assert_eq!(score("refused", &truths, &[ended(1, "refused")]), (0, 1));
+        assert_eq!(score("refused", &truths, &[1, 2, 3].map(|port| ended(port, "refused"))), (1, 0));
     }
 }

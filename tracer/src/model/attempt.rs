@@ -20,6 +20,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether it is over without a connection.
+    #[must_use]
+    pub const fn has_failed(self) -> bool {
+        match self {
+            Self::Pending | Self::Established => false,
+            Self::TimedOut | Self::Refused | Self::Closed => true,
+        }
+    }
+
     /// The word in JSON and text.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -85,11 +94,31 @@ impl From<Option<NatRange>> for NatMode {
     }
 }
 
+/// How a packet of an attempt was dropped on this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many were; at most 255 are counted.
+    pub count: u8,
+    /// Why the newest was, as the node's kernel numbers it; 0 where it does not tell.
+    pub reason: u32,
+    /// `enum ip_conntrack_info` of the newest, or that it had no conntrack entry
+    pub ctinfo: u8,
+}
+
+/// How full a conntrack table was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableFill {
+    /// Entries in it.
+    pub count: u32,
+    /// Entries that fit.
+    pub max: u32,
+}
+
 /// One TCP connection attempt.
 ///
 /// Every field is a fact from events; what they mean is for `causes` to say. The last two are that opinion, kept here by
 /// the pipeline so that an attempt is counted once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Attempt {
     /// Time of the first event, nanoseconds since boot.
     pub first_ns: u64,
@@ -123,6 +152,20 @@ pub struct Attempt {
     pub syn_ack_seen: bool,
     /// An RST was seen arriving as the answer to the SYN.
     pub rst_seen: bool,
+    /// The SYN was sent again after a SYN-ACK had arrived, so the client did not get it.
+    pub is_unheard: bool,
+    /// An RST was seen leaving as the answer to a SYN-ACK, while the client still waited for one.
+    pub is_reset_here: bool,
+    /// Type and code of an ICMP error that quoted the SYN.
+    pub icmp: Option<(u8, u8)>,
+    /// SYNs dropped on this node.
+    pub syn_dropped: Dropped,
+    /// How many of them were dropped after NAT had chosen a source and before the choice was confirmed.
+    pub unconfirmed: u8,
+    /// Answers dropped on this node.
+    pub answer_dropped: Dropped,
+    /// The fullest conntrack table while a SYN without entry was dropped.
+    pub table: Option<TableFill>,
     /// How it ended.
     pub outcome: Outcome,
 

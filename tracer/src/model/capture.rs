@@ -42,4 +42,7 @@ pub struct Capture {
     /// Which attempts were captured; a replay shows no others.
     #[serde(default)]
     pub filter: Filter,
+    /// The kernel's reasons to drop a packet by number, which differs from kernel to kernel; empty before 5.17.
+    #[serde(default)]
+    pub drop_reasons: Vec<(u32, String)>,
 }

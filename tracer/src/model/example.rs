@@ -4,7 +4,7 @@
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
-use super::{Attempt, Capture, Filter, HookState, NatRange, Outcome, Policy};
+use super::{Attempt, Capture, Dropped, Filter, HookState, NatRange, Outcome, Policy};
 
 /// A flow from socket addresses as people write them.
 pub fn flow(src: &str, dst: &str) -> Flow {
@@ -30,6 +30,13 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         ifindex: 2,
         syn_ack_seen: false,
         rst_seen: false,
+        is_unheard: false,
+        is_reset_here: false,
+        icmp: None,
+        syn_dropped: Dropped::default(),
+        unconfirmed: 0,
+        answer_dropped: Dropped::default(),
+        table: None,
         outcome: Outcome::Pending,
         flagged: true,
         cause: Some("port_out_of_range"),
@@ -50,5 +57,6 @@ pub fn capture(node: &str) -> Capture {
         hooks: vec![HookState { stem: "wire".to_owned(), off: None }],
         addresses: vec!["192.0.2.1".parse().unwrap()],
         filter: Filter::default(),
+        drop_reasons: vec![(2, "NO_SOCKET".to_owned()), (6, "NETFILTER_DROP".to_owned())],
     }
 }

@@ -17,6 +17,19 @@ pub struct Finding<'a> {
     pub allowed: &'a PortSet,
     /// The translated port is outside `allowed`.
     pub flagged: bool,
-    /// Id of the cause, a stem of `causes/`; `None` while unknown.
+    /// Id of the cause, a stem of `causes/`.
     pub cause: Option<&'static str>,
+    /// The cause in words, where the user asked to see the finding.
+    pub diagnosis: Option<&'a Diagnosis>,
+}
+
+/// A cause in words, with what led to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// What happened, in one sentence with its numbers.
+    pub explanation: String,
+    /// What to do about it.
+    pub advice: &'static str,
+    /// The facts, each in a few words.
+    pub evidence: Vec<String>,
 }

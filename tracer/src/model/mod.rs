@@ -12,11 +12,11 @@ pub mod options;
 pub mod policy;
 pub mod ports;
 
-pub use attempt::{Attempt, NatMode, NatRange, Outcome};
+pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::Clock;
 pub use filter::Filter;
-pub use finding::Finding;
+pub use finding::{Diagnosis, Finding};
 pub use options::{CaptureOptions, RecordOptions};
 pub use policy::{Origin, Policy, PolicyChange};
 pub use ports::{PortSet, PortSetError};

@@ -39,7 +39,7 @@ struct HookField<'a> {
     off: Option<&'a str>,
 }
 
-/// `kind:"retransmit"`
+/// `kind:"retransmit"`, and with the same fields `kind:"ended"`
 #[derive(Serialize)]
 struct RetransmitLine<'a> {
     kind: &'static str,
@@ -63,6 +63,9 @@ struct RetransmitLine<'a> {
     isn: u32,
     netns: Option<u32>,
     nat_netns: Option<u32>,
+    explanation: Option<&'a str>,
+    advice: Option<&'static str>,
+    evidence: &'a [String],
 }
 
 /// `kind:"summary"`
@@ -75,6 +78,7 @@ struct SummaryLine<'a> {
     flagged_attempts: u64,
     flagged_retransmits: u64,
     by_cause: &'a BTreeMap<&'static str, u64>,
+    failed_by_cause: &'a BTreeMap<&'static str, u64>,
     lost: u64,
     lost_by_kind: BTreeMap<&'static str, u64>,
     evicted: u64,
@@ -102,6 +106,15 @@ impl Json {
     }
 }
 
+impl Json {
+    fn attempt(&mut self, kind: &'static str, finding: &Finding<'_>) -> io::Result<()> {
+        self.time.clear();
+        let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
+        let time = known.then_some(self.time.as_str());
+        write_line(&mut self.out, &RetransmitLine { kind, time, ..RetransmitLine::from(finding) })
+    }
+}
+
 pub(super) fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Ascii))?;
     out.write_all(b"\n")
@@ -114,10 +127,11 @@ impl Output for Json {
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.time.clear();
-        let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
-        let time = known.then_some(self.time.as_str());
-        write_line(&mut self.out, &RetransmitLine { time, ..RetransmitLine::from(finding) })
+        self.attempt("retransmit", finding)
+    }
+
+    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.attempt("ended", finding)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -174,6 +188,9 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
             isn: attempt.isn,
             netns: attempt.socket_netns,
             nat_netns: attempt.nat_netns,
+            explanation: finding.diagnosis.map(|diagnosis| diagnosis.explanation.as_str()),
+            advice: finding.diagnosis.map(|diagnosis| diagnosis.advice),
+            evidence: finding.diagnosis.map_or(&[], |diagnosis| &diagnosis.evidence),
         }
     }
 }
@@ -188,6 +205,7 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             flagged_attempts: summary.flagged_attempts,
             flagged_retransmits: summary.flagged_retransmits,
             by_cause: &summary.by_cause,
+            failed_by_cause: &summary.failed_by_cause,
             lost: summary.lost_total(),
             lost_by_kind: summary.lost_by_kind().map(|(kind, count)| (kind.name(), count)).collect(),
             evicted: summary.evicted,

@@ -31,7 +31,15 @@ pub trait Output {
     ///
     /// # Errors
     /// When it cannot be written.
-    fn ended(&mut self, _capture: &Capture, _attempt: &Attempt) -> io::Result<()> {
+    fn over(&mut self, _capture: &Capture, _attempt: &Attempt) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// An attempt that is over whose SYN was sent again, or that failed for a cause, with `--all`. Nothing by default.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn ended(&mut self, _finding: &Finding<'_>) -> io::Result<()> {
         Ok(())
     }
 

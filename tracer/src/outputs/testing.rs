@@ -48,6 +48,7 @@ pub(super) fn finding<'a>(capture: &'a Capture, attempt: &'a Attempt) -> Finding
         attempt,
         allowed: case.allowed,
         flagged: causes::is_flagged(&case),
-        cause: causes::judge(&case).map(|cause| cause.id),
+        cause: Some(causes::judge(&case).id),
+        diagnosis: None,
     }
 }

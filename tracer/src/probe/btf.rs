@@ -141,6 +141,24 @@ impl Btf {
         (proto.kind() == KIND_FUNC_PROTO).then(|| proto.len().saturating_sub(1))
     }
 
+    /// Value and name of every enumerator of the enums whose name ends so.
+    #[must_use]
+    pub fn enumerators(&self, suffix: &str) -> Vec<(u32, &str)> {
+        let is_wanted =
+            |kind: &&Type| matches!(kind.kind(), KIND_ENUM | KIND_ENUM64) && self.name(kind.name).ends_with(suffix);
+        self.types.iter().filter(is_wanted).flat_map(|kind| self.values(*kind)).collect()
+    }
+
+    /// Of a 64-bit enum the lower halves.
+    fn values(&self, kind: Type) -> impl Iterator<Item = (u32, &str)> {
+        let size = if kind.kind() == KIND_ENUM64 { 12 } else { 8 };
+        (0..kind.len()).filter_map(move |index| {
+            let mut tail = self.data.get(kind.tail + index * size..)?;
+            let (name, value) = (tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?);
+            Some((value, self.name(name)))
+        })
+    }
+
     fn struct_id(&self, name: &str) -> anyhow::Result<u32> {
         let id = self.structs.iter().find(|(offset, _)| self.name(**offset) == name).map(|(_, id)| *id);
         id.with_context(|| format!("this kernel's BTF has no struct {name}"))
@@ -248,6 +266,10 @@ mod tests {
         assert!(btf.offset("sock", "no_such_field").is_err());
         assert!(btf.offset("no_such_struct", "x").is_err());
         assert_eq!(btf.tracepoint_args("no_such_tracepoint"), None);
+        assert!(btf.enumerators("no_such_enum").is_empty());
+        if btf.tracepoint_args("kfree_skb") >= Some(3) {
+            assert!(btf.enumerators("skb_drop_reason").iter().any(|(_, name)| name.ends_with("NETFILTER_DROP")));
+        }
     }
 
     #[test]

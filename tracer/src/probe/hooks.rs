@@ -20,6 +20,8 @@ enum Place {
     Kprobe(&'static str),
     /// A raw tracepoint on sockets.
     RawTracepoint(&'static str),
+    /// A raw tracepoint on dropped packets.
+    DropTracepoint(&'static str),
 }
 
 struct Hook {
@@ -29,7 +31,7 @@ struct Hook {
     without: &'static str,
 }
 
-const HOOKS: [Hook; 4] = [
+const HOOKS: [Hook; 5] = [
     Hook {
         stem: "nat_select",
         place: Place::Kprobe("nf_nat_setup_info"),
@@ -49,6 +51,11 @@ const HOOKS: [Hook; 4] = [
         stem: "sock_state",
         place: Place::RawTracepoint("inet_sock_set_state"),
         without: "outcomes are taken from the wire",
+    },
+    Hook {
+        stem: "ct_drop",
+        place: Place::DropTracepoint("kfree_skb"),
+        without: "what this node itself drops is not told from what gets lost on the way",
     },
 ];
 
@@ -165,7 +172,7 @@ impl Hook {
     fn function(&self) -> Option<&'static str> {
         match self.place {
             Place::Kprobe(function) => Some(function),
-            Place::RawTracepoint(_) => None,
+            Place::RawTracepoint(_) | Place::DropTracepoint(_) => None,
         }
     }
 
@@ -175,7 +182,9 @@ impl Hook {
             ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))?;
         match self.place {
             Place::Kprobe(_) => load_once(<&mut KProbe>::try_from(program)?.load())?,
-            Place::RawTracepoint(_) => load_once(<&mut RawTracePoint>::try_from(program)?.load())?,
+            Place::RawTracepoint(_) | Place::DropTracepoint(_) => {
+                load_once(<&mut RawTracePoint>::try_from(program)?.load())?;
+            }
         }
         Ok(())
     }
@@ -190,6 +199,7 @@ impl Hook {
             Place::Kprobe(_) if !has_kprobes() => return Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned()),
             Place::Kprobe(_) => &layout.conntrack,
             Place::RawTracepoint(_) => &layout.sockets,
+            Place::DropTracepoint(_) => &layout.drops,
         };
         unknown.as_ref().map_or(Ok(()), |why| Err(why.clone()))
     }
@@ -204,7 +214,7 @@ impl Hook {
                 // The bare name: `nf_nat:nf_nat_setup_info` is ENOENT on 5.15 and 6.1.
                 program.attach(function, 0)?;
             }
-            Place::RawTracepoint(name) => {
+            Place::RawTracepoint(name) | Place::DropTracepoint(name) => {
                 let program: &mut RawTracePoint = program.try_into()?;
                 load_once(program.load())?;
                 program.attach(name)?;

@@ -1,9 +1,10 @@
 //! The frozen globals from the running kernel's BTF: where the fields lie that the programs read.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use tracer_common::config::Globals;
 
 use super::btf::Btf;
+use super::symbols;
 
 /// What the programs need to know of a kernel, and why a hook cannot run where it does not say.
 #[derive(Default)]
@@ -14,6 +15,10 @@ pub struct Layout {
     pub conntrack: Option<String>,
     /// Why the hooks that read sockets cannot run.
     pub sockets: Option<String>,
+    /// Why the hooks that read dropped packets cannot run.
+    pub drops: Option<String>,
+    /// The kernel's reasons to drop a packet.
+    pub drop_reasons: Vec<(u32, String)>,
 }
 
 impl Layout {
@@ -23,6 +28,9 @@ impl Layout {
         let mut layout = Self::default();
         layout.conntrack = conntrack(btf, &mut layout.globals).err().map(|error| format!("{error:#}"));
         layout.sockets = sockets(btf, &mut layout.globals).err().map(|error| format!("{error:#}"));
+        layout.drops = drops(btf, &mut layout.globals).err().map(|error| format!("{error:#}"));
+        layout.drops = layout.drops.or_else(|| layout.conntrack.clone());
+        layout.drop_reasons = drop_reasons(btf);
         layout
     }
 }
@@ -80,4 +88,38 @@ fn sockets(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.NET_INUM = btf.offset("net", "ns.inum")?;
     globals.RETRANSMIT_HAS_ERR = u32::from(btf.tracepoint_args("tcp_retransmit_skb") >= Some(3));
     Ok(())
+}
+
+fn drops(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
+    globals.SKB_NETWORK_HEADER = btf.offset("sk_buff", "network_header")?;
+    globals.SKB_IIF = btf.offset("sk_buff", "skb_iif")?;
+    globals.SKB_DEV = btf.offset("sk_buff", "dev")?;
+    globals.DEV_IFINDEX = btf.offset("net_device", "ifindex")?;
+    globals.DEV_NET = btf.offset("net_device", "nd_net.net")?;
+    // The bit field itself has no offset in bytes. On big-endian machines its bits lie at the other end.
+    let pkt_type = btf.offset("sk_buff", "__pkt_type_offset").ok().filter(|_| cfg!(target_endian = "little"));
+    globals.SKB_PKT_TYPE = pkt_type.unwrap_or(u32::MAX);
+    let args = btf.tracepoint_args("kfree_skb").context("this kernel's BTF does not have the tracepoint kfree_skb")?;
+    globals.DROP_HAS_REASON = u32::from(args >= 3);
+    let consumed = btf.enumerators("skb_drop_reason").into_iter().find(|(_, name)| *name == "SKB_CONSUMED");
+    globals.DROP_CONSUMED = consumed.map_or(u32::MAX, |(value, _)| value);
+    if let Some(place) = symbols::range_of("nf_hook_slow") {
+        (globals.HOOK_SLOW_LOW, globals.HOOK_SLOW_HIGH) = (place.start as u32, (place.start >> 32) as u32);
+        globals.HOOK_SLOW_LEN = (place.end - place.start) as u32;
+    }
+    Ok(())
+}
+
+/// The names of `enum skb_drop_reason` and of the enums of subsystems, as this kernel numbers them.
+fn drop_reasons(btf: &Btf) -> Vec<(u32, String)> {
+    let mut reasons: Vec<_> = Vec::new();
+    for (value, name) in btf.enumerators("drop_reason") {
+        let name = name.strip_prefix("SKB_DROP_REASON_").or_else(|| name.strip_prefix("SKB_")).unwrap_or(name);
+        if !name.starts_with("__") && !matches!(name, "MAX" | "SUBSYS_MASK" | "NOT_DROPPED_YET" | "CONSUMED") {
+            reasons.push((value, name.to_owned()));
+        }
+    }
+    reasons.sort();
+    reasons.dedup_by_key(|(value, _)| *value);
+    reasons
 }

@@ -9,6 +9,8 @@ mod layout;
 mod privileges;
 mod ring;
 mod survey;
+mod symbols;
+mod tables;
 mod wire;
 
 use std::net::IpAddr;
@@ -16,7 +18,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use aya::maps::{Map, MapError};
+use aya::maps::{HashMap, Map, MapError};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use ipnet::IpNet;
@@ -29,6 +31,7 @@ use hooks::Hooks;
 use layout::Layout;
 use ring::Ring;
 pub use survey::survey;
+use tables::Tables;
 use wire::Wires;
 
 /// What to capture.
@@ -55,6 +58,7 @@ pub struct Probe {
     hooks: Hooks,
     wires: Wires,
     addresses: Vec<IpAddr>,
+    drop_reasons: Vec<(u32, String)>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     // Last, so that the programs outlive their links.
     ebpf: Ebpf,
@@ -74,12 +78,13 @@ impl Probe {
 
         let mut ebpf = load(&globals(&layout, options))?;
         filters::fill(&mut ebpf, options, &namespaces)?;
+        fill_uplinks(&mut ebpf, &wire::namespaces(&uplinks))?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
-        let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks))?;
+        let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks), Tables::open(&namespaces)?)?;
         let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
         let hooks = Hooks::attach(&mut ebpf, &layout, wires.state())?;
-        Ok(Self { ring, hooks, wires, addresses, logger, ebpf })
+        Ok(Self { ring, hooks, wires, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
     }
 
     /// Which hooks are on, and why the others are not.
@@ -92,6 +97,12 @@ impl Probe {
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
+    }
+
+    /// The kernel's reasons to drop a packet, by number.
+    #[must_use]
+    pub fn drop_reasons(&self) -> &[(u32, String)] {
+        &self.drop_reasons
     }
 
     /// Hands over all events that have arrived, then what was lost, then a tick.
@@ -170,6 +181,14 @@ fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
 /// The programs' own messages are switched on with -v.
 fn is_debugging() -> bool {
     log::log_enabled!(log::Level::Debug)
+}
+
+fn fill_uplinks(ebpf: &mut Ebpf, uplinks: &[(u32, u32)]) -> anyhow::Result<()> {
+    let mut known: HashMap<_, [u32; 2], u8> = map(ebpf, "UPLINKS")?.try_into()?;
+    for (index, inum) in uplinks {
+        known.insert([*inum, *index], 1, 0).context("cannot watch so many interfaces")?;
+    }
+    Ok(())
 }
 
 /// A map that stays with the programs: they cannot be loaded once it is closed.

@@ -1,4 +1,4 @@
-//! Reads the ring buffer and the loss counters.
+//! Reads the ring buffer, the loss counters and how full conntrack tables are.
 
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -10,6 +10,7 @@ use tracer_common::Event;
 use tracer_common::config::Loss;
 use tracer_common::events::{Lost, Stamp, Tick};
 
+use super::tables::Tables;
 use super::take;
 
 /// The consuming end of the ring buffer.
@@ -19,11 +20,13 @@ pub(super) struct Ring {
     seen: [u64; Loss::ALL.len()],
     /// Interface index and namespace inode number of the hooked interfaces.
     namespaces: Vec<(u32, u32)>,
+    tables: Tables,
 }
 
 impl Ring {
-    pub(super) fn new(ebpf: &mut Ebpf, namespaces: Vec<(u32, u32)>) -> anyhow::Result<Self> {
-        Ok(Self { events: take(ebpf, "EVENTS")?, lost: take(ebpf, "LOST")?, seen: Default::default(), namespaces })
+    pub(super) fn new(ebpf: &mut Ebpf, namespaces: Vec<(u32, u32)>, tables: Tables) -> anyhow::Result<Self> {
+        let (events, lost) = (take(ebpf, "EVENTS")?, take(ebpf, "LOST")?);
+        Ok(Self { events, lost, seen: Default::default(), namespaces, tables })
     }
 
     /// Hands over all events that have arrived, then what was lost, then a tick.
@@ -40,6 +43,7 @@ impl Ring {
                 None => log::warn!("a record of {} bytes in the ring buffer is no event", record.len()),
             }
         }
+        self.tables.sample(time_ns, take);
         if let Some(lost) = self.newly_lost(time_ns)? {
             take(lost.into());
         }

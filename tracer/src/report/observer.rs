@@ -42,7 +42,7 @@ impl Output for Observer<'_> {
         Ok(())
     }
 
-    fn ended(&mut self, capture: &Capture, attempt: &Attempt) -> io::Result<()> {
+    fn over(&mut self, capture: &Capture, attempt: &Attempt) -> io::Result<()> {
         let number = self.number(capture);
         self.tally.ended(number, capture.boot_unix_ns, attempt);
         Ok(())

@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 
 use super::child::{Signals, pass_on, spawn};
 use super::{DemoArgs, Format, show};
+use crate::lab::scenarios::Expect;
 use crate::lab::score::{Flagged, lost_of};
 use crate::lab::traffic::Truth;
 use crate::lab::{Lab, Plan, Scenario, netns, plan};
@@ -63,7 +64,8 @@ pub(super) async fn run(
 ) -> Result<Captured> {
     let truth = lab.scratch().join("truth");
     let mut child = start(scenario, lab, plan, &truth)?;
-    let mut reading = Reading { json: args.output == Format::Json, flagged: HashSet::new(), summary: None };
+    let mut reading =
+        Reading { json: args.output == Format::Json, expect: scenario.expect, flagged: HashSet::new(), summary: None };
     let interrupted = reading.read(&mut child, signals).await?;
     let status = child.wait().await.context("the capture cannot be waited for")?;
     if interrupted {
@@ -85,6 +87,7 @@ fn start(scenario: &Scenario, lab: &Lab, plan: &Plan, truth: &Path) -> Result<Ch
         .args(["tail", "--output", "json", "--allow", scenario.allow, "--src", &lab.net.prefixes().join(",")])
         .arg("--netns")
         .arg(netns::path(&lab.net.node_ns()))
+        .args(matches!(scenario.expect, Expect::Causes(_)).then_some("--all"))
         .arg("--")
         .arg(&program)
         .args(["traffic", "--truth"])
@@ -98,6 +101,7 @@ fn start(scenario: &Scenario, lab: &Lab, plan: &Plan, truth: &Path) -> Result<Ch
 /// What the capture said so far.
 struct Reading {
     json: bool,
+    expect: Expect,
     flagged: HashSet<Flagged>,
     summary: Option<Value>,
 }
@@ -128,7 +132,7 @@ impl Reading {
         if self.json {
             show::line(line)?;
         }
-        if let Some(flagged) = Flagged::parse(&value)
+        if let Some(flagged) = Flagged::parse(&value, self.expect)
             && self.flagged.insert(flagged)
             && !self.json
         {

@@ -88,7 +88,7 @@ async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<u8> {
         show::header(scenario, &plan, &lab)?;
     }
     let captured = capture::run(args, scenario, &lab, &plan, &mut signals).await?;
-    let score = Score::new(scenario, &captured.truths, &captured.flagged, captured.lost);
+    let score = Score::new(scenario, &lab.net, &captured.truths, &captured.flagged, captured.lost);
     let drops = lab.filter_drops()?;
     match args.output {
         Format::Text => show::table(scenario, &score, drops)?,

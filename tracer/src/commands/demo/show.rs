@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::lab::scenarios::Expect;
 use crate::lab::score::Score;
 use crate::lab::{Lab, Plan, Scenario};
 
@@ -31,10 +32,11 @@ pub(super) fn flagged(finding: &Value) -> Result<()> {
     // RFC 3339; the time of day is enough for people.
     let time = finding["time"].as_str().and_then(|time| time.get(11..23)).unwrap_or("");
     line(&format!(
-        "{time}  {} -> {}  leaves as {}  FLAGGED {}",
+        "{time}  {} -> {}  leaves as {}  {}{}",
         endpoint(finding, "src", "src_port"),
         endpoint(finding, "dst", "dst_port"),
         endpoint(finding, "nat_src", "nat_port"),
+        if finding["flagged"] == true { "FLAGGED " } else { "" },
         finding["cause"].as_str().unwrap_or(""),
     ))
 }
@@ -51,9 +53,9 @@ fn endpoint(finding: &Value, address: &str, port: &str) -> String {
 /// The table at the end.
 pub(super) fn table(scenario: &Scenario, score: &Score, drops: u64) -> Result<()> {
     let mut text = format!(
-        "\n  attempts     {:>8}\n  failed       {:>8}\n  flagged      {:>8}\n  false flags  {:>8}\n  missed       {:>8}\n  \
+        "\n  attempts     {:>8}\n  failed       {:>8}\n  to be told   {:>8}\n  flagged      {:>8}\n  false flags  {:>8}\n  missed       {:>8}\n  \
          lost         {:>8}\n  filter drops {drops:>8}\n",
-        score.attempts, score.failed, score.flagged, score.false_flags, score.missed, score.lost
+        score.attempts, score.failed, score.due, score.flagged, score.false_flags, score.missed, score.lost
     );
     if let Some(share) = score.share() {
         let (low, high) = score.expected_counts;
@@ -66,7 +68,9 @@ pub(super) fn table(scenario: &Scenario, score: &Score, drops: u64) -> Result<()
             percent(high, score.draws),
         );
     }
-    let verdict = if !score.is_right() {
+    let verdict = if matches!(scenario.expect, Expect::Causes(_)) && score.is_right() {
+        "right: what failed or was sent again has its cause, and nothing else"
+    } else if !score.is_right() {
         "WRONG: what was flagged is not what should have been"
     } else if score.flagged == 0 {
         "right: nothing is flagged, and nothing should be"

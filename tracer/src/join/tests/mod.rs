@@ -4,6 +4,7 @@
 mod bindings;
 mod bounds;
 mod cluster;
+mod drops;
 mod forwarded;
 mod kprobes;
 mod order;
@@ -13,8 +14,9 @@ mod wire_only;
 
 use bytemuck::Zeroable;
 use tracer_common::events::{
-    Event, Lost, NatBind, NatSelect, RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY, STATUS_SRC_NAT, SockState, Stamp,
-    SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire,
+    CtDrop, CtTable, DROP_AT_HOOK, Event, Lost, NatBind, NatSelect, RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY,
+    STATUS_SRC_NAT, SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS,
+    WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire,
 };
 use tracer_common::{Flow, flow};
 
@@ -91,7 +93,7 @@ pub(super) fn closed(at: u64, isn: u32, flow: Flow, err: u32) -> Event {
 }
 
 pub(super) fn seen(at: u64, isn: u32, flow: Flow, ifindex: u32, packet: u8, direction: u8) -> Event {
-    Wire { stamp: stamp(Wire::KIND, at, NODE_NETNS), flow, isn, ifindex, packet, direction, unused: 0 }.into()
+    Wire { stamp: stamp(Wire::KIND, at, NODE_NETNS), flow, isn, ifindex, packet, direction, detail: 0 }.into()
 }
 
 pub(super) fn syn(at: u64, isn: u32, translated: Flow) -> Event {
@@ -110,6 +112,23 @@ pub(super) fn syn_ack(at: u64, isn: u32, translated: Flow) -> Event {
 
 pub(super) fn rst(at: u64, isn: u32, translated: Flow) -> Event {
     seen(at, isn, translated.reversed(), UPLINK, WIRE_RST, WIRE_INGRESS)
+}
+
+/// A SYN is dropped in a hook.
+pub(super) fn dropped(at: u64, isn: u32, flow: Flow, status: u32) -> Event {
+    let stamp = stamp(CtDrop::KIND, at, NODE_NETNS);
+    let (packet, place) = (WIRE_SYN, DROP_AT_HOOK);
+    CtDrop { stamp, flow, isn, reason: 6, status, ctinfo: 2, packet, place, ..Zeroable::zeroed() }.into()
+}
+
+/// The answer to a SYN that left as `translated` is dropped.
+pub(super) fn answer_dropped(at: u64, isn: u32, translated: Flow) -> Event {
+    let (stamp, flow) = (stamp(CtDrop::KIND, at, NODE_NETNS), translated.reversed());
+    CtDrop { stamp, flow, isn, reason: 0x0003_0007, ctinfo: 3, packet: WIRE_SYN_ACK, ..Zeroable::zeroed() }.into()
+}
+
+pub(super) fn table(at: u64, count: u32) -> Event {
+    CtTable { stamp: stamp(CtTable::KIND, at, NODE_NETNS), count, max: 1000 }.into()
 }
 
 pub(super) fn tick(at: u64) -> Event {

@@ -24,7 +24,7 @@ fn event(random: &mut Random, at: u64, wild: bool) -> Event {
     let at = if wild && random.below(1000) == 0 { random.next() } else { at };
     let (isn, port) = (random.below(200) as u32, random.below(40) as u16);
     let (original, translated) = ([pod(port), service(port), node(port)][random.below(3) as usize], node(port));
-    let mut event = match random.below(9) {
+    let mut event = match random.below(11) {
         0 => select(0, original),
         1 => bind_in(0, random.below(3) as u32, random.below(3) as u16, isn, original, translated),
         2 => send_failed(0, isn, original, random.below(9) as u32, -(random.below(2) as i32)),
@@ -33,6 +33,8 @@ fn event(random: &mut Random, at: u64, wild: bool) -> Event {
         5 => tick(0),
         6 if random.below(100) == 0 => lost(0),
         6 | 7 => syn(0, isn, translated),
+        8 => dropped(0, isn, if random.below(2) == 0 { original } else { translated }, 0x180),
+        9 => answer_dropped(0, isn, translated),
         _ => seen(0, isn, translated.reversed(), random.below(4) as u32, random.below(5) as u8, random.below(3) as u8),
     };
     set_time(&mut event, at);
@@ -48,6 +50,8 @@ fn set_time(event: &mut Event, at: u64) {
         Event::Wire(event) => &mut event.stamp,
         Event::Lost(event) => &mut event.stamp,
         Event::Tick(event) => &mut event.stamp,
+        Event::CtDrop(event) => &mut event.stamp,
+        Event::CtTable(event) => &mut event.stamp,
     };
     stamp.time_ns = at;
 }

@@ -77,6 +77,8 @@ pub enum Masquerade {
     Plain,
     /// `--to-ports`: ports from this range only
     Ports(u16, u16),
+    /// None at all
+    Nothing,
 }
 
 impl Masquerade {
@@ -88,6 +90,7 @@ impl Masquerade {
             Self::Plain => "masquerade".to_owned(),
             // Ports need a protocol that has them.
             Self::Ports(low, high) => format!("meta l4proto tcp masquerade to :{low}-{high}"),
+            Self::Nothing => "accept".to_owned(),
         }
     }
 
@@ -98,6 +101,7 @@ impl Masquerade {
             Self::FullyRandom => "-j MASQUERADE --random-fully".to_owned(),
             Self::Plain => "-j MASQUERADE".to_owned(),
             Self::Ports(low, high) => format!("-p tcp -j MASQUERADE --to-ports {low}-{high}"),
+            Self::Nothing => "-j ACCEPT".to_owned(),
         }
     }
 }

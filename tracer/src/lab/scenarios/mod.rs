@@ -2,22 +2,38 @@
 //!
 //! To add one: a file here, a line in `ALL`, a row in docs/lab.md.
 
+mod conntrack_full;
+mod dropped_here;
 mod filter_fixed;
 mod forwarded;
 mod fully_random;
 mod host;
+mod insert_race;
 mod ipv6;
+mod loss;
+mod mixed;
+mod no_answer;
+mod not_translated;
 mod other_range;
+mod port_exhausted;
+mod port_out_of_range;
 mod ports_fixed;
 mod preserved;
 mod preserved_clash;
+mod refused;
+mod reply_dropped_here;
+mod reply_stolen;
 mod reused_port;
 mod service;
+mod unknown;
+mod unreachable;
+
+use std::net::SocketAddr;
 
 use anyhow::{Result, bail};
 
 use super::filter::Filter;
-use super::net::Family;
+use super::net::{Family, Net};
 use super::rules::Masquerade;
 use crate::model::law;
 
@@ -41,17 +57,25 @@ pub struct Scenario {
     pub raw: bool,
     /// The n-th chain: connections that follow one another, to one destination.
     pub chain: fn(u32) -> Vec<Step>,
+    /// What is broken besides, once everything is set up.
+    pub prepare: fn(&Net) -> Result<()>,
+    /// The destination of the n-th chain where there are no services.
+    pub destination: fn(&Net, Family, u32) -> SocketAddr,
+    /// Connections are made two at a time, at the same moment, from the same port of both pods.
+    pub pairs: bool,
     /// What the capture must say.
     pub expect: Expect,
 }
 
 /// What the capture must say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Expect {
     /// Flagged is what failed, no more and no less.
     FailedAreFlagged,
     /// Nothing is flagged, even if something fails.
     NothingFlagged,
+    /// Each connection that failed or whose SYN was sent again has the cause that its destination makes.
+    Causes(fn(&Net, SocketAddr) -> &'static str),
 }
 
 /// One connection of a chain.
@@ -83,6 +107,8 @@ pub enum Close {
     Fin,
     /// By an RST of the server: the source port is free at once, the conntrack entry lives on for 10 s.
     ResetByServer,
+    /// Not before all others are over.
+    Hold,
 }
 
 impl Step {
@@ -102,7 +128,18 @@ impl Scenario {
         family: Family::V4,
         raw: false,
         chain: |_| vec![Step::RANDOM],
+        prepare: |_| Ok(()),
+        destination: Net::destination,
+        pairs: false,
         expect: Expect::FailedAreFlagged,
+    };
+
+    /// What scenarios about other causes are variations of: no filter, every port is allowed.
+    pub const UNFILTERED: Self = Self {
+        filter: Filter { passes: (1, 65535), ..Filter::USUAL },
+        allow: "any",
+        chain: |_| vec![Step { drawn: false, ..Step::RANDOM }],
+        ..Self::USUAL
     };
 
     /// The share of random draws whose answers the filter drops, exactly.
@@ -131,6 +168,21 @@ pub const ALL: &[&Scenario] = &[
     &forwarded::SCENARIO,
     &other_range::SCENARIO,
     &reused_port::SCENARIO,
+    &port_out_of_range::SCENARIO,
+    &refused::SCENARIO,
+    &unreachable::SCENARIO,
+    &insert_race::SCENARIO,
+    &port_exhausted::SCENARIO,
+    &conntrack_full::SCENARIO,
+    &dropped_here::SCENARIO,
+    &reply_stolen::SCENARIO,
+    &reply_dropped_here::SCENARIO,
+    &not_translated::SCENARIO,
+    &no_answer::SCENARIO,
+    &loss::SCENARIO,
+    &unknown::SCENARIO,
+    &mixed::SCENARIO,
+    &mixed::FILTERED,
 ];
 
 /// The scenario of this name.

@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep_until, timeout};
 
-use super::Truth;
+use super::{Truth, info};
 use crate::lab::netns;
 use crate::lab::plan::{Chain, Connection, Plan};
 use crate::lab::scenarios::Close;
@@ -88,9 +88,13 @@ async fn attempt(connection: &Connection, current: &Current, give_up: Duration) 
         },
         Err(_) => truth.error = None,
     }
+    truth.retransmits = info::retransmits(&stream);
     truth.ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     if truth.ok && connection.step.close == Close::ResetByServer {
         wait_for_reset(stream, give_up).await;
+    } else if truth.ok && connection.step.close == Close::Hold {
+        // Those that began last give up this long after they began.
+        tokio::time::sleep(give_up * 2).await;
     }
     Ok(truth)
 }
@@ -107,6 +111,15 @@ async fn wait_for_reset(mut stream: TcpStream, longest: Duration) {
 
 /// Begins a connection without waiting for it. Only now does the kernel choose the source port.
 fn start(connection: &Connection) -> Result<(TcpStream, SocketAddr)> {
+    let socket = open(connection)?;
+    begin(&socket, connection.dst)?;
+    let stream = StdStream::from(socket);
+    let src = stream.local_addr().context("the source port is unknown")?;
+    Ok((TcpStream::from_std(stream)?, src))
+}
+
+/// A socket in the namespace of this thread, bound where the connection asks for it.
+pub(super) fn open(connection: &Connection) -> Result<OwnedFd> {
     let family = if connection.dst.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket: OwnedFd = socket::socket(family, SockType::Stream, flags, None).context("no socket")?;
@@ -116,11 +129,13 @@ fn start(connection: &Connection) -> Result<(TcpStream, SocketAddr)> {
         let src = SockaddrStorage::from(SocketAddr::new(connection.src, port));
         socket::bind(socket.as_raw_fd(), &src).with_context(|| format!("source port {port} cannot be bound"))?;
     }
-    match socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(connection.dst)) {
-        Ok(()) | Err(Errno::EINPROGRESS) => {}
-        Err(errno) => return Err(io::Error::from(errno)).context("connect"),
+    Ok(socket)
+}
+
+/// Sends the SYN.
+pub(super) fn begin(socket: &OwnedFd, dst: SocketAddr) -> Result<()> {
+    match socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(dst)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(()),
+        Err(errno) => Err(io::Error::from(errno)).context("connect"),
     }
-    let stream = StdStream::from(socket);
-    let src = stream.local_addr().context("the source port is unknown")?;
-    Ok((TcpStream::from_std(stream)?, src))
 }

@@ -1,6 +1,8 @@
 //! The client: makes the connections of a plan and tells the truth about each.
 
 mod connect;
+mod info;
+mod pairs;
 mod raw;
 mod segment;
 mod truth;
@@ -29,8 +31,11 @@ pub fn run(plan: &Plan, out: &mut dyn Write) -> Result<()> {
         serde_json::to_writer(&mut *out, truth).context("the truth cannot be written")?;
         out.write_all(b"\n").context("the truth cannot be written")
     };
-    if scenarios::find(&plan.scenario)?.raw {
+    let scenario = scenarios::find(&plan.scenario)?;
+    if scenario.raw {
         raw::run(plan, &chains, &mut write)?;
+    } else if scenario.pairs {
+        pairs::run(plan, &chains, &mut write)?;
     } else {
         connect::run(plan, chains, &mut write)?;
     }

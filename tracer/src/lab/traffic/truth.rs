@@ -23,6 +23,9 @@ pub struct Truth {
     pub error: Option<String>,
     /// Its translated port was a new random draw.
     pub drawn: bool,
+    /// How many times its SYN was sent again, as its socket says.
+    #[serde(default)]
+    pub retransmits: u32,
     /// How long it took to succeed or to be given up.
     pub ms: u64,
 }
@@ -40,6 +43,7 @@ impl Truth {
             ok: false,
             error: None,
             drawn,
+            retransmits: 0,
             ms: 0,
         }
     }

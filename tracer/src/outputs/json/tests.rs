@@ -6,7 +6,7 @@ use tracer_common::config::Loss;
 
 use crate::causes;
 use crate::infer::Infer;
-use crate::model::{Attempt, Capture, HookState, NatMode, Origin, Outcome, PortSet, example};
+use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, NatMode, Origin, Outcome, PortSet, example};
 use crate::outputs::inference;
 use crate::outputs::testing::{finding, view, written};
 use crate::summary::Summary;
@@ -35,7 +35,8 @@ fn a_retransmit_line_has_the_promised_fields_in_their_order() {
             r#""cause":"port_out_of_range","src":"10.42.0.7","src_port":51234,"dst":"10.96.0.10","dst_port":443,"#,
             r#""nat_src":"192.0.2.1","nat_port":1200,"nat_dst":"203.0.113.80","nat_dst_port":8443,"#,
             r#""allowed":"32768-65535","retransmits":1,"outcome":"pending","nat_mode":"fully_random","#,
-            r#""selections":1,"isn":4000000001,"netns":4026532300,"nat_netns":4026531840}"#
+            r#""selections":1,"isn":4000000001,"netns":4026532300,"nat_netns":4026531840,"#,
+            r#""explanation":null,"advice":null,"evidence":[]}"#
         )
     );
 }
@@ -48,15 +49,33 @@ fn what_is_unknown_is_null() {
         range: None,
         socket_netns: None,
         nat_netns: None,
+        syns_leaving: 0,
         outcome: Outcome::TimedOut,
         ..service()
     };
     let line: Value = serde_json::from_str(&retransmit(&example::capture("node7"), &bare)).unwrap();
-    for field in ["cause", "src", "src_port", "dst", "dst_port", "nat_src", "nat_port", "nat_dst", "netns", "nat_netns"]
-    {
+    for field in ["src", "src_port", "dst", "dst_port", "nat_src", "nat_port", "nat_dst", "netns", "nat_netns"] {
         assert_eq!(line.get(field), Some(&Value::Null), "{field}");
     }
-    assert_eq!((&line["nat_mode"], &line["outcome"]), (&json!("unknown"), &json!("timed_out")));
+    assert_eq!(
+        (&line["nat_mode"], &line["cause"], &line["outcome"]),
+        (&json!("unknown"), &json!("unknown"), &json!("timed_out"))
+    );
+}
+
+#[test]
+fn a_diagnosis_and_the_end_of_an_attempt_are_told_with_evidence() {
+    let (capture, attempt) = (example::capture("node7"), service());
+    let evidence = vec!["SYN sent 2 times".to_owned()];
+    let diagnosis = Diagnosis { explanation: "it is late".to_owned(), advice: "wait", evidence };
+    let line = written(&view("json"), |output| {
+        output.start(&[&capture])?;
+        output.ended(&Finding { diagnosis: Some(&diagnosis), ..finding(&capture, &attempt) })
+    });
+    let line: Value = serde_json::from_str(line.lines().last().unwrap()).unwrap();
+    assert_eq!((&line["kind"], &line["src_port"]), (&json!("ended"), &json!(51234)));
+    assert_eq!((&line["explanation"], &line["advice"]), (&json!("it is late"), &json!("wait")));
+    assert_eq!(line["evidence"], json!(["SYN sent 2 times"]));
 }
 
 #[test]
@@ -84,6 +103,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         flagged_attempts: 4,
         flagged_retransmits: 12,
         by_cause: [("port_out_of_range", 4), ("unknown", 1)].into(),
+        failed_by_cause: [("refused", 2)].into(),
         lost: [1, 2, 3],
         evicted: 7,
         infer: Infer::default(),
@@ -92,7 +112,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         written(&view("json"), |output| output.finish(&summary)),
         concat!(
             r#"{"kind":"summary","attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
-            r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"lost":6,"#,
+            r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"failed_by_cause":{"refused":2},"lost":6,"#,
             r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"evicted":7,"inference":null}"#,
             "\n"
         )

@@ -94,6 +94,16 @@ impl Text {
         Ok(())
     }
 
+    fn failed_at_once(&mut self, summary: &Summary) -> io::Result<()> {
+        for (index, (cause, &count)) in summary.failed_by_cause.iter().enumerate() {
+            written(self.count(if index == 0 { "failed at once" } else { "" }, count, summary.attempts))?;
+            self.line.push_str("  ");
+            written(words(&mut self.line, cause))?;
+            self.end_line()?;
+        }
+        Ok(())
+    }
+
     fn losses(&mut self, summary: &Summary) -> io::Result<()> {
         let lost = summary.lost_total();
         let style = if lost > 0 { self.row.alert } else { Style::new() };
@@ -150,6 +160,7 @@ impl Output for Text {
         written(write!(self.line, "  with {} retransmits", summary.flagged_retransmits))?;
         self.end_line()?;
         self.causes(summary)?;
+        self.failed_at_once(summary)?;
         self.losses(summary)?;
         written(self.count("evicted", summary.evicted, 0))?;
         self.end_line()?;

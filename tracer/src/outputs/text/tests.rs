@@ -82,15 +82,15 @@ fn what_is_unknown_is_a_dash() {
         line(&forwarded),
         "02:00:01.234 -                     192.0.2.1:1200        203.0.113.80:443              1 -            port out of range"
     );
-    let unseen = Attempt { translated: None, range: None, ..ipv4() };
+    let unseen = Attempt { translated: None, range: None, syns_leaving: 0, ..ipv4() };
     assert_eq!(
         line(&unseen),
-        "02:00:01.234 10.42.0.7:51234       -                     203.0.113.80:443              1 -            -"
+        "02:00:01.234 10.42.0.7:51234       -                     203.0.113.80:443              1 -            unknown"
     );
-    let nothing = Attempt { original: None, translated: None, range: None, ..ipv4() };
+    let nothing = Attempt { original: None, translated: None, range: None, syns_leaving: 0, ..ipv4() };
     assert_eq!(
         line(&nothing),
-        "02:00:01.234 -                     -                     -                             1 -            -"
+        "02:00:01.234 -                     -                     -                             1 -            unknown"
     );
 }
 

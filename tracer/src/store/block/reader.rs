@@ -164,6 +164,11 @@ impl ShapeReader<'_> {
         varint::get_as(&mut self.body)
     }
 
+    /// A number that a later version added, or that is left out where it is zero.
+    pub fn added<T: TryFrom<u64> + Default>(&mut self) -> Result<T, Malformed> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.number() }
+    }
+
     /// A number of either sign.
     pub fn signed<T: TryFrom<i64>>(&mut self) -> Result<T, Malformed> {
         T::try_from(varint::unzigzag(varint::get(&mut self.body)?)).map_err(|_| Malformed)

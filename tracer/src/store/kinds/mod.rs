@@ -4,6 +4,8 @@
 //! an older reader leaves out the rest, a newer one takes what is missing as zero. To add a kind: a file here, a line in
 //! `kinds!`.
 
+mod ct_drop;
+mod ct_table;
 mod lost;
 mod nat_bind;
 mod nat_select;
@@ -87,4 +89,6 @@ kinds! {
     Wire,
     Lost,
     Tick,
+    CtDrop,
+    CtTable,
 }

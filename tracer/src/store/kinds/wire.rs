@@ -1,4 +1,4 @@
-//! `wire`: shape interface, packet, direction; facts flow with ISN.
+//! `wire`: shape interface, packet, direction, detail; facts flow with ISN.
 
 use tracer_common::events::{Stamp, Wire};
 
@@ -11,6 +11,10 @@ impl Stored for Wire {
         to.put_number(self.ifindex);
         to.put_number(self.packet);
         to.put_number(self.direction);
+        // Most have none, and a field at the end that is missing is zero.
+        if self.detail != 0 {
+            to.put_number(self.detail);
+        }
     }
 
     fn put_facts(&self, to: &mut ItemWriter) {
@@ -20,7 +24,7 @@ impl Stored for Wire {
 
     fn get_shape(stamp: Stamp, from: &mut ShapeReader<'_>) -> Result<Self, Malformed> {
         let (ifindex, packet, direction) = (from.number()?, from.number()?, from.number()?);
-        Ok(Self { stamp, flow: NO_FLOW, isn: 0, ifindex, packet, direction, unused: 0 })
+        Ok(Self { stamp, flow: NO_FLOW, isn: 0, ifindex, packet, direction, detail: from.added()? })
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{read, three_blocks, trace};
+use super::{EACH, read, three_blocks, trace};
 use crate::store::block::ItemWriter;
 use crate::store::frame::{self, FRAME_LEN, HEAD_LEN, Header, MARKER};
 
@@ -43,13 +43,13 @@ fn reader_stops_at_a_tail_torn_at_any_byte() {
     let (last, end) = (frames[3], frames[4]);
     for length in last..end {
         let (events, report) = read(&whole[..length]).unwrap();
-        assert_eq!(events, all[..16], "cut at {length}");
+        assert_eq!(events, all[..2 * EACH], "cut at {length}");
         assert_eq!(report.torn_bytes as usize, length - last, "cut at {length}");
         assert_eq!((report.unfinished, report.damaged_blocks, report.skipped_bytes), (1, 0, 0), "cut at {length}");
     }
     for length in end..whole.len() {
         let (events, report) = read(&whole[..length]).unwrap();
-        assert_eq!((events.len(), report.unfinished, report.torn_bytes as usize), (24, 1, length - end));
+        assert_eq!((events.len(), report.unfinished, report.torn_bytes as usize), (3 * EACH, 1, length - end));
     }
 }
 
@@ -73,7 +73,7 @@ fn any_flipped_bit_costs_at_most_its_block() {
             match (read(&bytes), frames.iter().rposition(|start| *start <= at)) {
                 (Err(_), None | Some(0)) => {}
                 (Ok((events, report)), Some(block @ 1..=3)) => {
-                    let intact: Vec<_> = [&all[..block * 8 - 8], &all[block * 8..]].concat();
+                    let intact: Vec<_> = [&all[..(block - 1) * EACH], &all[block * EACH..]].concat();
                     assert_eq!(events, intact, "bit {bit} of byte {at}");
                     assert_eq!(report.damaged_blocks, 1, "bit {bit} of byte {at}: {report}");
                     assert!(report.skipped_bytes > 0 && report.torn_bytes == 0, "bit {bit} of byte {at}: {report}");
@@ -96,8 +96,8 @@ fn bytes_missing_from_a_block_do_not_cost_the_next_one() {
     let hole = frames[2] + FRAME_LEN + 5;
     let bytes = [&whole[..hole], &whole[hole + 9..]].concat();
     let (events, report) = read(&bytes).unwrap();
-    assert_eq!(events, [&all[..8], &all[16..]].concat(), "{report}");
-    assert_eq!((report.damaged_blocks, report.damaged_events), (1, 8), "{report}");
+    assert_eq!(events, [&all[..EACH], &all[2 * EACH..]].concat(), "{report}");
+    assert_eq!((report.damaged_blocks, report.damaged_events), (1, EACH as u64), "{report}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn blocks_that_are_gone_are_counted() {
     let frames = frames(&whole);
     let bytes = [&whole[..frames[1]], &whole[frames[3]..]].concat();
     let (events, report) = read(&bytes).unwrap();
-    assert_eq!(events, all[16..]);
+    assert_eq!(events, all[2 * EACH..]);
     assert_eq!(report.damaged_blocks, 2, "{report}");
     let twice = [&whole[..frames[3]], &whole[frames[2]..]].concat();
     let (events, report) = read(&twice).unwrap();
@@ -118,7 +118,7 @@ fn zeros_at_the_end_are_a_torn_tail() {
     let mut bytes = trace(&three_blocks());
     bytes.extend_from_slice(&[0; 5000]);
     let (events, report) = read(&bytes).unwrap();
-    assert_eq!((events.len(), report.torn_bytes), (24, 5000));
+    assert_eq!((events.len(), report.torn_bytes), (3 * EACH, 5000));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn garbage_after_the_beginning_is_skipped() {
         .collect();
         let bytes = [&whole[..frames[1]], &garbage, &whole[frames[1]..]].concat();
         let (events, report) = read(&bytes).unwrap();
-        assert_eq!((events.len(), report.skipped_bytes), (24, garbage.len() as u64));
+        assert_eq!((events.len(), report.skipped_bytes), (3 * EACH, garbage.len() as u64));
         let only = [&whole[..frames[1]], &garbage].concat();
         assert_eq!(read(&only).unwrap().1.torn_bytes, garbage.len() as u64);
         let _ = read(&[&whole[..HEAD_LEN], &garbage].concat()).unwrap_err();

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tracer_common::events::{
-    Lost, NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick, WIRE_EGRESS, WIRE_SYN, Wire,
+    CtDrop, CtTable, DROP_AT_HOOK, Lost, NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick,
+    WIRE_EGRESS, WIRE_INGRESS, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 use tracer_common::{Event, Flow};
 
@@ -55,7 +56,7 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
         ifindex: 2,
         packet: WIRE_SYN,
         direction: WIRE_EGRESS,
-        unused: 0,
+        detail: 0,
     };
     let select = stamp(at, NatSelect::KIND);
     let bind = stamp(at + 900, NatBind::KIND);
@@ -78,8 +79,26 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
             unused: [0; 3],
         }
         .into(),
+        CtDrop {
+            stamp: stamp(at + 10_000, CtDrop::KIND),
+            flow: translated.reversed(),
+            isn,
+            reason: 0x0003_0007,
+            status: 0x190,
+            ifindex: 2,
+            packet: WIRE_SYN_ACK,
+            ctinfo: 3,
+            place: DROP_AT_HOOK,
+            unused: 0,
+        }
+        .into(),
+        Wire { packet: WIRE_UNREACHABLE, direction: WIRE_INGRESS, detail: 0x0301, ..wire(at + 11_000) }.into(),
+        CtTable { stamp: stamp(at + 12_000, CtTable::KIND), count: 262_000, max: 262_144 }.into(),
     ]
 }
+
+/// How many events that are.
+const EACH: usize = 11;
 
 /// Events of three blocks: half a second lies between them.
 fn three_blocks() -> Vec<Event> {

@@ -1,10 +1,10 @@
 //! Events come out exactly as they went in, in exactly that order.
 
 use proptest::prelude::*;
-use tracer_common::events::{Lost, NatBind, NatSelect, SockState, Stamp, SynRetransmit, Tick, Wire};
+use tracer_common::events::{CtDrop, CtTable, Lost, NatBind, NatSelect, SockState, Stamp, SynRetransmit, Tick, Wire};
 use tracer_common::{Event, Flow};
 
-use super::{attempt, read, three_blocks, trace};
+use super::{EACH, attempt, read, three_blocks, trace};
 
 /// Few addresses, so that the tables are used, and any address, so that they grow.
 fn address() -> impl Strategy<Value = [u8; 16]> {
@@ -66,15 +66,31 @@ prop_compose! {
 prop_compose! {
     fn wire()(
         stamp in stamps(Wire::KIND), flow in flows(), isn in isns(), ifindex: u32, packet: u8, direction: u8,
+        detail in prop_oneof![Just(0), any::<u16>()],
     ) -> Event {
-        Wire { stamp, flow, isn, ifindex, packet, direction, unused: 0 }.into()
+        Wire { stamp, flow, isn, ifindex, packet, direction, detail }.into()
+    }
+}
+
+prop_compose! {
+    fn ct_drop()(
+        stamp in stamps(CtDrop::KIND), flow in flows(), isn in isns(), reason: u32, status: u32, ifindex: u32,
+        packet: u8, ctinfo: u8, place: u8,
+    ) -> Event {
+        CtDrop { stamp, flow, isn, reason, status, ifindex, packet, ctinfo, place, unused: 0 }.into()
+    }
+}
+
+prop_compose! {
+    fn ct_table()(stamp in stamps(CtTable::KIND), count: u32, max: u32) -> Event {
+        CtTable { stamp, count, max }.into()
     }
 }
 
 fn events() -> impl Strategy<Value = Event> {
     let lost = (stamps(Lost::KIND), any::<[u64; 3]>()).prop_map(|(stamp, counts)| Lost { stamp, counts }.into());
     let tick = stamps(Tick::KIND).prop_map(|stamp| Tick { stamp }.into());
-    prop_oneof![nat_select(), nat_bind(), syn_retransmit(), sock_state(), wire(), lost, tick]
+    prop_oneof![nat_select(), nat_bind(), syn_retransmit(), sock_state(), wire(), ct_drop(), ct_table(), lost, tick]
 }
 
 proptest! {
@@ -110,6 +126,6 @@ fn blocks_that_are_full_follow_each_other() {
 fn the_report_counts_what_was_read() {
     let (events, report) = read(&trace(&three_blocks())).unwrap();
     assert_eq!((report.blocks, report.events, report.files), (3, events.len() as u64, 1));
-    assert_eq!(report.last_ns, 2_000_009_000);
-    assert_eq!(report.to_string(), "read 24 events in 3 blocks");
+    assert_eq!(report.last_ns, 2_000_012_000);
+    assert_eq!(report.to_string(), format!("read {} events in 3 blocks", 3 * EACH));
 }

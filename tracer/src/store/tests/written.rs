@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{attempt, capture, place, read, three_blocks, tick};
+use super::{EACH, attempt, capture, place, read, three_blocks, tick};
 use crate::store::{Error, Merged, Reader, Rotation, Writer, Written};
 
 fn mode(path: &Path) -> u32 {
@@ -140,5 +140,5 @@ fn what_was_written_is_counted() {
     let mut writer = Writer::create(&path, &capture()).unwrap();
     three_blocks().iter().for_each(|event| writer.write(event).unwrap());
     let written = writer.finish().unwrap();
-    assert_eq!(written, Written { events: 24, bytes: path.metadata().unwrap().len(), files: 1 });
+    assert_eq!(written, Written { events: 3 * EACH as u64, bytes: path.metadata().unwrap().len(), files: 1 });
 }

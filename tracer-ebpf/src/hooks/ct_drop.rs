@@ -1,0 +1,82 @@
+//! raw tracepoint `kfree_skb(struct sk_buff *skb, void *location [, enum skb_drop_reason reason from 5.17
+//! [, struct sock *rx_sk from 6.11]])`: a SYN or SYN-ACK was dropped on this node.
+
+use aya_ebpf::macros::raw_tracepoint;
+use aya_ebpf::programs::RawTracePointContext;
+use aya_log_ebpf::debug;
+use tracer_common::Flow;
+use tracer_common::events::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, WIRE_SYN, WIRE_SYN_ACK};
+
+use crate::kernel::conntrack::Conn;
+use crate::kernel::globals::{DROP_CONSUMED, DROP_HAS_REASON, HOOK_SLOW_HIGH, HOOK_SLOW_LEN, HOOK_SLOW_LOW};
+use crate::kernel::skb::Skb;
+use crate::packet::{TCP_ACK, TCP_RST};
+use crate::{emit, filter};
+
+#[raw_tracepoint(tracepoint = "kfree_skb")]
+pub fn ct_drop(ctx: RawTracePointContext) -> i32 {
+    // Reading an argument that the tracepoint does not have is refused at attach, so the branch must be dead.
+    let reason = if DROP_HAS_REASON.load() == 1 { ctx.arg::<u32>(2) } else { 0 };
+    if reason != DROP_CONSUMED.load() {
+        let _ = observe(&ctx, reason);
+    }
+    0
+}
+
+#[inline(always)]
+fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
+    let skb = Skb::new(ctx.arg::<*const u8>(0));
+    let syn = skb.syn()?;
+    if syn.flags & TCP_RST != 0 || skb.is_for_others() {
+        return None;
+    }
+    let conn = skb.conn();
+    let device = skb.device();
+    let netns = device.and_then(|device| device.netns()).or_else(|| conn.and_then(Conn::netns)).unwrap_or(0);
+    if netns != 0 && !filter::wants_netns(netns) {
+        return None;
+    }
+    let is_answer = syn.flags & TCP_ACK != 0;
+    // A flood of SYNs that a firewall keeps out must not fill the ring buffer.
+    if !is_answer && filter::is_uplink(netns, skb.received_by()?) {
+        return None;
+    }
+    emit::emit(|event: &mut CtDrop| {
+        event.stamp = emit::stamp(CtDrop::KIND, netns);
+        syn.flow(&mut event.flow)?;
+        if !is_wanted(conn, &event.flow, is_answer) {
+            return None;
+        }
+        event.isn = if is_answer { syn.ack()?.wrapping_sub(1) } else { syn.seq()? };
+        event.reason = reason;
+        event.status = conn.and_then(Conn::status).unwrap_or(0);
+        event.ifindex = device.and_then(|device| device.ifindex()).unwrap_or(0);
+        event.packet = if is_answer { WIRE_SYN_ACK } else { WIRE_SYN };
+        event.ctinfo = skb.ctinfo()?;
+        event.place = place(ctx.arg::<u64>(1));
+        event.unused = 0;
+        Some(())
+    });
+    debug!(ctx, "ct_drop: flags {:x}, reason {}", syn.flags, reason);
+    Some(())
+}
+
+/// An entry knows the original tuple; without one, a SYN has it itself, and the answer to it tells nothing of it.
+#[inline(always)]
+fn is_wanted(conn: Option<Conn>, flow: &Flow, is_answer: bool) -> bool {
+    match conn.and_then(Conn::original) {
+        Some(original) => filter::wants(&original),
+        None if is_answer => filter::wants_wire(&flow.reversed()),
+        None => filter::wants(flow),
+    }
+}
+
+/// Whether the packet was freed by `nf_hook_slow()`; 0 where it is not known where that is.
+#[inline(always)]
+fn place(location: u64) -> u8 {
+    let start = u64::from(HOOK_SLOW_HIGH.load()) << 32 | u64::from(HOOK_SLOW_LOW.load());
+    if start == 0 {
+        return 0;
+    }
+    if location.wrapping_sub(start) <= u64::from(HOOK_SLOW_LEN.load()) { DROP_AT_HOOK } else { DROP_ELSEWHERE }
+}

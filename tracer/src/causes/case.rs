@@ -1,0 +1,104 @@
+//! An attempt to be judged, with what is known around it.
+
+use crate::model::{Attempt, Capture, Dropped, Outcome, PortSet};
+
+/// An attempt to be judged, with what is known around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The attempt.
+    pub attempt: &'a Attempt,
+    /// Where it was captured.
+    pub capture: &'a Capture,
+    /// The translated ports that are allowed for its address family.
+    pub allowed: &'a PortSet,
+}
+
+impl<'a> Case<'a> {
+    /// The case of an attempt, by the policy of its capture.
+    #[must_use]
+    pub fn new(attempt: &'a Attempt, capture: &'a Capture) -> Self {
+        Self { attempt, capture, allowed: capture.policy.allowed_for(attempt) }
+    }
+
+    /// Whether NAT changed the source: `None` where nothing proves it either way.
+    ///
+    /// Where only the wire saw the SYN, an own address of the node as its source tells: the node's own sockets would
+    /// have been seen, so somebody behind it was given that address.
+    #[must_use]
+    pub fn is_translated(&self) -> Option<bool> {
+        self.attempt.is_translated().or_else(|| {
+            let translated = self.attempt.translated?;
+            self.capture.addresses.contains(&translated.src_addr()).then_some(true)
+        })
+    }
+
+    /// How many times the client sent the SYN.
+    pub(super) const fn sent(&self) -> u32 {
+        self.attempt.retransmits + 1
+    }
+
+    /// Nothing is known of how it ends.
+    pub(super) fn is_pending(&self) -> bool {
+        self.attempt.outcome == Outcome::Pending
+    }
+
+    pub(super) fn is_established(&self) -> bool {
+        self.attempt.outcome == Outcome::Established
+    }
+
+    /// Something came back from the network: an answer, or an error.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.attempt.syn_ack_seen || self.attempt.rst_seen || self.attempt.icmp.is_some()
+    }
+
+    /// At least half of the SYNs were dropped on this node, so that explains the retransmits.
+    pub(super) fn is_mostly_dropped(&self) -> bool {
+        u32::from(self.attempt.syn_dropped.count) * 2 >= self.sent()
+    }
+
+    /// How many SYNs were dropped because the source that NAT chose was taken when it was to be confirmed.
+    ///
+    /// A rule between NAT and the confirmation can drop as well. Where `nat_bind` watches the confirmation, it tells.
+    pub(super) fn clashes(&self) -> u32 {
+        let unconfirmed = u32::from(self.attempt.unconfirmed);
+        if self.has_hook("nat_bind") { unconfirmed.min(self.attempt.selections) } else { unconfirmed }
+    }
+
+    /// Whether a hook was on when the capture began.
+    pub(super) fn has_hook(&self, stem: &str) -> bool {
+        self.capture.hooks.iter().any(|hook| hook.stem == stem && hook.off.is_none())
+    }
+
+    /// The kernel's name of why a packet was dropped.
+    pub(super) fn reason(&self, dropped: Dropped) -> Option<&'a str> {
+        let mut reasons = self.capture.drop_reasons.iter();
+        let name = reasons.find(|(reason, _)| *reason == dropped.reason).map(|(_, name)| name.as_str());
+        name.filter(|&name| name != "NOT_SPECIFIED")
+    }
+
+    /// The same in a sentence.
+    pub(super) fn reason_words(&self, dropped: Dropped) -> &'a str {
+        self.reason(dropped).unwrap_or("the kernel does not tell why")
+    }
+
+    /// The source as it leaves, for a sentence.
+    pub(super) fn translated_source(&self) -> String {
+        let flow = self.attempt.translated;
+        flow.map_or_else(|| "an unknown source".to_owned(), |flow| source(flow.src_addr(), flow.src_port))
+    }
+
+    /// The destination behind all translation, for a sentence.
+    pub(super) fn destination(&self) -> String {
+        let flow = self.attempt.translated.or(self.attempt.original);
+        flow.map_or_else(|| "the destination".to_owned(), |flow| source(flow.dst_addr(), flow.dst_port))
+    }
+}
+
+fn source(addr: std::net::IpAddr, port: u16) -> String {
+    std::net::SocketAddr::new(addr, port).to_string()
+}
+
+/// A count with its noun.
+pub(super) fn times(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

@@ -1,0 +1,76 @@
+//! `dropped_here`: the SYN did not leave this node: a rule, a queue, a neighbour that does not answer.
+
+use super::case::times;
+use super::{Case, Cause, Verdict};
+
+pub(super) const CAUSE: Cause = Cause {
+    id: "dropped_here",
+    judge,
+    explain,
+    advice: "this node drops the SYN itself: NETFILTER_DROP is a rule (nft list ruleset, iptables-save), NEIGH_* a next hop that \
+             does not answer (ip neighbour), QDISC_* or TC_* a queue or filter (tc -s qdisc), IP_*ROUTES the routing table",
+};
+
+/// `EBUSY`: the SYN before still waits on this node, which happens under load.
+const EBUSY: i32 = -16;
+
+fn judge(case: &Case<'_>) -> Verdict {
+    let attempt = case.attempt;
+    if attempt.syn_dropped.count > 0 && case.is_mostly_dropped() || is_not_sent(case) {
+        Verdict::Yes
+    } else if attempt.syns_leaving == 0 && case.is_pending() {
+        Verdict::NotYet
+    } else {
+        Verdict::No
+    }
+}
+
+/// The socket itself was told that its SYN cannot be sent.
+fn is_not_sent(case: &Case<'_>) -> bool {
+    let attempt = case.attempt;
+    attempt.send_errors > attempt.retransmits && attempt.send_errno != EBUSY && !case.is_answered()
+}
+
+fn explain(case: &Case<'_>) -> String {
+    let dropped = case.attempt.syn_dropped;
+    if dropped.count == 0 {
+        let errors = times(case.attempt.send_errors, "time", "times");
+        return format!("this node could not send the SYN {errors}: errno {}", -case.attempt.send_errno);
+    }
+    let dropped_words = times(u32::from(dropped.count), "SYN", "SYNs");
+    format!("this node dropped {dropped_words} of {} sent: {}", case.sent(), case.reason_words(dropped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::testing::{capture, failing, verdict};
+    use crate::model::{Attempt, Dropped};
+
+    fn dropped(count: u8, retransmits: u32) -> Attempt {
+        let syn_dropped = Dropped { count, reason: 6, ctinfo: 2 };
+        Attempt { syn_dropped, retransmits, syns_leaving: 0, ..failing() }
+    }
+
+    #[test]
+    fn a_syn_that_this_node_drops_is_dropped_here() {
+        assert_eq!(verdict(&CAUSE, &dropped(1, 1)), Verdict::Yes);
+        assert_eq!(verdict(&CAUSE, &dropped(0, 1)), Verdict::NotYet);
+        assert_eq!(verdict(&CAUSE, &failing()), Verdict::No);
+        let attempt = dropped(2, 1);
+        assert_eq!(explain(&Case::new(&attempt, &capture())), "this node dropped 2 SYNs of 2 sent: NETFILTER_DROP");
+    }
+
+    #[test]
+    fn one_drop_of_many_explains_little() {
+        let attempt = Attempt { syns_leaving: 4, ..dropped(1, 4) };
+        assert_eq!(verdict(&CAUSE, &attempt), Verdict::No);
+    }
+
+    #[test]
+    fn a_send_that_failed_is_dropped_here_unless_it_only_waits() {
+        let failed = Attempt { send_errors: 2, send_errno: -1, ..dropped(0, 1) };
+        assert_eq!(verdict(&CAUSE, &failed), Verdict::Yes);
+        assert_eq!(verdict(&CAUSE, &Attempt { send_errno: EBUSY, ..failed }), Verdict::NotYet);
+    }
+}

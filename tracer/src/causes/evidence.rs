@@ -1,0 +1,72 @@
+//! The facts that a verdict rests on, in short words, the same for every cause.
+
+use tracer_common::events::{NO_ENTRY, UNTRACKED};
+
+use super::Case;
+use super::case::times;
+use super::unreachable;
+use crate::model::Dropped;
+
+/// What is known of the attempt.
+pub(super) fn of(case: &Case<'_>) -> Vec<String> {
+    let attempt = case.attempt;
+    let mut facts = vec![format!("SYN sent {}", times(case.sent(), "time", "times"))];
+    if attempt.syns_leaving > 0 {
+        let times = times(attempt.syns_leaving, "time", "times");
+        facts.push(format!("seen leaving {times} as {}", case.translated_source()));
+    } else if case.has_hook("wire") {
+        facts.push("not seen leaving an uplink".to_owned());
+    }
+    if attempt.selections > 1 {
+        facts.push(format!("NAT chose a source {} times", attempt.selections));
+    }
+    if attempt.send_errors > 0 {
+        facts.push(format!(
+            "sending failed {} (errno {})",
+            times(attempt.send_errors, "time", "times"),
+            -attempt.send_errno
+        ));
+    }
+    facts.extend(dropped(case, attempt.syn_dropped, "SYN"));
+    if attempt.unconfirmed > 0 {
+        facts.push(format!("{} of them after NAT had chosen a source, before it was confirmed", attempt.unconfirmed));
+    }
+    if let Some(table) = attempt.table {
+        facts.push(format!("conntrack table has {} of {} entries", table.count, table.max));
+    }
+    facts.extend(came_back(case));
+    facts.extend(dropped(case, attempt.answer_dropped, "SYN-ACK"));
+    if attempt.is_reset_here {
+        facts.push("an RST left for the SYN-ACK while the client waited for it".to_owned());
+    }
+    facts
+}
+
+fn came_back(case: &Case<'_>) -> Vec<String> {
+    let attempt = case.attempt;
+    let mut facts = Vec::new();
+    if attempt.syn_ack_seen {
+        facts.push("SYN-ACK arrived".to_owned());
+    }
+    if attempt.is_unheard {
+        facts.push("the SYN was sent again after that".to_owned());
+    }
+    if attempt.rst_seen {
+        facts.push("RST arrived".to_owned());
+    }
+    facts.extend(unreachable::words(case).map(|words| format!("ICMP arrived: {words}")));
+    if !case.is_answered() && attempt.syns_leaving > 0 {
+        facts.push("nothing came back".to_owned());
+    }
+    facts
+}
+
+fn dropped(case: &Case<'_>, dropped: Dropped, what: &str) -> Option<String> {
+    let entry = match dropped.ctinfo {
+        NO_ENTRY => ", without conntrack entry",
+        UNTRACKED => ", untracked",
+        _ => "",
+    };
+    let count = u32::from(dropped.count);
+    (count > 0).then(|| format!("{count} {what} dropped on this node{entry}: {}", case.reason_words(dropped)))
+}

@@ -1,0 +1,59 @@
+//! `insert_race`: NAT chose a source that somebody else took before it was confirmed; a later choice worked.
+
+use super::case::times;
+use super::{Case, Cause, Verdict};
+
+pub(super) const CAUSE: Cause = Cause {
+    id: "insert_race",
+    judge,
+    explain,
+    advice: "two connections were given the same source at the same time; `--random-fully` makes that rare (conntrack -S counts it \
+             as insert_failed)",
+};
+
+fn judge(case: &Case<'_>) -> Verdict {
+    let attempt = case.attempt;
+    match case.clashes() {
+        0 => Verdict::No,
+        // What left and was sent again nevertheless was not hindered by the clash.
+        _ if case.is_established() || attempt.syns_leaving == 1 => Verdict::Yes,
+        _ if attempt.syns_leaving > 1 => Verdict::No,
+        _ => Verdict::NotYet,
+    }
+}
+
+fn explain(case: &Case<'_>) -> String {
+    format!(
+        "the source that NAT chose was taken when it was to be confirmed, so {} dropped; it left as {} when NAT chose again",
+        times(case.clashes(), "SYN was", "SYNs were"),
+        case.translated_source(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::testing::{failing, verdict};
+    use crate::model::{Attempt, Outcome};
+
+    fn clashed(unconfirmed: u8, syns_leaving: u32) -> Attempt {
+        Attempt { unconfirmed, syns_leaving, ..failing() }
+    }
+
+    #[test]
+    fn a_clash_and_then_a_source_that_is_free_is_a_race() {
+        assert_eq!(verdict(&CAUSE, &clashed(1, 1)), Verdict::Yes);
+        assert_eq!(verdict(&CAUSE, &Attempt { outcome: Outcome::Established, ..clashed(1, 0) }), Verdict::Yes);
+        assert_eq!(verdict(&CAUSE, &clashed(0, 1)), Verdict::No);
+    }
+
+    #[test]
+    fn while_nothing_has_left_it_is_not_known() {
+        assert_eq!(verdict(&CAUSE, &clashed(1, 0)), Verdict::NotYet);
+    }
+
+    #[test]
+    fn a_clash_does_not_explain_what_left_and_was_sent_again() {
+        assert_eq!(verdict(&CAUSE, &clashed(1, 2)), Verdict::No);
+    }
+}

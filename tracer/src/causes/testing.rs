@@ -1,0 +1,19 @@
+//! For unit tests of causes.
+#![allow(clippy::unwrap_used, reason = "only tests use it")]
+
+use super::{Case, Cause, Verdict};
+use crate::model::{Attempt, Capture, example};
+
+/// A pod's attempt through a port that is allowed, sent again once, both seen leaving, nothing came back.
+pub(super) fn failing() -> Attempt {
+    example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:40000", "203.0.113.80:443")
+}
+
+/// On a node whose address is 192.0.2.1 and that knows the reasons of drops.
+pub(super) fn capture() -> Capture {
+    Capture { addresses: vec!["192.0.2.1".parse().unwrap()], ..example::capture("node7") }
+}
+
+pub(super) fn verdict(cause: &Cause, attempt: &Attempt) -> Verdict {
+    (cause.judge)(&Case::new(attempt, &capture()))
+}

@@ -1,0 +1,40 @@
+//! `unknown`: nothing that was seen tells.
+
+use super::{Case, Cause, Verdict};
+
+pub(super) const CAUSE: Cause = Cause {
+    id: "unknown",
+    judge: |_| Verdict::Yes,
+    explain,
+    advice: "watch the interface that it should leave through (--iface), look at which hooks are off, or follow one SYN by its \
+             sequence number (isn) with tcpdump",
+};
+
+fn explain(case: &Case<'_>) -> String {
+    let attempt = case.attempt;
+    let seen = match attempt.syns_leaving {
+        0 if case.has_hook("wire") => "it was neither seen leaving an uplink nor being dropped",
+        0 => "no interface is watched",
+        _ if attempt.is_unheard => "an answer came back and did not get to the client",
+        _ => "what was seen fits no known cause",
+    };
+    format!("nothing tells why the SYN was sent {} times: {seen}", case.sent())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::testing::{capture, failing};
+    use crate::causes::{self};
+    use crate::model::Attempt;
+
+    #[test]
+    fn only_what_nothing_else_explains_is_unknown() {
+        let capture = capture();
+        let unseen = Attempt { syns_leaving: 0, ..failing() };
+        assert_eq!(causes::judge(&Case::new(&unseen, &capture)).id, "unknown");
+        assert_ne!(causes::judge(&Case::new(&failing(), &capture)).id, "unknown");
+        let explained = explain(&Case::new(&unseen, &capture));
+        assert!(explained.contains("neither seen leaving"), "{explained}");
+    }
+}

@@ -1,0 +1,130 @@
+//! `ct_drop` and `ct_table`: what was dropped on this node, and how full its conntrack tables were.
+
+use tracer_common::Flow;
+use tracer_common::events::{
+    CtDrop, CtTable, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, WIRE_SYN,
+};
+
+use super::known::Known;
+use super::slot::Slot;
+use super::times::TABLE_NS;
+use super::{Join, fits};
+use crate::model::{Dropped, Outcome, TableFill};
+
+/// A dropped packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drop {
+    pub(super) isn: u32,
+    pub(super) time_ns: u64,
+    /// In the direction of the SYN
+    to_server: Flow,
+    reason: u32,
+    ctinfo: u8,
+    is_answer: bool,
+    is_unconfirmed: bool,
+    /// An attempt has taken it
+    pub(super) claimed: bool,
+}
+
+impl From<&CtDrop> for Drop {
+    fn from(event: &CtDrop) -> Self {
+        let is_answer = event.packet != WIRE_SYN;
+        let chosen = event.status & (STATUS_SRC_NAT_DONE | STATUS_CONFIRMED) == STATUS_SRC_NAT_DONE;
+        Self {
+            isn: event.isn,
+            time_ns: event.stamp.time_ns,
+            to_server: if is_answer { event.flow.reversed() } else { event.flow },
+            reason: event.reason,
+            ctinfo: event.ctinfo,
+            is_answer,
+            is_unconfirmed: !is_answer && chosen && event.place != DROP_ELSEWHERE,
+            claimed: false,
+        }
+    }
+}
+
+/// [`Dropped`] in four bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PackedDrops {
+    count: u8,
+    ctinfo: u8,
+    /// Subsystem in the upper four bits; neither it nor its reasons have come near the limit
+    reason: u16,
+}
+
+impl PackedDrops {
+    #[expect(clippy::cast_possible_truncation, reason = "masked to what fits")]
+    fn note(&mut self, drop: &Drop) {
+        self.count = self.count.saturating_add(1);
+        self.ctinfo = drop.ctinfo;
+        self.reason = ((drop.reason >> 16 & 0xf) << 12 | drop.reason & 0xfff) as u16;
+    }
+
+    pub(super) fn unpack(self) -> Dropped {
+        let reason = u32::from(self.reason);
+        Dropped { count: self.count, ctinfo: self.ctinfo, reason: (reason >> 12) << 16 | reason & 0xfff }
+    }
+}
+
+/// The fullest table read of late.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fullest {
+    time_ns: u64,
+    count: u32,
+    max: u32,
+}
+
+impl Join {
+    /// Notes a drop. It opens no attempt, for most of what nodes drop is of strangers.
+    pub(super) fn ct_drop(&mut self, event: &CtDrop) {
+        let drop = Drop::from(event);
+        match self.attempts.find(drop.isn, fits::SAME, |slot| fits::dropped(slot, &drop.to_server)) {
+            Some((id, _)) => {
+                self.attempts.get_mut(id).dropped(&drop);
+                self.heard(id, drop.time_ns);
+            }
+            None => self.hints.drop(drop),
+        }
+    }
+
+    /// Notes how full a table is.
+    pub(super) fn ct_table(&mut self, event: &CtTable) {
+        if event.is_nearly_full() {
+            self.fullest = Fullest { time_ns: event.stamp.time_ns, count: event.count, max: event.max };
+        }
+    }
+
+    /// Notes what was dropped before the attempt was known.
+    pub(super) fn take_drops(&mut self, id: u32, time_ns: u64) {
+        let slot = self.attempts.get_mut(id);
+        while let Some(drop) =
+            self.hints.claim_drop(slot.isn, time_ns, |drop| fits::dropped(slot, &drop.to_server).is_some())
+        {
+            slot.dropped(&drop);
+            slot.heard(drop.time_ns);
+        }
+    }
+
+    /// How full the table was, if that can be why a SYN had no entry.
+    pub(super) fn table_of(&self, slot: &Slot) -> Option<TableFill> {
+        let Fullest { time_ns, count, max } = self.fullest;
+        let is_near =
+            time_ns.saturating_add(TABLE_NS) >= slot.first_ns && time_ns <= slot.last_ns.saturating_add(TABLE_NS);
+        (max > 0 && is_near && slot.known.has(Known::NO_ENTRY)).then_some(TableFill { count, max })
+    }
+}
+
+impl Slot {
+    fn dropped(&mut self, drop: &Drop) {
+        if !drop.is_answer {
+            self.syn_dropped.note(drop);
+            self.unconfirmed = self.unconfirmed.saturating_add(drop.is_unconfirmed.into());
+            if drop.ctinfo == NO_ENTRY {
+                self.known.set(Known::NO_ENTRY);
+            }
+        } else if self.outcome == Outcome::Pending {
+            // Once the client has given up, its own kernel drops what comes late.
+            self.answer_dropped.note(drop);
+        }
+    }
+}

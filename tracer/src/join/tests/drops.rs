@@ -1,0 +1,103 @@
+//! What this node dropped, and what else speaks for a cause.
+
+use tracer_common::events::{NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, WIRE_UNREACHABLE};
+
+use super::*;
+use crate::model::{Dropped, TableFill};
+
+#[test]
+fn a_syn_dropped_before_anything_else_belongs_to_the_attempt_that_comes() {
+    let outcomes = join(&[
+        dropped(0, ISN, pod(1), 0),
+        retransmit(S, ISN, pod(1), 1),
+        dropped(S, ISN, pod(1), 0),
+        dropped(S, ISN + 1, pod(2), 0),
+        retransmit(3 * S, ISN, pod(1), 2),
+    ]);
+    let attempt = outcomes.only();
+    assert_eq!(attempt.syn_dropped, Dropped { count: 2, reason: 6, ctinfo: 2 });
+    assert_eq!((attempt.unconfirmed, attempt.retransmits), (0, 2));
+    assert_eq!(outcomes.retransmits[0].attempt.syn_dropped.count, 2);
+}
+
+#[test]
+fn a_drop_opens_no_attempt_and_is_forgotten() {
+    assert!(join(&[dropped(0, ISN, pod(1), 0), tick(10 * S)]).ended.is_empty());
+    let late = join(&[dropped(0, ISN, pod(1), 0), retransmit(5 * S, ISN, pod(1), 3)]);
+    assert_eq!(late.only().syn_dropped.count, 0);
+}
+
+#[test]
+fn a_drop_is_counted_once_although_the_translated_tuple_changes() {
+    let outcomes = join(&[
+        dropped(0, ISN, pod(1), STATUS_SRC_NAT_DONE),
+        bind(1, ISN, pod(1), node(2)),
+        bind(S, ISN, pod(1), node(3)),
+        syn(S + 1, ISN, node(4)),
+    ]);
+    assert_eq!((outcomes.only().syn_dropped.count, outcomes.only().unconfirmed), (1, 1));
+}
+
+#[test]
+fn a_confirmed_syn_that_is_dropped_was_no_clash() {
+    let outcomes = join(&[
+        bind(0, ISN, pod(1), node(2)),
+        dropped(1, ISN, node(2), STATUS_SRC_NAT_DONE | STATUS_CONFIRMED),
+        dropped(S, ISN, node(2), STATUS_SRC_NAT_DONE),
+    ]);
+    assert_eq!((outcomes.only().syn_dropped.count, outcomes.only().unconfirmed), (2, 1));
+}
+
+#[test]
+fn an_answer_dropped_is_told_with_the_reason_of_its_subsystem() {
+    let outcomes = join(&[syn(0, ISN, node(2)), syn_ack(MS, ISN, node(2)), answer_dropped(MS, ISN, node(2))]);
+    assert_eq!(outcomes.only().answer_dropped, Dropped { count: 1, reason: 0x0003_0007, ctinfo: 3 });
+}
+
+#[test]
+fn an_answer_that_comes_after_the_client_gave_up_is_not_missed() {
+    let outcomes =
+        join(&[bind(0, ISN, pod(1), node(2)), closed(MS, ISN, pod(1), 0), answer_dropped(2 * MS, ISN, node(2))]);
+    assert_eq!(outcomes.only().answer_dropped.count, 0);
+}
+
+#[test]
+fn a_full_table_counts_for_a_syn_without_entry_at_that_time() {
+    let mut without = dropped(S, ISN, pod(1), 0);
+    if let Event::CtDrop(event) = &mut without {
+        event.ctinfo = NO_ENTRY;
+    }
+    let full = Some(TableFill { count: 1000, max: 1000 });
+    let told = |events: &[Event]| join(events).only().table;
+    assert_eq!(told(&[table(0, 1000), without, retransmit(2 * S, ISN, pod(1), 1)]), full);
+    assert_eq!(told(&[table(0, 800), without, retransmit(2 * S, ISN, pod(1), 1)]), None);
+    assert_eq!(told(&[table(0, 1000), dropped(S, ISN, pod(1), 0), retransmit(2 * S, ISN, pod(1), 1)]), None);
+    let early = retransmit(20 * S, ISN, pod(1), 1);
+    assert_eq!(told(&[table(0, 1000), tick(10 * S), early, without]), None);
+}
+
+#[test]
+fn an_icmp_error_that_quotes_the_syn_is_told_with_type_and_code() {
+    let mut error = seen(MS, ISN, node(2), UPLINK, WIRE_UNREACHABLE, WIRE_INGRESS);
+    if let Event::Wire(event) = &mut error {
+        event.detail = 0x0301;
+    }
+    assert_eq!(join(&[syn(0, ISN, node(2)), error]).only().icmp, Some((3, 1)));
+    assert_eq!(join(&[syn(0, ISN, node(3)), error]).only().icmp, None);
+}
+
+#[test]
+fn a_syn_sent_again_well_after_its_answer_shows_that_the_client_did_not_get_it() {
+    let events = |again| [bind(0, ISN, pod(1), node(2)), syn_ack(MS, ISN, node(2)), retransmit(again, ISN, pod(1), 1)];
+    assert!(join(&events(S)).only().is_unheard);
+    assert!(!join(&events(2 * MS)).only().is_unheard);
+}
+
+#[test]
+fn an_rst_that_leaves_for_the_answer_counts_only_while_the_client_waits() {
+    let reset = |at| seen(at, ISN, node(2), UPLINK, WIRE_RST, WIRE_EGRESS);
+    let waiting = [bind(0, ISN, pod(1), node(2)), retransmit(S, ISN, pod(1), 1), syn_ack(S, ISN, node(2)), reset(S)];
+    assert!(join(&waiting).only().is_reset_here);
+    let gone = [bind(0, ISN, pod(1), node(2)), closed(S, ISN, pod(1), 0), syn_ack(2 * S, ISN, node(2)), reset(2 * S)];
+    assert!(!join(&gone).only().is_reset_here);
+}

@@ -1,0 +1,39 @@
+//! `dropped_here`: the node drops SYNs in four places: before NAT, after it, for want of a neighbour, on the interface.
+
+use anyhow::Result;
+
+use super::{Expect, Scenario};
+use crate::lab::net::{Family, Net};
+use crate::lab::{command, faults, netns};
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "dropped_here",
+    about: "the node drops SYNs itself: in FORWARD, after NAT, for a dead neighbour, on the interface",
+    prepare,
+    expect: Expect::Causes(|_, _| "dropped_here"),
+    ..Scenario::UNFILTERED
+};
+
+fn prepare(net: &Net) -> Result<()> {
+    let node = net.node_ns();
+    faults::rule(&node, "forward", 10, &format!("ip daddr {} drop", servers(net, 0)))?;
+    faults::rule(&node, "postrouting", 250, &format!("ip daddr {} drop", servers(net, 4)))?;
+    (8..12).try_for_each(|index| dead_neighbour(net, index))?;
+    let last = format!("ip daddr {} drop", servers(net, 12));
+    // Kernels before 5.16 cannot filter on the way out of an interface.
+    faults::egress_rule(&node, &last).or_else(|_| faults::rule(&node, "forward", 20, &last))
+}
+
+/// Four of the servers, as nft names a set.
+fn servers(net: &Net, first: u32) -> String {
+    let servers: Vec<_> = (first..first + 4).map(|index| net.server(Family::V4, index).to_string()).collect();
+    format!("{{ {} }}", servers.join(", "))
+}
+
+/// The next hop to a server does not exist; after 0.6 s the node gives up to ask for it.
+fn dead_neighbour(net: &Net, index: u32) -> Result<()> {
+    let (node, server) = (net.node_ns(), net.server(Family::V4, index).to_string());
+    netns::set_sysctl(&node, "net/ipv4/neigh/eth0/retrans_time_ms", "200")?;
+    let (via, to) = (net.no_router(Family::V4).to_string(), format!("{server}/32"));
+    command::run("ip", &["-n", &node, "route", "add", &to, "via", &via, "dev", "eth0"], "").map(drop)
+}
