@@ -10,7 +10,7 @@ left_behind() {
 
 failed=0
 left_behind >/tmp/before
-for scenario in "fully_random -n 500" ipv6 service; do
+for scenario in "fully_random -n 500" ipv6 service "mixed -n 200"; do
     echo "== snatrace demo $scenario"
     # Unquoted: a scenario may carry options.
     snatrace demo $scenario || { echo "FAILED: snatrace demo $scenario: exit code $?"; failed=1; }

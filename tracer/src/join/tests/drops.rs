@@ -63,17 +63,17 @@ fn an_answer_that_comes_after_the_client_gave_up_is_not_missed() {
 
 #[test]
 fn a_full_table_counts_for_a_syn_without_entry_at_that_time() {
-    let mut without = dropped(S, ISN, pod(1), 0);
-    if let Event::CtDrop(event) = &mut without {
-        event.ctinfo = NO_ENTRY;
-    }
+    let without = |at| {
+        let Event::CtDrop(drop) = dropped(at, ISN, pod(1), 0) else { panic!("a drop is one") };
+        Event::CtDrop(CtDrop { ctinfo: NO_ENTRY, ..drop })
+    };
     let full = Some(TableFill { count: 1000, max: 1000 });
     let told = |events: &[Event]| join(events).only().table;
-    assert_eq!(told(&[table(0, 1000), without, retransmit(2 * S, ISN, pod(1), 1)]), full);
-    assert_eq!(told(&[table(0, 800), without, retransmit(2 * S, ISN, pod(1), 1)]), None);
+    assert_eq!(told(&[table(0, 1000), without(S), retransmit(2 * S, ISN, pod(1), 1)]), full);
+    assert_eq!(told(&[table(0, 800), without(S), retransmit(2 * S, ISN, pod(1), 1)]), None);
     assert_eq!(told(&[table(0, 1000), dropped(S, ISN, pod(1), 0), retransmit(2 * S, ISN, pod(1), 1)]), None);
-    let early = retransmit(20 * S, ISN, pod(1), 1);
-    assert_eq!(told(&[table(0, 1000), tick(10 * S), early, without]), None);
+    let later = [table(0, 1000), tick(10 * S), without(19 * S), retransmit(20 * S, ISN, pod(1), 1)];
+    assert_eq!(told(&later), None);
 }
 
 #[test]
@@ -98,6 +98,6 @@ fn an_rst_that_leaves_for_the_answer_counts_only_while_the_client_waits() {
     let reset = |at| seen(at, ISN, node(2), UPLINK, WIRE_RST, WIRE_EGRESS);
     let waiting = [bind(0, ISN, pod(1), node(2)), retransmit(S, ISN, pod(1), 1), syn_ack(S, ISN, node(2)), reset(S)];
     assert!(join(&waiting).only().is_reset_here);
-    let gone = [bind(0, ISN, pod(1), node(2)), closed(S, ISN, pod(1), 0), syn_ack(2 * S, ISN, node(2)), reset(2 * S)];
+    let gone = [bind(0, ISN, pod(1), node(2)), closed(S, ISN, pod(1), 0), syn_ack(S + MS, ISN, node(2)), reset(S + MS)];
     assert!(!join(&gone).only().is_reset_here);
 }
