@@ -34,6 +34,8 @@ fn complaint(args: &[&str], score: &Value) -> Option<String> {
     let expected = match args[0] {
         "preserved" | "ports_fixed" | "filter_fixed" | "ipv6_unfiltered" => (false, false),
         "host" => (true, false),
+        // The retransmitted SYN gets through, as a rule.
+        "insert_race" => (failed, true),
         _ => (true, true),
     };
     (!right || (failed, flagged) != expected).then(|| format!("{args:?}: {score}"))

@@ -9,7 +9,7 @@ use tracer_common::events::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, WIRE_SYN, WIRE
 
 use crate::kernel::conntrack::Conn;
 use crate::kernel::globals::{DROP_CONSUMED, DROP_HAS_REASON, HOOK_SLOW_HIGH, HOOK_SLOW_LEN, HOOK_SLOW_LOW};
-use crate::kernel::skb::Skb;
+use crate::kernel::skb::{Device, Skb};
 use crate::packet::{TCP_ACK, TCP_RST};
 use crate::{emit, filter};
 
@@ -32,7 +32,7 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     }
     let conn = skb.conn();
     let device = skb.device();
-    let netns = device.and_then(|device| device.netns()).or_else(|| conn.and_then(Conn::netns)).unwrap_or(0);
+    let netns = device.and_then(Device::netns).or_else(|| conn.and_then(Conn::netns)).unwrap_or(0);
     if netns != 0 && !filter::wants_netns(netns) {
         return None;
     }
