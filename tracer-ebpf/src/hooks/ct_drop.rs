@@ -50,7 +50,7 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
         event.isn = if is_answer { syn.ack()?.wrapping_sub(1) } else { syn.seq()? };
         event.reason = reason;
         event.status = conn.and_then(Conn::status).unwrap_or(0);
-        event.ifindex = device.and_then(|device| device.ifindex()).unwrap_or(0);
+        event.ifindex = device.and_then(Device::ifindex).unwrap_or(0);
         event.packet = if is_answer { WIRE_SYN_ACK } else { WIRE_SYN };
         event.ctinfo = skb.ctinfo()?;
         event.place = place(ctx.arg::<u64>(1));
