@@ -25,7 +25,7 @@ const COMPONENT_LIMIT: Duration = Duration::from_secs(120);
 pub fn choose(consent: Consent) -> Result<Toolchain> {
     if paths::program("rustup").is_none() {
         bail!(
-            "rustup is missing: it runs the eBPF programs' toolchain beside yours: install it from https://rustup.rs"
+            "rustup is missing: it runs the eBPF programs' toolchain beside yours: install rustup first"
         );
     }
     let installed = installed()?;
