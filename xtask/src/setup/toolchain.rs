@@ -24,9 +24,7 @@ const COMPONENT_LIMIT: Duration = Duration::from_secs(120);
 /// A toolchain that has rust-src, else rustup's component, else Debian's packages.
 pub fn choose(consent: Consent) -> Result<Toolchain> {
     if paths::program("rustup").is_none() {
-        bail!(
-            "rustup is missing: it runs the eBPF programs' toolchain beside yours: install rustup first"
-        );
+        bail!("rustup is missing: it runs the eBPF programs' toolchain beside yours: install rustup first");
     }
     let installed = installed()?;
     if let Some(found) = installed.iter().filter(|name| has_source(name)).find_map(|name| usable(name)) {
