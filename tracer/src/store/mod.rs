@@ -33,7 +33,7 @@ pub use error::Error;
 pub use merged::Merged;
 pub use reader::Reader;
 pub use report::ReadReport;
-pub use rotation::{Rotation, parse_size};
+pub use rotation::Rotation;
 pub(crate) use target::create;
 pub use writer::{Writer, Written};
 

@@ -36,43 +36,9 @@ impl Rotation {
     }
 }
 
-/// Bytes from text such as `500000`, `64k`, `10M` or `2G` (powers of 1024); for the command line.
-///
-/// # Errors
-/// In words, when it is no size.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
-        _ => (text, 1_u64),
-    };
-    let wrong = || format!("`{text}` is no size; give bytes, or a number with k, M or G, such as 64M");
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).filter(|size| *size > 0).ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_suffixes() {
-        assert_eq!(parse_size("500000"), Ok(500_000));
-        assert_eq!(parse_size("64k"), Ok(64 << 10));
-        assert_eq!(parse_size("10M"), Ok(10 << 20));
-        assert_eq!(parse_size("2G"), Ok(2 << 30));
-    }
-
-    #[test]
-    fn what_is_no_size_is_refused() {
-        for text in ["", "k", "0", "0M", "-1", "+1", "1.5M", "1T", "99999999999G", "1 M", "½k"] {
-            assert!(parse_size(text).is_err(), "{text:?}");
-        }
-    }
 
     #[test]
     fn names_are_numbered_and_sort() {
