@@ -134,7 +134,9 @@ impl Judge<'_> {
         let flagged = causes::is_flagged(&case);
         let cause = causes::judge(&case);
         (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, Some(cause.id));
-        self.summary.flagged_retransmits += u64::from(flagged);
+        if flagged {
+            self.summary.flagged_retransmit();
+        }
         let finding = Finding { flagged, ..finding(capture, time_ns, ordinal, attempt) };
         if self.is_done() || !self.view.shows(&finding) {
             return Ok(());

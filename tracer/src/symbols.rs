@@ -1,8 +1,9 @@
-//! Which functions the running kernel has, by name: whether a module is there without anything that would load it.
+//! The running kernel's functions: whether one is there, without anything that would load its module, and where it lies.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::{ControlFlow, Range};
 
 use anyhow::Context as _;
 
@@ -20,17 +21,58 @@ pub fn present(names: &[&'static str]) -> anyhow::Result<BTreeSet<&'static str>>
     search(BufReader::new(file), names).with_context(|| format!("cannot read {FILE}"))
 }
 
-fn search(mut lines: impl BufRead, names: &[&'static str]) -> std::io::Result<BTreeSet<&'static str>> {
-    let (mut found, mut line) = (BTreeSet::new(), Vec::new());
+fn search(lines: impl BufRead, names: &[&'static str]) -> io::Result<BTreeSet<&'static str>> {
+    let mut found = BTreeSet::new();
+    each(lines, |_, symbol| {
+        found.extend(names.iter().find(|name| name.as_bytes() == symbol));
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// From the function's first byte to the next symbol; `None` where the kernel keeps its addresses to itself.
+#[must_use]
+pub fn range_of(name: &str) -> Option<Range<u64>> {
+    find(BufReader::new(File::open(FILE).ok()?), name)
+}
+
+/// The kernel's own symbols come sorted by address, and before those of modules.
+fn find(lines: impl BufRead, name: &str) -> Option<Range<u64>> {
+    let (mut start, mut range) = (0, None);
+    each(lines, |address, symbol| {
+        if start != 0 && number(address) > start {
+            range = Some(start..number(address));
+            return ControlFlow::Break(());
+        }
+        if symbol == name.as_bytes() {
+            start = number(address);
+        }
+        ControlFlow::Continue(())
+    })
+    .ok()?;
+    range
+}
+
+/// Hands over address and name of each symbol, in the kernel's order, until told to stop.
+fn each(mut lines: impl BufRead, mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> io::Result<()> {
+    let mut line = Vec::new();
     loop {
         line.clear();
         if lines.by_ref().take(LINE).read_until(b'\n', &mut line)? == 0 {
-            return Ok(found);
+            return Ok(());
         }
         // ffffffff81f2c4d0 T nfnl_lock [nfnetlink]
-        let symbol = line.split(u8::is_ascii_whitespace).nth(2).unwrap_or_default();
-        found.extend(names.iter().find(|name| name.as_bytes() == symbol));
+        let mut words = line.split(u8::is_ascii_whitespace);
+        let (address, name) = (words.next().unwrap_or_default(), words.nth(1).unwrap_or_default());
+        if visit(address, name).is_break() {
+            return Ok(());
+        }
     }
+}
+
+/// Hexadecimal digits; 0 for what is none, as for an address that is hidden.
+fn number(digits: &[u8]) -> u64 {
+    std::str::from_utf8(digits).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -49,5 +91,18 @@ mod tests {
     #[test]
     fn a_list_without_line_ends_is_read_to_its_end() {
         assert!(search(&[b'x'; 10_000][..], &["nfnl_lock"]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_function_ends_where_the_next_begins() {
+        let symbols = "ff10 T nf_hook\nff20 T nf_hook_slow\nff20 t alias\nff80 T next\n";
+        assert_eq!(find(symbols.as_bytes(), "nf_hook_slow"), Some(0xff20..0xff80));
+        assert_eq!(find(symbols.as_bytes(), "missing"), None);
+    }
+
+    #[test]
+    fn hidden_addresses_are_not_taken_for_real() {
+        let symbols = "0000000000000000 T nf_hook_slow\n0000000000000000 T next\n";
+        assert_eq!(find(symbols.as_bytes(), "nf_hook_slow"), None);
     }
 }

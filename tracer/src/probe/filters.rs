@@ -1,4 +1,4 @@
-//! Hands the user's filters to the programs.
+//! Hands the user's filters, and the uplinks, to the programs.
 
 use anyhow::Context as _;
 use aya::Ebpf;
@@ -26,6 +26,15 @@ pub(super) fn fill(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> 
         for netns in namespaces {
             inums.insert(netns.inum()?, 1, 0).context("cannot filter by namespace: too many of them")?;
         }
+    }
+    Ok(())
+}
+
+/// Writes index and namespace of the uplinks, for the hooks that leave out what arrives through one.
+pub(super) fn fill_uplinks(ebpf: &mut Ebpf, uplinks: &[(u32, u32)]) -> anyhow::Result<()> {
+    let mut known: HashMap<_, [u32; 2], u8> = map(ebpf, "UPLINKS")?.try_into()?;
+    for (index, inum) in uplinks {
+        known.insert([*inum, *index], 1, 0).context("cannot watch so many interfaces")?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use tracer_common::config::Globals;
 
 use super::btf::Btf;
-use super::symbols;
+use crate::symbols;
 
 /// What the programs need to know of a kernel, and why a hook cannot run where it does not say.
 #[derive(Default)]

@@ -9,7 +9,6 @@ mod layout;
 mod privileges;
 mod ring;
 mod survey;
-mod symbols;
 mod tables;
 mod wire;
 
@@ -18,7 +17,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use aya::maps::{HashMap, Map, MapError};
+use aya::maps::{Map, MapError};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use ipnet::IpNet;
@@ -77,11 +76,12 @@ impl Probe {
         let uplinks = interfaces::uplinks(&namespaces, &options.interfaces)?;
 
         let mut ebpf = load(&globals(&layout, options))?;
+        let places = wire::namespaces(&uplinks);
         filters::fill(&mut ebpf, options, &namespaces)?;
-        fill_uplinks(&mut ebpf, &wire::namespaces(&uplinks))?;
+        filters::fill_uplinks(&mut ebpf, &places)?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
-        let ring = Ring::new(&mut ebpf, wire::namespaces(&uplinks), Tables::open(&namespaces)?)?;
+        let ring = Ring::new(&mut ebpf, places, Tables::open(&namespaces)?)?;
         let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
         let hooks = Hooks::attach(&mut ebpf, &layout, wires.state())?;
         Ok(Self { ring, hooks, wires, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
@@ -181,14 +181,6 @@ fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
 /// The programs' own messages are switched on with -v.
 fn is_debugging() -> bool {
     log::log_enabled!(log::Level::Debug)
-}
-
-fn fill_uplinks(ebpf: &mut Ebpf, uplinks: &[(u32, u32)]) -> anyhow::Result<()> {
-    let mut known: HashMap<_, [u32; 2], u8> = map(ebpf, "UPLINKS")?.try_into()?;
-    for (index, inum) in uplinks {
-        known.insert([*inum, *index], 1, 0).context("cannot watch so many interfaces")?;
-    }
-    Ok(())
 }
 
 /// A map that stays with the programs: they cannot be loaded once it is closed.
