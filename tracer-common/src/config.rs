@@ -61,8 +61,6 @@ macro_rules! for_each_global {
             SK_SPORT,
             /// `sock.sk_err`
             SK_ERR,
-            /// `sock.sk_protocol`
-            SK_PROTOCOL,
             /// `tcp_sock.snd_una`
             TP_SND_UNA,
             /// `tcp_sock.total_retrans`

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use aya::maps::{Map, MapError};
-use aya::{Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use ipnet::IpNet;
 use tracer_common::Event;
@@ -77,7 +77,6 @@ impl Probe {
         let uplinks = interfaces::uplinks(&namespaces, &options.interfaces)?;
 
         let mut ebpf = load(&globals(&layout, options))?;
-        give_back();
         let places = wire::namespaces(&uplinks);
         filters::fill(&mut ebpf, options, &namespaces)?;
         filters::fill_uplinks(&mut ebpf, &places)?;
@@ -85,8 +84,9 @@ impl Probe {
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
         let mut ring = Ring::new(&mut ebpf, places, Tables::open(&namespaces)?)?;
         let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
-        let hooks = Hooks::attach(&mut ebpf, &layout, wires.state())?;
+        let hooks = Hooks::attach(&mut ebpf, &types()?, &layout, wires.state())?;
         ring.count_skipped(&ebpf);
+        give_back();
         Ok(Self { ring, hooks, wires, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
     }
 
@@ -189,6 +189,11 @@ fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
     loader
         .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snatrace-ebpf")))
         .context("cannot load the eBPF maps: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN")
+}
+
+/// The kernel's type information as aya wants it.
+fn types() -> anyhow::Result<Btf> {
+    Btf::from_sys_fs().with_context(|| format!("cannot understand {}: please report it with `uname -a`", btf::VMLINUX))
 }
 
 /// aya reads the kernel's type information into 100,000 small allocations, of which the heap keeps 12 MB once they are freed.
