@@ -1,0 +1,42 @@
+//! CPU per connection at maximum rate, latency at half of it: what snatrace costs the connections it watches.
+
+use anyhow::Result;
+
+use super::pairs::Pairs;
+use super::storm::Storm;
+use super::tools::{self, TAIL};
+use super::{Bench, Report};
+use crate::bench::figures::shown;
+use crate::bench::table::Row;
+
+const CPU_TARGET: f64 = 1.03;
+const P99_TARGET: f64 = 1.02;
+
+/// As hard as possible, every tool.
+pub fn cpu(bench: &Bench, report: &mut Report) -> Result<()> {
+    let pairs = Pairs::measure(bench, None, &bench.tools)?;
+    println!("\n{}", pairs.text());
+    for name in tools::OURS {
+        report.row(row(&pairs, name, "CPU per connection at maximum storm", CPU_TARGET, |window| window.cpu_us));
+    }
+    report.raw("cpu", pairs.json());
+    Ok(())
+}
+
+/// At half of the rate that is possible without any tool, so that nothing queues but by what a tool does.
+pub fn latency(bench: &Bench, report: &mut Report) -> Result<()> {
+    let most = Storm::start(bench, None)?.window(bench.plan.window, None)?.rate;
+    let pairs = Pairs::measure(bench, Some((most / 2.0) as u32), &bench.tools)?;
+    println!("\n{}", pairs.text());
+    report.row(row(&pairs, TAIL, "p99 connect latency at half of the maximum", P99_TARGET, |window| window.p99_us));
+    report.raw("latency", pairs.json());
+    Ok(())
+}
+
+fn row(pairs: &Pairs, tool: &str, what: &str, target: f64, figure: super::pairs::Figure) -> Row {
+    let what = format!("{what}, {tool}");
+    match (pairs.ratio(tool, figure), pairs.skipped(tool)) {
+        (Some(ratio), _) => Row::at_most(what, ratio.median, target, " x").measured(shown(Some(ratio), 3) + " x"),
+        (None, why) => Row::skipped(what, format!("at most {target} x"), why.unwrap_or("not asked for")),
+    }
+}
