@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::pairs::Pairs;
+use super::pairs::{Figure, Pairs};
 use super::storm::Storm;
 use super::tools::{self, TAIL};
 use super::{Bench, Report};
@@ -17,7 +17,7 @@ pub fn cpu(bench: &Bench, report: &mut Report) -> Result<()> {
     let pairs = Pairs::measure(bench, None, &bench.tools)?;
     println!("\n{}", pairs.text());
     for name in tools::OURS {
-        report.row(row(&pairs, name, "CPU per connection at maximum storm", CPU_TARGET, |window| window.cpu_us));
+        report.row(row(&pairs, name, "CPU per connection at maximum storm", CPU_TARGET, cpu_figure(&pairs)));
     }
     report.raw("cpu", pairs.json());
     Ok(())
@@ -33,10 +33,18 @@ pub fn latency(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn row(pairs: &Pairs, tool: &str, what: &str, target: f64, figure: super::pairs::Figure) -> Row {
+/// Of the whole machine, unless others use it: then of the processes and kernel threads of the measurement.
+fn cpu_figure(pairs: &Pairs) -> Figure {
+    if pairs.is_quiet() { |window| window.cpu_us } else { |window| window.own_cpu_us }
+}
+
+fn row(pairs: &Pairs, tool: &str, what: &str, target: f64, figure: Figure) -> Row {
     let what = format!("{what}, {tool}");
     match (pairs.ratio(tool, figure), pairs.skipped(tool)) {
-        (Some(ratio), _) => Row::at_most(what, ratio.median, target, " x").measured(shown(Some(ratio), 3) + " x"),
+        (Some(ratio), _) => {
+            let busy = if pairs.is_quiet() { "" } else { " (others use this machine)" };
+            Row::at_most(what, ratio.median, target, " x").measured(format!("{} x{busy}", shown(Some(ratio), 3)))
+        }
         (None, why) => Row::skipped(what, format!("at most {target} x"), why.unwrap_or("not asked for")),
     }
 }

@@ -23,11 +23,18 @@ pub struct Lab {
 
 impl Lab {
     pub fn from_env() -> Result<Self> {
-        let path = |name: &str| std::env::var(format!("SNATRACE_LAB_{name}")).with_context(|| format!("no lab: {name}"));
+        let path =
+            |name: &str| std::env::var(format!("SNATRACE_LAB_{name}")).with_context(|| format!("no lab: {name}"));
         let netns = |name: &str| path(&format!("{name}_NETNS")).map(PathBuf::from);
         let src = path("SRC")?;
         let prefix = src.split('.').take(2).collect::<Vec<_>>().join(".");
-        Ok(Self { pod: netns("POD")?, node: netns("NODE")?, router: netns("ROUTER")?, server: netns("SERVER")?, prefix })
+        Ok(Self {
+            pod: netns("POD")?,
+            node: netns("NODE")?,
+            router: netns("ROUTER")?,
+            server: netns("SERVER")?,
+            prefix,
+        })
     }
 
     /// No filter, and no conntrack entry that outlives its connection by more than a second.
@@ -35,14 +42,6 @@ impl Lab {
         process::output(self.command(&self.router, "nft").args(["delete", "table", "inet", "provider"]))?;
         let key = Path::new("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close");
         within(&self.node, || fs::write(key, "1").with_context(|| format!("{} cannot be set", key.display())))
-    }
-
-    /// Entries in the node's table, among them those that are waiting to be collected.
-    pub fn conntrack_entries(&self) -> Result<u64> {
-        within(&self.node, || {
-            let count = fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count")?;
-            Ok(count.trim().parse()?)
-        })
     }
 
     /// A command in one of the namespaces that ends with us, however we end.

@@ -56,6 +56,15 @@ pub fn used(pid: u32) -> Used {
     used
 }
 
+/// The kernel's threads that handle packets when the processes that caused them are not running.
+pub fn packet_threads() -> Vec<u32> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_one =
+        |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("ksoftirqd"));
+    pids.filter(is_one).collect()
+}
+
 /// The most memory that a process ever held, in KiB.
 pub fn peak_kib(pid: u32) -> Option<u64> {
     field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:")
@@ -81,7 +90,8 @@ mod tests {
 
     #[test]
     fn fields_of_a_status_are_found_by_their_whole_name() {
-        let status = "VmPeak:\t 9 kB\nVmHWM:\t   1234 kB\nnonvoluntary_ctxt_switches:\t7\nvoluntary_ctxt_switches:\t5\n";
+        let status =
+            "VmPeak:\t 9 kB\nVmHWM:\t   1234 kB\nnonvoluntary_ctxt_switches:\t7\nvoluntary_ctxt_switches:\t5\n";
         assert_eq!(field(status, "VmHWM:"), Some(1234));
         assert_eq!(field(status, "voluntary_ctxt_switches:"), Some(5));
     }

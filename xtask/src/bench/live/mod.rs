@@ -3,10 +3,17 @@
 //! From outside it builds snatrace and starts itself again inside a lab (`snatrace demo -- COMMAND`), which goes away with
 //! it however it ends. What is measured and how: docs/performance.md.
 
+mod bpf;
+mod bulk;
 mod cost;
+mod curves;
+mod hooks;
 mod lab;
+mod line;
+mod lost;
 mod machine;
 mod pairs;
+mod quiet;
 mod running;
 mod scratch;
 mod storm;
@@ -64,14 +71,27 @@ enum Part {
     Cpu,
     /// Connect latency at half of the maximum rate, against peers
     Latency,
+    /// Lost events over a minute at maximum rate, and the size of the recording
+    Lost,
+    /// Nanoseconds per invocation of each program, beside an empty one
+    Hooks,
+    /// From the retransmit to its line
+    Line,
+    /// What tail costs while nothing happens
+    Idle,
+    /// Attaching and detaching
+    Start,
+    /// How cost grows with connections a second and with interfaces
+    Curves,
 }
 
 impl Part {
-    const USUAL: &[Self] = &[Self::Cpu, Self::Latency];
+    const USUAL: &[Self] = &[Self::Cpu, Self::Latency, Self::Lost, Self::Hooks, Self::Line, Self::Idle, Self::Start];
 }
 
 /// How long and how often.
 pub struct Plan {
+    quick: bool,
     rounds: u32,
     window: Duration,
     /// What is not looked at after something was started.
@@ -114,6 +134,12 @@ fn measure(args: &Args) -> Result<ExitCode> {
         match part {
             Part::Cpu => cost::cpu(&bench, &mut report)?,
             Part::Latency => cost::latency(&bench, &mut report)?,
+            Part::Lost => lost::measure(&bench, &mut report)?,
+            Part::Hooks => hooks::measure(&bench, &mut report)?,
+            Part::Line => line::measure(&bench, &mut report)?,
+            Part::Idle => quiet::idle(&bench, &mut report)?,
+            Part::Start => quiet::start(&bench, &mut report)?,
+            Part::Curves => curves::measure(&bench, &mut report)?,
         }
     }
     println!("\n{}", table::targets(&report.rows));
@@ -129,6 +155,7 @@ impl Bench {
         lab.prepare()?;
         let (rounds, seconds) = if args.quick { (3, 1.5) } else { (7, 4.0) };
         let plan = Plan {
+            quick: args.quick,
             rounds: args.rounds.unwrap_or(rounds),
             window: Duration::from_secs_f64(args.seconds.unwrap_or(seconds)),
             settle: Duration::from_millis(300),

@@ -34,6 +34,9 @@ struct Pair {
     with: Window,
 }
 
+/// Interrupts, idle entry and kernel threads of a quiet machine are far below.
+const QUIET_CPUS: f64 = 0.15;
+
 /// What of a window is compared.
 pub type Figure = fn(&Window) -> f64;
 
@@ -64,6 +67,11 @@ impl Pairs {
     /// A figure of all untraced windows.
     pub fn untraced(&self, figure: Figure) -> Option<Spread> {
         Spread::of(self.tools.iter().flat_map(|measured| &measured.pairs).map(|pair| figure(&pair.without)))
+    }
+
+    /// Whether the machine had little else to do: only then figures of the whole machine are those of the load.
+    pub fn is_quiet(&self) -> bool {
+        self.untraced(|window| window.foreign).is_some_and(|foreign| foreign.median < QUIET_CPUS)
     }
 
     /// The table of tools, and those that were skipped.

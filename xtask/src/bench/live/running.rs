@@ -40,6 +40,11 @@ pub struct Ended {
 impl<'a> Running<'a> {
     /// Starts the tool in the node's namespace and waits until it sees connections.
     pub fn start(bench: &'a Bench, tool: &'static Tool) -> Result<Self> {
+        Self::start_with(bench, tool, &[])
+    }
+
+    /// With more options.
+    pub fn start_with(bench: &'a Bench, tool: &'static Tool, options: &[String]) -> Result<Self> {
         let dir = bench.scratch.path(tool.name)?;
         let words = (tool.command)(bench, &dir);
         if let Some(why) = tools::missing(&words) {
@@ -51,6 +56,7 @@ impl<'a> Running<'a> {
             .lab
             .command(&bench.lab.node, program)
             .args(args)
+            .args(options)
             .stdout(output(&dir, tool)?)
             .stderr(File::create(dir.join("err"))?)
             .spawn()
@@ -99,7 +105,7 @@ impl<'a> Running<'a> {
             Ready::Says(file, words) => holds(file, words),
             Ready::Netlink => {
                 let sockets = fs::read_to_string(format!("/proc/{}/net/netlink", self.pid())).unwrap_or_default();
-                sockets.lines().any(|line| listens_to_netfilter(line))
+                sockets.lines().any(listens_to_netfilter)
             }
         }
     }
@@ -160,8 +166,14 @@ mod tests {
 
     #[test]
     fn a_listener_is_known_by_protocol_and_groups() {
-        assert!(listens_to_netfilter("0000000000000000 12  4242       00000001 0        0        0     2        0        99"));
-        assert!(!listens_to_netfilter("0000000000000000 12  4242       00000000 0        0        0     2        0        99"));
-        assert!(!listens_to_netfilter("0000000000000000 0   4242       00000001 0        0        0     2        0        99"));
+        assert!(listens_to_netfilter(
+            "0000000000000000 12  4242       00000001 0        0        0     2        0        99"
+        ));
+        assert!(!listens_to_netfilter(
+            "0000000000000000 12  4242       00000000 0        0        0     2        0        99"
+        ));
+        assert!(!listens_to_netfilter(
+            "0000000000000000 0   4242       00000001 0        0        0     2        0        99"
+        ));
     }
 }

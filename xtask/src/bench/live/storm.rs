@@ -15,6 +15,7 @@ use super::machine::{self, Busy};
 pub struct Storm {
     client: Asked,
     server: Asked,
+    packet_threads: Vec<u32>,
 }
 
 /// What happened while one looked.
@@ -22,7 +23,7 @@ pub struct Storm {
 pub struct Window {
     /// CPU of the whole machine per connection.
     pub cpu_us: f64,
-    /// Of it, CPU of client, server and tool: unlike the above it does not count what else runs on the machine.
+    /// Of it, CPU of client, server, tool and the kernel's packet threads, and of nothing else on the machine.
     pub own_cpu_us: f64,
     /// Connections a second.
     pub rate: f64,
@@ -44,15 +45,19 @@ impl Storm {
         if let Some(rate) = rate {
             args.push(format!("--rate={rate}"));
         }
-        let mut storm = Self { client: Asked::start(bench, &args)?, server };
+        let mut storm = Self { client: Asked::start(bench, &args)?, server, packet_threads: machine::packet_threads() };
         storm.window(bench.plan.settle, None)?;
         Ok(storm)
     }
 
     /// What happens from now on for so long; `tool` runs beside.
     pub fn window(&mut self, length: Duration, tool: Option<u32>) -> Result<Window> {
-        let pids = [Some(self.client.pid()), Some(self.server.pid()), tool, Some(std::process::id())];
-        let own = || pids.iter().flatten().map(|&pid| machine::used(pid).cpu_ns).sum::<u64>();
+        let pids: Vec<u32> = [self.client.pid(), self.server.pid(), std::process::id()]
+            .into_iter()
+            .chain(tool)
+            .chain(self.packet_threads.iter().copied())
+            .collect();
+        let own = || pids.iter().map(|&pid| machine::used(pid).cpu_ns).sum::<u64>();
         self.client.ask()?;
         let (before, own_before) = (Busy::now()?, own());
         thread::sleep(length);

@@ -149,10 +149,18 @@ fn read(dir: &Path, file: &str) -> String {
     fs::read(dir.join(file)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
-/// The last line of a capture as JSON is its summary.
 fn summary_lost(text: &str) -> Option<u64> {
-    let summary: Value = serde_json::from_str(text.lines().last()?).ok()?;
-    summary["lost"].as_u64()
+    summary(text)?["lost"].as_u64()
+}
+
+/// How many attempts a tail told of that wrote to this directory.
+pub fn told(dir: &Path) -> Option<u64> {
+    summary(&read(dir, "out"))?["attempts"].as_u64()
+}
+
+/// The last line of a capture as JSON is its summary.
+fn summary(text: &str) -> Option<Value> {
+    serde_json::from_str(text.lines().last()?).ok()
 }
 
 fn replayed(bench: &Bench, dir: &Path) -> String {
@@ -177,7 +185,10 @@ mod tests {
 
     #[test]
     fn losses_are_read_from_what_each_tool_says() {
-        assert_eq!(number_before("5 packets captured\n7 packets dropped by kernel\n", "packets dropped by kernel"), Some(7));
+        assert_eq!(
+            number_before("5 packets captured\n7 packets dropped by kernel\n", "packets dropped by kernel"),
+            Some(7)
+        );
         assert_eq!(number_after("Lost 3 events\nLost 4 events\n", "Lost "), Some(7));
         assert_eq!(summary_lost("{\"kind\":\"retransmit\"}\n{\"kind\":\"summary\",\"lost\":9}\n"), Some(9));
     }

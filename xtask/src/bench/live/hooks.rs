@@ -1,0 +1,134 @@
+//! What one invocation of each program costs, by the kernel's own statistics, beside a program that does nothing.
+
+use std::thread;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::bpf::{self, Empty, Hook, Stats};
+use super::lab::within;
+use super::running::Running;
+use super::storm::Storm;
+use super::tools::{self, TAIL};
+use super::{Bench, Report, bulk};
+use crate::bench::table::{self, Row};
+
+const WIRE_TARGET_NS: f64 = 10.0;
+
+/// The hooks of snatrace's programs, by the beginning of their names.
+const HOOKS: &[(&str, Hook)] = &[
+    ("syn_retransmit", Hook::RawTracepoint(c"tcp_retransmit_skb")),
+    ("sock_state", Hook::RawTracepoint(c"inet_sock_set_state")),
+    ("ct_drop", Hook::RawTracepoint(c"kfree_skb")),
+    ("nat_bind", Hook::Kprobe(c"__nf_conntrack_confirm")),
+    ("nat_select", Hook::Kprobe(c"nf_nat_setup_info")),
+    ("wire_ingress", Hook::TcIngress),
+    ("wire_egress", Hook::TcEgress),
+];
+
+/// One program beside its empty one.
+struct Cost {
+    name: String,
+    runs: u64,
+    ns: f64,
+    empty_ns: Option<f64>,
+}
+
+pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
+    let _kept = bpf::keep_stats()?;
+    let before: Vec<u32> = bpf::programs()?.iter().map(|program| program.id).collect();
+    let running = Running::start(bench, tools::find(TAIL).map_err(anyhow::Error::msg)?)?;
+    let ours: Vec<u32> = bpf::programs()?.iter().map(|program| program.id).filter(|id| !before.contains(id)).collect();
+    let empties = empties(bench);
+    let mut storm = Storm::start(bench, None)?;
+    let storming = costs(&ours, &empties, || storm.window(bench.plan.window, Some(running.pid())).map(drop))?;
+    drop(storm);
+    let flowing = bulk::during(&bench.lab, || {
+        costs(&ours, &empties, || {
+            thread::sleep(bench.plan.window);
+            Ok(())
+        })
+    })?;
+    running.end()?;
+    for (title, costs) in [("storm", &storming), ("bulk data", &flowing)] {
+        println!("\nns per invocation, {title}\n{}", text(costs));
+        let raw: Vec<_> = costs.iter().map(Cost::json).collect();
+        report.raw(&format!("hooks, {title}"), json!(raw));
+    }
+    for name in ["wire_ingress", "wire_egress"] {
+        report.row(row(name, &flowing));
+    }
+    Ok(())
+}
+
+/// Those that can be attached here; a hook that this kernel does not have has no program of ours either.
+fn empties(bench: &Bench) -> Vec<Empty> {
+    let mut empties = Vec::new();
+    for &(_, hook) in HOOKS {
+        match within(&bench.lab.node, || Empty::attach(hook, "eth0")) {
+            Ok(empty) => empties.push(empty),
+            Err(error) => bench.progress(&format!("{error:#}")),
+        }
+    }
+    empties
+}
+
+/// What each program did while this ran.
+fn costs(ours: &[u32], empties: &[Empty], run: impl FnOnce() -> Result<()>) -> Result<Vec<Cost>> {
+    let all = || empties.iter().map(Empty::stats).collect::<Result<Vec<_>>>();
+    let (before, empty_before) = (bpf::programs()?, all()?);
+    run()?;
+    let (after, empty_after) = (bpf::programs()?, all()?);
+    let mean = |before: &Stats, after: &Stats| {
+        let runs = after.runs - before.runs;
+        (runs, (after.ns - before.ns) as f64 / runs.max(1) as f64)
+    };
+    let empty_ns = |name: &str| {
+        let (_, hook) = HOOKS.iter().find(|(stem, _)| name.starts_with(stem))?;
+        let index = empties.iter().position(|empty| empty.hook == *hook)?;
+        Some(mean(empty_before.get(index)?, empty_after.get(index)?).1)
+    };
+    let of_ours = after.iter().filter(|program| ours.contains(&program.id));
+    let costs = of_ours.map(|after| {
+        let before = before.iter().find(|before| before.id == after.id).context("a program of ours went away")?;
+        let (runs, ns) = mean(before, after);
+        Ok(Cost { name: after.name.clone(), runs, ns, empty_ns: empty_ns(&after.name) })
+    });
+    costs.collect()
+}
+
+fn text(costs: &[Cost]) -> String {
+    let rows: Vec<Vec<String>> = costs
+        .iter()
+        .map(|cost| {
+            let empty = cost.empty_ns.filter(|_| cost.runs > 0);
+            let ns = if cost.runs > 0 { format!("{:.0}", cost.ns) } else { "-".to_owned() };
+            vec![
+                cost.name.clone(),
+                cost.runs.to_string(),
+                ns,
+                empty.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.0}")),
+                empty.map_or_else(|| "-".to_owned(), |ns| format!("{:.0}", cost.ns - ns)),
+            ]
+        })
+        .collect();
+    table::aligned(&["program", "runs", "ns", "empty ns", "own ns"], &rows)
+}
+
+fn row(name: &str, costs: &[Cost]) -> Row {
+    let what = format!("{name} on packets that are no SYN, above an empty TC program");
+    let found = costs.iter().find(|cost| cost.name.starts_with(name) && cost.runs > 0);
+    match found.and_then(|cost| cost.empty_ns.map(|empty| (cost.ns, empty))) {
+        Some((ns, empty)) => {
+            let measured = format!("{:.1} ns ({ns:.1} against {empty:.1})", ns - empty);
+            Row::at_most(what, ns - empty, WIRE_TARGET_NS, " ns").measured(measured)
+        }
+        None => Row::skipped(what, "at most 10 ns", "the program did not run, or no empty one could be attached"),
+    }
+}
+
+impl Cost {
+    fn json(&self) -> serde_json::Value {
+        json!({ "program": self.name, "runs": self.runs, "ns": self.ns, "empty_ns": self.empty_ns })
+    }
+}
