@@ -1,5 +1,7 @@
 //! CPU per connection at maximum rate, latency at half of it: what snatrace costs the connections it watches.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::pairs::{Figure, Pairs};
@@ -10,15 +12,23 @@ use crate::bench::figures::shown;
 use crate::bench::table::Row;
 
 const CPU_TARGET: f64 = 1.03;
+/// Where there are kprobes, two more programs run for each connection.
+const KPROBES_TARGET: f64 = 1.05;
+/// Those that see NAT, or retransmits by a script.
+const PEERS: &[&str] = &["tcpdump", "conntrack-new", "conntrack-all", "bpftrace-nat"];
 const P99_TARGET: f64 = 1.02;
 
 /// As hard as possible, every tool.
 pub fn cpu(bench: &Bench, report: &mut Report) -> Result<()> {
     let pairs = Pairs::measure(bench, None, &bench.tools)?;
     println!("\n{}", pairs.text());
+    let has_kprobes = Path::new("/sys/bus/event_source/devices/kprobe").exists();
+    let (mode, target) = if has_kprobes { ("kprobes", KPROBES_TARGET) } else { ("TC", CPU_TARGET) };
     for name in tools::OURS {
-        report.row(row(&pairs, name, "CPU per connection at maximum storm", CPU_TARGET, cpu_figure(&pairs)));
+        let what = format!("CPU per connection at maximum storm, {mode}");
+        report.row(row(&pairs, name, &what, target, cpu_figure(&pairs)));
     }
+    report.rows.extend(PEERS.iter().filter_map(|peer| below(&pairs, peer)));
     report.raw("cpu", pairs.json());
     Ok(())
 }
@@ -31,6 +41,13 @@ pub fn latency(bench: &Bench, report: &mut Report) -> Result<()> {
     report.row(row(&pairs, TAIL, "p99 connect latency at half of the maximum", P99_TARGET, |window| window.p99_us));
     report.raw("latency", pairs.json());
     Ok(())
+}
+
+/// What tail has to stay below; nothing for a peer that did not run.
+fn below(pairs: &Pairs, peer: &str) -> Option<Row> {
+    let ratio = |tool| pairs.ratio(tool, cpu_figure(pairs)).map(|ratio| ratio.median);
+    let (ours, theirs) = (ratio(TAIL)?, ratio(peer)?);
+    Some(Row::at_most(format!("the same, tail beside {peer}"), ours, theirs, " x"))
 }
 
 /// Of the whole machine, unless others use it: then of the processes and kernel threads of the measurement.

@@ -11,6 +11,7 @@ use super::running::Running;
 use super::storm::Storm;
 use super::tools::{self, TAIL};
 use super::{Bench, Report, bulk};
+use crate::bench::figures::Spread;
 use crate::bench::table::{self, Row};
 
 const WIRE_TARGET_NS: f64 = 10.0;
@@ -26,12 +27,21 @@ const HOOKS: &[(&str, Hook)] = &[
     ("wire_egress", Hook::TcEgress),
 ];
 
-/// One program beside its empty one.
-struct Cost {
+/// One program beside its empty one, means of one round.
+struct Slice {
     name: String,
     runs: u64,
     ns: f64,
     empty_ns: Option<f64>,
+}
+
+/// The same, medians of all rounds.
+struct Cost {
+    name: String,
+    runs: u64,
+    ns: Option<f64>,
+    empty_ns: Option<f64>,
+    own_ns: Option<f64>,
 }
 
 pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
@@ -41,10 +51,10 @@ pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let ours: Vec<u32> = bpf::programs()?.iter().map(|program| program.id).filter(|id| !before.contains(id)).collect();
     let empties = empties(bench);
     let mut storm = Storm::start(bench, None)?;
-    let storming = costs(&ours, &empties, || storm.window(bench.plan.window, Some(running.pid())).map(drop))?;
+    let storming = costs(bench, &ours, &empties, || storm.window(bench.plan.window, Some(running.pid())).map(drop))?;
     drop(storm);
     let flowing = bulk::during(&bench.lab, || {
-        costs(&ours, &empties, || {
+        costs(bench, &ours, &empties, || {
             thread::sleep(bench.plan.window);
             Ok(())
         })
@@ -73,8 +83,28 @@ fn empties(bench: &Bench) -> Vec<Empty> {
     empties
 }
 
-/// What each program did while this ran.
-fn costs(ours: &[u32], empties: &[Empty], run: impl FnOnce() -> Result<()>) -> Result<Vec<Cost>> {
+/// What each program did while this ran, several times: the median does not know of what interrupted a program.
+fn costs(bench: &Bench, ours: &[u32], empties: &[Empty], mut run: impl FnMut() -> Result<()>) -> Result<Vec<Cost>> {
+    let mut slices = Vec::new();
+    for _ in 0..bench.plan.rounds {
+        slices.push(slice(ours, empties, &mut run)?);
+    }
+    let first = slices.first().context("no round was made")?;
+    let median = |of: &dyn Fn(&Slice) -> Option<f64>, name: &str| {
+        let same = slices.iter().flatten().filter(|slice| slice.name == name && slice.runs > 0);
+        Spread::of(same.filter_map(of)).map(|spread| spread.median)
+    };
+    let costs = first.iter().map(|slice| Cost {
+        name: slice.name.clone(),
+        runs: slices.iter().flatten().filter(|other| other.name == slice.name).map(|slice| slice.runs).sum(),
+        ns: median(&|slice| Some(slice.ns), &slice.name),
+        empty_ns: median(&|slice| slice.empty_ns, &slice.name),
+        own_ns: median(&|slice| slice.empty_ns.map(|empty| slice.ns - empty), &slice.name),
+    });
+    Ok(costs.collect())
+}
+
+fn slice(ours: &[u32], empties: &[Empty], run: &mut impl FnMut() -> Result<()>) -> Result<Vec<Slice>> {
     let all = || empties.iter().map(Empty::stats).collect::<Result<Vec<_>>>();
     let (before, empty_before) = (bpf::programs()?, all()?);
     run()?;
@@ -89,46 +119,38 @@ fn costs(ours: &[u32], empties: &[Empty], run: impl FnOnce() -> Result<()>) -> R
         Some(mean(empty_before.get(index)?, empty_after.get(index)?).1)
     };
     let of_ours = after.iter().filter(|program| ours.contains(&program.id));
-    let costs = of_ours.map(|after| {
+    let slices = of_ours.map(|after| {
         let before = before.iter().find(|before| before.id == after.id).context("a program of ours went away")?;
         let (runs, ns) = mean(before, after);
-        Ok(Cost { name: after.name.clone(), runs, ns, empty_ns: empty_ns(&after.name) })
+        Ok(Slice { name: after.name.clone(), runs, ns, empty_ns: empty_ns(&after.name) })
     });
-    costs.collect()
+    slices.collect()
 }
 
 fn text(costs: &[Cost]) -> String {
-    let rows: Vec<Vec<String>> = costs
-        .iter()
-        .map(|cost| {
-            let empty = cost.empty_ns.filter(|_| cost.runs > 0);
-            let ns = if cost.runs > 0 { format!("{:.0}", cost.ns) } else { "-".to_owned() };
-            vec![
-                cost.name.clone(),
-                cost.runs.to_string(),
-                ns,
-                empty.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.0}")),
-                empty.map_or_else(|| "-".to_owned(), |ns| format!("{:.0}", cost.ns - ns)),
-            ]
-        })
-        .collect();
+    let figure = |ns: Option<f64>| ns.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.0}"));
+    let row = |cost: &Cost| {
+        vec![cost.name.clone(), cost.runs.to_string(), figure(cost.ns), figure(cost.empty_ns), figure(cost.own_ns)]
+    };
+    let rows: Vec<_> = costs.iter().filter(|cost| cost.runs > 0).map(row).collect();
     table::aligned(&["program", "runs", "ns", "empty ns", "own ns"], &rows)
 }
 
 fn row(name: &str, costs: &[Cost]) -> Row {
     let what = format!("{name} on packets that are no SYN, above an empty TC program");
-    let found = costs.iter().find(|cost| cost.name.starts_with(name) && cost.runs > 0);
-    match found.and_then(|cost| cost.empty_ns.map(|empty| (cost.ns, empty))) {
-        Some((ns, empty)) => {
-            let measured = format!("{:.1} ns ({ns:.1} against {empty:.1})", ns - empty);
-            Row::at_most(what, ns - empty, WIRE_TARGET_NS, " ns").measured(measured)
+    match costs.iter().find(|cost| cost.name.starts_with(name)) {
+        Some(Cost { ns: Some(ns), empty_ns: Some(empty), own_ns: Some(own), .. }) => {
+            let measured = format!("{own:.1} ns ({ns:.1} against {empty:.1})");
+            Row::at_most(what, *own, WIRE_TARGET_NS, " ns").measured(measured)
         }
-        None => Row::skipped(what, "at most 10 ns", "the program did not run, or no empty one could be attached"),
+        Some(_) | None => {
+            Row::skipped(what, "at most 10 ns", "the program did not run, or no empty one could be attached")
+        }
     }
 }
 
 impl Cost {
     fn json(&self) -> serde_json::Value {
-        json!({ "program": self.name, "runs": self.runs, "ns": self.ns, "empty_ns": self.empty_ns })
+        json!({ "program": self.name, "runs": self.runs, "ns": self.ns, "empty_ns": self.empty_ns, "own_ns": self.own_ns })
     }
 }

@@ -7,6 +7,7 @@ mod bpf;
 mod bulk;
 mod cost;
 mod curves;
+mod guest;
 mod hooks;
 mod lab;
 mod line;
@@ -33,9 +34,11 @@ use self::lab::Lab;
 use self::scratch::Scratch;
 use self::tools::Tool;
 use super::table::{self, Row};
+use crate::vm::{self, Kernel};
 use crate::{build, process};
 
 /// Measure live capture: a connection storm with and without snatrace and its peers
+#[allow(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(clap::Args)]
 pub struct Args {
     /// Only these parts; all but `curves` when none is named
@@ -59,9 +62,18 @@ pub struct Args {
     /// Use this snatrace instead of building it; it must be linked statically for --vm
     #[arg(long, env = "SNATRACE_BIN")]
     binary: Option<PathBuf>,
+    /// In a QEMU guest with this kernel, where time is the number of instructions
+    #[arg(long, value_name = "KERNEL", value_parser = vm::find)]
+    vm: Option<&'static Kernel>,
     /// In a lab already
     #[arg(long, hide = true)]
     inside: bool,
+    /// On a machine that does nothing else
+    #[arg(long, hide = true)]
+    alone: bool,
+    /// Write the figures to standard output, for the host
+    #[arg(long, hide = true)]
+    kept: bool,
 }
 
 /// What can be measured.
@@ -105,6 +117,8 @@ pub struct Bench {
     plan: Plan,
     tools: Vec<&'static Tool>,
     scratch: Scratch,
+    /// Nothing else runs on this machine, whatever its accounting says.
+    alone: bool,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -117,6 +131,9 @@ fn start(args: &Args) -> Result<ExitCode> {
         Some(binary) => fs::canonicalize(binary).with_context(|| format!("no snatrace at {}", binary.display()))?,
         None => build::static_binary()?,
     };
+    if let Some(kernel) = args.vm {
+        return guest::run(args, kernel, &binary);
+    }
     let mut demo = process::command(&binary.to_string_lossy());
     demo.args(["demo", "fully_random", "--"]).arg(env::current_exe()?).args(env::args_os().skip(1));
     demo.arg("--inside").env("SNATRACE_BIN", &binary).current_dir(env::current_dir()?);
@@ -146,6 +163,9 @@ fn measure(args: &Args) -> Result<ExitCode> {
     if let Some(file) = &args.json {
         fs::write(file, report.json().to_string()).with_context(|| format!("{} cannot be written", file.display()))?;
     }
+    if args.kept {
+        println!("{}{}", vm::KEPT, report.json());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -162,7 +182,7 @@ impl Bench {
         };
         let tools = if args.tools.is_empty() { tools::ALL.iter().collect() } else { args.tools.clone() };
         let snatrace = args.binary.clone().context("--inside needs --binary")?;
-        Ok(Self { lab, snatrace, plan, tools, scratch: Scratch::new()? })
+        Ok(Self { lab, snatrace, plan, tools, scratch: Scratch::new()?, alone: args.alone })
     }
 
     /// Long runs say where they are.

@@ -16,6 +16,7 @@ use crate::bench::table;
 pub struct Pairs {
     /// Connections a second that were asked for; as many as possible without it.
     pub rate: Option<u32>,
+    alone: bool,
     tools: Vec<Measured>,
 }
 
@@ -51,7 +52,7 @@ impl Pairs {
                 entry.measure(bench, &mut storm)?;
             }
         }
-        Ok(Self { rate, tools: measured })
+        Ok(Self { rate, alone: bench.alone, tools: measured })
     }
 
     /// The ratios of a tool to the untraced window before.
@@ -71,7 +72,7 @@ impl Pairs {
 
     /// Whether the machine had little else to do: only then figures of the whole machine are those of the load.
     pub fn is_quiet(&self) -> bool {
-        self.untraced(|window| window.foreign).is_some_and(|foreign| foreign.median < QUIET_CPUS)
+        self.alone || self.untraced(|window| window.foreign).is_some_and(|foreign| foreign.median < QUIET_CPUS)
     }
 
     /// The table of tools, and those that were skipped.
