@@ -66,8 +66,8 @@ fn storm(args: &TrafficArgs, net: &Net) -> Result<u8> {
     if args.storm_server {
         storm::serve(net)?;
     } else {
-        // At a fixed rate nothing waits for an earlier connection.
-        let usual = if args.rate.is_some() { 1024 } else { 32 };
+        // At a fixed rate hardly any waits for an earlier one; more than these would overflow the backlog of a processor.
+        let usual = if args.rate.is_some() { 256 } else { 32 };
         let at_once = args.concurrency.map_or(usual, |at_once| at_once as usize);
         storm::run(net, storm::Load { rate: args.rate, at_once })?;
     }

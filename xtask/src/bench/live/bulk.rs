@@ -29,7 +29,11 @@ pub fn during<T>(lab: &Lab, measure: impl FnOnce() -> Result<T>) -> Result<T> {
         });
         scope.spawn(|| {
             let data = [0; SEGMENT];
-            while !over.load(Ordering::Relaxed) && stream.write_all(&data).is_ok() {}
+            while !over.load(Ordering::Relaxed) {
+                if stream.write_all(&data).is_err() {
+                    break;
+                }
+            }
             // Whoever reads has seen enough when this fails.
             let _ = stream.shutdown(std::net::Shutdown::Both);
         });

@@ -52,11 +52,7 @@ fn interfaces(bench: &Bench, report: &mut Report) -> Result<()> {
     for &count in INTERFACES {
         bench.progress(&format!("curve: {count} interfaces"));
         while names.len() < count {
-            let name = format!("bench{}", names.len());
-            process::output(
-                bench.lab.command(&bench.lab.node, "ip").args(["link", "add", &name, "up", "type", "dummy"]),
-            )?;
-            names.push(name);
+            names.push(add_interface(bench, names.len())?);
         }
         let options: Vec<String> = names.iter().map(|name| format!("--iface={name}")).collect();
         let (mut ratios, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
@@ -79,4 +75,12 @@ fn interfaces(bench: &Bench, report: &mut Report) -> Result<()> {
     println!("{}", table::aligned(&["interfaces", "CPU/conn x", "start ms (under storm)", "detach ms"], &rows));
     report.raw("curve, interfaces", Value::Array(raw));
     Ok(())
+}
+
+/// A pair, as not every kernel has dummy interfaces; its other end stays in the node too.
+fn add_interface(bench: &Bench, number: usize) -> Result<String> {
+    let (name, peer) = (format!("bench{number}"), format!("other{number}"));
+    let words = ["link", "add", &name, "up", "type", "veth", "peer", "name", &peer];
+    process::output(bench.lab.command(&bench.lab.node, "ip").args(words))?;
+    Ok(name)
 }

@@ -17,7 +17,7 @@ use crate::vm::{self, Hardware, Job, Kernel, quoted};
 const LIMIT: Duration = Duration::from_secs(3600);
 const PEERS: &[&str] = &["tcpdump", "bpftrace"];
 /// What is measured unless parts are named: the rest does not depend on the kernel's hooks, or needs a real clock.
-const USUAL: &str = "cpu hooks start";
+const USUAL: &str = "cpu hooks";
 
 pub fn run(args: &Args, kernel: &Kernel, snatrace: &Path) -> Result<ExitCode> {
     debian::need(vm::NEEDS, Consent { given: false })?;
@@ -36,7 +36,7 @@ pub fn run(args: &Args, kernel: &Kernel, snatrace: &Path) -> Result<ExitCode> {
 /// This program again, in a lab in the guest.
 fn script(args: &Args, own: &Path) -> Result<String> {
     let name = own.file_name().context("this program has no name")?.to_string_lossy().into_owned();
-    let parts: Vec<String> = args.parts.iter().map(|part| format!("{part:?}").to_lowercase()).collect();
+    let parts: Vec<&str> = args.parts.iter().map(|part| part.name()).collect();
     let parts = if parts.is_empty() { USUAL.to_owned() } else { parts.join(" ") };
     let tools = args.tools.iter().map(|tool| tool.name).collect::<Vec<_>>().join(",");
     let tools = if tools.is_empty() { String::new() } else { format!("--tools={}", quoted(&tools)) };

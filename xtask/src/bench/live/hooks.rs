@@ -61,12 +61,13 @@ pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     })?;
     running.end()?;
     for (title, costs) in [("storm", &storming), ("bulk data", &flowing)] {
-        println!("\nns per invocation, {title}\n{}", text(costs));
+        println!("\n{} per invocation, {title}\n{}", bench.unit(), text(costs));
         let raw: Vec<_> = costs.iter().map(Cost::json).collect();
         report.raw(&format!("hooks, {title}"), json!(raw));
     }
-    for name in ["wire_ingress", "wire_egress"] {
-        report.row(row(name, &flowing));
+    // The target is about time.
+    if !bench.alone {
+        report.rows.extend(["wire_ingress", "wire_egress"].map(|name| row(name, &flowing)));
     }
     Ok(())
 }
@@ -133,7 +134,7 @@ fn text(costs: &[Cost]) -> String {
         vec![cost.name.clone(), cost.runs.to_string(), figure(cost.ns), figure(cost.empty_ns), figure(cost.own_ns)]
     };
     let rows: Vec<_> = costs.iter().filter(|cost| cost.runs > 0).map(row).collect();
-    table::aligned(&["program", "runs", "ns", "empty ns", "own ns"], &rows)
+    table::aligned(&["program", "runs", "all", "empty", "own"], &rows)
 }
 
 fn row(name: &str, costs: &[Cost]) -> Row {

@@ -99,6 +99,32 @@ enum Part {
 
 impl Part {
     const USUAL: &[Self] = &[Self::Cpu, Self::Latency, Self::Lost, Self::Hooks, Self::Line, Self::Idle, Self::Start];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Latency => "latency",
+            Self::Lost => "lost",
+            Self::Hooks => "hooks",
+            Self::Line => "line",
+            Self::Idle => "idle",
+            Self::Start => "start",
+            Self::Curves => "curves",
+        }
+    }
+
+    fn measure(self, bench: &Bench, report: &mut Report) -> Result<()> {
+        match self {
+            Self::Cpu => cost::cpu(bench, report),
+            Self::Latency => cost::latency(bench, report),
+            Self::Lost => lost::measure(bench, report),
+            Self::Hooks => hooks::measure(bench, report),
+            Self::Line => line::measure(bench, report),
+            Self::Idle => quiet::idle(bench, report),
+            Self::Start => quiet::start(bench, report),
+            Self::Curves => curves::measure(bench, report),
+        }
+    }
 }
 
 /// How long and how often.
@@ -146,17 +172,14 @@ fn measure(args: &Args) -> Result<ExitCode> {
     let parts = if args.parts.is_empty() { Part::USUAL } else { &args.parts };
     let mut report = Report::default();
     report.raw("plan", json!({ "rounds": bench.plan.rounds, "window_s": bench.plan.window.as_secs_f64() }));
+    let mut failed = false;
     for &part in parts {
-        bench.progress(&format!("{part:?}"));
-        match part {
-            Part::Cpu => cost::cpu(&bench, &mut report)?,
-            Part::Latency => cost::latency(&bench, &mut report)?,
-            Part::Lost => lost::measure(&bench, &mut report)?,
-            Part::Hooks => hooks::measure(&bench, &mut report)?,
-            Part::Line => line::measure(&bench, &mut report)?,
-            Part::Idle => quiet::idle(&bench, &mut report)?,
-            Part::Start => quiet::start(&bench, &mut report)?,
-            Part::Curves => curves::measure(&bench, &mut report)?,
+        bench.progress(part.name());
+        // What was measured before and after it is still worth a table.
+        if let Err(error) = part.measure(&bench, &mut report) {
+            failed = true;
+            eprintln!("bench: {} failed: {error:#}", part.name());
+            report.row(Row::skipped(part.name(), "-", format!("failed: {error:#}")));
         }
     }
     println!("\n{}", table::targets(&report.rows));
@@ -166,7 +189,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
     if args.kept {
         println!("{}{}", vm::KEPT, report.json());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 impl Bench {
@@ -183,6 +206,11 @@ impl Bench {
         let tools = if args.tools.is_empty() { tools::ALL.iter().collect() } else { args.tools.clone() };
         let snatrace = args.binary.clone().context("--inside needs --binary")?;
         Ok(Self { lab, snatrace, plan, tools, scratch: Scratch::new()?, alone: args.alone })
+    }
+
+    /// What the statistics of programs count in: emulated processors take a nanosecond for each instruction.
+    fn unit(&self) -> &'static str {
+        if self.alone { "instructions" } else { "ns" }
     }
 
     /// Long runs say where they are.

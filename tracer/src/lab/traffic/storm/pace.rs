@@ -7,6 +7,9 @@ use anyhow::{Context, Result};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
+/// A fiftieth of a second's connections.
+const MOST_OWED: u64 = 50;
+
 /// At once, or evenly spread over time.
 pub(super) struct Pace {
     even: Option<Even>,
@@ -31,9 +34,9 @@ impl Pace {
 
     /// How many are due by now.
     pub(super) fn due(&self) -> u64 {
-        self.even.as_ref().map_or(u64::MAX, |even| {
-            due_after(even.start.elapsed(), even.rate).saturating_sub(even.begun)
-        })
+        self.even
+            .as_ref()
+            .map_or(u64::MAX, |even| due_after(even.start.elapsed(), even.rate).saturating_sub(even.begun))
     }
 
     pub(super) fn begun(&mut self) {
@@ -44,6 +47,13 @@ impl Pace {
 }
 
 impl Even {
+    /// After a stall only so much is made up for: all of it at once would be a burst that queues have no room for.
+    fn owed(&mut self, elapsed: Duration) -> u64 {
+        let due = due_after(elapsed, self.rate);
+        self.begun = self.begun.max(due.saturating_sub(u64::from(self.rate) / MOST_OWED));
+        due - self.begun.min(due)
+    }
+
     fn new(rate: u32) -> Result<Self> {
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK).context("no timer")?;
         let period = TimeSpec::from_duration(Duration::from_secs(1) / rate.max(1));
@@ -58,6 +68,7 @@ fn due_after(elapsed: Duration, rate: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -69,5 +80,13 @@ mod tests {
     #[test]
     fn without_a_rate_connections_are_always_due() {
         assert_eq!(Pace { even: None }.due(), u64::MAX);
+    }
+
+    #[test]
+    fn a_stall_is_made_up_for_in_part_only() {
+        let mut even = Even::new(1000).unwrap();
+        assert_eq!(even.owed(Duration::from_secs(10)), 20);
+        even.begun += 20;
+        assert_eq!(even.owed(Duration::from_millis(10_005)), 5);
     }
 }
