@@ -7,8 +7,9 @@ use bytemuck::{Pod, Zeroable};
 /// Addresses and ports of one direction of a connection.
 ///
 /// IPv4 addresses are stored as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), as the kernel stores them for dual-stack sockets,
-/// so a mapped socket and its packets on the wire compare equal. Ports are in host byte order.
-#[repr(C)]
+/// so a mapped socket and its packets on the wire compare equal. Ports are in host byte order. Aligned so that the eBPF
+/// programs, which know no unaligned words, need not copy it byte by byte.
+#[repr(C, align(4))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
 pub struct Flow {
     /// Source address, network byte order.
@@ -45,7 +46,7 @@ impl Flow {
     /// Whether both addresses are IPv4.
     #[must_use]
     pub const fn is_ipv4(&self) -> bool {
-        self.src_addr().is_ipv4() && self.dst_addr().is_ipv4()
+        is_mapped(self.src) && is_mapped(self.dst)
     }
 
     /// A flow from socket addresses; the inverse of the accessors above.
@@ -53,6 +54,10 @@ impl Flow {
     pub const fn new(src: SocketAddr, dst: SocketAddr) -> Self {
         Self { src: octets(src.ip()), dst: octets(dst.ip()), src_port: src.port(), dst_port: dst.port() }
     }
+}
+
+const fn is_mapped(addr: [u8; 16]) -> bool {
+    u128::from_be_bytes(addr) >> 32 == 0xffff
 }
 
 /// The stored form of an address: IPv4 becomes IPv4-mapped.
