@@ -33,10 +33,8 @@ impl Pace {
     }
 
     /// How many are due by now.
-    pub(super) fn due(&self) -> u64 {
-        self.even
-            .as_ref()
-            .map_or(u64::MAX, |even| due_after(even.start.elapsed(), even.rate).saturating_sub(even.begun))
+    pub(super) fn due(&mut self) -> u64 {
+        self.even.as_mut().map_or(u64::MAX, |even| even.owed(even.start.elapsed()))
     }
 
     pub(super) fn begun(&mut self) {
