@@ -37,6 +37,14 @@ impl Pace {
         self.even.as_mut().map_or(u64::MAX, |even| even.owed(even.start.elapsed()))
     }
 
+    /// The timer fires again only after it was read.
+    pub(super) fn tick(&self) {
+        if let Some(even) = &self.even {
+            // Nothing to read is as good: it fires again.
+            let _ = even.timer.wait();
+        }
+    }
+
     pub(super) fn begun(&mut self) {
         if let Some(even) = &mut self.even {
             even.begun += 1;
