@@ -75,6 +75,8 @@ fn due_after(elapsed: Duration, rate: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
     use super::*;
 
     #[test]
@@ -94,5 +96,19 @@ mod tests {
         assert_eq!(even.owed(Duration::from_secs(10)), 20);
         even.begun += 20;
         assert_eq!(even.owed(Duration::from_millis(10_005)), 5);
+    }
+
+    #[test]
+    fn the_timer_fires_again_after_each_tick() {
+        let pace = Pace::new(Some(5)).unwrap();
+        let fires = |longest: u16| {
+            let mut polled = [PollFd::new(pace.timer().unwrap(), PollFlags::POLLIN)];
+            poll(&mut polled, PollTimeout::from(longest)).unwrap() == 1
+        };
+        for _ in 0..3 {
+            assert!(fires(10_000));
+            pace.tick();
+            assert!(!fires(0));
+        }
     }
 }
