@@ -6,6 +6,7 @@
 
 mod pace;
 mod server;
+mod unused;
 mod window;
 
 use std::io::{self, Write};
