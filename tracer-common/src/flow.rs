@@ -45,7 +45,7 @@ impl Flow {
     /// Whether both addresses are IPv4.
     #[must_use]
     pub const fn is_ipv4(&self) -> bool {
-        self.src_addr().is_ipv4() && self.dst_addr().is_ipv4()
+        is_mapped(self.src) && is_mapped(self.dst)
     }
 
     /// A flow from socket addresses; the inverse of the accessors above.
@@ -62,6 +62,11 @@ pub const fn octets(addr: IpAddr) -> [u8; 16] {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
         IpAddr::V6(v6) => v6.octets(),
     }
+}
+
+/// Whether the address is IPv4 in its stored form.
+const fn is_mapped(addr: [u8; 16]) -> bool {
+    u128::from_be_bytes(addr) >> 32 == 0xffff
 }
 
 impl core::fmt::Debug for Flow {

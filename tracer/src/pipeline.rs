@@ -50,11 +50,11 @@ pub async fn run(
     pipeline.start()?;
     let mut batch = Vec::new();
     'reading: while source.next(&mut batch).await? {
-        for (node, event) in batch.drain(..) {
+        for (node, event) in &batch {
             if let Some(recorder) = recorder {
-                recorder.write(&event)?;
+                recorder.write(event)?;
             }
-            pipeline.event(node, &event)?;
+            pipeline.event(*node, event)?;
             if pipeline.is_done() {
                 break 'reading;
             }

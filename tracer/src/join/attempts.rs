@@ -36,12 +36,21 @@ pub(super) struct Attempts {
     len: usize,
     buckets: Vec<u32>,
     lists: [Ends; 3],
+    /// A list has another front than when that was last asked.
+    has_new_front: bool,
 }
 
 impl Default for Attempts {
     fn default() -> Self {
         let empty = Ends { front: NONE, back: NONE };
-        Self { slots: Vec::new(), free: NONE, len: 0, buckets: vec![NONE; FIRST_BUCKETS], lists: [empty; 3] }
+        Self {
+            slots: Vec::new(),
+            free: NONE,
+            len: 0,
+            buckets: vec![NONE; FIRST_BUCKETS],
+            lists: [empty; 3],
+            has_new_front: false,
+        }
     }
 }
 
@@ -129,6 +138,16 @@ impl Attempts {
         (id != NONE).then_some(id)
     }
 
+    /// Whether another attempt has become the one that has waited longest.
+    pub(super) const fn has_new_front(&self) -> bool {
+        self.has_new_front
+    }
+
+    /// The fronts are known.
+    pub(super) const fn keep_fronts(&mut self) {
+        self.has_new_front = false;
+    }
+
     /// Puts the attempt at the end of a list.
     pub(super) fn wait(&mut self, id: u32, wait: Wait) {
         self.detach(id);
@@ -141,6 +160,7 @@ impl Attempts {
         (slot.before, slot.after, slot.wait) = (back, NONE, wait);
         if back == NONE {
             self.lists[wait as usize].front = id;
+            self.has_new_front = true;
         } else {
             self.get_mut(back).after = id;
         }
@@ -151,6 +171,7 @@ impl Attempts {
         let (before, after, list) = (slot.before, slot.after, slot.wait as usize);
         if before == NONE {
             self.lists[list].front = after;
+            self.has_new_front = true;
         } else {
             self.get_mut(before).after = after;
         }

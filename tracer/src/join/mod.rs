@@ -69,6 +69,8 @@ impl Default for Limits {
 pub struct Join {
     limits: Limits,
     now_ns: u64,
+    /// Nothing ends or settles before, as long as the lists of attempts keep their fronts.
+    due_ns: u64,
     attempts: attempts::Attempts,
     bindings: bindings::Bindings,
     hints: hints::Hints,
@@ -91,6 +93,7 @@ impl Join {
         Self {
             limits: Limits { attempts: limits.attempts.max(1), ..limits },
             now_ns: 0,
+            due_ns: 0,
             attempts: attempts::Attempts::default(),
             bindings: bindings::Bindings::new(limits.bindings),
             hints: hints::Hints::new(limits.selections),
