@@ -145,6 +145,11 @@ impl ItemReader<'_> {
     pub fn number<T: TryFrom<u64>>(&mut self) -> Result<T, Malformed> {
         varint::get_as(&mut self.body)
     }
+
+    /// A number that a later version added.
+    pub fn added<T: TryFrom<u64> + Default>(&mut self) -> Result<T, Malformed> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.number() }
+    }
 }
 
 #[inline]
