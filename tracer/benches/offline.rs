@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use snatrace::causes::{self, Case};
 use snatrace::infer::Infer;
-use snatrace::join::{Join, Update};
+use snatrace::join::{AHEAD, Join, Update};
 use snatrace::model::Attempt;
 use snatrace::store::{Merged, Writer};
 use synthetic::{Traffic, capture};
@@ -70,7 +70,12 @@ fn join(criterion: &mut Criterion) {
     group.bench_function("events", |bencher| {
         bencher.iter_batched_ref(
             Join::default,
-            |join| events.iter().for_each(|event| join.event(event, &mut |update| drop(black_box(update)))),
+            |join| {
+                for events in events.chunks(AHEAD) {
+                    join.warm(events.iter());
+                    events.iter().for_each(|event| join.event(event, &mut |update| drop(black_box(update))));
+                }
+            },
             BatchSize::PerIteration,
         );
     });

@@ -67,6 +67,22 @@ impl Attempts {
         &mut self.slots[id as usize]
     }
 
+    /// The newest attempt of the ISN's bucket.
+    pub(super) fn newest(&self, isn: u32) -> u32 {
+        self.buckets[self.bucket(isn)]
+    }
+
+    /// Reads a little of all parts of a slot.
+    pub(super) fn touch(&self, id: u32) -> u32 {
+        self.slots.get(id as usize).map_or(0, |slot| slot.isn ^ u32::from(slot.original.src[0] ^ slot.translated.dst[15]))
+    }
+
+    /// Reads a little of what the attempts behind this one in its list need to end.
+    pub(super) fn touch_behind(&self, id: u32) -> u32 {
+        let Some(next) = self.slots.get(self.get(id).after as usize) else { return 0 };
+        self.newest(next.isn) ^ self.touch(next.after)
+    }
+
     /// The attempt with this ISN that fits best by `fit`, where higher is better and `BEST` ends the search; of equals
     /// the newest.
     pub(super) fn find(&self, isn: u32, best: u8, fit: impl Fn(&Slot) -> Option<u8>) -> Option<(u32, u8)> {
@@ -103,7 +119,7 @@ impl Attempts {
     /// Opens an attempt.
     #[expect(clippy::cast_possible_truncation, reason = "there are at most as many slots as the limit, a u32, says")]
     pub(super) fn open(&mut self, isn: u32, time_ns: u64) -> u32 {
-        if self.len >= self.buckets.len() {
+        if self.len >= self.buckets.len() / 2 {
             self.double_buckets();
         }
         let slot = Slot::new(isn, time_ns);
@@ -208,7 +224,7 @@ impl Attempts {
         }
     }
 
-    /// Called when every slot is taken by an open attempt or about to be, so the lists name them all.
+    /// The lists name all attempts.
     fn double_buckets(&mut self) {
         self.buckets = vec![NONE; self.buckets.len() * 2];
         for wait in Wait::ALL {

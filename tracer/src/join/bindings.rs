@@ -41,6 +41,11 @@ impl Bindings {
         Self { recent: Recent::new(capacity), newest_ns: 0, lost_ns: None }
     }
 
+    /// Reads what [`Self::push`] will.
+    pub(super) fn touch(&self, original: &Flow) -> u32 {
+        self.recent.touch(hash(original))
+    }
+
     /// Remembers a binding; how many that might still have mattered were forgotten for it.
     pub(super) fn push(&mut self, binding: Binding) -> u64 {
         self.newest_ns = self.newest_ns.max(binding.time_ns);

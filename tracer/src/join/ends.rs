@@ -1,5 +1,7 @@
 //! Time: retransmits that have settled are told, attempts that are over end.
 
+use std::hint::black_box;
+
 use super::attempts::Wait;
 use super::bindings::Binding;
 use super::known::Known;
@@ -74,6 +76,7 @@ impl Join {
             if self.now_ns.saturating_sub(last_ns) < for_ns && !is_wrong {
                 return;
             }
+            black_box(self.attempts.touch_behind(id));
             self.end(id, if is_wrong { Why::GivenUp } else { why }, update);
         }
     }
