@@ -69,6 +69,11 @@ pub const fn octets(addr: IpAddr) -> [u8; 16] {
     }
 }
 
+/// Whether the address is IPv4 in its stored form.
+const fn is_mapped(addr: [u8; 16]) -> bool {
+    u128::from_be_bytes(addr) >> 32 == 0xffff
+}
+
 impl core::fmt::Debug for Flow {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let (src, dst) = (self.src_addr(), self.dst_addr());
