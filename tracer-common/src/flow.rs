@@ -56,10 +56,6 @@ impl Flow {
     }
 }
 
-const fn is_mapped(addr: [u8; 16]) -> bool {
-    u128::from_be_bytes(addr) >> 32 == 0xffff
-}
-
 /// The stored form of an address: IPv4 becomes IPv4-mapped.
 #[must_use]
 pub const fn octets(addr: IpAddr) -> [u8; 16] {
