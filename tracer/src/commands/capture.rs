@@ -107,6 +107,7 @@ mod live {
             addresses: probe.addresses().to_vec(),
             filter: options.filter.clone(),
             drop_reasons: probe.drop_reasons().to_vec(),
+            owners: Vec::new(),
         })
     }
 

@@ -117,7 +117,7 @@ impl Join {
             }
             Event::CtDrop(event) => self.ct_drop(event),
             Event::CtTable(event) => self.ct_table(event),
-            Event::Tick(_) => {}
+            Event::Tick(_) | Event::Owner(_) => {}
         }
     }
 

@@ -145,6 +145,14 @@ impl ItemReader<'_> {
     pub fn number<T: TryFrom<u64>>(&mut self) -> Result<T, Malformed> {
         varint::get_as(&mut self.body)
     }
+
+    /// Bytes with their number before them.
+    pub fn bytes(&mut self) -> Result<&[u8], Malformed> {
+        let length = self.number()?;
+        let (bytes, rest) = self.body.split_at_checked(length).ok_or(Malformed)?;
+        self.body = rest;
+        Ok(bytes)
+    }
 }
 
 #[inline]

@@ -1,0 +1,107 @@
+//! Which processes are in which network namespace: looked up for all of them rarely, for new ones more often.
+
+use std::collections::BTreeSet;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::Host;
+use super::cgroup::{self, Place};
+
+/// All processes are looked at no more often.
+pub(super) const SCAN_NS: u64 = 1_000_000_000;
+/// New ones are looked for no more often.
+const LOOK_NS: u64 = 100_000_000;
+/// Processes that are remembered; more than a node has.
+const MOST: usize = 65_536;
+/// Processes of one namespace that are asked.
+const MOST_EACH: usize = 256;
+
+/// A process, told apart from a later one with the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Process {
+    pub(super) started_ns: u64,
+    pub(super) number: u32,
+}
+
+impl Process {
+    /// Whether it still lives, in the same namespace.
+    pub(super) fn is_in(&self, host: &Host, netns: u32) -> bool {
+        host.netns(self.number) == Some(netns) && host.started_ns(self.number) == Some(self.started_ns)
+    }
+}
+
+/// What the processes of a namespace say.
+#[derive(Debug, Default)]
+pub(super) struct Inside {
+    /// The one that has been there longest, as far as is known; one in a pod or container if there is any.
+    pub(super) oldest: Option<Process>,
+    /// All places that they are in.
+    pub(super) places: BTreeSet<Place>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    netns: HashMap<u32, u32, RandomState>,
+    scanned_ns: Option<u64>,
+    looked_ns: Option<u64>,
+}
+
+impl Processes {
+    /// Looks at all processes, unless that was done just now.
+    pub(super) fn scan(&mut self, host: &Host, now_ns: u64) {
+        if is_due(self.scanned_ns, now_ns, SCAN_NS) {
+            (self.scanned_ns, self.looked_ns) = (Some(now_ns), Some(now_ns));
+            self.netns.clear();
+            self.read(host);
+        }
+    }
+
+    /// Looks at those that were not there before, unless that was done just now.
+    pub(super) fn look(&mut self, host: &Host, now_ns: u64) {
+        if is_due(self.looked_ns, now_ns, LOOK_NS) {
+            self.looked_ns = Some(now_ns);
+            self.read(host);
+        }
+    }
+
+    /// Whether all were looked at since.
+    pub(super) fn is_scanned_since(&self, time_ns: u64) -> bool {
+        self.scanned_ns.is_some_and(|scanned_ns| scanned_ns >= time_ns)
+    }
+
+    /// Whether one is in this namespace, as far as is known.
+    pub(super) fn is_any_in(&self, netns: u32) -> bool {
+        self.netns.values().any(|&other| other == netns)
+    }
+
+    /// Asks the processes of a namespace.
+    pub(super) fn inside(&self, host: &Host, netns: u32) -> Inside {
+        let mut numbers: Vec<u32> =
+            self.netns.iter().filter(|(_, other)| **other == netns).map(|(&number, _)| number).collect();
+        numbers.sort_unstable();
+        let (mut inside, mut oldest_elsewhere) = (Inside::default(), None);
+        for number in numbers.into_iter().take(MOST_EACH) {
+            let Some(started_ns) = host.started_ns(number).filter(|_| host.netns(number) == Some(netns)) else {
+                continue;
+            };
+            let process = Process { started_ns, number };
+            let place = host.cgroup(number).and_then(|text| cgroup::place(&text));
+            let oldest = if place.is_some() { &mut inside.oldest } else { &mut oldest_elsewhere };
+            *oldest = Some(oldest.map_or(process, |other: Process| other.min(process)));
+            inside.places.extend(place);
+        }
+        inside.oldest = inside.oldest.or(oldest_elsewhere);
+        inside
+    }
+
+    fn read(&mut self, host: &Host) {
+        let before = std::mem::take(&mut self.netns);
+        let of = |number| before.get(&number).copied().or_else(|| host.netns(number)).map(|netns| (number, netns));
+        self.netns = host.processes().take(MOST).filter_map(of).collect();
+    }
+}
+
+fn is_due(last_ns: Option<u64>, now_ns: u64, every_ns: u64) -> bool {
+    last_ns.is_none_or(|last_ns| now_ns.saturating_sub(last_ns) >= every_ns)
+}
