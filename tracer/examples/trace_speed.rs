@@ -120,6 +120,7 @@ fn capture() -> Capture {
         hooks: Vec::new(),
         addresses: Vec::new(),
         drop_reasons: Vec::new(),
+        owners: Vec::new(),
         filter: Filter::default(),
     }
 }

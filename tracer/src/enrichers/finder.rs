@@ -128,11 +128,11 @@ impl Finder {
         if !self.processes.is_scanned_since(now_ns.saturating_sub(REFRESH_NS)) {
             self.processes.scan(&self.host, now_ns);
         }
-        let is_missing = |processes: &Processes| due.iter().any(|&netns| !processes.is_any_in(netns));
-        if is_missing(&self.processes) {
+        let is_missing = |finder: &Self| due.iter().any(|&netns| !finder.processes.is_any_in(&finder.host, netns));
+        if is_missing(self) {
             self.processes.look(&self.host, now_ns);
         }
-        if is_missing(&self.processes) {
+        if is_missing(self) {
             self.processes.scan(&self.host, now_ns);
         }
     }
@@ -144,8 +144,8 @@ impl Finder {
         tell_change(before.as_ref(), witness, &owner, &mut |since_ns, owner| tell(netns, since_ns, owner));
         let was_empty = before.filter(|before| before.witness.is_none());
         let retry_ns = was_empty.map_or(SCAN_NS, |before| (before.retry_ns * 2).min(MOST_RETRY_NS));
-        // Where nobody was found and not all were asked, the next batch tries again.
-        if witness.is_some() || self.processes.is_scanned_since(now_ns.saturating_sub(SCAN_NS)) {
+        // Where nobody was found and new ones were not looked for, the next batch tries again.
+        if witness.is_some() || self.processes.is_looked_at(now_ns) {
             let known = Known { witness, owner, watch, found_ns: now_ns, checked_ns: now_ns, retry_ns };
             self.known.insert(netns, known);
         }

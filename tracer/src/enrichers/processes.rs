@@ -70,15 +70,19 @@ impl Processes {
         self.scanned_ns.is_some_and(|scanned_ns| scanned_ns >= time_ns)
     }
 
-    /// Whether one is in this namespace, as far as is known.
-    pub(super) fn is_any_in(&self, netns: u32) -> bool {
-        self.netns.values().any(|&other| other == netns)
+    /// Whether new ones were looked for at this time.
+    pub(super) fn is_looked_at(&self, time_ns: u64) -> bool {
+        self.looked_ns == Some(time_ns)
+    }
+
+    /// Whether one that is known is in this namespace now.
+    pub(super) fn is_any_in(&self, host: &Host, netns: u32) -> bool {
+        self.numbers(netns).any(|number| host.netns(number) == Some(netns))
     }
 
     /// Asks the processes of a namespace.
     pub(super) fn inside(&self, host: &Host, netns: u32) -> Inside {
-        let mut numbers: Vec<u32> =
-            self.netns.iter().filter(|(_, other)| **other == netns).map(|(&number, _)| number).collect();
+        let mut numbers: Vec<u32> = self.numbers(netns).collect();
         numbers.sort_unstable();
         let (mut inside, mut oldest_elsewhere) = (Inside::default(), None);
         for number in numbers.into_iter().take(MOST_EACH) {
@@ -93,6 +97,10 @@ impl Processes {
         }
         inside.oldest = inside.oldest.or(oldest_elsewhere);
         inside
+    }
+
+    fn numbers(&self, netns: u32) -> impl Iterator<Item = u32> {
+        self.netns.iter().filter(move |(_, other)| **other == netns).map(|(&number, _)| number)
     }
 
     fn read(&mut self, host: &Host) {

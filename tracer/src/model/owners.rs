@@ -89,6 +89,9 @@ impl Owners {
     fn insert(&mut self, netns: u32, since_ns: u64, owner: Owner) {
         let owner = (!owner.is_unknown()).then(|| Arc::new(owner));
         let times = self.by_netns.entry(netns).or_default();
+        if times.back() == Some(&(since_ns, owner.clone())) {
+            return;
+        }
         if times.is_empty() {
             self.order.push_back(netns);
         }

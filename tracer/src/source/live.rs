@@ -13,6 +13,7 @@ use tracer_common::Event;
 use tracer_common::config::Loss;
 
 use super::Source;
+use crate::enrichers::Finder;
 use crate::probe::Probe;
 
 /// How long to sleep while nothing happens: ten wake-ups a second.
@@ -93,6 +94,7 @@ async fn end_of(command: Option<&mut Child>) {
 pub struct Live {
     probe: AsyncFd<Probe>,
     stop: Stop,
+    finder: Finder,
     /// Set once it is time to stop.
     ends: Option<Instant>,
     is_over: bool,
@@ -105,17 +107,18 @@ pub struct Live {
 }
 
 impl Live {
-    /// Reads from a probe until told to stop.
+    /// Reads from a probe until told to stop; what `finder` learns meanwhile comes as events too.
     ///
     /// # Errors
     /// When the ring buffer cannot be waited for.
-    pub fn new(probe: Probe, stop: Stop) -> anyhow::Result<Self> {
+    pub fn new(probe: Probe, stop: Stop, finder: Finder) -> anyhow::Result<Self> {
         // SAFETY: the probe's descriptor is that of the ring buffer, which it keeps open and the same as long as it lives.
         let probe = unsafe { AsyncFd::register(probe) }.context("cannot wait for the ring buffer")?;
         let now = Instant::now();
         Ok(Self {
             probe,
             stop,
+            finder,
             ends: None,
             is_over: false,
             was_busy: true,
@@ -149,6 +152,7 @@ impl Live {
             batch.pop();
         }
         self.was_busy = is_busy;
+        self.finder.enrich(batch);
         self.notice_losses(batch);
         Ok(())
     }
