@@ -1,6 +1,6 @@
 //! Names of a pod, from the directory that the kubelet keeps its logs in: `/var/log/pods/NAMESPACE_POD_UID/CONTAINER/`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::cgroup::Place;
 use super::{Found, Host, is_name};
@@ -24,7 +24,7 @@ pub(super) fn find(host: &Host, place: &Place) -> Option<Found> {
     Some(Found { owner, watch: Some((directory, changed)) })
 }
 
-fn only_container(host: &Host, directory: &PathBuf) -> Option<String> {
+fn only_container(host: &Host, directory: &Path) -> Option<String> {
     let mut containers = host.names(directory);
     let first = containers.next()?;
     let is_only = containers.next().is_none() && is_name(&first) && host.changed(&directory.join(&first)).is_some();

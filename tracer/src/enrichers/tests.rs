@@ -54,10 +54,7 @@ impl Node {
         let retransmit = SynRetransmit { stamp: stamp(SynRetransmit::KIND), ..bytemuck::Zeroable::zeroed() };
         let mut batch = vec![(0, retransmit.into()), (0, Tick { stamp: stamp(Tick::KIND) }.into())];
         self.finder.enrich(&mut batch);
-        assert!(
-            batch.iter().rev().skip(1).next().unwrap().1 == retransmit.into(),
-            "owners come before what they are for"
-        );
+        assert!(batch.iter().rev().nth(1).unwrap().1 == retransmit.into(), "owners come before what they are for");
         for (_, event) in &batch {
             if let Event::Owner(owner) = event {
                 self.owners.event(owner);

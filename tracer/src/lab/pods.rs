@@ -62,7 +62,7 @@ impl Pods {
     pub fn start(net: &Net, scratch: &Path) -> Result<Option<Self>> {
         let Some(groups) = Groups::create(net.number()) else { return Ok(None) };
         let root = scratch.join("host");
-        let mut pods = Self { root, containers: Vec::new(), pauses: Vec::new(), groups: groups };
+        let mut pods = Self { root, containers: Vec::new(), pauses: Vec::new(), groups };
         fs::create_dir_all(&pods.root).with_context(|| format!("{} cannot be made", pods.root.display()))?;
         symlink("/proc", pods.root.join("proc")).context("a link to /proc cannot be made")?;
         for (index, pod) in (0..).zip(&ALL) {
@@ -96,7 +96,7 @@ impl Pods {
             let logs = format!("var/log/pods/{}_{}_{uid}/{container}", pod.namespace, pod.name);
             fs::create_dir_all(self.root.join(logs)).context("a log directory cannot be made")?;
         }
-        let child = netns::within(&net.pod_ns(index), || hold())?;
+        let child = netns::within(&net.pod_ns(index), hold)?;
         let process = child.id();
         self.pauses.push(child);
         cgroup::enter(&pause, process)

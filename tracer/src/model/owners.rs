@@ -26,10 +26,13 @@ pub struct OwnerAt {
     pub owner: String,
 }
 
+/// The owners of one namespace, each with the time from which on it is one; `None` is nobody known.
+type Times = VecDeque<(u64, Option<Arc<Owner>>)>;
+
 /// Owners by namespace. Bounded: beyond that the namespaces named first are forgotten, and their owners unknown.
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
-    by_netns: BTreeMap<u32, VecDeque<(u64, Option<Arc<Owner>>)>>,
+    by_netns: BTreeMap<u32, Times>,
     order: VecDeque<u32>,
     /// The text under way, where it comes in several events.
     pending: Option<Pending>,
@@ -53,7 +56,7 @@ impl Owners {
     /// For the header of a trace.
     #[must_use]
     pub fn known(&self) -> Vec<OwnerAt> {
-        let of = |(netns, times): (&u32, &VecDeque<(u64, Option<Arc<Owner>>)>)| {
+        let of = |(netns, times): (&u32, &Times)| {
             let text = |owner: &Option<Arc<Owner>>| owner.as_deref().unwrap_or(&Owner::default()).text();
             let at = |(since_ns, owner): &(u64, _)| OwnerAt { netns: *netns, since_ns: *since_ns, owner: text(owner) };
             times.iter().map(at).collect::<Vec<_>>()
