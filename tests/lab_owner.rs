@@ -38,6 +38,8 @@ fn top(lab: &Lab) -> PathBuf {
 
 struct Recording {
     printed: String,
+    /// On standard error.
+    told: String,
     directory: TempDir,
 }
 
@@ -46,8 +48,9 @@ impl Recording {
         let directory = tempfile::tempdir().unwrap();
         let mut record = lab.capture("record", ALLOW, &["--print", "--host-root", root, "-w"]);
         record.arg(directory.path().join("t")).args(options).arg("--").args(client);
-        let printed = Outcome::of(&mut record).done();
-        Self { printed, directory }
+        let outcome = Outcome::of(&mut record);
+        let told = outcome.stderr.clone();
+        Self { printed: outcome.done(), told, directory }
     }
 
     fn trace(&self) -> PathBuf {
@@ -173,6 +176,7 @@ fn where_there_are_no_pods_nobody_is_named() {
             assert!(line.get("pod").is_some_and(Value::is_null), "{line}");
         }
         let report = recording.shown("report", &[]);
+        assert_eq!(recording.told.contains("snatrace: owner is off: "), root != "/", "{}", recording.told);
         assert!(!report.contains("\nPods\n") && !report.contains("\nNamespaces\n"), "{report}");
     }
 }

@@ -61,6 +61,9 @@ mod live {
         }
         stop.with(&options.command)?;
         let finder = Finder::new(Host::new(&options.host_root));
+        if let Some(why) = finder.off() {
+            eprintln!("snatrace: owner is off: {}", Escaped(&why));
+        }
         let summary = pipeline::run(Live::new(probe, stop, finder)?, &mut recorder, pipeline).await;
         // A write that failed says itself how much was recorded.
         if let Some(recorder) = recorder.filter(|_| !is_write_failure(&summary)) {

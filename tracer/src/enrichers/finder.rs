@@ -3,7 +3,7 @@
 //! The kernel gives the number of a namespace that is gone to the next one, so an answer is trusted only while a process that
 //! was there when it was found still is: that is looked at once a second at most, and only while there are events.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use foldhash::fast::RandomState;
@@ -18,8 +18,8 @@ use crate::model::Owner;
 const CHECK_NS: u64 = 1_000_000_000;
 /// An answer is found anew after this long: another container may have joined the namespace.
 const REFRESH_NS: u64 = 30_000_000_000;
-/// A namespace that has no process is asked for again after a second, then after twice as long each time, up to this.
-const MOST_RETRY_NS: u64 = 64_000_000_000;
+/// A namespace of nobody known is asked for again after a second, then after twice as long each time, up to this.
+const MOST_RETRY_NS: u64 = 8_000_000_000;
 /// Namespaces that are remembered.
 const MOST: usize = 4096;
 /// Namespaces that are looked up for one batch of events.
@@ -46,7 +46,7 @@ struct Known {
     found_ns: u64,
     /// It was right until here.
     checked_ns: u64,
-    /// How long to wait before a namespace without processes is asked for again.
+    /// How long to wait before it is asked for again while nobody is known.
     retry_ns: u64,
 }
 
@@ -56,6 +56,18 @@ impl Finder {
     pub fn new(host: Host) -> Self {
         let own_netns = host.netns(1);
         Self { host, own_netns, processes: Processes::default(), known: HashMap::default(), seen: Vec::new() }
+    }
+
+    /// Why nothing can be learnt here.
+    #[must_use]
+    pub fn off(&self) -> Option<String> {
+        self.own_netns.is_none().then(|| {
+            format!(
+                "{} cannot be read: pods and containers are unknown; run as root, and in a container name the host's root \
+                 with --host-root",
+                self.host.path(Path::new("proc/1/ns/net")).display()
+            )
+        })
     }
 
     /// Puts what is new about the namespaces of sockets in a batch before its events.
@@ -111,12 +123,16 @@ impl Finder {
     /// Whether an answer has to be found; one that only has to be checked is.
     fn is_due(&mut self, netns: u32, now_ns: u64) -> bool {
         let Some(known) = self.known.get_mut(&netns) else { return true };
-        let Some(witness) = known.witness else { return now_ns.saturating_sub(known.found_ns) >= known.retry_ns };
+        let for_ns = if known.owner.is_unknown() { known.retry_ns } else { REFRESH_NS };
+        if now_ns.saturating_sub(known.found_ns) >= for_ns {
+            return true;
+        }
+        let Some(witness) = known.witness else { return false };
         if now_ns.saturating_sub(known.checked_ns) < CHECK_NS {
             return false;
         }
         let is_unchanged = known.watch.as_ref().is_none_or(|(path, changed)| self.host.changed(path) == Some(*changed));
-        if !is_unchanged || !witness.is_in(&self.host, netns) || now_ns.saturating_sub(known.found_ns) >= REFRESH_NS {
+        if !is_unchanged || !witness.is_in(&self.host, netns) {
             return true;
         }
         known.checked_ns = now_ns;
@@ -142,8 +158,8 @@ impl Finder {
         let (witness, found) = self.ask(netns);
         let (owner, watch) = found.map_or_else(Default::default, |found| (found.owner, found.watch));
         tell_change(before.as_ref(), witness, &owner, &mut |since_ns, owner| tell(netns, since_ns, owner));
-        let was_empty = before.filter(|before| before.witness.is_none());
-        let retry_ns = was_empty.map_or(SCAN_NS, |before| (before.retry_ns * 2).min(MOST_RETRY_NS));
+        let was_unknown = before.filter(|before| before.owner.is_unknown() && before.witness == witness);
+        let retry_ns = was_unknown.map_or(SCAN_NS, |before| (before.retry_ns * 2).min(MOST_RETRY_NS));
         // Where nobody was found and new ones were not looked for, the next batch tries again.
         if witness.is_some() || self.processes.is_looked_at(now_ns) {
             let known = Known { witness, owner, watch, found_ns: now_ns, checked_ns: now_ns, retry_ns };
@@ -157,6 +173,11 @@ impl Finder {
         let mut places = places.iter();
         let only = places.next().filter(|_| places.next().is_none());
         (oldest, only.and_then(|place| ALL.iter().find_map(|enricher| enricher(&self.host, place))))
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.known.len()
     }
 
     /// Makes room: whoever was heard of longest ago is asked for again when it shows up.

@@ -25,6 +25,11 @@ impl Host {
         Self { root: root.to_owned(), ticks_per_second: ticks.filter(|&ticks| ticks > 0).unwrap_or(100) }
     }
 
+    /// Where a file of the host is.
+    pub(super) fn path(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
+    }
+
     /// All processes.
     pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
         self.names(Path::new("proc")).filter_map(|name| name.parse().ok())
@@ -32,7 +37,7 @@ impl Host {
 
     /// Inode number of the process's network namespace.
     pub(super) fn netns(&self, process: u32) -> Option<u32> {
-        let link = fs::read_link(self.root.join(self.of(process, "ns/net"))).ok()?;
+        let link = fs::read_link(self.path(&self.of(process, "ns/net"))).ok()?;
         link.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
     }
 
@@ -49,20 +54,20 @@ impl Host {
 
     /// Names in a directory.
     pub(super) fn names(&self, directory: &Path) -> impl Iterator<Item = String> {
-        let entries = fs::read_dir(self.root.join(directory)).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.path(directory)).into_iter().flatten().flatten();
         entries.take(MOST_ENTRIES).filter_map(|entry| entry.file_name().into_string().ok())
     }
 
     /// When a directory was changed last.
     pub(super) fn changed(&self, directory: &Path) -> Option<SystemTime> {
-        let metadata = fs::metadata(self.root.join(directory)).ok()?;
+        let metadata = fs::metadata(self.path(directory)).ok()?;
         metadata.is_dir().then(|| metadata.modified().ok()).flatten()
     }
 
     /// A file's text; none if it is longer.
     pub(super) fn text(&self, path: &Path, most: u64) -> Option<String> {
         let mut text = String::new();
-        let read = File::open(self.root.join(path)).ok()?.take(most + 1).read_to_string(&mut text).ok()?;
+        let read = File::open(self.path(path)).ok()?.take(most + 1).read_to_string(&mut text).ok()?;
         (read as u64 <= most).then_some(text)
     }
 

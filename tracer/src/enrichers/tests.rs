@@ -227,3 +227,34 @@ fn a_namespace_without_processes_is_asked_for_less_and_less_often() {
     assert_eq!(node.seen(NETNS, 20 * S + S / 2, 21 * S), None);
     assert!(node.seen(NETNS, 21 * S, 21 * S).is_some());
 }
+
+#[test]
+fn a_host_whose_processes_cannot_be_seen_is_told_with_what_to_do() {
+    let root = TempDir::new().unwrap();
+    let off = Finder::new(Host::new(root.path())).off().unwrap();
+    assert!(off.contains("/proc/1/ns/net cannot be read") && off.contains("--host-root"), "{off}");
+    assert_eq!(Node::new().finder.off(), None);
+}
+
+#[test]
+fn names_that_come_late_are_found() {
+    let mut node = Node::new();
+    node.begin(70, 1000, NETNS, &pod(FIRST));
+    assert_eq!(node.seen(NETNS, 20 * S, 20 * S), None);
+    node.make(&logs("web-0", FIRST, "app"));
+    assert_eq!(node.seen(NETNS, 21 * S, 20 * S).as_deref(), Some("shop/web-0/app"));
+}
+
+#[test]
+fn many_namespaces_are_bounded_and_told_again_when_they_were_forgotten() {
+    let mut node = Node::new();
+    node.make(&logs("web-0", FIRST, "app"));
+    node.begin(70, 1000, NETNS, &pod(FIRST));
+    assert!(node.seen(NETNS, 20 * S, 15 * S).is_some());
+    for netns in 0..5_000 {
+        node.seen(NETNS + 1 + netns, (20 + u64::from(netns)) * S, 0);
+    }
+    assert!(node.finder.remembered() <= 4096);
+    assert!(node.seen(NETNS, 10_000 * S, 15 * S).is_some());
+    assert_eq!(node.told, 2);
+}
