@@ -162,7 +162,9 @@ mod tests {
         let long = Owner::parse(&format!("shop/{}/", "p".repeat(180)));
         let events: Vec<_> = long.events(5, NETNS, 1).collect();
         assert_eq!(events.len(), 3);
-        for told in [&events[..2], &events[1..], &[events[0], events[2]], &[events[1], events[0]]] {
+        let [first, second, third] = [events[0], events[1], events[2]];
+        for told in [&[first, second][..], &[second, third], &[first, third], &[second, first], &[first, third, second]]
+        {
             let mut owners = Owners::default();
             told.iter().for_each(|event| owners.event(event));
             assert_eq!(owners.at(NETNS, 9), None);
