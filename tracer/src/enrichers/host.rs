@@ -64,11 +64,11 @@ impl Host {
         metadata.is_dir().then(|| metadata.modified().ok()).flatten()
     }
 
-    /// A file's text; none if it is longer.
+    /// A file's text; none if it is longer. A process may give itself a name that is no UTF-8.
     pub(super) fn text(&self, path: &Path, most: u64) -> Option<String> {
-        let mut text = String::new();
-        let read = File::open(self.path(path)).ok()?.take(most + 1).read_to_string(&mut text).ok()?;
-        (read as u64 <= most).then_some(text)
+        let mut bytes = Vec::new();
+        let read = File::open(self.path(path)).ok()?.take(most + 1).read_to_end(&mut bytes).ok()?;
+        (read as u64 <= most).then(|| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn of(&self, process: u32, file: &str) -> PathBuf {

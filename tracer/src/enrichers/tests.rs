@@ -70,7 +70,9 @@ fn begin(root: &Path, process: u32, ticks: u64, netns: u32, cgroup: &str) {
     fs::create_dir_all(directory.join("ns")).unwrap();
     symlink(format!("net:[{netns}]"), directory.join("ns/net")).unwrap();
     fs::write(directory.join("cgroup"), format!("0::{cgroup}\n")).unwrap();
-    let stat = format!("{process} (a) b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks} 0 0\n");
+    // A name as bad as a process can make it.
+    let fields = format!(") S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks} 0 0\n");
+    let stat = [format!("{process} (").as_bytes(), b"a) \xff\n(b", fields.as_bytes()].concat();
     fs::write(directory.join("stat"), stat).unwrap();
 }
 
