@@ -61,8 +61,6 @@ macro_rules! for_each_global {
             SK_SPORT,
             /// `sock.sk_err`
             SK_ERR,
-            /// `sock.sk_protocol`
-            SK_PROTOCOL,
             /// `tcp_sock.snd_una`
             TP_SND_UNA,
             /// `tcp_sock.total_retrans`
@@ -126,11 +124,13 @@ pub enum Loss {
     Unreadable = 1,
     /// A table was full, so an older entry made room or a fact was not kept.
     TableFull = 2,
+    /// The kernel ran no program because another one ran on that CPU (its own count, `recursion_misses`, from 5.12).
+    Skipped = 3,
 }
 
 impl Loss {
     /// All kinds, in the order of their index in the map.
-    pub const ALL: [Self; 3] = [Self::RingFull, Self::Unreadable, Self::TableFull];
+    pub const ALL: [Self; 4] = [Self::RingFull, Self::Unreadable, Self::TableFull, Self::Skipped];
 
     /// The name in JSON, metrics and text.
     #[must_use]
@@ -139,6 +139,7 @@ impl Loss {
             Self::RingFull => "ring_full",
             Self::Unreadable => "unreadable",
             Self::TableFull => "table_full",
+            Self::Skipped => "skipped",
         }
     }
 }

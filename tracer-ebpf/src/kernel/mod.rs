@@ -46,6 +46,32 @@ impl Address {
     }
 }
 
+/// An address of which the verifier knows what lies there. A load from it needs no helper, and reads 0 where it faults.
+#[derive(Clone, Copy)]
+pub struct Typed(*const u8);
+
+impl Typed {
+    /// An address that the verifier has given a type.
+    #[inline(always)]
+    pub fn new<T>(pointer: *const T) -> Self {
+        Self(pointer.cast())
+    }
+
+    /// Loads a value `offset` bytes on, aligned as the kernel aligns it.
+    #[inline(always)]
+    pub fn load<T: bytemuck::Pod>(self, offset: u32) -> T {
+        // SAFETY: the verifier checks offset and size against the type; any bytes are a valid `T: Pod`.
+        unsafe { self.0.wrapping_add(offset as usize).cast::<T>().read_volatile() }
+    }
+
+    /// Follows a pointer `offset` bytes on, whose type the verifier knows too.
+    #[inline(always)]
+    pub fn follow(self, offset: u32) -> Self {
+        // SAFETY: as in `load`; a pointer that the verifier gives no type cannot be loaded from.
+        Self(unsafe { self.0.wrapping_add(offset as usize).cast::<*const u8>().read_volatile() })
+    }
+}
+
 /// The IPv4-mapped form of an address that the kernel keeps in network byte order.
 #[inline(always)]
 fn mapped(addr: [u8; 4]) -> [u8; 16] {

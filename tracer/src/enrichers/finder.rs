@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use tracer_common::Event;
 
-use super::processes::{Inside, Process, Processes, SCAN_NS};
+use super::processes::{Process, Processes, SCAN_NS};
 use super::{ALL, Found, Host};
 use crate::model::Owner;
 
@@ -20,6 +20,8 @@ const CHECK_NS: u64 = 1_000_000_000;
 const REFRESH_NS: u64 = 30_000_000_000;
 /// A namespace of nobody known is asked for again after a second, then after twice as long each time, up to this.
 const MOST_RETRY_NS: u64 = 8_000_000_000;
+/// Processes that are tried before it is said that none can be read.
+const MOST_ASKED: usize = 64;
 /// Namespaces that are remembered.
 const MOST: usize = 4096;
 /// Namespaces that are looked up for one batch of events.
@@ -29,7 +31,7 @@ const MOST_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub struct Finder {
     host: Host,
-    /// Of the host itself, where no process is in a pod of its own.
+    /// Of the host itself, if that can be read: nothing is asked about it.
     own_netns: Option<u32>,
     processes: Processes,
     known: HashMap<u32, Known, RandomState>,
@@ -58,14 +60,16 @@ impl Finder {
         Self { host, own_netns, processes: Processes::default(), known: HashMap::default(), seen: Vec::new() }
     }
 
-    /// Why nothing can be learnt here.
+    /// Why nothing can be learnt here, if so: a process of somebody else is in reach on every host.
     #[must_use]
     pub fn off(&self) -> Option<String> {
-        self.own_netns.is_none().then(|| {
+        let mut others = self.host.processes().filter(|&process| process != std::process::id()).take(MOST_ASKED);
+        let is_off = !others.any(|process| self.host.netns(process).is_some());
+        is_off.then(|| {
             format!(
-                "{} cannot be read: pods and containers are unknown; run as root, and in a container name the host's root \
-                 with --host-root",
-                self.host.path(Path::new("proc/1/ns/net")).display()
+                "{} of other processes cannot be read: pods and containers are unknown; run as root, and in a container name the \
+                 host's root with --host-root",
+                self.host.path(Path::new("proc/PID/ns/net")).display()
             )
         })
     }
@@ -167,12 +171,11 @@ impl Finder {
         }
     }
 
-    /// Who vouches for the namespace, and the names where all that are in it are of one pod or container.
+    /// Who vouches for the namespace, and the names of what it was made for.
     fn ask(&self, netns: u32) -> (Option<Process>, Option<Found>) {
-        let Inside { oldest, places } = self.processes.inside(&self.host, netns);
-        let mut places = places.iter();
-        let only = places.next().filter(|_| places.next().is_none());
-        (oldest, only.and_then(|place| ALL.iter().find_map(|enricher| enricher(&self.host, place))))
+        let inside = self.processes.inside(&self.host, netns);
+        let found = inside.place().and_then(|place| ALL.iter().find_map(|enricher| enricher(&self.host, place)));
+        (inside.oldest.map(|(process, _)| process), found)
     }
 
     #[cfg(test)]

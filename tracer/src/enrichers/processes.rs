@@ -34,10 +34,20 @@ impl Process {
 /// What the processes of a namespace say.
 #[derive(Debug, Default)]
 pub(super) struct Inside {
-    /// The one that has been there longest, as far as is known; one in a pod or container if there is any.
-    pub(super) oldest: Option<Process>,
+    /// The one that has been there longest, as far as is known, and where it is.
+    pub(super) oldest: Option<(Process, Option<Place>)>,
     /// All places that they are in.
     pub(super) places: BTreeSet<Place>,
+}
+
+impl Inside {
+    /// The place that the namespace was made for: the oldest process is there, and no other is elsewhere. A process that is in
+    /// no pod or container, such as a tool that has entered the namespace, does not count; but of the host's own namespace
+    /// it is the oldest.
+    pub(super) fn place(&self) -> Option<&Place> {
+        let (_, place) = self.oldest.as_ref()?;
+        place.as_ref().filter(|_| self.places.len() == 1)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -84,18 +94,18 @@ impl Processes {
     pub(super) fn inside(&self, host: &Host, netns: u32) -> Inside {
         let mut numbers: Vec<u32> = self.numbers(netns).collect();
         numbers.sort_unstable();
-        let (mut inside, mut oldest_elsewhere) = (Inside::default(), None);
+        let mut inside = Inside::default();
         for number in numbers.into_iter().take(MOST_EACH) {
             let Some(started_ns) = host.started_ns(number).filter(|_| host.netns(number) == Some(netns)) else {
                 continue;
             };
             let process = Process { started_ns, number };
             let place = host.cgroup(number).and_then(|text| cgroup::place(&text));
-            let oldest = if place.is_some() { &mut inside.oldest } else { &mut oldest_elsewhere };
-            *oldest = Some(oldest.map_or(process, |other: Process| other.min(process)));
-            inside.places.extend(place);
+            inside.places.extend(place.clone());
+            if inside.oldest.as_ref().is_none_or(|(oldest, _)| process < *oldest) {
+                inside.oldest = Some((process, place));
+            }
         }
-        inside.oldest = inside.oldest.or(oldest_elsewhere);
         inside
     }
 

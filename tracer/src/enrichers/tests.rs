@@ -110,6 +110,24 @@ fn the_host_and_namespaces_without_a_pod_are_nobodys() {
 }
 
 #[test]
+fn the_hosts_namespace_is_nobodys_even_where_its_first_process_cannot_be_read() {
+    let mut node = Node::new();
+    node.make(&logs("web-0", FIRST, "app"));
+    node.begin(60, 500, NETNS, "/system.slice/sshd.service");
+    node.begin(70, 1000, NETNS, &pod(FIRST));
+    assert_eq!(node.seen(NETNS, 20 * S, 15 * S), None);
+}
+
+#[test]
+fn a_tool_that_enters_a_pods_namespace_does_not_make_it_nobodys() {
+    let mut node = Node::new();
+    node.make(&logs("web-0", FIRST, "app"));
+    node.begin(70, 1000, NETNS, &pod(FIRST));
+    node.begin(71, 1500, NETNS, "/user.slice/session-1.scope");
+    assert_eq!(node.seen(NETNS, 20 * S, 16 * S).as_deref(), Some("shop/web-0/app"));
+}
+
+#[test]
 fn a_pod_whose_names_are_nowhere_is_nobody() {
     let mut node = Node::new();
     node.begin(70, 1000, NETNS, &pod(FIRST));
@@ -234,7 +252,7 @@ fn a_namespace_without_processes_is_asked_for_less_and_less_often() {
 fn a_host_whose_processes_cannot_be_seen_is_told_with_what_to_do() {
     let root = TempDir::new().unwrap();
     let off = Finder::new(Host::new(root.path())).off().unwrap();
-    assert!(off.contains("/proc/1/ns/net cannot be read") && off.contains("--host-root"), "{off}");
+    assert!(off.contains("/proc/PID/ns/net of other processes cannot be read") && off.contains("--host-root"), "{off}");
     assert_eq!(Node::new().finder.off(), None);
 }
 

@@ -138,15 +138,21 @@ impl Entry {
 pub(super) struct Destinations {
     entries: Vec<Entry>,
     index: HashMap<Destination, usize, foldhash::fast::FixedState>,
+    /// Where the attempts of a batch belong; empty in between.
+    places: Vec<usize>,
     /// Attempts to destinations without an entry of their own.
     pub(super) shared: u64,
 }
 
 impl Destinations {
-    pub(super) fn take(&mut self, destination: Destination, probe: Probe, counts: &mut Counts) {
-        let place = self.place(destination);
-        self.shared += u64::from(self.entries[place].destination != destination);
-        self.entries[place].take(probe, counts);
+    pub(super) fn take(&mut self, attempts: &[(Destination, Probe)], counts: &mut Counts) {
+        let mut places = std::mem::take(&mut self.places);
+        places.extend(attempts.iter().map(|&(destination, _)| self.place(destination)));
+        for (&(destination, probe), place) in attempts.iter().zip(places.drain(..)) {
+            self.shared += u64::from(self.entries[place].destination != destination);
+            self.entries[place].take(probe, counts);
+        }
+        self.places = places;
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -210,10 +216,10 @@ mod tests {
     fn a_destination_counts_from_its_first_answer_on_with_what_waited_for_it() {
         let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
         for port in 0..100 {
-            destinations.take(to("203.0.113.1:80"), probe(port, false), &mut counts);
+            destinations.take(&[(to("203.0.113.1:80"), probe(port, false))], &mut counts);
         }
         assert!(counts.seen().is_empty());
-        destinations.take(to("203.0.113.1:80"), probe(40000, true), &mut counts);
+        destinations.take(&[(to("203.0.113.1:80"), probe(40000, true))], &mut counts);
         let entry = &destinations.entries()[0];
         assert_eq!((entry.tally, entry.left_out()), (Tally { answered: 1, unanswered: 64 }, 36));
         assert_eq!(counts.seen().len(), 65);
@@ -224,12 +230,12 @@ mod tests {
         let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
         for number in 0..40_000_u32 {
             let [_, a, b, c] = number.to_be_bytes();
-            destinations.take(to(&format!("10.{b}.{c}.{a}:80")), probe(40000, true), &mut counts);
+            destinations.take(&[(to(&format!("10.{b}.{c}.{a}:80")), probe(40000, true))], &mut counts);
         }
         assert_eq!(destinations.entries().len(), EXACT + 153);
         for number in 0..400_u32 {
             let [.., a, b] = number.to_be_bytes();
-            destinations.take(to(&format!("11{a}.{b}.1.1:80")), probe(40000, true), &mut counts);
+            destinations.take(&[(to(&format!("11{a}.{b}.1.1:80")), probe(40000, true))], &mut counts);
         }
         assert_eq!(destinations.entries().len(), EXACT + NETWORKS + 1);
         assert_eq!(destinations.shared, 40_400 - EXACT as u64);

@@ -82,7 +82,6 @@ fn sockets(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SK_DPORT = btf.offset("sock", "__sk_common.skc_dport")?;
     globals.SK_SPORT = btf.offset("inet_sock", "inet_sport")?;
     globals.SK_ERR = btf.offset("sock", "sk_err")?;
-    globals.SK_PROTOCOL = btf.offset("sock", "sk_protocol")?;
     globals.TP_SND_UNA = btf.offset("tcp_sock", "snd_una")?;
     globals.TP_TOTAL_RETRANS = btf.offset("tcp_sock", "total_retrans")?;
     globals.NET_INUM = btf.offset("net", "ns.inum")?;

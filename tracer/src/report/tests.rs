@@ -223,7 +223,7 @@ fn what_was_lost_is_said() {
     let tally = tally();
     let captures = [capture()];
     let lossy = |report: &Report<'_>| {
-        let summary = Summary { lost: [1234, 0, 0], evicted: 7, ..report.summary.clone() };
+        let summary = Summary { lost: [1234, 0, 0, 0], evicted: 7, ..report.summary.clone() };
         let read = ReadReport { damaged_blocks: 3, ..*report.read };
         let report = Report { summary: &summary, read: &read, ..*report };
         (text::render(&report, false).unwrap().replace("\n    ", " "), html::render(&report).unwrap())

@@ -249,7 +249,7 @@ evicted                0
 
 #[test]
 fn losses_are_loud() {
-    let summary = Summary { lost: [7, 0, 5], ..Summary::default() };
+    let summary = Summary { lost: [7, 0, 5, 0], ..Summary::default() };
     let text = written(&view("text"), |output| output.finish(&summary));
     assert!(
         text.contains(

@@ -153,6 +153,11 @@ impl ItemReader<'_> {
         self.body = rest;
         Ok(bytes)
     }
+
+    /// A number that a later version added.
+    pub fn added<T: TryFrom<u64> + Default>(&mut self) -> Result<T, Malformed> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.number() }
+    }
 }
 
 #[inline]

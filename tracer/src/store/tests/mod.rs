@@ -74,7 +74,7 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
             .into(),
         // The ring buffers of several CPUs: a little out of order.
         wire(at + 4_000).into(),
-        Lost { stamp: Stamp { time_ns: at + 6_000, kind: Lost::KIND, netns: 0 }, counts: [1, 0, u64::MAX] }.into(),
+        Lost { stamp: Stamp { time_ns: at + 6_000, kind: Lost::KIND, netns: 0 }, counts: [1, 0, u64::MAX, 0] }.into(),
         SockState {
             stamp: stamp(at + 9_000, SockState::KIND),
             flow: original,

@@ -100,7 +100,7 @@ prop_compose! {
 }
 
 fn events() -> impl Strategy<Value = Event> {
-    let lost = (stamps(Lost::KIND), any::<[u64; 3]>()).prop_map(|(stamp, counts)| Lost { stamp, counts }.into());
+    let lost = (stamps(Lost::KIND), any::<[u64; 4]>()).prop_map(|(stamp, counts)| Lost { stamp, counts }.into());
     let tick = stamps(Tick::KIND).prop_map(|stamp| Tick { stamp }.into());
     prop_oneof![
         nat_select(),
