@@ -7,7 +7,7 @@ use std::io;
 use tracer_common::Event;
 
 use crate::causes::{self, Case};
-use crate::join::{Join, Update};
+use crate::join::{AHEAD, Join, Update};
 use crate::model::{Attempt, Capture, Finding, Owners};
 use crate::outputs::{Output, View};
 use crate::source::Source;
@@ -51,13 +51,16 @@ pub async fn run(
     pipeline.start()?;
     let mut batch = Vec::new();
     'reading: while source.next(&mut batch).await? {
-        for (node, event) in batch.drain(..) {
-            if let Some(recorder) = recorder {
-                recorder.write(&event)?;
-            }
-            pipeline.event(node, &event)?;
-            if pipeline.is_done() {
-                break 'reading;
+        for events in batch.chunks(AHEAD) {
+            pipeline.warm(events);
+            for (node, event) in events {
+                if let Some(recorder) = recorder {
+                    recorder.write(event)?;
+                }
+                pipeline.event(*node, event)?;
+                if pipeline.is_done() {
+                    break 'reading;
+                }
             }
         }
         pipeline.flush()?;
@@ -81,6 +84,15 @@ impl<'a> Pipeline<'a> {
         let captures: Vec<_> = self.nodes.iter().map(|node| &node.capture).collect();
         self.judge.output.start(&captures)?;
         self.judge.output.flush()
+    }
+
+    fn warm(&self, events: &[(u32, Event)]) {
+        for events in events.chunk_by(|(one, _), (other, _)| one == other) {
+            let node = events.first().and_then(|(node, _)| self.nodes.get(*node as usize));
+            if let Some(Node { join, .. }) = node {
+                join.warm(events.iter().map(|(_, event)| event));
+            }
+        }
     }
 
     fn event(&mut self, node: u32, event: &Event) -> io::Result<()> {
@@ -148,6 +160,9 @@ impl Judge<'_> {
             return Ok(());
         }
         self.shown += 1;
+        if !self.output.shows_findings() {
+            return Ok(());
+        }
         let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
         self.output.finding(&Finding { diagnosis: Some(&diagnosis), ..finding })
     }

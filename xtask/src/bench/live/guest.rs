@@ -44,8 +44,10 @@ fn script(args: &Args, own: &Path) -> Result<String> {
     let rounds = args.rounds.unwrap_or(if args.quick { 1 } else { 3 });
     let seconds = args.seconds.unwrap_or(if args.quick { 0.5 } else { 1.0 });
     let json = if args.json.is_some() { "--kept" } else { "" };
+    // snatrace and bench look for kprobes where perf finds them.
+    let hide = if args.without_kprobes { "mount -t tmpfs none /sys/bus/event_source/devices && " } else { "" };
     Ok(format!(
-        "snatrace demo fully_random -- {name} bench live {parts} --inside --alone --binary /usr/sbin/snatrace \
+        "{hide}snatrace demo fully_random -- {name} bench live {parts} --inside --alone --binary /usr/sbin/snatrace \
          --rounds {rounds} --seconds {seconds} {tools} {json} 2>&1"
     ))
 }

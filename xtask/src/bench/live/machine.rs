@@ -1,41 +1,6 @@
-//! What the machine and its processes have used so far, from /proc.
+//! What processes have used so far, from /proc.
 
 use std::fs;
-use std::time::Instant;
-
-use anyhow::{Context, Result};
-
-/// CPU time of the whole machine that was not idle, at one moment.
-#[derive(Clone, Copy)]
-pub struct Busy {
-    at: Instant,
-    /// The kernel takes idle time at each change, so it is exact where user and system time are sampled at ticks.
-    idle_ns: u64,
-    /// Taken away by the hypervisor.
-    steal_ns: u64,
-    cpus: u64,
-}
-
-/// `USER_HZ`, 100 on every architecture that Debian knows.
-const TICK_NS: u64 = 10_000_000;
-
-impl Busy {
-    pub fn now() -> Result<Self> {
-        let text = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
-        let cpus = text.lines().filter(|line| line.starts_with("cpu")).count().saturating_sub(1) as u64;
-        let total = text.lines().next().context("/proc/stat is empty")?;
-        let ticks: Vec<u64> = total.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-        let field = |index: usize| ticks.get(index).copied().unwrap_or(0) * TICK_NS;
-        Ok(Self { at: Instant::now(), idle_ns: field(3) + field(4), steal_ns: field(7), cpus })
-    }
-
-    /// CPU time since then, in nanoseconds.
-    pub fn since(&self, earlier: &Self) -> f64 {
-        let elapsed = (self.at - earlier.at).as_nanos() as f64 * self.cpus as f64;
-        let unused = (self.idle_ns - earlier.idle_ns) + (self.steal_ns - earlier.steal_ns);
-        (elapsed - unused as f64).max(0.0)
-    }
-}
 
 /// What the threads of a process have done so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +43,8 @@ fn field(status: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::time::Instant;
+
     use super::*;
 
     #[test]

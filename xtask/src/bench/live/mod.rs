@@ -65,6 +65,9 @@ pub struct Args {
     /// In a QEMU guest with this kernel, where time is the number of instructions
     #[arg(long, value_name = "KERNEL", value_parser = vm::find)]
     vm: Option<&'static Kernel>,
+    /// Hide the guest's kprobes, so that translated ports come from the wire
+    #[arg(long, requires = "vm")]
+    without_kprobes: bool,
     /// In a lab already
     #[arg(long, hide = true)]
     inside: bool,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::Bench;
-use super::machine::{self, Busy};
+use super::machine;
 
 /// A storm that goes on until it is dropped.
 pub struct Storm {
@@ -59,16 +59,18 @@ impl Storm {
             .collect();
         let own = || pids.iter().map(|&pid| machine::used(pid).cpu_ns).sum::<u64>();
         self.client.ask()?;
-        let (before, own_before) = (Busy::now()?, own());
+        let before = own();
         thread::sleep(length);
-        let (after, own_after) = (Busy::now()?, own());
+        let own = own().saturating_sub(before) as f64;
         let counted = self.client.ask()?;
         let figure = |name: &str| counted[name].as_f64().with_context(|| format!("the storm does not say {name}"));
         let (established, elapsed_ns) = (figure("established")?, figure("elapsed_ns")?);
         if established < 1.0 {
             bail!("no connection of the storm was established: is the lab in order?");
         }
-        let (busy, own) = (after.since(&before), own_after.saturating_sub(own_before) as f64);
+        // Taken by the storm itself, at the very moments between which it counted.
+        let unused = figure("idle_ns")? + figure("steal_ns")?;
+        let busy = (elapsed_ns * figure("cpus")? - unused).max(0.0);
         Ok(Window {
             cpu_us: busy / established / 1e3,
             own_cpu_us: own / established / 1e3,

@@ -6,6 +6,7 @@
 
 mod pace;
 mod server;
+mod unused;
 mod window;
 
 use std::io::{self, Write};
@@ -77,8 +78,7 @@ impl Storm {
         epoll.add(io::stdin(), EpollEvent::new(EpollFlags::EPOLLIN, STDIN)).context("standard input is no pipe")?;
         let pace = Pace::new(load.rate)?;
         if let Some(timer) = pace.timer() {
-            // Edge-triggered, so that nobody has to read the timer.
-            epoll.add(timer, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER))?;
+            epoll.add(timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).context("no timer")?;
         }
         let open = (0..load.at_once).map(|_| None).collect();
         let free = (0..load.at_once).rev().collect();
@@ -100,7 +100,8 @@ impl Storm {
         for event in events.iter().take(ready) {
             match event.data() {
                 STDIN if !self.answer()? => return Ok(false),
-                STDIN | TIMER => {}
+                STDIN => {}
+                TIMER => self.pace.tick(),
                 place => self.end(place, event.events(), now),
             }
         }

@@ -33,10 +33,16 @@ impl Pace {
     }
 
     /// How many are due by now.
-    pub(super) fn due(&self) -> u64 {
-        self.even
-            .as_ref()
-            .map_or(u64::MAX, |even| due_after(even.start.elapsed(), even.rate).saturating_sub(even.begun))
+    pub(super) fn due(&mut self) -> u64 {
+        self.even.as_mut().map_or(u64::MAX, |even| even.owed(even.start.elapsed()))
+    }
+
+    /// The timer fires again only after it was read.
+    pub(super) fn tick(&self) {
+        if let Some(even) = &self.even {
+            // Nothing to read is as good: it fires again.
+            let _ = even.timer.wait();
+        }
     }
 
     pub(super) fn begun(&mut self) {
@@ -69,6 +75,8 @@ fn due_after(elapsed: Duration, rate: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
     use super::*;
 
     #[test]
@@ -88,5 +96,19 @@ mod tests {
         assert_eq!(even.owed(Duration::from_secs(10)), 20);
         even.begun += 20;
         assert_eq!(even.owed(Duration::from_millis(10_005)), 5);
+    }
+
+    #[test]
+    fn the_timer_fires_again_after_each_tick() {
+        let pace = Pace::new(Some(5)).unwrap();
+        let fires = |longest: u16| {
+            let mut polled = [PollFd::new(pace.timer().unwrap(), PollFlags::POLLIN)];
+            poll(&mut polled, PollTimeout::from(longest)).unwrap() == 1
+        };
+        for _ in 0..3 {
+            assert!(fires(10_000));
+            pace.tick();
+            assert!(!fires(0));
+        }
     }
 }

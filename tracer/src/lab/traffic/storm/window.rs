@@ -4,12 +4,15 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::unused::Unused;
+
 /// A bound on memory: ten minutes at more than any machine makes.
 const MOST_SAMPLES: usize = 16 << 20;
 
 /// Counts since the last question.
 pub(super) struct Window {
     begin: Instant,
+    unused: Unused,
     failed: u64,
     established: u64,
     latencies_ns: Vec<u32>,
@@ -19,6 +22,10 @@ pub(super) struct Window {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Counted {
     elapsed_ns: u64,
+    /// CPU time of the machine that nobody used, and how many processors did not use it.
+    idle_ns: u64,
+    steal_ns: u64,
+    cpus: u64,
     established: u64,
     failed: u64,
     p50_ns: u32,
@@ -28,7 +35,13 @@ pub(super) struct Counted {
 
 impl Window {
     pub(super) fn new() -> Self {
-        Self { begin: Instant::now(), failed: 0, established: 0, latencies_ns: Vec::with_capacity(1 << 16) }
+        Self {
+            begin: Instant::now(),
+            unused: Unused::now(),
+            failed: 0,
+            established: 0,
+            latencies_ns: Vec::with_capacity(1 << 16),
+        }
     }
 
     pub(super) fn failed(&mut self) {
@@ -45,9 +58,13 @@ impl Window {
     /// Says what was counted and begins anew.
     pub(super) fn close(&mut self) -> Counted {
         let elapsed_ns = u64::try_from(self.begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let Unused { idle_ns, steal_ns, cpus } = Unused::now().since(&self.unused);
         self.latencies_ns.sort_unstable();
         let counted = Counted {
             elapsed_ns,
+            idle_ns,
+            steal_ns,
+            cpus,
             established: self.established,
             failed: self.failed,
             p50_ns: self.quantile(50),
@@ -55,7 +72,8 @@ impl Window {
             max_ns: self.quantile(100),
         };
         self.latencies_ns.clear();
-        (self.failed, self.established, self.begin) = (0, 0, Instant::now());
+        (self.failed, self.established) = (0, 0);
+        (self.unused, self.begin) = (Unused::now(), Instant::now());
         counted
     }
 
