@@ -1,4 +1,4 @@
-//! The loop: source -> join -> causes -> outputs. The first file to read.
+//! The loop: source -> join -> owners -> causes -> outputs. The first file to read.
 //!
 //! `tail`, `record` and `replay` all run it; they differ in the source and in whether there is a recorder.
 
@@ -8,7 +8,7 @@ use tracer_common::Event;
 
 use crate::causes::{self, Case};
 use crate::join::{AHEAD, Join, Update};
-use crate::model::{Attempt, Capture, Finding};
+use crate::model::{Attempt, Capture, Finding, Owners};
 use crate::outputs::{Output, View};
 use crate::source::Source;
 use crate::store::Writer;
@@ -25,6 +25,7 @@ struct Node {
     /// With the policy in force.
     capture: Capture,
     join: Join,
+    owners: Owners,
 }
 
 /// What is made of the updates of all nodes.
@@ -73,7 +74,8 @@ impl<'a> Pipeline<'a> {
     /// A pipeline for events of these nodes, whose attempts are judged by the policy of their capture.
     #[must_use]
     pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
-        let nodes = captures.into_iter().map(|capture| Node { capture, join: Join::default() }).collect();
+        let node = |capture: Capture| Node { join: Join::default(), owners: Owners::of(&capture.owners), capture };
+        let nodes = captures.into_iter().map(node).collect();
         let judge = Judge { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
         Self { nodes, judge }
     }
@@ -97,8 +99,11 @@ impl<'a> Pipeline<'a> {
         if let Event::Lost(lost) = event {
             self.judge.summary.lost(lost);
         }
-        if let Some(Node { capture, join }) = self.nodes.get_mut(node as usize) {
-            join.event(event, &mut |update| self.judge.update(capture, update));
+        if let Some(Node { capture, join, owners }) = self.nodes.get_mut(node as usize) {
+            if let Event::Owner(owner) = event {
+                owners.event(owner);
+            }
+            join.event(event, &mut |update| self.judge.update(capture, owners, update));
         }
         std::mem::replace(&mut self.judge.result, Ok(()))
     }
@@ -112,8 +117,8 @@ impl<'a> Pipeline<'a> {
     }
 
     fn finish(mut self) -> anyhow::Result<Summary> {
-        for Node { capture, join } in &mut self.nodes {
-            join.finish(&mut |update| self.judge.update(capture, update));
+        for Node { capture, join, owners } in &mut self.nodes {
+            join.finish(&mut |update| self.judge.update(capture, owners, update));
             self.judge.summary.evicted += join.evicted();
         }
         self.judge.result?;
@@ -127,8 +132,9 @@ impl Judge<'_> {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
-    fn update(&mut self, capture: &Capture, update: Update<'_>) {
-        let (Update::Retransmit { attempt, .. } | Update::Ended { attempt }) = &update;
+    fn update(&mut self, capture: &Capture, owners: &Owners, mut update: Update<'_>) {
+        let (Update::Retransmit { attempt, .. } | Update::Ended { attempt }) = &mut update;
+        attempt.owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns)).cloned();
         let is_wanted = capture.filter.matches(attempt) && self.view.filter.matches(attempt);
         if !is_wanted || self.result.is_err() {
             return;

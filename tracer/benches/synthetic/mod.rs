@@ -185,6 +185,7 @@ pub fn capture() -> Capture {
         hooks: Vec::new(),
         addresses: Vec::new(),
         drop_reasons: Vec::new(),
+        owners: Vec::new(),
         filter: Filter::default(),
     }
 }

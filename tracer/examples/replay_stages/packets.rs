@@ -23,11 +23,7 @@ pub struct Packets {
 
 impl Packets {
     pub fn create(uplink: Option<&Path>, both_sides: Option<&Path>) -> Result<Self> {
-        Ok(Self {
-            uplink: uplink.map(begin).transpose()?,
-            both_sides: both_sides.map(begin).transpose()?,
-            written: 0,
-        })
+        Ok(Self { uplink: uplink.map(begin).transpose()?, both_sides: both_sides.map(begin).transpose()?, written: 0 })
     }
 
     /// A sighting is a packet on the uplink. A pod sends its SYN before NAT is asked, and again with each retransmit;
@@ -49,7 +45,7 @@ impl Packets {
                 Some((state.flow.reversed(), state.isn.wrapping_sub(1), true))
             }
             Event::SockState(_) | Event::NatSelect(_) | Event::Lost(_) | Event::Tick(_) => None,
-            Event::CtDrop(_) | Event::CtTable(_) => None,
+            Event::CtDrop(_) | Event::CtTable(_) | Event::Owner(_) => None,
         };
         if let (Some((flow, isn, is_answer)), Some(file)) = (of_pod, &mut self.both_sides) {
             put(file, time_ns, &flow, isn, is_answer)?;

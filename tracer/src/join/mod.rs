@@ -79,7 +79,7 @@ const fn isn(event: &Event) -> Option<u32> {
         Event::SockState(event) => Some(event.isn),
         Event::Wire(event) => Some(event.isn),
         Event::CtDrop(event) => Some(event.isn),
-        Event::NatSelect(_) | Event::Lost(_) | Event::Tick(_) | Event::CtTable(_) => None,
+        Event::NatSelect(_) | Event::Lost(_) | Event::Tick(_) | Event::CtTable(_) | Event::Owner(_) => None,
     }
 }
 
@@ -152,7 +152,7 @@ impl Join {
             }
             Event::CtDrop(event) => self.ct_drop(event),
             Event::CtTable(event) => self.ct_table(event),
-            Event::Tick(_) => {}
+            Event::Tick(_) | Event::Owner(_) => {}
         }
     }
 
