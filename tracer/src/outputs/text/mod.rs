@@ -9,11 +9,12 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use jiff::civil::{Date, DateTime};
 
+use self::columns::indented;
 pub(super) use self::columns::paragraph;
 use self::row::{Row, words};
 use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
-use crate::model::{Capture, Clock, Finding, Origin, Policy};
+use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy};
 use crate::summary::Summary;
 
 pub(super) const FORMAT: Format =
@@ -24,6 +25,8 @@ struct Text {
     /// Reused, so that a line costs no allocation.
     line: String,
     utc: bool,
+    /// With the reason of each cause.
+    all: bool,
     row: Row,
     day: Option<Date>,
 }
@@ -37,7 +40,7 @@ impl Text {
             alert: style(AnsiColor::Red.on_default().bold()),
             heading: style(Style::new().bold()),
         };
-        Self { out, line: String::with_capacity(256), utc: view.utc, row, day: None }
+        Self { out, line: String::with_capacity(256), utc: view.utc, all: view.all, row, day: None }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -50,6 +53,18 @@ impl Text {
         self.out.write_all(self.line.as_bytes())?;
         self.line.clear();
         Ok(())
+    }
+
+    /// One line, and below it what is told of the cause for the first time.
+    fn row(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.heading_of_day(finding)?;
+        written(self.row.finding(&mut self.line, finding))?;
+        self.end_line()?;
+        let Some(diagnosis) = finding.diagnosis.filter(|_| self.all && finding.is_news) else { return Ok(()) };
+        let Diagnosis { explanation, evidence, .. } = diagnosis;
+        indented(&mut self.line, &Escaped(explanation).to_string());
+        indented(&mut self.line, &format!("evidence: {}", Escaped(&evidence.join("; "))));
+        self.write()
     }
 
     /// A heading wherever another day begins, for lines have the time of day only.
@@ -138,9 +153,11 @@ impl Output for Text {
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.heading_of_day(finding)?;
-        written(self.row.finding(&mut self.line, finding))?;
-        self.end_line()
+        self.row(finding)
+    }
+
+    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        if finding.is_news { self.row(finding) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
