@@ -60,7 +60,6 @@ pub const NEEDS: &[Need] = &[
 pub const CHECKS: &str = concat!(
     include_str!("checks/begin.sh"),
     include_str!("checks/late.sh"),
-    include_str!("checks/hooks.sh"),
     include_str!("checks/scenarios.sh"),
     include_str!("checks/doctor.sh"),
     include_str!("checks/uplinks.sh"),

@@ -8,7 +8,7 @@ mod show;
 
 use std::io::{IsTerminal, Write};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::lab::score::Score;
@@ -30,6 +30,9 @@ pub struct DemoArgs {
     /// Whose rules masquerade on the node
     #[arg(long, value_enum, default_value_t)]
     rules: Rules,
+    /// Play it over IPv6, behind a filter that looks at IPv6
+    #[arg(long)]
+    ipv6: bool,
     /// How many connections at once
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     concurrency: u32,
@@ -62,8 +65,16 @@ pub fn run(args: &DemoArgs) -> Result<u8> {
         return list();
     }
     let scenario = scenarios::find(&args.scenario)?;
+    let scenario = &if args.ipv6 { over_ipv6(scenario)? } else { *scenario };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(play(args, scenario))
+}
+
+fn over_ipv6(scenario: &Scenario) -> Result<Scenario> {
+    if scenario.raw {
+        bail!("{} cannot be played over IPv6: its raw client speaks IPv4 only", scenario.name);
+    }
+    Ok(scenario.over_ipv6())
 }
 
 fn list() -> Result<u8> {
@@ -80,7 +91,7 @@ async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<u8> {
     traffic::raise_descriptor_limit()?;
     progress("building the lab ...");
     let lab = Lab::build(scenario, args.rules)?;
-    let plan = plan(args, &lab);
+    let plan = plan(args, scenario, &lab);
     if !args.command.is_empty() {
         return child::run_in_lab(&args.command, &environment(&lab, scenario, &plan)?, &mut signals).await;
     }
@@ -98,9 +109,10 @@ async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<u8> {
     Ok(u8::from(!score.is_right()))
 }
 
-fn plan(args: &DemoArgs, lab: &Lab) -> Plan {
+fn plan(args: &DemoArgs, scenario: &Scenario, lab: &Lab) -> Plan {
     Plan {
         scenario: args.scenario.clone(),
+        family: scenario.family,
         lab: lab.net.number(),
         rules: args.rules,
         connections: args.connections,

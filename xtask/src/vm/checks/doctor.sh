@@ -1,4 +1,5 @@
-# doctor reads the rules with this kernel's modules, predicts the share that fails, and changes nothing.
+# Every hook is on, and doctor says so; it reads the rules with this kernel's modules, predicts the share that fails, and changes
+# nothing.
 
 cat >/tmp/doctor.sh <<'END'
 . /tmp/lib.sh
@@ -7,6 +8,8 @@ state() { cut -d' ' -f1 /proc/modules; ip netns exec "$node" nft -s list ruleset
 if [ -n "$LEGACY" ]; then
     ip netns exec "$node" iptables-legacy -t nat -A POSTROUTING -s 203.0.113.0/24 -j MASQUERADE --random-fully || exit 1
 fi
+capture -- true | head -n 1 >/tmp/hooks.json
+[ "$(grep -o '"off":null' /tmp/hooks.json | wc -l)" -eq 6 ] && ! grep -q '"off":"' /tmp/hooks.json || { cat /tmp/hooks.json; exit 1; }
 state >/tmp/state.before
 snatrace doctor -o json --netns "$SNATRACE_LAB_NODE_NETNS" --allow "$SNATRACE_LAB_ALLOW" >/tmp/doctor.json || exit 1
 state >/tmp/state.after
@@ -17,13 +20,11 @@ echo "predicted:" $shares
 grep -q '"outside":0\.5[,}]' /tmp/doctor.json || exit 1
 [ -z "$LEGACY" ] || grep -q '203.0.113.0/24' /tmp/doctor.json
 END
-echo "== doctor"
-for rules in flannel-nft flannel-iptables kube-proxy-nft kube-proxy-iptables; do
-    snatrace demo fully_random -n 1 --rules "$rules" -- sh /tmp/doctor.sh || fail "doctor on the rules of $rules: $(cat /tmp/doctor.json)"
-done
-# Kernels from 6.17 on may be built without the tables of iptables-legacy.
-if modprobe iptable_nat 2>/dev/null; then
-    LEGACY=1 snatrace demo fully_random -n 1 -- sh /tmp/doctor.sh || fail "doctor does not see iptables-legacy: $(cat /tmp/doctor.json)"
-else
-    echo "no iptables-legacy here"
-fi
+echo "== hooks and doctor"
+[ -e /sys/bus/event_source/devices/kprobe/type ] || fail "this kernel has no kprobes"
+# Newer kernels may be built without the tables of iptables-legacy.
+legacy=
+if modprobe iptable_nat 2>/dev/null; then legacy=1; else echo "no iptables-legacy here"; fi
+# The two rule sets that need most of nf_tables and of x_tables.
+LEGACY=$legacy snatrace demo fully_random -n 1 --rules kube-proxy-nft -- sh /tmp/doctor.sh || fail "doctor, nft: $(cat /tmp/doctor.json)"
+LEGACY= snatrace demo fully_random -n 1 --rules flannel-iptables -- sh /tmp/doctor.sh || fail "doctor, iptables: $(cat /tmp/doctor.json)"

@@ -1,8 +1,7 @@
 # Uplinks other than plain Ethernet: with a VLAN tag, with two, and without a link header.
 
-cat >/tmp/uplink.sh <<'END'
+cat >/tmp/uplinks.sh <<'END'
 . /tmp/lib.sh
-kind=$1
 address() { ip -n "$1" -o -4 address show dev "$2" | awk '{ print $4 }'; }
 at_node=$(address "$node" eth0) at_router=$(address "$router" node0)
 
@@ -29,28 +28,33 @@ tunnel() {
         peer "$(wg pubkey <"/tmp/key$4")" endpoint "192.0.2.$4:51820" allowed-ips 0.0.0.0/0
 }
 
-move "$node" eth0 "$at_node" && move "$router" node0 "$at_router" || exit 1
-if [ "$kind" = wireguard ]; then
-    (umask 077 && wg genkey >/tmp/key1 && wg genkey >/tmp/key2)
-    tunnel "$node" eth0 1 2 && tunnel "$router" node0 2 1 || exit 1
-fi
-ip -n "$node" route replace default via "${at_router%/*}" dev up0 || exit 1
+play() {
+    move "$node" eth0 "$at_node" && move "$router" node0 "$at_router" || return 1
+    if [ "$kind" = wireguard ]; then
+        (umask 077 && wg genkey >/tmp/key1 && wg genkey >/tmp/key2)
+        tunnel "$node" eth0 1 2 && tunnel "$router" node0 2 1 || return 1
+    fi
+    ip -n "$node" route replace default via "${at_router%/*}" dev up0 || return 1
 
-# The uplink itself, found by its default route, and below it the interface that sees the tags.
-case $kind in
-wireguard) capture -- sh /tmp/traffic.sh >/tmp/up.json && cp /tmp/up.json /tmp/below.json ;;
-*) capture -- sh /tmp/below.sh >/tmp/up.json ;;
-esac
-ports_failed /tmp/truth >/tmp/due
-for told in /tmp/up.json /tmp/below.json; do
-    ports_caused "$told" port_out_of_range | cmp - /tmp/due || exit 1
-    echo "$kind: $(wc -l </tmp/due) failed, each was seen leaving and has its cause"
-done
-[ -s /tmp/due ]
+    # The uplink itself, found by its default route, and below it the interface that sees the tags.
+    case $kind in
+    wireguard) capture -- sh /tmp/traffic.sh >/tmp/up.json && cp /tmp/up.json /tmp/below.json ;;
+    *) capture -- sh /tmp/below.sh >/tmp/up.json ;;
+    esac
+    ports_failed /tmp/truth >/tmp/due
+    for told in /tmp/up.json /tmp/below.json; do
+        ports_caused "$told" port_out_of_range | cmp - /tmp/due || return 1
+        echo "$kind: $(wc -l </tmp/due) failed, each was seen leaving and has its cause"
+    done
+    [ -s /tmp/due ] || return 1
+    for link in up0 outer; do
+        for namespace in "$node" "$router"; do ip -n "$namespace" link delete "$link" 2>/dev/null || true; done
+    done
+}
+
+for kind in vlan qinq wireguard; do play || { echo "$kind: not everything was told"; exit 1; }; done
 END
 echo 'snatrace traffic -n 40 --truth /tmp/truth' >/tmp/traffic.sh
 echo '. /tmp/lib.sh; capture --iface eth0 -- sh /tmp/traffic.sh >/tmp/below.json' >/tmp/below.sh
-for kind in vlan qinq wireguard; do
-    echo "== an uplink of $kind"
-    snatrace demo fully_random -n 1 -- sh /tmp/uplink.sh "$kind" || fail "$kind"
-done
+echo "== uplinks"
+snatrace demo fully_random -n 1 -- sh /tmp/uplinks.sh || fail "an uplink"
