@@ -9,8 +9,9 @@ mod show;
 use std::io::{IsTerminal, Write};
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::values::TextOrJson;
 use crate::lab::score::Score;
 use crate::lab::{Lab, Plan, Rules, Scenario, netns, plan, scenarios, traffic};
 use child::Signals;
@@ -41,19 +42,10 @@ pub struct DemoArgs {
     give_up_ms: u64,
     /// Format of what is written to standard output
     #[arg(short = 'o', long, value_enum, value_name = "FORMAT", default_value_t)]
-    output: Format,
+    output: TextOrJson,
     /// Build the lab, run this instead of a capture, and take the lab down again
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<std::ffi::OsString>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Lines for people
-    #[default]
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 /// Runs the demo.
@@ -95,15 +87,15 @@ async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<u8> {
     if !args.command.is_empty() {
         return child::run_in_lab(&args.command, &environment(&lab, scenario, &plan)?, &mut signals).await;
     }
-    if args.output == Format::Text {
+    if args.output == TextOrJson::Text {
         show::header(scenario, &plan, &lab)?;
     }
     let captured = capture::run(args, scenario, &lab, &plan, &mut signals).await?;
     let score = Score::new(scenario, &lab.net, &captured.truths, &captured.flagged, captured.lost);
     let drops = lab.filter_drops()?;
     match args.output {
-        Format::Text => show::table(scenario, &score, drops)?,
-        Format::Json => show::json(scenario, &plan, &score, drops)?,
+        TextOrJson::Text => show::table(scenario, &score, drops)?,
+        TextOrJson::Json => show::json(scenario, &plan, &score, drops)?,
     }
     captured.check(&plan)?;
     Ok(u8::from(!score.is_right()))
