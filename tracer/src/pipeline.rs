@@ -151,11 +151,12 @@ impl Judge<'_> {
         let case = Case::new(attempt, capture);
         let flagged = causes::is_flagged(&case);
         let cause = causes::judge(&case);
+        let is_news = attempt.cause != Some(cause.id) && !causes::is_unknown(cause);
         (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, Some(cause.id));
         if flagged {
             self.summary.flagged_retransmit();
         }
-        let finding = Finding { flagged, ..finding(capture, time_ns, ordinal, attempt) };
+        let finding = Finding { flagged, is_news, ..finding(capture, time_ns, ordinal, attempt) };
         if self.is_done() || !self.view.shows(&finding) {
             return Ok(());
         }
@@ -172,17 +173,20 @@ impl Judge<'_> {
         let case = Case::new(attempt, capture);
         let is_case = attempt.retransmits > 0 || causes::has_failed(&case);
         let cause = is_case.then(|| causes::judge(&case));
-        attempt.cause = cause.map(|cause| cause.id);
+        let before = std::mem::replace(&mut attempt.cause, cause.map(|cause| cause.id));
         self.summary.ended(attempt);
         self.output.over(capture, attempt)?;
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
+        let is_news = before != attempt.cause || causes::is_unknown(cause);
+        self.shown += u64::from(is_news);
         let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
         let finding = finding(capture, attempt.last_ns, attempt.retransmits, attempt);
-        self.output.ended(&Finding { diagnosis: Some(&diagnosis), ..finding })
+        self.output.ended(&Finding { diagnosis: Some(&diagnosis), is_news, is_over: true, ..finding })
     }
 }
 
 fn finding<'a>(capture: &'a Capture, time_ns: u64, ordinal: u32, attempt: &'a Attempt) -> Finding<'a> {
     let (allowed, flagged) = (capture.policy.allowed_for(attempt), attempt.flagged);
-    Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause: attempt.cause, diagnosis: None }
+    let (is_news, is_over, diagnosis) = (false, false, None);
+    Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause: attempt.cause, is_news, is_over, diagnosis }
 }

@@ -69,6 +69,12 @@ pub fn judge(case: &Case<'_>) -> &'static Cause {
     ALL.iter().find(|cause| (cause.judge)(case) == Verdict::Yes).unwrap_or(&unknown::CAUSE)
 }
 
+/// Whether this is the cause of what has no other.
+#[must_use]
+pub fn is_unknown(cause: &Cause) -> bool {
+    cause.id == unknown::CAUSE.id
+}
+
 /// Whether the attempt is to be flagged: its SYN was sent again, and its source was translated to a port outside the
 /// allowed ones.
 #[must_use]
@@ -79,7 +85,7 @@ pub fn is_flagged(case: &Case<'_>) -> bool {
 /// Whether an attempt without retransmits has failed in a way that has a cause.
 #[must_use]
 pub fn has_failed(case: &Case<'_>) -> bool {
-    case.attempt.outcome.has_failed() && judge(case).id != unknown::CAUSE.id
+    case.attempt.outcome.has_failed() && !is_unknown(judge(case))
 }
 
 /// A cause in words.

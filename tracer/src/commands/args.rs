@@ -47,7 +47,7 @@ pub struct ViewArgs {
     /// Format of what is written to standard output
     #[arg(short, long, value_name = "FORMAT", value_parser = formats(), default_value = outputs::ALL[0].name)]
     output: String,
-    /// Show every SYN retransmit with its cause, not only those that are flagged
+    /// Show every SYN retransmit with its cause and what led to it, not only those that are flagged, and failures at once
     #[arg(long)]
     all: bool,
     /// Show times in UTC

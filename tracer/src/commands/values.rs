@@ -4,11 +4,22 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::model::{Origin, PortSet};
 use crate::outputs::{self, Format};
+
+/// `-o` of commands whose output is no list of findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    /// Lines for people
+    #[default]
+    Text,
+    /// JSON
+    Json,
+}
 
 /// `--allow`: ports, or where to take them from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::Rules;
+use super::{Family, Rules};
 
 /// Runs a program with the given input and returns what it printed.
 ///
@@ -41,6 +41,18 @@ pub fn run(program: &str, args: &[&str], input: &str) -> Result<String> {
 /// When one of them fails.
 pub fn ip_batch(namespace: &str, lines: &[String]) -> Result<()> {
     run("ip", &["-n", namespace, "-batch", "-"], &(lines.join("\n") + "\n")).map(drop)
+}
+
+/// The same for commands of one address family, where their own words do not tell it.
+///
+/// # Errors
+/// When one of them fails.
+pub fn ip_batch_of(family: Family, namespace: &str, lines: &[String]) -> Result<()> {
+    let family = match family {
+        Family::V4 => "-4",
+        Family::V6 => "-6",
+    };
+    run("ip", &["-n", namespace, family, "-batch", "-"], &(lines.join("\n") + "\n")).map(drop)
 }
 
 /// Whether everything that the lab needs is here.

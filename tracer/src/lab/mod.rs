@@ -62,7 +62,8 @@ impl Lab {
         if scenario.raw {
             topology::silence_pod(&net)?;
         }
-        (scenario.prepare)(&net).with_context(|| format!("the fault of {} cannot be set up", scenario.name))?;
+        (scenario.prepare)(&net, scenario.family)
+            .with_context(|| format!("the fault of {} cannot be set up", scenario.name))?;
         let server = Server::start(&netns::path(&net.server_ns()))?;
         let pods = Pods::start(&net, &claim.scratch())?;
         Ok(Self { net, pods, _server: server, _namespaces: namespaces, claim })

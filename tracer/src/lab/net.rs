@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 /// How many pods there are.
 pub const PODS: u32 = 2;
 /// How many addresses the server has, so that ports towards one of them do not run out.
@@ -24,7 +26,7 @@ const NOWHERE_NET: u8 = 193;
 const FIRST_HOST: u32 = 10;
 
 /// The address family of a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -35,6 +37,42 @@ pub enum Family {
 impl Family {
     /// Both.
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// Of this address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// How nft names its header, as in `ip saddr`.
+    #[must_use]
+    pub const fn nft(self) -> &'static str {
+        match self {
+            Self::V4 => "ip",
+            Self::V6 => "ip6",
+        }
+    }
+
+    /// Its directory of settings in /proc/sys/net.
+    #[must_use]
+    pub const fn sysctl(self) -> &'static str {
+        match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        }
+    }
+
+    /// The length of a prefix that is a single host.
+    #[must_use]
+    pub const fn host_length(self) -> u8 {
+        match self {
+            Self::V4 => 32,
+            Self::V6 => 128,
+        }
+    }
 }
 
 /// One lab's names and addresses.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::net::Net;
+use super::net::{Family, Net};
 use super::scenarios::{self, Place, Scenario, Step};
 use super::{Rules, netns};
 
@@ -18,6 +18,8 @@ pub const VARIABLE: &str = "SNATRACE_LAB_PLAN";
 pub struct Plan {
     /// Name of the scenario.
     pub scenario: String,
+    /// Family of the connections.
+    pub family: Family,
     /// Number of the lab.
     pub lab: u8,
     /// Rules of the node.
@@ -80,14 +82,14 @@ impl Plan {
         let net = Net::new(self.lab);
         let from_node = steps.iter().any(|step| step.from == Place::Node);
         let dst = if self.rules.goes_through_services(scenario) && !from_node {
-            net.service(scenario.family, index)
+            net.service(self.family, index)
         } else {
-            (scenario.destination)(&net, scenario.family, index)
+            (scenario.destination)(&net, self.family, index)
         };
         let connections = steps.iter().map(|&step| {
             let (name, src) = match step.from {
-                Place::Pod(pod) => (net.pod_ns(pod), net.pod(scenario.family, pod)),
-                Place::Node => (net.node_ns(), net.node(scenario.family)),
+                Place::Pod(pod) => (net.pod_ns(pod), net.pod(self.family, pod)),
+                Place::Node => (net.node_ns(), net.node(self.family)),
             };
             Connection { netns: netns::path(&name), src, dst, step }
         });
@@ -123,9 +125,9 @@ mod tests {
     use super::*;
 
     fn plan(scenario: &str, connections: u32) -> Plan {
-        let scenario = scenario.to_owned();
+        let (scenario, family) = (scenario.to_owned(), Family::V4);
         let rules = Rules::FlannelNft;
-        Plan { scenario, lab: 7, rules, connections, concurrency: 10, give_up_ms: 2500, pace_us: 0 }
+        Plan { scenario, family, lab: 7, rules, connections, concurrency: 10, give_up_ms: 2500, pace_us: 0 }
     }
 
     #[test]

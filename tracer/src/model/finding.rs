@@ -19,6 +19,10 @@ pub struct Finding<'a> {
     pub flagged: bool,
     /// Id of the cause, a stem of `causes/`.
     pub cause: Option<&'static str>,
+    /// The cause was not told of this attempt before: it is new, or nothing tells it and nothing more will be heard.
+    pub is_news: bool,
+    /// The attempt is over: this is no retransmit.
+    pub is_over: bool,
     /// The cause in words, where the user asked to see the finding.
     pub diagnosis: Option<&'a Diagnosis>,
 }

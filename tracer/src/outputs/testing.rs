@@ -49,6 +49,8 @@ pub(super) fn finding<'a>(capture: &'a Capture, attempt: &'a Attempt) -> Finding
         allowed: case.allowed,
         flagged: causes::is_flagged(&case),
         cause: Some(causes::judge(&case).id),
+        is_news: true,
+        is_over: false,
         diagnosis: None,
     }
 }

@@ -5,12 +5,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use aya::programs::tc::{TcError, qdisc_add_clsact};
-use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{TcAttribute, TcFilterBpfOption, TcHandle, TcHeader, TcMessage, TcOption};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+use super::netlink;
 
 /// Adds a clsact qdisc; whether it was not there before.
 pub(super) fn add(name: &str) -> anyhow::Result<bool> {
@@ -97,35 +98,13 @@ fn is_running(pid: u32) -> bool {
     comm.is_ok_and(|comm| comm.trim_end() == "snatrace")
 }
 
-/// Sends a request to the kernel and collects what it answers.
+/// Sends a request and keeps the filters of what the kernel answers.
 fn request(message: RouteNetlinkMessage, flags: u16) -> anyhow::Result<Vec<TcMessage>> {
-    let mut socket = Socket::new(NETLINK_ROUTE).context("cannot open a netlink socket")?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    let mut packet = NetlinkMessage::from(message);
-    packet.header.flags = flags;
-    packet.finalize();
-    let mut bytes = vec![0; packet.buffer_len()];
-    packet.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-
-    let mut answers = Vec::new();
-    loop {
-        let (datagram, _) = socket.recv_from_full()?;
-        let mut rest = &datagram[..];
-        while !rest.is_empty() {
-            let answer =
-                NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).context("cannot understand netlink")?;
-            let length = (answer.header.length as usize).next_multiple_of(4).min(rest.len());
-            if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewTrafficFilter(filter)) = answer.payload {
-                answers.push(filter);
-            } else if let NetlinkPayload::Error(error) = answer.payload {
-                ensure!(error.code.is_none(), "the kernel refuses: {}", error.to_io());
-                return Ok(answers);
-            } else if let NetlinkPayload::Done(_) = answer.payload {
-                return Ok(answers);
-            }
-            rest = &rest[length..];
-        }
-    }
+    let answers = netlink::request(message, flags)?.into_iter();
+    Ok(answers
+        .filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
+            _ => None,
+        })
+        .collect())
 }

@@ -1,14 +1,14 @@
 //! Finds the interfaces that `wire` is attached to.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, bail};
 use nix::ifaddrs::getifaddrs;
-use nix::net::if_::if_nametoindex;
+use nix::net::if_::{if_indextoname, if_nametoindex};
 use nix::sys::socket::SockaddrStorage;
 
+use super::routes;
 use crate::netns::Netns;
 
 /// An interface that connections leave through.
@@ -69,37 +69,9 @@ fn look(netns: usize, inum: u32, name: String) -> anyhow::Result<Interface> {
 
 /// Interfaces with a default route in the namespace of this thread.
 fn default_routes() -> anyhow::Result<BTreeSet<String>> {
-    const V4: &str = "/proc/thread-self/net/route";
-    const V6: &str = "/proc/thread-self/net/ipv6_route";
-    let v4 = fs::read_to_string(V4).with_context(|| format!("cannot read {V4}: is /proc mounted?"))?;
-    // Missing where IPv6 is off.
-    let v6 = fs::read_to_string(V6).unwrap_or_default();
-    Ok(default_v4(&v4).chain(default_v6(&v6)).map(str::to_owned).collect())
-}
-
-/// Columns: Iface Destination Gateway Flags RefCnt Use Metric Mask ...
-fn default_v4(routes: &str) -> impl Iterator<Item = &str> {
-    routes.lines().skip(1).filter_map(|line| {
-        let columns: Vec<_> = line.split_ascii_whitespace().collect();
-        let [name, "00000000", _, flags, _, _, _, "00000000", ..] = columns[..] else { return None };
-        is_usable(flags).then_some(name)
-    })
-}
-
-/// Columns: destination, its prefix length, source, its prefix length, next hop, metric, refcnt, use, flags, name
-fn default_v6(routes: &str) -> impl Iterator<Item = &str> {
-    routes.lines().filter_map(|line| {
-        let columns: Vec<_> = line.split_ascii_whitespace().collect();
-        let [_, "00", _, _, _, _, _, _, flags, name] = columns[..] else { return None };
-        (name != "lo" && is_usable(flags)).then_some(name)
-    })
-}
-
-/// `RTF_UP` without `RTF_REJECT` (linux/route.h).
-fn is_usable(flags: &str) -> bool {
-    const RTF_UP: u32 = 0x1;
-    const RTF_REJECT: u32 = 0x200;
-    u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & (RTF_UP | RTF_REJECT) == RTF_UP)
+    // One that has gone meanwhile has no name any more.
+    let names = routes::defaults()?.into_iter().filter_map(|index| if_indextoname(index).ok());
+    Ok(names.filter_map(|name| name.into_string().ok()).filter(|name| name != "lo").collect())
 }
 
 /// Asks the kernel for the type of the link; sysfs shows only the namespace that it was mounted in.
@@ -123,26 +95,4 @@ fn has_ethernet(name: &str) -> anyhow::Result<bool> {
     // SAFETY: SIOCGIFHWADDR fills the address.
     let link_type = unsafe { request.ifr_ifru.ifru_hwaddr.sa_family };
     Ok(matches!(link_type, ARPHRD_ETHER | ARPHRD_LOOPBACK))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn default_routes_are_found_and_rejecting_ones_are_not() {
-        let v4 = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
-                  eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
-                  eth1\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
-                  eth2\t00000000\t00000000\t0200\t0\t0\t0\t00000000\t0\t0\t0\n";
-        assert_eq!(default_v4(v4).collect::<Vec<_>>(), ["eth0"]);
-        let any = "00000000000000000000000000000000";
-        let gateway = "fd000000000000000000000000000001";
-        let v6 = format!(
-            "{any} 00 {any} 00 {gateway} 00000400 00000001 00000000 00000003 eth0\n\
-             {any} 00 {any} 00 {any} ffffffff 00000001 00000000 00200200 lo\n\
-             {gateway} 80 {any} 00 {any} 00000100 00000001 00000000 00000001 eth1\n"
-        );
-        assert_eq!(default_v6(&v6).collect::<Vec<_>>(), ["eth0"]);
-    }
 }

@@ -24,6 +24,7 @@ const PROGRAMS: &[&str] = &[
     "nft",
     "conntrack",
     "bpftool",
+    "wg",
     "xtables-nft-multi",
     "xtables-legacy-multi",
 ];
@@ -35,10 +36,16 @@ const LINKS: &[(&str, &str)] = &[
     ("xtables-nft-multi", "/usr/sbin/ip6tables"),
     ("xtables-nft-multi", "/usr/sbin/iptables-restore"),
     ("xtables-nft-multi", "/usr/sbin/iptables-save"),
+    ("xtables-nft-multi", "/usr/sbin/ip6tables-restore"),
+    ("xtables-nft-multi", "/usr/sbin/ip6tables-save"),
     ("xtables-nft-multi", "/usr/sbin/iptables-nft"),
     ("xtables-nft-multi", "/usr/sbin/ip6tables-nft"),
+    ("xtables-nft-multi", "/usr/sbin/iptables-nft-save"),
+    ("xtables-nft-multi", "/usr/sbin/ip6tables-nft-save"),
     ("xtables-legacy-multi", "/usr/sbin/iptables-legacy"),
     ("xtables-legacy-multi", "/usr/sbin/ip6tables-legacy"),
+    ("xtables-legacy-multi", "/usr/sbin/iptables-legacy-save"),
+    ("xtables-legacy-multi", "/usr/sbin/ip6tables-legacy-save"),
 ];
 
 /// One archive after the other: the kernel unpacks them all.

@@ -54,10 +54,19 @@ pub const NEEDS: &[Need] = &[
     Need { program: "xtables-nft-multi", package: "iptables" },
     Need { program: "conntrack", package: "conntrack" },
     Need { program: "bpftool", package: "bpftool" },
+    Need { program: "wg", package: "wireguard-tools" },
 ];
 
-/// What each kernel must pass: the lab's scenarios, and nothing left attached.
-pub const CHECKS: &str = include_str!("checks.sh");
+/// What each kernel must pass, in one shell; `late.sh` has to come before anything loads nf_nat.
+pub const CHECKS: &str = concat!(
+    include_str!("checks/begin.sh"),
+    include_str!("checks/late.sh"),
+    include_str!("checks/scenarios.sh"),
+    include_str!("checks/doctor.sh"),
+    include_str!("checks/uplinks.sh"),
+    include_str!("checks/killed.sh"),
+    include_str!("checks/end.sh"),
+);
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let consent = Consent { given: args.yes };

@@ -13,7 +13,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::child::{Signals, pass_on, spawn};
-use super::{DemoArgs, Format, show};
+use super::{DemoArgs, show};
+use crate::commands::values::TextOrJson;
 use crate::lab::scenarios::Expect;
 use crate::lab::score::{Flagged, lost_of};
 use crate::lab::traffic::Truth;
@@ -64,8 +65,12 @@ pub(super) async fn run(
 ) -> Result<Captured> {
     let truth = lab.scratch().join("truth");
     let mut child = start(scenario, lab, plan, &truth)?;
-    let mut reading =
-        Reading { json: args.output == Format::Json, expect: scenario.expect, flagged: HashSet::new(), summary: None };
+    let mut reading = Reading {
+        json: args.output == TextOrJson::Json,
+        expect: scenario.expect,
+        flagged: HashSet::new(),
+        summary: None,
+    };
     let interrupted = reading.read(&mut child, signals).await?;
     let status = child.wait().await.context("the capture cannot be waited for")?;
     if interrupted {

@@ -8,9 +8,10 @@ mod show;
 
 use std::io::{IsTerminal, Write};
 
-use anyhow::Result;
-use clap::{Args, ValueEnum};
+use anyhow::{Result, bail};
+use clap::Args;
 
+use super::values::TextOrJson;
 use crate::lab::score::Score;
 use crate::lab::{Lab, Plan, Rules, Scenario, netns, plan, scenarios, traffic};
 use child::Signals;
@@ -30,6 +31,9 @@ pub struct DemoArgs {
     /// Whose rules masquerade on the node
     #[arg(long, value_enum, default_value_t)]
     rules: Rules,
+    /// Play it over IPv6, behind a filter that looks at IPv6
+    #[arg(long)]
+    ipv6: bool,
     /// How many connections at once
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     concurrency: u32,
@@ -38,19 +42,10 @@ pub struct DemoArgs {
     give_up_ms: u64,
     /// Format of what is written to standard output
     #[arg(short = 'o', long, value_enum, value_name = "FORMAT", default_value_t)]
-    output: Format,
+    output: TextOrJson,
     /// Build the lab, run this instead of a capture, and take the lab down again
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<std::ffi::OsString>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Lines for people
-    #[default]
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 /// Runs the demo.
@@ -62,8 +57,16 @@ pub fn run(args: &DemoArgs) -> Result<u8> {
         return list();
     }
     let scenario = scenarios::find(&args.scenario)?;
+    let scenario = &if args.ipv6 { over_ipv6(scenario)? } else { *scenario };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(play(args, scenario))
+}
+
+fn over_ipv6(scenario: &Scenario) -> Result<Scenario> {
+    if scenario.raw {
+        bail!("{} cannot be played over IPv6: its raw client speaks IPv4 only", scenario.name);
+    }
+    Ok(scenario.over_ipv6())
 }
 
 fn list() -> Result<u8> {
@@ -80,27 +83,28 @@ async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<u8> {
     traffic::raise_descriptor_limit()?;
     progress("building the lab ...");
     let lab = Lab::build(scenario, args.rules)?;
-    let plan = plan(args, &lab);
+    let plan = plan(args, scenario, &lab);
     if !args.command.is_empty() {
         return child::run_in_lab(&args.command, &environment(&lab, scenario, &plan)?, &mut signals).await;
     }
-    if args.output == Format::Text {
+    if args.output == TextOrJson::Text {
         show::header(scenario, &plan, &lab)?;
     }
     let captured = capture::run(args, scenario, &lab, &plan, &mut signals).await?;
     let score = Score::new(scenario, &lab.net, &captured.truths, &captured.flagged, captured.lost);
     let drops = lab.filter_drops()?;
     match args.output {
-        Format::Text => show::table(scenario, &score, drops)?,
-        Format::Json => show::json(scenario, &plan, &score, drops)?,
+        TextOrJson::Text => show::table(scenario, &score, drops)?,
+        TextOrJson::Json => show::json(scenario, &plan, &score, drops)?,
     }
     captured.check(&plan)?;
     Ok(u8::from(!score.is_right()))
 }
 
-fn plan(args: &DemoArgs, lab: &Lab) -> Plan {
+fn plan(args: &DemoArgs, scenario: &Scenario, lab: &Lab) -> Plan {
     Plan {
         scenario: args.scenario.clone(),
+        family: scenario.family,
         lab: lab.net.number(),
         rules: args.rules,
         connections: args.connections,

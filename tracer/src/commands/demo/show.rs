@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::lab::scenarios::Expect;
 use crate::lab::score::Score;
-use crate::lab::{Lab, Plan, Scenario};
+use crate::lab::{Family, Lab, Plan, Scenario};
 
 /// What is played, before anything happens.
 pub(super) fn header(scenario: &Scenario, plan: &Plan, lab: &Lab) -> Result<()> {
@@ -86,6 +86,7 @@ pub(super) fn json(scenario: &Scenario, plan: &Plan, score: &Score, drops: u64) 
     let mut object = serde_json::to_value(score)?;
     object["kind"] = json!("demo");
     object["scenario"] = json!(scenario.name);
+    object["ipv6"] = json!(scenario.family == Family::V6);
     object["rules"] = json!(plan.rules.name());
     object["filter_drops"] = json!(drops);
     object["share"] = json!(score.share());

@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{ValueEnum, ValueHint};
+use clap::ValueHint;
 use serde::Serialize;
 
 use super::args::LivePolicy;
+use super::values::TextOrJson;
 use super::{End, machine};
 use crate::checks::{self, Facts, Level, Report};
 use crate::model::{Policy, PortSet};
@@ -19,7 +20,7 @@ use crate::model::{Policy, PortSet};
 pub struct Args {
     /// Format of what is written to standard output
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
-    output: Format,
+    output: TextOrJson,
     /// Look at this network namespace, such as /run/netns/NAME, instead of the own one
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     netns: Option<PathBuf>,
@@ -28,15 +29,6 @@ pub struct Args {
     exit_code: bool,
     #[command(flatten)]
     policy: LivePolicy,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Lines for people
-    #[default]
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// Everything that is said.
@@ -63,8 +55,8 @@ pub fn run(args: &Args) -> Result<End> {
     let level = reports.iter().map(|report| report.level).max().unwrap_or(Level::Ok);
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.output {
-        Format::Text => out.write_all(text::write(&facts, &reports, machine::wants_colour()).as_bytes())?,
-        Format::Json => {
+        TextOrJson::Text => out.write_all(text::write(&facts, &reports, machine::wants_colour()).as_bytes())?,
+        TextOrJson::Json => {
             serde_json::to_writer(&mut out, &findings(&facts, &reports, level)).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
         }

@@ -8,7 +8,7 @@ use crate::lab::fill;
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "conntrack_full",
     about: "the node's conntrack table is full: every connection fails",
-    prepare: fill::fill,
+    prepare: |net, _| fill::fill(net),
     expect: Expect::Causes(|_, _| "conntrack_full"),
     ..Scenario::UNFILTERED
 };

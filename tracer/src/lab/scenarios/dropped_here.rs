@@ -14,26 +14,27 @@ pub(super) const SCENARIO: Scenario = Scenario {
     ..Scenario::UNFILTERED
 };
 
-fn prepare(net: &Net) -> Result<()> {
+fn prepare(net: &Net, family: Family) -> Result<()> {
     let node = net.node_ns();
-    faults::rule(&node, "forward", 10, &format!("ip daddr {} drop", servers(net, 0)))?;
-    faults::rule(&node, "postrouting", 250, &format!("ip daddr {} drop", servers(net, 4)))?;
-    (8..12).try_for_each(|index| dead_neighbour(net, index))?;
-    let last = format!("ip daddr {} drop", servers(net, 12));
+    let drop = |first| format!("{} daddr {} drop", family.nft(), servers(net, family, first));
+    faults::rule(&node, "forward", 10, &drop(0))?;
+    faults::rule(&node, "postrouting", 250, &drop(4))?;
+    (8..12).try_for_each(|index| dead_neighbour(net, family, index))?;
+    let last = drop(12);
     // Kernels before 5.16 cannot filter on the way out of an interface.
     faults::egress_rule(&node, &last).or_else(|_| faults::rule(&node, "forward", 20, &last))
 }
 
 /// Four of the servers, as nft names a set.
-fn servers(net: &Net, first: u32) -> String {
-    let servers: Vec<_> = (first..first + 4).map(|index| net.server(Family::V4, index).to_string()).collect();
+fn servers(net: &Net, family: Family, first: u32) -> String {
+    let servers: Vec<_> = (first..first + 4).map(|index| net.server(family, index).to_string()).collect();
     format!("{{ {} }}", servers.join(", "))
 }
 
 /// The next hop to a server does not exist; after 0.6 s the node gives up to ask for it.
-fn dead_neighbour(net: &Net, index: u32) -> Result<()> {
-    let (node, server) = (net.node_ns(), net.server(Family::V4, index).to_string());
-    netns::set_sysctl(&node, "net/ipv4/neigh/eth0/retrans_time_ms", "200")?;
-    let (via, to) = (net.no_router(Family::V4).to_string(), format!("{server}/32"));
+fn dead_neighbour(net: &Net, family: Family, index: u32) -> Result<()> {
+    let (node, server) = (net.node_ns(), net.server(family, index));
+    netns::set_sysctl(&node, &format!("net/{}/neigh/eth0/retrans_time_ms", family.sysctl()), "200")?;
+    let (via, to) = (net.no_router(family).to_string(), format!("{server}/{}", family.host_length()));
     command::run("ip", &["-n", &node, "route", "add", &to, "via", &via, "dev", "eth0"], "").map(drop)
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::{Expect, Place, Scenario, Step};
 use crate::lab::faults;
-use crate::lab::net::Net;
+use crate::lab::net::{Family, Net};
 use crate::lab::rules::Masquerade;
 
 /// Rules that a SYN passes between the choice of a port and its confirmation, about 10 ns each: a chain so often, and so long.
@@ -31,7 +31,7 @@ fn pair(index: u32) -> Vec<Step> {
     vec![first, Step { from: Place::Pod(1), ..first }]
 }
 
-fn prepare(net: &Net) -> Result<()> {
+fn prepare(net: &Net, _family: Family) -> Result<()> {
     let jumps = vec!["tcp flags & (syn | ack) == syn jump many"; JUMPS].join("\n");
     faults::chains(&net.node_ns(), "postrouting", 250, &jumps, &[("many", &vec!["tcp sport 1"; RULES].join("\n"))])
 }

@@ -11,11 +11,11 @@ use crate::lab::net::{CLOSED_PORT, Family, Net, PORTS};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "mixed",
     about: "refused, unreachable, dropped_here, no_answer and reply_dropped_here at once, one in six works",
-    prepare: |net| {
-        unreachable::prepare(net)?;
-        drop_in_forward(net, DROPPED)?;
-        no_answer::swallow(net, DEAD)?;
-        reply_dropped_here::asymmetric(net, ASYMMETRIC)
+    prepare: |net, family| {
+        unreachable::prepare(net, family)?;
+        drop_in_forward(net, family, DROPPED)?;
+        no_answer::swallow(net, family, DEAD)?;
+        reply_dropped_here::asymmetric(net, family, ASYMMETRIC)
     },
     destination: |net, family, index| match index % 6 {
         0 => SocketAddr::new(net.server(family, 0), PORTS[0]),
@@ -34,12 +34,12 @@ pub(super) const FILTERED: Scenario = Scenario {
     about: "half of the destinations are dropped by the node, the others answer through the filter",
     // Half of the ports that are drawn never meet the filter, so the share says nothing.
     chain: Scenario::UNFILTERED.chain,
-    prepare: |net| drop_in_forward(net, DROPPED),
+    prepare: |net, family| drop_in_forward(net, family, DROPPED),
     destination: |net, family, index| {
         SocketAddr::new(net.server(family, if index % 2 == 0 { 0 } else { DROPPED }), PORTS[index as usize / 2 % 4])
     },
     expect: Expect::Causes(|net, dst| {
-        if dst.ip() == net.server(Family::V4, DROPPED) { "dropped_here" } else { "port_out_of_range" }
+        if dst.ip() == net.server(Family::of(dst.ip()), DROPPED) { "dropped_here" } else { "port_out_of_range" }
     }),
     ..Scenario::USUAL
 };
@@ -49,15 +49,17 @@ const DROPPED: u32 = 1;
 const DEAD: u32 = 2;
 const ASYMMETRIC: u32 = 3;
 
-fn drop_in_forward(net: &Net, index: u32) -> Result<()> {
-    faults::rule(&net.node_ns(), "forward", 10, &format!("ip daddr {} drop", net.server(Family::V4, index)))
+fn drop_in_forward(net: &Net, family: Family, index: u32) -> Result<()> {
+    let rule = format!("{} daddr {} drop", family.nft(), net.server(family, index));
+    faults::rule(&net.node_ns(), "forward", 10, &rule)
 }
 
 fn cause(net: &Net, dst: SocketAddr) -> &'static str {
-    let is = |index| dst.ip() == net.server(Family::V4, index);
+    let family = Family::of(dst.ip());
+    let is = |index| dst.ip() == net.server(family, index);
     match () {
         () if dst.port() == CLOSED_PORT => "refused",
-        () if dst.ip() == net.nowhere(Family::V4, 0) => "unreachable",
+        () if dst.ip() == net.nowhere(family, 0) => "unreachable",
         () if is(DROPPED) => "dropped_here",
         () if is(DEAD) => "no_answer",
         () if is(ASYMMETRIC) => "reply_dropped_here",

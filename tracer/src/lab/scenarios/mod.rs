@@ -38,6 +38,7 @@ use super::rules::Masquerade;
 use crate::model::law;
 
 /// One thing that the lab can play.
+#[derive(Clone, Copy)]
 pub struct Scenario {
     /// Its word on the command line, in tests and docs.
     pub name: &'static str,
@@ -58,7 +59,7 @@ pub struct Scenario {
     /// The n-th chain: connections that follow one another, to one destination.
     pub chain: fn(u32) -> Vec<Step>,
     /// What is broken besides, once everything is set up.
-    pub prepare: fn(&Net) -> Result<()>,
+    pub prepare: fn(&Net, Family) -> Result<()>,
     /// The destination of the n-th chain where there are no services.
     pub destination: fn(&Net, Family, u32) -> SocketAddr,
     /// Connections are made two at a time, at the same moment, from the same port of both pods.
@@ -128,7 +129,7 @@ impl Scenario {
         family: Family::V4,
         raw: false,
         chain: |_| vec![Step::RANDOM],
-        prepare: |_| Ok(()),
+        prepare: |_, _| Ok(()),
         destination: Net::destination,
         pairs: false,
         expect: Expect::FailedAreFlagged,
@@ -141,6 +142,12 @@ impl Scenario {
         chain: |_| vec![Step { drawn: false, ..Step::RANDOM }],
         ..Self::USUAL
     };
+
+    /// The same over IPv6, where the filter looks at IPv6.
+    #[must_use]
+    pub const fn over_ipv6(&self) -> Self {
+        Self { family: Family::V6, filter: Filter { ipv6: true, ..self.filter }, ..*self }
+    }
 
     /// The share of random draws whose answers the filter drops, exactly.
     #[must_use]

@@ -9,13 +9,13 @@ use crate::lab::net::{Family, Net};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "no_answer",
     about: "the server swallows SYNs: every connection fails, whatever its port",
-    prepare: |net| faults::rule(&net.server_ns(), "input", 0, "tcp flags & syn == syn drop"),
+    prepare: |net, _| faults::rule(&net.server_ns(), "input", 0, "tcp flags & syn == syn drop"),
     expect: Expect::Causes(|_, _| "no_answer"),
     ..Scenario::UNFILTERED
 };
 
 /// One server only.
-pub(super) fn swallow(net: &Net, index: u32) -> Result<()> {
-    let rule = format!("ip daddr {} tcp flags & syn == syn drop", net.server(Family::V4, index));
+pub(super) fn swallow(net: &Net, family: Family, index: u32) -> Result<()> {
+    let rule = format!("{} daddr {} tcp flags & syn == syn drop", family.nft(), net.server(family, index));
     faults::rule(&net.server_ns(), "input", 0, &rule)
 }

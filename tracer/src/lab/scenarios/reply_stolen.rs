@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Expect, Scenario};
 use crate::lab::faults;
-use crate::lab::net::Net;
+use crate::lab::net::{Family, Net};
 use crate::lab::rules::Masquerade;
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -18,6 +18,6 @@ pub(super) const SCENARIO: Scenario = Scenario {
     ..Scenario::UNFILTERED
 };
 
-fn prepare(net: &Net) -> Result<()> {
+fn prepare(net: &Net, _family: Family) -> Result<()> {
     faults::rule(&net.node_ns(), "prerouting", -350, "iifname \"eth0\" tcp dport 30000-32767 notrack")
 }

@@ -14,12 +14,12 @@ pub(super) const SCENARIO: Scenario = Scenario {
     ..Scenario::UNFILTERED
 };
 
-fn prepare(net: &Net) -> Result<()> {
+fn prepare(net: &Net, family: Family) -> Result<()> {
     let router = net.router_ns();
     let mut lines =
         vec![format!("link add void0 type veth peer name void0 netns {router}"), "link set void0 up".to_owned()];
-    for server in (0..SERVERS).map(|index| net.server(Family::V4, index)) {
-        lines.push(format!("route add {server}/32 dev void0"));
+    for server in (0..SERVERS).map(|index| net.server(family, index)) {
+        lines.push(format!("route add {server}/{} dev void0", family.host_length()));
         lines.push(format!("neigh add {server} lladdr 02:00:00:00:00:99 dev void0 nud permanent"));
     }
     ip_batch(&net.node_ns(), &lines)?;

@@ -60,9 +60,18 @@ pub(in crate::outputs) fn paragraph(out: &mut String, text: &str) {
     paragraph_of(PAGE, out, text);
 }
 
-/// The same for a page of another width.
+/// The same with every line indented.
+pub(super) fn indented(out: &mut String, text: &str) {
+    out.push_str(INDENT);
+    fill(PAGE, INDENT.len(), out, text);
+}
+
+/// A paragraph for a page of another width.
 pub(crate) fn paragraph_of(page: usize, out: &mut String, text: &str) {
-    let mut column = 0;
+    fill(page, 0, out, text);
+}
+
+fn fill(page: usize, mut column: usize, out: &mut String, text: &str) {
     for (index, word) in text.split(' ').enumerate() {
         if index > 0 && column + 1 + word.len() <= page {
             out.push(' ');

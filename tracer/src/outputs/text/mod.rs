@@ -9,11 +9,12 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use jiff::civil::{Date, DateTime};
 
+use self::columns::indented;
 pub(super) use self::columns::paragraph;
 use self::row::{Row, words};
 use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
-use crate::model::{Capture, Clock, Finding, Origin, Policy};
+use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy};
 use crate::summary::Summary;
 
 pub(super) const FORMAT: Format =
@@ -24,6 +25,8 @@ struct Text {
     /// Reused, so that a line costs no allocation.
     line: String,
     utc: bool,
+    /// With the reason of each cause.
+    all: bool,
     row: Row,
     has_titles: bool,
     day: Option<Date>,
@@ -39,7 +42,8 @@ impl Text {
             alert: style(AnsiColor::Red.on_default().bold()),
             heading: style(Style::new().bold()),
         };
-        Self { out, line: String::with_capacity(256), utc: view.utc, row, has_titles: false, day: None }
+        let line = String::with_capacity(256);
+        Self { out, line, utc: view.utc, all: view.all, row, has_titles: false, day: None }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -62,6 +66,19 @@ impl Text {
         (self.has_titles, self.row.names) = (true, names);
         written(self.row.titles(&mut self.line))?;
         self.end_line()
+    }
+
+    /// One line, and below it what is told of the cause for the first time.
+    fn row(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.titles(finding.attempt.owner.is_some())?;
+        self.heading_of_day(finding)?;
+        written(self.row.finding(&mut self.line, finding))?;
+        self.end_line()?;
+        let Some(diagnosis) = finding.diagnosis.filter(|_| self.all && finding.is_news) else { return Ok(()) };
+        let Diagnosis { explanation, evidence, .. } = diagnosis;
+        indented(&mut self.line, &Escaped(explanation).to_string());
+        indented(&mut self.line, &format!("evidence: {}", Escaped(&evidence.join("; "))));
+        self.write()
     }
 
     /// A heading wherever another day begins, for lines have the time of day only.
@@ -148,10 +165,11 @@ impl Output for Text {
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.titles(finding.attempt.owner.is_some())?;
-        self.heading_of_day(finding)?;
-        written(self.row.finding(&mut self.line, finding))?;
-        self.end_line()
+        self.row(finding)
+    }
+
+    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        if finding.is_news { self.row(finding) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

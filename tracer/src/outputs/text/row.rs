@@ -96,7 +96,7 @@ impl Row {
             }
         }
         cell(line, DESTINATION, plain, |line| destination(line, attempt))?;
-        cell(line, ORDINAL, plain, |line| ordinal(line, finding.ordinal))?;
+        cell(line, ORDINAL, plain, |line| ordinal(line, finding))?;
         if !self.names {
             cell(line, MODE, plain, |line| mode(line, attempt))?;
         }
@@ -174,8 +174,12 @@ fn destination(line: &mut String, attempt: &Attempt) -> fmt::Result {
     Ok(())
 }
 
-fn ordinal(line: &mut String, ordinal: u32) -> fmt::Result {
-    if ordinal > 999 { line.write_str("1k+") } else { write!(line, "{ordinal:>ORDINAL$}") }
+fn ordinal(line: &mut String, finding: &Finding<'_>) -> fmt::Result {
+    match finding.ordinal {
+        _ if finding.is_over => line.write_str("end"),
+        1000.. => line.write_str("1k+"),
+        ordinal => write!(line, "{ordinal:>ORDINAL$}"),
+    }
 }
 
 fn mode(line: &mut String, attempt: &Attempt) -> fmt::Result {

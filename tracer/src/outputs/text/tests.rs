@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::columns::PAGE;
-use crate::model::{Attempt, Capture, HookState, Origin, Owner, PortSet, example};
+use crate::causes::{self, Case};
+use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, Owner, PortSet, example};
 use crate::outputs::View;
 use crate::outputs::testing::{finding, view, written};
 use crate::summary::Summary;
@@ -217,6 +218,71 @@ fn colours_change_nothing_but_the_colour() {
         .split('\x1b')
         .map(|part| part.split_once('m').map_or(part, |(code, rest)| if code.starts_with('[') { rest } else { part }));
     assert_eq!(stripped.collect::<String>(), plain);
+}
+
+/// What is written of findings about the attempt, each with its cause in words.
+fn told(view: &View, change: impl Fn(&mut Finding<'_>, u32), attempt: &Attempt) -> Vec<String> {
+    let node = example::capture("node7");
+    let text = written(view, |output| {
+        output.start(&[&node])?;
+        for index in 0..2 {
+            let case = Case::new(attempt, &node);
+            let diagnosis = causes::diagnose(causes::judge(&case), &case);
+            let mut finding = Finding { diagnosis: Some(&diagnosis), ..finding(&node, attempt) };
+            change(&mut finding, index);
+            if finding.is_over { output.ended(&finding)? } else { output.finding(&finding)? }
+        }
+        Ok(())
+    });
+    assert!(text.lines().all(|line| line.chars().count() <= PAGE), "{text}");
+    text.lines().skip(3).map(str::to_owned).collect()
+}
+
+#[test]
+fn with_all_the_reason_of_a_cause_is_told_once_below_its_line() {
+    let view = View { all: true, ..view("text") };
+    let lines = told(&view, |finding, index| finding.is_news = index == 0, &ipv4());
+    assert_eq!(
+        lines[1..3],
+        [
+            "    NAT chose source port 1200, and only 32768-65535 are let through",
+            "    evidence: SYN sent 2 times; seen leaving 2 times as 192.0.2.1:1200; nothing came back",
+        ]
+    );
+    assert!(lines.len() == 4 && lines[0] == lines[3], "{lines:?}");
+}
+
+#[test]
+fn without_all_a_finding_is_one_line() {
+    assert_eq!(told(&view("text"), |_, _| (), &ipv4()).len(), 2);
+}
+
+#[test]
+fn an_attempt_that_is_over_has_a_line_where_that_is_news() {
+    let view = View { all: true, ..view("text") };
+    let refused = Attempt { retransmits: 0, rst_seen: true, outcome: Outcome::Refused, ..ipv4() };
+    let ended = |finding: &mut Finding<'_>, index| (finding.is_over, finding.is_news) = (true, index == 0);
+    let lines = told(&view, ended, &refused);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(
+        lines[0],
+        "02:00:01.234 10.42.0.7:51234       192.0.2.1:1200        203.0.113.80:443            end fully random refused"
+    );
+}
+
+#[test]
+fn a_hostile_drop_reason_cannot_steer_the_terminal() {
+    let view = View { all: true, ..view("text") };
+    let hostile = Diagnosis {
+        explanation: "\x1b]0;owned\x07".to_owned(),
+        advice: "",
+        evidence: vec!["\n\u{202e}".to_owned(), "x".repeat(500)],
+    };
+    let (node, attempt) = (example::capture("node7"), ipv4());
+    let text =
+        written(&view, |output| output.finding(&Finding { diagnosis: Some(&hostile), ..finding(&node, &attempt) }));
+    assert!(text.contains(r"    \u{1b}]0;owned\u{7}") && text.contains(r"    evidence: \n\u{202e};"), "{text}");
+    assert!(text.is_ascii() && text.lines().all(|line| line.len() <= PAGE), "{text}");
 }
 
 #[test]
