@@ -23,11 +23,7 @@ pub struct Packets {
 
 impl Packets {
     pub fn create(uplink: Option<&Path>, both_sides: Option<&Path>) -> Result<Self> {
-        Ok(Self {
-            uplink: uplink.map(begin).transpose()?,
-            both_sides: both_sides.map(begin).transpose()?,
-            written: 0,
-        })
+        Ok(Self { uplink: uplink.map(begin).transpose()?, both_sides: both_sides.map(begin).transpose()?, written: 0 })
     }
 
     /// A sighting is a packet on the uplink. A pod sends its SYN before NAT is asked, and again with each retransmit;

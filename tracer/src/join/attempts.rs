@@ -74,7 +74,9 @@ impl Attempts {
 
     /// Reads a little of all parts of a slot.
     pub(super) fn touch(&self, id: u32) -> u32 {
-        self.slots.get(id as usize).map_or(0, |slot| slot.isn ^ u32::from(slot.original.src[0] ^ slot.translated.dst[15]))
+        self.slots
+            .get(id as usize)
+            .map_or(0, |slot| slot.isn ^ u32::from(slot.original.src[0] ^ slot.translated.dst[15]))
     }
 
     /// Reads a little of what the attempts behind this one in its list need to end.
