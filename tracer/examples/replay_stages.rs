@@ -21,9 +21,8 @@ use snatrace::causes::{self, Case};
 use snatrace::join::{AHEAD, Join, Update};
 use snatrace::model::Capture;
 use snatrace::store::{Merged, Writer};
-use synthetic::{OPEN_PER_RATE, Traffic, capture};
+use synthetic::{OPEN_PER_RATE, Traffic, beginning, capture};
 use tracer_common::Event;
-use tracer_common::events::SockState;
 
 #[derive(Parser)]
 enum Stage {
@@ -48,7 +47,7 @@ enum Stage {
     /// Decode, join and causes
     Judge { trace: PathBuf },
     /// Begin attempts that never end
-    Open { attempts: usize },
+    Open { attempts: u64 },
     /// Any program
     Run {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -126,18 +125,16 @@ fn is_flagged(capture: &Capture, update: Update<'_>) -> bool {
     flagged
 }
 
-/// Connections of which everything is told but how they end.
-fn open(attempts: usize) -> Value {
-    let mut join = Join::default();
-    let (mut begun, mut events) = (0, 0_u64);
-    // So close to each other that none of them is due to be sent again before the last has begun.
-    for event in Traffic::at_rate(4_000_000).filter(|event| !matches!(event, Event::SockState(SockState { .. }))) {
-        if begun == attempts && matches!(event, Event::NatSelect(_)) {
-            break;
-        }
-        begun += usize::from(matches!(event, Event::NatSelect(_)));
+/// All are begun before the first of them is due to be sent again.
+fn open(attempts: u64) -> Value {
+    let (mut join, mut events) = (Join::default(), 0_u64);
+    for event in (0..attempts).flat_map(beginning) {
         events += 1;
-        join.event(&event, &mut |update| drop(black_box(update)));
+        join.event(&event, &mut |update| ignore(&update));
     }
     json!({ "events": events, "open": join.open(), "evicted": join.evicted() })
+}
+
+fn ignore(update: &Update<'_>) {
+    black_box(update);
 }

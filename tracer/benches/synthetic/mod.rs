@@ -37,6 +37,14 @@ pub struct Traffic {
     due: BinaryHeap<Reverse<(u64, usize, Begun)>>,
 }
 
+/// The first events of the connection with this number, until its SYN has left; one connection each 250 ns.
+#[allow(dead_code, reason = "the criterion benches do not need it")]
+pub fn beginning(number: u64) -> Vec<Event> {
+    let mut events = Begun { seed: number, start_ns: 1_000 * SECOND + number * 250 }.events();
+    events.truncate(3);
+    events
+}
+
 /// A connection by what it is made from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Begun {

@@ -109,3 +109,23 @@ impl Settling {
         self.in_order.is_empty() && self.late.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_late_is_released_in_the_order_in_which_it_was_sent() {
+        let mut settling = Settling::default();
+        for (attempt, time_ns) in (0..).zip([10, 30, 20, 40, 5, 30]) {
+            settling.hold(Held { time_ns, attempt, ordinal: 1, by_socket: false });
+        }
+        assert_eq!(settling.next_due_ns(), Some(5 + SETTLE_NS));
+        let mut released = Vec::new();
+        while let Some(held) = settling.release(30 + SETTLE_NS) {
+            released.push((held.time_ns, held.attempt));
+        }
+        assert_eq!(released, [(5, 4), (10, 0), (20, 2), (30, 1), (30, 5)]);
+        assert!(!settling.is_empty());
+    }
+}

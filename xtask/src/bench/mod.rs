@@ -2,6 +2,7 @@
 
 mod figures;
 mod live;
+mod replay;
 mod table;
 
 use std::process::ExitCode;
@@ -19,10 +20,12 @@ pub struct Args {
 #[derive(Subcommand)]
 enum What {
     Live(live::Args),
+    Replay(replay::Args),
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.what {
         What::Live(args) => live::run(args),
+        What::Replay(args) => replay::run(args),
     }
 }

@@ -34,6 +34,21 @@ impl Row {
         }
     }
 
+    /// A figure that must not be below its target.
+    pub fn at_least(what: impl Into<String>, measured: f64, target: f64, unit: &str) -> Self {
+        let verdict = if measured >= target {
+            Verdict::Met
+        } else {
+            Verdict::Missed(format!("by {}{unit}", figure(target - measured)))
+        };
+        Self {
+            what: what.into(),
+            target: format!("at least {}{unit}", figure(target)),
+            measured: format!("{}{unit}", figure(measured)),
+            verdict,
+        }
+    }
+
     pub fn skipped(what: impl Into<String>, target: impl Into<String>, why: impl Into<String>) -> Self {
         let verdict = Verdict::Skipped(why.into());
         Self { what: what.into(), target: target.into(), measured: "-".to_owned(), verdict }
@@ -106,6 +121,8 @@ mod tests {
 
     #[test]
     fn the_target_itself_is_met() {
+        assert_eq!(Row::at_least("events", 10.0, 10.0, "").verdict(), "met");
+        assert_eq!(Row::at_least("events", 8.0, 10.0, " M/s").verdict(), "MISSED by 2 M/s");
         assert_eq!(Row::at_most("lost", 0.0, 0.0, "").verdict(), "met");
     }
 

@@ -51,8 +51,9 @@ impl BlockReader {
                 continue;
             };
             // Filled in where it stays: an event is large enough for a second copy to cost as much as the decoding.
-            batch.push((label, *shape));
-            let Some((_, event)) = batch.last_mut() else { break };
+            batch.extend_from_slice(std::slice::from_ref(shape));
+            let Some((place, event)) = batch.last_mut() else { break };
+            *place = label;
             let mut from = ItemReader { body, tables: &mut self.tables };
             if let Err(malformed) = facts(event, &mut self.previous_ns, &mut from) {
                 batch.pop();
