@@ -135,7 +135,7 @@ pub struct Plan {
     quick: bool,
     rounds: u32,
     window: Duration,
-    /// What is not looked at after something was started.
+    /// What is not looked at after something was started, whose tables still grow.
     settle: Duration,
 }
 
@@ -199,12 +199,12 @@ impl Bench {
     fn new(args: &Args) -> Result<Self> {
         let lab = Lab::from_env()?;
         lab.prepare()?;
-        let (rounds, seconds) = if args.quick { (3, 1.5) } else { (7, 4.0) };
+        let (rounds, seconds, settle_ms) = if args.quick { (3, 1.5, 300) } else { (7, 4.0, 1000) };
         let plan = Plan {
             quick: args.quick,
             rounds: args.rounds.unwrap_or(rounds),
             window: Duration::from_secs_f64(args.seconds.unwrap_or(seconds)),
-            settle: Duration::from_millis(300),
+            settle: Duration::from_millis(settle_ms),
         };
         let tools = if args.tools.is_empty() { tools::ALL.iter().collect() } else { args.tools.clone() };
         let snatrace = args.binary.clone().context("--inside needs --binary")?;
