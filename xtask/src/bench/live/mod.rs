@@ -22,11 +22,12 @@ mod tools;
 
 use std::env;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
@@ -166,8 +167,9 @@ fn start(args: &Args) -> Result<ExitCode> {
     let mut demo = process::command(&binary.to_string_lossy());
     demo.args(["demo", "fully_random", "--"]).arg(env::current_exe()?).args(env::args_os().skip(1));
     demo.arg("--inside").env("SNATRACE_BIN", &binary).current_dir(env::current_dir()?);
-    let status = demo.status().with_context(|| format!("{} cannot be started", binary.display()))?;
-    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    // Replacing this process hands signals and the exit code straight to the demo, which takes the lab down.
+    let error = demo.exec();
+    bail!("starting {}: {error}", binary.display())
 }
 
 fn measure(args: &Args) -> Result<ExitCode> {
