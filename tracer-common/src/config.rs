@@ -29,7 +29,9 @@ macro_rules! for_each_global {
             SKB_NFCT,
             /// `sk_buff.cb` + `tcp_skb_cb.seq`
             SKB_TCP_SEQ,
-            /// `nf_conn.tuplehash[IP_CT_DIR_ORIGINAL].tuple`
+            /// Where in `nf_conn` the window of [`CT_WINDOW`] bytes begins that the next five lie in
+            CT_BASE,
+            /// `nf_conn.tuplehash[IP_CT_DIR_ORIGINAL].tuple`, from there, as all of them
             CT_ORIGINAL,
             /// `nf_conn.tuplehash[IP_CT_DIR_REPLY].tuple`
             CT_REPLY,
@@ -144,6 +146,8 @@ impl Loss {
     }
 }
 
+/// Bytes of a conntrack entry that are read at once.
+pub const CT_WINDOW: usize = 144;
 /// Most interfaces that strangers' SYNs are known by.
 pub const UPLINKS: u32 = 1024;
 /// Most prefixes that one address filter holds.

@@ -6,6 +6,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::debug;
 use tracer_common::events::{SockState, TCP_SYN_SENT};
 
+use crate::address::is_loopback;
 use crate::kernel::sock::Sock;
 use crate::{emit, filter};
 
@@ -21,7 +22,7 @@ pub fn sock_state(ctx: BtfTracePointContext) -> i32 {
 fn observe(ctx: &BtfTracePointContext) -> Option<()> {
     let sock = Sock::new(ctx.arg::<*const u8>(0))?;
     let flow = sock.flow()?;
-    if flow.dst_addr().is_loopback() || !filter::wants(&flow) {
+    if is_loopback(flow.dst) || !filter::wants(&flow) {
         return None;
     }
     let new_state = ctx.arg::<u32>(2) as u8;

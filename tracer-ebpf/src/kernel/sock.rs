@@ -7,7 +7,8 @@ use super::globals::{
     NET_INUM, SK_DADDR, SK_DPORT, SK_ERR, SK_FAMILY, SK_NET, SK_RCV_SADDR, SK_SPORT, SK_STATE, SK_V6_DADDR,
     SK_V6_RCV_SADDR, TP_SND_UNA, TP_TOTAL_RETRANS,
 };
-use super::{AF_INET, AF_INET6, Typed, mapped};
+use super::{AF_INET, AF_INET6, Typed};
+use crate::address::mapped;
 
 /// A TCP socket.
 #[derive(Clone, Copy)]
@@ -44,7 +45,7 @@ impl Sock {
 
     #[inline(always)]
     fn ipv4(self, offset: u32) -> [u8; 16] {
-        mapped(self.0.load::<u32>(offset).to_ne_bytes())
+        mapped(self.0.load(offset))
     }
 
     #[inline(always)]

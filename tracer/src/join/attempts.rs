@@ -36,12 +36,21 @@ pub(super) struct Attempts {
     len: usize,
     buckets: Vec<u32>,
     lists: [Ends; 3],
+    /// A list has another front than when that was last asked.
+    has_new_front: bool,
 }
 
 impl Default for Attempts {
     fn default() -> Self {
         let empty = Ends { front: NONE, back: NONE };
-        Self { slots: Vec::new(), free: NONE, len: 0, buckets: vec![NONE; FIRST_BUCKETS], lists: [empty; 3] }
+        Self {
+            slots: Vec::new(),
+            free: NONE,
+            len: 0,
+            buckets: vec![NONE; FIRST_BUCKETS],
+            lists: [empty; 3],
+            has_new_front: false,
+        }
     }
 }
 
@@ -56,6 +65,24 @@ impl Attempts {
 
     pub(super) fn get_mut(&mut self, id: u32) -> &mut Slot {
         &mut self.slots[id as usize]
+    }
+
+    /// The newest attempt of the ISN's bucket.
+    pub(super) fn newest(&self, isn: u32) -> u32 {
+        self.buckets[self.bucket(isn)]
+    }
+
+    /// Reads a little of all parts of a slot.
+    pub(super) fn touch(&self, id: u32) -> u32 {
+        self.slots
+            .get(id as usize)
+            .map_or(0, |slot| slot.isn ^ u32::from(slot.original.src[0] ^ slot.translated.dst[15]))
+    }
+
+    /// Reads a little of what the attempts behind this one in its list need to end.
+    pub(super) fn touch_behind(&self, id: u32) -> u32 {
+        let Some(next) = self.slots.get(self.get(id).after as usize) else { return 0 };
+        self.newest(next.isn) ^ self.touch(next.after)
     }
 
     /// The attempt with this ISN that fits best by `fit`, where higher is better and `BEST` ends the search; of equals
@@ -94,7 +121,7 @@ impl Attempts {
     /// Opens an attempt.
     #[expect(clippy::cast_possible_truncation, reason = "there are at most as many slots as the limit, a u32, says")]
     pub(super) fn open(&mut self, isn: u32, time_ns: u64) -> u32 {
-        if self.len >= self.buckets.len() {
+        if self.len >= self.buckets.len() / 2 {
             self.double_buckets();
         }
         let slot = Slot::new(isn, time_ns);
@@ -129,6 +156,16 @@ impl Attempts {
         (id != NONE).then_some(id)
     }
 
+    /// Whether another attempt has become the one that has waited longest.
+    pub(super) const fn has_new_front(&self) -> bool {
+        self.has_new_front
+    }
+
+    /// The fronts are known.
+    pub(super) const fn keep_fronts(&mut self) {
+        self.has_new_front = false;
+    }
+
     /// Puts the attempt at the end of a list.
     pub(super) fn wait(&mut self, id: u32, wait: Wait) {
         self.detach(id);
@@ -141,6 +178,7 @@ impl Attempts {
         (slot.before, slot.after, slot.wait) = (back, NONE, wait);
         if back == NONE {
             self.lists[wait as usize].front = id;
+            self.has_new_front = true;
         } else {
             self.get_mut(back).after = id;
         }
@@ -151,6 +189,7 @@ impl Attempts {
         let (before, after, list) = (slot.before, slot.after, slot.wait as usize);
         if before == NONE {
             self.lists[list].front = after;
+            self.has_new_front = true;
         } else {
             self.get_mut(before).after = after;
         }
@@ -187,7 +226,7 @@ impl Attempts {
         }
     }
 
-    /// Called when every slot is taken by an open attempt or about to be, so the lists name them all.
+    /// The lists name all attempts.
     fn double_buckets(&mut self) {
         self.buckets = vec![NONE; self.buckets.len() * 2];
         for wait in Wait::ALL {

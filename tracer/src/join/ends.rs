@@ -1,11 +1,13 @@
 //! Time: retransmits that have settled are told, attempts that are over end.
 
+use std::hint::black_box;
+
 use super::attempts::Wait;
 use super::bindings::Binding;
 use super::known::Known;
 use super::retransmits::Held;
 use super::slot::{NONE, Slot};
-use super::times::{ANSWERED_NS, ANSWERED_WITHIN_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS};
+use super::times::{ANSWERED_NS, ANSWERED_WITHIN_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS};
 use super::{Join, Update};
 use crate::model::{Attempt, Outcome};
 
@@ -37,8 +39,14 @@ impl Join {
 
     /// The clock moves on.
     pub(super) fn advance(&mut self, time_ns: u64, update: &mut impl FnMut(Update<'_>)) {
-        if time_ns > self.now_ns || self.now_ns - time_ns > FALL_BACK_NS {
+        if time_ns > self.now_ns {
             self.now_ns = time_ns;
+        } else if self.now_ns - time_ns > FALL_BACK_NS {
+            (self.now_ns, self.due_ns) = (time_ns, 0);
+        }
+        // For most events this is all: nothing is due, and what is due next is still the same.
+        if self.now_ns < self.due_ns && !self.attempts.has_new_front() {
+            return;
         }
         while let Some(held) = self.settling.release(self.now_ns) {
             self.tell(held, update);
@@ -46,6 +54,18 @@ impl Join {
         self.end_list(Wait::Linger, LINGER_NS, Why::Over, update);
         self.end_list(Wait::Answered, ANSWERED_NS, Why::Over, update);
         self.end_list(Wait::Idle, IDLE_NS, Why::Idle, update);
+        self.due_ns = self.next_due_ns();
+    }
+
+    /// When something can be due at the earliest, unless a list gets a new front.
+    fn next_due_ns(&mut self) -> u64 {
+        self.attempts.keep_fronts();
+        let of_list = |(wait, for_ns): (Wait, u64)| {
+            let front = self.attempts.front(wait)?;
+            Some(self.attempts.get(front).last_ns.saturating_add(for_ns))
+        };
+        let lists = [(Wait::Linger, LINGER_NS), (Wait::Answered, ANSWERED_NS), (Wait::Idle, IDLE_NS)];
+        lists.into_iter().filter_map(of_list).chain(self.settling.next_due_ns()).min().unwrap_or(u64::MAX)
     }
 
     fn end_list(&mut self, wait: Wait, for_ns: u64, why: Why, update: &mut impl FnMut(Update<'_>)) {
@@ -56,6 +76,7 @@ impl Join {
             if self.now_ns.saturating_sub(last_ns) < for_ns && !is_wrong {
                 return;
             }
+            black_box(self.attempts.touch_behind(id));
             self.end(id, if is_wrong { Why::GivenUp } else { why }, update);
         }
     }
@@ -99,6 +120,7 @@ impl Join {
         {
             self.tell(oldest, update);
         }
+        self.due_ns = self.due_ns.min(held.time_ns.saturating_add(SETTLE_NS));
         let place = self.settling.hold(held);
         self.attempts.get_mut(held.attempt).held = place;
     }

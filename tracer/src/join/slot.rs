@@ -134,6 +134,7 @@ impl Slot {
             answer_dropped: self.answer_dropped.unpack(),
             table: None,
             outcome: self.outcome(),
+            owner: None,
             flagged: known(Known::FLAGGED),
             cause: None,
         }

@@ -14,6 +14,7 @@ use tracer_common::config::Loss;
 
 use super::Source;
 use super::timer::Timer;
+use crate::enrichers::Finder;
 use crate::probe::Probe;
 
 /// How long to sleep while nothing happens: ten wake-ups a second.
@@ -95,6 +96,7 @@ pub struct Live {
     probe: AsyncFd<Probe>,
     timer: Timer,
     stop: Stop,
+    finder: Finder,
     /// Set once it is time to stop.
     ends: Option<Instant>,
     is_over: bool,
@@ -107,11 +109,11 @@ pub struct Live {
 }
 
 impl Live {
-    /// Reads from a probe until told to stop.
+    /// Reads from a probe until told to stop; what `finder` learns meanwhile comes as events too.
     ///
     /// # Errors
     /// When the ring buffer cannot be waited for.
-    pub fn new(probe: Probe, stop: Stop) -> anyhow::Result<Self> {
+    pub fn new(probe: Probe, stop: Stop, finder: Finder) -> anyhow::Result<Self> {
         // SAFETY: the probe's descriptor is that of the ring buffer, which it keeps open and the same as long as it lives.
         let probe = unsafe { AsyncFd::register(probe) }.context("cannot wait for the ring buffer")?;
         let now = Instant::now();
@@ -119,6 +121,7 @@ impl Live {
             probe,
             timer: Timer::new()?,
             stop,
+            finder,
             ends: None,
             is_over: false,
             was_busy: true,
@@ -152,6 +155,7 @@ impl Live {
             probe.tick(time_ns, &mut |event| batch.push((0, event)))?;
         }
         self.was_busy = is_busy;
+        self.finder.enrich(batch);
         self.notice_losses(batch);
         Ok(())
     }

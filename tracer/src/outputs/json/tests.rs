@@ -36,6 +36,7 @@ fn a_retransmit_line_has_the_promised_fields_in_their_order() {
             r#""nat_src":"192.0.2.1","nat_port":1200,"nat_dst":"203.0.113.80","nat_dst_port":8443,"#,
             r#""allowed":"32768-65535","retransmits":1,"outcome":"pending","nat_mode":"fully_random","#,
             r#""selections":1,"isn":4000000001,"netns":4026532300,"nat_netns":4026531840,"#,
+            r#""pod":null,"namespace":null,"container":null,"#,
             r#""explanation":null,"advice":null,"evidence":[]}"#
         )
     );
@@ -54,7 +55,7 @@ fn what_is_unknown_is_null() {
         ..service()
     };
     let line: Value = serde_json::from_str(&retransmit(&example::capture("node7"), &bare)).unwrap();
-    for field in ["src", "src_port", "dst", "dst_port", "nat_src", "nat_port", "nat_dst", "netns", "nat_netns"] {
+    for field in ["src", "src_port", "dst", "dst_port", "nat_src", "nat_port", "nat_dst", "netns", "nat_netns", "pod"] {
         assert_eq!(line.get(field), Some(&Value::Null), "{field}");
     }
     assert_eq!(

@@ -25,6 +25,7 @@ struct Text {
     line: String,
     utc: bool,
     row: Row,
+    has_titles: bool,
     day: Option<Date>,
 }
 
@@ -34,10 +35,11 @@ impl Text {
         let row = Row {
             clock: Clock::new(&[], view.utc),
             several_nodes: false,
+            names: false,
             alert: style(AnsiColor::Red.on_default().bold()),
             heading: style(Style::new().bold()),
         };
-        Self { out, line: String::with_capacity(256), utc: view.utc, row, day: None }
+        Self { out, line: String::with_capacity(256), utc: view.utc, row, has_titles: false, day: None }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -50,6 +52,16 @@ impl Text {
         self.out.write_all(self.line.as_bytes())?;
         self.line.clear();
         Ok(())
+    }
+
+    /// Before the first line, and again once names are known, which need a column of their own from then on.
+    fn titles(&mut self, names: bool) -> io::Result<()> {
+        if self.has_titles && (self.row.names || !names) {
+            return Ok(());
+        }
+        (self.has_titles, self.row.names) = (true, names);
+        written(self.row.titles(&mut self.line))?;
+        self.end_line()
     }
 
     /// A heading wherever another day begins, for lines have the time of day only.
@@ -132,12 +144,11 @@ impl Output for Text {
                 }
             }
         }
-        self.write()?;
-        written(self.row.titles(&mut self.line))?;
-        self.end_line()
+        self.write()
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.titles(finding.attempt.owner.is_some())?;
         self.heading_of_day(finding)?;
         written(self.row.finding(&mut self.line, finding))?;
         self.end_line()
@@ -149,6 +160,7 @@ impl Output for Text {
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         let attempts = summary.attempts;
+        self.titles(false)?;
         self.end_line()?;
         written(self.count("attempts", attempts, 0))?;
         self.end_line()?;

@@ -146,6 +146,14 @@ impl ItemReader<'_> {
         varint::get_as(&mut self.body)
     }
 
+    /// Bytes with their number before them.
+    pub fn bytes(&mut self) -> Result<&[u8], Malformed> {
+        let length = self.number()?;
+        let (bytes, rest) = self.body.split_at_checked(length).ok_or(Malformed)?;
+        self.body = rest;
+        Ok(bytes)
+    }
+
     /// A number that a later version added.
     pub fn added<T: TryFrom<u64> + Default>(&mut self) -> Result<T, Malformed> {
         if self.body.is_empty() { Ok(T::default()) } else { self.number() }
