@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use anyhow::{Context, Result};
 use nix::libc;
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
 const PROG_LOAD: i32 = 5;
 const OBJ_PIN: i32 = 6;
@@ -77,6 +78,8 @@ impl Attr {
 
 /// Statistics are kept while this is held; nothing is changed for good.
 pub fn keep_stats() -> Result<OwnedFd> {
+    // Kernels before 5.11 count programs as locked memory. Where it cannot be raised, attaching says what is missing.
+    let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     Attr::new(&[0]).fd(ENABLE_STATS).context("the kernel keeps no statistics of programs")
 }
 

@@ -22,11 +22,12 @@ mod tools;
 
 use std::env;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
@@ -135,7 +136,7 @@ pub struct Plan {
     quick: bool,
     rounds: u32,
     window: Duration,
-    /// What is not looked at after something was started.
+    /// What is not looked at after something was started, whose tables still grow.
     settle: Duration,
 }
 
@@ -166,8 +167,9 @@ fn start(args: &Args) -> Result<ExitCode> {
     let mut demo = process::command(&binary.to_string_lossy());
     demo.args(["demo", "fully_random", "--"]).arg(env::current_exe()?).args(env::args_os().skip(1));
     demo.arg("--inside").env("SNATRACE_BIN", &binary).current_dir(env::current_dir()?);
-    let status = demo.status().with_context(|| format!("{} cannot be started", binary.display()))?;
-    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    // Replacing this process hands signals and the exit code straight to the demo, which takes the lab down.
+    let error = demo.exec();
+    bail!("starting {}: {error}", binary.display())
 }
 
 fn measure(args: &Args) -> Result<ExitCode> {
@@ -199,12 +201,12 @@ impl Bench {
     fn new(args: &Args) -> Result<Self> {
         let lab = Lab::from_env()?;
         lab.prepare()?;
-        let (rounds, seconds) = if args.quick { (3, 1.5) } else { (7, 4.0) };
+        let (rounds, seconds, settle_ms) = if args.quick { (3, 1.5, 300) } else { (7, 4.0, 1000) };
         let plan = Plan {
             quick: args.quick,
             rounds: args.rounds.unwrap_or(rounds),
             window: Duration::from_secs_f64(args.seconds.unwrap_or(seconds)),
-            settle: Duration::from_millis(300),
+            settle: Duration::from_millis(settle_ms),
         };
         let tools = if args.tools.is_empty() { tools::ALL.iter().collect() } else { args.tools.clone() };
         let snatrace = args.binary.clone().context("--inside needs --binary")?;
