@@ -102,9 +102,8 @@ fn is_running(pid: u32) -> bool {
 fn request(message: RouteNetlinkMessage, flags: u16) -> anyhow::Result<Vec<TcMessage>> {
     let answers = netlink::request(message, flags)?.into_iter();
     Ok(answers
-        .filter_map(|answer| match answer {
-            RouteNetlinkMessage::NewTrafficFilter(filter) => Some(filter),
-            _ => None,
-        })
+        .filter_map(
+            |answer| if let RouteNetlinkMessage::NewTrafficFilter(filter) = answer { Some(filter) } else { None },
+        )
         .collect())
 }

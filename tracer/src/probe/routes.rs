@@ -24,11 +24,10 @@ fn of_family(family: AddressFamily) -> anyhow::Result<BTreeSet<u32>> {
     asked.header.address_family = family;
     let answers = netlink::request(RouteNetlinkMessage::GetRoute(asked), NLM_F_REQUEST | NLM_F_DUMP)
         .context("cannot list the routes")?;
-    let routes = answers.iter().filter_map(|answer| match answer {
-        RouteNetlinkMessage::NewRoute(route) if is_default(route) => Some(route),
-        _ => None,
-    });
-    Ok(routes.flat_map(interfaces).collect())
+    let routes = answers
+        .iter()
+        .filter_map(|answer| if let RouteNetlinkMessage::NewRoute(route) = answer { Some(route) } else { None });
+    Ok(routes.filter(|route| is_default(route)).flat_map(interfaces).collect())
 }
 
 /// A route to everything, in the main table, that does not reject.
@@ -38,22 +37,22 @@ fn is_default(route: &RouteMessage) -> bool {
     let table = route
         .attributes
         .iter()
-        .find_map(|attribute| match attribute {
-            RouteAttribute::Table(table) => Some(*table),
-            _ => None,
-        })
+        .find_map(|attribute| if let RouteAttribute::Table(table) = attribute { Some(*table) } else { None })
         .unwrap_or(table.into());
     destination_prefix_length == 0 && table == u32::from(RouteHeader::RT_TABLE_MAIN) && kind == RouteType::Unicast
 }
 
 /// Those that the route leaves through.
 fn interfaces(route: &RouteMessage) -> Vec<u32> {
-    let of = |attribute: &RouteAttribute| match attribute {
-        RouteAttribute::Oif(index) => vec![*index],
-        RouteAttribute::MultiPath(hops) => hops.iter().map(|hop| hop.interface_index).collect(),
-        _ => Vec::new(),
-    };
-    route.attributes.iter().flat_map(of).collect()
+    let mut found = Vec::new();
+    for attribute in &route.attributes {
+        if let RouteAttribute::Oif(index) = attribute {
+            found.push(*index);
+        } else if let RouteAttribute::MultiPath(hops) = attribute {
+            found.extend(hops.iter().map(|hop| hop.interface_index));
+        }
+    }
+    found
 }
 
 #[cfg(test)]

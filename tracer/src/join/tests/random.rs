@@ -38,6 +38,7 @@ fn set_time(event: &mut Event, at: u64) {
         Event::Tick(event) => &mut event.stamp,
         Event::CtDrop(event) => &mut event.stamp,
         Event::CtTable(event) => &mut event.stamp,
+        Event::Owner(event) => &mut event.stamp,
     };
     stamp.time_ns = at;
 }
