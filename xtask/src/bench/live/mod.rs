@@ -187,7 +187,9 @@ fn measure(args: &Args) -> Result<ExitCode> {
             report.row(Row::skipped(part.name(), "-", format!("failed: {error:#}")));
         }
     }
-    println!("\n{}", table::targets(&report.rows));
+    if !report.rows.is_empty() {
+        println!("\n{}", table::targets(&report.rows));
+    }
     if let Some(file) = &args.json {
         fs::write(file, report.json().to_string()).with_context(|| format!("{} cannot be written", file.display()))?;
     }
