@@ -16,11 +16,13 @@ pub(super) enum Wait {
     Answered,
     /// Late facts; the outcome is known.
     Linger,
+    /// Nothing; it went as it should.
+    Done,
 }
 
 impl Wait {
     /// In the order in which attempts are given up when there are too many.
-    pub(super) const ALL: [Self; 3] = [Self::Linger, Self::Answered, Self::Idle];
+    pub(super) const ALL: [Self; 4] = [Self::Done, Self::Linger, Self::Answered, Self::Idle];
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +37,7 @@ pub(super) struct Attempts {
     free: u32,
     len: usize,
     buckets: Vec<u32>,
-    lists: [Ends; 3],
-    /// A list has another front than when that was last asked.
-    has_new_front: bool,
+    lists: [Ends; Wait::ALL.len()],
 }
 
 impl Default for Attempts {
@@ -48,8 +48,7 @@ impl Default for Attempts {
             free: NONE,
             len: 0,
             buckets: vec![NONE; FIRST_BUCKETS],
-            lists: [empty; 3],
-            has_new_front: false,
+            lists: [empty; Wait::ALL.len()],
         }
     }
 }
@@ -156,16 +155,6 @@ impl Attempts {
         (id != NONE).then_some(id)
     }
 
-    /// Whether another attempt has become the one that has waited longest.
-    pub(super) const fn has_new_front(&self) -> bool {
-        self.has_new_front
-    }
-
-    /// The fronts are known.
-    pub(super) const fn keep_fronts(&mut self) {
-        self.has_new_front = false;
-    }
-
     /// Puts the attempt at the end of a list.
     pub(super) fn wait(&mut self, id: u32, wait: Wait) {
         self.detach(id);
@@ -178,7 +167,6 @@ impl Attempts {
         (slot.before, slot.after, slot.wait) = (back, NONE, wait);
         if back == NONE {
             self.lists[wait as usize].front = id;
-            self.has_new_front = true;
         } else {
             self.get_mut(back).after = id;
         }
@@ -189,7 +177,6 @@ impl Attempts {
         let (before, after, list) = (slot.before, slot.after, slot.wait as usize);
         if before == NONE {
             self.lists[list].front = after;
-            self.has_new_front = true;
         } else {
             self.get_mut(before).after = after;
         }

@@ -7,7 +7,9 @@ use super::bindings::Binding;
 use super::known::Known;
 use super::retransmits::Held;
 use super::slot::{NONE, Slot};
-use super::times::{ANSWERED_NS, ANSWERED_WITHIN_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS};
+use super::times::{
+    ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
+};
 use super::{Join, Update};
 use crate::model::{Attempt, Outcome};
 
@@ -44,28 +46,19 @@ impl Join {
         } else if self.now_ns - time_ns > FALL_BACK_NS {
             (self.now_ns, self.due_ns) = (time_ns, 0);
         }
-        // For most events this is all: nothing is due, and what is due next is still the same.
-        if self.now_ns < self.due_ns && !self.attempts.has_new_front() {
+        // For most events this is all.
+        if self.now_ns < self.due_ns {
             return;
         }
         while let Some(held) = self.settling.release(self.now_ns) {
             self.tell(held, update);
         }
+        self.end_list(Wait::Done, DONE_NS, Why::Over, update);
         self.end_list(Wait::Linger, LINGER_NS, Why::Over, update);
         self.end_list(Wait::Answered, ANSWERED_NS, Why::Over, update);
         self.end_list(Wait::Idle, IDLE_NS, Why::Idle, update);
-        self.due_ns = self.next_due_ns();
-    }
-
-    /// When something can be due at the earliest, unless a list gets a new front.
-    fn next_due_ns(&mut self) -> u64 {
-        self.attempts.keep_fronts();
-        let of_list = |(wait, for_ns): (Wait, u64)| {
-            let front = self.attempts.front(wait)?;
-            Some(self.attempts.get(front).last_ns.saturating_add(for_ns))
-        };
-        let lists = [(Wait::Linger, LINGER_NS), (Wait::Answered, ANSWERED_NS), (Wait::Idle, IDLE_NS)];
-        lists.into_iter().filter_map(of_list).chain(self.settling.next_due_ns()).min().unwrap_or(u64::MAX)
+        let sweep_ns = self.now_ns.saturating_add(SWEEP_NS);
+        self.due_ns = self.settling.next_due_ns().map_or(sweep_ns, |settles_ns| settles_ns.min(sweep_ns));
     }
 
     fn end_list(&mut self, wait: Wait, for_ns: u64, why: Why, update: &mut impl FnMut(Update<'_>)) {
@@ -174,7 +167,9 @@ impl Join {
 }
 
 fn waits_for(slot: &Slot) -> Wait {
-    if slot.outcome != Outcome::Pending {
+    if slot.outcome == Outcome::Established && slot.retransmits() == 0 {
+        Wait::Done
+    } else if slot.outcome != Outcome::Pending {
         Wait::Linger
     } else if slot.outcome() != Outcome::Pending && slot.last_ns.saturating_sub(slot.first_ns) <= ANSWERED_WITHIN_NS {
         Wait::Answered

@@ -88,7 +88,7 @@ const fn isn(event: &Event) -> Option<u32> {
 pub struct Join {
     limits: Limits,
     now_ns: u64,
-    /// Nothing ends or settles before, as long as the lists of attempts keep their fronts.
+    /// Nothing ends or settles before.
     due_ns: u64,
     attempts: attempts::Attempts,
     bindings: bindings::Bindings,
@@ -138,6 +138,9 @@ impl Join {
 
     /// Takes one event and tells `update` what follows from it, in a deterministic order.
     pub fn event(&mut self, event: &Event, update: &mut impl FnMut(Update<'_>)) {
+        if let Event::Tick(_) = event {
+            self.due_ns = 0;
+        }
         self.advance(event.stamp().time_ns, update);
         match event {
             Event::NatSelect(event) => self.nat_select(event),

@@ -141,7 +141,7 @@ impl Slot {
     }
 
     /// From the socket where it told of retransmits; else every transmission but the first.
-    fn retransmits(&self) -> u32 {
+    pub(super) fn retransmits(&self) -> u32 {
         let told = self.sent.max(self.ordinal.saturating_sub(self.unsent));
         u32::from(told.max(self.transmissions.saturating_sub(1)))
     }
