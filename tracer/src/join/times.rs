@@ -4,8 +4,10 @@ const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
 
 /// A retransmit is told this long after it was sent: the sighting or binding of the same packet may arrive a little later.
-/// Also how far apart two facts about one transmission of a SYN can be.
 pub const SETTLE_NS: u64 = 20 * MS;
+/// How far apart two facts about one transmission of a SYN can be: a CPU may be taken away in between, and no SYN is sent again
+/// within 200 ms (`TCP_RTO_MIN`).
+pub const ONE_SYN_NS: u64 = 150 * MS;
 /// An attempt whose socket has told the outcome ends this long after the last that was heard of it.
 pub const LINGER_NS: u64 = SECOND;
 /// The same where only the wire told: longer than the first gap between two SYNs (3 s on old systems), for if the answer
