@@ -126,13 +126,23 @@ pub enum Loss {
     Unreadable = 1,
     /// A table was full, so an older entry made room or a fact was not kept.
     TableFull = 2,
-    /// The kernel ran no program because another one ran on that CPU (its own count, `recursion_misses`, from 5.12).
+    /// The kernel ran no program because it was running already on that CPU (the kernel's `recursion_misses`, from 5.12).
+    /// Whether it would have told anything is not known.
     Skipped = 3,
 }
 
 impl Loss {
     /// All kinds, in the order of their index in the map.
     pub const ALL: [Self; 4] = [Self::RingFull, Self::Unreadable, Self::TableFull, Self::Skipped];
+
+    /// Whether something is known to be lost.
+    #[must_use]
+    pub const fn is_certain(self) -> bool {
+        match self {
+            Self::RingFull | Self::Unreadable | Self::TableFull => true,
+            Self::Skipped => false,
+        }
+    }
 
     /// The name in JSON, metrics and text.
     #[must_use]

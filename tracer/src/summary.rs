@@ -63,13 +63,19 @@ impl Summary {
 
     /// What the kernel could not deliver, by kind.
     pub fn lost_by_kind(&self) -> impl Iterator<Item = (Loss, u64)> + '_ {
-        Loss::ALL.into_iter().zip(self.lost)
+        Loss::ALL.into_iter().zip(self.lost).filter(|(loss, _)| loss.is_certain())
+    }
+
+    /// How often a program was not run. Most would have told nothing, so this is no count of lost facts.
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.lost[Loss::Skipped as usize]
     }
 
     /// Everything that the kernel could not deliver.
     #[must_use]
     pub fn lost_total(&self) -> u64 {
-        self.lost.iter().fold(0, |sum, &count| sum.saturating_add(count))
+        self.lost_by_kind().fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `no_answer`: the SYN left this node, and nothing came back for it.
 
+use super::case::times;
 use super::{Case, Cause, Verdict};
 
 pub(super) const CAUSE: Cause = Cause {
@@ -26,10 +27,12 @@ fn explain(case: &Case<'_>) -> String {
     let (to, left) = (case.destination(), case.attempt.syns_leaving);
     if case.attempt.syn_ack_seen || case.is_established() {
         return format!(
-            "{to} answered only after the SYN had left {left} times: one before or its answer was lost on the way"
+            "{to} answered only after the SYN had left {}: one before or its answer was lost on the way",
+            times(left, "time", "times")
         );
     }
-    format!("the SYN left {left} times as {}, and nothing came back from {to}", case.translated_source())
+    let left = times(left, "time", "times");
+    format!("the SYN left {left} as {}, and nothing came back from {to}", case.translated_source())
 }
 
 #[cfg(test)]

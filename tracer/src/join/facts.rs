@@ -7,7 +7,7 @@ use super::bindings::Binding;
 use super::hints::Sighting;
 use super::known::Known;
 use super::slot::Slot;
-use super::times::{Coarse, SETTLE_NS};
+use super::times::{Coarse, ONE_SYN_NS, SETTLE_NS};
 use crate::model::NatRange;
 
 impl Slot {
@@ -133,11 +133,11 @@ impl Slot {
 
     /// NAT or the wire tell that the SYN was sent; the ordinal if it was sent again.
     ///
-    /// A binding and a sighting within the settle time are one transmission. Two of a kind are two.
+    /// A binding and a sighting within `ONE_SYN_NS` are one transmission. Two of a kind are two.
     fn transmission(&mut self, how: u32, time_ns: u64) -> Option<u32> {
         let at = Coarse::from_ns(time_ns);
         let apart_ns = at.since_ns(self.sent_at).unsigned_abs();
-        if self.transmissions > 0 && !self.known.has(how) && apart_ns <= SETTLE_NS {
+        if self.transmissions > 0 && !self.known.has(how) && apart_ns <= ONE_SYN_NS {
             self.known.set(how);
             return None;
         }

@@ -4,8 +4,10 @@ const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
 
 /// A retransmit is told this long after it was sent: the sighting or binding of the same packet may arrive a little later.
-/// Also how far apart two facts about one transmission of a SYN can be.
 pub const SETTLE_NS: u64 = 20 * MS;
+/// How far apart two facts about one transmission of a SYN can be: a CPU may be taken away in between, and no SYN is sent again
+/// within 200 ms (`TCP_RTO_MIN`).
+pub const ONE_SYN_NS: u64 = 150 * MS;
 /// An attempt that became established at once, as its socket has told, ends this long after: all facts about it came
 /// before. At 10,000 connections a second only those of this short time have to stay in the CPU's cache.
 pub const DONE_NS: u64 = 100 * MS;

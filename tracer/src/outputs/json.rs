@@ -84,6 +84,7 @@ struct SummaryLine<'a> {
     failed_by_cause: &'a BTreeMap<&'static str, u64>,
     lost: u64,
     lost_by_kind: BTreeMap<&'static str, u64>,
+    skipped: u64,
     evicted: u64,
     inference: Option<InferenceObject<'a>>,
 }
@@ -215,6 +216,7 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             failed_by_cause: &summary.failed_by_cause,
             lost: summary.lost_total(),
             lost_by_kind: summary.lost_by_kind().map(|(kind, count)| (kind.name(), count)).collect(),
+            skipped: summary.skipped(),
             evicted: summary.evicted,
             inference: None,
         }

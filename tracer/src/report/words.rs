@@ -103,6 +103,10 @@ pub(super) fn losses(report: &Report<'_>) -> Vec<String> {
         let kinds = kinds.join(", ");
         lines.push(format!("{} facts were lost, so there may be more than is shown here: {kinds}.", grouped(lost)));
     }
+    if report.summary.skipped() > 0 {
+        let skipped = grouped(report.summary.skipped());
+        lines.push(format!("{skipped} runs of programs were skipped because they were running already; some may have had something to tell."));
+    }
     if report.summary.evicted > 0 {
         let evicted = grouped(report.summary.evicted);
         lines.push(format!("{evicted} attempts and bindings were given up early because a table was full."));

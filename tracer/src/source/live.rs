@@ -167,13 +167,13 @@ impl Live {
                 self.unnoticed.iter_mut().zip(lost.counts).for_each(|(sum, more)| *sum += more);
             }
         }
-        if self.unnoticed.iter().all(|&count| count == 0) || self.last_notice.elapsed() < TICK {
+        let is_worth_it = |(loss, count): &(Loss, u64)| loss.is_certain() && *count > 0;
+        let mut losses = Loss::ALL.into_iter().zip(self.unnoticed).filter(is_worth_it).peekable();
+        if losses.peek().is_none() || self.last_notice.elapsed() < TICK {
             return;
         }
-        self.last_notice = Instant::now();
-        for (loss, count) in
-            Loss::ALL.into_iter().zip(std::mem::take(&mut self.unnoticed)).filter(|(_, count)| *count > 0)
-        {
+        (self.last_notice, self.unnoticed) = (Instant::now(), Default::default());
+        for (loss, count) in losses {
             eprintln!("snatrace: lost {count} events: {}", loss.name());
         }
     }

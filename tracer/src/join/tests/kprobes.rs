@@ -25,6 +25,19 @@ fn a_success_has_binding_mode_and_outcome() {
 }
 
 #[test]
+fn a_syn_that_is_slow_from_its_binding_to_the_wire_was_sent_once() {
+    let (original, translated) = (pod(40_000), node(50_000));
+    let outcomes = join(&[
+        bind(0, ISN, original, translated),
+        syn(100 * MS, ISN, translated),
+        syn_ack(101 * MS, ISN, translated),
+        established(102 * MS, ISN, original),
+    ]);
+    assert_eq!((outcomes.only().retransmits, outcomes.only().syns_leaving), (0, 1));
+    assert!(outcomes.retransmits.is_empty());
+}
+
+#[test]
 fn a_failure_tells_each_retransmit_with_its_count() {
     let (original, translated) = (pod(40_000), node(1_500));
     let mut events = vec![select(0, original), bind(1_000, ISN, original, translated), syn(2_000, ISN, translated)];

@@ -192,6 +192,11 @@ impl Output for Text {
         self.causes(summary)?;
         self.failed_at_once(summary)?;
         self.losses(summary)?;
+        if summary.skipped() > 0 {
+            written(self.count("skipped", summary.skipped(), 0))?;
+            self.line.push_str("  runs of programs that were running already; some may have had something to tell");
+            self.end_line()?;
+        }
         written(self.count("evicted", summary.evicted, 0))?;
         self.end_line()?;
         self.inference(summary)?;
