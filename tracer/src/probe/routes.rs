@@ -24,9 +24,9 @@ fn of_family(family: AddressFamily) -> anyhow::Result<BTreeSet<u32>> {
     asked.header.address_family = family;
     let answers = netlink::request(RouteNetlinkMessage::GetRoute(asked), NLM_F_REQUEST | NLM_F_DUMP)
         .context("cannot list the routes")?;
-    let routes = answers.iter().filter_map(|answer| match answer {
-        RouteNetlinkMessage::NewRoute(route) if is_default(route) => Some(route),
-        _ => None,
+    let routes = answers.iter().filter_map(|answer| {
+        let RouteNetlinkMessage::NewRoute(route) = answer else { return None };
+        is_default(route).then_some(route)
     });
     Ok(routes.flat_map(interfaces).collect())
 }
@@ -35,23 +35,24 @@ fn of_family(family: AddressFamily) -> anyhow::Result<BTreeSet<u32>> {
 fn is_default(route: &RouteMessage) -> bool {
     let RouteHeader { destination_prefix_length, table, kind, .. } = route.header;
     // An attribute has the table where its number does not fit the header.
-    let table = route
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            RouteAttribute::Table(table) => Some(*table),
-            _ => None,
-        })
-        .unwrap_or(table.into());
+    let named = route.attributes.iter().find_map(|attribute| {
+        let RouteAttribute::Table(table) = attribute else { return None };
+        Some(*table)
+    });
+    let table = named.unwrap_or(table.into());
     destination_prefix_length == 0 && table == u32::from(RouteHeader::RT_TABLE_MAIN) && kind == RouteType::Unicast
 }
 
 /// Those that the route leaves through.
 fn interfaces(route: &RouteMessage) -> Vec<u32> {
-    let of = |attribute: &RouteAttribute| match attribute {
-        RouteAttribute::Oif(index) => vec![*index],
-        RouteAttribute::MultiPath(hops) => hops.iter().map(|hop| hop.interface_index).collect(),
-        _ => Vec::new(),
+    let of = |attribute: &RouteAttribute| {
+        if let RouteAttribute::Oif(index) = attribute {
+            vec![*index]
+        } else if let RouteAttribute::MultiPath(hops) = attribute {
+            hops.iter().map(|hop| hop.interface_index).collect()
+        } else {
+            Vec::new()
+        }
     };
     route.attributes.iter().flat_map(of).collect()
 }
