@@ -32,6 +32,8 @@ mod ebpf {
         }
 
         set_environment(&linker)?;
+        // aya-build watches the package itself, not what it shares with user space.
+        println!("cargo::rerun-if-changed={}", root.join("tracer-common/src").display());
         let ebpf = root.join("tracer-ebpf");
         let package = Package {
             name: "tracer-ebpf",

@@ -29,7 +29,9 @@ macro_rules! for_each_global {
             SKB_NFCT,
             /// `sk_buff.cb` + `tcp_skb_cb.seq`
             SKB_TCP_SEQ,
-            /// `nf_conn.tuplehash[IP_CT_DIR_ORIGINAL].tuple`
+            /// Where in `nf_conn` the window of [`CT_WINDOW`] bytes begins that the next five lie in
+            CT_BASE,
+            /// `nf_conn.tuplehash[IP_CT_DIR_ORIGINAL].tuple`, from there, as all of them
             CT_ORIGINAL,
             /// `nf_conn.tuplehash[IP_CT_DIR_REPLY].tuple`
             CT_REPLY,
@@ -61,8 +63,6 @@ macro_rules! for_each_global {
             SK_SPORT,
             /// `sock.sk_err`
             SK_ERR,
-            /// `sock.sk_protocol`
-            SK_PROTOCOL,
             /// `tcp_sock.snd_una`
             TP_SND_UNA,
             /// `tcp_sock.total_retrans`
@@ -126,11 +126,13 @@ pub enum Loss {
     Unreadable = 1,
     /// A table was full, so an older entry made room or a fact was not kept.
     TableFull = 2,
+    /// The kernel ran no program because another one ran on that CPU (its own count, `recursion_misses`, from 5.12).
+    Skipped = 3,
 }
 
 impl Loss {
     /// All kinds, in the order of their index in the map.
-    pub const ALL: [Self; 3] = [Self::RingFull, Self::Unreadable, Self::TableFull];
+    pub const ALL: [Self; 4] = [Self::RingFull, Self::Unreadable, Self::TableFull, Self::Skipped];
 
     /// The name in JSON, metrics and text.
     #[must_use]
@@ -139,10 +141,13 @@ impl Loss {
             Self::RingFull => "ring_full",
             Self::Unreadable => "unreadable",
             Self::TableFull => "table_full",
+            Self::Skipped => "skipped",
         }
     }
 }
 
+/// Bytes of a conntrack entry that are read at once.
+pub const CT_WINDOW: usize = 144;
 /// Most interfaces that strangers' SYNs are known by.
 pub const UPLINKS: u32 = 1024;
 /// Most prefixes that one address filter holds.

@@ -7,8 +7,9 @@ use bytemuck::{Pod, Zeroable};
 /// Addresses and ports of one direction of a connection.
 ///
 /// IPv4 addresses are stored as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), as the kernel stores them for dual-stack sockets,
-/// so a mapped socket and its packets on the wire compare equal. Ports are in host byte order.
-#[repr(C)]
+/// so a mapped socket and its packets on the wire compare equal. Ports are in host byte order. Aligned so that the eBPF
+/// programs, which know no unaligned words, need not copy it byte by byte.
+#[repr(C, align(4))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
 pub struct Flow {
     /// Source address, network byte order.
@@ -45,7 +46,7 @@ impl Flow {
     /// Whether both addresses are IPv4.
     #[must_use]
     pub const fn is_ipv4(&self) -> bool {
-        self.src_addr().is_ipv4() && self.dst_addr().is_ipv4()
+        is_mapped(self.src) && is_mapped(self.dst)
     }
 
     /// A flow from socket addresses; the inverse of the accessors above.
@@ -62,6 +63,11 @@ pub const fn octets(addr: IpAddr) -> [u8; 16] {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
         IpAddr::V6(v6) => v6.octets(),
     }
+}
+
+/// Whether the address is IPv4 in its stored form.
+const fn is_mapped(addr: [u8; 16]) -> bool {
+    u128::from_be_bytes(addr) >> 32 == 0xffff
 }
 
 impl core::fmt::Debug for Flow {

@@ -3,6 +3,7 @@
 #![no_std]
 #![no_main]
 
+mod address;
 mod emit;
 mod filter;
 mod hooks;

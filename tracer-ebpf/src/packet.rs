@@ -2,16 +2,17 @@
 //! is not of interest.
 
 use aya_ebpf::programs::TcContext;
+use bytemuck::{Pod, Zeroable as _};
 use tracer_common::Flow;
+
+use crate::address::mapped;
 
 /// Bytes of an Ethernet header.
 pub const ETHERNET: usize = 14;
-/// Bytes of an 802.1Q tag.
+/// Bytes of an 802.1Q tag, of an IPv6 header, and of an ICMP error before the packet it quotes.
 const VLAN_TAG: usize = 4;
-/// Bytes of an IPv4 header without options, of an IPv6 header, and of a TCP header as far as it is read.
-const IPV4: usize = 20;
 const IPV6: usize = 40;
-const TCP: usize = 14;
+const ICMP: usize = 8;
 
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86dd;
@@ -20,9 +21,6 @@ const ETH_P_8021AD: u16 = 0x88a8;
 const IPPROTO_ICMP: u8 = 1;
 const IPPROTO_TCP: u8 = 6;
 const IPPROTO_ICMPV6: u8 = 58;
-/// Bytes of an ICMP error before the packet it quotes, and of a TCP header that it quotes at least.
-const ICMP: usize = 8;
-const QUOTED: usize = 8;
 /// A quoted packet that is longer is no SYN: IPv4 header and TCP header have at most 60 bytes each.
 const LONGEST_SYN: u16 = 120;
 
@@ -30,9 +28,6 @@ const LONGEST_SYN: u16 = 120;
 pub const TCP_SYN: u8 = 0x02;
 pub const TCP_RST: u8 = 0x04;
 pub const TCP_ACK: u8 = 0x10;
-
-/// What comes before an IPv4 address in its IPv4-mapped form, and room for it.
-const MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
 
 /// What is wanted of a TCP header.
 pub struct Tcp {
@@ -57,16 +52,26 @@ pub fn tcp<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<Tcp> {
     let linear = Linear { data: ctx.data(), end: ctx.data_end() };
     let ethertype = u16::from_be(ctx.skb.protocol() as u16);
     // A driver may leave all but the link header in fragments; what is not linear has to be copied.
-    match linear.view::<IPV4>(LINK_HEADER, &mut [0; IPV4]) {
+    match linear.view::<Ipv4>(LINK_HEADER, &mut Ipv4::zeroed()) {
         Some(_) => parse::<LINK_HEADER>(&linear, ethertype),
         None => parse::<LINK_HEADER>(&Copied(ctx), ethertype),
     }
 }
 
-/// Bytes of a packet.
-trait Bytes {
-    /// `N` bytes from `offset`, checked once; `copy` is there for those that are not in one piece.
-    fn view<'a, const N: usize>(&'a self, offset: usize, copy: &'a mut [u8; N]) -> Option<&'a [u8; N]>;
+/// Headers, of halves of a word: that much is aligned in every packet. In network byte order.
+type Tag = [u16; 2];
+type Ipv4 = [u16; 10];
+type Ipv6 = [u16; 20];
+type IcmpHeader = [u16; 4];
+/// As far as it is read.
+type TcpHeader = [u16; 7];
+/// What an ICMP error quotes at least.
+type Quoted = [u16; 4];
+
+/// A packet.
+trait Packet {
+    /// A header at `offset`, checked once; `copy` is there for one that is not in one piece.
+    fn view<'a, T: Pod>(&'a self, offset: usize, copy: &'a mut T) -> Option<&'a T>;
 }
 
 /// Direct packet access.
@@ -75,31 +80,32 @@ struct Linear {
     end: usize,
 }
 
-impl Bytes for Linear {
+impl Packet for Linear {
     #[inline(always)]
-    fn view<'a, const N: usize>(&'a self, offset: usize, _copy: &'a mut [u8; N]) -> Option<&'a [u8; N]> {
+    fn view<'a, T: Pod>(&'a self, offset: usize, _copy: &'a mut T) -> Option<&'a T> {
+        const { assert!(align_of::<T>() <= 2) };
         let start = self.data + offset;
-        if start + N > self.end {
+        if start + size_of::<T>() > self.end {
             return None;
         }
-        // SAFETY: the bounds were checked, bytes have no alignment, and the packet stays while the program runs.
-        Some(unsafe { &*(start as *const [u8; N]) })
+        // SAFETY: the bounds were checked, headers lie at even addresses, and the packet stays while the program runs.
+        Some(unsafe { &*(start as *const T) })
     }
 }
 
 /// Access through a helper that also reads fragments.
 struct Copied<'a>(&'a TcContext);
 
-impl Bytes for Copied<'_> {
+impl Packet for Copied<'_> {
     #[inline(always)]
-    fn view<'a, const N: usize>(&'a self, offset: usize, copy: &'a mut [u8; N]) -> Option<&'a [u8; N]> {
+    fn view<'a, T: Pod>(&'a self, offset: usize, copy: &'a mut T) -> Option<&'a T> {
         *copy = self.0.load(offset).ok()?;
         Some(copy)
     }
 }
 
 #[inline(always)]
-fn parse<const LINK_HEADER: usize>(packet: &impl Bytes, ethertype: u16) -> Option<Tcp> {
+fn parse<const LINK_HEADER: usize>(packet: &impl Packet, ethertype: u16) -> Option<Tcp> {
     match ethertype {
         ETH_P_IP => ipv4(packet, LINK_HEADER),
         ETH_P_IPV6 => ipv6(packet, LINK_HEADER),
@@ -120,111 +126,121 @@ fn parse<const LINK_HEADER: usize>(packet: &impl Bytes, ethertype: u16) -> Optio
 
 /// The ethertype behind a tag.
 #[inline(always)]
-fn tagged(packet: &impl Bytes, at: usize) -> Option<u16> {
-    let mut copy = [0; VLAN_TAG];
-    let [_, _, high, low] = *packet.view(at, &mut copy)?;
-    Some(u16::from_be_bytes([high, low]))
+fn tagged(packet: &impl Packet, at: usize) -> Option<u16> {
+    let mut copy = Tag::zeroed();
+    let tag = packet.view(at, &mut copy)?;
+    Some(u16::from_be(tag[1]))
 }
 
 #[inline(always)]
-fn ipv4(packet: &impl Bytes, at: usize) -> Option<Tcp> {
+fn ipv4(packet: &impl Packet, at: usize) -> Option<Tcp> {
     /// Only the first fragment has the TCP header.
     const FRAGMENT_OFFSET: u16 = 0x1fff;
-    let mut copy = [0; IPV4];
+    let mut copy = Ipv4::zeroed();
     let ip = packet.view(at, &mut copy)?;
-    let header = usize::from(ip[0] & 0x0f) * 4;
-    if ip[9] != IPPROTO_TCP || be16(ip, 6) & FRAGMENT_OFFSET != 0 {
-        return if ip[9] == IPPROTO_ICMP { icmp(packet, at + header) } else { None };
+    let protocol = second(ip[4]);
+    if protocol != IPPROTO_TCP || u16::from_be(ip[3]) & FRAGMENT_OFFSET != 0 {
+        return if protocol == IPPROTO_ICMP { icmp(packet, at + ipv4_len(ip)) } else { None };
     }
-    let (mut src, mut dst) = (MAPPED, MAPPED);
-    header_at(packet, at + header, || {
-        src[12..].copy_from_slice(&ip[12..16]);
-        dst[12..].copy_from_slice(&ip[16..20]);
-        (src, dst)
-    })
+    header_at(packet, at + ipv4_len(ip), || ipv4_addrs(ip))
 }
 
 #[inline(always)]
-fn ipv6(packet: &impl Bytes, at: usize) -> Option<Tcp> {
-    let mut copy = [0; IPV6];
+fn ipv6(packet: &impl Packet, at: usize) -> Option<Tcp> {
+    let mut copy = Ipv6::zeroed();
     let ip = packet.view(at, &mut copy)?;
-    if ip[6] != IPPROTO_TCP {
-        return if ip[6] == IPPROTO_ICMPV6 { icmpv6(packet, at + IPV6) } else { None };
+    let protocol = first(ip[3]);
+    if protocol != IPPROTO_TCP {
+        return if protocol == IPPROTO_ICMPV6 { icmpv6(packet, at + IPV6) } else { None };
     }
-    let (mut src, mut dst) = ([0; 16], [0; 16]);
-    header_at(packet, at + IPV6, || {
-        src.copy_from_slice(&ip[8..24]);
-        dst.copy_from_slice(&ip[24..40]);
-        (src, dst)
-    })
+    header_at(packet, at + IPV6, || ipv6_addrs(ip))
 }
 
 /// Nearly all packets leave here: they have neither SYN nor RST.
 #[inline(always)]
-fn header_at(packet: &impl Bytes, at: usize, addrs: impl FnOnce() -> ([u8; 16], [u8; 16])) -> Option<Tcp> {
-    let mut copy = [0; TCP];
+fn header_at(packet: &impl Packet, at: usize, addrs: impl FnOnce() -> ([u8; 16], [u8; 16])) -> Option<Tcp> {
+    let mut copy = TcpHeader::zeroed();
     let tcp = packet.view(at, &mut copy)?;
-    let flags = tcp[13];
+    let flags = second(tcp[6]);
     if flags & (TCP_SYN | TCP_RST) == 0 {
         return None;
     }
     let (src, dst) = addrs();
-    let flow = Flow { src, dst, src_port: be16(tcp, 0), dst_port: be16(tcp, 2) };
-    Some(Tcp { flow, seq: be32(tcp, 4), ack: be32(tcp, 8), flags, icmp: 0 })
+    let flow = Flow { src, dst, src_port: u16::from_be(tcp[0]), dst_port: u16::from_be(tcp[1]) };
+    Some(Tcp { flow, seq: u32::from_be(word(tcp, 2)), ack: u32::from_be(word(tcp, 4)), flags, icmp: 0 })
 }
 
 /// Destination unreachable (3) or time exceeded (11), RFC 792.
 #[inline(always)]
-fn icmp(packet: &impl Bytes, at: usize) -> Option<Tcp> {
-    let mut copy = [0; ICMP];
+fn icmp(packet: &impl Packet, at: usize) -> Option<Tcp> {
+    let mut copy = IcmpHeader::zeroed();
     let error = packet.view(at, &mut copy)?;
-    if error[0] != 3 && error[0] != 11 {
+    if !matches!(first(error[0]), 3 | 11) {
         return None;
     }
-    let mut copy = [0; IPV4];
+    let mut copy = Ipv4::zeroed();
     let ip = packet.view(at + ICMP, &mut copy)?;
-    if ip[9] != IPPROTO_TCP || be16(ip, 2) > LONGEST_SYN {
+    if second(ip[4]) != IPPROTO_TCP || u16::from_be(ip[1]) > LONGEST_SYN {
         return None;
     }
-    let (mut src, mut dst) = (MAPPED, MAPPED);
-    src[12..].copy_from_slice(&ip[12..16]);
-    dst[12..].copy_from_slice(&ip[16..20]);
-    quoted(packet, at + ICMP + usize::from(ip[0] & 0x0f) * 4, src, dst, be16(error, 0))
+    quoted(packet, at + ICMP + ipv4_len(ip), ipv4_addrs(ip), u16::from_be(error[0]))
 }
 
 /// Destination unreachable (1), packet too big (2) or time exceeded (3), RFC 4443.
 #[inline(always)]
-fn icmpv6(packet: &impl Bytes, at: usize) -> Option<Tcp> {
-    let mut copy = [0; ICMP];
+fn icmpv6(packet: &impl Packet, at: usize) -> Option<Tcp> {
+    let mut copy = IcmpHeader::zeroed();
     let error = packet.view(at, &mut copy)?;
-    if error[0] == 0 || error[0] > 3 {
+    if !matches!(first(error[0]), 1..=3) {
         return None;
     }
-    let mut copy = [0; IPV6];
+    let mut copy = Ipv6::zeroed();
     let ip = packet.view(at + ICMP, &mut copy)?;
-    if ip[6] != IPPROTO_TCP || be16(ip, 4) > LONGEST_SYN {
+    if first(ip[3]) != IPPROTO_TCP || u16::from_be(ip[2]) > LONGEST_SYN {
         return None;
     }
-    let (mut src, mut dst) = ([0; 16], [0; 16]);
-    src.copy_from_slice(&ip[8..24]);
-    dst.copy_from_slice(&ip[24..40]);
-    quoted(packet, at + ICMP + IPV6, src, dst, be16(error, 0))
+    quoted(packet, at + ICMP + IPV6, ipv6_addrs(ip), u16::from_be(error[0]))
 }
 
 #[inline(always)]
-fn quoted(packet: &impl Bytes, at: usize, src: [u8; 16], dst: [u8; 16], icmp: u16) -> Option<Tcp> {
-    let mut copy = [0; QUOTED];
+fn quoted(packet: &impl Packet, at: usize, (src, dst): ([u8; 16], [u8; 16]), icmp: u16) -> Option<Tcp> {
+    let mut copy = Quoted::zeroed();
     let tcp = packet.view(at, &mut copy)?;
-    let flow = Flow { src, dst, src_port: be16(tcp, 0), dst_port: be16(tcp, 2) };
-    Some(Tcp { flow, seq: be32(tcp, 4), ack: 0, flags: 0, icmp })
+    let flow = Flow { src, dst, src_port: u16::from_be(tcp[0]), dst_port: u16::from_be(tcp[1]) };
+    Some(Tcp { flow, seq: u32::from_be(word(tcp, 2)), ack: 0, flags: 0, icmp })
+}
+
+/// Bytes of the header, options included.
+#[inline(always)]
+fn ipv4_len(ip: &Ipv4) -> usize {
+    usize::from(first(ip[0]) & 0x0f) * 4
 }
 
 #[inline(always)]
-fn be16<const N: usize>(bytes: &[u8; N], at: usize) -> u16 {
-    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+fn ipv4_addrs(ip: &Ipv4) -> ([u8; 16], [u8; 16]) {
+    (mapped(word(ip, 6)), mapped(word(ip, 8)))
 }
 
 #[inline(always)]
-fn be32<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
-    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+fn ipv6_addrs(ip: &Ipv6) -> ([u8; 16], [u8; 16]) {
+    let addr = |at| bytemuck::cast([word(ip, at), word(ip, at + 2), word(ip, at + 4), word(ip, at + 6)]);
+    (addr(4), addr(12))
+}
+
+/// The first byte of two.
+#[inline(always)]
+fn first(half: u16) -> u8 {
+    half.to_ne_bytes()[0]
+}
+
+/// The second byte of two.
+#[inline(always)]
+fn second(half: u16) -> u8 {
+    half.to_ne_bytes()[1]
+}
+
+/// Two halves as they lie in memory.
+#[inline(always)]
+fn word<const N: usize>(header: &[u16; N], at: usize) -> u32 {
+    bytemuck::cast([header[at], header[at + 1]])
 }

@@ -12,6 +12,7 @@ pub mod tally;
 pub mod infer;
 pub mod join;
 pub mod causes;
+pub mod enrichers;
 pub mod checks;
 pub mod ruleset;
 #[cfg(feature = "ebpf")]

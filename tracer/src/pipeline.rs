@@ -1,4 +1,4 @@
-//! The loop: source -> join -> causes -> outputs. The first file to read.
+//! The loop: source -> join -> owners -> causes -> outputs. The first file to read.
 //!
 //! `tail`, `record` and `replay` all run it; they differ in the source and in whether there is a recorder.
 
@@ -7,8 +7,8 @@ use std::io;
 use tracer_common::Event;
 
 use crate::causes::{self, Case};
-use crate::join::{Join, Update};
-use crate::model::{Attempt, Capture, Finding};
+use crate::join::{AHEAD, Join, Update};
+use crate::model::{Attempt, Capture, Finding, Owners};
 use crate::outputs::{Output, View};
 use crate::source::Source;
 use crate::store::Writer;
@@ -25,6 +25,7 @@ struct Node {
     /// With the policy in force.
     capture: Capture,
     join: Join,
+    owners: Owners,
 }
 
 /// What is made of the updates of all nodes.
@@ -50,13 +51,16 @@ pub async fn run(
     pipeline.start()?;
     let mut batch = Vec::new();
     'reading: while source.next(&mut batch).await? {
-        for (node, event) in batch.drain(..) {
-            if let Some(recorder) = recorder {
-                recorder.write(&event)?;
-            }
-            pipeline.event(node, &event)?;
-            if pipeline.is_done() {
-                break 'reading;
+        for events in batch.chunks(AHEAD) {
+            pipeline.warm(events);
+            for (node, event) in events {
+                if let Some(recorder) = recorder {
+                    recorder.write(event)?;
+                }
+                pipeline.event(*node, event)?;
+                if pipeline.is_done() {
+                    break 'reading;
+                }
             }
         }
         pipeline.flush()?;
@@ -70,7 +74,8 @@ impl<'a> Pipeline<'a> {
     /// A pipeline for events of these nodes, whose attempts are judged by the policy of their capture.
     #[must_use]
     pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
-        let nodes = captures.into_iter().map(|capture| Node { capture, join: Join::default() }).collect();
+        let node = |capture: Capture| Node { join: Join::default(), owners: Owners::of(&capture.owners), capture };
+        let nodes = captures.into_iter().map(node).collect();
         let judge = Judge { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
         Self { nodes, judge }
     }
@@ -81,12 +86,24 @@ impl<'a> Pipeline<'a> {
         self.judge.output.flush()
     }
 
+    fn warm(&self, events: &[(u32, Event)]) {
+        for events in events.chunk_by(|(one, _), (other, _)| one == other) {
+            let node = events.first().and_then(|(node, _)| self.nodes.get(*node as usize));
+            if let Some(Node { join, .. }) = node {
+                join.warm(events.iter().map(|(_, event)| event));
+            }
+        }
+    }
+
     fn event(&mut self, node: u32, event: &Event) -> io::Result<()> {
         if let Event::Lost(lost) = event {
             self.judge.summary.lost(lost);
         }
-        if let Some(Node { capture, join }) = self.nodes.get_mut(node as usize) {
-            join.event(event, &mut |update| self.judge.update(capture, update));
+        if let Some(Node { capture, join, owners }) = self.nodes.get_mut(node as usize) {
+            if let Event::Owner(owner) = event {
+                owners.event(owner);
+            }
+            join.event(event, &mut |update| self.judge.update(capture, owners, update));
         }
         std::mem::replace(&mut self.judge.result, Ok(()))
     }
@@ -100,8 +117,8 @@ impl<'a> Pipeline<'a> {
     }
 
     fn finish(mut self) -> anyhow::Result<Summary> {
-        for Node { capture, join } in &mut self.nodes {
-            join.finish(&mut |update| self.judge.update(capture, update));
+        for Node { capture, join, owners } in &mut self.nodes {
+            join.finish(&mut |update| self.judge.update(capture, owners, update));
             self.judge.summary.evicted += join.evicted();
         }
         self.judge.result?;
@@ -115,8 +132,9 @@ impl Judge<'_> {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
-    fn update(&mut self, capture: &Capture, update: Update<'_>) {
-        let (Update::Retransmit { attempt, .. } | Update::Ended { attempt }) = &update;
+    fn update(&mut self, capture: &Capture, owners: &Owners, mut update: Update<'_>) {
+        let (Update::Retransmit { attempt, .. } | Update::Ended { attempt }) = &mut update;
+        attempt.owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns)).cloned();
         let is_wanted = capture.filter.matches(attempt) && self.view.filter.matches(attempt);
         if !is_wanted || self.result.is_err() {
             return;
@@ -143,6 +161,9 @@ impl Judge<'_> {
             return Ok(());
         }
         self.shown += 1;
+        if !self.output.shows_findings() {
+            return Ok(());
+        }
         let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
         self.output.finding(&Finding { diagnosis: Some(&diagnosis), ..finding })
     }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "ebpf")]
 mod live;
+#[cfg(feature = "ebpf")]
+mod timer;
 
 use tracer_common::Event;
 

@@ -102,9 +102,9 @@ mod tests {
     fn losses_add_up_and_never_overflow() {
         let stamp = Stamp { time_ns: 0, kind: Lost::KIND, netns: 0 };
         let mut summary = Summary::default();
-        summary.lost(&Lost { stamp, counts: [1, 2, 3] });
-        summary.lost(&Lost { stamp, counts: [1, 0, u64::MAX] });
-        assert_eq!(summary.lost, [2, 2, u64::MAX]);
+        summary.lost(&Lost { stamp, counts: [1, 2, 3, 0] });
+        summary.lost(&Lost { stamp, counts: [1, 0, u64::MAX, 0] });
+        assert_eq!(summary.lost, [2, 2, u64::MAX, 0]);
         assert_eq!(summary.lost_total(), u64::MAX);
         assert_eq!(summary.lost_by_kind().next(), Some((Loss::RingFull, 2)));
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask`: setting up, building, demonstrating and testing snatrace. One task a file.
 
+mod bench;
 mod build;
 mod consent;
 mod debian;
@@ -22,6 +23,7 @@ use clap::Parser;
 )]
 enum Task {
     Setup(setup::Args),
+    Bench(bench::Args),
     Build(build::Args),
     Demo(demo::Args),
     Vm(vm::Args),
@@ -31,6 +33,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::Setup(args) => setup::run(&args),
+        Task::Bench(args) => bench::run(&args),
         Task::Build(args) => build::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Vm(args) => vm::run(&args),

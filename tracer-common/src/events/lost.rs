@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::Stamp;
+use crate::config::Loss;
 
 /// Made by user space from the per-CPU counters whenever one has grown.
 #[repr(C)]
@@ -10,8 +11,8 @@ use super::Stamp;
 pub struct Lost {
     /// When the counters were read.
     pub stamp: Stamp,
-    /// How many more, by [`crate::config::Loss`].
-    pub counts: [u64; 3],
+    /// How many more, by [`Loss`].
+    pub counts: [u64; Loss::ALL.len()],
 }
 
-const _: () = assert!(size_of::<Lost>() == 40);
+const _: () = assert!(size_of::<Lost>() == 48);

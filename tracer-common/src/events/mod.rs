@@ -8,6 +8,7 @@ mod ct_table;
 mod lost;
 mod nat_bind;
 mod nat_select;
+mod owner;
 mod sock_state;
 mod syn_retransmit;
 mod tick;
@@ -22,6 +23,7 @@ pub use nat_bind::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};
 pub use nat_select::{
     NatSelect, RANGE_MAP_IPS, RANGE_PROTO_OFFSET, RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED,
 };
+pub use owner::{OWNER_TEXT, Owner};
 pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};
 pub use syn_retransmit::SynRetransmit;
 pub use tick::Tick;
@@ -114,6 +116,8 @@ events! {
     8 "ct_drop" CtDrop,
     /// A conntrack table is nearly full, or no longer.
     9 "ct_table" CtTable,
+    /// Who a network namespace belongs to.
+    10 "owner" Owner,
 }
 
 #[cfg(test)]

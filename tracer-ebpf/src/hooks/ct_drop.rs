@@ -7,7 +7,7 @@ use aya_log_ebpf::debug;
 use tracer_common::Flow;
 use tracer_common::events::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, WIRE_SYN, WIRE_SYN_ACK};
 
-use crate::kernel::conntrack::Conn;
+use crate::kernel::conntrack::{Conn, Room};
 use crate::kernel::globals::{DROP_CONSUMED, DROP_HAS_REASON, HOOK_SLOW_HIGH, HOOK_SLOW_LEN, HOOK_SLOW_LOW};
 use crate::kernel::skb::{Device, Skb};
 use crate::packet::{TCP_ACK, TCP_RST};
@@ -30,7 +30,8 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     if syn.flags & TCP_RST != 0 || skb.is_for_others() {
         return None;
     }
-    let conn = skb.conn();
+    let mut room = Room::new();
+    let conn = skb.conn(&mut room);
     let device = skb.device();
     let netns = device.and_then(Device::netns).or_else(|| conn.and_then(Conn::netns)).unwrap_or(0);
     if netns != 0 && !filter::wants_netns(netns) {
@@ -49,7 +50,7 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
         }
         event.isn = if is_answer { syn.ack()?.wrapping_sub(1) } else { syn.seq()? };
         event.reason = reason;
-        event.status = conn.and_then(Conn::status).unwrap_or(0);
+        event.status = conn.map_or(0, Conn::status);
         event.ifindex = device.and_then(Device::ifindex).unwrap_or(0);
         event.packet = if is_answer { WIRE_SYN_ACK } else { WIRE_SYN };
         event.ctinfo = skb.ctinfo()?;
@@ -63,7 +64,7 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
 
 /// An entry knows the original tuple; without one, a SYN has it itself, and the answer to it tells nothing of it.
 #[inline(always)]
-fn is_wanted(conn: Option<Conn>, flow: &Flow, is_answer: bool) -> bool {
+fn is_wanted(conn: Option<Conn<'_>>, flow: &Flow, is_answer: bool) -> bool {
     match conn.and_then(Conn::original) {
         Some(original) => filter::wants(&original),
         None if is_answer => filter::wants_wire(&flow.reversed()),

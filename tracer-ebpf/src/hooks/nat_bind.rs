@@ -5,6 +5,7 @@ use aya_ebpf::programs::ProbeContext;
 use aya_log_ebpf::debug;
 use tracer_common::events::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};
 
+use crate::kernel::conntrack::Room;
 use crate::kernel::skb::Skb;
 use crate::{emit, filter};
 
@@ -17,8 +18,9 @@ pub fn nat_bind(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 fn observe(ctx: &ProbeContext) -> Option<()> {
     let skb = Skb::new(ctx.arg::<*const u8>(0)?);
-    let conn = skb.conn()?;
-    let status = conn.status()?;
+    let mut room = Room::new();
+    let conn = skb.conn(&mut room)?;
+    let status = conn.status();
     if status & STATUS_SRC_NAT == 0 {
         return None;
     }
@@ -37,7 +39,7 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
         event.translated = conn.translated()?;
         event.isn = isn;
         event.status = status;
-        event.zone = conn.zone()?;
+        event.zone = conn.zone();
         event.unused = [0; 3];
         if status & STATUS_DST_NAT != 0 {
             filter::want_backend(&event.translated);

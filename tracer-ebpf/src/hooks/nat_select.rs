@@ -1,12 +1,14 @@
 //! kprobe `unsigned int nf_nat_setup_info(struct nf_conn *ct, const struct nf_nat_range2 *range,
 //! enum nf_nat_manip_type maniptype)`: the rule's range and flags, before a port is chosen.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::macros::kprobe;
 use aya_ebpf::programs::ProbeContext;
 use aya_log_ebpf::debug;
 use tracer_common::events::NatSelect;
 
-use crate::kernel::conntrack::{self, Conn};
+use crate::kernel::conntrack::{self, Conn, Room};
 use crate::{emit, filter};
 
 /// `NF_NAT_MANIP_SRC`
@@ -22,13 +24,15 @@ pub fn nat_select(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn observe(ctx: &ProbeContext) -> Option<()> {
-    let conn = Conn::new(ctx.arg::<*const u8>(0)?);
+    let mut room = Room::new();
+    let conn = Conn::new(ctx.arg::<*const u8>(0)?, &mut room)?;
     let original = conn.original()?;
     if !filter::wants(&original) {
         return None;
     }
-    let range = conntrack::range(ctx.arg::<*const u8>(1)?)?;
-    if conn.is_null_binding(&range)? {
+    let mut room = MaybeUninit::uninit();
+    let range = conntrack::range(ctx.arg::<*const u8>(1)?, &mut room)?;
+    if conn.is_null_binding(range) {
         return None;
     }
     let netns = conn.netns()?;
@@ -41,7 +45,7 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
         event.flags = range.flags;
         event.min_port = range.min_port();
         event.max_port = range.max_port();
-        event.zone = conn.zone()?;
+        event.zone = conn.zone();
         event.unused = 0;
         Some(())
     });

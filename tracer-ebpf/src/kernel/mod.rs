@@ -5,7 +5,11 @@ pub mod globals;
 pub mod skb;
 pub mod sock;
 
+use core::mem::MaybeUninit;
+
+use aya_ebpf::cty::c_void;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel as bpf_probe_read_kernel_into;
 use tracer_common::config::Loss;
 
 use crate::emit;
@@ -30,6 +34,20 @@ impl Address {
         value.inspect_err(|_| emit::count(Loss::Unreadable)).ok()
     }
 
+    /// Reads what is too large to be returned.
+    #[inline(always)]
+    pub fn copy<T: bytemuck::Pod>(self, offset: u32, copy: &mut MaybeUninit<T>) -> Option<&T> {
+        let source = (self.0 + u64::from(offset)) as *const c_void;
+        // SAFETY: as in `read`, and `copy` has room for a `T`.
+        let result = unsafe { bpf_probe_read_kernel_into(copy.as_mut_ptr().cast(), size_of::<T>() as u32, source) };
+        if result != 0 {
+            emit::count(Loss::Unreadable);
+            return None;
+        }
+        // SAFETY: the helper has written all of it, and any bytes are a valid `T: Pod`.
+        Some(unsafe { copy.assume_init_ref() })
+    }
+
     /// The same where the address is only likely to be one: failing is no loss.
     #[inline(always)]
     pub fn peek<T: bytemuck::Pod>(self, offset: u32) -> Option<T> {
@@ -46,11 +64,30 @@ impl Address {
     }
 }
 
-/// The IPv4-mapped form of an address that the kernel keeps in network byte order.
-#[inline(always)]
-fn mapped(addr: [u8; 4]) -> [u8; 16] {
-    let [a, b, c, d] = addr;
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+/// An address of which the verifier knows what lies there. A load from it needs no helper, and reads 0 where it faults.
+#[derive(Clone, Copy)]
+pub struct Typed(*const u8);
+
+impl Typed {
+    /// An address that the verifier has given a type.
+    #[inline(always)]
+    pub fn new<T>(pointer: *const T) -> Self {
+        Self(pointer.cast())
+    }
+
+    /// Loads a value `offset` bytes on, aligned as the kernel aligns it.
+    #[inline(always)]
+    pub fn load<T: bytemuck::Pod>(self, offset: u32) -> T {
+        // SAFETY: the verifier checks offset and size against the type; any bytes are a valid `T: Pod`.
+        unsafe { self.0.wrapping_add(offset as usize).cast::<T>().read_volatile() }
+    }
+
+    /// Follows a pointer `offset` bytes on, whose type the verifier knows too.
+    #[inline(always)]
+    pub fn follow(self, offset: u32) -> Self {
+        // SAFETY: as in `load`; a pointer that the verifier gives no type cannot be loaded from.
+        Self(unsafe { self.0.wrapping_add(offset as usize).cast::<*const u8>().read_volatile() })
+    }
 }
 
 /// `AF_INET`
@@ -59,9 +96,3 @@ const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 /// `IPPROTO_TCP`
 const IPPROTO_TCP: u8 = 6;
-
-/// Inode number of a namespace from a field that holds a `struct net *` (`possible_net_t` is just that).
-#[inline(always)]
-fn netns_inum(holder: Address, offset: u32) -> Option<u32> {
-    holder.follow(offset)?.read(globals::NET_INUM.load())
-}

@@ -7,12 +7,15 @@ use super::globals::{
     DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT, SKB_PKT_TYPE,
     SKB_TCP_SEQ, SKB_TRANSPORT_HEADER,
 };
-use super::{Address, IPPROTO_TCP, conntrack::Conn, mapped};
+use super::{
+    Address, IPPROTO_TCP,
+    conntrack::{Conn, Room},
+};
+use crate::address::mapped;
 
 /// Bit of the flags byte of a TCP header.
 const TCP_SYN: u8 = 0x02;
-/// Bytes from the start of a TCP header (RFC 9293, 3.1).
-const TCP_SEQ: u32 = 4;
+/// Byte of a TCP header that has the flags (RFC 9293, 3.1).
 const TCP_FLAGS: u32 = 13;
 /// `PACKET_OTHERHOST` (linux/if_packet.h, UAPI): a switch sent the packet to everybody
 const OTHERHOST: u8 = 3;
@@ -35,11 +38,16 @@ impl Syn {
         (flow.src, flow.dst) = if self.is_ipv4 {
             (mapped(self.head.peek(self.ip + 12)?), mapped(self.head.peek(self.ip + 16)?))
         } else {
-            (self.head.peek(self.ip + 8)?, self.head.peek(self.ip + 24)?)
+            (self.ipv6(8)?, self.ipv6(24)?)
         };
         flow.src_port = u16::from_be(self.head.peek(self.tcp)?);
         flow.dst_port = u16::from_be(self.head.peek(self.tcp + 2)?);
         Some(())
+    }
+
+    #[inline(always)]
+    fn ipv6(&self, offset: u32) -> Option<[u8; 16]> {
+        self.head.peek::<[u32; 4]>(self.ip + offset).map(bytemuck::cast)
     }
 
     /// Sequence number.
@@ -87,8 +95,8 @@ impl Skb {
 
     /// Its conntrack entry.
     #[inline(always)]
-    pub fn conn(self) -> Option<Conn> {
-        Conn::of_skb(self.0)
+    pub fn conn(self, room: &mut Room) -> Option<Conn<'_>> {
+        Conn::of_skb(self.0, room)
     }
 
     /// Sequence number of a packet that TCP has queued but that has no header yet, from `TCP_SKB_CB(skb)->seq`.
@@ -102,11 +110,8 @@ impl Skb {
     pub fn syn_seq(self) -> Option<u32> {
         let head = self.0.follow(SKB_HEAD.load())?;
         let tcp = u32::from(self.0.read::<u16>(SKB_TRANSPORT_HEADER.load())?);
-        let flags: u8 = head.read(tcp + TCP_FLAGS)?;
-        if flags & TCP_SYN == 0 {
-            return None;
-        }
-        head.read(tcp + TCP_SEQ).map(u32::from_be)
+        let [_ports, seq_be, _ack, flags]: [u32; 4] = head.read(tcp)?;
+        (flags.to_ne_bytes()[1] & TCP_SYN != 0).then(|| u32::from_be(seq_be))
     }
 
     /// Index of the interface that received it; 0 where none did.

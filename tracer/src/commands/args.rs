@@ -84,6 +84,12 @@ pub struct FilterArgs {
     /// Only to these ports of the destination
     #[arg(long, value_name = "PORTS", allow_hyphen_values = true)]
     dport: Option<PortSet>,
+    /// Only of this pod; repeat for more
+    #[arg(long, value_name = "NAME")]
+    pod: Vec<String>,
+    /// Only of pods in this namespace of Kubernetes; repeat for more
+    #[arg(long, value_name = "NAME")]
+    namespace: Vec<String>,
 }
 
 impl FilterArgs {
@@ -92,7 +98,13 @@ impl FilterArgs {
         for (option, prefixes) in [("--src", &self.src), ("--dst", &self.dst)] {
             at_most(FILTER_PREFIXES, option, prefixes.len())?;
         }
-        Ok(Filter { src: self.src.clone(), dst: self.dst.clone(), dport: self.dport.clone() })
+        Ok(Filter {
+            src: self.src.clone(),
+            dst: self.dst.clone(),
+            dport: self.dport.clone(),
+            pod: self.pod.clone(),
+            namespace: self.namespace.clone(),
+        })
     }
 }
 
@@ -106,6 +118,9 @@ pub struct CaptureArgs {
     /// Only NAT in this network namespace, such as /run/netns/NAME; repeat for more
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     netns: Vec<PathBuf>,
+    /// Learn pods and containers from the file system of the host that is mounted here
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "/")]
+    host_root: PathBuf,
     /// Stop after this long, such as 30s, 5m or 1h
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
@@ -133,6 +148,7 @@ impl CaptureArgs {
             policy: self.policy.change()?,
             interfaces: self.iface.clone(),
             netns: self.netns.clone(),
+            host_root: self.host_root.clone(),
             filter: self.filter.filter()?,
             duration: self.duration,
             count: self.count,

@@ -22,6 +22,7 @@ mod live {
     use nix::time::{ClockId, clock_gettime};
 
     use crate::commands::{block_on, machine};
+    use crate::enrichers::{Finder, Host};
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
     use crate::outputs::escape::Escaped;
     use crate::outputs::{self, Output, View};
@@ -59,7 +60,11 @@ mod live {
             File::create(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
         }
         stop.with(&options.command)?;
-        let summary = pipeline::run(Live::new(probe, stop)?, &mut recorder, pipeline).await;
+        let finder = Finder::new(Host::new(&options.host_root));
+        if let Some(why) = finder.off() {
+            eprintln!("snatrace: owner is off: {}", Escaped(&why));
+        }
+        let summary = pipeline::run(Live::new(probe, stop, finder)?, &mut recorder, pipeline).await;
         // A write that failed says itself how much was recorded.
         if let Some(recorder) = recorder.filter(|_| !is_write_failure(&summary)) {
             let written = recorder.finish()?;
@@ -107,6 +112,7 @@ mod live {
             addresses: probe.addresses().to_vec(),
             filter: options.filter.clone(),
             drop_reasons: probe.drop_reasons().to_vec(),
+            owners: Vec::new(),
         })
     }
 

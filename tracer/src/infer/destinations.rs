@@ -4,6 +4,7 @@
 //! an entry each; later ones share entries by network, and then one entry.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{Ipv6Addr, SocketAddr};
 
 use hashbrown::HashMap;
@@ -24,7 +25,7 @@ const WAITING: usize = 64;
 pub(super) const BINS: usize = 256;
 
 /// A destination, or a network of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Destination {
     /// As in [`Flow`]
     addr: [u8; 16],
@@ -52,6 +53,14 @@ impl Destination {
 
     const fn others() -> Self {
         Self { addr: [0; 16], port: 0, prefix: 0 }
+    }
+}
+
+/// As numbers: byte by byte it costs three times as much.
+impl Hash for Destination {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.addr));
+        state.write_u32(u32::from(self.port) << 8 | u32::from(self.prefix));
     }
 }
 
@@ -138,15 +147,21 @@ impl Entry {
 pub(super) struct Destinations {
     entries: Vec<Entry>,
     index: HashMap<Destination, usize, foldhash::fast::FixedState>,
+    /// Where the attempts of a batch belong; empty in between.
+    places: Vec<usize>,
     /// Attempts to destinations without an entry of their own.
     pub(super) shared: u64,
 }
 
 impl Destinations {
-    pub(super) fn take(&mut self, destination: Destination, probe: Probe, counts: &mut Counts) {
-        let place = self.place(destination);
-        self.shared += u64::from(self.entries[place].destination != destination);
-        self.entries[place].take(probe, counts);
+    pub(super) fn take(&mut self, attempts: &[(Destination, Probe)], counts: &mut Counts) {
+        let mut places = std::mem::take(&mut self.places);
+        places.extend(attempts.iter().map(|&(destination, _)| self.place(destination)));
+        for (&(destination, probe), place) in attempts.iter().zip(places.drain(..)) {
+            self.shared += u64::from(self.entries[place].destination != destination);
+            self.entries[place].take(probe, counts);
+        }
+        self.places = places;
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -154,13 +169,13 @@ impl Destinations {
     }
 
     fn place(&mut self, destination: Destination) -> usize {
-        let network = destination.network();
         let known = self.index.get(&destination).copied();
-        known
-            .or_else(|| self.open(destination, EXACT))
-            .or_else(|| self.index.get(&network).copied())
-            .or_else(|| self.open(network, EXACT + NETWORKS))
-            .unwrap_or_else(|| self.others())
+        known.or_else(|| self.open(destination, EXACT)).unwrap_or_else(|| self.place_shared(destination.network()))
+    }
+
+    fn place_shared(&mut self, network: Destination) -> usize {
+        let known = self.index.get(&network).copied();
+        known.or_else(|| self.open(network, EXACT + NETWORKS)).unwrap_or_else(|| self.others())
     }
 
     fn open(&mut self, destination: Destination, limit: usize) -> Option<usize> {
@@ -210,10 +225,10 @@ mod tests {
     fn a_destination_counts_from_its_first_answer_on_with_what_waited_for_it() {
         let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
         for port in 0..100 {
-            destinations.take(to("203.0.113.1:80"), probe(port, false), &mut counts);
+            destinations.take(&[(to("203.0.113.1:80"), probe(port, false))], &mut counts);
         }
         assert!(counts.seen().is_empty());
-        destinations.take(to("203.0.113.1:80"), probe(40000, true), &mut counts);
+        destinations.take(&[(to("203.0.113.1:80"), probe(40000, true))], &mut counts);
         let entry = &destinations.entries()[0];
         assert_eq!((entry.tally, entry.left_out()), (Tally { answered: 1, unanswered: 64 }, 36));
         assert_eq!(counts.seen().len(), 65);
@@ -224,12 +239,12 @@ mod tests {
         let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
         for number in 0..40_000_u32 {
             let [_, a, b, c] = number.to_be_bytes();
-            destinations.take(to(&format!("10.{b}.{c}.{a}:80")), probe(40000, true), &mut counts);
+            destinations.take(&[(to(&format!("10.{b}.{c}.{a}:80")), probe(40000, true))], &mut counts);
         }
         assert_eq!(destinations.entries().len(), EXACT + 153);
         for number in 0..400_u32 {
             let [.., a, b] = number.to_be_bytes();
-            destinations.take(to(&format!("11{a}.{b}.1.1:80")), probe(40000, true), &mut counts);
+            destinations.take(&[(to(&format!("11{a}.{b}.1.1:80")), probe(40000, true))], &mut counts);
         }
         assert_eq!(destinations.entries().len(), EXACT + NETWORKS + 1);
         assert_eq!(destinations.shared, 40_400 - EXACT as u64);

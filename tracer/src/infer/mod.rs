@@ -21,13 +21,18 @@ mod significance;
 mod tests;
 mod words;
 
+use std::borrow::Cow;
+
 pub use conclusion::{Carrier, Class, Conclusion, Edge, LeftOut, Passes, Tally, Verdict};
 pub use destinations::Destination;
 
 use self::counts::Counts;
 use self::destinations::Destinations;
-use self::observation::{Evidence, Observation, observe};
+use self::observation::{Evidence, Observation, Probe, observe};
 use crate::model::Attempt;
+
+/// How many attempts are counted at once.
+const BATCH: usize = 128;
 
 /// What the attempts so far say about ports, by address family; a family costs nothing before its first attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +47,8 @@ struct Family {
     /// By port, of destinations that answered at least once.
     counts: Counts,
     destinations: Destinations,
+    /// What has not been counted yet: many at once wait for memory together, not one after the other.
+    pending: Vec<(Destination, Probe)>,
     /// Attempts whose port changed from one SYN to the next.
     changed_port: u64,
 }
@@ -59,20 +66,27 @@ impl Infer {
     pub fn conclusions(&self) -> Vec<Conclusion> {
         let families = [(true, &self.v4), (false, &self.v6)];
         let known = families.into_iter().filter_map(|(is_ipv4, family)| Some((is_ipv4, family.as_deref()?)));
-        known.map(|(is_ipv4, family)| conclude::conclude(is_ipv4, family)).collect()
+        known.map(|(is_ipv4, family)| conclude::conclude(is_ipv4, &family.settled())).collect()
     }
 
     /// Segments of IPv4 ports that are left where only the test of significance stands in their way.
     #[cfg(test)]
     fn survivors(&self) -> usize {
-        self.v4.as_deref().map_or(0, conclude::survivors)
+        self.v4.as_deref().map_or(0, |family| conclude::survivors(&family.settled()))
     }
 
     /// Bytes allocated.
     #[cfg(test)]
     fn bytes(&self) -> usize {
         let families = [&self.v4, &self.v6].into_iter().flatten();
-        families.map(|family| size_of::<Family>() + family.counts.bytes() + family.destinations.bytes()).sum()
+        families
+            .map(|family| {
+                size_of::<Family>()
+                    + family.counts.bytes()
+                    + family.destinations.bytes()
+                    + BATCH * size_of::<(Destination, Probe)>()
+            })
+            .sum()
     }
 }
 
@@ -80,7 +94,25 @@ impl Family {
     fn take(&mut self, evidence: &Evidence) {
         match *evidence {
             Evidence::ChangedPort => self.changed_port += 1,
-            Evidence::Port { destination, probe } => self.destinations.take(destination, probe, &mut self.counts),
+            Evidence::Port { destination, probe } => self.pending.push((destination, probe)),
         }
+        if self.pending.len() >= BATCH {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.destinations.take(&self.pending, &mut self.counts);
+        self.pending.clear();
+    }
+
+    /// With all that was taken.
+    fn settled(&self) -> Cow<'_, Self> {
+        if self.pending.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut settled = self.clone();
+        settled.settle();
+        Cow::Owned(settled)
     }
 }

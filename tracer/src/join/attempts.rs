@@ -16,11 +16,13 @@ pub(super) enum Wait {
     Answered,
     /// Late facts; the outcome is known.
     Linger,
+    /// Nothing; it went as it should.
+    Done,
 }
 
 impl Wait {
     /// In the order in which attempts are given up when there are too many.
-    pub(super) const ALL: [Self; 3] = [Self::Linger, Self::Answered, Self::Idle];
+    pub(super) const ALL: [Self; 4] = [Self::Done, Self::Linger, Self::Answered, Self::Idle];
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,13 +37,19 @@ pub(super) struct Attempts {
     free: u32,
     len: usize,
     buckets: Vec<u32>,
-    lists: [Ends; 3],
+    lists: [Ends; Wait::ALL.len()],
 }
 
 impl Default for Attempts {
     fn default() -> Self {
         let empty = Ends { front: NONE, back: NONE };
-        Self { slots: Vec::new(), free: NONE, len: 0, buckets: vec![NONE; FIRST_BUCKETS], lists: [empty; 3] }
+        Self {
+            slots: Vec::new(),
+            free: NONE,
+            len: 0,
+            buckets: vec![NONE; FIRST_BUCKETS],
+            lists: [empty; Wait::ALL.len()],
+        }
     }
 }
 
@@ -56,6 +64,24 @@ impl Attempts {
 
     pub(super) fn get_mut(&mut self, id: u32) -> &mut Slot {
         &mut self.slots[id as usize]
+    }
+
+    /// The newest attempt of the ISN's bucket.
+    pub(super) fn newest(&self, isn: u32) -> u32 {
+        self.buckets[self.bucket(isn)]
+    }
+
+    /// Reads a little of all parts of a slot.
+    pub(super) fn touch(&self, id: u32) -> u32 {
+        self.slots
+            .get(id as usize)
+            .map_or(0, |slot| slot.isn ^ u32::from(slot.original.src[0] ^ slot.translated.dst[15]))
+    }
+
+    /// Reads a little of what the attempts behind this one in its list need to end.
+    pub(super) fn touch_behind(&self, id: u32) -> u32 {
+        let Some(next) = self.slots.get(self.get(id).after as usize) else { return 0 };
+        self.newest(next.isn) ^ self.touch(next.after)
     }
 
     /// The attempt with this ISN that fits best by `fit`, where higher is better and `BEST` ends the search; of equals
@@ -94,7 +120,7 @@ impl Attempts {
     /// Opens an attempt.
     #[expect(clippy::cast_possible_truncation, reason = "there are at most as many slots as the limit, a u32, says")]
     pub(super) fn open(&mut self, isn: u32, time_ns: u64) -> u32 {
-        if self.len >= self.buckets.len() {
+        if self.len >= self.buckets.len() / 2 {
             self.double_buckets();
         }
         let slot = Slot::new(isn, time_ns);
@@ -187,7 +213,7 @@ impl Attempts {
         }
     }
 
-    /// Called when every slot is taken by an open attempt or about to be, so the lists name them all.
+    /// The lists name all attempts.
     fn double_buckets(&mut self) {
         self.buckets = vec![NONE; self.buckets.len() * 2];
         for wait in Wait::ALL {

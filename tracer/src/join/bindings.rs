@@ -41,6 +41,11 @@ impl Bindings {
         Self { recent: Recent::new(capacity), newest_ns: 0, lost_ns: None }
     }
 
+    /// Reads what [`Self::push`] will.
+    pub(super) fn touch(&self, original: &Flow) -> u32 {
+        self.recent.touch(hash(original))
+    }
+
     /// Remembers a binding; how many that might still have mattered were forgotten for it.
     pub(super) fn push(&mut self, binding: Binding) -> u64 {
         self.newest_ns = self.newest_ns.max(binding.time_ns);
@@ -106,6 +111,9 @@ fn contradicts(newest: &Binding, other: &Binding) -> bool {
 /// The same on every run.
 pub(super) fn hash(flow: &Flow) -> u64 {
     let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
-    hasher.write(bytemuck::bytes_of(flow));
+    // As numbers: three times as fast as hashing 36 bytes.
+    hasher.write_u128(u128::from_ne_bytes(flow.src));
+    hasher.write_u128(u128::from_ne_bytes(flow.dst));
+    hasher.write_u32(u32::from(flow.src_port) << 16 | u32::from(flow.dst_port));
     hasher.finish()
 }

@@ -1,11 +1,15 @@
 //! Time: retransmits that have settled are told, attempts that are over end.
 
+use std::hint::black_box;
+
 use super::attempts::Wait;
 use super::bindings::Binding;
 use super::known::Known;
 use super::retransmits::Held;
 use super::slot::{NONE, Slot};
-use super::times::{ANSWERED_NS, ANSWERED_WITHIN_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS};
+use super::times::{
+    ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
+};
 use super::{Join, Update};
 use crate::model::{Attempt, Outcome};
 
@@ -37,15 +41,24 @@ impl Join {
 
     /// The clock moves on.
     pub(super) fn advance(&mut self, time_ns: u64, update: &mut impl FnMut(Update<'_>)) {
-        if time_ns > self.now_ns || self.now_ns - time_ns > FALL_BACK_NS {
+        if time_ns > self.now_ns {
             self.now_ns = time_ns;
+        } else if self.now_ns - time_ns > FALL_BACK_NS {
+            (self.now_ns, self.due_ns) = (time_ns, 0);
+        }
+        // For most events this is all.
+        if self.now_ns < self.due_ns {
+            return;
         }
         while let Some(held) = self.settling.release(self.now_ns) {
             self.tell(held, update);
         }
+        self.end_list(Wait::Done, DONE_NS, Why::Over, update);
         self.end_list(Wait::Linger, LINGER_NS, Why::Over, update);
         self.end_list(Wait::Answered, ANSWERED_NS, Why::Over, update);
         self.end_list(Wait::Idle, IDLE_NS, Why::Idle, update);
+        let sweep_ns = self.now_ns.saturating_add(SWEEP_NS);
+        self.due_ns = self.settling.next_due_ns().map_or(sweep_ns, |settles_ns| settles_ns.min(sweep_ns));
     }
 
     fn end_list(&mut self, wait: Wait, for_ns: u64, why: Why, update: &mut impl FnMut(Update<'_>)) {
@@ -56,6 +69,7 @@ impl Join {
             if self.now_ns.saturating_sub(last_ns) < for_ns && !is_wrong {
                 return;
             }
+            black_box(self.attempts.touch_behind(id));
             self.end(id, if is_wrong { Why::GivenUp } else { why }, update);
         }
     }
@@ -99,6 +113,7 @@ impl Join {
         {
             self.tell(oldest, update);
         }
+        self.due_ns = self.due_ns.min(held.time_ns.saturating_add(SETTLE_NS));
         let place = self.settling.hold(held);
         self.attempts.get_mut(held.attempt).held = place;
     }
@@ -152,7 +167,9 @@ impl Join {
 }
 
 fn waits_for(slot: &Slot) -> Wait {
-    if slot.outcome != Outcome::Pending {
+    if slot.outcome == Outcome::Established && slot.retransmits() == 0 {
+        Wait::Done
+    } else if slot.outcome != Outcome::Pending {
         Wait::Linger
     } else if slot.outcome() != Outcome::Pending && slot.last_ns.saturating_sub(slot.first_ns) <= ANSWERED_WITHIN_NS {
         Wait::Answered

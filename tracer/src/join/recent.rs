@@ -47,6 +47,11 @@ impl<T> Recent<T> {
         None
     }
 
+    /// Reads what is read first of facts with this hash.
+    pub(super) fn touch(&self, hash: u64) -> u32 {
+        self.newest[self.bucket(hash)]
+    }
+
     /// The facts with this hash, the newest first; one with another hash may be among them.
     pub(super) fn of(&self, hash: u64) -> impl Iterator<Item = &T> {
         self.places(hash).map(|place| &self.facts[place])

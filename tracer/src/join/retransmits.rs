@@ -1,7 +1,7 @@
 //! Retransmits that wait for late facts, released in the order in which they were sent. At most one for each attempt.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::slot::NONE;
 use super::times::SETTLE_NS;
@@ -22,13 +22,17 @@ pub(super) struct Held {
     pub(super) by_socket: bool,
 }
 
+/// When it was sent, its arrival, its place. One whose place was emptied since is skipped.
+type Queued = (u64, u64, u32);
+
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     /// By place; `None` where free.
     held: Vec<Option<(u64, Held)>>,
     free: Vec<u32>,
-    /// Time, arrival, place. An entry whose place was emptied since is skipped.
-    queue: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    /// Those that came in the order in which they were sent: nearly all.
+    in_order: VecDeque<Queued>,
+    late: BinaryHeap<Reverse<Queued>>,
     arrivals: u64,
 }
 
@@ -42,13 +46,17 @@ impl Settling {
             self.held.len() as u32 - 1
         });
         self.held[place as usize] = Some((self.arrivals, held));
-        self.queue.push(Reverse((held.time_ns, self.arrivals, place)));
+        let queued = (held.time_ns, self.arrivals, place);
+        match self.in_order.back() {
+            Some(newest) if queued < *newest => self.late.push(Reverse(queued)),
+            Some(_) | None => self.in_order.push_back(queued),
+        }
         place
     }
 
     /// Whether the oldest must be released before another is held.
     pub(super) fn is_full(&self) -> bool {
-        self.queue.len() >= MAX_HELD
+        self.in_order.len() + self.late.len() >= MAX_HELD
     }
 
     /// What is held at a place.
@@ -66,12 +74,16 @@ impl Settling {
         Some(held)
     }
 
+    /// When the next one has settled.
+    pub(super) fn next_due_ns(&self) -> Option<u64> {
+        let late = self.late.peek().map(|Reverse(queued)| queued);
+        let (time_ns, ..) = self.in_order.front().into_iter().chain(late).min()?;
+        Some(time_ns.saturating_add(SETTLE_NS))
+    }
+
     /// The next that has settled by `now_ns`.
     pub(super) fn release(&mut self, now_ns: u64) -> Option<Held> {
-        while let Some(&Reverse((time_ns, _, _))) = self.queue.peek() {
-            if time_ns.saturating_add(SETTLE_NS) > now_ns {
-                return None;
-            }
+        while self.next_due_ns()? <= now_ns {
             if let Some(held) = self.pop() {
                 return Some(held);
             }
@@ -81,7 +93,11 @@ impl Settling {
 
     /// The oldest, settled or not; `None` where an entry was emptied before or nothing is left.
     pub(super) fn pop(&mut self) -> Option<Held> {
-        let Reverse((_, arrival, place)) = self.queue.pop()?;
+        let (_, arrival, place) = match (self.in_order.front(), self.late.peek()) {
+            (Some(front), Some(Reverse(late))) if late < front => self.late.pop()?.0,
+            (Some(_), _) => self.in_order.pop_front()?,
+            (None, _) => self.late.pop()?.0,
+        };
         match self.held.get(place as usize) {
             Some(Some((other, _))) if *other == arrival => self.take(place),
             Some(_) | None => None,
@@ -90,6 +106,26 @@ impl Settling {
 
     /// Whether nothing is held.
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.in_order.is_empty() && self.late.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_late_is_released_in_the_order_in_which_it_was_sent() {
+        let mut settling = Settling::default();
+        for (attempt, time_ns) in (0..).zip([10, 30, 20, 40, 5, 30]) {
+            settling.hold(Held { time_ns, attempt, ordinal: 1, by_socket: false });
+        }
+        assert_eq!(settling.next_due_ns(), Some(5 + SETTLE_NS));
+        let mut released = Vec::new();
+        while let Some(held) = settling.release(30 + SETTLE_NS) {
+            released.push((held.time_ns, held.attempt));
+        }
+        assert_eq!(released, [(5, 4), (10, 0), (20, 2), (30, 1), (30, 5)]);
+        assert!(!settling.is_empty());
     }
 }

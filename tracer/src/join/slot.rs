@@ -134,13 +134,14 @@ impl Slot {
             answer_dropped: self.answer_dropped.unpack(),
             table: None,
             outcome: self.outcome(),
+            owner: None,
             flagged: known(Known::FLAGGED),
             cause: None,
         }
     }
 
     /// From the socket where it told of retransmits; else every transmission but the first.
-    fn retransmits(&self) -> u32 {
+    pub(super) fn retransmits(&self) -> u32 {
         let told = self.sent.max(self.ordinal.saturating_sub(self.unsent));
         u32::from(told.max(self.transmissions.saturating_sub(1)))
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::command::run;
-use super::{net, netns};
+use super::{cgroup, net, netns};
 
 const DIRECTORY: &str = "/run/snatrace-lab";
 /// Low numbers are networks that people use themselves.
@@ -74,6 +74,7 @@ impl Claim {
         for name in netns::names_with(&net::prefix(self.number)) {
             netns::remove(&name)?;
         }
+        cgroup::sweep(self.number);
         let scratch = self.scratch();
         // Absent is as good as removed; anything else shows when it is made.
         let _ = fs::remove_dir_all(&scratch);

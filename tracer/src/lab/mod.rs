@@ -3,6 +3,7 @@
 //! Pods, a node that masquerades, the provider's router with its stateless filter, and a server. Everything lives in
 //! namespaces of its own, numbered so that labs do not collide, and is undone by guards. See docs/lab.md.
 
+pub mod cgroup;
 pub mod claim;
 pub mod command;
 pub mod faults;
@@ -11,6 +12,7 @@ pub mod filter;
 pub mod net;
 pub mod netns;
 pub mod plan;
+pub mod pods;
 pub mod rules;
 pub mod scenarios;
 pub mod score;
@@ -29,6 +31,7 @@ pub use rules::Rules;
 pub use scenarios::Scenario;
 
 use netns::Namespace;
+use pods::Pods;
 use server::Server;
 
 /// A lab that is up. Dropping it takes everything down again.
@@ -37,6 +40,7 @@ use server::Server;
 pub struct Lab {
     /// Its addresses and names.
     pub net: Net,
+    pods: Option<Pods>,
     _server: Server,
     _namespaces: Vec<Namespace>,
     claim: Claim,
@@ -61,7 +65,8 @@ impl Lab {
         (scenario.prepare)(&net, scenario.family)
             .with_context(|| format!("the fault of {} cannot be set up", scenario.name))?;
         let server = Server::start(&netns::path(&net.server_ns()))?;
-        Ok(Self { net, _server: server, _namespaces: namespaces, claim })
+        let pods = Pods::start(&net, &claim.scratch())?;
+        Ok(Self { net, pods, _server: server, _namespaces: namespaces, claim })
     }
 
     /// How many answers the provider's filter dropped so far.
@@ -70,6 +75,12 @@ impl Lab {
     /// When the counter cannot be read.
     pub fn filter_drops(&self) -> Result<u64> {
         filter::drops(&self.net)
+    }
+
+    /// The pods as Kubernetes leaves them, where this machine has control groups.
+    #[must_use]
+    pub const fn pods(&self) -> Option<&Pods> {
+        self.pods.as_ref()
     }
 
     /// A directory that goes away with the lab.

@@ -1,7 +1,11 @@
 //! One TCP connection attempt: socket, binding, retransmits, sightings and outcome, joined.
 
+use std::sync::Arc;
+
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED};
+
+use super::Owner;
 
 /// How an attempt ended, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,6 +172,8 @@ pub struct Attempt {
     pub table: Option<TableFill>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Who the socket's namespace belonged to when the attempt began; filled in by the pipeline.
+    pub owner: Option<Arc<Owner>>,
 
     /// A retransmit of this attempt was flagged.
     pub flagged: bool,

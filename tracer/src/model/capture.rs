@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Filter, Policy};
+use super::{Filter, OwnerAt, Policy};
 
 /// Whether a hook was on, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,4 +45,7 @@ pub struct Capture {
     /// The kernel's reasons to drop a packet by number, which differs from kernel to kernel; empty before 5.17.
     #[serde(default)]
     pub drop_reasons: Vec<(u32, String)>,
+    /// Who namespaces belonged to when this file was begun: learnt in files before it, which may be gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<OwnerAt>,
 }

@@ -38,6 +38,7 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         answer_dropped: Dropped::default(),
         table: None,
         outcome: Outcome::Pending,
+        owner: None,
         flagged: true,
         cause: Some("port_out_of_range"),
     }
@@ -58,5 +59,6 @@ pub fn capture(node: &str) -> Capture {
         addresses: vec!["192.0.2.1".parse().unwrap()],
         filter: Filter::default(),
         drop_reasons: vec![(2, "NO_SOCKET".to_owned()), (6, "NETFILTER_DROP".to_owned())],
+        owners: Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! Which attempts the user asked for: by original source, by destination, by destination port.
+//! Which attempts the user asked for: by original source, destination, destination port, and by pod and namespace.
 //!
 //! The hooks apply as much of it as they can; this is the exact answer. A fact that is unknown matches nothing.
 
@@ -10,7 +10,7 @@ use tracer_common::Flow;
 
 use super::{Attempt, PortSet};
 
-/// `--src`, `--dst`, `--dport`; what is empty restricts nothing.
+/// `--src`, `--dst`, `--dport`, `--pod`, `--namespace`; what is empty restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filter {
@@ -20,19 +20,37 @@ pub struct Filter {
     pub dst: Vec<IpNet>,
     /// And so is the port of that same destination.
     pub dport: Option<PortSet>,
+    /// The pod has one of these names.
+    pub pod: Vec<String>,
+    /// The namespace of Kubernetes has one of these names.
+    pub namespace: Vec<String>,
 }
 
 impl Filter {
     /// Whether it lets everything through.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.src.is_empty() && self.dst.is_empty() && self.dport.is_none()
+        self.src.is_empty() && self.dst.is_empty() && self.dport.is_none() && !self.names_owner()
     }
 
     /// Whether the attempt is one that was asked for.
     #[must_use]
     pub fn matches(&self, attempt: &Attempt) -> bool {
-        self.is_empty() || (self.matches_source(attempt) && self.matches_destination(attempt))
+        self.is_empty()
+            || (self.matches_source(attempt) && self.matches_destination(attempt) && self.matches_owner(attempt))
+    }
+
+    fn names_owner(&self) -> bool {
+        !self.pod.is_empty() || !self.namespace.is_empty()
+    }
+
+    fn matches_owner(&self, attempt: &Attempt) -> bool {
+        let is_one = |names: &[String], name: Option<&str>| {
+            names.is_empty() || name.is_some_and(|name| names.iter().any(|asked| asked == name))
+        };
+        let (pod, namespace) =
+            attempt.owner.as_deref().map_or((None, None), |owner| (owner.pod.as_deref(), owner.namespace.as_deref()));
+        is_one(&self.pod, pod) && is_one(&self.namespace, namespace)
     }
 
     fn matches_source(&self, attempt: &Attempt) -> bool {
@@ -62,7 +80,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::model::example;
+    use crate::model::{Owner, example};
 
     fn nets(text: &str) -> Vec<IpNet> {
         text.split(',').map(|net| net.parse().unwrap()).collect()
@@ -109,5 +127,21 @@ mod tests {
         assert!(Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&forwarded));
         assert!(!Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&forwarded));
         assert!(Filter { dport: Some(PortSet::range(8443, 8443)), ..Filter::default() }.matches(&forwarded));
+    }
+
+    #[test]
+    fn pod_and_namespace_are_exact_names_and_nobody_known_matches_none() {
+        let owned = Attempt { owner: Some(Owner::parse("shop/checkout-0/").into()), ..service() };
+        let filter = |pod: &[&str], namespace: &[&str]| Filter {
+            pod: pod.iter().map(|&name| name.to_owned()).collect(),
+            namespace: namespace.iter().map(|&name| name.to_owned()).collect(),
+            ..Filter::default()
+        };
+        assert!(filter(&["other", "checkout-0"], &[]).matches(&owned));
+        assert!(filter(&["checkout-0"], &["shop"]).matches(&owned));
+        assert!(!filter(&["checkout-0"], &["other"]).matches(&owned));
+        assert!(!filter(&["checkout"], &[]).matches(&owned));
+        assert!(!filter(&[], &["shop"]).matches(&service()));
+        assert!(!filter(&["checkout-0"], &[]).is_empty());
     }
 }

@@ -9,6 +9,8 @@ pub mod filter;
 pub mod finding;
 pub mod law;
 pub mod options;
+pub mod owner;
+pub mod owners;
 pub mod policy;
 pub mod ports;
 
@@ -18,5 +20,7 @@ pub use clock::Clock;
 pub use filter::Filter;
 pub use finding::{Diagnosis, Finding};
 pub use options::{CaptureOptions, RecordOptions};
+pub use owner::Owner;
+pub use owners::{OwnerAt, Owners};
 pub use policy::{Origin, Policy, PolicyChange};
 pub use ports::{PortSet, PortSetError};

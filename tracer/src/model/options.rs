@@ -16,6 +16,8 @@ pub struct CaptureOptions {
     pub interfaces: Vec<String>,
     /// Only NAT in these namespaces; empty: in all.
     pub netns: Vec<PathBuf>,
+    /// Where the host's file system is: `/`, or where a container has it mounted.
+    pub host_root: PathBuf,
     /// Only these attempts; the hooks apply what they can.
     pub filter: Filter,
     /// Stop after this long.

@@ -63,6 +63,9 @@ struct RetransmitLine<'a> {
     isn: u32,
     netns: Option<u32>,
     nat_netns: Option<u32>,
+    pod: Option<&'a str>,
+    namespace: Option<&'a str>,
+    container: Option<&'a str>,
     explanation: Option<&'a str>,
     advice: Option<&'static str>,
     evidence: &'a [String],
@@ -166,6 +169,7 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
     fn from(finding: &Finding<'a>) -> Self {
         let attempt = finding.attempt;
         let (original, translated) = (attempt.original, attempt.translated);
+        let owner = attempt.owner.as_deref();
         Self {
             kind: "retransmit",
             time: None,
@@ -188,6 +192,9 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
             isn: attempt.isn,
             netns: attempt.socket_netns,
             nat_netns: attempt.nat_netns,
+            pod: owner.and_then(|owner| owner.pod.as_deref()),
+            namespace: owner.and_then(|owner| owner.namespace.as_deref()),
+            container: owner.and_then(|owner| owner.container.as_deref()),
             explanation: finding.diagnosis.map(|diagnosis| diagnosis.explanation.as_str()),
             advice: finding.diagnosis.map(|diagnosis| diagnosis.advice),
             evidence: finding.diagnosis.map_or(&[], |diagnosis| &diagnosis.evidence),

@@ -21,6 +21,11 @@ pub trait Output {
     /// When it cannot be written.
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()>;
 
+    /// Whether findings are of any use to it: to explain one costs more than to find it.
+    fn shows_findings(&self) -> bool {
+        true
+    }
+
     /// A SYN retransmit that the user asked to see.
     ///
     /// # Errors
@@ -108,6 +113,10 @@ impl View {
 pub struct Nothing;
 
 impl Output for Nothing {
+    fn shows_findings(&self) -> bool {
+        false
+    }
+
     fn start(&mut self, _captures: &[&Capture]) -> io::Result<()> {
         Ok(())
     }

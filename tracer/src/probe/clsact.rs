@@ -101,9 +101,9 @@ fn is_running(pid: u32) -> bool {
 /// Sends a request and keeps the filters of what the kernel answers.
 fn request(message: RouteNetlinkMessage, flags: u16) -> anyhow::Result<Vec<TcMessage>> {
     let answers = netlink::request(message, flags)?.into_iter();
-    let filter = |answer| {
-        let RouteNetlinkMessage::NewTrafficFilter(filter) = answer else { return None };
-        Some(filter)
-    };
-    Ok(answers.filter_map(filter).collect())
+    Ok(answers
+        .filter_map(
+            |answer| if let RouteNetlinkMessage::NewTrafficFilter(filter) = answer { Some(filter) } else { None },
+        )
+        .collect())
 }

@@ -1,4 +1,4 @@
-//! The kprobes and raw tracepoints: whether each can run here, and if so, attaches it.
+//! The kprobes and tracepoints: whether each can run here, and if so, attaches it.
 //!
 //! To add one: a line in `HOOKS`.
 
@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context as _;
-use aya::Ebpf;
-use aya::programs::{KProbe, ProgramError, RawTracePoint};
+use aya::programs::{BtfTracePoint, KProbe, Program, RawTracePoint};
+use aya::{Btf, Ebpf};
 
 use super::layout::Layout;
 use super::survey::try_load;
@@ -18,8 +18,8 @@ use crate::symbols;
 enum Place {
     /// Entry of a function of the modules nf_nat and nf_conntrack.
     Kprobe(&'static str),
-    /// A raw tracepoint on sockets.
-    RawTracepoint(&'static str),
+    /// A BTF-enabled tracepoint on sockets: nearly every connection passes it several times, and typed loads are cheap.
+    BtfTracepoint(&'static str),
     /// A raw tracepoint on dropped packets.
     DropTracepoint(&'static str),
 }
@@ -44,12 +44,12 @@ const HOOKS: [Hook; 5] = [
     },
     Hook {
         stem: "syn_retransmit",
-        place: Place::RawTracepoint("tcp_retransmit_skb"),
+        place: Place::BtfTracepoint("tcp_retransmit_skb"),
         without: "retransmits are taken from the wire",
     },
     Hook {
         stem: "sock_state",
-        place: Place::RawTracepoint("inet_sock_set_state"),
+        place: Place::BtfTracepoint("inet_sock_set_state"),
         without: "outcomes are taken from the wire",
     },
     Hook {
@@ -77,11 +77,11 @@ pub(super) struct Hooks {
 
 impl Hooks {
     /// Attaches what can be attached; `wire` has been already.
-    pub(super) fn attach(ebpf: &mut Ebpf, layout: &Layout, wire: HookState) -> anyhow::Result<Self> {
+    pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf, layout: &Layout, wire: HookState) -> anyhow::Result<Self> {
         let mut hooks = Self { states: Vec::new(), waiting: Vec::new() };
         for hook in &HOOKS {
             let off = match hook.can_run(layout) {
-                Ok(()) => hooks.try_attach(ebpf, hook)?,
+                Ok(()) => hooks.try_attach(ebpf, btf, hook)?,
                 Err(why) => Some(why),
             };
             let off = off.map(|why| format!("{why}: {}", hook.without));
@@ -121,8 +121,8 @@ impl Hooks {
     }
 
     /// The reason why the hook is off; it may be on later.
-    fn try_attach(&mut self, ebpf: &mut Ebpf, hook: &'static Hook) -> anyhow::Result<Option<String>> {
-        match hook.attach(ebpf) {
+    fn try_attach(&mut self, ebpf: &mut Ebpf, btf: &Btf, hook: &'static Hook) -> anyhow::Result<Option<String>> {
+        match hook.load(ebpf, btf).and_then(|()| hook.attach(ebpf)) {
             Ok(()) => Ok(None),
             Err(error) if hook.is_kprobe() && is_not_found(&error) => {
                 self.waiting.push(hook);
@@ -149,7 +149,7 @@ impl Hooks {
 }
 
 /// What would become of the hooks if they were attached now.
-pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, layout: &Layout) -> Vec<HookState> {
+pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, btf: &Btf, layout: &Layout) -> Vec<HookState> {
     let functions: Vec<_> = HOOKS.iter().filter_map(Hook::function).collect();
     // Where the kernel does not list its functions, only attaching can tell.
     let present = symbols::present(&functions).ok();
@@ -160,7 +160,7 @@ pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, layout: &Layout) -> Vec<Ho
             Ok(()) if hook.function().is_some_and(is_absent) => {
                 Some("the kernel module nf_nat is not loaded yet, will attach when it is".to_owned())
             }
-            Ok(()) => try_load(ebpf, |ebpf| hook.load(ebpf)),
+            Ok(()) => try_load(ebpf, |ebpf| hook.load(ebpf, btf)),
         };
         HookState { stem: hook.stem.to_owned(), off: off.map(|why| format!("{why}: {}", hook.without)) }
     };
@@ -172,19 +172,17 @@ impl Hook {
     fn function(&self) -> Option<&'static str> {
         match self.place {
             Place::Kprobe(function) => Some(function),
-            Place::RawTracepoint(_) | Place::DropTracepoint(_) => None,
+            Place::BtfTracepoint(_) | Place::DropTracepoint(_) => None,
         }
     }
 
     /// Loads without attaching.
-    fn load(&self, ebpf: &mut Ebpf) -> anyhow::Result<()> {
-        let program =
-            ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))?;
+    fn load(&self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
+        let program = self.program(ebpf)?;
         match self.place {
-            Place::Kprobe(_) => load_once(<&mut KProbe>::try_from(program)?.load())?,
-            Place::RawTracepoint(_) | Place::DropTracepoint(_) => {
-                load_once(<&mut RawTracePoint>::try_from(program)?.load())?;
-            }
+            Place::Kprobe(_) => <&mut KProbe>::try_from(program)?.load()?,
+            Place::BtfTracepoint(name) => <&mut BtfTracePoint>::try_from(program)?.load(name, btf)?,
+            Place::DropTracepoint(_) => <&mut RawTracePoint>::try_from(program)?.load()?,
         }
         Ok(())
     }
@@ -198,36 +196,32 @@ impl Hook {
         let unknown = match self.place {
             Place::Kprobe(_) if !has_kprobes() => return Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned()),
             Place::Kprobe(_) => &layout.conntrack,
-            Place::RawTracepoint(_) => &layout.sockets,
+            Place::BtfTracepoint(_) => &layout.sockets,
             Place::DropTracepoint(_) => &layout.drops,
         };
         unknown.as_ref().map_or(Ok(()), |why| Err(why.clone()))
     }
 
+    /// Attaches what was loaded.
     fn attach(&self, ebpf: &mut Ebpf) -> anyhow::Result<()> {
-        let program =
-            ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))?;
+        let program = self.program(ebpf)?;
         match self.place {
+            // The bare name: `nf_nat:nf_nat_setup_info` is ENOENT on 5.15 and 6.1.
             Place::Kprobe(function) => {
-                let program: &mut KProbe = program.try_into()?;
-                load_once(program.load())?;
-                // The bare name: `nf_nat:nf_nat_setup_info` is ENOENT on 5.15 and 6.1.
-                program.attach(function, 0)?;
+                <&mut KProbe>::try_from(program)?.attach(function, 0)?;
             }
-            Place::RawTracepoint(name) | Place::DropTracepoint(name) => {
-                let program: &mut RawTracePoint = program.try_into()?;
-                load_once(program.load())?;
-                program.attach(name)?;
+            Place::BtfTracepoint(_) => {
+                <&mut BtfTracePoint>::try_from(program)?.attach()?;
+            }
+            Place::DropTracepoint(name) => {
+                <&mut RawTracePoint>::try_from(program)?.attach(name)?;
             }
         }
         Ok(())
     }
-}
 
-fn load_once(loaded: Result<(), ProgramError>) -> Result<(), ProgramError> {
-    match loaded {
-        Err(ProgramError::AlreadyLoaded) => Ok(()),
-        loaded => loaded,
+    fn program<'a>(&self, ebpf: &'a mut Ebpf) -> anyhow::Result<&'a mut Program> {
+        ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))
     }
 }
 

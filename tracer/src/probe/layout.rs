@@ -1,7 +1,7 @@
 //! The frozen globals from the running kernel's BTF: where the fields lie that the programs read.
 
 use anyhow::{Context as _, bail};
-use tracer_common::config::Globals;
+use tracer_common::config::{CT_WINDOW, Globals};
 
 use super::btf::Btf;
 use crate::symbols;
@@ -40,13 +40,30 @@ fn conntrack(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SKB_HEAD = btf.offset("sk_buff", "head")?;
     globals.SKB_TRANSPORT_HEADER = btf.offset("sk_buff", "transport_header")?;
     globals.SKB_NFCT = btf.offset("sk_buff", "_nfct")?;
-    globals.CT_ORIGINAL = btf.offset("nf_conn", "tuplehash[0].tuple")?;
-    globals.CT_REPLY = btf.offset("nf_conn", "tuplehash[1].tuple")?;
-    globals.CT_STATUS = btf.offset("nf_conn", "status")?;
-    globals.CT_NET = btf.offset("nf_conn", "ct_net.net")?;
-    // CONFIG_NF_CONNTRACK_ZONES is optional.
-    globals.CT_ZONE = btf.offset("nf_conn", "zone.id").unwrap_or(u32::MAX);
     globals.NET_INUM = btf.offset("net", "ns.inum")?;
+    entry(btf, globals)
+}
+
+/// Offsets in a window of a conntrack entry.
+fn entry(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
+    const TUPLE: u32 = 40;
+    const WORD: u32 = size_of::<u64>() as u32;
+    let original = btf.offset("nf_conn", "tuplehash[0].tuple")?;
+    let reply = btf.offset("nf_conn", "tuplehash[1].tuple")?;
+    let (status, net) = (btf.offset("nf_conn", "status")?, btf.offset("nf_conn", "ct_net.net")?);
+    // CONFIG_NF_CONNTRACK_ZONES is optional.
+    let zone = btf.offset("nf_conn", "zone.id").ok();
+    let starts = [original, reply, status, net].into_iter().chain(zone);
+    let base = starts.min().unwrap_or(0) / WORD * WORD;
+    let end =
+        [original + TUPLE, reply + TUPLE, status + WORD, net + WORD].into_iter().chain(zone.map(|zone| zone + 2)).max();
+    if end.is_none_or(|end| (end - base) as usize > CT_WINDOW) {
+        bail!("this kernel's struct nf_conn is laid out too wide: please report it with `uname -a`");
+    }
+    globals.CT_BASE = base;
+    (globals.CT_ORIGINAL, globals.CT_REPLY) = (original - base, reply - base);
+    (globals.CT_STATUS, globals.CT_NET) = (status - base, net - base);
+    globals.CT_ZONE = zone.map_or(u32::MAX, |zone| zone - base);
     Ok(())
 }
 
@@ -82,7 +99,6 @@ fn sockets(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SK_DPORT = btf.offset("sock", "__sk_common.skc_dport")?;
     globals.SK_SPORT = btf.offset("inet_sock", "inet_sport")?;
     globals.SK_ERR = btf.offset("sock", "sk_err")?;
-    globals.SK_PROTOCOL = btf.offset("sock", "sk_protocol")?;
     globals.TP_SND_UNA = btf.offset("tcp_sock", "snd_una")?;
     globals.TP_TOTAL_RETRANS = btf.offset("tcp_sock", "total_retrans")?;
     globals.NET_INUM = btf.offset("net", "ns.inum")?;

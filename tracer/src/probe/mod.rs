@@ -10,6 +10,7 @@ mod netlink;
 mod privileges;
 mod ring;
 mod routes;
+mod skipped;
 mod survey;
 mod tables;
 mod wire;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use aya::maps::{Map, MapError};
-use aya::{Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use ipnet::IpNet;
 use tracer_common::Event;
@@ -83,9 +84,11 @@ impl Probe {
         filters::fill_uplinks(&mut ebpf, &places)?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
-        let ring = Ring::new(&mut ebpf, places, Tables::open(&namespaces)?)?;
+        let mut ring = Ring::new(&mut ebpf, places, Tables::open(&namespaces)?)?;
         let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
-        let hooks = Hooks::attach(&mut ebpf, &layout, wires.state())?;
+        let hooks = Hooks::attach(&mut ebpf, &types()?, &layout, wires.state())?;
+        ring.count_skipped(&ebpf);
+        give_back();
         Ok(Self { ring, hooks, wires, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
     }
 
@@ -107,20 +110,30 @@ impl Probe {
         &self.drop_reasons
     }
 
-    /// Hands over all events that have arrived, then what was lost, then a tick.
+    /// Hands over all events that have arrived; returns up to when, in nanoseconds since boot.
     ///
     /// # Errors
-    /// When the counters cannot be read.
-    pub fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+    /// When the clock cannot be read.
+    pub fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<u64> {
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
         self.ring.drain(take)
     }
 
+    /// Hands over how full tables are, what was lost, and then a tick of this time.
+    ///
+    /// # Errors
+    /// When the counters cannot be read.
+    pub fn tick(&mut self, time_ns: u64, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+        self.ring.tick(time_ns, take)
+    }
+
     /// Attaches what waits for a module that has been loaded meanwhile; returns the stems of the hooks that are new.
     pub fn retry(&mut self) -> Vec<&'static str> {
-        self.hooks.retry(&mut self.ebpf)
+        let on = self.hooks.retry(&mut self.ebpf);
+        self.ring.count_skipped(&self.ebpf);
+        on
     }
 
     /// Whether a hook waits for a module.
@@ -178,6 +191,20 @@ fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
     loader
         .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snatrace-ebpf")))
         .context("cannot load the eBPF maps: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN")
+}
+
+/// The kernel's type information as aya wants it.
+fn types() -> anyhow::Result<Btf> {
+    Btf::from_sys_fs().with_context(|| format!("cannot understand {}: please report it with `uname -a`", btf::VMLINUX))
+}
+
+/// aya reads the kernel's type information into 100,000 small allocations, of which the heap keeps 12 MB once they are freed.
+fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call has no preconditions.
+    unsafe {
+        nix::libc::malloc_trim(0)
+    };
 }
 
 /// The programs' own messages are switched on with -v.

@@ -10,6 +10,7 @@ use tracer_common::Event;
 use tracer_common::config::Loss;
 use tracer_common::events::{Lost, Stamp, Tick};
 
+use super::skipped::Skipped;
 use super::tables::Tables;
 use super::take;
 
@@ -21,17 +22,22 @@ pub(super) struct Ring {
     /// Interface index and namespace inode number of the hooked interfaces.
     namespaces: Vec<(u32, u32)>,
     tables: Tables,
+    skipped: Skipped,
 }
 
 impl Ring {
     pub(super) fn new(ebpf: &mut Ebpf, namespaces: Vec<(u32, u32)>, tables: Tables) -> anyhow::Result<Self> {
         let (events, lost) = (take(ebpf, "EVENTS")?, take(ebpf, "LOST")?);
-        Ok(Self { events, lost, seen: Default::default(), namespaces, tables })
+        Ok(Self { events, lost, seen: Default::default(), namespaces, tables, skipped: Skipped::default() })
     }
 
-    /// Hands over all events that have arrived, then what was lost, then a tick.
-    pub(super) fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
-        // Read first: what happens while the buffer is emptied belongs to the next tick.
+    /// Counts from now on what these programs were kept from seeing.
+    pub(super) fn count_skipped(&mut self, ebpf: &Ebpf) {
+        self.skipped = Skipped::of(ebpf);
+    }
+
+    /// Hands over all events that have arrived. Returns up to when, for what happens meanwhile belongs to the next tick.
+    pub(super) fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<u64> {
         let time_ns = boot_ns()?;
         while let Some(record) = self.events.next() {
             match Event::parse(&record) {
@@ -43,6 +49,11 @@ impl Ring {
                 None => log::warn!("a record of {} bytes in the ring buffer is no event", record.len()),
             }
         }
+        Ok(time_ns)
+    }
+
+    /// Hands over what was counted up to now, what was lost, and then a tick of this time.
+    pub(super) fn tick(&mut self, time_ns: u64, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
         self.tables.sample(time_ns, take);
         if let Some(lost) = self.newly_lost(time_ns)? {
             take(lost.into());
@@ -55,8 +66,8 @@ impl Ring {
         let mut lost = Lost { stamp: Stamp { time_ns, kind: Lost::KIND, netns: 0 }, counts: [0; Loss::ALL.len()] };
         for (index, loss) in Loss::ALL.into_iter().enumerate() {
             let per_cpu = self.lost.get(&(loss as u32), 0).context("cannot read the loss counters")?;
-            let total: u64 = per_cpu.iter().sum();
-            lost.counts[index] = total - self.seen[index];
+            let total = per_cpu.iter().sum::<u64>() + if loss == Loss::Skipped { self.skipped.count() } else { 0 };
+            lost.counts[index] = total.saturating_sub(self.seen[index]);
             self.seen[index] = total;
         }
         Ok(lost.counts.iter().any(|&count| count > 0).then_some(lost))

@@ -24,37 +24,35 @@ fn of_family(family: AddressFamily) -> anyhow::Result<BTreeSet<u32>> {
     asked.header.address_family = family;
     let answers = netlink::request(RouteNetlinkMessage::GetRoute(asked), NLM_F_REQUEST | NLM_F_DUMP)
         .context("cannot list the routes")?;
-    let routes = answers.iter().filter_map(|answer| {
-        let RouteNetlinkMessage::NewRoute(route) = answer else { return None };
-        is_default(route).then_some(route)
-    });
-    Ok(routes.flat_map(interfaces).collect())
+    let routes = answers
+        .iter()
+        .filter_map(|answer| if let RouteNetlinkMessage::NewRoute(route) = answer { Some(route) } else { None });
+    Ok(routes.filter(|route| is_default(route)).flat_map(interfaces).collect())
 }
 
 /// A route to everything, in the main table, that does not reject.
 fn is_default(route: &RouteMessage) -> bool {
     let RouteHeader { destination_prefix_length, table, kind, .. } = route.header;
     // An attribute has the table where its number does not fit the header.
-    let named = route.attributes.iter().find_map(|attribute| {
-        let RouteAttribute::Table(table) = attribute else { return None };
-        Some(*table)
-    });
-    let table = named.unwrap_or(table.into());
+    let table = route
+        .attributes
+        .iter()
+        .find_map(|attribute| if let RouteAttribute::Table(table) = attribute { Some(*table) } else { None })
+        .unwrap_or(table.into());
     destination_prefix_length == 0 && table == u32::from(RouteHeader::RT_TABLE_MAIN) && kind == RouteType::Unicast
 }
 
 /// Those that the route leaves through.
 fn interfaces(route: &RouteMessage) -> Vec<u32> {
-    let of = |attribute: &RouteAttribute| {
+    let mut found = Vec::new();
+    for attribute in &route.attributes {
         if let RouteAttribute::Oif(index) = attribute {
-            vec![*index]
+            found.push(*index);
         } else if let RouteAttribute::MultiPath(hops) = attribute {
-            hops.iter().map(|hop| hop.interface_index).collect()
-        } else {
-            Vec::new()
+            found.extend(hops.iter().map(|hop| hop.interface_index));
         }
-    };
-    route.attributes.iter().flat_map(of).collect()
+    }
+    found
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use aya::Ebpf;
 use super::btf::Btf;
 use super::hooks;
 use super::layout::Layout;
-use super::{Options, globals, interfaces, load, open_namespaces, privileges, wire};
+use super::{Options, globals, interfaces, load, open_namespaces, privileges, types, wire};
 use crate::model::HookState;
 
 /// Looks at every hook; `netns` as for a capture.
@@ -20,7 +20,7 @@ pub fn survey(netns: &[PathBuf]) -> anyhow::Result<Vec<HookState>> {
     let uplinks = interfaces::uplinks(&namespaces, &[]).map(|uplinks| uplinks.len());
     let options = Options { netns: netns.to_vec(), ..Options::default() };
     let mut ebpf = privileges::check().and_then(|()| load(&globals(&layout, &options)));
-    let mut states = hooks::survey(&mut ebpf, &layout);
+    let mut states = hooks::survey(&mut ebpf, &types()?, &layout);
     let off = uplinks.map_or_else(|error| Some(format!("{error:#}")), |count| wire::cannot(&mut ebpf, count));
     states.push(HookState { stem: "wire".to_owned(), off });
     Ok(states)

@@ -38,6 +38,10 @@ impl Output for Observer<'_> {
         Ok(())
     }
 
+    fn shows_findings(&self) -> bool {
+        false
+    }
+
     fn finding(&mut self, _finding: &Finding<'_>) -> io::Result<()> {
         Ok(())
     }

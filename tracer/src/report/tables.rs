@@ -1,6 +1,5 @@
 //! The tables of a report: the same rows and columns in text and HTML.
 
-use std::fmt::Display;
 use std::hash::Hash;
 
 use super::Report;
@@ -84,17 +83,48 @@ pub(super) fn all(report: &Report<'_>) -> Vec<Table> {
         "destination",
         "As the client asked for it, before NAT. Those with the most unanswered attempts come first.",
         &report.tally.destinations,
+        ToString::to_string,
     ));
+    tables.extend(owners(report));
     tables.push(ranked(
         "Sources",
         "original source",
         "A pod has an address of its own; where only the wire was seen, this is the translated address.",
         &report.tally.sources,
+        ToString::to_string,
     ));
     tables.push(by_node(report));
     tables.push(by_mode(report));
     tables.retain(|table| !table.rows.is_empty());
     tables
+}
+
+/// Nothing where nobody is known.
+fn owners(report: &Report<'_>) -> [Table; 3] {
+    let tally = report.tally;
+    [
+        ranked(
+            "Namespaces",
+            "namespace",
+            "Of Kubernetes: attempts of pods whose names were learnt while they lived.",
+            &tally.namespaces,
+            |name| Escaped(name).to_string(),
+        ),
+        ranked(
+            "Pods",
+            "namespace/pod",
+            "Attempts whose pod is known, by the pod that their network namespace belonged to when they began.",
+            &tally.pods,
+            |(namespace, pod)| format!("{}/{}", Escaped(namespace), Escaped(pod)),
+        ),
+        ranked(
+            "Containers",
+            "container",
+            "Attempts of containers that are no pod's, such as those that Docker runs.",
+            &tally.containers,
+            |name| Escaped(name).to_string(),
+        ),
+    ]
 }
 
 fn by_cause(report: &Report<'_>) -> Table {
@@ -144,14 +174,15 @@ fn by_mode(report: &Report<'_>) -> Table {
     }
 }
 
-fn ranked<K: Copy + Eq + Hash + Ord + Display>(
+fn ranked<K: Clone + Eq + Hash + Ord>(
     title: &'static str,
     label: &'static str,
     about: &'static str,
     top: &Top<K>,
+    name: fn(&K) -> String,
 ) -> Table {
     let ranking = top.ranking(ROWS);
-    let rows = ranking.worst.iter().map(|&(key, counts)| Row { label: key.to_string(), counts }).collect();
+    let rows = ranking.worst.iter().map(|(key, counts)| Row { label: name(key), counts: *counts }).collect();
     let more = if ranking.is_exact { "" } else { "at least " };
     let others = (ranking.rest.attempts > 0)
         .then(|| Row { label: format!("{more}{} others", grouped(ranking.others)), counts: ranking.rest });

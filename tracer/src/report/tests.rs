@@ -5,7 +5,7 @@ use html5ever::tendril::TendrilSink;
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
 use super::*;
-use crate::model::{Attempt, HookState, Outcome, example};
+use crate::model::{Attempt, HookState, Outcome, Owner, example};
 
 /// Twenty attempts of two pods; those to ports below 32768 fail.
 fn tally() -> Tally {
@@ -100,6 +100,23 @@ fn the_text_is_the_golden_one() {
         std::fs::write(path, &actual).unwrap();
     }
     assert_eq!(actual, std::fs::read_to_string(path).unwrap());
+}
+
+#[test]
+fn pods_and_namespaces_have_tables_where_any_is_known() {
+    let titles = ["Namespaces\n", "Pods\n", "Containers\n"];
+    assert!(titles.iter().all(|title| !text(&[capture()], &tally()).contains(title)));
+    let mut tally = tally();
+    let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+    for owner in ["shop/web-0/app", "//web", "shop/\u{1b}[31m<b>/"] {
+        tally.ended(0, 0, &Attempt { owner: Some(Owner::parse(owner).into()), ..attempt.clone() });
+    }
+    let (text, html) = (text(&[capture()], &tally), html(&[capture()], &tally));
+    assert!(titles.iter().all(|title| text.contains(title)), "{text}");
+    assert!(text.contains("\nshop/web-0                         1          1"), "{text}");
+    assert!(text.contains("\nweb                                1          1"), "{text}");
+    assert!(text.contains(r"shop/\u{1b}[31m<b>") && !text.contains('\u{1b}'), "{text}");
+    assert!(html.contains("shop/web-0") && html.contains("&lt;b&gt;") && !html.contains('\u{1b}'));
 }
 
 #[test]
@@ -206,7 +223,7 @@ fn what_was_lost_is_said() {
     let tally = tally();
     let captures = [capture()];
     let lossy = |report: &Report<'_>| {
-        let summary = Summary { lost: [1234, 0, 0], evicted: 7, ..report.summary.clone() };
+        let summary = Summary { lost: [1234, 0, 0, 0], evicted: 7, ..report.summary.clone() };
         let read = ReadReport { damaged_blocks: 3, ..*report.read };
         let report = Report { summary: &summary, read: &read, ..*report };
         (text::render(&report, false).unwrap().replace("\n    ", " "), html::render(&report).unwrap())

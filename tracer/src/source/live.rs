@@ -8,11 +8,13 @@ use anyhow::Context as _;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 use tracer_common::Event;
 use tracer_common::config::Loss;
 
 use super::Source;
+use super::timer::Timer;
+use crate::enrichers::Finder;
 use crate::probe::Probe;
 
 /// How long to sleep while nothing happens: ten wake-ups a second.
@@ -92,7 +94,9 @@ async fn end_of(command: Option<&mut Child>) {
 /// A running capture.
 pub struct Live {
     probe: AsyncFd<Probe>,
+    timer: Timer,
     stop: Stop,
+    finder: Finder,
     /// Set once it is time to stop.
     ends: Option<Instant>,
     is_over: bool,
@@ -105,17 +109,19 @@ pub struct Live {
 }
 
 impl Live {
-    /// Reads from a probe until told to stop.
+    /// Reads from a probe until told to stop; what `finder` learns meanwhile comes as events too.
     ///
     /// # Errors
     /// When the ring buffer cannot be waited for.
-    pub fn new(probe: Probe, stop: Stop) -> anyhow::Result<Self> {
+    pub fn new(probe: Probe, stop: Stop, finder: Finder) -> anyhow::Result<Self> {
         // SAFETY: the probe's descriptor is that of the ring buffer, which it keeps open and the same as long as it lives.
         let probe = unsafe { AsyncFd::register(probe) }.context("cannot wait for the ring buffer")?;
         let now = Instant::now();
         Ok(Self {
             probe,
+            timer: Timer::new()?,
             stop,
+            finder,
             ends: None,
             is_over: false,
             was_busy: true,
@@ -128,11 +134,11 @@ impl Live {
 
     /// Sleeps until the ring buffer fills, the timer is due, or it is time to stop.
     async fn wait(&mut self) -> anyhow::Result<()> {
-        let timer = Instant::now() + if self.was_busy { BUSY } else { IDLE };
-        let wake_up = self.ends.map_or(timer, |ends| ends.min(timer));
+        let timer = if self.was_busy { BUSY } else { IDLE };
+        self.timer.set(self.ends.map_or(timer, |ends| timer.min(ends.saturating_duration_since(Instant::now()))))?;
         tokio::select! {
             ready = self.probe.readable() => ready.context("cannot wait for the ring buffer")?.clear_ready(),
-            () = sleep_until(wake_up) => {}
+            rang = self.timer.ring() => rang?,
             linger = self.stop.wait(), if self.ends.is_none() => self.ends = Some(Instant::now() + linger),
         }
         self.is_over = self.ends.is_some_and(|ends| Instant::now() >= ends);
@@ -140,15 +146,16 @@ impl Live {
     }
 
     fn drain(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<()> {
-        self.probe.get_mut().drain(&mut |event| batch.push((0, event)))?;
-        // The last one is the tick. Where nothing happens and nothing is waited for, it is of no use.
-        let is_busy = batch.len() > 1;
+        let probe = self.probe.get_mut();
+        let time_ns = probe.drain(&mut |event| batch.push((0, event)))?;
+        let is_busy = !batch.is_empty();
+        // Where nothing happens and nothing is waited for, a tick is of no use.
         if is_busy || self.was_busy || self.is_over || self.last_tick.elapsed() >= TICK {
             self.last_tick = Instant::now();
-        } else {
-            batch.pop();
+            probe.tick(time_ns, &mut |event| batch.push((0, event)))?;
         }
         self.was_busy = is_busy;
+        self.finder.enrich(batch);
         self.notice_losses(batch);
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::block::ItemWriter;
 use super::frame::{self, FRAME_LEN, Header};
 use super::rotation::Rotation;
 use super::{Error, MAJOR, MINOR, STDIO, target};
-use crate::model::Capture;
+use crate::model::{Capture, Owners};
 
 /// A block is written when it holds events of this long. Half of the second that may be lost at most.
 const FLUSH_AFTER_NS: u64 = 500_000_000;
@@ -37,6 +37,8 @@ pub struct Writer {
     path: PathBuf,
     file: File,
     capture: Capture,
+    /// Told so far: a file may be read without those before it.
+    owners: Owners,
     rotation: Option<Rotation>,
     items: ItemWriter,
     pack: Compressor<'static>,
@@ -86,6 +88,7 @@ impl Writer {
             path,
             file,
             capture: capture.clone(),
+            owners: Owners::of(&capture.owners),
             rotation,
             items: ItemWriter::default(),
             pack,
@@ -108,6 +111,9 @@ impl Writer {
     pub fn write(&mut self, event: &Event) -> Result<(), Error> {
         self.flush_if_due(event.stamp().time_ns)?;
         self.items.push(event);
+        if let Event::Owner(owner) = event {
+            self.owners.event(owner);
+        }
         if self.items.bytes().len() >= FLUSH_AT_BYTES { self.flush() } else { Ok(()) }
     }
 
@@ -203,6 +209,7 @@ impl Writer {
         self.file = target::create(&path).inspect_err(|_| self.failed = true)?;
         self.path = path;
         self.capture.part = part;
+        self.capture.owners = self.owners.known();
         self.head()
     }
 

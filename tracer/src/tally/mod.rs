@@ -1,4 +1,4 @@
-//! What became of all attempts of a capture, counted: by port, over time, by destination, source, node and cause. Pure.
+//! What became of all attempts of a capture, counted: by port, over time, by destination, source, pod, node and cause. Pure.
 //!
 //! Bounded whatever comes: a counter for every port, a limited number of steps in time, a limited number of rows in each
 //! table. `report` shows it.
@@ -11,6 +11,7 @@ mod top;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 pub use answer::Answer;
 pub use counts::Counts;
@@ -37,6 +38,12 @@ pub struct Tally {
     pub destinations: Top<SocketAddr>,
     /// By original source: a pod has an address of its own. The translated one where only the wire was seen.
     pub sources: Top<IpAddr>,
+    /// By namespace of Kubernetes, where it is known.
+    pub namespaces: Top<Arc<str>>,
+    /// By namespace and pod, where it is known.
+    pub pods: Top<(Arc<str>, Arc<str>)>,
+    /// By container, where it is no pod's.
+    pub containers: Top<Arc<str>>,
     /// By node, numbered as captures are.
     pub nodes: Vec<Counts>,
     /// By how the rule chooses ports.
@@ -57,6 +64,7 @@ impl Tally {
         self.all += counts;
         self.time(boot_unix_ns, attempt, counts);
         self.peers(attempt, counts);
+        self.owner(attempt, counts);
         self.port(attempt, answer);
         if self.nodes.len() <= capture {
             self.nodes.resize(capture + 1, Counts::default());
@@ -82,6 +90,19 @@ impl Tally {
         let Some(flow) = attempt.original.or(attempt.translated) else { return };
         self.destinations.add(SocketAddr::new(flow.dst_addr(), flow.dst_port), counts);
         self.sources.add(flow.src_addr(), counts);
+    }
+
+    fn owner(&mut self, attempt: &Attempt, counts: Counts) {
+        let Some(owner) = attempt.owner.as_deref() else { return };
+        match (&owner.namespace, &owner.pod, &owner.container) {
+            (Some(namespace), Some(pod), _) => {
+                self.namespaces.add(Arc::clone(namespace), counts);
+                self.pods.add((Arc::clone(namespace), Arc::clone(pod)), counts);
+            }
+            (None, None, Some(container)) => self.containers.add(Arc::clone(container), counts),
+            // Nobody writes such an owner.
+            (Some(_), None, _) | (None, Some(_), _) | (None, None, None) => {}
+        }
     }
 
     /// The picture of ports is about NAT: a port that a socket chose itself says nothing in it.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
-use crate::model::{Outcome, example};
+use crate::model::{Outcome, Owner, example};
 
 fn attempt() -> Attempt {
     let attempt = example::attempt("10.42.0.7:5000", "10.96.0.10:80", "192.0.2.1:1200", "203.0.113.80:8080");
@@ -27,6 +27,22 @@ fn an_attempt_is_in_every_table() {
     assert_eq!(tally.modes, [(NatMode::FullyRandom, expected)].into());
     assert_eq!(tally.ports_v4.between(1200, 1200), (0, 1));
     assert!(tally.ports_v6.is_empty());
+}
+
+#[test]
+fn attempts_count_for_the_pod_or_the_container_that_they_belong_to_and_for_nobody_else() {
+    let owned = |text: &str| Attempt { owner: Some(Owner::parse(text).into()), ..attempt() };
+    let tally =
+        tally(&[owned("shop/web-0/app"), owned("shop/web-0/"), owned("blog/web-0/"), owned("//web"), attempt()]);
+    let counts =
+        |times: u64| Counts { attempts: times, unanswered: times, flagged: times, retransmits: times, answered: 0 };
+    assert_eq!(
+        tally.pods.ranking(9).worst,
+        [(("shop".into(), "web-0".into()), counts(2)), (("blog".into(), "web-0".into()), counts(1))]
+    );
+    assert_eq!(tally.namespaces.ranking(9).worst, [("shop".into(), counts(2)), ("blog".into(), counts(1))]);
+    assert_eq!(tally.containers.ranking(9).worst, [("web".into(), counts(1))]);
+    assert_eq!(tally.all.attempts, 5);
 }
 
 #[test]

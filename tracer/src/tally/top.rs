@@ -43,7 +43,7 @@ impl<K> Top<K> {
     }
 }
 
-impl<K: Copy + Eq + Hash + Ord> Top<K> {
+impl<K: Clone + Eq + Hash + Ord> Top<K> {
     /// Counts attempts of a key.
     pub fn add(&mut self, key: K, counts: Counts) {
         if let Some(row) = self.rows.get_mut(&key) {
@@ -71,8 +71,8 @@ impl<K: Copy + Eq + Hash + Ord> Top<K> {
 
     /// By badness, then by key, so that a report is the same each time.
     fn sorted(&self) -> Vec<(K, Counts)> {
-        let mut rows: Vec<_> = self.rows.iter().map(|(&key, &counts)| (key, counts)).collect();
-        rows.sort_unstable_by_key(|&(key, counts)| (counts.badness(), key));
+        let mut rows: Vec<_> = self.rows.iter().map(|(key, &counts)| (key.clone(), counts)).collect();
+        rows.sort_unstable_by(|(a, x), (b, y)| (x.badness(), a).cmp(&(y.badness(), b)));
         rows
     }
 

@@ -68,6 +68,11 @@ fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
         files.extend(libraries(&program)?);
         tree.copy(&program, &format!("/usr/sbin/{name}"))?;
     }
+    for program in &job.programs {
+        files.extend(libraries(program)?);
+        let name = program.file_name().with_context(|| format!("{} is no program", program.display()))?;
+        tree.copy(program, &format!("/usr/sbin/{}", name.to_string_lossy()))?;
+    }
     files.extend(plugins()?);
     for file in files {
         tree.copy(&file, &file.to_string_lossy())?;

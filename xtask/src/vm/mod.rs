@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-pub use kernels::{KERNELS, Kernel};
+pub use kernels::{KERNELS, Kernel, find};
+pub use qemu::{Hardware, Job, KEPT};
 
 use crate::consent::Consent;
 use crate::debian::{self, Need};
@@ -24,7 +25,7 @@ use crate::{build, setup};
 #[derive(clap::Args)]
 pub struct Args {
     /// Which kernels; all of them when none is named
-    #[arg(value_parser = kernels::find)]
+    #[arg(value_parser = find)]
     kernels: Vec<&'static Kernel>,
     /// Seconds until a VM is stopped
     #[arg(long, default_value_t = 900)]
@@ -79,7 +80,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => build::built_static_binary()?,
     };
     let chosen = if args.kernels.is_empty() { KERNELS.iter().collect() } else { args.kernels.clone() };
-    let job = qemu::Job { script: script(&args.command), binary, limit: Duration::from_secs(args.timeout) };
+    let limit = Duration::from_secs(args.timeout);
+    let job = Job::new(script(&args.command), binary, limit);
     let mut worst = 0;
     for kernel in chosen {
         let code = boot(kernel, &job)?;
@@ -90,13 +92,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Boots one kernel, streams what the guest writes, returns the exit code of what ran inside.
-pub fn boot(kernel: &Kernel, job: &qemu::Job) -> Result<u8> {
+pub fn boot(kernel: &Kernel, job: &Job) -> Result<u8> {
     let image = image::fetch(kernel)?;
     let initramfs = initramfs::build(kernel, &image, job)?;
-    qemu::run(kernel.label, &image.vmlinuz, &initramfs, job.limit)
+    qemu::run(kernel.label, &image.vmlinuz, &initramfs, job)
 }
-
-pub use qemu::Job;
 
 fn script(command: &[String]) -> String {
     match command {
@@ -106,7 +106,7 @@ fn script(command: &[String]) -> String {
     }
 }
 
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 

@@ -18,6 +18,30 @@ pub struct Job {
     pub script: String,
     pub binary: Option<PathBuf>,
     pub limit: Duration,
+    /// More programs of this machine, with their libraries.
+    pub programs: Vec<PathBuf>,
+    pub hardware: Hardware,
+    /// Where the console's lines that begin with [`KEPT`] go, instead of being shown.
+    pub keep: Option<PathBuf>,
+}
+
+impl Job {
+    pub fn new(script: String, binary: Option<PathBuf>, limit: Duration) -> Self {
+        Self { script, binary, limit, programs: Vec::new(), hardware: Hardware::default(), keep: None }
+    }
+}
+
+/// What a line begins with that the host keeps.
+pub const KEPT: &str = "SNATRACE-VM-KEPT ";
+
+/// What the guest runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hardware {
+    /// Two processors, as fast as they go.
+    #[default]
+    Fast,
+    /// One emulated processor whose time is the number of its instructions: what is measured repeats exactly.
+    Counted,
 }
 
 /// How a guest ended.
@@ -33,27 +57,38 @@ const EXIT: &str = "SNATRACE-VM-EXIT ";
 const KVM_BOOT: Duration = Duration::from_secs(20);
 /// Under emulation a kernel was seen to crash in 1 of about 70 boots, before anything of ours runs.
 const BOOTS: u32 = 2;
+const KVM: &[&str] = &["-accel", "kvm", "-smp", "2", "-m", "1024"];
+const EMULATED: &[&str] = &["-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024"];
+/// An instruction takes one nanosecond, and waiting takes no longer than it takes. Peers with a compiler need the memory.
+const COUNTED: &[&str] = &["-accel", "tcg,thread=single", "-smp", "1", "-m", "2048", "-icount", "shift=0,sleep=off"];
 /// Set once KVM has failed: /dev/kvm exists on machines where no guest gets through.
 static KVM_FAILED: AtomicBool = AtomicBool::new(false);
 
-pub fn run(label: &str, vmlinuz: &Path, initramfs: &Path, limit: Duration) -> Result<u8> {
-    let result = run_with_best(label, vmlinuz, initramfs, limit);
+pub fn run(label: &str, vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
+    let result = match job.hardware {
+        Hardware::Fast => run_with_best(label, vmlinuz, initramfs, job),
+        Hardware::Counted => run_emulated(label, COUNTED, vmlinuz, initramfs, job),
+    };
     fs::remove_file(initramfs)?;
     result
 }
 
-fn run_with_best(label: &str, vmlinuz: &Path, initramfs: &Path, limit: Duration) -> Result<u8> {
+fn run_with_best(label: &str, vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
     if kvm_may_work() {
-        let end = attempt(label, command("kvm", vmlinuz, initramfs), KVM_BOOT, limit)?;
+        let end = attempt(label, command(KVM, vmlinuz, initramfs), KVM_BOOT, job)?;
         if let End::Exit(code) = end {
             return Ok(code);
         }
         KVM_FAILED.store(true, Ordering::Relaxed);
         eprintln!("vm: KVM does not get a guest through here: emulating the processor");
     }
+    run_emulated(label, EMULATED, vmlinuz, initramfs, job)
+}
+
+fn run_emulated(label: &str, hardware: &[&str], vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
     let mut console = Vec::new();
     for _ in 0..BOOTS {
-        match attempt(label, command("tcg,thread=multi", vmlinuz, initramfs), limit, limit)? {
+        match attempt(label, command(hardware, vmlinuz, initramfs), job.limit, job)? {
             End::Exit(code) => return Ok(code),
             End::NotBooted(lines) => console = lines,
         }
@@ -67,7 +102,7 @@ fn kvm_may_work() -> bool {
     !KVM_FAILED.load(Ordering::Relaxed) && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
 }
 
-fn command(accel: &str, vmlinuz: &Path, initramfs: &Path) -> Command {
+fn command(hardware: &[&str], vmlinuz: &Path, initramfs: &Path) -> Command {
     // A guest must not outlive this process, however that ends.
     let mut command = if paths::program("setpriv").is_some() {
         let mut wrapper = process::command("setpriv");
@@ -76,18 +111,18 @@ fn command(accel: &str, vmlinuz: &Path, initramfs: &Path) -> Command {
     } else {
         process::command("qemu-system-x86_64")
     };
-    command.args(["-accel", accel, "-cpu", "max", "-smp", "2", "-m", "1024", "-no-reboot", "-nodefaults"]);
+    command.args(hardware).args(["-cpu", "max", "-no-reboot", "-nodefaults"]);
     command.args(["-no-user-config", "-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
     command.arg("-kernel").arg(vmlinuz).arg("-initrd").arg(initramfs);
     command.args(["-append", "console=ttyS0 panic=-1 quiet mitigations=off"]);
     command
 }
 
-fn attempt(label: &str, mut command: Command, boot: Duration, limit: Duration) -> Result<End> {
+fn attempt(label: &str, mut command: Command, boot: Duration, job: &Job) -> Result<End> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().context("starting qemu-system-x86_64")?;
     let lines = console(&mut child)?;
-    let end = follow(label, &lines, boot, limit);
+    let end = follow(label, &lines, boot, job);
     if end.is_err() || matches!(end, Ok(End::NotBooted(_))) {
         child.kill()?;
     }
@@ -118,7 +153,8 @@ fn forward(mut reader: impl BufRead, lines: &mpsc::Sender<String>) {
     }
 }
 
-fn follow(label: &str, lines: &Receiver<String>, boot: Duration, limit: Duration) -> Result<End> {
+fn follow(label: &str, lines: &Receiver<String>, boot: Duration, job: &Job) -> Result<End> {
+    let limit = job.limit;
     let start = Instant::now();
     let mut early = Vec::new();
     let mut is_up = false;
@@ -136,6 +172,8 @@ fn follow(label: &str, lines: &Receiver<String>, boot: Duration, limit: Duration
         if let Some((_, release)) = line.split_once(BEGIN) {
             is_up = true;
             println!("{label} | kernel{release}, up after {:.1} s", start.elapsed().as_secs_f32());
+        } else if let (Some(file), Some(rest)) = (&job.keep, line.strip_prefix(KEPT)) {
+            fs::write(file, rest).with_context(|| format!("{} cannot be written", file.display()))?;
         } else if is_up {
             println!("{label} | {line}");
         } else {

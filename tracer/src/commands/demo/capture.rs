@@ -92,6 +92,7 @@ fn start(scenario: &Scenario, lab: &Lab, plan: &Plan, truth: &Path) -> Result<Ch
         .args(["tail", "--output", "json", "--allow", scenario.allow, "--src", &lab.net.prefixes().join(",")])
         .arg("--netns")
         .arg(netns::path(&lab.net.node_ns()))
+        .args(lab.pods().map(|pods| format!("--host-root={}", pods.host_root().display())))
         .args(matches!(scenario.expect, Expect::Causes(_)).then_some("--all"))
         .arg("--")
         .arg(&program)

@@ -122,7 +122,7 @@ fn plan(args: &DemoArgs, scenario: &Scenario, lab: &Lab) -> Plan {
 /// What a command in the lab is told about it.
 fn environment(lab: &Lab, scenario: &Scenario, plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     let path = |name: &str| netns::path(name).display().to_string();
-    Ok(vec![
+    let mut variables = vec![
         ("SNATRACE_LAB_NODE_NETNS", path(&lab.net.node_ns())),
         ("SNATRACE_LAB_POD_NETNS", path(&lab.net.pod_ns(0))),
         ("SNATRACE_LAB_ROUTER_NETNS", path(&lab.net.router_ns())),
@@ -130,7 +130,13 @@ fn environment(lab: &Lab, scenario: &Scenario, plan: &Plan) -> Result<Vec<(&'sta
         ("SNATRACE_LAB_SRC", lab.net.prefixes().join(",")),
         ("SNATRACE_LAB_ALLOW", scenario.allow.to_owned()),
         (plan::VARIABLE, plan.to_json()?),
-    ])
+    ];
+    if let Some(pods) = lab.pods() {
+        variables.push(("SNATRACE_LAB_HOST_ROOT", pods.host_root().display().to_string()));
+        let group = pods.container(0).map(|group| group.display().to_string());
+        variables.extend(group.map(|group| ("SNATRACE_LAB_POD_CGROUP", group)));
+    }
+    Ok(variables)
 }
 
 /// Says what takes a moment, to people only.

@@ -32,7 +32,8 @@ pub(super) fn flagged(finding: &Value) -> Result<()> {
     // RFC 3339; the time of day is enough for people.
     let time = finding["time"].as_str().and_then(|time| time.get(11..23)).unwrap_or("");
     line(&format!(
-        "{time}  {} -> {}  leaves as {}  {}{}",
+        "{time}  {}{} -> {}  leaves as {}  {}{}",
+        finding["pod"].as_str().map(|pod| format!("{pod} ")).unwrap_or_default(),
         endpoint(finding, "src", "src_port"),
         endpoint(finding, "dst", "dst_port"),
         endpoint(finding, "nat_src", "nat_port"),

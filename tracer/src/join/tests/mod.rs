@@ -136,7 +136,7 @@ pub(super) fn tick(at: u64) -> Event {
 }
 
 pub(super) fn lost(at: u64) -> Event {
-    Lost { stamp: stamp(Lost::KIND, at, 0), counts: [1, 0, 0] }.into()
+    Lost { stamp: stamp(Lost::KIND, at, 0), counts: [1, 0, 0, 0] }.into()
 }
 
 /// One retransmit as it was told.

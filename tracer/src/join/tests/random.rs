@@ -1,41 +1,27 @@
 //! A million random events: no panic, no hang, every attempt ends once, and twice the same.
 
+use fastrand::Rng;
+
 use super::*;
 use crate::join::Limits;
 
-/// xorshift64*: the same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        (self.next() >> 33) % n
-    }
-}
-
 #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
-fn event(random: &mut Random, at: u64, wild: bool) -> Event {
-    let at = if wild && random.below(1000) == 0 { random.next() } else { at };
-    let (isn, port) = (random.below(200) as u32, random.below(40) as u16);
-    let (original, translated) = ([pod(port), service(port), node(port)][random.below(3) as usize], node(port));
-    let mut event = match random.below(11) {
+fn event(random: &mut Rng, at: u64, wild: bool) -> Event {
+    let at = if wild && random.u64(..1000) == 0 { random.u64(..) } else { at };
+    let (isn, port) = (random.u64(..200) as u32, random.u64(..40) as u16);
+    let (original, translated) = ([pod(port), service(port), node(port)][random.u64(..3) as usize], node(port));
+    let mut event = match random.u64(..11) {
         0 => select(0, original),
-        1 => bind_in(0, random.below(3) as u32, random.below(3) as u16, isn, original, translated),
-        2 => send_failed(0, isn, original, random.below(9) as u32, -(random.below(2) as i32)),
+        1 => bind_in(0, random.u64(..3) as u32, random.u64(..3) as u16, isn, original, translated),
+        2 => send_failed(0, isn, original, random.u64(..9) as u32, -(random.u64(..2) as i32)),
         3 => established(0, isn, original),
-        4 => closed(0, isn, original, [0, ETIMEDOUT, ECONNREFUSED][random.below(3) as usize]),
+        4 => closed(0, isn, original, [0, ETIMEDOUT, ECONNREFUSED][random.u64(..3) as usize]),
         5 => tick(0),
-        6 if random.below(100) == 0 => lost(0),
+        6 if random.u64(..100) == 0 => lost(0),
         6 | 7 => syn(0, isn, translated),
-        8 => dropped(0, isn, if random.below(2) == 0 { original } else { translated }, 0x180),
+        8 => dropped(0, isn, if random.u64(..2) == 0 { original } else { translated }, 0x180),
         9 => answer_dropped(0, isn, translated),
-        _ => seen(0, isn, translated.reversed(), random.below(4) as u32, random.below(5) as u8, random.below(3) as u8),
+        _ => seen(0, isn, translated.reversed(), random.u64(..4) as u32, random.u64(..5) as u8, random.u64(..3) as u8),
     };
     set_time(&mut event, at);
     event
@@ -52,6 +38,7 @@ fn set_time(event: &mut Event, at: u64) {
         Event::Tick(event) => &mut event.stamp,
         Event::CtDrop(event) => &mut event.stamp,
         Event::CtTable(event) => &mut event.stamp,
+        Event::Owner(event) => &mut event.stamp,
     };
     stamp.time_ns = at;
 }
@@ -59,7 +46,7 @@ fn set_time(event: &mut Event, at: u64) {
 /// Updates, and a digest of them.
 fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits) -> (u64, u64) {
     use std::hash::{DefaultHasher, Hash, Hasher};
-    let (mut random, mut join) = (Random(seed), Join::with_limits(limits));
+    let (mut random, mut join) = (Rng::with_seed(seed), Join::with_limits(limits));
     let (mut updates, mut digest) = (0_u64, DefaultHasher::new());
     let mut take = |update: Update<'_>| {
         updates += 1;
@@ -74,7 +61,7 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits) -> (u64, u64) {
     };
     let mut at = T0;
     for _ in 0..250_000 {
-        at += random.below(step_ns);
+        at += random.u64(..step_ns);
         join.event(&event(&mut random, at, wild), &mut take);
         assert!(join.open() <= limits.attempts as usize);
     }

@@ -1,7 +1,7 @@
 //! When retransmits are told and attempts end.
 
 use super::*;
-use crate::join::times::{IDLE_NS, LINGER_NS, SETTLE_NS};
+use crate::join::times::{DONE_NS, IDLE_NS, LINGER_NS, SETTLE_NS, SWEEP_NS};
 use crate::model::Outcome;
 
 #[test]
@@ -41,16 +41,31 @@ fn the_end_of_the_capture_tells_what_has_not_settled() {
 }
 
 #[test]
-fn an_attempt_lingers_for_late_facts_and_then_ends_once() {
+fn an_attempt_that_went_well_waits_a_moment_for_late_facts_and_then_ends_once() {
     let mut join = Join::default();
-    feed(&mut join, &[established(0, ISN, pod(1)), bind(MS, ISN, pod(1), node(9)), tick(MS + LINGER_NS - 1)]);
+    feed(&mut join, &[established(0, ISN, pod(1)), bind(MS, ISN, pod(1), node(9)), tick(MS + DONE_NS - 1)]);
     assert_eq!(join.open(), 1);
-    let outcomes = feed(&mut join, &[tick(MS + LINGER_NS)]);
+    let outcomes = feed(&mut join, &[tick(MS + DONE_NS)]);
     assert_eq!(outcomes.only().translated, Some(node(9)));
     assert_eq!((outcomes.only().first_ns, outcomes.only().last_ns), (T0, T0 + MS));
     let mut rest = Outcomes::default();
     join.finish(&mut |update| rest.take(update));
     assert!(rest.ended.is_empty());
+}
+
+#[test]
+fn an_attempt_that_needed_a_second_syn_lingers() {
+    let mut join = Join::default();
+    let events = [retransmit(0, ISN, pod(1), 1), established(MS, ISN, pod(1)), tick(MS + LINGER_NS - 1)];
+    assert!(feed(&mut join, &events).ended.is_empty());
+    assert_eq!(feed(&mut join, &[tick(MS + LINGER_NS)]).only().outcome, Outcome::Established);
+}
+
+#[test]
+fn what_is_over_ends_without_a_tick() {
+    let mut join = Join::default();
+    let outcomes = feed(&mut join, &[established(0, ISN, pod(1)), syn(DONE_NS + SWEEP_NS, 5, node(9))]);
+    assert_eq!(outcomes.only().isn, ISN);
 }
 
 #[test]

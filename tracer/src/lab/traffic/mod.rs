@@ -5,6 +5,7 @@ mod info;
 mod pairs;
 mod raw;
 mod segment;
+pub mod storm;
 mod truth;
 
 use std::io::Write;

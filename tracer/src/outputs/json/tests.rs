@@ -36,6 +36,7 @@ fn a_retransmit_line_has_the_promised_fields_in_their_order() {
             r#""nat_src":"192.0.2.1","nat_port":1200,"nat_dst":"203.0.113.80","nat_dst_port":8443,"#,
             r#""allowed":"32768-65535","retransmits":1,"outcome":"pending","nat_mode":"fully_random","#,
             r#""selections":1,"isn":4000000001,"netns":4026532300,"nat_netns":4026531840,"#,
+            r#""pod":null,"namespace":null,"container":null,"#,
             r#""explanation":null,"advice":null,"evidence":[]}"#
         )
     );
@@ -54,7 +55,7 @@ fn what_is_unknown_is_null() {
         ..service()
     };
     let line: Value = serde_json::from_str(&retransmit(&example::capture("node7"), &bare)).unwrap();
-    for field in ["src", "src_port", "dst", "dst_port", "nat_src", "nat_port", "nat_dst", "netns", "nat_netns"] {
+    for field in ["src", "src_port", "dst", "dst_port", "nat_src", "nat_port", "nat_dst", "netns", "nat_netns", "pod"] {
         assert_eq!(line.get(field), Some(&Value::Null), "{field}");
     }
     assert_eq!(
@@ -104,7 +105,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         flagged_retransmits: 12,
         by_cause: [("port_out_of_range", 4), ("unknown", 1)].into(),
         failed_by_cause: [("refused", 2)].into(),
-        lost: [1, 2, 3],
+        lost: [1, 2, 3, 4],
         evicted: 7,
         infer: Infer::default(),
     };
@@ -112,8 +113,8 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         written(&view("json"), |output| output.finish(&summary)),
         concat!(
             r#"{"kind":"summary","attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
-            r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"failed_by_cause":{"refused":2},"lost":6,"#,
-            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"evicted":7,"inference":null}"#,
+            r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"failed_by_cause":{"refused":2},"lost":10,"#,
+            r#""lost_by_kind":{"ring_full":1,"skipped":4,"table_full":3,"unreadable":2},"evicted":7,"inference":null}"#,
             "\n"
         )
     );

@@ -46,6 +46,15 @@ pub(crate) fn endpoint(line: &mut String, address: IpAddr, port: u16, width: usi
     Ok(())
 }
 
+/// Cuts plain ASCII from `start` on to `width` characters by taking out of its middle; more of its beginning stays.
+pub(super) fn without_middle(line: &mut String, start: usize, width: usize) {
+    let over = (line.len() - start).saturating_sub(width);
+    if over > 0 {
+        let head = start + (width - 1) * 2 / 3;
+        line.replace_range(head..=head + over, "…");
+    }
+}
+
 /// Appends a paragraph of plain ASCII, broken at spaces where it can be; lines after the first are indented.
 pub(in crate::outputs) fn paragraph(out: &mut String, text: &str) {
     paragraph_of(PAGE, out, text);

@@ -28,6 +28,7 @@ struct Text {
     /// With the reason of each cause.
     all: bool,
     row: Row,
+    has_titles: bool,
     day: Option<Date>,
 }
 
@@ -37,10 +38,12 @@ impl Text {
         let row = Row {
             clock: Clock::new(&[], view.utc),
             several_nodes: false,
+            names: false,
             alert: style(AnsiColor::Red.on_default().bold()),
             heading: style(Style::new().bold()),
         };
-        Self { out, line: String::with_capacity(256), utc: view.utc, all: view.all, row, day: None }
+        let line = String::with_capacity(256);
+        Self { out, line, utc: view.utc, all: view.all, row, has_titles: false, day: None }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -55,8 +58,19 @@ impl Text {
         Ok(())
     }
 
+    /// Before the first line, and again once names are known, which need a column of their own from then on.
+    fn titles(&mut self, names: bool) -> io::Result<()> {
+        if self.has_titles && (self.row.names || !names) {
+            return Ok(());
+        }
+        (self.has_titles, self.row.names) = (true, names);
+        written(self.row.titles(&mut self.line))?;
+        self.end_line()
+    }
+
     /// One line, and below it what is told of the cause for the first time.
     fn row(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.titles(finding.attempt.owner.is_some())?;
         self.heading_of_day(finding)?;
         written(self.row.finding(&mut self.line, finding))?;
         self.end_line()?;
@@ -147,9 +161,7 @@ impl Output for Text {
                 }
             }
         }
-        self.write()?;
-        written(self.row.titles(&mut self.line))?;
-        self.end_line()
+        self.write()
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
@@ -166,6 +178,7 @@ impl Output for Text {
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         let attempts = summary.attempts;
+        self.titles(false)?;
         self.end_line()?;
         written(self.count("attempts", attempts, 0))?;
         self.end_line()?;

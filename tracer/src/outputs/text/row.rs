@@ -4,14 +4,16 @@ use std::fmt::{self, Write};
 
 use anstyle::Style;
 
-use super::columns::{cell, endpoint};
-use crate::model::{Attempt, Clock, Finding, NatMode};
+use super::columns::{cell, endpoint, without_middle};
+use crate::model::{Attempt, Clock, Finding, NatMode, Owner};
 use crate::outputs::escape::Escaped;
 
 const TIME: usize = 12;
 const NODE: usize = 15;
 const SOURCE: usize = 21;
 const PORT: usize = 5;
+const OWNER: usize = 28;
+const OWNER_OR_SOURCE: usize = 34;
 const DESTINATION: usize = 27;
 const ORDINAL: usize = 3;
 const MODE: usize = 12;
@@ -19,11 +21,15 @@ const CAUSE: usize = 18;
 
 /// The columns of a run.
 ///
-/// With several nodes, the node's name takes the place of the translated address, which is the node's own as a rule.
+/// With several nodes, the node's name takes the place of the translated address, which is the node's own as a rule. Names
+/// of pods take that place and that of the NAT mode, which is the same for most of a node's lines; with several nodes,
+/// that of the original source where there is a name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub(super) clock: Clock,
     pub(super) several_nodes: bool,
+    /// A pod or container is known.
+    pub(super) names: bool,
     /// For what is flagged.
     pub(super) alert: Style,
     /// For titles.
@@ -34,17 +40,32 @@ impl Row {
     pub(super) fn titles(&self, line: &mut String) -> fmt::Result {
         let mut title = |width, title| cell(line, width, self.heading, |line| line.write_str(title));
         title(TIME, "TIME")?;
-        if self.several_nodes {
-            title(NODE, "NODE")?;
-            title(SOURCE, "ORIGINAL SOURCE")?;
-            title(PORT, "NAT")?;
-        } else {
-            title(SOURCE, "ORIGINAL SOURCE")?;
-            title(SOURCE, "TRANSLATED SOURCE")?;
+        match (self.several_nodes, self.names) {
+            (false, false) => {
+                title(SOURCE, "ORIGINAL SOURCE")?;
+                title(SOURCE, "TRANSLATED SOURCE")?;
+            }
+            (true, false) => {
+                title(NODE, "NODE")?;
+                title(SOURCE, "ORIGINAL SOURCE")?;
+                title(PORT, "NAT")?;
+            }
+            (false, true) => {
+                title(SOURCE, "ORIGINAL SOURCE")?;
+                title(PORT, "NAT")?;
+                title(OWNER, "POD OR CONTAINER")?;
+            }
+            (true, true) => {
+                title(NODE, "NODE")?;
+                title(OWNER_OR_SOURCE, "POD, CONTAINER OR ORIGINAL SOURCE")?;
+                title(PORT, "NAT")?;
+            }
         }
         title(DESTINATION, "DESTINATION")?;
         title(ORDINAL, "RTX")?;
-        title(MODE, "NAT MODE")?;
+        if !self.names {
+            title(MODE, "NAT MODE")?;
+        }
         title(CAUSE, "CAUSE")
     }
 
@@ -54,15 +75,31 @@ impl Row {
         cell(line, TIME, plain, |line| time(line, self.clock, finding))?;
         if self.several_nodes {
             cell(line, NODE, plain, |line| write!(line, "{}", Escaped(&finding.capture.node)))?;
-            cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
-            cell(line, PORT, style, |line| translated_port(line, attempt))?;
-        } else {
-            cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
-            cell(line, SOURCE, style, |line| translated_source(line, attempt))?;
+        }
+        match (self.several_nodes, self.names) {
+            (false, false) => {
+                cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
+                cell(line, SOURCE, style, |line| translated_source(line, attempt))?;
+            }
+            (true, false) => {
+                cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
+                cell(line, PORT, style, |line| translated_port(line, attempt))?;
+            }
+            (false, true) => {
+                cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
+                cell(line, PORT, style, |line| translated_port(line, attempt))?;
+                cell(line, OWNER, plain, |line| owner(line, attempt))?;
+            }
+            (true, true) => {
+                cell(line, OWNER_OR_SOURCE, plain, |line| owner_or_source(line, attempt))?;
+                cell(line, PORT, style, |line| translated_port(line, attempt))?;
+            }
         }
         cell(line, DESTINATION, plain, |line| destination(line, attempt))?;
         cell(line, ORDINAL, plain, |line| ordinal(line, finding))?;
-        cell(line, MODE, plain, |line| mode(line, attempt))?;
+        if !self.names {
+            cell(line, MODE, plain, |line| mode(line, attempt))?;
+        }
         cell(line, CAUSE, style, |line| words(line, finding.cause.unwrap_or("-")))
     }
 }
@@ -70,6 +107,32 @@ impl Row {
 fn time(line: &mut String, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
     let Some(wall) = clock.wall(finding.capture, finding.time_ns) else { return line.write_char('-') };
     write!(line, "{:02}:{:02}:{:02}.{:03}", wall.hour(), wall.minute(), wall.second(), wall.millisecond())
+}
+
+fn owner(line: &mut String, attempt: &Attempt) -> fmt::Result {
+    match attempt.owner.as_deref() {
+        Some(owner) => name(line, owner, OWNER),
+        None => line.write_char('-'),
+    }
+}
+
+fn owner_or_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
+    match attempt.owner.as_deref() {
+        Some(owner) => name(line, owner, OWNER_OR_SOURCE),
+        None => original_source(line, attempt),
+    }
+}
+
+/// `namespace/pod`, or the container that no pod has.
+fn name(line: &mut String, owner: &Owner, width: usize) -> fmt::Result {
+    let start = line.len();
+    let known = |name: Option<&str>| Escaped(name.unwrap_or("-")).to_string();
+    match (owner.namespace.as_deref(), owner.pod.as_deref()) {
+        (None, None) => write!(line, "{}", known(owner.container.as_deref()))?,
+        (namespace, pod) => write!(line, "{}/{}", known(namespace), known(pod))?,
+    }
+    without_middle(line, start, width);
+    Ok(())
 }
 
 fn original_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
@@ -143,6 +206,9 @@ mod tests {
         let rest = DESTINATION + ORDINAL + MODE + CAUSE + 3;
         assert_eq!(TIME + 1 + SOURCE + 1 + SOURCE + 1 + rest, super::super::columns::PAGE);
         assert_eq!(TIME + 1 + NODE + 1 + SOURCE + 1 + PORT + 1 + rest, super::super::columns::PAGE);
+        let rest = rest - MODE - 1;
+        assert_eq!(TIME + 1 + SOURCE + 1 + PORT + 1 + OWNER + 1 + rest, super::super::columns::PAGE);
+        assert_eq!(TIME + 1 + NODE + 1 + OWNER_OR_SOURCE + 1 + PORT + 1 + rest, super::super::columns::PAGE);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::columns::PAGE;
 use crate::causes::{self, Case};
-use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, PortSet, example};
+use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, Owner, PortSet, example};
 use crate::outputs::View;
 use crate::outputs::testing::{finding, view, written};
 use crate::summary::Summary;
@@ -109,6 +109,60 @@ fn merged_captures_name_their_node_and_agree_on_utc() {
             "00:00:01.234 a-rather-long-… 10.42.0.7:51234       1200  203.0.113.80:443              1 fully random port out of range",
         ]
     );
+}
+
+fn owned(text: &str) -> Attempt {
+    Attempt { owner: Some(Owner::parse(text).into()), ..ipv4() }
+}
+
+#[test]
+fn names_have_a_column_from_the_first_that_is_known() {
+    let node = example::capture("node7");
+    let attempts = [ipv4(), owned("shop/checkout-0/app"), ipv4(), owned("//web")];
+    let attempts: Vec<_> = attempts.iter().map(|attempt| (&node, attempt)).collect();
+    let text = text(&view("text"), &[&node], &attempts);
+    assert_eq!(
+        text.lines().skip(1).collect::<Vec<_>>(),
+        [
+            "TIME         ORIGINAL SOURCE       TRANSLATED SOURCE     DESTINATION                 RTX NAT MODE     CAUSE",
+            "2026-03-01, UTC+02:00",
+            "02:00:01.234 10.42.0.7:51234       192.0.2.1:1200        203.0.113.80:443              1 fully random port out of range",
+            "TIME         ORIGINAL SOURCE       NAT   POD OR CONTAINER             DESTINATION                 RTX CAUSE",
+            "02:00:01.234 10.42.0.7:51234       1200  shop/checkout-0              203.0.113.80:443              1 port out of range",
+            "02:00:01.234 10.42.0.7:51234       1200  -                            203.0.113.80:443              1 port out of range",
+            "02:00:01.234 10.42.0.7:51234       1200  web                          203.0.113.80:443              1 port out of range",
+        ]
+    );
+}
+
+#[test]
+fn with_several_nodes_a_name_takes_the_place_of_the_address() {
+    let (first, second) = (example::capture("node7"), example::capture("node8"));
+    let long = owned("kube-system/coredns-with-a-long-name-5d78c9869d-abcde/");
+    let text = text(&view("text"), &[&first, &second], &[(&first, &long), (&second, &ipv4())]);
+    assert_eq!(
+        text.lines().skip(2).collect::<Vec<_>>(),
+        [
+            "TIME         NODE            POD, CONTAINER OR ORIGINAL SOURCE  NAT   DESTINATION                 RTX CAUSE",
+            "2026-03-01, UTC+02:00",
+            "02:00:01.234 node7           kube-system/coredns-wi…9869d-abcde 1200  203.0.113.80:443              1 port out of range",
+            "02:00:01.234 node8           10.42.0.7:51234                    1200  203.0.113.80:443              1 port out of range",
+        ]
+    );
+}
+
+#[test]
+fn a_hostile_pod_name_cannot_steer_the_terminal() {
+    let shown = line(&owned("\x1b[2J\n/\u{202e}dop/"));
+    assert!(shown.contains(r"\u{1b}[2J\n/\u{202e}dop"), "{shown}");
+    let long = line(&owned(&format!("{}/{}/", "\x1b".repeat(99), "\u{9b}".repeat(99))));
+    assert!(long.chars().all(|char| char == '…' || (' '..='~').contains(&char)), "{long:?}");
+}
+
+#[test]
+fn titles_are_there_even_if_no_line_is() {
+    let text = written(&view("text"), |output| output.finish(&Summary::default()));
+    assert!(text.starts_with("TIME  "), "{text}");
 }
 
 #[test]
@@ -244,7 +298,9 @@ fn the_end_has_all_counts() {
     };
     assert_eq!(
         written(&view("text"), |output| output.finish(&summary)),
-        "
+        "\
+TIME         ORIGINAL SOURCE       TRANSLATED SOURCE     DESTINATION                 RTX NAT MODE     CAUSE
+
 attempts            1000
 translated          1000  100.0 %
 retransmitted        500   50.0 %
@@ -259,7 +315,7 @@ evicted                0
 
 #[test]
 fn losses_are_loud() {
-    let summary = Summary { lost: [7, 0, 5], ..Summary::default() };
+    let summary = Summary { lost: [7, 0, 5, 0], ..Summary::default() };
     let text = written(&view("text"), |output| output.finish(&summary));
     assert!(
         text.contains(

@@ -51,8 +51,9 @@ impl BlockReader {
                 continue;
             };
             // Filled in where it stays: an event is large enough for a second copy to cost as much as the decoding.
-            batch.push((label, *shape));
-            let Some((_, event)) = batch.last_mut() else { break };
+            batch.extend_from_slice(std::slice::from_ref(shape));
+            let Some((place, event)) = batch.last_mut() else { break };
+            *place = label;
             let mut from = ItemReader { body, tables: &mut self.tables };
             if let Err(malformed) = facts(event, &mut self.previous_ns, &mut from) {
                 batch.pop();
@@ -144,6 +145,19 @@ impl ItemReader<'_> {
     #[inline]
     pub fn number<T: TryFrom<u64>>(&mut self) -> Result<T, Malformed> {
         varint::get_as(&mut self.body)
+    }
+
+    /// Bytes with their number before them.
+    pub fn bytes(&mut self) -> Result<&[u8], Malformed> {
+        let length = self.number()?;
+        let (bytes, rest) = self.body.split_at_checked(length).ok_or(Malformed)?;
+        self.body = rest;
+        Ok(bytes)
+    }
+
+    /// A number that a later version added.
+    pub fn added<T: TryFrom<u64> + Default>(&mut self) -> Result<T, Malformed> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.number() }
     }
 }
 

@@ -80,7 +80,8 @@ fn either_direction(flow: &Flow) -> Flow {
 #[derive(Debug, Default)]
 pub struct ReadTables {
     addresses: Vec<[u8; 16]>,
-    shapes: Vec<Option<Event>>,
+    /// As a batch takes them, so that one is copied straight into it.
+    shapes: Vec<Option<(u32, Event)>>,
     flows: Vec<Entry>,
     /// The ISN of the event before.
     pub previous_isn: u32,
@@ -105,7 +106,7 @@ impl ReadTables {
         if self.shapes.len() >= MAX_SHAPES {
             return Err(Malformed);
         }
-        self.shapes.push(shape);
+        self.shapes.push(shape.map(|event| (0, event)));
         Ok(())
     }
 
@@ -118,7 +119,7 @@ impl ReadTables {
 
     /// The shape with this number.
     #[inline]
-    pub fn shape(&self, number: u64) -> Result<Option<&Event>, Malformed> {
+    pub fn shape(&self, number: u64) -> Result<Option<&(u32, Event)>, Malformed> {
         let number = usize::try_from(number).map_err(|_| Malformed)?;
         self.shapes.get(number).map(Option::as_ref).ok_or(Malformed)
     }

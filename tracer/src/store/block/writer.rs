@@ -120,6 +120,12 @@ impl ItemWriter {
         varint::put(&mut self.body, value.into());
     }
 
+    /// Bytes, with their number before them.
+    pub fn put_bytes(&mut self, bytes: &[u8]) {
+        varint::put(&mut self.body, bytes.len() as u64);
+        self.body.put_slice(bytes);
+    }
+
     fn time(&mut self, time_ns: u64) {
         if self.events == 0 {
             (self.first_ns, self.last_ns) = (time_ns, time_ns);

@@ -16,13 +16,13 @@ impl Stored for Lost {
     }
 
     fn get_shape(stamp: Stamp, _: &mut ShapeReader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { stamp, counts: [0; 3] })
+        Ok(Self { stamp, counts: Default::default() })
     }
 
     #[inline]
     fn get_facts(&mut self, from: &mut ItemReader<'_>) -> Result<(), Malformed> {
         for count in &mut self.counts {
-            *count = from.number()?;
+            *count = from.added()?;
         }
         Ok(())
     }

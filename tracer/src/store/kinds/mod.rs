@@ -9,6 +9,7 @@ mod ct_table;
 mod lost;
 mod nat_bind;
 mod nat_select;
+mod owner;
 mod sock_state;
 mod syn_retransmit;
 mod tick;
@@ -91,4 +92,5 @@ kinds! {
     Tick,
     CtDrop,
     CtTable,
+    Owner,
 }

@@ -20,7 +20,7 @@ use tracer_common::events::{
 use tracer_common::{Event, Flow};
 
 use super::{BATCH, Error, ReadReport, Reader, Writer};
-use crate::model::Capture;
+use crate::model::{Capture, Owner};
 
 fn capture() -> Capture {
     serde_json::from_value(serde_json::json!({
@@ -42,6 +42,11 @@ fn tick(time_ns: u64) -> Event {
 
 fn flow(src: &str, dst: &str) -> Flow {
     Flow::new(src.parse().unwrap(), dst.parse().unwrap())
+}
+
+fn owner(at: u64) -> Event {
+    let Stamp { time_ns, netns, .. } = stamp(at, 0);
+    Owner::parse("shop/checkout-7d9f8b6c5d-x2x4z/app").events(time_ns, netns, at / 2).next().unwrap().into()
 }
 
 /// One attempt that fails, with every kind of event, beginning at this time with this source port.
@@ -69,7 +74,7 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
             .into(),
         // The ring buffers of several CPUs: a little out of order.
         wire(at + 4_000).into(),
-        Lost { stamp: Stamp { time_ns: at + 6_000, kind: Lost::KIND, netns: 0 }, counts: [1, 0, u64::MAX] }.into(),
+        Lost { stamp: Stamp { time_ns: at + 6_000, kind: Lost::KIND, netns: 0 }, counts: [1, 0, u64::MAX, 0] }.into(),
         SockState {
             stamp: stamp(at + 9_000, SockState::KIND),
             flow: original,
@@ -94,11 +99,12 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
         .into(),
         Wire { packet: WIRE_UNREACHABLE, direction: WIRE_INGRESS, detail: 0x0301, ..wire(at + 11_000) }.into(),
         CtTable { stamp: stamp(at + 12_000, CtTable::KIND), count: 262_000, max: 262_144 }.into(),
+        owner(at + 12_500),
     ]
 }
 
 /// How many events that are.
-const EACH: usize = 11;
+const EACH: usize = 12;
 
 /// Events of three blocks: half a second lies between them.
 fn three_blocks() -> Vec<Event> {

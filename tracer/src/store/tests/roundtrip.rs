@@ -1,7 +1,9 @@
 //! Events come out exactly as they went in, in exactly that order.
 
 use proptest::prelude::*;
-use tracer_common::events::{CtDrop, CtTable, Lost, NatBind, NatSelect, SockState, Stamp, SynRetransmit, Tick, Wire};
+use tracer_common::events::{
+    CtDrop, CtTable, Lost, NatBind, NatSelect, OWNER_TEXT, Owner, SockState, Stamp, SynRetransmit, Tick, Wire,
+};
 use tracer_common::{Event, Flow};
 
 use super::{EACH, attempt, read, three_blocks, trace};
@@ -87,10 +89,31 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn owner()(
+        stamp in stamps(Owner::KIND), since_ns: u64, part: u8, parts: u8, bytes in prop::collection::vec(any::<u8>(), 0..=OWNER_TEXT),
+    ) -> Event {
+        let mut text = [0; OWNER_TEXT];
+        text[..bytes.len()].copy_from_slice(&bytes);
+        Owner { stamp, since_ns, part, parts, length: bytes.len() as u8, unused: [0; 5], text }.into()
+    }
+}
+
 fn events() -> impl Strategy<Value = Event> {
-    let lost = (stamps(Lost::KIND), any::<[u64; 3]>()).prop_map(|(stamp, counts)| Lost { stamp, counts }.into());
+    let lost = (stamps(Lost::KIND), any::<[u64; 4]>()).prop_map(|(stamp, counts)| Lost { stamp, counts }.into());
     let tick = stamps(Tick::KIND).prop_map(|stamp| Tick { stamp }.into());
-    prop_oneof![nat_select(), nat_bind(), syn_retransmit(), sock_state(), wire(), ct_drop(), ct_table(), lost, tick]
+    prop_oneof![
+        nat_select(),
+        nat_bind(),
+        syn_retransmit(),
+        sock_state(),
+        wire(),
+        ct_drop(),
+        ct_table(),
+        owner(),
+        lost,
+        tick
+    ]
 }
 
 proptest! {
@@ -126,6 +149,6 @@ fn blocks_that_are_full_follow_each_other() {
 fn the_report_counts_what_was_read() {
     let (events, report) = read(&trace(&three_blocks())).unwrap();
     assert_eq!((report.blocks, report.events, report.files), (3, events.len() as u64, 1));
-    assert_eq!(report.last_ns, 2_000_012_000);
+    assert_eq!(report.last_ns, 2_000_012_500);
     assert_eq!(report.to_string(), format!("read {} events in 3 blocks", 3 * EACH));
 }

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{EACH, attempt, capture, place, read, three_blocks, tick};
+use super::{EACH, attempt, capture, owner, place, read, three_blocks, tick};
+use crate::model::Owners;
 use crate::store::{Error, Merged, Reader, Rotation, Writer, Written};
 
 fn mode(path: &Path) -> u32 {
@@ -141,4 +142,22 @@ fn what_was_written_is_counted() {
     three_blocks().iter().for_each(|event| writer.write(event).unwrap());
     let written = writer.finish().unwrap();
     assert_eq!(written, Written { events: 3 * EACH as u64, bytes: path.metadata().unwrap().len(), files: 1 });
+}
+
+#[test]
+fn a_file_whose_predecessors_are_gone_knows_who_namespaces_belong_to() {
+    let (dir, path) = place();
+    let rotation = Rotation { max_bytes: 2_000, keep: NonZeroU32::new(2) };
+    let mut writer = Writer::rotating(&path, &capture(), rotation).unwrap();
+    writer.write(&owner(5)).unwrap();
+    for n in 1..4_000_u64 {
+        writer.write(&tick(n * 50_000_000)).unwrap();
+    }
+    assert!(writer.finish().unwrap().files > 3);
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let reader = Reader::open(&entry.unwrap().path()).unwrap();
+        let owners = Owners::of(&reader.capture().owners);
+        let known = owners.at(owner(5).stamp().netns, 5).unwrap();
+        assert_eq!(known.text(), "shop/checkout-7d9f8b6c5d-x2x4z/app");
+    }
 }

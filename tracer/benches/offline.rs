@@ -1,0 +1,119 @@
+//! The stages of a replay, one by one, so that a regression is seen: `cargo bench --no-default-features -p snatrace`.
+//! `cargo xtask bench replay` measures the product as a whole.
+
+#![allow(clippy::unwrap_used, reason = "a measurement, not the product")]
+
+mod synthetic;
+
+use std::hint::black_box;
+use std::io;
+use std::path::PathBuf;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use snatrace::causes::{self, Case};
+use snatrace::infer::Infer;
+use snatrace::join::{AHEAD, Join, Update};
+use snatrace::model::Attempt;
+use snatrace::store::{Merged, Writer};
+use synthetic::{Traffic, capture};
+use tracer_common::Event;
+
+/// Twelve seconds of traffic, so that every stage of a connection's life is there.
+const EVENTS: usize = 800_000;
+const PER_SECOND: u64 = 10_000;
+
+fn events() -> Vec<Event> {
+    Traffic::at_rate(PER_SECOND).take(EVENTS).collect()
+}
+
+/// The attempts of these events, as the causes see them when they end.
+fn attempts() -> Vec<Attempt> {
+    let (mut join, mut attempts) = (Join::default(), Vec::new());
+    let mut keep = |update: Update<'_>| {
+        if let Update::Ended { attempt } = update {
+            attempts.push(attempt.clone());
+        }
+    };
+    Traffic::at_rate(PER_SECOND).take(EVENTS).for_each(|event| join.event(&event, &mut keep));
+    join.finish(&mut keep);
+    attempts
+}
+
+fn record(events: &[Event]) -> io::Result<PathBuf> {
+    let path = std::env::temp_dir().join(format!("snatrace-bench-{}.trace", std::process::id()));
+    let mut writer = Writer::create(&path, &capture()).map_err(io::Error::other)?;
+    events.iter().try_for_each(|event| writer.write(event)).map_err(io::Error::other)?;
+    writer.finish().map_err(io::Error::other)?;
+    Ok(path)
+}
+
+fn decode(criterion: &mut Criterion) {
+    let path = record(&events()).unwrap();
+    let mut group = criterion.benchmark_group("decode");
+    group.throughput(Throughput::Elements(EVENTS as u64)).sample_size(20);
+    group.bench_function("events", |bencher| {
+        bencher.iter(|| {
+            let (mut traces, mut batch) = (Merged::open(&[&path]).unwrap(), Vec::new());
+            while traces.next_batch(&mut batch).unwrap() {
+                black_box(&batch);
+            }
+        });
+    });
+    group.finish();
+    std::fs::remove_file(path).unwrap();
+}
+
+fn join(criterion: &mut Criterion) {
+    let events = events();
+    let mut group = criterion.benchmark_group("join");
+    group.throughput(Throughput::Elements(EVENTS as u64)).sample_size(20);
+    group.bench_function("events", |bencher| {
+        bencher.iter_batched_ref(
+            Join::default,
+            |join| {
+                for events in events.chunks(AHEAD) {
+                    join.warm(events.iter());
+                    events.iter().for_each(|event| join.event(event, &mut |update| ignore(&update)));
+                }
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+fn ignore(update: &Update<'_>) {
+    black_box(update);
+}
+
+fn judge(criterion: &mut Criterion) {
+    let (attempts, capture) = (attempts(), capture());
+    let mut group = criterion.benchmark_group("causes");
+    group.throughput(Throughput::Elements(attempts.len() as u64));
+    group.bench_function("judge", |bencher| {
+        bencher.iter(|| {
+            for attempt in &attempts {
+                let case = Case::new(attempt, &capture);
+                black_box((causes::is_flagged(&case), causes::judge(&case).id));
+            }
+        });
+    });
+    group.finish();
+}
+
+fn infer(criterion: &mut Criterion) {
+    let attempts = attempts();
+    let take = |infer: &mut Infer| attempts.iter().for_each(|attempt| infer.ended(attempt));
+    let mut group = criterion.benchmark_group("infer");
+    group.throughput(Throughput::Elements(attempts.len() as u64)).sample_size(20);
+    group.bench_function("attempts", |bencher| {
+        bencher.iter_batched_ref(Infer::default, take, BatchSize::PerIteration);
+    });
+    group.finish();
+    let mut infer = Infer::default();
+    take(&mut infer);
+    criterion.bench_function("infer/conclusions", |bencher| bencher.iter(|| infer.conclusions()));
+}
+
+criterion_group!(benches, decode, join, judge, infer);
+criterion_main!(benches);

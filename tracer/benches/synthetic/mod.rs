@@ -1,0 +1,199 @@
+//! Synthetic traffic for benches: connections through fully random NAT, of which those below port 32768 fail. The same
+//! events in every run, in the order of their times, made one by one so that any number of them costs no memory.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use fastrand::Rng;
+use snatrace::model::{Capture, Filter, Policy};
+use tracer_common::events::{
+    NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS,
+    WIRE_SYN, WIRE_SYN_ACK, Wire,
+};
+use tracer_common::{Event, Flow};
+
+const NODE_NETNS: u32 = 4_026_531_840;
+const SECOND: u64 = 1_000_000_000;
+/// As live.
+const TICK_NS: u64 = 50_000_000;
+const PODS: u32 = 40;
+const DESTINATIONS: u16 = 2_000;
+/// What the filter lets through.
+const ALLOWED: u16 = 32_768;
+
+/// Attempts under way for each connection a second: half of them for a second, half for six.
+#[allow(dead_code, reason = "the criterion benches do not need it")]
+pub const OPEN_PER_RATE: f64 = 3.5;
+
+/// An endless stream of events.
+pub struct Traffic {
+    random: Rng,
+    gap_ns: u64,
+    next_start_ns: u64,
+    next_tick_ns: u64,
+    begun: u64,
+    /// The next event of each connection: its time, its number in the connection, and the connection.
+    due: BinaryHeap<Reverse<(u64, usize, Begun)>>,
+}
+
+/// The first events of the connection with this number, until its SYN has left; one connection each 250 ns.
+#[allow(dead_code, reason = "the criterion benches do not need it")]
+pub fn beginning(number: u64) -> Vec<Event> {
+    let mut events = Begun { seed: number, start_ns: 1_000 * SECOND + number * 250 }.events();
+    events.truncate(3);
+    events
+}
+
+/// A connection by what it is made from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Begun {
+    seed: u64,
+    start_ns: u64,
+}
+
+impl Traffic {
+    /// So many connections a second, at random times.
+    pub fn at_rate(per_second: u64) -> Self {
+        let start_ns = 1_000 * SECOND;
+        Self {
+            random: Rng::with_seed(7),
+            gap_ns: SECOND / per_second.max(1),
+            next_start_ns: start_ns,
+            next_tick_ns: start_ns,
+            begun: 0,
+            due: BinaryHeap::new(),
+        }
+    }
+
+    fn begin(&mut self) {
+        let begun = Begun { seed: self.begun, start_ns: self.next_start_ns };
+        self.begun += 1;
+        self.next_start_ns += self.random.u64(self.gap_ns / 2..=self.gap_ns * 3 / 2);
+        self.due.push(Reverse((begun.start_ns, 0, begun)));
+    }
+}
+
+impl Iterator for Traffic {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        while self.due.peek().is_none_or(|Reverse((time_ns, ..))| *time_ns >= self.next_start_ns) {
+            self.begin();
+        }
+        let &Reverse((time_ns, number, begun)) = self.due.peek()?;
+        if time_ns >= self.next_tick_ns {
+            self.next_tick_ns = time_ns + TICK_NS;
+            return Some(Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into());
+        }
+        self.due.pop();
+        let events = begun.events();
+        let next = events.get(number + 1).map(|event| Reverse((event.stamp().time_ns, number + 1, begun)));
+        self.due.extend(next);
+        events.get(number).copied()
+    }
+}
+
+impl Begun {
+    fn events(self) -> Vec<Event> {
+        let mut random = Rng::with_seed(self.seed);
+        let pod = random.u32(..PODS);
+        let [_, _, _, host] = pod.to_be_bytes();
+        let [high, low] = random.u16(..DESTINATIONS).to_be_bytes();
+        let dst = SocketAddr::from((Ipv4Addr::new(203, 0, high, low), 443));
+        let from = |address: [u8; 4], port| Flow::new((address, port).into(), dst);
+        let original = from([10, 42, 0, 10 + host], random.u16(32_768..61_000));
+        let translated = from([198, 51, 100, 7], random.u16(1_024..));
+        let connection = Connection { original, translated, isn: random.u32(..), netns: NODE_NETNS + 100 + pod };
+        let mut at = self.start_ns;
+        let mut later = |up_to| {
+            let now = at;
+            at += random.u64(300..up_to);
+            now
+        };
+        let mut events = Vec::with_capacity(8);
+        events.push(connection.select(later(4_300)).into());
+        events.push(connection.bind(later(4_300)).into());
+        events.push(connection.syn(later(900_300)).into());
+        if translated.src_port >= ALLOWED {
+            events.push(connection.syn_ack(later(8_300)).into());
+            events.push(connection.state(later(301), connection.isn.wrapping_add(1), TCP_ESTABLISHED).into());
+        } else {
+            connection.fail(self.start_ns, &mut random, &mut events);
+        }
+        events
+    }
+}
+
+struct Connection {
+    original: Flow,
+    translated: Flow,
+    isn: u32,
+    netns: u32,
+}
+
+impl Connection {
+    /// The client gives up after five seconds, as many applications do.
+    fn fail(&self, start_ns: u64, random: &mut Rng, events: &mut Vec<Event>) {
+        for (ordinal, after_s) in [(1, 1), (2, 3)] {
+            let at = start_ns + after_s * SECOND + random.u64(..4_000_000);
+            events.push(self.retransmit(at, ordinal).into());
+            events.push(self.syn(at + random.u64(900..4_900)).into());
+        }
+        let at = start_ns + 5 * SECOND + random.u64(..4_000_000);
+        events.push(self.state(at, self.isn, TCP_CLOSE).into());
+    }
+
+    fn select(&self, time_ns: u64) -> NatSelect {
+        let stamp = Stamp { time_ns, kind: NatSelect::KIND, netns: NODE_NETNS };
+        NatSelect { stamp, original: self.original, flags: 1 << 4 | 1, min_port: 0, max_port: 0, zone: 0, unused: 0 }
+    }
+
+    fn bind(&self, time_ns: u64) -> NatBind {
+        let stamp = Stamp { time_ns, kind: NatBind::KIND, netns: NODE_NETNS };
+        let &Self { original, translated, isn, .. } = self;
+        NatBind { stamp, original, translated, isn, status: 0x10, zone: 0, unused: [0; 3] }
+    }
+
+    fn syn(&self, time_ns: u64) -> Wire {
+        self.wire(time_ns, self.translated, WIRE_SYN, WIRE_EGRESS)
+    }
+
+    fn syn_ack(&self, time_ns: u64) -> Wire {
+        self.wire(time_ns, self.translated.reversed(), WIRE_SYN_ACK, WIRE_INGRESS)
+    }
+
+    fn wire(&self, time_ns: u64, flow: Flow, packet: u8, direction: u8) -> Wire {
+        let stamp = Stamp { time_ns, kind: Wire::KIND, netns: NODE_NETNS };
+        Wire { stamp, flow, isn: self.isn, ifindex: 2, packet, direction, detail: 0 }
+    }
+
+    fn retransmit(&self, time_ns: u64, ordinal: u32) -> SynRetransmit {
+        let stamp = Stamp { time_ns, kind: SynRetransmit::KIND, netns: self.netns };
+        SynRetransmit { stamp, flow: self.original, isn: self.isn, ordinal, err: 0 }
+    }
+
+    fn state(&self, time_ns: u64, isn: u32, new_state: u8) -> SockState {
+        let stamp = Stamp { time_ns, kind: SockState::KIND, netns: self.netns };
+        SockState { stamp, flow: self.original, isn, err: 0, new_state, unused: [0; 3] }
+    }
+}
+
+/// Of a node whose filter lets the usual ports through.
+pub fn capture() -> Capture {
+    Capture {
+        version: "0".to_owned(),
+        node: "bench".to_owned(),
+        kernel: "0".to_owned(),
+        session: 1,
+        part: 0,
+        boot_unix_ns: 0,
+        utc_offset_s: 0,
+        policy: Policy::default(),
+        hooks: Vec::new(),
+        addresses: Vec::new(),
+        drop_reasons: Vec::new(),
+        owners: Vec::new(),
+        filter: Filter::default(),
+    }
+}

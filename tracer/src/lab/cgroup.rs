@@ -1,0 +1,78 @@
+//! Control groups of a lab, in whichever hierarchy this machine lets us make some; all below one group named after the lab.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::net;
+
+const MOUNT: &str = "/sys/fs/cgroup";
+/// Version 2, alone or beside version 1; then hierarchies of version 1 that a process can be put into without more ado.
+const HIERARCHIES: [&str; 5] = ["", "unified", "systemd", "pids", "freezer"];
+
+/// A lab's groups. They go away with this guard; processes have to be gone before.
+#[derive(Debug)]
+pub struct Groups {
+    top: PathBuf,
+}
+
+impl Groups {
+    /// Begins with the lab's own group; `None` where no hierarchy is mounted or none can be written.
+    #[must_use]
+    pub fn create(number: u8) -> Option<Self> {
+        let top = tops(number).find(|top| is_hierarchy(top) && fs::create_dir(top).is_ok())?;
+        Some(Self { top })
+    }
+
+    /// Makes a group at a path below the lab's own, and returns where it is.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn group(&self, path: &str) -> Result<PathBuf> {
+        let group = self.top.join(path);
+        fs::create_dir_all(&group).with_context(|| format!("the control group {} cannot be made", group.display()))?;
+        Ok(group)
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        remove(&self.top);
+    }
+}
+
+/// Puts a process into a group.
+///
+/// # Errors
+/// When the kernel refuses it.
+pub fn enter(group: &Path, process: u32) -> Result<()> {
+    fs::write(group.join("cgroup.procs"), process.to_string())
+        .with_context(|| format!("process {process} cannot be put into {}", group.display()))
+}
+
+/// Removes what a killed owner of this number left behind.
+pub fn sweep(number: u8) {
+    tops(number).filter(|top| top.exists()).for_each(|top| remove(&top));
+}
+
+fn tops(number: u8) -> impl Iterator<Item = PathBuf> {
+    let name = net::prefix(number).trim_end_matches('-').to_owned();
+    HIERARCHIES.into_iter().map(move |hierarchy| Path::new(MOUNT).join(hierarchy).join(&name))
+}
+
+/// A plain directory has no such file: nothing is mounted there.
+fn is_hierarchy(top: &Path) -> bool {
+    top.with_file_name("cgroup.procs").exists()
+}
+
+/// From the innermost group on: a group's files go with it, so nothing else is ever removed.
+fn remove(group: &Path) {
+    let entries = fs::read_dir(group).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|of| of.is_dir())) {
+        remove(&entry.path());
+    }
+    if let Err(error) = fs::remove_dir(group) {
+        log::warn!("the control group {} is left behind: {error}; the next start of a lab removes it", group.display());
+    }
+}

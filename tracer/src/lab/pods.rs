@@ -1,0 +1,120 @@
+//! The lab's pods as Kubernetes leaves them on a node: a process that holds the namespace, control groups, log directories.
+//!
+//! The directories are below a root of the lab's own, never in the machine's `/var/log/pods`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::cgroup::{self, Groups};
+use super::net::{Net, PODS};
+use super::netns;
+
+/// A pod of the lab.
+struct Pod {
+    namespace: &'static str,
+    name: &'static str,
+    containers: &'static [&'static str],
+    /// Its control group by its UID, as the kubelet names it.
+    group: fn(&str) -> String,
+    /// What the name of a container's group is made of besides its id.
+    around: (&'static str, &'static str),
+}
+
+const ALL: [Pod; PODS as usize] = [
+    Pod {
+        namespace: "shop",
+        name: "checkout-7d9f8b6c5d-x2x4z",
+        containers: &["app"],
+        group: |uid| format!("kubepods/burstable/pod{uid}"),
+        around: ("", ""),
+    },
+    Pod {
+        namespace: "blog",
+        name: "worker-0",
+        containers: &["worker", "proxy"],
+        group: |uid| {
+            let uid = uid.replace('-', "_");
+            format!("kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{uid}.slice")
+        },
+        around: ("cri-containerd-", ".scope"),
+    },
+];
+
+/// Pods that go away with this guard.
+#[derive(Debug)]
+pub struct Pods {
+    root: PathBuf,
+    /// Group of the first container of each pod.
+    containers: Vec<PathBuf>,
+    pauses: Vec<Child>,
+    groups: Groups,
+}
+
+impl Pods {
+    /// Makes the pods of a lab; `None` where this machine lets us make no control groups: then they have no names.
+    ///
+    /// # Errors
+    /// When they cannot be made although there are control groups.
+    pub fn start(net: &Net, scratch: &Path) -> Result<Option<Self>> {
+        let Some(groups) = Groups::create(net.number()) else { return Ok(None) };
+        let root = scratch.join("host");
+        let mut pods = Self { root, containers: Vec::new(), pauses: Vec::new(), groups };
+        fs::create_dir_all(&pods.root).with_context(|| format!("{} cannot be made", pods.root.display()))?;
+        symlink("/proc", pods.root.join("proc")).context("a link to /proc cannot be made")?;
+        for (index, pod) in (0..).zip(&ALL) {
+            pods.add(net, index, pod).with_context(|| format!("the pod {} cannot be made", pod.name))?;
+        }
+        Ok(Some(pods))
+    }
+
+    /// What a capture is given as the root of the host.
+    #[must_use]
+    pub fn host_root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the first container of a pod has its processes.
+    #[must_use]
+    pub fn container(&self, pod: usize) -> Option<&Path> {
+        self.containers.get(pod).map(PathBuf::as_path)
+    }
+
+    fn add(&mut self, net: &Net, index: u32, pod: &Pod) -> Result<()> {
+        let uid = format!("5eed1ab0-{:04x}-4000-8000-{index:012x}", net.number());
+        let (before, after) = pod.around;
+        let group = |container: u32| {
+            let id = format!("{:08x}{index:08x}{container:048x}", net.number());
+            format!("{}/{before}{id}{after}", (pod.group)(&uid))
+        };
+        self.containers.push(self.groups.group(&group(1))?);
+        let pause = self.groups.group(&group(0))?;
+        for container in pod.containers {
+            let logs = format!("var/log/pods/{}_{}_{uid}/{container}", pod.namespace, pod.name);
+            fs::create_dir_all(self.root.join(logs)).context("a log directory cannot be made")?;
+        }
+        let child = netns::within(&net.pod_ns(index), hold)?;
+        let process = child.id();
+        self.pauses.push(child);
+        cgroup::enter(&pause, process)
+    }
+}
+
+/// A process in the namespace of the calling thread that ends when we do: its input does.
+fn hold() -> Result<Child> {
+    let mut command = Command::new("cat");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().context("cannot run cat: install coreutils")
+}
+
+impl Drop for Pods {
+    fn drop(&mut self) {
+        for pause in &mut self.pauses {
+            // Fails only when it is gone already.
+            let _ = pause.kill();
+            let _ = pause.wait();
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! How often the kernel ran none of our programs where it should have, because another program ran on that CPU.
+
+use std::fs::File;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::fs::FileExt as _;
+
+use aya::Ebpf;
+
+/// The kernel tells it of a program's descriptor.
+#[derive(Default)]
+pub(super) struct Skipped {
+    programs: Vec<File>,
+}
+
+impl Skipped {
+    /// Those of all programs that are loaded.
+    pub(super) fn of(ebpf: &Ebpf) -> Self {
+        let fds = ebpf.programs().filter_map(|(_, program)| program.fd().ok());
+        let info = |fd| File::open(format!("/proc/self/fdinfo/{fd}")).ok();
+        Self { programs: fds.filter_map(|fd| info(fd.as_fd().as_raw_fd())).collect() }
+    }
+
+    /// How often since they were loaded; 0 where the kernel does not tell.
+    pub(super) fn count(&self) -> u64 {
+        self.programs.iter().filter_map(misses).sum()
+    }
+}
+
+fn misses(info: &File) -> Option<u64> {
+    let mut bytes = [0; 512];
+    let len = info.read_at(&mut bytes, 0).ok()?;
+    parse(std::str::from_utf8(bytes.get(..len)?).ok()?)
+}
+
+fn parse(info: &str) -> Option<u64> {
+    info.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn misses_are_found_where_the_kernel_tells_them() {
+        let info =
+            "pos:\t0\nflags:\t02000002\nprog_type:\t17\nrun_cnt:\t0\nrecursion_misses:\t12\nverified_insns:\t9\n";
+        assert_eq!(parse(info), Some(12));
+        assert_eq!(parse("pos:\t0\nprog_type:\t17\n"), None);
+    }
+}
