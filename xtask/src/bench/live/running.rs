@@ -77,7 +77,8 @@ impl<'a> Running<'a> {
         let begin = Instant::now();
         self.interrupt();
         if !wait(&mut self.child, begin + TO_END)? {
-            bail!("{} did not end within {} s of Ctrl-C", self.tool.name, TO_END.as_secs());
+            eprintln!("bench: {} did not end within {} s of Ctrl-C: it is killed", self.tool.name, TO_END.as_secs());
+            self.child.kill()?;
         }
         let (took, status) = (begin.elapsed(), self.child.wait()?);
         Ok(Ended { status, lost: (self.tool.lost)(self.bench, &self.dir), peak_kib, took })
