@@ -132,7 +132,9 @@ impl Probe {
     /// Attaches what waits for a module that has been loaded meanwhile; returns the stems of the hooks that are new.
     pub fn retry(&mut self) -> Vec<&'static str> {
         let on = self.hooks.retry(&mut self.ebpf);
-        self.ring.count_skipped(&self.ebpf);
+        if !on.is_empty() {
+            self.ring.count_skipped(&self.ebpf);
+        }
         on
     }
 

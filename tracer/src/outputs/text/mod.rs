@@ -3,6 +3,7 @@
 pub(crate) mod columns;
 mod row;
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
@@ -103,9 +104,10 @@ impl Text {
         Ok(())
     }
 
-    fn causes(&mut self, summary: &Summary) -> io::Result<()> {
-        for (index, (cause, &count)) in summary.by_cause.iter().enumerate() {
-            written(self.count(if index == 0 { "by cause" } else { "" }, count, summary.retransmitted_attempts))?;
+    /// A line for each cause, the first with a name.
+    fn causes(&mut self, name: &str, counts: &BTreeMap<&'static str, u64>, of: u64) -> io::Result<()> {
+        for (index, (cause, &count)) in counts.iter().enumerate() {
+            written(self.count(if index == 0 { name } else { "" }, count, of))?;
             self.line.push_str("  ");
             written(words(&mut self.line, cause))?;
             self.end_line()?;
@@ -119,16 +121,6 @@ impl Text {
         for conclusion in conclusions.iter().filter(|conclusion| conclusion.says_something()) {
             paragraph(&mut self.line, &conclusion.to_string());
             self.write()?;
-        }
-        Ok(())
-    }
-
-    fn failed_at_once(&mut self, summary: &Summary) -> io::Result<()> {
-        for (index, (cause, &count)) in summary.failed_by_cause.iter().enumerate() {
-            written(self.count(if index == 0 { "failed at once" } else { "" }, count, summary.attempts))?;
-            self.line.push_str("  ");
-            written(words(&mut self.line, cause))?;
-            self.end_line()?;
         }
         Ok(())
     }
@@ -189,8 +181,8 @@ impl Output for Text {
         written(self.count("flagged", summary.flagged_attempts, attempts))?;
         written(write!(self.line, "  with {} retransmits", summary.flagged_retransmits))?;
         self.end_line()?;
-        self.causes(summary)?;
-        self.failed_at_once(summary)?;
+        self.causes("by cause", &summary.by_cause, summary.retransmitted_attempts)?;
+        self.causes("failed at once", &summary.failed_by_cause, attempts)?;
         self.losses(summary)?;
         if summary.skipped() > 0 {
             written(self.count("skipped", summary.skipped(), 0))?;
