@@ -39,7 +39,10 @@ fn complaint(args: &[&str], score: &Value) -> Option<String> {
         "insert_race" => (failed, true),
         _ => (true, true),
     };
-    (!right || !family || (failed, flagged) != expected).then(|| format!("{args:?}: {score}"))
+    // A kernel that skips a program of a tracepoint may leave a source unknown; a raw client has no socket at all.
+    let count = |name: &str| score[name].as_u64().unwrap_or(u64::MAX);
+    let named = args[0] == "forwarded" || count("nameless").saturating_mul(4) <= count("flagged");
+    (!right || !family || !named || (failed, flagged) != expected).then(|| format!("{args:?}: {score}"))
 }
 
 #[test]

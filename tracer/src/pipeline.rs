@@ -140,20 +140,27 @@ impl Judge<'_> {
             return;
         }
         match update {
-            Update::Retransmit { time_ns, ordinal, attempt } => {
-                self.result = self.retransmit(capture, time_ns, ordinal, attempt);
+            Update::Retransmit { time_ns, ordinal, is_repeated, attempt } => {
+                self.result = self.retransmit(capture, time_ns, ordinal, is_repeated, attempt);
             }
             Update::Ended { attempt } => self.result = self.ended(capture, attempt),
         }
     }
 
-    fn retransmit(&mut self, capture: &Capture, time_ns: u64, ordinal: u32, attempt: &mut Attempt) -> io::Result<()> {
+    fn retransmit(
+        &mut self,
+        capture: &Capture,
+        time_ns: u64,
+        ordinal: u32,
+        is_repeated: bool,
+        attempt: &mut Attempt,
+    ) -> io::Result<()> {
         let case = Case::new(attempt, capture);
         let flagged = causes::is_flagged(&case);
         let cause = causes::judge(&case);
         let is_news = attempt.cause != Some(cause.id) && !causes::is_unknown(cause);
         (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, Some(cause.id));
-        if flagged {
+        if flagged && !is_repeated {
             self.summary.flagged_retransmit();
         }
         let finding = Finding { flagged, is_news, ..finding(capture, time_ns, ordinal, attempt) };

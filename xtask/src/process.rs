@@ -1,10 +1,15 @@
 //! Runs other programs: shown before they start, with one clear error when they fail.
 
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, IsTerminal};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, io, thread};
 
 use anyhow::{Context, Result, bail};
+
+/// Lines of a failed command that its error repeats: those who read a log see its end first.
+const LAST_LINES: usize = 80;
 
 /// A command in the workspace root, without the variables that `cargo run` adds for the xtask itself:
 /// they would make the inner cargo rebuild what has not changed.
@@ -38,6 +43,34 @@ pub fn run(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).status().with_context(|| format!("starting {}", shown(command)))?;
     if !status.success() {
         bail!("`{}` failed: {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// As `run`; where nobody watches, the error repeats the last lines of the output.
+pub fn run_and_repeat(command: &mut Command) -> Result<()> {
+    if io::stderr().is_terminal() {
+        return run(command);
+    }
+    eprintln!("$ {}", shown(command));
+    let (output, end) = io::pipe().context("a pipe for the output")?;
+    command.stdin(Stdio::null()).stdout(end.try_clone().context("a pipe for the output")?).stderr(end);
+    let child = command.spawn();
+    // The command keeps the writing ends of the pipe, which would never end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child.with_context(|| format!("starting {}", shown(command)))?;
+    let mut last = VecDeque::new();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = String::from_utf8_lossy(&line.context("reading the output")?).into_owned();
+        eprintln!("{line}");
+        if last.len() == LAST_LINES {
+            last.pop_front();
+        }
+        last.push_back(line);
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{}` failed: {status}\n{}", shown(command), Vec::from(last).join("\n"));
     }
     Ok(())
 }

@@ -26,8 +26,11 @@ pub struct SockState {
     pub err: u32,
     /// [`TCP_ESTABLISHED`], [`TCP_CLOSE`] or another state
     pub new_state: u8,
+    /// `tcp_sock.total_retrans`, how often the SYN was sent again; 255 for that and more. It tells of retransmits whose own
+    /// event is missing.
+    pub retransmits: u8,
     /// Zero.
-    pub unused: [u8; 3],
+    pub unused: [u8; 2],
 }
 
 const _: () = assert!(size_of::<SockState>() == 64);

@@ -32,7 +32,8 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
         event.isn = sock.snd_una();
         event.err = sock.err();
         event.new_state = new_state;
-        event.unused = [0; 3];
+        event.retransmits = sock.total_retrans().min(255) as u8;
+        event.unused = [0; 2];
         Some(())
     });
     debug!(ctx, "sock_state: source port {} is in state {}", flow.src_port, new_state);

@@ -175,7 +175,8 @@ impl Connection {
 
     fn state(&self, time_ns: u64, isn: u32, new_state: u8) -> SockState {
         let stamp = Stamp { time_ns, kind: SockState::KIND, netns: self.netns };
-        SockState { stamp, flow: self.original, isn, err: 0, new_state, unused: [0; 3] }
+        let retransmits = if new_state == TCP_CLOSE { 2 } else { 0 };
+        SockState { stamp, flow: self.original, isn, err: 0, new_state, retransmits, unused: [0; 2] }
     }
 }
 

@@ -7,7 +7,7 @@ use tracer_common::events::{
 
 use super::known::Known;
 use super::slot::Slot;
-use super::times::TABLE_NS;
+use super::times::{Coarse, ONE_SYN_NS, TABLE_NS};
 use super::{Join, fits};
 use crate::model::{Dropped, Outcome, TableFill};
 
@@ -118,6 +118,14 @@ impl Slot {
     fn dropped(&mut self, drop: &Drop) {
         if !drop.is_answer {
             self.syn_dropped.note(drop);
+            let before_ns = self.sent_at.since_ns(Coarse::from_ns(drop.time_ns));
+            // The SYN that left had been sent before.
+            if self.transmissions > 0
+                && !self.known.has(Known::SOCKET_RETRANSMITS)
+                && before_ns > ONE_SYN_NS.cast_signed()
+            {
+                self.transmissions = self.transmissions.saturating_add(1);
+            }
             self.unconfirmed = self.unconfirmed.saturating_add(drop.is_unconfirmed.into());
             if drop.ctinfo == NO_ENTRY {
                 self.known.set(Known::NO_ENTRY);

@@ -120,9 +120,9 @@ impl Join {
 
     fn tell(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
         self.attempts.get_mut(held.attempt).held = NONE;
-        let Held { attempt: id, time_ns, ordinal, by_socket: _ } = held;
+        let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
         let mut attempt = self.attempt(id);
-        update(Update::Retransmit { time_ns, ordinal, attempt: &mut attempt });
+        update(Update::Retransmit { time_ns, ordinal, is_repeated, attempt: &mut attempt });
         let cause = self.causes.number(attempt.cause);
         let slot = self.attempts.get_mut(id);
         slot.cause = cause;

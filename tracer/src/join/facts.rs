@@ -174,6 +174,13 @@ impl Slot {
         (ordinal > reported).then(|| u32::from(ordinal))
     }
 
+    /// The socket tells how many retransmits there were; their number if one of them is news.
+    pub(super) fn count_retransmits(&mut self, counted: u16) -> Option<u32> {
+        let before = self.retransmits();
+        self.ordinal = self.ordinal.max(counted);
+        (self.retransmits() > before).then(|| self.retransmits())
+    }
+
     /// The socket tells of a retransmit that failed on this node.
     pub(super) fn send_failed(&mut self, told_ordinal: u32, errno: i32) {
         self.known.set(Known::SOCKET_RETRANSMITS);

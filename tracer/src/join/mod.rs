@@ -40,6 +40,8 @@ pub enum Update<'a> {
         time_ns: u64,
         /// Which retransmit of the attempt this is, from 1.
         ordinal: u32,
+        /// It was told before, when nobody knew where the SYN had come from.
+        is_repeated: bool,
         /// The attempt as it is known now. Of what is changed here, `flagged` and `cause` are kept.
         attempt: &'a mut Attempt,
     },

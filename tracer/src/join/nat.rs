@@ -44,7 +44,7 @@ impl Join {
         }
         self.heard(id, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false }, update);
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, update);
         }
     }
 }

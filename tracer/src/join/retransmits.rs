@@ -20,6 +20,8 @@ pub(super) struct Held {
     pub(super) ordinal: u32,
     /// Told by the socket, not only by the wire or by NAT.
     pub(super) by_socket: bool,
+    /// Told already, but without the original tuple.
+    pub(super) is_repeated: bool,
 }
 
 /// When it was sent, its arrival, its place. One whose place was emptied since is skipped.
@@ -118,7 +120,7 @@ mod tests {
     fn what_comes_late_is_released_in_the_order_in_which_it_was_sent() {
         let mut settling = Settling::default();
         for (attempt, time_ns) in (0..).zip([10, 30, 20, 40, 5, 30]) {
-            settling.hold(Held { time_ns, attempt, ordinal: 1, by_socket: false });
+            settling.hold(Held { time_ns, attempt, ordinal: 1, by_socket: false, is_repeated: false });
         }
         assert_eq!(settling.next_due_ns(), Some(5 + SETTLE_NS));
         let mut released = Vec::new();

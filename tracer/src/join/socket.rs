@@ -3,6 +3,7 @@
 use tracer_common::Flow;
 use tracer_common::events::{SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED};
 
+use super::known::Known;
 use super::retransmits::Held;
 use super::slot::NONE;
 use super::{Join, Update, fits};
@@ -33,23 +34,32 @@ impl Join {
             slot.untell();
         }
         if let Some(ordinal) = self.attempts.get_mut(id).sent_again(event.ordinal) {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true }, update);
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated: false }, update);
         }
     }
 
-    /// Notes the outcome.
+    /// Notes the outcome, and what the socket knows of retransmits that nobody told.
     pub(super) fn sock_state(&mut self, event: &SockState, update: &mut impl FnMut(Update<'_>)) {
         if event.flow.src_port == 0 {
             // The socket found no port to send from, so there was no SYN.
             return;
         }
         let (isn, found) = self.find_closing(event);
+        let had_original = found.is_some_and(|id| self.attempts.get(id).known.has(Known::ORIGINAL));
         let id = self.note_socket(found, isn, &event.flow, &event.stamp, update);
         let slot = self.attempts.get_mut(id);
         if slot.outcome == Outcome::Pending {
             slot.outcome = outcome(event);
         }
-        self.heard(id, event.stamp.time_ns);
+        let time_ns = event.stamp.time_ns;
+        // A socket that failed counts SYNs that never left as well.
+        let counted = if event.new_state == TCP_ESTABLISHED { event.retransmits } else { 0 };
+        let (before, missing) = (slot.retransmits(), slot.count_retransmits(counted.into()));
+        let is_repeated = missing.is_none() && !had_original && slot.held == NONE && before > 0;
+        self.heard(id, time_ns);
+        if let Some(ordinal) = missing.or(is_repeated.then_some(before)) {
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated }, update);
+        }
     }
 
     /// The ISN is one less than told once the SYN was acknowledged; a socket that closes can be either side of that.

@@ -37,13 +37,16 @@ impl Join {
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
         let slot = self.attempts.get_mut(id);
         let before = slot.translated;
-        let ordinal = slot.leaving(&event.flow, event.ifindex, time_ns);
+        let mut ordinal = slot.leaving(&event.flow, event.ifindex, time_ns);
+        let transmissions = slot.transmissions;
         if before != event.flow {
             self.take_hints(id, time_ns);
+            let after = self.attempts.get(id).transmissions;
+            ordinal = if after > transmissions { Some(u32::from(after) - 1) } else { ordinal };
         }
         self.heard(id, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false }, update);
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, update);
         }
     }
 

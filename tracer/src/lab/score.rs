@@ -17,7 +17,7 @@ pub struct Flagged {
     /// Original tuple; `None` where the capture does not know it.
     pub tuple: Option<Tuple>,
     /// Initial sequence number.
-    pub isn: Option<u32>,
+    pub isn: u32,
     /// The cause, where that is what counts.
     pub cause: Option<String>,
 }
@@ -40,7 +40,9 @@ impl Flagged {
         let port = |name: &str| u16::try_from(line[name].as_u64()?).ok();
         let address = |name: &str| line[name].as_str()?.parse().ok();
         let tuple = || Some((address("src")?, port("src_port")?, address("dst")?, port("dst_port")?));
-        Some(Self { tuple: tuple(), isn: line["isn"].as_u64().and_then(|isn| isn.try_into().ok()), cause })
+        // A line without one is false, as it fits no attempt.
+        let isn = line["isn"].as_u64().and_then(|isn| isn.try_into().ok()).unwrap_or(0);
+        Some(Self { tuple: tuple(), isn, cause })
     }
 }
 
@@ -55,6 +57,8 @@ pub struct Score {
     pub due: u32,
     /// Attempts that the capture flagged, or named a cause of.
     pub flagged: u32,
+    /// Of those, the ones whose original tuple the capture never told.
+    pub nameless: u32,
     /// Flagged or given this cause, but should not be.
     pub false_flags: u32,
     /// Should be flagged or given their cause, but are not.
@@ -78,7 +82,6 @@ impl Score {
     /// Compares flagged attempts with the truth.
     #[must_use]
     pub fn new(scenario: &Scenario, net: &Net, truths: &[Truth], flagged: &HashSet<Flagged>, lost: u64) -> Self {
-        let flagged = &one_for_each_attempt(flagged);
         let failed: Vec<&Truth> = truths.iter().filter(|truth| !truth.ok).collect();
         let due: Vec<Due<'_>> = match scenario.expect {
             Expect::FailedAreFlagged => failed.iter().map(|truth| (*truth, None)).collect(),
@@ -89,7 +92,7 @@ impl Score {
                 truths.iter().filter(is_due).map(|truth| (truth, Some(cause(truth)))).collect()
             }
         };
-        let (false_flags, missed) = compare(&due, flagged);
+        let Comparison { told, nameless, false_flags, missed } = compare(&due, flagged);
         let draws = count(truths.iter().filter(|truth| truth.drawn));
         let expected_share = scenario.share_failing();
         let interval = law::binomial_interval(draws, expected_share, 0.99);
@@ -98,7 +101,8 @@ impl Score {
             failed: count(failed.iter()),
             due: count(due.iter()),
             must_be_due: matches!(scenario.expect, Expect::Causes(_)),
-            flagged: count(flagged.iter()),
+            flagged: told,
+            nameless,
             false_flags,
             missed,
             lost,
@@ -122,31 +126,44 @@ impl Score {
     }
 }
 
-/// An attempt may be flagged before its original tuple is known, and again once it is: that is one flag.
-fn one_for_each_attempt(flagged: &HashSet<Flagged>) -> HashSet<Flagged> {
-    let known: HashSet<Option<u32>> = flagged.iter().filter(|flag| flag.tuple.is_some()).map(|flag| flag.isn).collect();
-    let is_needed = |flag: &&Flagged| flag.tuple.is_some() || flag.isn.is_none() || !known.contains(&flag.isn);
-    flagged.iter().filter(is_needed).cloned().collect()
-}
-
 /// A connection that the capture has to flag, or to name this cause of.
 type Due<'a> = (&'a Truth, Option<&'static str>);
 
-/// False and missed flags. A source port that is used again makes the same tuple several times, so tuples are counted.
-fn compare(due: &[Due<'_>], flagged: &HashSet<Flagged>) -> (u32, u32) {
-    let due_isns: HashSet<u32> = due.iter().filter_map(|(truth, _)| truth.isn).collect();
-    let flagged_isns: HashSet<u32> = flagged.iter().filter_map(|flag| flag.isn).collect();
-    let mut balance: HashMap<(Option<Tuple>, Option<&str>), i64> = HashMap::new();
-    for flag in flagged.iter().filter(|flag| !flag.isn.is_some_and(|isn| due_isns.contains(&isn))) {
-        *balance.entry((flag.tuple, flag.cause.as_deref())).or_default() += 1;
+/// What the capture said of the attempts that it had to tell of.
+#[derive(Debug, Default)]
+struct Comparison {
+    /// Attempts it told of.
+    told: u32,
+    /// Of those, the ones it told without their original tuple.
+    nameless: u32,
+    false_flags: u32,
+    missed: u32,
+}
+
+/// An attempt is known by its ISN, which NAT does not change, and by its original tuple where the capture names that: it
+/// may be told before the tuple is known, and again once it is.
+fn compare(due: &[Due<'_>], flagged: &HashSet<Flagged>) -> Comparison {
+    let mut by_isn: HashMap<u32, Vec<&Flagged>> = HashMap::new();
+    for flag in flagged {
+        by_isn.entry(flag.isn).or_default().push(flag);
     }
-    for (truth, cause) in due.iter().filter(|(truth, _)| truth.isn.is_none()) {
-        *balance.entry((Some((truth.src, truth.src_port, truth.dst, truth.dst_port)), *cause)).or_default() -= 1;
+    let mut result = Comparison::default();
+    let mut right = HashSet::new();
+    for (truth, cause) in due {
+        let tuple = (truth.src, truth.src_port, truth.dst, truth.dst_port);
+        let is_it = |flag: &&&Flagged| flag.tuple.is_none_or(|told| told == tuple) && flag.cause.as_deref() == *cause;
+        let known = truth.isn.and_then(|isn| by_isn.get(&isn));
+        let told: Vec<&Flagged> = known.into_iter().flatten().filter(is_it).copied().collect();
+        result.missed += u32::from(told.is_empty());
+        result.nameless += u32::from(!told.is_empty() && told.iter().all(|flag| flag.tuple.is_none()));
+        right.extend(told);
     }
-    let over: i64 = balance.values().filter(|&&count| count > 0).sum();
-    let under: i64 = balance.values().filter(|&&count| count < 0).map(|count| -count).sum();
-    let missed_isns = due_isns.difference(&flagged_isns).count();
-    (saturate(over), saturate(under) + saturate(missed_isns))
+    // Each attempt counts once, however often it is told.
+    let attempts =
+        |flags: &mut dyn Iterator<Item = &Flagged>| saturate(flags.map(|flag| flag.isn).collect::<HashSet<_>>().len());
+    result.told = attempts(&mut flagged.iter());
+    result.false_flags = attempts(&mut flagged.iter().filter(|flag| !right.contains(*flag)));
+    result
 }
 
 /// Facts that a summary line says were lost: a sum, or counts by kind.
@@ -174,7 +191,7 @@ mod tests {
 
     fn truth(port: u16, ok: bool) -> Truth {
         let src = format!("10.7.1.10:{port}").parse().unwrap();
-        Truth { ok, ..Truth::new(src, "10.7.192.10:8080".parse().unwrap(), true) }
+        Truth { ok, isn: Some(port.into()), ..Truth::new(src, "10.7.192.10:8080".parse().unwrap(), true) }
     }
 
     fn flag(port: u16, isn: u32) -> Flagged {
@@ -189,44 +206,48 @@ mod tests {
         (score.false_flags, score.missed)
     }
 
+    fn nameless(isn: u32) -> Flagged {
+        Flagged { tuple: None, isn, cause: None }
+    }
+
     #[test]
     fn flagged_and_failed_alike_is_right() {
         let truths = [truth(1, true), truth(2, false)];
-        assert_eq!(score("fully_random", &truths, &[flag(2, 9)]), (0, 0));
+        assert_eq!(score("fully_random", &truths, &[flag(2, 2)]), (0, 0));
     }
 
     #[test]
     fn a_flag_on_a_connection_that_worked_is_false() {
-        assert_eq!(score("fully_random", &[truth(1, true)], &[flag(1, 9)]), (1, 0));
+        assert_eq!(score("fully_random", &[truth(1, true)], &[flag(1, 1)]), (1, 0));
     }
 
     #[test]
     fn a_failure_without_a_flag_is_missed() {
-        assert_eq!(score("fully_random", &[truth(1, false), truth(2, false)], &[flag(2, 9)]), (0, 1));
+        assert_eq!(score("fully_random", &[truth(1, false), truth(2, false)], &[flag(2, 2)]), (0, 1));
     }
 
     #[test]
     fn the_same_tuple_twice_needs_two_flags() {
-        let truths = [truth(1, false), truth(1, false)];
+        let truths = [8, 9].map(|isn| Truth { isn: Some(isn), ..truth(1, false) });
         assert_eq!(score("reused_port", &truths, &[flag(1, 8)]), (0, 1));
         assert_eq!(score("reused_port", &truths, &[flag(1, 8), flag(1, 9)]), (0, 0));
         assert_eq!(score("reused_port", &truths, &[flag(1, 7), flag(1, 8), flag(1, 9)]), (1, 0));
     }
 
     #[test]
-    fn forwarded_attempts_are_compared_by_isn() {
-        let mut failed = truth(1, false);
-        failed.isn = Some(77);
-        let unknown = |isn| Flagged { tuple: None, isn: Some(isn), cause: None };
-        assert_eq!(score("forwarded", std::slice::from_ref(&failed), &[unknown(77)]), (0, 0));
-        assert_eq!(score("forwarded", &[failed], &[unknown(78)]), (1, 1));
+    fn a_flag_with_another_tuple_is_false_and_the_right_one_missed() {
+        assert_eq!(score("fully_random", &[truth(1, false)], &[flag(2, 1)]), (1, 1));
     }
 
     #[test]
-    fn an_attempt_whose_tuple_is_learnt_later_is_flagged_once() {
-        let unknown = Flagged { tuple: None, isn: Some(9), cause: None };
-        assert_eq!(score("fully_random", &[truth(1, false)], &[unknown.clone(), flag(1, 9)]), (0, 0));
-        assert_eq!(score("fully_random", &[truth(1, false)], &[unknown, flag(1, 8)]), (1, 0));
+    fn an_attempt_whose_tuple_is_not_known_is_found_by_its_isn_and_counted() {
+        assert_eq!(score("forwarded", &[truth(1, false)], &[nameless(1)]), (0, 0));
+        assert_eq!(score("forwarded", &[truth(1, false)], &[nameless(2)]), (1, 1));
+        let truths = [truth(1, false), truth(2, false)];
+        let due: Vec<_> = truths.iter().map(|truth| (truth, None)).collect();
+        let flagged = [nameless(1), flag(1, 1), nameless(2)].into();
+        let Comparison { told, nameless, false_flags, missed } = compare(&due, &flagged);
+        assert_eq!((told, nameless, false_flags, missed), (2, 1, 0, 0));
     }
 
     #[test]

@@ -18,12 +18,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// A failure is shown at once, and again in the table.
+    /// A failure is shown at once, and again in and below the table.
     pub fn new(name: &str, time: Duration, outcome: Result<Outcome>) -> Self {
         match &outcome {
             Ok(Outcome::Done) => {}
             Ok(Outcome::Skipped(reason)) => eprintln!("{name}: skipped: {reason}"),
-            Err(error) => eprintln!("{name}: FAILED: {error:#}"),
+            Err(error) => eprintln!("{name}: FAILED: {}", first_line(&format!("{error:#}"))),
         }
         Self { name: name.to_owned(), time, outcome }
     }
@@ -43,6 +43,11 @@ pub fn print(rows: &[Row]) -> ExitCode {
             Err(error) => ("FAILED", first_line(&format!("{error:#}"))),
         };
         println!("{}", format!("{:<14} {result:<8} {:>7.1} s  {note}", row.name, row.time.as_secs_f32()).trim_end());
+    }
+    for (row, error) in rows.iter().filter_map(|row| Some((row, row.outcome.as_ref().err()?))) {
+        for line in format!("{error:#}").lines().skip(1) {
+            println!("{} | {line}", row.name);
+        }
     }
     let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
     let passed = count(|row| matches!(row.outcome, Ok(Outcome::Done)));

@@ -20,7 +20,14 @@ const LAB: &[Need] = &[
 ];
 
 pub fn unit(_: &Context) -> Result<Outcome> {
-    process::run(process::cargo().args(["test", "--workspace", "--exclude", "tracer-ebpf", "--exclude", "tests"]))?;
+    process::run_and_repeat(process::cargo().args([
+        "test",
+        "--workspace",
+        "--exclude",
+        "tracer-ebpf",
+        "--exclude",
+        "tests",
+    ]))?;
     Ok(Outcome::Done)
 }
 
@@ -47,7 +54,7 @@ fn run_targets(context: &Context, wanted: fn(&str) -> bool) -> Result<Outcome> {
     let mut cargo = process::cargo();
     cargo.env("SNATRACE_BIN", context.binary()?).args(["test", "--package", "tests"]);
     // A plain `cargo test` ignores what needs root or the release binary; both are there now.
-    process::run(add_targets(&mut cargo, &targets).args(["--", "--include-ignored"]))?;
+    process::run_and_repeat(add_targets(&mut cargo, &targets).args(["--", "--include-ignored"]))?;
     Ok(Outcome::Done)
 }
 

@@ -54,9 +54,16 @@ fn endpoint(finding: &Value, address: &str, port: &str) -> String {
 /// The table at the end.
 pub(super) fn table(scenario: &Scenario, score: &Score, drops: u64) -> Result<()> {
     let mut text = format!(
-        "\n  attempts     {:>8}\n  failed       {:>8}\n  to be told   {:>8}\n  flagged      {:>8}\n  false flags  {:>8}\n  missed       {:>8}\n  \
+        "\n  attempts     {:>8}\n  failed       {:>8}\n  to be told   {:>8}\n  flagged      {:>8}\n  without src  {:>8}\n  false flags  {:>8}\n  missed       {:>8}\n  \
          lost         {:>8}\n  filter drops {drops:>8}\n",
-        score.attempts, score.failed, score.due, score.flagged, score.false_flags, score.missed, score.lost
+        score.attempts,
+        score.failed,
+        score.due,
+        score.flagged,
+        score.nameless,
+        score.false_flags,
+        score.missed,
+        score.lost
     );
     if let Some(share) = score.share() {
         let (low, high) = score.expected_counts;

@@ -7,6 +7,7 @@ mod cluster;
 mod drops;
 mod forwarded;
 mod kprobes;
+mod missing;
 mod order;
 mod random;
 mod time;
@@ -84,12 +85,18 @@ pub(super) fn send_failed(at: u64, isn: u32, flow: Flow, ordinal: u32, err: i32)
 /// The socket became established; it tells the ISN after the acknowledgement.
 pub(super) fn established(at: u64, isn: u32, flow: Flow) -> Event {
     let (stamp, new_state) = (stamp(SockState::KIND, at, POD_NETNS), TCP_ESTABLISHED);
-    SockState { stamp, flow, isn: isn.wrapping_add(1), err: 0, new_state, unused: [0; 3] }.into()
+    SockState { stamp, flow, isn: isn.wrapping_add(1), err: 0, new_state, retransmits: 0, unused: [0; 2] }.into()
+}
+
+/// Of a socket that knows of retransmits.
+pub(super) fn counted(end: Event, retransmits: u8) -> Event {
+    let Event::SockState(state) = end else { unreachable!() };
+    SockState { retransmits, ..state }.into()
 }
 
 pub(super) fn closed(at: u64, isn: u32, flow: Flow, err: u32) -> Event {
     let (stamp, new_state) = (stamp(SockState::KIND, at, POD_NETNS), TCP_CLOSE);
-    SockState { stamp, flow, isn, err, new_state, unused: [0; 3] }.into()
+    SockState { stamp, flow, isn, err, new_state, retransmits: 0, unused: [0; 2] }.into()
 }
 
 pub(super) fn seen(at: u64, isn: u32, flow: Flow, ifindex: u32, packet: u8, direction: u8) -> Event {
@@ -144,6 +151,7 @@ pub(super) fn lost(at: u64) -> Event {
 pub(super) struct Told {
     pub(super) at: u64,
     pub(super) ordinal: u32,
+    pub(super) is_repeated: bool,
     pub(super) attempt: Attempt,
 }
 
@@ -157,8 +165,8 @@ pub(super) struct Outcomes {
 impl Outcomes {
     pub(super) fn take(&mut self, update: Update<'_>) {
         match update {
-            Update::Retransmit { time_ns, ordinal, attempt } => {
-                self.retransmits.push(Told { at: time_ns - T0, ordinal, attempt: attempt.clone() });
+            Update::Retransmit { time_ns, ordinal, is_repeated, attempt } => {
+                self.retransmits.push(Told { at: time_ns - T0, ordinal, is_repeated, attempt: attempt.clone() });
             }
             Update::Ended { attempt } => self.ended.push(attempt.clone()),
         }

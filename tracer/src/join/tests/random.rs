@@ -51,7 +51,7 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits) -> (u64, u64) {
     let mut take = |update: Update<'_>| {
         updates += 1;
         let (told, attempt) = match update {
-            Update::Retransmit { time_ns, ordinal, attempt } => {
+            Update::Retransmit { time_ns, ordinal, attempt, .. } => {
                 assert!(ordinal > 0);
                 (Some((time_ns, ordinal)), attempt)
             }

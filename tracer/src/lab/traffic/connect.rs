@@ -89,6 +89,7 @@ async fn attempt(connection: &Connection, current: &Current, give_up: Duration) 
         Err(_) => truth.error = None,
     }
     truth.retransmits = info::retransmits(&stream);
+    truth.isn = info::isn(&stream);
     truth.ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     if truth.ok && connection.step.close == Close::ResetByServer {
         wait_for_reset(stream, give_up).await;

@@ -63,6 +63,7 @@ fn finish(connection: &Connection, socket: OwnedFd, end: Instant) -> Result<Trut
     let mut truth = Truth::new(src, connection.dst, false);
     truth.ok = is_established_by(&stream, end);
     truth.retransmits = info::retransmits(&stream);
+    truth.isn = info::isn(&stream);
     Ok(truth)
 }
 

@@ -15,7 +15,7 @@ pub struct Truth {
     pub dst: IpAddr,
     /// Destination port before NAT.
     pub dst_port: u16,
-    /// Initial sequence number, where the client chose it itself.
+    /// Initial sequence number: chosen by the client itself, or as its socket says; `None` where it does not.
     pub isn: Option<u32>,
     /// It was established.
     pub ok: bool,

@@ -1,4 +1,4 @@
-//! `sock_state`: shape new state, error; facts flow with ISN.
+//! `sock_state`: shape new state, error, retransmits; facts flow with ISN.
 
 use tracer_common::events::{SockState, Stamp};
 
@@ -10,6 +10,9 @@ impl Stored for SockState {
     fn put_shape(&self, to: &mut ShapeWriter<'_>) {
         to.put_number(self.new_state);
         to.put_number(self.err);
+        if self.retransmits != 0 {
+            to.put_number(self.retransmits);
+        }
     }
 
     fn put_facts(&self, to: &mut ItemWriter) {
@@ -19,7 +22,7 @@ impl Stored for SockState {
 
     fn get_shape(stamp: Stamp, from: &mut ShapeReader<'_>) -> Result<Self, Malformed> {
         let (new_state, err) = (from.number()?, from.number()?);
-        Ok(Self { stamp, flow: NO_FLOW, isn: 0, err, new_state, unused: [0; 3] })
+        Ok(Self { stamp, flow: NO_FLOW, isn: 0, err, new_state, retransmits: from.added()?, unused: [0; 2] })
     }
 
     #[inline]

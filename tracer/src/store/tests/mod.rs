@@ -81,7 +81,8 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
             isn,
             err: 110,
             new_state: TCP_CLOSE,
-            unused: [0; 3],
+            retransmits: 6,
+            unused: [0; 2],
         }
         .into(),
         CtDrop {

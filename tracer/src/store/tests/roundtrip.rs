@@ -59,9 +59,9 @@ prop_compose! {
 
 prop_compose! {
     fn sock_state()(
-        stamp in stamps(SockState::KIND), flow in flows(), isn in isns(), err: u32, new_state: u8,
+        stamp in stamps(SockState::KIND), flow in flows(), isn in isns(), err: u32, new_state: u8, retransmits: u8,
     ) -> Event {
-        SockState { stamp, flow, isn, err, new_state, unused: [0; 3] }.into()
+        SockState { stamp, flow, isn, err, new_state, retransmits, unused: [0; 2] }.into()
     }
 }
 

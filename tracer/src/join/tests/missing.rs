@@ -1,0 +1,67 @@
+//! The kernel skips a tracepoint's program now and then: what the socket knows at its end makes up for it.
+
+use super::*;
+use crate::model::Outcome;
+
+#[test]
+fn a_retransmit_that_nobody_told_is_told_when_the_socket_is_established() {
+    let end = counted(established(S + 2 * MS, ISN, pod(1)), 1);
+    let outcomes = join(&[syn(S, ISN, node(8)), syn_ack(S + MS, ISN, node(8)), end]);
+    assert_eq!(outcomes.told(), [(S + 2 * MS, 1)]);
+    assert_eq!((outcomes.only().retransmits, outcomes.only().outcome), (1, Outcome::Established));
+}
+
+#[test]
+fn what_was_told_is_not_told_again() {
+    let told = [syn(0, ISN, node(9)), retransmit(S, ISN, pod(1), 1), syn(S, ISN, node(9))];
+    for end in [established(S + 50 * MS, ISN, pod(1)), closed(2 * S, ISN, pod(1), ETIMEDOUT)] {
+        let outcomes = join(&[&told[..], &[counted(end, 1)]].concat());
+        assert_eq!(outcomes.told(), [(S, 1)]);
+    }
+}
+
+#[test]
+fn a_retransmit_told_without_its_source_is_told_again_when_the_socket_names_it() {
+    for end in [established(2 * S, ISN, pod(1)), closed(2 * S, ISN, pod(1), 0)] {
+        let outcomes = join(&[syn(0, ISN, node(9)), syn(S, ISN, node(9)), counted(end, 1)]);
+        assert_eq!(outcomes.told(), [(S, 1), (2 * S, 1)]);
+        let sources: Vec<_> =
+            outcomes.retransmits.iter().map(|told| (told.attempt.original, told.is_repeated)).collect();
+        assert_eq!(sources, [(None, false), (Some(pod(1)), true)]);
+        assert_eq!(outcomes.only().retransmits, 1);
+    }
+}
+
+#[test]
+fn a_retransmit_that_waits_when_the_socket_ends_is_told_once() {
+    let end = counted(established(S + 5 * MS, ISN, pod(1)), 1);
+    let outcomes = join(&[syn(0, ISN, node(9)), syn(S, ISN, node(9)), end]);
+    assert_eq!(outcomes.told(), [(S, 1)]);
+    assert_eq!(outcomes.retransmits[0].attempt.original, Some(pod(1)));
+}
+
+#[test]
+fn what_a_socket_that_failed_could_not_send_is_no_retransmit() {
+    let outcomes = join(&[counted(closed(3 * S, ISN, pod(1), ETIMEDOUT), 3)]);
+    assert!(outcomes.retransmits.is_empty());
+    assert_eq!(outcomes.only().retransmits, 0);
+}
+
+#[test]
+fn a_syn_that_was_dropped_well_before_one_left_tells_of_a_retransmit_without_a_socket() {
+    let translated = node(9);
+    let events = [dropped(0, ISN, translated, 0x190), syn(S, ISN, node(8)), syn_ack(S + MS, ISN, node(8)), tick(2 * S)];
+    let outcomes = join(&events);
+    assert_eq!(outcomes.told(), [(S, 1)]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.retransmits, attempt.unconfirmed, attempt.syns_leaving), (1, 1, 1));
+    // The retransmit's own event takes the place of that.
+    let outcomes = join(&[events[0], events[1], retransmit(S + 1_000, ISN, pod(1), 1), tick(2 * S)]);
+    assert_eq!((outcomes.told(), outcomes.only().retransmits), (vec![(S + 1_000, 1)], 1));
+}
+
+#[test]
+fn a_drop_that_is_seen_next_to_the_syn_that_leaves_tells_of_no_retransmit() {
+    let outcomes = join(&[dropped(0, ISN, node(9), 0x190), syn(100 * MS, ISN, node(9)), tick(2 * S)]);
+    assert!(outcomes.retransmits.is_empty());
+}
