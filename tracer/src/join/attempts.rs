@@ -215,7 +215,10 @@ impl Attempts {
 
     /// The lists name all attempts.
     fn double_buckets(&mut self) {
-        self.buckets = vec![NONE; self.buckets.len() * 2];
+        let doubled = self.buckets.len() * 2;
+        // Grown in place: a new table beside the old one would leave a hole of its size.
+        self.buckets.clear();
+        self.buckets.resize(doubled, NONE);
         for wait in Wait::ALL {
             let mut id = self.lists[wait as usize].front;
             while id != NONE {

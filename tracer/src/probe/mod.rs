@@ -110,11 +110,11 @@ impl Probe {
         &self.drop_reasons
     }
 
-    /// Hands over all events that have arrived; returns up to when, in nanoseconds since boot.
+    /// Hands over events that have arrived; returns up to when, in nanoseconds since boot, or `None` if there are more.
     ///
     /// # Errors
     /// When the clock cannot be read.
-    pub fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<u64> {
+    pub fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<Option<u64>> {
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }

@@ -14,6 +14,9 @@ use super::skipped::Skipped;
 use super::tables::Tables;
 use super::take;
 
+/// Events handed over at once: a ring buffer that was full after a stall must not be in memory a second time.
+const AT_ONCE: usize = 8192;
+
 /// The consuming end of the ring buffer.
 pub(super) struct Ring {
     events: RingBuf<MapData>,
@@ -36,10 +39,12 @@ impl Ring {
         self.skipped = Skipped::of(ebpf);
     }
 
-    /// Hands over all events that have arrived. Returns up to when, for what happens meanwhile belongs to the next tick.
-    pub(super) fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<u64> {
+    /// Hands over events that have arrived. Returns up to when, for what happens meanwhile belongs to the next tick;
+    /// `None` if there are more.
+    pub(super) fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<Option<u64>> {
         let time_ns = boot_ns()?;
-        while let Some(record) = self.events.next() {
+        for _ in 0..AT_ONCE {
+            let Some(record) = self.events.next() else { return Ok(Some(time_ns)) };
             match Event::parse(&record) {
                 Some(Event::Wire(mut wire)) => {
                     wire.stamp.netns = namespace(&self.namespaces, wire.ifindex);
@@ -49,7 +54,7 @@ impl Ring {
                 None => log::warn!("a record of {} bytes in the ring buffer is no event", record.len()),
             }
         }
-        Ok(time_ns)
+        Ok(None)
     }
 
     /// Hands over what was counted up to now, what was lost, and then a tick of this time.

@@ -102,6 +102,8 @@ pub struct Live {
     is_over: bool,
     /// The last batch had events, so a tick has to follow.
     was_busy: bool,
+    /// More events have arrived than were in the last batch.
+    has_more: bool,
     last_tick: Instant,
     last_retry: Instant,
     last_notice: Instant,
@@ -125,6 +127,7 @@ impl Live {
             ends: None,
             is_over: false,
             was_busy: true,
+            has_more: false,
             last_tick: now,
             last_retry: now,
             last_notice: now - TICK,
@@ -134,7 +137,11 @@ impl Live {
 
     /// Sleeps until the ring buffer fills, the timer is due, or it is time to stop.
     async fn wait(&mut self) -> anyhow::Result<()> {
-        let timer = if self.was_busy { BUSY } else { IDLE };
+        let timer = match (self.has_more, self.was_busy) {
+            (true, _) => Duration::ZERO,
+            (false, true) => BUSY,
+            (false, false) => IDLE,
+        };
         self.timer.set(self.ends.map_or(timer, |ends| timer.min(ends.saturating_duration_since(Instant::now()))))?;
         tokio::select! {
             ready = self.probe.readable() => ready.context("cannot wait for the ring buffer")?.clear_ready(),
@@ -147,10 +154,13 @@ impl Live {
 
     fn drain(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<()> {
         let probe = self.probe.get_mut();
-        let time_ns = probe.drain(&mut |event| batch.push((0, event)))?;
+        let drained_ns = probe.drain(&mut |event| batch.push((0, event)))?;
         let is_busy = !batch.is_empty();
+        self.has_more = drained_ns.is_none();
         // Where nothing happens and nothing is waited for, a tick is of no use.
-        if is_busy || self.was_busy || self.is_over || self.last_tick.elapsed() >= TICK {
+        if let Some(time_ns) = drained_ns
+            && (is_busy || self.was_busy || self.is_over || self.last_tick.elapsed() >= TICK)
+        {
             self.last_tick = Instant::now();
             probe.tick(time_ns, &mut |event| batch.push((0, event)))?;
         }
@@ -192,7 +202,7 @@ impl Source for Live {
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
         batch.clear();
         while batch.is_empty() {
-            if self.is_over {
+            if self.is_over && !self.has_more {
                 return Ok(false);
             }
             self.wait().await?;
