@@ -5,8 +5,8 @@ use std::hint::black_box;
 use super::attempts::Wait;
 use super::bindings::Binding;
 use super::known::Known;
-use super::retransmits::Held;
-use super::slot::{NONE, Slot};
+use super::retransmits::{Held, NOT_HELD};
+use super::slot::Slot;
 use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
@@ -119,7 +119,7 @@ impl Join {
     }
 
     fn tell(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
-        self.attempts.get_mut(held.attempt).held = NONE;
+        self.attempts.get_mut(held.attempt).held = NOT_HELD;
         let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
         let mut attempt = self.attempt(id);
         update(Update::Retransmit { time_ns, ordinal, is_repeated, attempt: &mut attempt });

@@ -6,7 +6,7 @@ use tracer_common::events::{WIRE_RST, WIRE_SYN, WIRE_UNREACHABLE};
 use super::bindings::Binding;
 use super::hints::Sighting;
 use super::known::Known;
-use super::slot::Slot;
+use super::slot::{PackedRange, Slot};
 use super::times::{Coarse, ONE_SYN_NS, SETTLE_NS};
 use crate::model::NatRange;
 
@@ -79,7 +79,7 @@ impl Slot {
 
     /// The rule's range and flags.
     pub(super) fn ranged(&mut self, range: NatRange) {
-        self.range = range;
+        self.range = PackedRange::pack(range);
         self.known.set(Known::RANGE);
     }
 
@@ -100,7 +100,7 @@ impl Slot {
     fn leaves_as(&mut self, translated: &Flow) {
         if self.known.has(Known::REMEMBERED) && self.translated != *translated {
             // The binding is gone, and with it what else it told.
-            (self.nat_netns, self.range) = (0, NatRange { flags: 0, min_port: 0, max_port: 0 });
+            (self.nat_netns, self.range) = (0, PackedRange::default());
             self.known.clear(Known::RANGE);
         } else if self.known.has(Known::TRANSLATED) && self.translated != *translated {
             self.source_changes = self.source_changes.saturating_add(1);
@@ -175,7 +175,7 @@ impl Slot {
     }
 
     /// The socket tells how many retransmits there were; their number if one of them is news.
-    pub(super) fn count_retransmits(&mut self, counted: u16) -> Option<u32> {
+    pub(super) fn count_retransmits(&mut self, counted: u8) -> Option<u32> {
         let before = self.retransmits();
         self.ordinal = self.ordinal.max(counted);
         (self.retransmits() > before).then(|| self.retransmits())
@@ -199,6 +199,6 @@ impl Slot {
     }
 }
 
-fn narrow(count: u32) -> u16 {
-    u16::try_from(count).unwrap_or(u16::MAX)
+fn narrow(count: u32) -> u8 {
+    u8::try_from(count).unwrap_or(u8::MAX)
 }

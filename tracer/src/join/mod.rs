@@ -55,7 +55,7 @@ pub enum Update<'a> {
 /// How much the join keeps at most; beyond that the oldest is given up and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Attempts under way, 176 bytes each.
+    /// Attempts under way, 160 bytes each.
     pub attempts: u32,
     /// Bindings that outlive their attempts, 116 bytes each; rounded up to a power of two.
     pub bindings: u32,

@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::slot::NONE;
 use super::times::SETTLE_NS;
 
 /// Retransmits held at most; beyond that the oldest is released early.
-const MAX_HELD: usize = 65_536;
+const MAX_HELD: usize = 65_535;
+/// The place of no retransmit.
+pub(super) const NOT_HELD: u16 = u16::MAX;
 
 /// A retransmit that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +26,13 @@ pub(super) struct Held {
 }
 
 /// When it was sent, its arrival, its place. One whose place was emptied since is skipped.
-type Queued = (u64, u64, u32);
+type Queued = (u64, u64, u16);
 
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     /// By place; `None` where free.
     held: Vec<Option<(u64, Held)>>,
-    free: Vec<u32>,
+    free: Vec<u16>,
     /// Those that came in the order in which they were sent: nearly all.
     in_order: VecDeque<Queued>,
     late: BinaryHeap<Reverse<Queued>>,
@@ -41,11 +42,11 @@ pub(super) struct Settling {
 impl Settling {
     /// Holds a retransmit; its place.
     #[expect(clippy::cast_possible_truncation, reason = "there are at most `MAX_HELD` places")]
-    pub(super) fn hold(&mut self, held: Held) -> u32 {
+    pub(super) fn hold(&mut self, held: Held) -> u16 {
         self.arrivals += 1;
         let place = self.free.pop().unwrap_or_else(|| {
             self.held.push(None);
-            self.held.len() as u32 - 1
+            (self.held.len() - 1) as u16
         });
         self.held[place as usize] = Some((self.arrivals, held));
         let queued = (held.time_ns, self.arrivals, place);
@@ -62,15 +63,15 @@ impl Settling {
     }
 
     /// What is held at a place.
-    pub(super) fn get(&self, place: u32) -> Option<Held> {
-        if place == NONE {
+    pub(super) fn get(&self, place: u16) -> Option<Held> {
+        if place == NOT_HELD {
             return None;
         }
         self.held.get(place as usize).copied().flatten().map(|(_, held)| held)
     }
 
     /// Empties a place.
-    pub(super) fn take(&mut self, place: u32) -> Option<Held> {
+    pub(super) fn take(&mut self, place: u16) -> Option<Held> {
         let (_, held) = self.held.get_mut(place as usize)?.take()?;
         self.free.push(place);
         Some(held)

@@ -1,4 +1,6 @@
-//! An attempt as the join keeps it: packed to 176 bytes, since a million of them may be under way.
+//! An attempt as the join keeps it: packed to 160 bytes, since a million of them may be under way.
+//!
+//! Counts end at 255; the kernel sends a SYN again 127 times at most (`tcp_syn_retries`).
 
 use bytemuck::Zeroable;
 use tracer_common::Flow;
@@ -6,10 +8,11 @@ use tracer_common::Flow;
 use super::attempts::Wait;
 use super::drops::PackedDrops;
 use super::known::Known;
+use super::retransmits::NOT_HELD;
 use super::times::Coarse;
 use crate::model::{Attempt, NatRange, Outcome};
 
-/// No slot, no held retransmit.
+/// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
@@ -25,32 +28,32 @@ pub(super) struct Slot {
     pub(super) nat_netns: u32,
     /// Interface that saw the SYN leave first; 0 before
     pub(super) ifindex: u32,
-    pub(super) range: NatRange,
+    pub(super) range: PackedRange,
     /// The next of the same bucket; of the free slots in a free slot
     pub(super) next: u32,
     /// Neighbours in the list it waits in
     pub(super) before: u32,
     pub(super) after: u32,
     /// The retransmit that waits for late facts, by its place in `Settling`
-    pub(super) held: u32,
+    pub(super) held: u16,
     /// Newest transmission of the SYN that NAT or the wire told
     pub(super) sent_at: Coarse,
     /// Newest answer that the wire told
     pub(super) answered_at: Coarse,
     /// Bindings made for this ISN
-    pub(super) binds: u16,
+    pub(super) binds: u8,
     /// Times a SYN left with another translated source than known before
-    pub(super) source_changes: u16,
+    pub(super) source_changes: u8,
     /// Transmissions of the SYN that NAT or the wire told
-    pub(super) transmissions: u16,
-    pub(super) syns_leaving: u16,
+    pub(super) transmissions: u8,
+    pub(super) syns_leaving: u8,
     /// Retransmits that the socket told and that worked
-    pub(super) sent: u16,
+    pub(super) sent: u8,
     /// Highest ordinal that the socket told
-    pub(super) ordinal: u16,
+    pub(super) ordinal: u8,
     /// Ordinals that the socket used up for retransmits that failed
-    pub(super) unsent: u16,
-    pub(super) send_errors: u16,
+    pub(super) unsent: u8,
+    pub(super) send_errors: u8,
     pub(super) send_errno: i16,
     pub(super) known: Known,
     /// As the socket told
@@ -66,7 +69,27 @@ pub(super) struct Slot {
     pub(super) answer_dropped: PackedDrops,
 }
 
-const _: () = assert!(size_of::<Slot>() <= 176);
+const _: () = assert!(size_of::<Slot>() <= 160);
+
+/// [`NatRange`] in six bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PackedRange {
+    /// The kernel has seven
+    flags: u16,
+    min_port: u16,
+    max_port: u16,
+}
+
+impl PackedRange {
+    #[expect(clippy::cast_possible_truncation, reason = "flags that do not exist are left out")]
+    pub(super) const fn pack(range: NatRange) -> Self {
+        Self { flags: range.flags as u16, min_port: range.min_port, max_port: range.max_port }
+    }
+
+    fn unpack(self) -> NatRange {
+        NatRange { flags: self.flags.into(), min_port: self.min_port, max_port: self.max_port }
+    }
+}
 
 impl Slot {
     pub(super) fn new(isn: u32, time_ns: u64) -> Self {
@@ -79,11 +102,11 @@ impl Slot {
             socket_netns: 0,
             nat_netns: 0,
             ifindex: 0,
-            range: NatRange { flags: 0, min_port: 0, max_port: 0 },
+            range: PackedRange::default(),
             next: NONE,
             before: NONE,
             after: NONE,
-            held: NONE,
+            held: NOT_HELD,
             sent_at: Coarse::default(),
             answered_at: Coarse::default(),
             binds: 0,
@@ -117,7 +140,7 @@ impl Slot {
             translated: known(Known::TRANSLATED).then_some(self.translated),
             socket_netns: (self.socket_netns != 0).then_some(self.socket_netns),
             nat_netns: (self.nat_netns != 0).then_some(self.nat_netns),
-            range: known(Known::RANGE).then_some(self.range),
+            range: known(Known::RANGE).then(|| self.range.unpack()),
             selections: self.selections(),
             retransmits: self.retransmits(),
             send_errors: u32::from(self.send_errors),

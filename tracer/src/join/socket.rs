@@ -4,8 +4,7 @@ use tracer_common::Flow;
 use tracer_common::events::{SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED};
 
 use super::known::Known;
-use super::retransmits::Held;
-use super::slot::NONE;
+use super::retransmits::{Held, NOT_HELD};
 use super::{Join, Update, fits};
 use crate::model::Outcome;
 
@@ -30,7 +29,7 @@ impl Join {
         if self.settling.get(place).is_some_and(|held| !held.by_socket) {
             self.settling.take(place);
             let slot = self.attempts.get_mut(id);
-            slot.held = NONE;
+            slot.held = NOT_HELD;
             slot.untell();
         }
         if let Some(ordinal) = self.attempts.get_mut(id).sent_again(event.ordinal) {
@@ -54,8 +53,8 @@ impl Join {
         let time_ns = event.stamp.time_ns;
         // A socket that failed counts SYNs that never left as well.
         let counted = if event.new_state == TCP_ESTABLISHED { event.retransmits } else { 0 };
-        let (before, missing) = (slot.retransmits(), slot.count_retransmits(counted.into()));
-        let is_repeated = missing.is_none() && !had_original && slot.held == NONE && before > 0;
+        let (before, missing) = (slot.retransmits(), slot.count_retransmits(counted));
+        let is_repeated = missing.is_none() && !had_original && slot.held == NOT_HELD && before > 0;
         self.heard(id, time_ns);
         if let Some(ordinal) = missing.or(is_repeated.then_some(before)) {
             self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated }, update);
