@@ -30,6 +30,11 @@ pub fn packet_threads() -> Vec<u32> {
     pids.filter(is_one).collect()
 }
 
+/// The memory that a process holds, in KiB.
+pub fn resident_kib(pid: u32) -> Option<u64> {
+    field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmRSS:")
+}
+
 /// The most memory that a process ever held, in KiB.
 pub fn peak_kib(pid: u32) -> Option<u64> {
     field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:")

@@ -13,6 +13,7 @@ mod lab;
 mod line;
 mod lost;
 mod machine;
+mod memory;
 mod pairs;
 mod quiet;
 mod running;
@@ -97,12 +98,15 @@ enum Part {
     Idle,
     /// Attaching and detaching
     Start,
+    /// Memory with a million attempts under way
+    Memory,
     /// How cost grows with connections a second and with interfaces
     Curves,
 }
 
 impl Part {
-    const USUAL: &[Self] = &[Self::Cpu, Self::Latency, Self::Lost, Self::Hooks, Self::Line, Self::Idle, Self::Start];
+    const USUAL: &[Self] =
+        &[Self::Cpu, Self::Latency, Self::Lost, Self::Hooks, Self::Line, Self::Idle, Self::Start, Self::Memory];
 
     const fn name(self) -> &'static str {
         match self {
@@ -113,6 +117,7 @@ impl Part {
             Self::Line => "line",
             Self::Idle => "idle",
             Self::Start => "start",
+            Self::Memory => "memory",
             Self::Curves => "curves",
         }
     }
@@ -126,6 +131,7 @@ impl Part {
             Self::Line => line::measure(bench, report),
             Self::Idle => quiet::idle(bench, report),
             Self::Start => quiet::start(bench, report),
+            Self::Memory => memory::measure(bench, report),
             Self::Curves => curves::measure(bench, report),
         }
     }

@@ -158,6 +158,12 @@ pub fn told(dir: &Path) -> Option<u64> {
     summary(&read(dir, "out"))?["attempts"].as_u64()
 }
 
+/// How many attempts a tail had that wrote to this directory, and how many it had to give up.
+pub fn attempts_and_evicted(dir: &Path) -> Option<(u64, u64)> {
+    let summary = summary(&read(dir, "out"))?;
+    Some((summary["attempts"].as_u64()?, summary["evicted"].as_u64()?))
+}
+
 /// The last line of a capture as JSON is its summary.
 fn summary(text: &str) -> Option<Value> {
     serde_json::from_str(text.lines().last()?).ok()
