@@ -1,5 +1,6 @@
 //! The maps: what the programs share with user space. Sizes of the large ones are set by user space before loading.
 
+use crate::selection::Selection;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
@@ -12,6 +13,10 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 /// How many facts were lost, by [`Loss`].
 #[map]
 pub static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(Loss::ALL.len() as u32, 0);
+
+/// The selection that waits for its binding.
+#[map]
+pub static SELECTED: PerCpuArray<Selection> = PerCpuArray::with_max_entries(1, 0);
 
 /// Original source addresses that are wanted; IPv4 as IPv4-mapped.
 #[map]
