@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use bytemuck::Zeroable as _;
+use bytemuck::Zeroable;
 use fastrand::Rng;
 use snatrace::model::{Capture, Filter, Policy};
 use tracer_common::events::{
