@@ -10,9 +10,9 @@ use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES, Loss, UPLINKS as
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 
-/// How many facts were lost, by [`Loss`].
+/// How many facts were lost, by [`Loss`]: one entry, so that one system call reads them all.
 #[map]
-pub static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(Loss::ALL.len() as u32, 0);
+pub static LOST: PerCpuArray<[u64; Loss::ALL.len()]> = PerCpuArray::with_max_entries(1, 0);
 
 /// The selection that waits for its binding.
 #[map]

@@ -17,7 +17,7 @@ use super::take;
 /// The consuming end of the ring buffer.
 pub(super) struct Ring {
     events: RingBuf<MapData>,
-    lost: PerCpuArray<MapData, u64>,
+    lost: PerCpuArray<MapData, [u64; Loss::ALL.len()]>,
     seen: [u64; Loss::ALL.len()],
     /// Interface index and namespace inode number of the hooked interfaces.
     namespaces: Vec<(u32, u32)>,
@@ -53,24 +53,26 @@ impl Ring {
     }
 
     /// Hands over what was counted up to now, what was lost, and then a tick of this time.
-    pub(super) fn tick(&mut self, time_ns: u64, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+    pub(super) fn tick(&mut self, time_ns: u64, is_last: bool, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
         self.tables.sample(time_ns, take);
-        if let Some(lost) = self.newly_lost(time_ns)? {
+        if let Some(lost) = self.newly_lost(time_ns, is_last)? {
             take(lost.into());
         }
         take(Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into());
         Ok(())
     }
 
-    fn newly_lost(&mut self, time_ns: u64) -> anyhow::Result<Option<Lost>> {
-        let mut lost = Lost { stamp: Stamp { time_ns, kind: Lost::KIND, netns: 0 }, counts: [0; Loss::ALL.len()] };
-        for (index, loss) in Loss::ALL.into_iter().enumerate() {
-            let per_cpu = self.lost.get(&(loss as u32), 0).context("cannot read the loss counters")?;
-            let total = per_cpu.iter().sum::<u64>() + if loss == Loss::Skipped { self.skipped.count() } else { 0 };
-            lost.counts[index] = total.saturating_sub(self.seen[index]);
-            self.seen[index] = total;
+    fn newly_lost(&mut self, time_ns: u64, is_last: bool) -> anyhow::Result<Option<Lost>> {
+        let per_cpu = self.lost.get(&0, 0).context("cannot read the loss counters")?;
+        let mut totals = Loss::ALL.map(|loss| per_cpu.iter().map(|counts| counts[loss as usize]).sum::<u64>());
+        totals[Loss::Skipped as usize] += self.skipped.count(time_ns, is_last);
+        let mut counts = totals;
+        for (count, seen) in counts.iter_mut().zip(self.seen) {
+            *count = count.saturating_sub(seen);
         }
-        Ok(lost.counts.iter().any(|&count| count > 0).then_some(lost))
+        self.seen = totals;
+        let stamp = Stamp { time_ns, kind: Lost::KIND, netns: 0 };
+        Ok(counts.iter().any(|&count| count > 0).then_some(Lost { stamp, counts }))
     }
 }
 
