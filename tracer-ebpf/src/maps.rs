@@ -1,10 +1,10 @@
 //! The maps: what the programs share with user space. Sizes of the large ones are set by user space before loading.
 
-use crate::selection::Selection;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES, Loss, UPLINKS as MAX_UPLINKS};
+use tracer_common::events::Selected;
 
 /// Every event on its way to user space.
 #[map]
@@ -16,7 +16,7 @@ pub static LOST: PerCpuArray<[u64; Loss::ALL.len()]> = PerCpuArray::with_max_ent
 
 /// The selection that waits for its binding.
 #[map]
-pub static SELECTED: PerCpuArray<Selection> = PerCpuArray::with_max_entries(1, 0);
+pub static SELECTED: PerCpuArray<Selected> = PerCpuArray::with_max_entries(1, 0);
 
 /// Original source addresses that are wanted; IPv4 as IPv4-mapped.
 #[map]

@@ -1,21 +1,11 @@
 //! What `nat_select` learns waits for `nat_bind` of the same conntrack entry, which nearly always follows at once on the same
-//! CPU and takes it along. One that nobody took is told as an event when the next takes its place.
+//! CPU and takes it along. One that nobody took is told as an event when the next takes its place, or by user space at the end.
 
-use bytemuck::{Pod, Zeroable};
 use tracer_common::Flow;
 use tracer_common::events::{NatSelect, RANGE_KNOWN};
 
 use crate::emit;
 use crate::maps::SELECTED;
-
-/// A selection and whose it is.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Selection {
-    /// Address of the conntrack entry; 0 once it was taken.
-    entry: u64,
-    event: NatSelect,
-}
 
 /// What the binding takes along.
 pub struct Taken {

@@ -22,6 +22,7 @@ pub use lost::Lost;
 pub use nat_bind::{NatBind, RANGE_KNOWN, STATUS_DST_NAT, STATUS_SRC_NAT};
 pub use nat_select::{
     NatSelect, RANGE_MAP_IPS, RANGE_PROTO_OFFSET, RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED,
+    Selected,
 };
 pub use owner::{OWNER_TEXT, Owner};
 pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};

@@ -39,3 +39,15 @@ pub struct NatSelect {
 }
 
 const _: () = assert!(size_of::<NatSelect>() == 64);
+
+/// A selection that waits in the kernel for its binding: the value of the map `SELECTED`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct Selected {
+    /// Address of the conntrack entry; 0 where none waits.
+    pub entry: u64,
+    /// What is told if the binding does not take it.
+    pub event: NatSelect,
+}
+
+const _: () = assert!(size_of::<Selected>() == 72);

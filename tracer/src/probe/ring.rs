@@ -8,7 +8,7 @@ use aya::maps::{MapData, PerCpuArray, RingBuf};
 use nix::time::{ClockId, clock_gettime};
 use tracer_common::Event;
 use tracer_common::config::Loss;
-use tracer_common::events::{Lost, Stamp, Tick};
+use tracer_common::events::{Lost, Selected, Stamp, Tick};
 
 use super::skipped::Skipped;
 use super::tables::Tables;
@@ -18,6 +18,7 @@ use super::take;
 pub(super) struct Ring {
     events: RingBuf<MapData>,
     lost: PerCpuArray<MapData, [u64; Loss::ALL.len()]>,
+    selected: PerCpuArray<MapData, [u64; size_of::<Selected>() / size_of::<u64>()]>,
     seen: [u64; Loss::ALL.len()],
     /// Interface index and namespace inode number of the hooked interfaces.
     namespaces: Vec<(u32, u32)>,
@@ -27,8 +28,8 @@ pub(super) struct Ring {
 
 impl Ring {
     pub(super) fn new(ebpf: &mut Ebpf, namespaces: Vec<(u32, u32)>, tables: Tables) -> anyhow::Result<Self> {
-        let (events, lost) = (take(ebpf, "EVENTS")?, take(ebpf, "LOST")?);
-        Ok(Self { events, lost, seen: Default::default(), namespaces, tables, skipped: Skipped::default() })
+        let (events, lost, selected) = (take(ebpf, "EVENTS")?, take(ebpf, "LOST")?, take(ebpf, "SELECTED")?);
+        Ok(Self { events, lost, selected, seen: Default::default(), namespaces, tables, skipped: Skipped::default() })
     }
 
     /// Counts from now on what these programs were kept from seeing.
@@ -55,10 +56,21 @@ impl Ring {
     /// Hands over what was counted up to now, what was lost, and then a tick of this time.
     pub(super) fn tick(&mut self, time_ns: u64, is_last: bool, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
         self.tables.sample(time_ns, take);
+        if is_last {
+            self.left_over(take)?;
+        }
         if let Some(lost) = self.newly_lost(time_ns, is_last)? {
             take(lost.into());
         }
         take(Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into());
+        Ok(())
+    }
+
+    /// Hands over selections that no binding took.
+    fn left_over(&self, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+        let per_cpu = self.selected.get(&0, 0).context("cannot read the selections that wait")?;
+        let selected = per_cpu.iter().map(|words| bytemuck::cast::<_, Selected>(*words));
+        selected.filter(|selected| selected.entry != 0).for_each(|selected| take(selected.event.into()));
         Ok(())
     }
 
