@@ -42,9 +42,9 @@ pub fn emit<T: bytemuck::Pod>(fill: impl FnOnce(&mut T) -> Option<()>) {
 /// Counts a lost fact.
 #[inline(always)]
 pub fn count(loss: Loss) {
-    if let Some(counter) = LOST.get_ptr_mut(loss as u32) {
+    if let Some(counters) = LOST.get_ptr_mut(0) {
         // SAFETY: the map's value for this CPU, which no other program on it changes meanwhile.
-        unsafe { *counter += 1 };
+        unsafe { (*counters)[loss as usize] += 1 };
     }
 }
 

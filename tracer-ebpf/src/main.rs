@@ -10,6 +10,7 @@ mod hooks;
 mod kernel;
 mod maps;
 mod packet;
+mod selection;
 
 #[cfg(not(test))]
 #[panic_handler]

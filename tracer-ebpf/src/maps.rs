@@ -4,14 +4,19 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES, Loss, UPLINKS as MAX_UPLINKS};
+use tracer_common::events::Selected;
 
 /// Every event on its way to user space.
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 
-/// How many facts were lost, by [`Loss`].
+/// How many facts were lost, by [`Loss`]: one entry, so that one system call reads them all.
 #[map]
-pub static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(Loss::ALL.len() as u32, 0);
+pub static LOST: PerCpuArray<[u64; Loss::ALL.len()]> = PerCpuArray::with_max_entries(1, 0);
+
+/// The selection that waits for its binding.
+#[map]
+pub static SELECTED: PerCpuArray<Selected> = PerCpuArray::with_max_entries(1, 0);
 
 /// Original source addresses that are wanted; IPv4 as IPv4-mapped.
 #[map]

@@ -19,9 +19,10 @@ use bytemuck::{Pod, Zeroable};
 pub use ct_drop::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, UNTRACKED};
 pub use ct_table::CtTable;
 pub use lost::Lost;
-pub use nat_bind::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};
+pub use nat_bind::{NatBind, RANGE_KNOWN, STATUS_DST_NAT, STATUS_SRC_NAT};
 pub use nat_select::{
     NatSelect, RANGE_MAP_IPS, RANGE_PROTO_OFFSET, RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED,
+    Selected,
 };
 pub use owner::{OWNER_TEXT, Owner};
 pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};

@@ -9,6 +9,8 @@ use crate::Flow;
 pub const STATUS_SRC_NAT: u32 = 1 << 4;
 /// `IPS_DST_NAT`: the destination was translated
 pub const STATUS_DST_NAT: u32 = 1 << 5;
+/// Bit of `range_flags`: the range is known. The kernel's own flags are the lowest ones.
+pub const RANGE_KNOWN: u16 = 1 << 15;
 
 /// Entry of `__nf_conntrack_confirm()` for a TCP SYN whose source was translated.
 ///
@@ -29,8 +31,13 @@ pub struct NatBind {
     pub status: u32,
     /// From `ct->zone.id`
     pub zone: u16,
-    /// Zero.
-    pub unused: [u16; 3],
+    /// [`RANGE_KNOWN`] and the lower bits of `flags` of the `nat_select` that this binding follows, where that was at hand;
+    /// else zero, and `nat_select` may come as an event of its own
+    pub range_flags: u16,
+    /// Its `min_port`
+    pub min_port: u16,
+    /// Its `max_port`
+    pub max_port: u16,
 }
 
 const _: () = assert!(size_of::<NatBind>() == 104);

@@ -16,7 +16,9 @@ pub const RANGE_PROTO_RANDOM_FULLY: u32 = 1 << 4;
 /// `NF_NAT_RANGE_PROTO_OFFSET`: a port shift
 pub const RANGE_PROTO_OFFSET: u32 = 1 << 5;
 
-/// Entry of `nf_nat_setup_info()` for the source side.
+/// Entry of `nf_nat_setup_info()` for the source side, where the binding that follows did not take these facts along: a
+/// SYN that was dropped before it was confirmed, or went on on another CPU. Told when the next selection takes its place, so
+/// perhaps long after its time.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct NatSelect {
@@ -37,3 +39,15 @@ pub struct NatSelect {
 }
 
 const _: () = assert!(size_of::<NatSelect>() == 64);
+
+/// A selection that waits in the kernel for its binding: the value of the map `SELECTED`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct Selected {
+    /// Address of the conntrack entry; 0 where none waits.
+    pub entry: u64,
+    /// What is told if the binding does not take it.
+    pub event: NatSelect,
+}
+
+const _: () = assert!(size_of::<Selected>() == 72);

@@ -7,7 +7,7 @@ use tracer_common::events::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};
 
 use crate::kernel::conntrack::Room;
 use crate::kernel::skb::Skb;
-use crate::{emit, filter};
+use crate::{emit, filter, selection};
 
 #[kprobe]
 pub fn nat_bind(ctx: ProbeContext) -> u32 {
@@ -28,11 +28,15 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
     if !filter::wants(&original) {
         return None;
     }
-    let netns = conn.netns()?;
+    let isn = skb.syn_seq()?;
+    let taken = selection::take(conn.id(), &original);
+    let netns = match &taken {
+        Some(taken) => taken.netns,
+        None => conn.netns()?,
+    };
     if !filter::wants_netns(netns) {
         return None;
     }
-    let isn = skb.syn_seq()?;
     emit::emit(|event: &mut NatBind| {
         event.stamp = emit::stamp(NatBind::KIND, netns);
         event.original = original;
@@ -40,7 +44,10 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
         event.isn = isn;
         event.status = status;
         event.zone = conn.zone();
-        event.unused = [0; 3];
+        (event.range_flags, event.min_port, event.max_port) = match &taken {
+            Some(taken) => (taken.flags, taken.min_port, taken.max_port),
+            None => (0, 0, 0),
+        };
         if status & STATUS_DST_NAT != 0 {
             filter::want_backend(&event.translated);
         }

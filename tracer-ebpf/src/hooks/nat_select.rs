@@ -1,5 +1,5 @@
 //! kprobe `unsigned int nf_nat_setup_info(struct nf_conn *ct, const struct nf_nat_range2 *range,
-//! enum nf_nat_manip_type maniptype)`: the rule's range and flags, before a port is chosen.
+//! enum nf_nat_manip_type maniptype)`: the rule's range and flags, before a port is chosen. `nat_bind` takes it along.
 
 use core::mem::MaybeUninit;
 
@@ -9,7 +9,7 @@ use aya_log_ebpf::debug;
 use tracer_common::events::NatSelect;
 
 use crate::kernel::conntrack::{self, Conn, Room};
-use crate::{emit, filter};
+use crate::{emit, filter, selection};
 
 /// `NF_NAT_MANIP_SRC`
 const MANIP_SRC: u32 = 0;
@@ -39,7 +39,7 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
     if !filter::wants_netns(netns) {
         return None;
     }
-    emit::emit(|event: &mut NatSelect| {
+    selection::keep(conn.id(), |event: &mut NatSelect| {
         event.stamp = emit::stamp(NatSelect::KIND, netns);
         event.original = original;
         event.flags = range.flags;
@@ -47,7 +47,6 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
         event.max_port = range.max_port();
         event.zone = conn.zone();
         event.unused = 0;
-        Some(())
     });
     debug!(ctx, "nat_select: flags {:x}, source port {}", range.flags, original.src_port);
     Some(())

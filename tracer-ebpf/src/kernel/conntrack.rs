@@ -70,13 +70,16 @@ impl Room {
 
 /// A conntrack entry, as far as it was read.
 #[derive(Clone, Copy)]
-pub struct Conn<'a>(&'a Window);
+pub struct Conn<'a> {
+    address: Address,
+    window: &'a Window,
+}
 
 impl<'a> Conn<'a> {
     /// The entry that a function got as its argument.
     #[inline(always)]
     pub fn new<T>(pointer: *const T, room: &'a mut Room) -> Option<Self> {
-        Address::new(pointer).copy(CT_BASE.load(), &mut room.0).map(Self)
+        Self::at_address(Address::new(pointer), room)
     }
 
     /// The entry of a packet.
@@ -87,7 +90,19 @@ impl<'a> Conn<'a> {
         if pointer == 0 {
             return None;
         }
-        Address(pointer).copy(CT_BASE.load(), &mut room.0).map(Self)
+        Self::at_address(Address(pointer), room)
+    }
+
+    #[inline(always)]
+    fn at_address(address: Address, room: &'a mut Room) -> Option<Self> {
+        let window = address.copy(CT_BASE.load(), &mut room.0)?;
+        Some(Self { address, window })
+    }
+
+    /// Which entry it is, as long as it lives.
+    #[inline(always)]
+    pub fn id(self) -> u64 {
+        self.address.0
     }
 
     /// `ct->status`; the bits in use fit 32.
@@ -133,7 +148,7 @@ impl<'a> Conn<'a> {
     fn at<T: Pod>(self, offset: u32) -> &'a T {
         // SAFETY: user space has checked that all offsets lie in the window, aligned, and so does the verifier; any bytes
         // are a valid `T: Pod`.
-        unsafe { &*self.0.as_ptr().cast::<u8>().add(offset as usize).cast() }
+        unsafe { &*self.window.as_ptr().cast::<u8>().add(offset as usize).cast() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use bytemuck::Zeroable;
 use fastrand::Rng;
 use snatrace::model::{Capture, Filter, Policy};
 use tracer_common::events::{
@@ -152,7 +153,7 @@ impl Connection {
     fn bind(&self, time_ns: u64) -> NatBind {
         let stamp = Stamp { time_ns, kind: NatBind::KIND, netns: NODE_NETNS };
         let &Self { original, translated, isn, .. } = self;
-        NatBind { stamp, original, translated, isn, status: 0x10, zone: 0, unused: [0; 3] }
+        NatBind { stamp, original, translated, isn, status: 0x10, ..Zeroable::zeroed() }
     }
 
     fn syn(&self, time_ns: u64) -> Wire {

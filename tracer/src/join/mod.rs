@@ -143,7 +143,11 @@ impl Join {
         if let Event::Tick(_) = event {
             self.due_ns = 0;
         }
-        self.advance(event.stamp().time_ns, update);
+        // A selection may have waited long for a binding that did not come: its time does not say what time it is.
+        let time_ns = event.stamp().time_ns;
+        if time_ns >= self.now_ns || !matches!(event, Event::NatSelect(_)) {
+            self.advance(time_ns, update);
+        }
         match event {
             Event::NatSelect(event) => self.nat_select(event),
             Event::NatBind(event) => self.nat_bind(event, update),

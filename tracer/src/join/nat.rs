@@ -1,6 +1,6 @@
 //! `nat_select` and `nat_bind`: what NAT was asked for, and what it chose.
 
-use tracer_common::events::{NatBind, NatSelect};
+use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN};
 
 use super::bindings::Binding;
 use super::hints::Selection;
@@ -32,7 +32,7 @@ impl Join {
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::bind(slot, &event.original, &event.translated));
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
         let (original, translated, zone) = (event.original, event.translated, event.zone);
-        let range = self.hints.claim(&original, netns, zone, time_ns);
+        let range = range_of(event).or_else(|| self.hints.claim(&original, netns, zone, time_ns));
         let binding = Binding { original, translated, time_ns, range, netns, zone, attempt: id, isn };
         self.evicted += self.bindings.push(binding);
 
@@ -47,4 +47,11 @@ impl Join {
             self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, update);
         }
     }
+}
+
+/// The range that the binding was chosen from, if it brought it along.
+fn range_of(event: &NatBind) -> Option<NatRange> {
+    let flags = u32::from(event.range_flags & !RANGE_KNOWN);
+    let is_known = event.range_flags & RANGE_KNOWN != 0;
+    is_known.then_some(NatRange { flags, min_port: event.min_port, max_port: event.max_port })
 }

@@ -125,8 +125,8 @@ impl Probe {
     ///
     /// # Errors
     /// When the counters cannot be read.
-    pub fn tick(&mut self, time_ns: u64, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
-        self.ring.tick(time_ns, take)
+    pub fn tick(&mut self, time_ns: u64, is_last: bool, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+        self.ring.tick(time_ns, is_last, take)
     }
 
     /// Attaches what waits for a module that has been loaded meanwhile; returns the stems of the hooks that are new.

@@ -8,7 +8,7 @@ use aya::maps::{MapData, PerCpuArray, RingBuf};
 use nix::time::{ClockId, clock_gettime};
 use tracer_common::Event;
 use tracer_common::config::Loss;
-use tracer_common::events::{Lost, Stamp, Tick};
+use tracer_common::events::{Lost, Selected, Stamp, Tick};
 
 use super::skipped::Skipped;
 use super::tables::Tables;
@@ -20,7 +20,8 @@ const AT_ONCE: usize = 8192;
 /// The consuming end of the ring buffer.
 pub(super) struct Ring {
     events: RingBuf<MapData>,
-    lost: PerCpuArray<MapData, u64>,
+    lost: PerCpuArray<MapData, [u64; Loss::ALL.len()]>,
+    selected: PerCpuArray<MapData, [u64; size_of::<Selected>() / size_of::<u64>()]>,
     seen: [u64; Loss::ALL.len()],
     /// Interface index and namespace inode number of the hooked interfaces.
     namespaces: Vec<(u32, u32)>,
@@ -30,8 +31,8 @@ pub(super) struct Ring {
 
 impl Ring {
     pub(super) fn new(ebpf: &mut Ebpf, namespaces: Vec<(u32, u32)>, tables: Tables) -> anyhow::Result<Self> {
-        let (events, lost) = (take(ebpf, "EVENTS")?, take(ebpf, "LOST")?);
-        Ok(Self { events, lost, seen: Default::default(), namespaces, tables, skipped: Skipped::default() })
+        let (events, lost, selected) = (take(ebpf, "EVENTS")?, take(ebpf, "LOST")?, take(ebpf, "SELECTED")?);
+        Ok(Self { events, lost, selected, seen: Default::default(), namespaces, tables, skipped: Skipped::default() })
     }
 
     /// Counts from now on what these programs were kept from seeing.
@@ -58,24 +59,37 @@ impl Ring {
     }
 
     /// Hands over what was counted up to now, what was lost, and then a tick of this time.
-    pub(super) fn tick(&mut self, time_ns: u64, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+    pub(super) fn tick(&mut self, time_ns: u64, is_last: bool, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
         self.tables.sample(time_ns, take);
-        if let Some(lost) = self.newly_lost(time_ns)? {
+        if is_last {
+            self.left_over(take)?;
+        }
+        if let Some(lost) = self.newly_lost(time_ns, is_last)? {
             take(lost.into());
         }
         take(Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into());
         Ok(())
     }
 
-    fn newly_lost(&mut self, time_ns: u64) -> anyhow::Result<Option<Lost>> {
-        let mut lost = Lost { stamp: Stamp { time_ns, kind: Lost::KIND, netns: 0 }, counts: [0; Loss::ALL.len()] };
-        for (index, loss) in Loss::ALL.into_iter().enumerate() {
-            let per_cpu = self.lost.get(&(loss as u32), 0).context("cannot read the loss counters")?;
-            let total = per_cpu.iter().sum::<u64>() + if loss == Loss::Skipped { self.skipped.count() } else { 0 };
-            lost.counts[index] = total.saturating_sub(self.seen[index]);
-            self.seen[index] = total;
+    /// Hands over selections that no binding took.
+    fn left_over(&self, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+        let per_cpu = self.selected.get(&0, 0).context("cannot read the selections that wait")?;
+        let selected = per_cpu.iter().map(|words| bytemuck::cast::<_, Selected>(*words));
+        selected.filter(|selected| selected.entry != 0).for_each(|selected| take(selected.event.into()));
+        Ok(())
+    }
+
+    fn newly_lost(&mut self, time_ns: u64, is_last: bool) -> anyhow::Result<Option<Lost>> {
+        let per_cpu = self.lost.get(&0, 0).context("cannot read the loss counters")?;
+        let mut totals = Loss::ALL.map(|loss| per_cpu.iter().map(|counts| counts[loss as usize]).sum::<u64>());
+        totals[Loss::Skipped as usize] += self.skipped.count(time_ns, is_last);
+        let mut counts = totals;
+        for (count, seen) in counts.iter_mut().zip(self.seen) {
+            *count = count.saturating_sub(seen);
         }
-        Ok(lost.counts.iter().any(|&count| count > 0).then_some(lost))
+        self.seen = totals;
+        let stamp = Stamp { time_ns, kind: Lost::KIND, netns: 0 };
+        Ok(counts.iter().any(|&count| count > 0).then_some(Lost { stamp, counts }))
     }
 }
 

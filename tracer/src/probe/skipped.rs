@@ -6,10 +6,15 @@ use std::os::unix::fs::FileExt as _;
 
 use aya::Ebpf;
 
+/// How often to ask: it costs a read for each program.
+const EVERY_NS: u64 = 250_000_000;
+
 /// The kernel tells it of a program's descriptor.
 #[derive(Default)]
 pub(super) struct Skipped {
     programs: Vec<File>,
+    next_ns: u64,
+    count: u64,
 }
 
 impl Skipped {
@@ -17,12 +22,16 @@ impl Skipped {
     pub(super) fn of(ebpf: &Ebpf) -> Self {
         let fds = ebpf.programs().filter_map(|(_, program)| program.fd().ok());
         let info = |fd| File::open(format!("/proc/self/fdinfo/{fd}")).ok();
-        Self { programs: fds.filter_map(|fd| info(fd.as_fd().as_raw_fd())).collect() }
+        Self { programs: fds.filter_map(|fd| info(fd.as_fd().as_raw_fd())).collect(), ..Self::default() }
     }
 
-    /// How often since they were loaded; 0 where the kernel does not tell.
-    pub(super) fn count(&self) -> u64 {
-        self.programs.iter().filter_map(misses).sum()
+    /// How often since they were loaded, as of the last time it was asked; 0 where the kernel does not tell.
+    pub(super) fn count(&mut self, time_ns: u64, is_last: bool) -> u64 {
+        if time_ns >= self.next_ns || is_last {
+            self.next_ns = time_ns + EVERY_NS;
+            self.count = self.programs.iter().filter_map(misses).sum();
+        }
+        self.count
     }
 }
 

@@ -162,7 +162,7 @@ impl Live {
             && (is_busy || self.was_busy || self.is_over || self.last_tick.elapsed() >= TICK)
         {
             self.last_tick = Instant::now();
-            probe.tick(time_ns, &mut |event| batch.push((0, event)))?;
+            probe.tick(time_ns, self.is_over, &mut |event| batch.push((0, event)))?;
         }
         self.was_busy = is_busy;
         self.finder.enrich(batch);

@@ -1,7 +1,7 @@
 //! Source ports that are used again while the old conntrack entry lives.
 
 use super::*;
-use crate::model::{NatMode, Outcome};
+use crate::model::{NatMode, NatRange, Outcome};
 
 const AGAIN: u32 = 77;
 
@@ -125,4 +125,32 @@ fn the_wire_wins_over_a_remembered_backend_too() {
 fn a_selection_is_for_one_binding() {
     let outcomes = join(&[select(0, pod(1)), bind(1_000, 1, pod(1), node(9)), bind(2_000, 2, pod(1), node(8))]);
     assert_eq!(outcomes.ended.iter().map(|attempt| attempt.range.is_some()).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn a_binding_brings_its_range_along_and_leaves_selections_to_others() {
+    let range = NatRange { flags: RANGE_PROTO_SPECIFIED | RANGE_PROTO_RANDOM_FULLY, min_port: 1024, max_port: 2047 };
+    let own = select(2_500, pod(1));
+    let events = [bind_with_range(1_000, 1, pod(1), node(9)), own, bind(3_000, 2, pod(1), node(8))];
+    let outcomes = join(&events);
+    assert_eq!(outcomes.ended[0].range, Some(range));
+    assert_eq!(NatMode::from(outcomes.ended[1].range), NatMode::FullyRandom);
+}
+
+#[test]
+fn a_selection_told_a_minute_later_still_tells_the_range_and_not_the_time() {
+    let events = [
+        bind(1_000, ISN, pod(1), node(9)),
+        retransmit(S, ISN, pod(1), 1),
+        bind(61 * S, AGAIN, pod(2), node(8)),
+        closed(61 * S, AGAIN, pod(2), 0),
+        select(0, pod(1)),
+    ];
+    let mut join = Join::default();
+    let outcomes = feed(&mut join, &events);
+    assert!(outcomes.ended.is_empty(), "time fell back: {:#?}", outcomes.ended);
+    let mut outcomes = Outcomes::default();
+    join.finish(&mut |update| outcomes.take(update));
+    let first = outcomes.ended.iter().find(|attempt| attempt.isn == ISN);
+    assert_eq!(first.map(|attempt| NatMode::from(attempt.range)), Some(NatMode::FullyRandom));
 }

@@ -15,9 +15,9 @@ mod wire_only;
 
 use bytemuck::Zeroable;
 use tracer_common::events::{
-    CtDrop, CtTable, DROP_AT_HOOK, Event, Lost, NatBind, NatSelect, RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY,
-    STATUS_SRC_NAT, SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS,
-    WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire,
+    CtDrop, CtTable, DROP_AT_HOOK, Event, Lost, NatBind, NatSelect, RANGE_KNOWN, RANGE_MAP_IPS,
+    RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED, STATUS_SRC_NAT, SockState, Stamp, SynRetransmit, TCP_CLOSE,
+    TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire,
 };
 use tracer_common::{Flow, flow};
 
@@ -72,6 +72,15 @@ pub(super) fn bind(at: u64, isn: u32, original: Flow, translated: Flow) -> Event
 pub(super) fn bind_in(at: u64, netns: u32, zone: u16, isn: u32, original: Flow, translated: Flow) -> Event {
     let stamp = stamp(NatBind::KIND, at, netns);
     NatBind { stamp, original, translated, isn, status: STATUS_SRC_NAT, zone, ..Zeroable::zeroed() }.into()
+}
+
+/// A binding that took along what the rule says: fully random, ports 1024 to 2047.
+pub(super) fn bind_with_range(at: u64, isn: u32, original: Flow, translated: Flow) -> Event {
+    let stamp = stamp(NatBind::KIND, at, NODE_NETNS);
+    let range_flags = RANGE_KNOWN | (RANGE_PROTO_SPECIFIED | RANGE_PROTO_RANDOM_FULLY) as u16;
+    let (min_port, max_port) = (1024, 2047);
+    let status = STATUS_SRC_NAT;
+    NatBind { stamp, original, translated, isn, status, zone: 0, range_flags, min_port, max_port }.into()
 }
 
 pub(super) fn retransmit(at: u64, isn: u32, flow: Flow, ordinal: u32) -> Event {

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tracer_common::events::{
-    CtDrop, CtTable, DROP_AT_HOOK, Lost, NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick,
-    WIRE_EGRESS, WIRE_INGRESS, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+    CtDrop, CtTable, DROP_AT_HOOK, Lost, NatBind, NatSelect, RANGE_KNOWN, SockState, Stamp, SynRetransmit, TCP_CLOSE,
+    Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 use tracer_common::{Event, Flow};
 
@@ -67,7 +67,18 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
     let bind = stamp(at + 900, NatBind::KIND);
     vec![
         NatSelect { stamp: select, original, flags: 0x11, min_port: 0, max_port: 0, zone: 0, unused: 0 }.into(),
-        NatBind { stamp: bind, original, translated, isn, status: 0x10, zone: 0, unused: [0; 3] }.into(),
+        NatBind {
+            stamp: bind,
+            original,
+            translated,
+            isn,
+            status: 0x10,
+            zone: 0,
+            range_flags: RANGE_KNOWN | 0x12,
+            min_port: 1024,
+            max_port: 65_535,
+        }
+        .into(),
         wire(at + 1_500).into(),
         tick(at + 2_000),
         SynRetransmit { stamp: stamp(at + 5_000, SynRetransmit::KIND), flow: original, isn, ordinal: 1, err: -11 }

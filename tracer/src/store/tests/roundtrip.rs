@@ -44,8 +44,10 @@ prop_compose! {
 prop_compose! {
     fn nat_bind()(
         stamp in stamps(NatBind::KIND), original in flows(), translated in flows(), isn in isns(), status: u32, zone: u16,
+        range in prop_oneof![Just((0, 0, 0)), any::<(u16, u16, u16)>()],
     ) -> Event {
-        NatBind { stamp, original, translated, isn, status, zone, unused: [0; 3] }.into()
+        let (range_flags, min_port, max_port) = range;
+        NatBind { stamp, original, translated, isn, status, zone, range_flags, min_port, max_port }.into()
     }
 }
 
