@@ -1,6 +1,6 @@
 //! Numbers in as few bytes as they need: LEB128, seven bits a byte, lowest first; signed ones as zigzag.
 
-use bytes::{Buf, BufMut};
+use bytes::Buf;
 
 /// The bytes are not what the format allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +14,12 @@ impl From<bytes::TryGetError> for Malformed {
 
 /// Appends a number.
 #[inline]
-pub fn put(to: &mut impl BufMut, mut value: u64) {
+pub fn put(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        to.put_u8(value as u8 | 0x80);
+        to.push(value as u8 | 0x80);
         value >>= 7;
     }
-    to.put_u8(value as u8);
+    to.push(value as u8);
 }
 
 /// Takes a number; one that does not fit into 64 bits is malformed.
