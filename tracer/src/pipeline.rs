@@ -8,7 +8,7 @@ use tracer_common::Event;
 
 use crate::causes::{self, Case};
 use crate::join::{AHEAD, Join, Update};
-use crate::model::{Attempt, Capture, Finding, Owners};
+use crate::model::{Attempt, Capture, Diagnosis, Finding, Owners};
 use crate::outputs::{Output, View};
 use crate::source::Source;
 use crate::store::Writer;
@@ -164,8 +164,12 @@ impl Judge<'_> {
         if !self.output.shows_findings() {
             return Ok(());
         }
-        let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
-        self.output.finding(&Finding { diagnosis: Some(&diagnosis), ..finding })
+        let diagnosis = self.diagnosis(cause, &finding);
+        self.output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
+    }
+
+    fn diagnosis(&self, cause: &causes::Cause, finding: &Finding<'_>) -> Option<Diagnosis> {
+        self.output.explains(finding).then(|| causes::diagnose(cause, &Case::new(finding.attempt, finding.capture)))
     }
 
     /// What came after the last retransmit may tell more of the cause.
@@ -179,9 +183,10 @@ impl Judge<'_> {
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
         let is_news = before != attempt.cause || causes::is_unknown(cause);
         self.shown += u64::from(is_news);
-        let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
         let finding = finding(capture, attempt.last_ns, attempt.retransmits, attempt);
-        self.output.ended(&Finding { diagnosis: Some(&diagnosis), is_news, is_over: true, ..finding })
+        let finding = Finding { is_news, is_over: true, ..finding };
+        let diagnosis = self.diagnosis(cause, &finding);
+        self.output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use anstyle::Style;
 
-use super::columns::{cell, endpoint, without_middle};
+use super::columns::{cell, endpoint, number, spaces, without_middle};
 use crate::model::{Attempt, Clock, Finding, NatMode, Owner};
 use crate::outputs::escape::Escaped;
 
@@ -104,9 +104,19 @@ impl Row {
     }
 }
 
+/// `02:00:01.234`
 fn time(line: &mut String, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
-    let Some(wall) = clock.wall(finding.capture, finding.time_ns) else { return line.write_char('-') };
-    write!(line, "{:02}:{:02}:{:02}.{:03}", wall.hour(), wall.minute(), wall.second(), wall.millisecond())
+    let (_, time) = clock.day_and_time(finding.capture, finding.time_ns);
+    let ms = time.as_millis() as u32;
+    for (pair, end) in [(ms / 3_600_000, ':'), (ms / 60_000 % 60, ':'), (ms / 1000 % 60, '.')] {
+        line.extend([digit(pair / 10), digit(pair), end]);
+    }
+    line.extend([digit(ms / 100), digit(ms / 10), digit(ms)]);
+    Ok(())
+}
+
+fn digit(number: u32) -> char {
+    char::from(b'0' + (number % 10) as u8)
 }
 
 fn owner(line: &mut String, attempt: &Attempt) -> fmt::Result {
@@ -147,7 +157,8 @@ fn translated_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
 
 fn translated_port(line: &mut String, attempt: &Attempt) -> fmt::Result {
     let Some(flow) = attempt.translated else { return line.write_char('-') };
-    write!(line, "{}", flow.src_port)
+    number(line, flow.src_port);
+    Ok(())
 }
 
 /// Before NAT; where NAT changed it, what it became follows, as far as there is room.
@@ -178,7 +189,12 @@ fn ordinal(line: &mut String, finding: &Finding<'_>) -> fmt::Result {
     match finding.ordinal {
         _ if finding.is_over => line.write_str("end"),
         1000.. => line.write_str("1k+"),
-        ordinal => write!(line, "{ordinal:>ORDINAL$}"),
+        ordinal => {
+            let before = ORDINAL - ordinal.checked_ilog10().unwrap_or(0) as usize - 1;
+            spaces(line, before);
+            number(line, ordinal);
+            Ok(())
+        }
     }
 }
 
@@ -193,7 +209,11 @@ fn mode(line: &mut String, attempt: &Attempt) -> fmt::Result {
 
 /// A name from JSON as words.
 pub(super) fn words(line: &mut String, name: &str) -> fmt::Result {
-    name.chars().try_for_each(|char| line.write_char(if char == '_' { ' ' } else { char }))
+    for (index, word) in name.split('_').enumerate() {
+        line.push_str(if index > 0 { " " } else { "" });
+        line.push_str(word);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
