@@ -102,8 +102,10 @@ fn judge(trace: &PathBuf) -> Result<Value> {
     let capture = Merged::open(&[trace])?.captures().first().cloned().context("a trace has a capture")?;
     let (mut join, mut most, mut flagged) = (Join::default(), 0, 0_u64);
     let result = decode(trace, |batch| {
-        for events in batch.chunks(AHEAD) {
+        join.foresee(batch.iter().take(AHEAD).map(|(_, event)| event));
+        for (index, events) in batch.chunks(AHEAD).enumerate() {
             join.warm(events.iter().map(|(_, event)| event));
+            join.foresee(batch.chunks(AHEAD).nth(index + 1).unwrap_or_default().iter().map(|(_, event)| event));
             for (_, event) in events {
                 join.event(event, &mut |update| flagged += u64::from(is_flagged(&capture, update)));
             }

@@ -51,8 +51,10 @@ pub async fn run(
     pipeline.start()?;
     let mut batch = Vec::new();
     'reading: while source.next(&mut batch).await? {
-        for events in batch.chunks(AHEAD) {
+        pipeline.foresee(batch.get(..AHEAD).unwrap_or(&batch));
+        for (index, events) in batch.chunks(AHEAD).enumerate() {
             pipeline.warm(events);
+            pipeline.foresee(batch.chunks(AHEAD).nth(index + 1).unwrap_or_default());
             for (node, event) in events {
                 if let Some(recorder) = recorder {
                     recorder.write(event)?;
@@ -86,13 +88,23 @@ impl<'a> Pipeline<'a> {
         self.judge.output.flush()
     }
 
-    fn warm(&self, events: &[(u32, Event)]) {
-        for events in events.chunk_by(|(one, _), (other, _)| one == other) {
-            let node = events.first().and_then(|(node, _)| self.nodes.get(*node as usize));
-            if let Some(Node { join, .. }) = node {
-                join.warm(events.iter().map(|(_, event)| event));
-            }
+    fn foresee(&self, events: &[(u32, Event)]) {
+        for (join, events) in self.by_node(events) {
+            join.foresee(events.iter().map(|(_, event)| event));
         }
+    }
+
+    fn warm(&self, events: &[(u32, Event)]) {
+        for (join, events) in self.by_node(events) {
+            join.warm(events.iter().map(|(_, event)| event));
+        }
+    }
+
+    fn by_node<'e>(&self, events: &'e [(u32, Event)]) -> impl Iterator<Item = (&Join, &'e [(u32, Event)])> {
+        events.chunk_by(|(one, _), (other, _)| one == other).filter_map(|events| {
+            let (node, _) = events.first()?;
+            self.nodes.get(*node as usize).map(|Node { join, .. }| (join, events))
+        })
     }
 
     fn event(&mut self, node: u32, event: &Event) -> io::Result<()> {

@@ -11,6 +11,7 @@ mod causes;
 mod drops;
 mod ends;
 mod facts;
+mod fetch;
 mod fits;
 mod hints;
 mod known;
@@ -23,8 +24,6 @@ mod socket;
 mod tests;
 pub mod times;
 mod wire;
-
-use std::hint::black_box;
 
 use tracer_common::Event;
 use tracer_common::events::TCP_ESTABLISHED;
@@ -123,17 +122,24 @@ impl Join {
         }
     }
 
-    /// Brings what these events, at most [`AHEAD`], are about into the CPU's cache: all at once they wait for memory
-    /// once, and one by one each for itself. Changes nothing.
-    pub fn warm<'a>(&self, events: impl Iterator<Item = &'a Event>) {
-        let (mut ids, mut sum) = ([slot::NONE; AHEAD], 0);
-        for (id, event) in ids.iter_mut().zip(events) {
-            *id = isn(event).map_or(slot::NONE, |isn| self.attempts.newest(isn));
+    /// Has the CPU fetch where these events will be looked up, a little before [`Join::warm`]. Changes nothing.
+    pub fn foresee<'a>(&self, events: impl Iterator<Item = &'a Event>) {
+        let mut binds = 0;
+        for event in events {
+            if let Some(isn) = isn(event) {
+                self.attempts.fetch_bucket(isn);
+            }
             if let Event::NatBind(event) = event {
-                sum ^= self.bindings.touch(&event.original);
+                self.bindings.fetch(&event.original, binds);
+                binds += 1;
             }
         }
-        black_box(ids.iter().fold(sum, |sum, &id| sum ^ self.attempts.touch(id)));
+    }
+
+    /// Has the CPU fetch what is found there, a little before the events themselves come: about [`AHEAD`] of them wait
+    /// for memory at once, and one by one each for itself. Changes nothing.
+    pub fn warm<'a>(&self, events: impl Iterator<Item = &'a Event>) {
+        events.filter_map(isn).for_each(|isn| self.attempts.fetch(self.attempts.newest(isn)));
     }
 
     /// Takes one event and tells `update` what follows from it, in a deterministic order.

@@ -25,12 +25,41 @@ pub fn put(to: &mut Vec<u8>, mut value: u64) {
 /// Takes a number; one that does not fit into 64 bits is malformed.
 #[inline]
 pub fn get(from: &mut &[u8]) -> Result<u64, Malformed> {
-    let first = from.try_get_u8()?;
+    let Some((&first, rest)) = from.split_first() else { return Err(Malformed) };
     if first < 0x80 {
+        *from = rest;
         return Ok(u64::from(first));
     }
-    let mut value = u64::from(first & 0x7f);
-    for shift in (7..64).step_by(7) {
+    get_long(from)
+}
+
+/// Eight bytes at once where there are so many: how long a number is cannot be foreseen by the CPU.
+#[inline]
+fn get_long(from: &mut &[u8]) -> Result<u64, Malformed> {
+    if let Some(&eight) = from.first_chunk() {
+        let word = u64::from_le_bytes(eight);
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends != 0 {
+            let bits = ends.trailing_zeros() + 1;
+            *from = &from[bits as usize / 8..];
+            return Ok(seven_bits_each(word & (u64::MAX >> (64 - bits))));
+        }
+    }
+    get_bytewise(from)
+}
+
+/// The lower seven bits of each byte, without gaps.
+const fn seven_bits_each(word: u64) -> u64 {
+    let word = word & 0x7f7f_7f7f_7f7f_7f7f;
+    let word = (word & 0x007f_007f_007f_007f) | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let word = (word & 0x0000_3fff_0000_3fff) | (word & 0x3fff_0000_3fff_0000) >> 2;
+    (word & 0x0fff_ffff) | (word & 0x0fff_ffff_0000_0000) >> 4
+}
+
+#[cold]
+fn get_bytewise(from: &mut &[u8]) -> Result<u64, Malformed> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
         let byte = from.try_get_u8()?;
         value |= u64::from(byte & 0x7f) << shift;
         if byte < 0x80 {

@@ -12,6 +12,8 @@ pub(super) const PAGE: usize = 120;
 
 const INDENT: &str = "    ";
 
+const SPACES: &str = "                                ";
+
 /// Appends a cell: what `write` writes, cut to `width`, filled up with spaces, and one more to the next cell.
 pub(crate) fn cell(
     line: &mut String,
@@ -41,7 +43,12 @@ pub(crate) fn cell(
 
 /// Appends so many spaces.
 pub(super) fn spaces(line: &mut String, count: usize) {
-    line.extend(std::iter::repeat_n(' ', count));
+    let mut left = count;
+    while left > 0 {
+        let some = left.min(SPACES.len());
+        line.push_str(&SPACES[..some]);
+        left -= some;
+    }
 }
 
 /// Appends a number, at a tenth of what `write!` costs: millions of them are the most of what a replay does.

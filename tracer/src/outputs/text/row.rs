@@ -209,10 +209,7 @@ fn mode(line: &mut String, attempt: &Attempt) -> fmt::Result {
 
 /// A name from JSON as words.
 pub(super) fn words(line: &mut String, name: &str) -> fmt::Result {
-    for (index, word) in name.split('_').enumerate() {
-        line.push_str(if index > 0 { " " } else { "" });
-        line.push_str(word);
-    }
+    line.extend(name.chars().map(|char| if char == '_' { ' ' } else { char }));
     Ok(())
 }
 
