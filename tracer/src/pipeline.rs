@@ -7,7 +7,7 @@ use std::io;
 use tracer_common::Event;
 
 use crate::causes::{self, Case};
-use crate::join::{AHEAD, Join, Update};
+use crate::join::{FAR, Join, NEAR, Update};
 use crate::model::{Attempt, Capture, Diagnosis, Finding, Owners};
 use crate::outputs::{Output, View};
 use crate::source::Source;
@@ -51,18 +51,14 @@ pub async fn run(
     pipeline.start()?;
     let mut batch = Vec::new();
     'reading: while source.next(&mut batch).await? {
-        pipeline.foresee(batch.get(..AHEAD).unwrap_or(&batch));
-        for (index, events) in batch.chunks(AHEAD).enumerate() {
-            pipeline.warm(events);
-            pipeline.foresee(batch.chunks(AHEAD).nth(index + 1).unwrap_or_default());
-            for (node, event) in events {
-                if let Some(recorder) = recorder {
-                    recorder.write(event)?;
-                }
-                pipeline.event(*node, event)?;
-                if pipeline.is_done() {
-                    break 'reading;
-                }
+        for (index, (node, event)) in batch.iter().enumerate() {
+            pipeline.prepare(batch.get(index + NEAR), batch.get(index + FAR));
+            if let Some(recorder) = recorder {
+                recorder.write(event)?;
+            }
+            pipeline.event(*node, event)?;
+            if pipeline.is_done() {
+                break 'reading;
             }
         }
         pipeline.flush()?;
@@ -88,23 +84,18 @@ impl<'a> Pipeline<'a> {
         self.judge.output.flush()
     }
 
-    fn foresee(&self, events: &[(u32, Event)]) {
-        for (join, events) in self.by_node(events) {
-            join.foresee(events.iter().map(|(_, event)| event));
+    /// Has fetched what the events that come soon need.
+    fn prepare(&self, near: Option<&(u32, Event)>, far: Option<&(u32, Event)>) {
+        if let Some((node, event)) = near
+            && let Some(Node { join, .. }) = self.nodes.get(*node as usize)
+        {
+            join.warm(event);
         }
-    }
-
-    fn warm(&self, events: &[(u32, Event)]) {
-        for (join, events) in self.by_node(events) {
-            join.warm(events.iter().map(|(_, event)| event));
+        if let Some((node, event)) = far
+            && let Some(Node { join, .. }) = self.nodes.get(*node as usize)
+        {
+            join.foresee(event);
         }
-    }
-
-    fn by_node<'e>(&self, events: &'e [(u32, Event)]) -> impl Iterator<Item = (&Join, &'e [(u32, Event)])> {
-        events.chunk_by(|(one, _), (other, _)| one == other).filter_map(|events| {
-            let (node, _) = events.first()?;
-            self.nodes.get(*node as usize).map(|Node { join, .. }| (join, events))
-        })
     }
 
     fn event(&mut self, node: u32, event: &Event) -> io::Result<()> {

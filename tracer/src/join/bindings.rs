@@ -41,9 +41,9 @@ impl Bindings {
         Self { recent: Recent::new(capacity), newest_ns: 0, lost_ns: None }
     }
 
-    /// Has fetched what [`Self::push`] will need after `before` others.
-    pub(super) fn fetch(&self, original: &Flow, before: u32) {
-        self.recent.fetch(hash(original), before);
+    /// Has fetched what [`Self::push`] will need.
+    pub(super) fn fetch(&self, original: &Flow) {
+        self.recent.fetch(hash(original));
     }
 
     /// Remembers a binding; how many that might still have mattered were forgotten for it.

@@ -11,8 +11,14 @@ const LINE: usize = 64;
 pub(super) fn fetch<T>(value: Option<&T>) {
     let Some(value) = value else { return };
     let start = std::ptr::from_ref(value).cast::<i8>();
-    for offset in (0..size_of::<T>()).step_by(LINE).chain([size_of::<T>() - 1]) {
+    let mut offset = 0;
+    while offset < size_of::<T>() {
         line(start.wrapping_add(offset));
+        offset += LINE;
+    }
+    // It need not begin where a line does.
+    if align_of::<T>() < size_of::<T>() {
+        line(start.wrapping_add(size_of::<T>() - 1));
     }
 }
 

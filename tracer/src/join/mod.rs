@@ -66,8 +66,10 @@ impl Default for Limits {
     }
 }
 
-/// Events that are worth warming up for at once.
-pub const AHEAD: usize = 16;
+/// How many events ahead [`Join::warm`] is worth it: memory is slower than this many events.
+pub const NEAR: usize = 4;
+/// How many events ahead [`Join::foresee`] is: what it fetches, `warm` reads.
+pub const FAR: usize = 8;
 
 /// The ISN that an event's attempt is most likely found by.
 const fn isn(event: &Event) -> Option<u32> {
@@ -122,24 +124,22 @@ impl Join {
         }
     }
 
-    /// Has the CPU fetch where these events will be looked up, a little before [`Join::warm`]. Changes nothing.
-    pub fn foresee<'a>(&self, events: impl Iterator<Item = &'a Event>) {
-        let mut binds = 0;
-        for event in events {
-            if let Some(isn) = isn(event) {
-                self.attempts.fetch_bucket(isn);
-            }
-            if let Event::NatBind(event) = event {
-                self.bindings.fetch(&event.original, binds);
-                binds += 1;
-            }
+    /// Has the CPU fetch where an event that comes [`FAR`] events later will be looked up. Changes nothing.
+    pub fn foresee(&self, event: &Event) {
+        if let Some(isn) = isn(event) {
+            self.attempts.fetch_bucket(isn);
+        }
+        if let Event::NatBind(event) = event {
+            self.bindings.fetch(&event.original);
         }
     }
 
-    /// Has the CPU fetch what is found there, a little before the events themselves come: about [`AHEAD`] of them wait
-    /// for memory at once, and one by one each for itself. Changes nothing.
-    pub fn warm<'a>(&self, events: impl Iterator<Item = &'a Event>) {
-        events.filter_map(isn).for_each(|isn| self.attempts.fetch(self.attempts.newest(isn)));
+    /// Has the CPU fetch the attempt that an event which comes [`NEAR`] events later is most likely about. Changes
+    /// nothing.
+    pub fn warm(&self, event: &Event) {
+        if let Some(isn) = isn(event) {
+            self.attempts.fetch(self.attempts.newest(isn));
+        }
     }
 
     /// Takes one event and tells `update` what follows from it, in a deterministic order.

@@ -5,6 +5,8 @@
 
 use super::fetch::fetch;
 
+/// Facts that are added while memory is fetched.
+const FEW: u32 = 4;
 /// Most facts looked at in one bucket.
 const MAX_STEPS: usize = 64;
 
@@ -49,10 +51,10 @@ impl<T> Recent<T> {
         None
     }
 
-    /// Has fetched what it takes to add a fact with this hash after `before` others.
-    pub(super) fn fetch(&self, hash: u64, before: u32) {
+    /// Has fetched what it takes to add a fact with this hash after a few others.
+    pub(super) fn fetch(&self, hash: u64) {
         fetch(self.newest.get(self.bucket(hash)));
-        fetch(self.facts.get(self.place(self.next.wrapping_add(before))));
+        fetch(self.facts.get(self.place(self.next.wrapping_add(FEW))));
     }
 
     /// The facts with this hash, the newest first; one with another hash may be among them.

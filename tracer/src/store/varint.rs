@@ -30,6 +30,12 @@ pub fn get(from: &mut &[u8]) -> Result<u64, Malformed> {
         *from = rest;
         return Ok(u64::from(first));
     }
+    if let Some((&second, rest)) = rest.split_first()
+        && second < 0x80
+    {
+        *from = rest;
+        return Ok(u64::from(second) << 7 | u64::from(first & 0x7f));
+    }
     get_long(from)
 }
 
@@ -56,7 +62,6 @@ const fn seven_bits_each(word: u64) -> u64 {
     (word & 0x0fff_ffff) | (word & 0x0fff_ffff_0000_0000) >> 4
 }
 
-#[cold]
 fn get_bytewise(from: &mut &[u8]) -> Result<u64, Malformed> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
