@@ -103,6 +103,13 @@ mod tests {
             let mut bytes = Vec::new();
             put(&mut bytes, value);
             assert_eq!(get(&mut bytes.as_slice()), Ok(value));
+            let length = bytes.len();
+            for next in [0, 0x7f, 0x80, 0xff] {
+                bytes.truncate(length);
+                bytes.resize(length + 8, next);
+                let mut rest = bytes.as_slice();
+                assert_eq!((get(&mut rest), rest), (Ok(value), &[next; 8][..]));
+            }
             assert_eq!(zigzag(unzigzag(value)), value);
         }
     }

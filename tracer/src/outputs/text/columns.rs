@@ -51,7 +51,7 @@ pub(super) fn spaces(line: &mut String, count: usize) {
     }
 }
 
-/// Appends a number, at a tenth of what `write!` costs: millions of them are the most of what a replay does.
+/// Appends a number, at a fraction of what `write!` costs: a replay writes millions of them.
 pub(super) fn number(line: &mut String, number: impl itoa::Integer) {
     line.push_str(itoa::Buffer::new().format(number));
 }

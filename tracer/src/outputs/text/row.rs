@@ -217,6 +217,8 @@ pub(super) fn words(line: &mut String, name: &str) -> fmt::Result {
 mod tests {
     use super::*;
     use crate::causes;
+    use crate::model::example;
+    use crate::outputs::testing;
 
     #[test]
     fn the_columns_fill_the_page_and_no_more() {
@@ -226,6 +228,17 @@ mod tests {
         let rest = rest - MODE - 1;
         assert_eq!(TIME + 1 + SOURCE + 1 + PORT + 1 + OWNER + 1 + rest, super::super::columns::PAGE);
         assert_eq!(TIME + 1 + NODE + 1 + OWNER_OR_SOURCE + 1 + PORT + 1 + rest, super::super::columns::PAGE);
+    }
+
+    #[test]
+    fn an_ordinal_is_as_wide_as_its_column() {
+        let (capture, attempt) = (example::capture("node7"), Attempt::default());
+        for (number, shown) in [(0, "  0"), (1, "  1"), (42, " 42"), (999, "999"), (1000, "1k+")] {
+            let mut line = String::new();
+            let finding = Finding { ordinal: number, ..testing::finding(&capture, &attempt) };
+            assert!(ordinal(&mut line, &finding).is_ok());
+            assert_eq!(line, shown);
+        }
     }
 
     #[test]

@@ -215,3 +215,20 @@ const fn varint_len(value: u32) -> u8 {
         0x1000_0000.. => 5,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_has_the_bytes_it_needs() {
+        for length in [0, 1, 0x7f, 0x80, 300, 20_000] {
+            let mut writer = ItemWriter { items: vec![9, 0], ..ItemWriter::default() };
+            writer.items.resize(2 + length, 7);
+            writer.put_length(2);
+            let mut rest = &writer.bytes()[1..];
+            assert_eq!(varint::get_as(&mut rest), Ok(length));
+            assert_eq!(rest, vec![7; length]);
+        }
+    }
+}
