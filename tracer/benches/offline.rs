@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use snatrace::causes::{self, Case};
 use snatrace::infer::Infer;
-use snatrace::join::{AHEAD, Join, Update};
+use snatrace::join::{FAR, Join, NEAR, Update};
 use snatrace::model::Attempt;
 use snatrace::store::{Merged, Writer};
 use synthetic::{Traffic, capture};
@@ -71,9 +71,10 @@ fn join(criterion: &mut Criterion) {
         bencher.iter_batched_ref(
             Join::default,
             |join| {
-                for events in events.chunks(AHEAD) {
-                    join.warm(events.iter());
-                    events.iter().for_each(|event| join.event(event, &mut |update| ignore(&update)));
+                for (index, event) in events.iter().enumerate() {
+                    events.get(index + NEAR).inspect(|event| join.warm(event));
+                    events.get(index + FAR).inspect(|event| join.foresee(event));
+                    join.event(event, &mut |update| ignore(&update));
                 }
             },
             BatchSize::PerIteration,

@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use serde_json::{Value, json};
 use snatrace::causes::{self, Case};
-use snatrace::join::{AHEAD, Join, Update};
+use snatrace::join::{FAR, Join, NEAR, Update};
 use snatrace::model::Capture;
 use snatrace::store::{Merged, Writer};
 use synthetic::{OPEN_PER_RATE, Traffic, beginning, capture};
@@ -102,11 +102,10 @@ fn judge(trace: &PathBuf) -> Result<Value> {
     let capture = Merged::open(&[trace])?.captures().first().cloned().context("a trace has a capture")?;
     let (mut join, mut most, mut flagged) = (Join::default(), 0, 0_u64);
     let result = decode(trace, |batch| {
-        for events in batch.chunks(AHEAD) {
-            join.warm(events.iter().map(|(_, event)| event));
-            for (_, event) in events {
-                join.event(event, &mut |update| flagged += u64::from(is_flagged(&capture, update)));
-            }
+        for (index, (_, event)) in batch.iter().enumerate() {
+            batch.get(index + NEAR).inspect(|(_, event)| join.warm(event));
+            batch.get(index + FAR).inspect(|(_, event)| join.foresee(event));
+            join.event(event, &mut |update| flagged += u64::from(is_flagged(&capture, update)));
         }
         most = most.max(join.open());
     })?;

@@ -7,8 +7,8 @@ use std::io;
 use tracer_common::Event;
 
 use crate::causes::{self, Case};
-use crate::join::{AHEAD, Join, Update};
-use crate::model::{Attempt, Capture, Finding, Owners};
+use crate::join::{FAR, Join, NEAR, Update};
+use crate::model::{Attempt, Capture, Diagnosis, Finding, Owners};
 use crate::outputs::{Output, View};
 use crate::source::Source;
 use crate::store::Writer;
@@ -51,16 +51,14 @@ pub async fn run(
     pipeline.start()?;
     let mut batch = Vec::new();
     'reading: while source.next(&mut batch).await? {
-        for events in batch.chunks(AHEAD) {
-            pipeline.warm(events);
-            for (node, event) in events {
-                if let Some(recorder) = recorder {
-                    recorder.write(event)?;
-                }
-                pipeline.event(*node, event)?;
-                if pipeline.is_done() {
-                    break 'reading;
-                }
+        for (index, (node, event)) in batch.iter().enumerate() {
+            pipeline.prepare(batch.get(index + NEAR), batch.get(index + FAR));
+            if let Some(recorder) = recorder {
+                recorder.write(event)?;
+            }
+            pipeline.event(*node, event)?;
+            if pipeline.is_done() {
+                break 'reading;
             }
         }
         pipeline.flush()?;
@@ -86,12 +84,17 @@ impl<'a> Pipeline<'a> {
         self.judge.output.flush()
     }
 
-    fn warm(&self, events: &[(u32, Event)]) {
-        for events in events.chunk_by(|(one, _), (other, _)| one == other) {
-            let node = events.first().and_then(|(node, _)| self.nodes.get(*node as usize));
-            if let Some(Node { join, .. }) = node {
-                join.warm(events.iter().map(|(_, event)| event));
-            }
+    /// Has fetched what the events that come soon need.
+    fn prepare(&self, near: Option<&(u32, Event)>, far: Option<&(u32, Event)>) {
+        if let Some((node, event)) = near
+            && let Some(Node { join, .. }) = self.nodes.get(*node as usize)
+        {
+            join.warm(event);
+        }
+        if let Some((node, event)) = far
+            && let Some(Node { join, .. }) = self.nodes.get(*node as usize)
+        {
+            join.foresee(event);
         }
     }
 
@@ -171,8 +174,12 @@ impl Judge<'_> {
         if !self.output.shows_findings() {
             return Ok(());
         }
-        let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
-        self.output.finding(&Finding { diagnosis: Some(&diagnosis), ..finding })
+        let diagnosis = self.diagnosis(cause, &finding);
+        self.output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
+    }
+
+    fn diagnosis(&self, cause: &causes::Cause, finding: &Finding<'_>) -> Option<Diagnosis> {
+        self.output.explains(finding).then(|| causes::diagnose(cause, &Case::new(finding.attempt, finding.capture)))
     }
 
     /// What came after the last retransmit may tell more of the cause.
@@ -186,9 +193,10 @@ impl Judge<'_> {
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
         let is_news = before != attempt.cause || causes::is_unknown(cause);
         self.shown += u64::from(is_news);
-        let diagnosis = causes::diagnose(cause, &Case::new(attempt, capture));
         let finding = finding(capture, attempt.last_ns, attempt.retransmits, attempt);
-        self.output.ended(&Finding { diagnosis: Some(&diagnosis), is_news, is_over: true, ..finding })
+        let finding = Finding { is_news, is_over: true, ..finding };
+        let diagnosis = self.diagnosis(cause, &finding);
+        self.output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
 }
 

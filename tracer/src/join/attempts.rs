@@ -1,5 +1,6 @@
 //! The attempts under way: slots that are reused, an index by ISN, and the lists they wait in for their end.
 
+use super::fetch::fetch;
 use super::slot::{NONE, Slot};
 
 /// Attempts of one bucket at most, so that a sender who gives every SYN the same ISN costs no more than others.
@@ -71,17 +72,22 @@ impl Attempts {
         self.buckets[self.bucket(isn)]
     }
 
-    /// Reads a little of all parts of a slot.
-    pub(super) fn touch(&self, id: u32) -> u32 {
-        self.slots
-            .get(id as usize)
-            .map_or(0, |slot| slot.isn ^ u32::from(slot.original.src[0] ^ slot.translated.dst[15]))
+    /// Has the ISN's bucket fetched.
+    pub(super) fn fetch_bucket(&self, isn: u32) {
+        fetch(self.buckets.get(self.bucket(isn)));
     }
 
-    /// Reads a little of what the attempts behind this one in its list need to end.
-    pub(super) fn touch_behind(&self, id: u32) -> u32 {
-        let Some(next) = self.slots.get(self.get(id).after as usize) else { return 0 };
-        self.newest(next.isn) ^ self.touch(next.after)
+    /// Has an attempt fetched.
+    pub(super) fn fetch(&self, id: u32) {
+        fetch(self.slots.get(id as usize));
+    }
+
+    /// Has fetched what the attempts behind this one in its list need to end.
+    pub(super) fn fetch_behind(&self, id: u32) {
+        if let Some(next) = self.slots.get(self.get(id).after as usize) {
+            self.fetch_bucket(next.isn);
+            self.fetch(next.after);
+        }
     }
 
     /// The attempt with this ISN that fits best by `fit`, where higher is better and `BEST` ends the search; of equals

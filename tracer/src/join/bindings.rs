@@ -41,9 +41,9 @@ impl Bindings {
         Self { recent: Recent::new(capacity), newest_ns: 0, lost_ns: None }
     }
 
-    /// Reads what [`Self::push`] will.
-    pub(super) fn touch(&self, original: &Flow) -> u32 {
-        self.recent.touch(hash(original))
+    /// Has fetched what [`Self::push`] will need.
+    pub(super) fn fetch(&self, original: &Flow) {
+        self.recent.fetch(hash(original));
     }
 
     /// Remembers a binding; how many that might still have mattered were forgotten for it.

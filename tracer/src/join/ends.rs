@@ -1,7 +1,5 @@
 //! Time: retransmits that have settled are told, attempts that are over end.
 
-use std::hint::black_box;
-
 use super::attempts::Wait;
 use super::bindings::Binding;
 use super::known::Known;
@@ -69,7 +67,7 @@ impl Join {
             if self.now_ns.saturating_sub(last_ns) < for_ns && !is_wrong {
                 return;
             }
-            black_box(self.attempts.touch_behind(id));
+            self.attempts.fetch_behind(id);
             self.end(id, if is_wrong { Why::GivenUp } else { why }, update);
         }
     }

@@ -3,7 +3,8 @@
 //! `nat`, `socket`, `wire` and `drops` take the events of those hooks: they find the attempt a fact belongs to (`fits`) or open
 //! one, and note the fact (`facts`). `ends` is about time: what has settled is told, what is over ends. The rest are the
 //! tables: `attempts` by ISN, `bindings` that outlive their attempts, `hints` that come before theirs, and the
-//! retransmits that wait (`retransmits`). docs/join.md has the rules as a table.
+//! retransmits that wait (`retransmits`). `fetch` is about nothing but time: it hides how slow memory is. docs/join.md has the
+//! rules as a table.
 
 mod attempts;
 mod bindings;
@@ -11,6 +12,7 @@ mod causes;
 mod drops;
 mod ends;
 mod facts;
+mod fetch;
 mod fits;
 mod hints;
 mod known;
@@ -23,8 +25,6 @@ mod socket;
 mod tests;
 pub mod times;
 mod wire;
-
-use std::hint::black_box;
 
 use tracer_common::Event;
 use tracer_common::events::TCP_ESTABLISHED;
@@ -69,8 +69,10 @@ impl Default for Limits {
     }
 }
 
-/// Events that are worth warming up for at once.
-pub const AHEAD: usize = 16;
+/// How many events ahead [`Join::warm`] is worth it: memory is slower than this many events.
+pub const NEAR: usize = 4;
+/// How many events ahead [`Join::foresee`] is: what it fetches, `warm` reads.
+pub const FAR: usize = 8;
 
 /// The ISN that an event's attempt is most likely found by.
 const fn isn(event: &Event) -> Option<u32> {
@@ -125,17 +127,22 @@ impl Join {
         }
     }
 
-    /// Brings what these events, at most [`AHEAD`], are about into the CPU's cache: all at once they wait for memory
-    /// once, and one by one each for itself. Changes nothing.
-    pub fn warm<'a>(&self, events: impl Iterator<Item = &'a Event>) {
-        let (mut ids, mut sum) = ([slot::NONE; AHEAD], 0);
-        for (id, event) in ids.iter_mut().zip(events) {
-            *id = isn(event).map_or(slot::NONE, |isn| self.attempts.newest(isn));
-            if let Event::NatBind(event) = event {
-                sum ^= self.bindings.touch(&event.original);
-            }
+    /// Has the CPU fetch where an event that comes [`FAR`] events later will be looked up. Changes nothing.
+    pub fn foresee(&self, event: &Event) {
+        if let Some(isn) = isn(event) {
+            self.attempts.fetch_bucket(isn);
         }
-        black_box(ids.iter().fold(sum, |sum, &id| sum ^ self.attempts.touch(id)));
+        if let Event::NatBind(event) = event {
+            self.bindings.fetch(&event.original);
+        }
+    }
+
+    /// Has the CPU fetch the attempt that an event which comes [`NEAR`] events later is most likely about. Changes
+    /// nothing.
+    pub fn warm(&self, event: &Event) {
+        if let Some(isn) = isn(event) {
+            self.attempts.fetch(self.attempts.newest(isn));
+        }
     }
 
     /// Takes one event and tells `update` what follows from it, in a deterministic order.

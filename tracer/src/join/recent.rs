@@ -3,6 +3,10 @@
 //! Facts of one bucket are linked from the newest to the oldest by serial number. A link to a fact that was forgotten is
 //! recognised by its number, so forgetting costs nothing; no allocation once the ring is full.
 
+use super::fetch::fetch;
+
+/// Facts that are added while memory is fetched.
+const FEW: u32 = 4;
 /// Most facts looked at in one bucket.
 const MAX_STEPS: usize = 64;
 
@@ -47,9 +51,10 @@ impl<T> Recent<T> {
         None
     }
 
-    /// Reads what is read first of facts with this hash.
-    pub(super) fn touch(&self, hash: u64) -> u32 {
-        self.newest[self.bucket(hash)]
+    /// Has fetched what it takes to add a fact with this hash after a few others.
+    pub(super) fn fetch(&self, hash: u64) {
+        fetch(self.newest.get(self.bucket(hash)));
+        fetch(self.facts.get(self.place(self.next.wrapping_add(FEW))));
     }
 
     /// The facts with this hash, the newest first; one with another hash may be among them.

@@ -1,11 +1,15 @@
 //! From an event's time to the wall clock. Pure arithmetic: nobody here looks at a clock or a time zone database.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::Offset;
 
 use super::Capture;
+
+const DAY_S: i64 = 86_400;
 
 /// How event times are shown: with one fixed offset from UTC for a whole run, so that a replay elsewhere shows the same.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,21 @@ impl Clock {
     #[must_use]
     pub fn wall(&self, capture: &Capture, time_ns: u64) -> Option<DateTime> {
         timestamp(capture, time_ns).map(|timestamp| self.offset.to_datetime(timestamp))
+    }
+
+    /// The same without a calendar: days since 1970, and time of that day.
+    #[must_use]
+    pub fn day_and_time(&self, capture: &Capture, time_ns: u64) -> (i64, Duration) {
+        const SECOND: i128 = 1_000_000_000;
+        let unix_ns = i128::from(capture.boot_unix_ns) + i128::from(time_ns);
+        // Nearly all times fit, and a division of 128 bits is a call.
+        let (seconds, ns) = match i64::try_from(unix_ns) {
+            Ok(unix_ns) => (unix_ns.div_euclid(SECOND as i64), unix_ns.rem_euclid(SECOND as i64)),
+            Err(_) => (unix_ns.div_euclid(SECOND) as i64, unix_ns.rem_euclid(SECOND) as i64),
+        };
+        let seconds = seconds + i64::from(self.offset.seconds());
+        let time = Duration::new(seconds.rem_euclid(DAY_S).cast_unsigned(), ns as u32);
+        (seconds.div_euclid(DAY_S), time)
     }
 
     /// The same of a time in nanoseconds since 1970.
@@ -92,6 +111,24 @@ mod tests {
         assert_eq!(rfc3339(&[&node], false, 1_234_567_899), "2026-03-01T02:00:01.234567+02:00");
         let wall = Clock::new(&[&node], false).wall(&node, 1_234_567_899).unwrap();
         assert_eq!((wall.hour(), wall.second(), wall.millisecond()), (2, 1, 234));
+    }
+
+    #[test]
+    fn day_and_time_are_those_of_the_calendar() {
+        let boots = [i64::MIN, -86_400_000_000_001, -1, 0, 1_772_323_200_123_456_789, i64::MAX];
+        for (boot_unix_ns, utc_offset_s) in boots.into_iter().flat_map(|boot| [(boot, -12600), (boot, 0), (boot, 7200)])
+        {
+            let node = Capture { boot_unix_ns, utc_offset_s, ..example::capture("node7") };
+            let clock = Clock::new(&[&node], false);
+            for time_ns in [0, 999_999_999, 86_399_999_999_999, 1 << 62, u64::MAX] {
+                let wall = clock.wall(&node, time_ns).unwrap();
+                let (day, time) = clock.day_and_time(&node, time_ns);
+                let epoch = Date::constant(1970, 1, 1);
+                assert_eq!(i64::from((wall.date() - epoch).get_days()), day, "{wall}");
+                let of_day = wall.duration_since(wall.date().into());
+                assert_eq!(Duration::try_from(of_day).unwrap(), time, "{wall}");
+            }
+        }
     }
 
     #[test]

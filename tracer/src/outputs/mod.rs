@@ -21,9 +21,14 @@ pub trait Output {
     /// When it cannot be written.
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()>;
 
-    /// Whether findings are of any use to it: to explain one costs more than to find it.
+    /// Whether findings are of any use to it.
     fn shows_findings(&self) -> bool {
         true
+    }
+
+    /// Whether it writes the diagnosis of this finding: to explain one costs more than to find it.
+    fn explains(&self, _finding: &Finding<'_>) -> bool {
+        self.shows_findings()
     }
 
     /// A SYN retransmit that the user asked to see.

@@ -1,6 +1,6 @@
 //! Numbers in as few bytes as they need: LEB128, seven bits a byte, lowest first; signed ones as zigzag.
 
-use bytes::{Buf, BufMut};
+use bytes::Buf;
 
 /// The bytes are not what the format allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,23 +14,57 @@ impl From<bytes::TryGetError> for Malformed {
 
 /// Appends a number.
 #[inline]
-pub fn put(to: &mut impl BufMut, mut value: u64) {
+pub fn put(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        to.put_u8(value as u8 | 0x80);
+        to.push(value as u8 | 0x80);
         value >>= 7;
     }
-    to.put_u8(value as u8);
+    to.push(value as u8);
 }
 
 /// Takes a number; one that does not fit into 64 bits is malformed.
 #[inline]
 pub fn get(from: &mut &[u8]) -> Result<u64, Malformed> {
-    let first = from.try_get_u8()?;
+    let Some((&first, rest)) = from.split_first() else { return Err(Malformed) };
     if first < 0x80 {
+        *from = rest;
         return Ok(u64::from(first));
     }
-    let mut value = u64::from(first & 0x7f);
-    for shift in (7..64).step_by(7) {
+    if let Some((&second, rest)) = rest.split_first()
+        && second < 0x80
+    {
+        *from = rest;
+        return Ok(u64::from(second) << 7 | u64::from(first & 0x7f));
+    }
+    get_long(from)
+}
+
+/// Eight bytes at once where there are so many: how long a number is cannot be foreseen by the CPU.
+#[inline]
+fn get_long(from: &mut &[u8]) -> Result<u64, Malformed> {
+    if let Some(&eight) = from.first_chunk() {
+        let word = u64::from_le_bytes(eight);
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends != 0 {
+            let bits = ends.trailing_zeros() + 1;
+            *from = &from[bits as usize / 8..];
+            return Ok(seven_bits_each(word & (u64::MAX >> (64 - bits))));
+        }
+    }
+    get_bytewise(from)
+}
+
+/// The lower seven bits of each byte, without gaps.
+const fn seven_bits_each(word: u64) -> u64 {
+    let word = word & 0x7f7f_7f7f_7f7f_7f7f;
+    let word = (word & 0x007f_007f_007f_007f) | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let word = (word & 0x0000_3fff_0000_3fff) | (word & 0x3fff_0000_3fff_0000) >> 2;
+    (word & 0x0fff_ffff) | (word & 0x0fff_ffff_0000_0000) >> 4
+}
+
+fn get_bytewise(from: &mut &[u8]) -> Result<u64, Malformed> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
         let byte = from.try_get_u8()?;
         value |= u64::from(byte & 0x7f) << shift;
         if byte < 0x80 {
@@ -69,6 +103,13 @@ mod tests {
             let mut bytes = Vec::new();
             put(&mut bytes, value);
             assert_eq!(get(&mut bytes.as_slice()), Ok(value));
+            let length = bytes.len();
+            for next in [0, 0x7f, 0x80, 0xff] {
+                bytes.truncate(length);
+                bytes.resize(length + 8, next);
+                let mut rest = bytes.as_slice();
+                assert_eq!((get(&mut rest), rest), (Ok(value), &[next; 8][..]));
+            }
             assert_eq!(zigzag(unzigzag(value)), value);
         }
     }

@@ -15,8 +15,9 @@ use crate::model::{Capture, Owners};
 
 /// A block is written when it holds events of this long. Half of the second that may be lost at most.
 const FLUSH_AFTER_NS: u64 = 500_000_000;
-/// A block is written when it has this many bytes before compression.
-const FLUSH_AT_BYTES: usize = 256 << 10;
+/// A block is written when it has this many bytes before compression. In larger ones zstd finds no more, and the tables
+/// leave the CPU's cache.
+const FLUSH_AT_BYTES: usize = 128 << 10;
 /// Higher levels save little: what is left is mostly random (ports, ISNs, times).
 const LEVEL: i32 = 1;
 

@@ -7,9 +7,6 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
-use jiff::civil::{Date, DateTime};
-
 use self::columns::indented;
 pub(super) use self::columns::paragraph;
 use self::row::{Row, words};
@@ -17,6 +14,7 @@ use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
 use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy};
 use crate::summary::Summary;
+use anstyle::{AnsiColor, Style};
 
 pub(super) const FORMAT: Format =
     Format { name: "text", about: "aligned lines for people", open: |view, out| Box::new(Text::new(view, out)) };
@@ -30,7 +28,8 @@ struct Text {
     all: bool,
     row: Row,
     has_titles: bool,
-    day: Option<Date>,
+    /// The one that the lines are of, by its number.
+    day: Option<i64>,
 }
 
 impl Text {
@@ -75,7 +74,7 @@ impl Text {
         self.heading_of_day(finding)?;
         written(self.row.finding(&mut self.line, finding))?;
         self.end_line()?;
-        let Some(diagnosis) = finding.diagnosis.filter(|_| self.all && finding.is_news) else { return Ok(()) };
+        let Some(diagnosis) = finding.diagnosis.filter(|_| self.explains(finding)) else { return Ok(()) };
         let Diagnosis { explanation, evidence, .. } = diagnosis;
         indented(&mut self.line, &Escaped(explanation).to_string());
         indented(&mut self.line, &format!("evidence: {}", Escaped(&evidence.join("; "))));
@@ -84,10 +83,13 @@ impl Text {
 
     /// A heading wherever another day begins, for lines have the time of day only.
     fn heading_of_day(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        let day = self.row.clock.wall(finding.capture, finding.time_ns).map(DateTime::date);
-        if let Some(date) = day.filter(|_| day != self.day) {
-            self.day = day;
-            let heading = self.row.heading;
+        let (day, _) = self.row.clock.day_and_time(finding.capture, finding.time_ns);
+        if self.day == Some(day) {
+            return Ok(());
+        }
+        if let Some(wall) = self.row.clock.wall(finding.capture, finding.time_ns) {
+            self.day = Some(day);
+            let (heading, date) = (self.row.heading, wall.date());
             written(write!(self.line, "{heading}{}{heading:#}", self.row.clock.day(date)))?;
             self.end_line()?;
         }
@@ -142,6 +144,10 @@ impl Text {
 }
 
 impl Output for Text {
+    fn explains(&self, finding: &Finding<'_>) -> bool {
+        self.all && finding.is_news
+    }
+
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
         self.row.clock = Clock::new(captures, self.utc);
         self.row.several_nodes = captures.len() > 1;

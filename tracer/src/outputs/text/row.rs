@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use anstyle::Style;
 
-use super::columns::{cell, endpoint, without_middle};
+use super::columns::{cell, endpoint, number, spaces, without_middle};
 use crate::model::{Attempt, Clock, Finding, NatMode, Owner};
 use crate::outputs::escape::Escaped;
 
@@ -104,9 +104,19 @@ impl Row {
     }
 }
 
+/// `02:00:01.234`
 fn time(line: &mut String, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
-    let Some(wall) = clock.wall(finding.capture, finding.time_ns) else { return line.write_char('-') };
-    write!(line, "{:02}:{:02}:{:02}.{:03}", wall.hour(), wall.minute(), wall.second(), wall.millisecond())
+    let (_, time) = clock.day_and_time(finding.capture, finding.time_ns);
+    let ms = time.as_millis() as u32;
+    for (pair, end) in [(ms / 3_600_000, ':'), (ms / 60_000 % 60, ':'), (ms / 1000 % 60, '.')] {
+        line.extend([digit(pair / 10), digit(pair), end]);
+    }
+    line.extend([digit(ms / 100), digit(ms / 10), digit(ms)]);
+    Ok(())
+}
+
+fn digit(number: u32) -> char {
+    char::from(b'0' + (number % 10) as u8)
 }
 
 fn owner(line: &mut String, attempt: &Attempt) -> fmt::Result {
@@ -147,7 +157,8 @@ fn translated_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
 
 fn translated_port(line: &mut String, attempt: &Attempt) -> fmt::Result {
     let Some(flow) = attempt.translated else { return line.write_char('-') };
-    write!(line, "{}", flow.src_port)
+    number(line, flow.src_port);
+    Ok(())
 }
 
 /// Before NAT; where NAT changed it, what it became follows, as far as there is room.
@@ -178,7 +189,12 @@ fn ordinal(line: &mut String, finding: &Finding<'_>) -> fmt::Result {
     match finding.ordinal {
         _ if finding.is_over => line.write_str("end"),
         1000.. => line.write_str("1k+"),
-        ordinal => write!(line, "{ordinal:>ORDINAL$}"),
+        ordinal => {
+            let before = ORDINAL - ordinal.checked_ilog10().unwrap_or(0) as usize - 1;
+            spaces(line, before);
+            number(line, ordinal);
+            Ok(())
+        }
     }
 }
 
@@ -193,13 +209,16 @@ fn mode(line: &mut String, attempt: &Attempt) -> fmt::Result {
 
 /// A name from JSON as words.
 pub(super) fn words(line: &mut String, name: &str) -> fmt::Result {
-    name.chars().try_for_each(|char| line.write_char(if char == '_' { ' ' } else { char }))
+    line.extend(name.chars().map(|char| if char == '_' { ' ' } else { char }));
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::causes;
+    use crate::model::example;
+    use crate::outputs::testing;
 
     #[test]
     fn the_columns_fill_the_page_and_no_more() {
@@ -209,6 +228,17 @@ mod tests {
         let rest = rest - MODE - 1;
         assert_eq!(TIME + 1 + SOURCE + 1 + PORT + 1 + OWNER + 1 + rest, super::super::columns::PAGE);
         assert_eq!(TIME + 1 + NODE + 1 + OWNER_OR_SOURCE + 1 + PORT + 1 + rest, super::super::columns::PAGE);
+    }
+
+    #[test]
+    fn an_ordinal_is_as_wide_as_its_column() {
+        let (capture, attempt) = (example::capture("node7"), Attempt::default());
+        for (number, shown) in [(0, "  0"), (1, "  1"), (42, " 42"), (999, "999"), (1000, "1k+")] {
+            let mut line = String::new();
+            let finding = Finding { ordinal: number, ..testing::finding(&capture, &attempt) };
+            assert!(ordinal(&mut line, &finding).is_ok());
+            assert_eq!(line, shown);
+        }
     }
 
     #[test]

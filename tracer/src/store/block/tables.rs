@@ -1,14 +1,15 @@
 //! What was written once in a block and is then only referred to: the writer's side with lookup, the reader's by number.
 
-use hashbrown::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashTable};
 use tracer_common::{Event, Flow};
 
 use crate::store::varint::Malformed;
 
 /// Most shapes in a block. A writer has fewer, its blocks are not that large.
 const MAX_SHAPES: usize = 1 << 16;
-
-type Numbers<K> = HashMap<K, u32, foldhash::fast::RandomState>;
 
 /// A flow with the ISN that was last stored with it.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +20,23 @@ pub struct Entry {
     pub isn: u32,
 }
 
-/// Tables with lookup by content.
+/// A flow that is in the table.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowRef {
+    /// Its place.
+    pub number: u32,
+    /// It is the reverse of the one there.
+    pub reversed: bool,
+}
+
+/// Tables with lookup by content. Flows and shapes are looked up by number, so that what is searched is small.
 #[derive(Debug, Default)]
 pub struct WriteTables {
-    addresses: Numbers<[u8; 16]>,
-    shapes: Numbers<Box<[u8]>>,
-    flow_numbers: Numbers<Flow>,
+    hash: RandomState,
+    addresses: HashMap<u128, u32, RandomState>,
+    shapes: Vec<Box<[u64]>>,
+    shape_numbers: HashTable<u32>,
+    flow_numbers: HashTable<u32>,
     /// By number.
     pub flows: Vec<Entry>,
     /// The ISN of the event before.
@@ -32,48 +44,82 @@ pub struct WriteTables {
 }
 
 impl WriteTables {
-    /// Number of the address, and whether it is new.
+    /// Number of the address, and whether it is new. Block size limits keep every table far below `u32::MAX` entries.
     pub fn address(&mut self, address: [u8; 16]) -> (u32, bool) {
-        number(&mut self.addresses, address)
+        let next = self.addresses.len() as u32;
+        let number = *self.addresses.entry(u128::from_ne_bytes(address)).or_insert(next);
+        (number, number == next)
     }
 
     /// Number of the shape, and whether it is new.
-    pub fn shape(&mut self, shape: &[u8]) -> (u32, bool) {
-        if let Some(number) = self.shapes.get(shape) {
-            return (*number, false);
+    pub fn shape(&mut self, shape: &[u64]) -> (u32, bool) {
+        let Self { shapes, shape_numbers, .. } = self;
+        let hash = hash_of_shape(shape);
+        let is_it = |&number: &u32| shapes.get(number as usize).is_some_and(|known| is_same(known, shape));
+        if let Some(&number) = shape_numbers.find(hash, is_it) {
+            return (number, false);
         }
-        number(&mut self.shapes, shape.into())
+        let number = shapes.len() as u32;
+        shapes.push(shape.into());
+        let rehash = |&number: &u32| shapes.get(number as usize).map_or(0, |known| hash_of_shape(known));
+        shape_numbers.insert_unique(hash, number, rehash);
+        (number, true)
     }
 
-    /// Number of the flow or of its reverse, and whether it is new.
-    pub fn flow(&mut self, flow: &Flow) -> (u32, bool) {
-        let (number, is_new) = number(&mut self.flow_numbers, either_direction(flow));
-        if is_new {
-            self.flows.push(Entry { flow: *flow, isn: 0 });
+    /// The place of the flow or of its reverse, and whether it is new.
+    pub fn flow(&mut self, flow: &Flow) -> (FlowRef, bool) {
+        let Self { hash, flows, flow_numbers, .. } = self;
+        let hash_of = |flow: &Flow| hash_of_either(hash, flow);
+        let is_it = |&number: &u32| {
+            flows.get(number as usize).is_some_and(|Entry { flow: known, .. }| known == flow || is_reverse(known, flow))
+        };
+        let found_by = hash_of(flow);
+        if let Some(&number) = flow_numbers.find(found_by, is_it) {
+            let reversed = flows.get(number as usize).is_some_and(|known| known.flow != *flow);
+            return (FlowRef { number, reversed }, false);
         }
-        (number, is_new)
+        let number = flows.len() as u32;
+        flows.push(Entry { flow: *flow, isn: 0 });
+        let rehash = |&number: &u32| flows.get(number as usize).map_or(0, |known| hash_of(&known.flow));
+        flow_numbers.insert_unique(found_by, number, rehash);
+        (FlowRef { number, reversed: false }, true)
     }
 
     /// Empties the tables for the next block.
     pub fn clear(&mut self) {
         self.addresses.clear();
         self.shapes.clear();
+        self.shape_numbers.clear();
         self.flow_numbers.clear();
         self.flows.clear();
         self.previous_isn = 0;
     }
 }
 
-/// Block size limits keep every table far below `u32::MAX` entries.
-fn number<K: std::hash::Hash + Eq>(table: &mut Numbers<K>, key: K) -> (u32, bool) {
-    let next = table.len() as u32;
-    let number = *table.entry(key).or_insert(next);
-    (number, number == next)
+/// Word by word, as they were written a moment ago: a processor waits when it reads several stores at once.
+fn is_same(one: &[u64], other: &[u64]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
 }
 
-/// One key for a flow and its answers.
-fn either_direction(flow: &Flow) -> Flow {
-    if (flow.src, flow.src_port) <= (flow.dst, flow.dst_port) { *flow } else { flow.reversed() }
+fn is_reverse(one: &Flow, other: &Flow) -> bool {
+    (one.src_port, one.dst_port) == (other.dst_port, other.src_port) && one.src == other.dst && one.dst == other.src
+}
+
+/// A multiplication a word: shapes are few, and nobody outside chooses them.
+fn hash_of_shape(shape: &[u64]) -> u64 {
+    let mix = |hash: u64, word: &u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    shape.iter().fold(0, mix).rotate_left(26)
+}
+
+/// The same for a flow and its answers.
+fn hash_of_either(hash: &RandomState, flow: &Flow) -> u64 {
+    let end = |address: [u8; 16], port: u16| {
+        let mut hasher = hash.build_hasher();
+        hasher.write_u128(u128::from_ne_bytes(address));
+        hasher.write_u16(port);
+        hasher.finish()
+    };
+    end(flow.src, flow.src_port).wrapping_add(end(flow.dst, flow.dst_port))
 }
 
 /// Tables with lookup by number.

@@ -1,30 +1,30 @@
 //! Events in, the bytes of a block out.
 
-use bytes::{BufMut, BytesMut};
 use tracer_common::{Event, Flow};
 
-use super::tables::WriteTables;
+use super::tables::{FlowRef, WriteTables};
 use super::{
     ISN_HERE, ISN_NEXT, ISN_PREVIOUS, ISN_SAME, ITEM_ADDRESS, ITEM_EVENT, ITEM_FLOW, ITEM_SHAPE, REF_REVERSED,
     REF_SHIFT,
 };
 use crate::store::{kinds, varint};
 
-/// A flow that is in the table.
-#[derive(Clone, Copy, Debug)]
-pub struct FlowRef {
-    number: u32,
-    reversed: bool,
+/// An event whose additions to the tables are being written, or whose own item is.
+#[derive(Clone, Copy, Debug, Default)]
+struct UnderWay {
+    item: u64,
+    time: u64,
+    /// Where its own facts begin, once they do.
+    body: Option<usize>,
 }
 
-/// Writes items. An event's additions to the tables come before the event itself.
+/// Writes items. An event's additions to the tables come before the event itself, which begins with its first fact.
 #[derive(Debug, Default)]
 pub struct ItemWriter {
-    items: BytesMut,
-    /// Of the event under way: what repeats.
-    shape: BytesMut,
-    /// Of the event under way: what is its own.
-    body: BytesMut,
+    items: Vec<u8>,
+    /// Of the event under way: what repeats, as numbers.
+    shape: Vec<u64>,
+    event: UnderWay,
     tables: WriteTables,
     events: u32,
     previous_ns: u64,
@@ -35,15 +35,38 @@ pub struct ItemWriter {
 impl ItemWriter {
     /// Appends an event.
     pub fn push(&mut self, event: &Event) {
-        let stamp = event.stamp();
         let shape = self.shape(event);
-        self.body.clear();
-        self.time(stamp.time_ns);
+        let time = self.time(event.stamp().time_ns);
+        self.event = UnderWay { item: ITEM_EVENT + u64::from(shape), time, body: None };
         kinds::put_facts(event, self);
-        varint::put(&mut self.items, ITEM_EVENT + u64::from(shape));
-        varint::put(&mut self.items, self.body.len() as u64);
-        self.items.extend_from_slice(&self.body);
+        let start = self.begun();
+        self.put_length(start);
         self.events += 1;
+    }
+
+    /// Where the event's own facts begin: after its number and its length, which is not known yet.
+    fn begun(&mut self) -> usize {
+        if let Some(start) = self.event.body {
+            return start;
+        }
+        varint::put(&mut self.items, self.event.item);
+        self.items.push(0);
+        let start = self.items.len();
+        self.event.body = Some(start);
+        varint::put(&mut self.items, self.event.time);
+        start
+    }
+
+    /// Fills in the length of what was written since `start`.
+    fn put_length(&mut self, start: usize) {
+        let length = self.items.len() - start;
+        if length < 0x80 {
+            self.items[start - 1] = length as u8;
+        } else {
+            let mut bytes = Vec::new();
+            varint::put(&mut bytes, length as u64);
+            self.items.splice(start - 1..start, bytes);
+        }
     }
 
     /// The items so far.
@@ -70,20 +93,17 @@ impl ItemWriter {
 
     /// The flow's place in the table; it is added if it is new.
     pub fn flow(&mut self, flow: &Flow) -> FlowRef {
-        let (number, is_new) = self.tables.flow(flow);
-        if !is_new {
-            let known = self.tables.flows.get(number as usize);
-            return FlowRef { number, reversed: known.is_none_or(|entry| entry.flow != *flow) };
+        let (place, is_new) = self.tables.flow(flow);
+        if is_new {
+            let (src, dst) = (self.address(flow.src), self.address(flow.dst));
+            varint::put(&mut self.items, ITEM_FLOW);
+            self.items.push(varint_len(src) + varint_len(dst) + 4);
+            varint::put(&mut self.items, u64::from(src));
+            varint::put(&mut self.items, u64::from(dst));
+            self.items.extend_from_slice(&flow.src_port.to_le_bytes());
+            self.items.extend_from_slice(&flow.dst_port.to_le_bytes());
         }
-        let (src, dst) = (self.address(flow.src), self.address(flow.dst));
-        let length = varint_len(src) + varint_len(dst) + 4;
-        varint::put(&mut self.items, ITEM_FLOW);
-        self.items.put_u8(length);
-        varint::put(&mut self.items, u64::from(src));
-        varint::put(&mut self.items, u64::from(dst));
-        self.items.put_u16_le(flow.src_port);
-        self.items.put_u16_le(flow.dst_port);
-        FlowRef { number, reversed: false }
+        place
     }
 
     /// A reference to a flow.
@@ -105,47 +125,50 @@ impl ItemWriter {
         } else {
             entry.isn = isn;
             self.put_ref(to, ISN_HERE);
-            self.body.put_u32_le(isn);
+            self.items.extend_from_slice(&isn.to_le_bytes());
         }
     }
 
     fn put_ref(&mut self, to: FlowRef, isn: u64) {
         let ago = (self.tables.flows.len() as u64).saturating_sub(1 + u64::from(to.number));
         let reversed = if to.reversed { REF_REVERSED } else { 0 };
-        varint::put(&mut self.body, ago << REF_SHIFT | reversed | isn);
+        self.put_number(ago << REF_SHIFT | reversed | isn);
     }
 
     /// A number.
     pub fn put_number(&mut self, value: impl Into<u64>) {
-        varint::put(&mut self.body, value.into());
+        self.begun();
+        varint::put(&mut self.items, value.into());
     }
 
     /// Bytes, with their number before them.
     pub fn put_bytes(&mut self, bytes: &[u8]) {
-        varint::put(&mut self.body, bytes.len() as u64);
-        self.body.put_slice(bytes);
+        self.put_number(bytes.len() as u64);
+        self.items.extend_from_slice(bytes);
     }
 
-    fn time(&mut self, time_ns: u64) {
+    /// The time as the event stores it.
+    fn time(&mut self, time_ns: u64) -> u64 {
         if self.events == 0 {
             (self.first_ns, self.last_ns) = (time_ns, time_ns);
         }
         self.first_ns = self.first_ns.min(time_ns);
         self.last_ns = self.last_ns.max(time_ns);
-        self.put_number(varint::zigzag(time_ns.wrapping_sub(self.previous_ns) as i64));
-        self.previous_ns = time_ns;
+        let before_ns = std::mem::replace(&mut self.previous_ns, time_ns);
+        varint::zigzag(time_ns.wrapping_sub(before_ns) as i64)
     }
 
     fn shape(&mut self, event: &Event) -> u32 {
         self.shape.clear();
-        varint::put(&mut self.shape, u64::from(kinds::number(event)));
-        varint::put(&mut self.shape, u64::from(event.stamp().netns));
+        self.shape.extend([kinds::number(event), event.stamp().netns].map(u64::from));
         kinds::put_shape(event, &mut ShapeWriter { shape: &mut self.shape });
         let (number, is_new) = self.tables.shape(&self.shape);
         if is_new {
             varint::put(&mut self.items, ITEM_SHAPE);
-            varint::put(&mut self.items, self.shape.len() as u64);
-            self.items.extend_from_slice(&self.shape);
+            self.items.push(0);
+            let start = self.items.len();
+            self.shape.iter().for_each(|&number| varint::put(&mut self.items, number));
+            self.put_length(start);
         }
         number
     }
@@ -155,8 +178,8 @@ impl ItemWriter {
         if is_new {
             let stored = address.strip_prefix(&IPV4_MAPPED).unwrap_or(&address);
             varint::put(&mut self.items, ITEM_ADDRESS);
-            self.items.put_u8(stored.len() as u8);
-            self.items.put_slice(stored);
+            self.items.push(stored.len() as u8);
+            self.items.extend_from_slice(stored);
         }
         number
     }
@@ -168,18 +191,18 @@ pub const IPV4_MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 /// Writes what repeats of an event.
 #[derive(Debug)]
 pub struct ShapeWriter<'a> {
-    shape: &'a mut BytesMut,
+    shape: &'a mut Vec<u64>,
 }
 
 impl ShapeWriter<'_> {
     /// A number.
     pub fn put_number(&mut self, value: impl Into<u64>) {
-        varint::put(self.shape, value.into());
+        self.shape.push(value.into());
     }
 
     /// A number of either sign.
     pub fn put_signed(&mut self, value: impl Into<i64>) {
-        varint::put(self.shape, varint::zigzag(value.into()));
+        self.shape.push(varint::zigzag(value.into()));
     }
 }
 
@@ -190,5 +213,22 @@ const fn varint_len(value: u32) -> u8 {
         0x4000..0x20_0000 => 3,
         0x20_0000..0x1000_0000 => 4,
         0x1000_0000.. => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_has_the_bytes_it_needs() {
+        for length in [0, 1, 0x7f, 0x80, 300, 20_000] {
+            let mut writer = ItemWriter { items: vec![9, 0], ..ItemWriter::default() };
+            writer.items.resize(2 + length, 7);
+            writer.put_length(2);
+            let mut rest = &writer.bytes()[1..];
+            assert_eq!(varint::get_as(&mut rest), Ok(length));
+            assert_eq!(rest, vec![7; length]);
+        }
     }
 }

@@ -1,0 +1,35 @@
+//! Has memory fetched into the CPU's cache ahead of its use, so that nobody waits for it. No effect but on time.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Has all of a value fetched, if there is one.
+#[inline]
+pub(super) fn fetch<T>(value: Option<&T>) {
+    let Some(value) = value else { return };
+    let start = std::ptr::from_ref(value).cast::<i8>();
+    let mut offset = 0;
+    while offset < size_of::<T>() {
+        line(start.wrapping_add(offset));
+        offset += LINE;
+    }
+    // It need not begin where a line does.
+    if align_of::<T>() < size_of::<T>() {
+        line(start.wrapping_add(size_of::<T>() - 1));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn line(place: *const i8) {
+    // SAFETY: a prefetch is a hint; it reads nothing and fails on no address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(place) };
+}
+
+/// Stable Rust has no prefetch for other CPUs.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn line(_: *const i8) {}
