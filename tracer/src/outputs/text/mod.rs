@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
+use anstyle::{AnsiColor, Style};
+
 use self::columns::indented;
 pub(super) use self::columns::paragraph;
 use self::row::{Row, words};
@@ -14,7 +16,6 @@ use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
 use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy};
 use crate::summary::Summary;
-use anstyle::{AnsiColor, Style};
 
 pub(super) const FORMAT: Format =
     Format { name: "text", about: "aligned lines for people", open: |view, out| Box::new(Text::new(view, out)) };
