@@ -101,6 +101,7 @@ impl Join {
             self.hints.claim_drop(slot.isn, time_ns, |drop| fits::dropped(slot, &drop.to_server).is_some())
         {
             slot.dropped(&drop);
+            slot.sent_before(&drop);
             slot.heard(drop.time_ns);
         }
     }
@@ -115,17 +116,18 @@ impl Join {
 }
 
 impl Slot {
+    /// The SYN that NAT or the wire tell of had been sent before, if this one was dropped well before it.
+    fn sent_before(&mut self, drop: &Drop) {
+        let before_ns = self.sent_at.since_ns(Coarse::from_ns(drop.time_ns));
+        let is_counted = self.transmissions > 0 && !self.known.has(Known::SOCKET_RETRANSMITS);
+        if is_counted && !drop.is_answer && before_ns > ONE_SYN_NS.cast_signed() {
+            self.transmissions = self.transmissions.saturating_add(1);
+        }
+    }
+
     fn dropped(&mut self, drop: &Drop) {
         if !drop.is_answer {
             self.syn_dropped.note(drop);
-            let before_ns = self.sent_at.since_ns(Coarse::from_ns(drop.time_ns));
-            // The SYN that left had been sent before.
-            if self.transmissions > 0
-                && !self.known.has(Known::SOCKET_RETRANSMITS)
-                && before_ns > ONE_SYN_NS.cast_signed()
-            {
-                self.transmissions = self.transmissions.saturating_add(1);
-            }
             self.unconfirmed = self.unconfirmed.saturating_add(drop.is_unconfirmed.into());
             if drop.ctinfo == NO_ENTRY {
                 self.known.set(Known::NO_ENTRY);

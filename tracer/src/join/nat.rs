@@ -38,9 +38,9 @@ impl Join {
 
         let slot = self.attempts.get_mut(id);
         let before = slot.translated;
-        let ordinal = slot.bind(&binding);
+        let mut ordinal = slot.bind(&binding);
         if found.is_none() || slot.translated != before {
-            self.take_hints(id, time_ns);
+            ordinal = self.take_hints(id, time_ns).or(ordinal);
         }
         self.heard(id, time_ns);
         if let Some(ordinal) = ordinal {

@@ -92,7 +92,8 @@ impl Join {
         let id = found.unwrap_or_else(|| self.open_attempt(isn, stamp.time_ns, update));
         self.attempts.get_mut(id).socket(flow, stamp.netns);
         if found.is_none() {
-            self.take_hints(id, stamp.time_ns);
+            // An attempt that the socket opens has no transmissions of NAT or the wire to add to.
+            let _ = self.take_hints(id, stamp.time_ns);
         }
         id
     }

@@ -38,11 +38,8 @@ impl Join {
         let slot = self.attempts.get_mut(id);
         let before = slot.translated;
         let mut ordinal = slot.leaving(&event.flow, event.ifindex, time_ns);
-        let transmissions = slot.transmissions;
         if before != event.flow {
-            self.take_hints(id, time_ns);
-            let after = self.attempts.get(id).transmissions;
-            ordinal = if after > transmissions { Some(u32::from(after) - 1) } else { ordinal };
+            ordinal = self.take_hints(id, time_ns).or(ordinal);
         }
         self.heard(id, time_ns);
         if let Some(ordinal) = ordinal {
@@ -73,9 +70,11 @@ impl Join {
         self.heard(id, sighting.time_ns);
     }
 
-    /// Notes what was seen before the attempt was known, or before its translated tuple was.
-    pub(super) fn take_hints(&mut self, id: u32, time_ns: u64) {
+    /// Notes what was seen before the attempt was known, or before its translated tuple was; the ordinal if that shows
+    /// that the SYN was sent again.
+    pub(super) fn take_hints(&mut self, id: u32, time_ns: u64) -> Option<u32> {
         let slot = self.attempts.get_mut(id);
+        let transmissions = slot.transmissions;
         for sighting in self.hints.seen(slot.isn, time_ns) {
             if sighting_fits(slot, sighting).is_some() {
                 slot.sighted(sighting);
@@ -83,6 +82,8 @@ impl Join {
             }
         }
         self.take_drops(id, time_ns);
+        let after = self.attempts.get(id).transmissions;
+        (after > transmissions).then(|| u32::from(after) - 1)
     }
 }
 

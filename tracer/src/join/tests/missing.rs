@@ -65,3 +65,14 @@ fn a_drop_that_is_seen_next_to_the_syn_that_leaves_tells_of_no_retransmit() {
     let outcomes = join(&[dropped(0, ISN, node(9), 0x190), syn(100 * MS, ISN, node(9)), tick(2 * S)]);
     assert!(outcomes.retransmits.is_empty());
 }
+
+#[test]
+fn a_syn_dropped_before_nat_does_not_hide_the_retransmit_that_nat_and_socket_tell() {
+    let (original, translated) = (pod(1), node(9));
+    let first = dropped(0, ISN, original, 0);
+    let again = [bind(S, ISN, original, translated), syn(S + 1_000, ISN, translated)];
+    let outcomes = join(&[&[first], &again[..], &[retransmit(S + 2_000, ISN, original, 1)]].concat());
+    assert_eq!((outcomes.told(), outcomes.only().retransmits), (vec![(S + 2_000, 1)], 1));
+    let outcomes = join(&[&[first], &again[..], &[tick(2 * S)]].concat());
+    assert_eq!((outcomes.told(), outcomes.only().retransmits), (vec![(S, 1)], 1));
+}
