@@ -5,15 +5,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::{env, fs};
 
 use serde_json::Value;
-use tests::process::Outcome;
+use tests::process::{Outcome, end_with_us, wait};
 
 const BLESS: &str = "SNATRACE_BLESS";
+/// Bytes of the frame that ends a trace (docs/trace.md).
+const FRAME_LEN: usize = 48;
 
 /// What is expected of each trace: how its file's name ends, and the options of the replay.
 const EXPECTED: &[(&str, &[&str])] = &[
@@ -122,4 +125,21 @@ fn golden_traces_were_recorded_whole_and_show_both_ways_of_learning_a_port() {
         ways.insert(way);
     }
     assert_eq!(ways.len(), 2, "{ways:?}");
+}
+
+/// As with `ssh node snatrace record -w - | snatrace replay -c 1 -`: more may come, but nobody waits for it.
+#[test]
+fn a_replay_that_has_shown_enough_ends_while_its_input_goes_on() {
+    let mut command = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
+    command.args(["replay", "-c", "1", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = end_with_us(&mut command).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let trace = fs::read(directory().join("fully_random-wire.trace")).unwrap();
+    // All but the frame that ends a trace: a recording under way.
+    input.write_all(&trace[..trace.len() - FRAME_LEN]).unwrap();
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let mut shown = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();
+    assert_eq!(shown.lines().filter(|line| line.contains("10.12.192.15:8080")).count(), 1, "{shown}");
+    drop(input);
 }

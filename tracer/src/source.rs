@@ -1,5 +1,6 @@
 //! Where events come from: the live capture or traces, the same stream either way.
 
+mod ahead;
 #[cfg(feature = "ebpf")]
 mod live;
 #[cfg(feature = "ebpf")]
@@ -7,8 +8,7 @@ mod timer;
 
 use tracer_common::Event;
 
-use crate::store::Merged;
-
+pub use ahead::Ahead;
 #[cfg(feature = "ebpf")]
 pub use live::{Live, Stop};
 
@@ -19,10 +19,4 @@ pub trait Source {
     /// # Errors
     /// When the capture or a trace cannot be read.
     fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> impl Future<Output = anyhow::Result<bool>>;
-}
-
-impl Source for Merged {
-    async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
-        Ok(self.next_batch(batch)?)
-    }
 }

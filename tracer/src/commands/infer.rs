@@ -11,6 +11,7 @@ use super::replay::Reported;
 use super::{End, block_on};
 use crate::outputs::{Nothing, View, inference};
 use crate::pipeline::{self, Pipeline};
+use crate::source::Ahead;
 use crate::store::Merged;
 
 /// Options of `infer`.
@@ -32,7 +33,7 @@ pub fn run(args: &Args) -> Result<End> {
     let traces = Merged::open(&args.files)?;
     let captures = traces.captures().to_vec();
     let pipeline = Pipeline::new(captures, View::of_nothing(filter), None, Box::new(Nothing));
-    let summary = block_on(pipeline::run(Reported(traces), &mut None, pipeline))??;
+    let summary = block_on(pipeline::run(Reported(Ahead::new(traces)?), &mut None, pipeline))??;
     inference::write(&summary.infer.conclusions(), args.output == "json", Box::new(io::stdout()))?;
     Ok(End::Done)
 }

@@ -12,7 +12,7 @@ use super::{End, block_on, end};
 use crate::model::{Origin, PolicyChange, PortSet};
 use crate::outputs::{self, escape::Escaped};
 use crate::pipeline::{self, Pipeline};
-use crate::source::Source;
+use crate::source::{Ahead, Source};
 use crate::store::Merged;
 
 /// Options of `replay`. The policy comes from the trace or from here, never from the environment of this machine.
@@ -48,12 +48,12 @@ pub fn run(args: &Args) -> Result<End> {
     }
     let output = outputs::open(&view, Box::new(io::stdout()));
     let pipeline = Pipeline::new(captures, view, args.count, output);
-    let summary = block_on(pipeline::run(Reported(traces), &mut None, pipeline))??;
+    let summary = block_on(pipeline::run(Reported(Ahead::new(traces)?), &mut None, pipeline))??;
     Ok(end(&summary, args.view.exit_code))
 }
 
 /// Traces that say on stderr what of them could not be read.
-pub(super) struct Reported(pub(super) Merged);
+pub(super) struct Reported(pub(super) Ahead);
 
 impl Source for Reported {
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool> {

@@ -18,7 +18,7 @@ use crate::outputs::View;
 use crate::outputs::escape::Escaped;
 use crate::pipeline::{self, Pipeline};
 use crate::report::{self, Observer, Report};
-use crate::source::Source;
+use crate::source::{Ahead, Source};
 use crate::store::{self, Merged};
 use crate::tally::Tally;
 
@@ -47,7 +47,7 @@ pub struct Args {
 /// Reads the traces to their end, then writes.
 pub fn run(args: &Args) -> Result<End> {
     let filter = args.filter.filter()?;
-    let mut traces = Merged::open(&args.files)?;
+    let traces = Merged::open(&args.files)?;
     let mut page = args.html.as_deref().map(|path| create(path, &args.files)).transpose()?;
     let change =
         PolicyChange { allow: args.allow.clone().map(|ports| (ports, Origin::Given)), allow6: args.allow6.clone() };
@@ -59,6 +59,7 @@ pub fn run(args: &Args) -> Result<End> {
     let mut tally = Tally::default();
     let output = Box::new(Observer::new(&mut tally));
     let pipeline = Pipeline::new(captures.clone(), View::of_nothing(filter), None, output);
+    let mut traces = Ahead::new(traces)?;
     let source = Watched { bar: progress(&args.files), traces: &mut traces };
     let summary = block_on(pipeline::run(source, &mut None, pipeline))??;
 
@@ -67,7 +68,7 @@ pub fn run(args: &Args) -> Result<End> {
         captures: &captures,
         summary: &summary,
         tally: &tally,
-        read: &traces.report(),
+        read: traces.report(),
         inference: &summary.infer.conclusions().iter().map(ToString::to_string).collect::<Vec<_>>(),
         utc: args.utc,
     };
@@ -108,7 +109,7 @@ fn progress(files: &[PathBuf]) -> ProgressBar {
 /// Traces whose reading is watched.
 struct Watched<'a> {
     bar: ProgressBar,
-    traces: &'a mut Merged,
+    traces: &'a mut Ahead,
 }
 
 impl Source for Watched<'_> {
