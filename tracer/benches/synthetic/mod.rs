@@ -9,8 +9,8 @@ use bytemuck::Zeroable;
 use fastrand::Rng;
 use snatrace::model::{Capture, Filter, Policy};
 use tracer_common::events::{
-    NatBind, NatSelect, SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS,
-    WIRE_SYN, WIRE_SYN_ACK, Wire,
+    NatBind, RANGE_KNOWN, RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY, SockState, Stamp, SynRetransmit, TCP_CLOSE,
+    TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_SYN, WIRE_SYN_ACK, Wire,
 };
 use tracer_common::{Event, Flow};
 
@@ -42,7 +42,7 @@ pub struct Traffic {
 #[allow(dead_code, reason = "the criterion benches do not need it")]
 pub fn beginning(number: u64) -> Vec<Event> {
     let mut events = Begun { seed: number, start_ns: 1_000 * SECOND + number * 250 }.events();
-    events.truncate(3);
+    events.truncate(2);
     events
 }
 
@@ -113,7 +113,6 @@ impl Begun {
             now
         };
         let mut events = Vec::with_capacity(8);
-        events.push(connection.select(later(4_300)).into());
         events.push(connection.bind(later(4_300)).into());
         events.push(connection.syn(later(900_300)).into());
         if translated.src_port >= ALLOWED {
@@ -145,15 +144,11 @@ impl Connection {
         events.push(self.state(at, self.isn, TCP_CLOSE).into());
     }
 
-    fn select(&self, time_ns: u64) -> NatSelect {
-        let stamp = Stamp { time_ns, kind: NatSelect::KIND, netns: NODE_NETNS };
-        NatSelect { stamp, original: self.original, flags: 1 << 4 | 1, min_port: 0, max_port: 0, zone: 0, unused: 0 }
-    }
-
     fn bind(&self, time_ns: u64) -> NatBind {
         let stamp = Stamp { time_ns, kind: NatBind::KIND, netns: NODE_NETNS };
         let &Self { original, translated, isn, .. } = self;
-        NatBind { stamp, original, translated, isn, status: 0x10, ..Zeroable::zeroed() }
+        let range_flags = RANGE_KNOWN | (RANGE_PROTO_RANDOM_FULLY | RANGE_MAP_IPS) as u16;
+        NatBind { stamp, original, translated, isn, status: 0x10, range_flags, ..Zeroable::zeroed() }
     }
 
     fn syn(&self, time_ns: u64) -> Wire {

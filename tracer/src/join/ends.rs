@@ -143,10 +143,7 @@ impl Join {
     fn attempt(&mut self, id: u32) -> Attempt {
         self.recall(id);
         let slot = self.attempts.get(id);
-        let mut attempt = slot.to_attempt();
-        attempt.cause = self.causes.name(slot.cause);
-        attempt.table = self.table_of(slot);
-        attempt
+        slot.to_attempt(self.causes.name(slot.cause), self.table_of(slot))
     }
 
     /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.

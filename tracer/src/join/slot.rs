@@ -2,6 +2,8 @@
 //!
 //! Counts end at 255; the kernel sends a SYN again 127 times at most (`tcp_syn_retries`).
 
+use core::mem::offset_of;
+
 use bytemuck::Zeroable;
 use tracer_common::Flow;
 
@@ -10,36 +12,45 @@ use super::drops::PackedDrops;
 use super::known::Known;
 use super::retransmits::NOT_HELD;
 use super::times::Coarse;
-use crate::model::{Attempt, NatRange, Outcome};
+use crate::model::{Attempt, NatRange, Outcome, TableFill};
 
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// Aligned, and its flows placed, so that no half of a flow lies in two lines of the cache: what is read right after it was
+/// written would wait until it has reached the cache, behind all that was written before.
+#[repr(C, align(16))]
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) original: Flow,
+    pub(super) isn: u32,
+    pub(super) known: Known,
+    /// Newest transmission of the SYN that NAT or the wire told
+    pub(super) sent_at: Coarse,
     pub(super) translated: Flow,
+    /// The next of the same bucket; of the free slots in a free slot
+    pub(super) next: u32,
     pub(super) first_ns: u64,
     pub(super) last_ns: u64,
-    pub(super) isn: u32,
+    /// Neighbours in the list it waits in
+    pub(super) before: u32,
+    pub(super) after: u32,
     /// 0 while unknown
     pub(super) socket_netns: u32,
     /// 0 while unknown
     pub(super) nat_netns: u32,
     /// Interface that saw the SYN leave first; 0 before
     pub(super) ifindex: u32,
-    pub(super) range: PackedRange,
-    /// The next of the same bucket; of the free slots in a free slot
-    pub(super) next: u32,
-    /// Neighbours in the list it waits in
-    pub(super) before: u32,
-    pub(super) after: u32,
-    /// The retransmit that waits for late facts, by its place in `Settling`
-    pub(super) held: u16,
-    /// Newest transmission of the SYN that NAT or the wire told
-    pub(super) sent_at: Coarse,
     /// Newest answer that the wire told
     pub(super) answered_at: Coarse,
+    pub(super) range: PackedRange,
+    /// The retransmit that waits for late facts, by its place in `Settling`
+    pub(super) held: u16,
+    pub(super) send_errno: i16,
+    /// Type times 256 and code of an ICMP error; 0 for none
+    pub(super) icmp: u16,
+    pub(super) syn_dropped: PackedDrops,
+    pub(super) answer_dropped: PackedDrops,
     /// Bindings made for this ISN
     pub(super) binds: u8,
     /// Times a SYN left with another translated source than known before
@@ -54,22 +65,16 @@ pub(super) struct Slot {
     /// Ordinals that the socket used up for retransmits that failed
     pub(super) unsent: u8,
     pub(super) send_errors: u8,
-    pub(super) send_errno: i16,
-    pub(super) known: Known,
     /// As the socket told
     pub(super) outcome: Outcome,
     pub(super) wait: Wait,
     /// By its number in `CauseNames`; 0 for none
     pub(super) cause: u8,
-    /// Type times 256 and code of an ICMP error; 0 for none
-    pub(super) icmp: u16,
-    pub(super) syn_dropped: PackedDrops,
     /// Of the SYNs dropped, those whose translated source was chosen but not confirmed
     pub(super) unconfirmed: u8,
-    pub(super) answer_dropped: PackedDrops,
 }
 
-const _: () = assert!(size_of::<Slot>() <= 160);
+const _: () = assert!(size_of::<Slot>() <= 160 && offset_of!(Slot, translated) % 16 == 0);
 
 /// [`NatRange`] in six bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -129,8 +134,9 @@ impl Slot {
         }
     }
 
-    /// The attempt in the words of the model, all but the cause.
-    pub(super) fn to_attempt(&self) -> Attempt {
+    /// The attempt in the words of the model.
+    #[inline(always)]
+    pub(super) fn to_attempt(&self, cause: Option<&'static str>, table: Option<TableFill>) -> Attempt {
         let known = |fact| self.known.has(fact);
         Attempt {
             first_ns: self.first_ns,
@@ -155,11 +161,11 @@ impl Slot {
             syn_dropped: self.syn_dropped.unpack(),
             unconfirmed: self.unconfirmed,
             answer_dropped: self.answer_dropped.unpack(),
-            table: None,
+            table,
             outcome: self.outcome(),
             owner: None,
             flagged: known(Known::FLAGGED),
-            cause: None,
+            cause,
         }
     }
 

@@ -118,7 +118,7 @@ impl ItemReader<'_> {
     }
 
     /// A flow with the ISN of the event.
-    #[inline]
+    #[inline(always)]
     pub fn flow_with_isn(&mut self) -> Result<(Flow, u32), Malformed> {
         let reference = varint::get(&mut self.body)?;
         let previous = self.tables.previous_isn;
