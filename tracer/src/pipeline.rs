@@ -86,15 +86,12 @@ impl<'a> Pipeline<'a> {
 
     /// Has fetched what the events that come soon need.
     fn prepare(&self, near: Option<&(u32, Event)>, far: Option<&(u32, Event)>) {
-        if let Some((node, event)) = near
-            && let Some(Node { join, .. }) = self.nodes.get(*node as usize)
-        {
-            join.warm(event);
+        let join = |node: u32| self.nodes.get(node as usize).map(|node| &node.join);
+        if let Some((node, event)) = near {
+            join(*node).inspect(|join| join.warm(event));
         }
-        if let Some((node, event)) = far
-            && let Some(Node { join, .. }) = self.nodes.get(*node as usize)
-        {
-            join.foresee(event);
+        if let Some((node, event)) = far {
+            join(*node).inspect(|join| join.foresee(event));
         }
     }
 
