@@ -99,7 +99,7 @@ pub fn of_peers(packets: &WithPackets) -> Vec<Work> {
 pub fn open(attempts: u64) -> Work {
     let arguments = vec!["open".into(), attempts.to_string().into()];
     let name = format!("memory of {} M attempts begun", attempts / 1_000_000);
-    Work { name, events: attempts * 3, arguments, by_snatrace: false }
+    Work { name, events: attempts * 2, arguments, by_snatrace: false }
 }
 
 /// The figures of a work.
