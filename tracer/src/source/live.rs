@@ -21,10 +21,6 @@ use crate::probe::Probe;
 const IDLE: Duration = Duration::from_millis(100);
 /// How long to sleep while something does, so that a line is on screen within 200 ms.
 const BUSY: Duration = Duration::from_millis(50);
-/// How long to sleep while much does: what is read at once holds up everything else on its CPU.
-const HASTY: Duration = Duration::from_millis(10);
-/// So many events in a batch are much: about 0.1 ms of work.
-const MUCH: usize = 128;
 /// A tick at least so often, for what expires.
 const TICK: Duration = Duration::from_secs(1);
 /// How long to go on after the command has ended, for facts that are still under way.
@@ -104,10 +100,8 @@ pub struct Live {
     /// Set once it is time to stop.
     ends: Option<Instant>,
     is_over: bool,
-    /// There were events since the last tick, so one has to follow.
-    owes_tick: bool,
-    /// The last batch had many events.
-    was_much: bool,
+    /// The last batch had events, so a tick has to follow.
+    was_busy: bool,
     /// More events have arrived than were in the last batch.
     has_more: bool,
     last_tick: Instant,
@@ -132,8 +126,7 @@ impl Live {
             finder,
             ends: None,
             is_over: false,
-            owes_tick: true,
-            was_much: false,
+            was_busy: true,
             has_more: false,
             last_tick: now,
             last_retry: now,
@@ -144,11 +137,10 @@ impl Live {
 
     /// Sleeps until the ring buffer fills, the timer is due, or it is time to stop.
     async fn wait(&mut self) -> anyhow::Result<()> {
-        let timer = match (self.has_more, self.was_much, self.owes_tick) {
-            (true, _, _) => Duration::ZERO,
-            (false, true, _) => HASTY,
-            (false, false, true) => BUSY,
-            (false, false, false) => IDLE,
+        let timer = match (self.has_more, self.was_busy) {
+            (true, _) => Duration::ZERO,
+            (false, true) => BUSY,
+            (false, false) => IDLE,
         };
         self.timer.set(self.ends.map_or(timer, |ends| timer.min(ends.saturating_duration_since(Instant::now()))))?;
         tokio::select! {
@@ -163,20 +155,16 @@ impl Live {
     fn drain(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<()> {
         let probe = self.probe.get_mut();
         let drained_ns = probe.drain(&mut |event| batch.push((0, event)))?;
+        let is_busy = !batch.is_empty();
         self.has_more = drained_ns.is_none();
-        self.was_much = batch.len() >= MUCH;
-        // Where nothing happens and nothing is waited for, a tick is of no use; where much does, events tell the time.
-        self.owes_tick |= !batch.is_empty();
-        let since = self.last_tick.elapsed();
-        let is_due = self.is_over || since >= TICK || self.owes_tick && (!self.was_much || since >= BUSY);
+        // Where nothing happens and nothing is waited for, a tick is of no use.
         if let Some(time_ns) = drained_ns
-            && is_due
+            && (is_busy || self.was_busy || self.is_over || self.last_tick.elapsed() >= TICK)
         {
-            // One more has to follow what was read now.
-            self.owes_tick = !batch.is_empty();
             self.last_tick = Instant::now();
             probe.tick(time_ns, self.is_over, &mut |event| batch.push((0, event)))?;
         }
+        self.was_busy = is_busy;
         self.finder.enrich(batch);
         self.notice_losses(batch);
         Ok(())
