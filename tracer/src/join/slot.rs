@@ -135,6 +135,7 @@ impl Slot {
     }
 
     /// The attempt in the words of the model.
+    // Made where it stays: it is large.
     #[inline(always)]
     pub(super) fn to_attempt(&self, cause: Option<&'static str>, table: Option<TableFill>) -> Attempt {
         let known = |fact| self.known.has(fact);

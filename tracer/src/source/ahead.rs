@@ -32,7 +32,6 @@ pub struct Ahead {
 struct Read {
     batch: Result<Batch, Error>,
     position: u64,
-    report: ReadReport,
     /// Of the files that ended with this batch.
     reports: Vec<(PathBuf, ReadReport)>,
 }
@@ -57,13 +56,13 @@ impl Ahead {
         self.position
     }
 
-    /// What was read of the files so far.
+    /// What was read of the files that were read to their end.
     #[must_use]
     pub const fn report(&self) -> &ReadReport {
         &self.report
     }
 
-    /// The same for each file that was read to its end.
+    /// The same for each of them.
     #[must_use]
     pub fn reports(&self) -> &[(PathBuf, ReadReport)] {
         &self.reports
@@ -73,7 +72,8 @@ impl Ahead {
 impl Source for Ahead {
     async fn next(&mut self, batch: &mut Batch) -> anyhow::Result<bool> {
         let read = self.read.recv().context("the thread that reads the traces is gone")?;
-        (self.position, self.report) = (read.position, read.report);
+        self.position = read.position;
+        read.reports.iter().for_each(|(_, report)| self.report.add(report));
         self.reports.extend(read.reports);
         let spent = std::mem::replace(batch, read.batch?);
         // Nobody takes it back once everything is read.
@@ -91,8 +91,7 @@ fn read_on(mut traces: Merged, spent: &Receiver<Batch>, pipeline: &SyncSender<Re
         let is_over = !matches!(more, Ok(true));
         let reports = traces.reports().get(told..).unwrap_or_default().to_vec();
         told += reports.len();
-        let (position, report) = (traces.position(), traces.report());
-        let read = Read { batch: more.map(|_| batch), position, report, reports };
+        let read = Read { batch: more.map(|_| batch), position: traces.position(), reports };
         if pipeline.send(read).is_err() || is_over {
             return;
         }

@@ -108,12 +108,15 @@ impl Row {
 fn time(line: &mut String, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
     let (_, time) = clock.day_and_time(finding.capture, finding.time_ns);
     let ms = time.as_millis() as u32;
-    let digit = |number: u32| b'0' + (number % 10) as u8;
-    let pairs = [ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60].map(|number| [digit(number / 10), digit(number)]);
-    let [[h, hh], [m, mm], [s, ss]] = pairs;
-    // At once: a replay writes millions of them, character by character costs five times as much.
-    let text = [h, hh, b':', m, mm, b':', s, ss, b'.', digit(ms / 100), digit(ms / 10), digit(ms)];
-    line.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    for (pair, end) in [(ms / 3_600_000, ':'), (ms / 60_000 % 60, ':'), (ms / 1000 % 60, '.')] {
+        line.extend([digit(pair / 10), digit(pair), end]);
+    }
+    line.extend([digit(ms / 100), digit(ms / 10), digit(ms)]);
+    Ok(())
+}
+
+fn digit(number: u32) -> char {
+    char::from(b'0' + (number % 10) as u8)
 }
 
 fn owner(line: &mut String, attempt: &Attempt) -> fmt::Result {

@@ -118,6 +118,7 @@ impl ItemReader<'_> {
     }
 
     /// A flow with the ISN of the event.
+    // A call would hand back its forty bytes through memory, and they are read at once.
     #[inline(always)]
     pub fn flow_with_isn(&mut self) -> Result<(Flow, u32), Malformed> {
         let reference = varint::get(&mut self.body)?;
