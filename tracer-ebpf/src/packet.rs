@@ -46,15 +46,25 @@ pub fn ifindex(ctx: &TcContext) -> u32 {
     unsafe { (*ctx.skb.skb).ifindex }
 }
 
+/// Whether it is what nearly all packets are: TCP over IPv4 without options, neither SYN nor RST. Bits of a later fragment mean
+/// nothing, but it has nothing to tell either way.
+#[inline(always)]
+pub fn is_dull<const LINK_HEADER: usize>(ctx: &TcContext) -> bool {
+    /// IPv4, and TCP as far as its flags.
+    type Headers = [[u8; 2]; 17];
+    const VERSION_4_WITHOUT_OPTIONS: u8 = 0x45;
+    let (linear, mut unused) = (Linear::of(ctx), Headers::zeroed());
+    let Some(headers) = linear.view::<Headers>(LINK_HEADER, &mut unused) else { return false };
+    ethertype_be(ctx) == ETH_P_IP.to_be()
+        && headers[0][0] == VERSION_4_WITHOUT_OPTIONS
+        && headers[4][1] == IPPROTO_TCP
+        && headers[16][1] & (TCP_SYN | TCP_RST) == 0
+}
+
 /// The TCP header, if the packet has one with SYN or RST.
 #[inline(always)]
 pub fn tcp<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<Tcp> {
-    let linear = Linear { data: ctx.data(), end: ctx.data_end() };
-    let ethertype_be = ctx.skb.protocol() as u16;
-    if is_dull::<LINK_HEADER>(&linear, ethertype_be) {
-        return None;
-    }
-    let ethertype = u16::from_be(ethertype_be);
+    let (linear, ethertype) = (Linear::of(ctx), u16::from_be(ethertype_be(ctx)));
     // A driver may leave all but the link header in fragments; what is not linear has to be copied.
     match linear.view::<Ipv4>(LINK_HEADER, &mut Ipv4::zeroed()) {
         Some(_) => parse::<LINK_HEADER>(&linear, ethertype),
@@ -62,19 +72,10 @@ pub fn tcp<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<Tcp> {
     }
 }
 
-/// Whether it is what nearly all packets are: TCP over IPv4 without options, neither SYN nor RST. Bits of a later fragment mean
-/// nothing, but it has nothing to tell either way.
+/// In network byte order.
 #[inline(always)]
-fn is_dull<const LINK_HEADER: usize>(linear: &Linear, ethertype_be: u16) -> bool {
-    /// IPv4, and TCP as far as its flags.
-    type Headers = [u16; 17];
-    const VERSION_4_WITHOUT_OPTIONS: u8 = 0x45;
-    let mut unused = Headers::zeroed();
-    let Some(headers) = linear.view::<Headers>(LINK_HEADER, &mut unused) else { return false };
-    ethertype_be == ETH_P_IP.to_be()
-        && first(headers[0]) == VERSION_4_WITHOUT_OPTIONS
-        && second(headers[4]) == IPPROTO_TCP
-        && second(headers[16]) & (TCP_SYN | TCP_RST) == 0
+fn ethertype_be(ctx: &TcContext) -> u16 {
+    ctx.skb.protocol() as u16
 }
 
 /// Headers, of halves of a word: that much is aligned in every packet. In network byte order.
@@ -97,6 +98,13 @@ trait Packet {
 struct Linear {
     data: usize,
     end: usize,
+}
+
+impl Linear {
+    #[inline(always)]
+    fn of(ctx: &TcContext) -> Self {
+        Self { data: ctx.data(), end: ctx.data_end() }
+    }
 }
 
 impl Packet for Linear {

@@ -3,6 +3,7 @@
 //! Four programs, `wire_ingress` and `wire_egress` for interfaces with an Ethernet header, `wire_l3_ingress` and
 //! `wire_l3_egress` for those without one. All let the packet pass (`TCX_NEXT`, which is `TC_ACT_UNSPEC`).
 
+use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use tracer_common::Flow;
@@ -16,30 +17,39 @@ const NEXT: i32 = -1;
 
 #[classifier]
 pub fn wire_ingress(ctx: TcContext) -> i32 {
-    observe::<{ packet::ETHERNET }>(&ctx, WIRE_INGRESS)
+    observe::<{ packet::ETHERNET }, WIRE_INGRESS>(&ctx)
 }
 
 #[classifier]
 pub fn wire_egress(ctx: TcContext) -> i32 {
-    observe::<{ packet::ETHERNET }>(&ctx, WIRE_EGRESS)
+    observe::<{ packet::ETHERNET }, WIRE_EGRESS>(&ctx)
 }
 
 #[classifier]
 pub fn wire_l3_ingress(ctx: TcContext) -> i32 {
-    observe::<0>(&ctx, WIRE_INGRESS)
+    observe::<0, WIRE_INGRESS>(&ctx)
 }
 
 #[classifier]
 pub fn wire_l3_egress(ctx: TcContext) -> i32 {
-    observe::<0>(&ctx, WIRE_EGRESS)
+    observe::<0, WIRE_EGRESS>(&ctx)
 }
 
 #[inline(always)]
-fn observe<const LINK_HEADER: usize>(ctx: &TcContext, direction: u8) -> i32 {
-    if let Some(tcp) = packet::tcp::<LINK_HEADER>(ctx) {
-        let _ = report(ctx, direction, &tcp);
+fn observe<const LINK_HEADER: usize, const DIRECTION: u8>(ctx: &TcContext) -> i32 {
+    if !packet::is_dull::<LINK_HEADER>(ctx) {
+        look::<LINK_HEADER, DIRECTION>(ctx.skb.skb);
     }
     NEXT
+}
+
+/// A function of its own: what it saves on the stack, packets that are not of interest need not save.
+#[inline(never)]
+fn look<const LINK_HEADER: usize, const DIRECTION: u8>(skb: *mut __sk_buff) {
+    let ctx = TcContext::new(skb);
+    if let Some(tcp) = packet::tcp::<LINK_HEADER>(&ctx) {
+        let _ = report(&ctx, DIRECTION, &tcp);
+    }
 }
 
 #[inline(always)]

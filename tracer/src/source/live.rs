@@ -17,8 +17,8 @@ use super::timer::Timer;
 use crate::enrichers::Finder;
 use crate::probe::Probe;
 
-/// How long to sleep while nothing happens: ten wake-ups a second.
-const IDLE: Duration = Duration::from_millis(100);
+/// How long to sleep while nothing happens: a line then comes within 200 ms still.
+const IDLE: Duration = Duration::from_millis(150);
 /// How long to sleep while something does, so that a line is on screen within 200 ms.
 const BUSY: Duration = Duration::from_millis(50);
 /// A tick at least so often, for what expires.

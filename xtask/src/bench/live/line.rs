@@ -20,9 +20,8 @@ use crate::process;
 const TARGET_MS: f64 = 200.0;
 /// A port whose SYNs the server swallows.
 const DEAD_PORT: u16 = 7;
-const CONNECTIONS: u32 = 30;
-/// No multiple of any period of reading.
-const APART: Duration = Duration::from_millis(37);
+/// So many connections begin so far apart. No multiple of any period of reading: first closer than one, then with silence between.
+const SERIES: [(u32, Duration); 2] = [(30, Duration::from_millis(37)), (15, Duration::from_millis(413))];
 /// The SYN is sent again after one second.
 const GIVE_UP: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -78,15 +77,17 @@ fn lines(stdout: ChildStdout) -> Receiver<(Timestamp, String)> {
 fn connect(bench: &Bench) -> Result<()> {
     let address: SocketAddr = format!("{}:{DEAD_PORT}", bench.lab.server_address(1)).parse()?;
     within(&bench.lab.pod, || {
-        thread::scope(|scope| {
-            for index in 0..CONNECTIONS {
-                scope.spawn(move || {
-                    thread::sleep(APART * index);
-                    // It fails, as it should.
-                    let _ = TcpStream::connect_timeout(&address, GIVE_UP);
-                });
-            }
-        });
+        for (connections, apart) in SERIES {
+            thread::scope(|scope| {
+                for index in 0..connections {
+                    scope.spawn(move || {
+                        thread::sleep(apart * index);
+                        // It fails, as it should.
+                        let _ = TcpStream::connect_timeout(&address, GIVE_UP);
+                    });
+                }
+            });
+        }
         Ok(())
     })
 }
