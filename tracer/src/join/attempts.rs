@@ -2,6 +2,8 @@
 
 use super::fetch::fetch;
 use super::slot::{NONE, Slot};
+use super::tuple::Addresses;
+use super::whole::{SlotMut, SlotRef};
 
 /// Attempts of one bucket at most, so that a sender who gives every SYN the same ISN costs no more than others.
 const MAX_CHAIN: usize = 64;
@@ -35,6 +37,7 @@ struct Ends {
 #[derive(Debug)]
 pub(super) struct Attempts {
     slots: Vec<Slot>,
+    addresses: Addresses,
     free: u32,
     len: usize,
     buckets: Vec<u32>,
@@ -46,6 +49,7 @@ impl Default for Attempts {
         let empty = Ends { front: NONE, back: NONE };
         Self {
             slots: Vec::new(),
+            addresses: Addresses::default(),
             free: NONE,
             len: 0,
             buckets: vec![NONE; FIRST_BUCKETS],
@@ -65,6 +69,16 @@ impl Attempts {
 
     pub(super) fn get_mut(&mut self, id: u32) -> &mut Slot {
         &mut self.slots[id as usize]
+    }
+
+    /// With its tuples.
+    pub(super) fn whole(&self, id: u32) -> SlotRef<'_> {
+        SlotRef { slot: self.get(id), addresses: &self.addresses }
+    }
+
+    /// With its tuples.
+    pub(super) fn whole_mut(&mut self, id: u32) -> SlotMut<'_> {
+        SlotMut { slot: &mut self.slots[id as usize], addresses: &mut self.addresses }
     }
 
     /// The newest attempt of the ISN's bucket.
@@ -92,11 +106,11 @@ impl Attempts {
 
     /// The attempt with this ISN that fits best by `fit`, where higher is better and `BEST` ends the search; of equals
     /// the newest.
-    pub(super) fn find(&self, isn: u32, best: u8, fit: impl Fn(&Slot) -> Option<u8>) -> Option<(u32, u8)> {
+    pub(super) fn find(&self, isn: u32, best: u8, fit: impl Fn(SlotRef<'_>) -> Option<u8>) -> Option<(u32, u8)> {
         let mut found: Option<(u32, u8)> = None;
         let mut id = self.buckets[self.bucket(isn)];
         while id != NONE {
-            let slot = self.get(id);
+            let slot = self.whole(id);
             if slot.isn == isn
                 && let Some(grade) = fit(slot)
                 && found.is_none_or(|(_, other)| grade > other)
@@ -149,6 +163,7 @@ impl Attempts {
     pub(super) fn close(&mut self, id: u32) {
         self.detach(id);
         self.unlink(id);
+        self.whole_mut(id).release();
         let free = self.free;
         self.get_mut(id).next = free;
         self.free = id;
@@ -234,9 +249,16 @@ impl Attempts {
         }
     }
 
+    /// Addresses kept apart.
+    #[cfg(test)]
+    pub(super) fn addresses(&self) -> usize {
+        self.addresses.in_use()
+    }
+
     /// Bytes allocated.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + self.buckets.capacity() * size_of::<u32>()
+        let index = self.buckets.capacity() * size_of::<u32>();
+        self.slots.capacity() * size_of::<Slot>() + self.addresses.bytes() + index
     }
 }

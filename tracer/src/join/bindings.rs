@@ -1,5 +1,7 @@
 //! Bindings outlive their attempts: a client that reuses its source port while the old conntrack entry is alive leaves
 //! with the old translated port, and NAT is not asked again.
+//!
+//! Those of IPv4 are kept apart from the others, since they take half the room.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -7,29 +9,38 @@ use foldhash::fast::FixedState;
 use tracer_common::Flow;
 
 use super::recent::Recent;
+use super::slot::PackedRange;
 use super::times::{BINDING_COUNTS_NS, BINDING_NS, HINT_NS, SETTLE_NS};
+use super::tuple::{Key, Tuple};
 use crate::model::NatRange;
 
 /// NATs that one SYN passes on its way out of this kernel at most.
 const MAX_HOPS: usize = 4;
 
-/// What NAT chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Binding {
-    pub(super) original: Flow,
-    pub(super) translated: Flow,
+/// What NAT chose; its tuples are kept as `T`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Binding<T> {
+    pub(super) original: T,
+    pub(super) translated: T,
+    pub(super) choice: Choice,
+}
+
+/// What a binding tells besides its tuples.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
     pub(super) time_ns: u64,
-    pub(super) range: Option<NatRange>,
     pub(super) netns: u32,
-    pub(super) zone: u16,
     /// The attempt that it was made for, and its ISN
     pub(super) attempt: u32,
     pub(super) isn: u32,
+    pub(super) zone: u16,
+    pub(super) range: Option<PackedRange>,
 }
 
 #[derive(Debug)]
 pub(super) struct Bindings {
-    recent: Recent<Binding>,
+    narrow: Recent<Binding<Tuple>>,
+    wide: Recent<Binding<Flow>>,
     /// The latest time of a binding.
     newest_ns: u64,
     /// Bindings made up to here are not trusted: newer ones may have been lost.
@@ -38,19 +49,28 @@ pub(super) struct Bindings {
 
 impl Bindings {
     pub(super) fn new(capacity: u32) -> Self {
-        Self { recent: Recent::new(capacity), newest_ns: 0, lost_ns: None }
+        Self { narrow: Recent::new(capacity), wide: Recent::new(capacity), newest_ns: 0, lost_ns: None }
     }
 
     /// Has fetched what [`Self::push`] will need.
     pub(super) fn fetch(&self, original: &Flow) {
-        self.recent.fetch(hash(original));
+        match Tuple::of_ipv4(original) {
+            Some(narrow) => self.narrow.fetch(narrow.hash()),
+            None => self.wide.fetch(original.hash()),
+        }
     }
 
     /// Remembers a binding; how many that might still have mattered were forgotten for it.
-    pub(super) fn push(&mut self, binding: Binding) -> u64 {
-        self.newest_ns = self.newest_ns.max(binding.time_ns);
-        let forgotten = self.recent.push(hash(&binding.original), binding);
-        u64::from(forgotten.is_some_and(|old| binding.time_ns.saturating_sub(old.time_ns) < BINDING_COUNTS_NS))
+    pub(super) fn push(&mut self, original: &Key<'_>, translated: &Key<'_>, choice: Choice) -> u64 {
+        self.newest_ns = self.newest_ns.max(choice.time_ns);
+        let forgotten_ns = match (original.narrow, translated.narrow) {
+            (Some(original), Some(translated)) => push(&mut self.narrow, Binding { original, translated, choice }),
+            _ => {
+                let (original, translated) = (*original.flow, *translated.flow);
+                push(&mut self.wide, Binding { original, translated, choice })
+            }
+        };
+        u64::from(forgotten_ns.is_some_and(|old_ns| choice.time_ns.saturating_sub(old_ns) < BINDING_COUNTS_NS))
     }
 
     /// Facts were lost until this time.
@@ -58,62 +78,131 @@ impl Bindings {
         self.lost_ns = Some(self.lost_ns.map_or(time_ns, |before| before.max(time_ns)));
     }
 
-    /// The binding that an attempt begun at `first_ns` found in place, through all NATs on its way.
-    pub(super) fn recall(&self, original: &Flow, first_ns: u64) -> Option<Binding> {
-        let mut found = self.recall_one(original, first_ns)?;
-        for _ in 1..MAX_HOPS {
-            match self.recall_one(&found.translated, first_ns) {
-                Some(next) => found = Binding { original: *original, ..next },
-                None => break,
-            }
+    /// The binding that an attempt begun at `first_ns` found in place, through all NATs on its way: its translated tuple.
+    pub(super) fn recall(&self, original: &Key<'_>, first_ns: u64) -> Option<(Flow, Choice)> {
+        let trust = Trust { until_ns: first_ns.saturating_add(SETTLE_NS), lost_ns: self.lost_ns };
+        match original.narrow {
+            Some(narrow) => recall(&self.narrow, narrow, trust).map(|found| (found.translated.to_ipv4(), found.choice)),
+            None => recall(&self.wide, *original.flow, trust).map(|found| (found.translated, found.choice)),
         }
-        Some(found)
     }
 
-    fn recall_one(&self, original: &Flow, first_ns: u64) -> Option<Binding> {
-        let (until_ns, lost_ns) = (first_ns.saturating_add(SETTLE_NS), self.lost_ns);
-        let (mut found, mut ambiguous): (Option<Binding>, bool) = (None, false);
-        for binding in self.recent.of(hash(original)) {
-            let trusted = until_ns.saturating_sub(binding.time_ns) <= BINDING_NS
-                && lost_ns.is_none_or(|lost_ns| binding.time_ns > lost_ns);
-            if binding.original == *original && binding.time_ns <= until_ns && trusted {
-                match found {
-                    None => found = Some(*binding),
-                    Some(newest) => ambiguous |= contradicts(&newest, binding),
-                }
-            }
-        }
-        found.filter(|_| !ambiguous)
-    }
-
-    /// The binding that a selection at `time_ns` was made for, where the binding was delivered first.
-    pub(super) fn made_after(&mut self, original: &Flow, netns: u32, zone: u16, time_ns: u64) -> Option<&mut Binding> {
+    /// Gives the range of a selection at `time_ns` to the binding that was made for it, where that was delivered first.
+    pub(super) fn ranged(
+        &mut self,
+        original: &Key<'_>,
+        netns: u32,
+        zone: u16,
+        time_ns: u64,
+        range: NatRange,
+    ) -> Option<(Flow, Choice)> {
         if time_ns > self.newest_ns {
             return None;
         }
-        self.recent.find(hash(original), |binding| {
-            let after = binding.time_ns >= time_ns && binding.time_ns - time_ns <= HINT_NS && binding.range.is_none();
-            after && (binding.netns, binding.zone) == (netns, zone) && binding.original == *original
-        })
+        let is_it = |choice: &Choice| {
+            let after = choice.time_ns >= time_ns && choice.time_ns - time_ns <= HINT_NS && choice.range.is_none();
+            after && (choice.netns, choice.zone) == (netns, zone)
+        };
+        let range = Some(PackedRange::pack(range));
+        match original.narrow {
+            Some(narrow) => {
+                let found = find(&mut self.narrow, narrow, is_it)?;
+                found.choice.range = range;
+                Some((found.translated.to_ipv4(), found.choice))
+            }
+            None => {
+                let found = find(&mut self.wide, *original.flow, is_it)?;
+                found.choice.range = range;
+                Some((found.translated, found.choice))
+            }
+        }
     }
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.recent.bytes()
+        self.narrow.bytes() + self.wide.bytes()
     }
 }
 
-/// The same original tuple in another namespace or zone is another connection, and nobody tells which one this is.
-fn contradicts(newest: &Binding, other: &Binding) -> bool {
-    (newest.netns, newest.zone) != (other.netns, other.zone) && newest.translated != other.translated
+/// Which bindings count.
+#[derive(Clone, Copy)]
+struct Trust {
+    until_ns: u64,
+    lost_ns: Option<u64>,
 }
 
-/// The same on every run.
-pub(super) fn hash(flow: &Flow) -> u64 {
-    let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
-    // As numbers: three times as fast as hashing 36 bytes.
-    hasher.write_u128(u128::from_ne_bytes(flow.src));
-    hasher.write_u128(u128::from_ne_bytes(flow.dst));
-    hasher.write_u32(u32::from(flow.src_port) << 16 | u32::from(flow.dst_port));
-    hasher.finish()
+impl Trust {
+    fn has(self, choice: &Choice) -> bool {
+        choice.time_ns <= self.until_ns
+            && self.until_ns - choice.time_ns <= BINDING_NS
+            && self.lost_ns.is_none_or(|lost_ns| choice.time_ns > lost_ns)
+    }
+}
+
+/// When the one that was forgotten for it was made.
+fn push<T: Hashed>(recent: &mut Recent<Binding<T>>, binding: Binding<T>) -> Option<u64> {
+    recent.push(binding.original.hash(), binding).map(|old| old.choice.time_ns)
+}
+
+fn find<T: Hashed>(
+    recent: &mut Recent<Binding<T>>,
+    original: T,
+    is_it: impl Fn(&Choice) -> bool,
+) -> Option<&mut Binding<T>> {
+    recent.find(original.hash(), |binding| is_it(&binding.choice) && binding.original == original)
+}
+
+fn recall<T: Hashed>(recent: &Recent<Binding<T>>, original: T, trust: Trust) -> Option<Binding<T>> {
+    let mut found = recall_one(recent, original, trust)?;
+    for _ in 1..MAX_HOPS {
+        match recall_one(recent, found.translated, trust) {
+            Some(next) => found = next,
+            None => break,
+        }
+    }
+    Some(found)
+}
+
+fn recall_one<T: Hashed>(recent: &Recent<Binding<T>>, original: T, trust: Trust) -> Option<Binding<T>> {
+    let (mut found, mut ambiguous): (Option<Binding<T>>, bool) = (None, false);
+    for binding in recent.of(original.hash()) {
+        if binding.original == original && trust.has(&binding.choice) {
+            match found {
+                None => found = Some(*binding),
+                Some(newest) => ambiguous |= contradicts(&newest, binding),
+            }
+        }
+    }
+    found.filter(|_| !ambiguous)
+}
+
+/// The same original tuple in another namespace or zone is another connection, and nobody tells which one this is.
+fn contradicts<T: PartialEq>(newest: &Binding<T>, other: &Binding<T>) -> bool {
+    let place = |choice: &Choice| (choice.netns, choice.zone);
+    place(&newest.choice) != place(&other.choice) && newest.translated != other.translated
+}
+
+/// What bindings and selections are found by.
+pub(super) trait Hashed: Copy + PartialEq {
+    /// The same on every run.
+    fn hash(&self) -> u64;
+}
+
+impl Hashed for Flow {
+    fn hash(&self) -> u64 {
+        let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
+        // As numbers: three times as fast as hashing 36 bytes.
+        hasher.write_u128(u128::from_ne_bytes(self.src));
+        hasher.write_u128(u128::from_ne_bytes(self.dst));
+        hasher.write_u32(u32::from(self.src_port) << 16 | u32::from(self.dst_port));
+        hasher.finish()
+    }
+}
+
+impl Hashed for Tuple {
+    fn hash(&self) -> u64 {
+        let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
+        hasher.write_u128(self.bits());
+        hasher.finish()
+    }
 }

@@ -8,6 +8,7 @@ use tracer_common::events::{
 use super::known::Known;
 use super::slot::Slot;
 use super::times::{Coarse, ONE_SYN_NS, TABLE_NS};
+use super::tuple::Key;
 use super::{Join, fits};
 use crate::model::{Dropped, Outcome, TableFill};
 
@@ -78,7 +79,8 @@ impl Join {
     /// Notes a drop. It opens no attempt, for most of what nodes drop is of strangers.
     pub(super) fn ct_drop(&mut self, event: &CtDrop) {
         let drop = Drop::from(event);
-        match self.attempts.find(drop.isn, fits::SAME, |slot| fits::dropped(slot, &drop.to_server)) {
+        let to_server = &Key::from(&drop.to_server);
+        match self.attempts.find(drop.isn, fits::SAME, |slot| fits::dropped(slot, to_server)) {
             Some((id, _)) => {
                 self.attempts.get_mut(id).dropped(&drop);
                 self.heard(id, drop.time_ns);
@@ -96,9 +98,10 @@ impl Join {
 
     /// Notes what was dropped before the attempt was known.
     pub(super) fn take_drops(&mut self, id: u32, time_ns: u64) {
-        let slot = self.attempts.get_mut(id);
-        while let Some(drop) =
-            self.hints.claim_drop(slot.isn, time_ns, |drop| fits::dropped(slot, &drop.to_server).is_some())
+        let mut slot = self.attempts.whole_mut(id);
+        while let Some(drop) = self
+            .hints
+            .claim_drop(slot.isn, time_ns, |drop| fits::dropped(slot.as_ref(), &Key::from(&drop.to_server)).is_some())
         {
             slot.dropped(&drop);
             slot.sent_before(&drop);

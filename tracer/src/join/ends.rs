@@ -1,13 +1,14 @@
 //! Time: retransmits that have settled are told, attempts that are over end.
 
 use super::attempts::Wait;
-use super::bindings::Binding;
+use super::bindings::Choice;
 use super::known::Known;
 use super::retransmits::{Held, NOT_HELD};
 use super::slot::Slot;
 use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
+use super::tuple::Key;
 use super::{Join, Update};
 use crate::model::{Attempt, Outcome};
 
@@ -142,21 +143,24 @@ impl Join {
 
     fn attempt(&mut self, id: u32) -> Attempt {
         self.recall(id);
-        let slot = self.attempts.get(id);
-        slot.to_attempt(self.causes.name(slot.cause), self.table_of(slot))
+        let slot = self.attempts.whole(id);
+        slot.to_attempt(self.causes.name(slot.cause), self.table_of(&slot))
     }
 
     /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.
     fn recall(&mut self, id: u32) {
-        let slot = self.attempts.get_mut(id);
+        let mut slot = self.attempts.whole_mut(id);
         if !slot.known.has(Known::SOCKET) || slot.known.has(Known::TRANSLATED) {
             return;
         }
-        if let Some(binding) = self.bindings.recall(&slot.original, slot.first_ns) {
-            slot.remember(&binding);
+        let original = slot.as_ref().original();
+        let original = &Key::from(&original);
+        if let Some((translated, choice)) = self.bindings.recall(original, slot.first_ns) {
+            let translated = &Key::from(&translated);
+            slot.remember(translated, &choice);
             // The conntrack entry starts to live anew with the SYN that found it.
-            let binding = Binding { time_ns: slot.last_ns, ..binding };
-            self.evicted += self.bindings.push(binding);
+            let choice = Choice { time_ns: slot.last_ns, ..choice };
+            self.evicted += self.bindings.push(original, translated, choice);
         }
     }
 }

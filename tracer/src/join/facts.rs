@@ -1,42 +1,34 @@
 //! How each fact changes the attempt it belongs to. The order in which facts of one moment come does not matter.
 
-use tracer_common::Flow;
 use tracer_common::events::{WIRE_RST, WIRE_SYN, WIRE_UNREACHABLE};
 
-use super::bindings::Binding;
+use super::bindings::Choice;
 use super::hints::Sighting;
 use super::known::Known;
 use super::slot::{PackedRange, Slot};
 use super::times::{Coarse, ONE_SYN_NS, SETTLE_NS};
-use crate::model::NatRange;
+use super::tuple::Key;
+use super::whole::SlotMut;
 
-impl Slot {
-    /// Something was heard at this time; how long after the last.
-    pub(super) fn heard(&mut self, time_ns: u64) -> u64 {
-        let gap = time_ns.saturating_sub(self.last_ns);
-        self.first_ns = self.first_ns.min(time_ns);
-        self.last_ns = self.last_ns.max(time_ns);
-        gap
-    }
-
+impl SlotMut<'_> {
     /// Where the SYN came from.
-    fn came_from(&mut self, original: &Flow) {
-        self.original = *original;
+    fn came_from(&mut self, original: &Key<'_>) {
+        self.set_original(original);
         self.known.set(Known::ORIGINAL);
         self.known.clear(Known::ARRIVED);
     }
 
     /// The SYN was seen arriving, to be forwarded, or an answer to it.
-    pub(super) fn sighted(&mut self, sighting: &Sighting) {
+    pub(super) fn sighted(&mut self, sighting: &Sighting, flow: &Key<'_>) {
         match sighting.packet {
-            WIRE_SYN => self.arriving(&sighting.flow),
+            WIRE_SYN => self.arriving(flow),
             WIRE_UNREACHABLE => self.icmp = sighting.detail,
-            _ => self.answer(&sighting.flow, sighting.packet == WIRE_RST, sighting.time_ns),
+            _ => self.answer(flow, sighting.packet == WIRE_RST, sighting.time_ns),
         }
     }
 
     /// A socket of this kernel makes the attempt.
-    pub(super) fn socket(&mut self, original: &Flow, netns: u32) {
+    pub(super) fn socket(&mut self, original: &Key<'_>, netns: u32) {
         self.came_from(original);
         self.known.set(Known::SOCKET);
         if netns != 0 {
@@ -45,46 +37,40 @@ impl Slot {
     }
 
     /// What NAT chose, for this attempt itself.
-    pub(super) fn bind(&mut self, binding: &Binding) -> Option<u32> {
-        let continues = super::fits::continues(self, &binding.original);
-        let seen_since = self.known.has(Known::SEEN) && self.sent_at.since_ns(Coarse::from_ns(binding.time_ns)) > 0;
-        let seen = self.translated;
-        self.take_binding(binding);
-        if seen_since {
-            self.translated = seen;
+    pub(super) fn bind(&mut self, original: &Key<'_>, translated: &Key<'_>, choice: &Choice) -> Option<u32> {
+        let continues = super::fits::continues(self.as_ref(), original);
+        let seen_since = self.known.has(Known::SEEN) && self.sent_at.since_ns(Coarse::from_ns(choice.time_ns)) > 0;
+        let seen = seen_since.then(|| self.as_ref().translated());
+        self.take_binding(translated, choice);
+        if let Some(seen) = seen {
+            self.set_translated(&Key::from(&seen));
         }
         self.known.clear(Known::REMEMBERED);
         if continues {
             return None;
         }
-        self.came_from(&binding.original);
+        self.came_from(original);
         self.binds = self.binds.saturating_add(1);
-        self.transmission(Known::SENT_BOUND, binding.time_ns)
+        self.transmission(Known::SENT_BOUND, choice.time_ns)
     }
 
     /// What NAT chose for an earlier attempt with the same original tuple.
-    pub(super) fn remember(&mut self, binding: &Binding) {
-        self.take_binding(binding);
+    pub(super) fn remember(&mut self, translated: &Key<'_>, choice: &Choice) {
+        self.take_binding(translated, choice);
         self.known.set(Known::REMEMBERED);
     }
 
-    fn take_binding(&mut self, binding: &Binding) {
-        self.translated = binding.translated;
+    fn take_binding(&mut self, translated: &Key<'_>, choice: &Choice) {
+        self.set_translated(translated);
         self.known.set(Known::TRANSLATED);
-        self.nat_netns = binding.netns;
-        if let Some(range) = binding.range {
+        self.nat_netns = choice.netns;
+        if let Some(range) = choice.range {
             self.ranged(range);
         }
     }
 
-    /// The rule's range and flags.
-    pub(super) fn ranged(&mut self, range: NatRange) {
-        self.range = PackedRange::pack(range);
-        self.known.set(Known::RANGE);
-    }
-
     /// The SYN left; the ordinal if it was sent again.
-    pub(super) fn leaving(&mut self, translated: &Flow, ifindex: u32, time_ns: u64) -> Option<u32> {
+    pub(super) fn leaving(&mut self, translated: &Key<'_>, ifindex: u32, time_ns: u64) -> Option<u32> {
         self.leaves_as(translated);
         self.known.set(Known::SEEN);
         if self.ifindex == 0 {
@@ -97,20 +83,24 @@ impl Slot {
         self.transmission(Known::SENT_SEEN, time_ns)
     }
 
-    fn leaves_as(&mut self, translated: &Flow) {
-        if self.known.has(Known::REMEMBERED) && self.translated != *translated {
+    fn leaves_as(&mut self, translated: &Key<'_>) {
+        let was_known = self.known.has(Known::TRANSLATED);
+        if was_known && self.as_ref().is_translated(translated) {
+            self.known.clear(Known::REMEMBERED);
+            return;
+        }
+        if self.known.has(Known::REMEMBERED) {
             // The binding is gone, and with it what else it told.
             (self.nat_netns, self.range) = (0, PackedRange::default());
-            self.known.clear(Known::RANGE);
-        } else if self.known.has(Known::TRANSLATED) && self.translated != *translated {
+            self.known.clear(Known::RANGE | Known::REMEMBERED);
+        } else if was_known {
             self.source_changes = self.source_changes.saturating_add(1);
         }
-        self.known.clear(Known::REMEMBERED);
-        self.translated = *translated;
+        self.set_translated(translated);
         self.known.set(Known::TRANSLATED);
     }
 
-    fn arriving(&mut self, original: &Flow) {
+    fn arriving(&mut self, original: &Key<'_>) {
         if !self.known.has(Known::ORIGINAL) || self.known.has(Known::ARRIVED) {
             self.came_from(original);
             self.known.set(Known::ARRIVED);
@@ -118,7 +108,7 @@ impl Slot {
     }
 
     /// An answer arrived for the translated tuple.
-    fn answer(&mut self, translated: &Flow, is_rst: bool, time_ns: u64) {
+    fn answer(&mut self, translated: &Key<'_>, is_rst: bool, time_ns: u64) {
         if !self.known.has(Known::TRANSLATED) || self.known.has(Known::REMEMBERED) {
             self.leaves_as(translated);
         }
@@ -129,6 +119,22 @@ impl Slot {
             self.known.set(Known::ANSWERED);
             self.known.put(Known::ANSWER_IS_RST, is_rst);
         }
+    }
+}
+
+impl Slot {
+    /// Something was heard at this time; how long after the last.
+    pub(super) fn heard(&mut self, time_ns: u64) -> u64 {
+        let gap = time_ns.saturating_sub(self.last_ns);
+        self.first_ns = self.first_ns.min(time_ns);
+        self.last_ns = self.last_ns.max(time_ns);
+        gap
+    }
+
+    /// The rule's range and flags.
+    pub(super) fn ranged(&mut self, range: PackedRange) {
+        self.range = range;
+        self.known.set(Known::RANGE);
     }
 
     /// NAT or the wire tell that the SYN was sent; the ordinal if it was sent again.

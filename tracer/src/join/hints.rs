@@ -2,7 +2,7 @@
 
 use tracer_common::Flow;
 
-use super::bindings::hash;
+use super::bindings::Hashed;
 use super::drops::Drop;
 use super::recent::Recent;
 use super::times::{DROP_HINT_NS, HINT_NS, SETTLE_NS};
@@ -51,7 +51,7 @@ impl Hints {
 
     /// Keeps a selection; how many that might still have mattered were forgotten for it.
     pub(super) fn select(&mut self, selection: Selection) -> u64 {
-        let forgotten = self.selections.push(hash(&selection.original), selection);
+        let forgotten = self.selections.push(selection.original.hash(), selection);
         u64::from(
             forgotten.is_some_and(|old| !old.claimed && selection.time_ns.saturating_sub(old.time_ns) < SETTLE_NS),
         )
@@ -59,7 +59,7 @@ impl Hints {
 
     /// The range that a binding made at `time_ns` was chosen from.
     pub(super) fn claim(&mut self, original: &Flow, netns: u32, zone: u16, time_ns: u64) -> Option<NatRange> {
-        let selection = self.selections.find(hash(original), |selection| {
+        let selection = self.selections.find(original.hash(), |selection| {
             let before = selection.time_ns <= time_ns && time_ns - selection.time_ns <= HINT_NS;
             before && (selection.netns, selection.zone) == (netns, zone) && selection.original == *original
         })?;

@@ -42,9 +42,19 @@ impl Known {
     /// A SYN was dropped that had no conntrack entry.
     pub(super) const NO_ENTRY: u32 = 1 << 17;
 
+    /// The original tuple has numbers instead of addresses.
+    pub(super) const WIDE_ORIGINAL: u32 = 1 << 18;
+    /// The translated tuple has.
+    pub(super) const WIDE_TRANSLATED: u32 = 1 << 19;
+
     /// Whether all of `facts` are known.
     pub(super) const fn has(self, facts: u32) -> bool {
         self.0 & facts == facts
+    }
+
+    /// Whether one of `facts` is known.
+    pub(super) const fn has_any(self, facts: u32) -> bool {
+        self.0 & facts != 0
     }
 
     pub(super) const fn set(&mut self, facts: u32) {

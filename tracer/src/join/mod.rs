@@ -24,6 +24,8 @@ mod socket;
 #[cfg(test)]
 mod tests;
 pub mod times;
+mod tuple;
+mod whole;
 mod wire;
 
 use tracer_common::Event;
@@ -55,9 +57,10 @@ pub enum Update<'a> {
 /// How much the join keeps at most; beyond that the oldest is given up and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Attempts under way, 160 bytes each.
+    /// Attempts under way, 112 bytes each, and 16 for each address of IPv6.
     pub attempts: u32,
-    /// Bindings that outlive their attempts, 116 bytes each; rounded up to a power of two.
+    /// Bindings that outlive their attempts, 68 bytes each, with addresses of IPv6 116 and as many again; rounded up to a power
+    /// of two.
     pub bindings: u32,
     /// Selections that wait for their binding; rounded up to a power of two.
     pub selections: u32,

@@ -2,49 +2,52 @@
 
 use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN};
 
-use super::bindings::Binding;
+use super::bindings::Choice;
 use super::hints::Selection;
 use super::retransmits::Held;
+use super::slot::PackedRange;
+use super::tuple::Key;
+use super::whole::SlotRef;
 use super::{Join, Update, fits};
 use crate::model::NatRange;
 
 impl Join {
     /// Keeps the range for the binding that follows, unless that was delivered first.
     pub(super) fn nat_select(&mut self, event: &NatSelect) {
-        let (time_ns, netns) = (event.stamp.time_ns, event.stamp.netns);
+        let (time_ns, netns, zone) = (event.stamp.time_ns, event.stamp.netns, event.zone);
         let range = NatRange { flags: event.flags, min_port: event.min_port, max_port: event.max_port };
-        let Some(binding) = self.bindings.made_after(&event.original, netns, event.zone, time_ns) else {
-            let (original, zone) = (event.original, event.zone);
+        let original = &Key::from(&event.original);
+        let Some((translated, choice)) = self.bindings.ranged(original, netns, zone, time_ns, range) else {
+            let original = event.original;
             self.evicted += self.hints.select(Selection { original, time_ns, range, netns, zone, claimed: false });
             return;
         };
-        binding.range = Some(range);
-        let (id, isn) = (binding.attempt, binding.isn);
-        let is_same = |slot: &super::slot::Slot| fits::bind(slot, &event.original, &binding.translated);
-        if self.attempts.find(isn, fits::SAME, is_same).is_some_and(|(found, _)| found == id) {
-            self.attempts.get_mut(id).ranged(range);
+        let translated = &Key::from(&translated);
+        let is_same = |slot: SlotRef<'_>| fits::bind(slot, original, translated);
+        if self.attempts.find(choice.isn, fits::SAME, is_same).is_some_and(|(found, _)| found == choice.attempt) {
+            self.attempts.get_mut(choice.attempt).ranged(PackedRange::pack(range));
         }
     }
 
     /// Notes what NAT chose, and remembers it beyond the attempt.
     pub(super) fn nat_bind(&mut self, event: &NatBind, update: &mut impl FnMut(Update<'_>)) {
-        let (time_ns, netns, isn) = (event.stamp.time_ns, event.stamp.netns, event.isn);
-        let found = self.attempts.find(isn, fits::SAME, |slot| fits::bind(slot, &event.original, &event.translated));
-        let id = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
-        let (original, translated, zone) = (event.original, event.translated, event.zone);
-        let range = range_of(event).or_else(|| self.hints.claim(&original, netns, zone, time_ns));
-        let binding = Binding { original, translated, time_ns, range, netns, zone, attempt: id, isn };
-        self.evicted += self.bindings.push(binding);
+        let (time_ns, netns, isn, zone) = (event.stamp.time_ns, event.stamp.netns, event.isn, event.zone);
+        let (original, translated) = (&Key::from(&event.original), &Key::from(&event.translated));
+        let found = self.attempts.find(isn, fits::SAME, |slot| fits::bind(slot, original, translated));
+        let attempt = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
+        let range = range_of(event).or_else(|| self.hints.claim(&event.original, netns, zone, time_ns));
+        let choice = Choice { time_ns, netns, attempt, isn, zone, range: range.map(PackedRange::pack) };
+        self.evicted += self.bindings.push(original, translated, choice);
 
-        let slot = self.attempts.get_mut(id);
-        let before = slot.translated;
-        let mut ordinal = slot.bind(&binding);
-        if found.is_none() || slot.translated != before {
-            ordinal = self.take_hints(id, time_ns).or(ordinal);
+        let mut slot = self.attempts.whole_mut(attempt);
+        let before = slot.as_ref().translated();
+        let mut ordinal = slot.bind(original, translated, &choice);
+        if found.is_none() || !slot.as_ref().is_translated(&Key::from(&before)) {
+            ordinal = self.take_hints(attempt, time_ns).or(ordinal);
         }
-        self.heard(id, time_ns);
+        self.heard(attempt, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, update);
+            self.hold(Held { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, update);
         }
     }
 }

@@ -1,33 +1,31 @@
-//! An attempt as the join keeps it: packed to 160 bytes, since a million of them may be under way.
+//! An attempt as the join keeps it: packed to 112 bytes, since a million of them may be under way.
 //!
 //! Counts end at 255; the kernel sends a SYN again 127 times at most (`tcp_syn_retries`).
 
 use core::mem::offset_of;
-
-use bytemuck::Zeroable;
-use tracer_common::Flow;
 
 use super::attempts::Wait;
 use super::drops::PackedDrops;
 use super::known::Known;
 use super::retransmits::NOT_HELD;
 use super::times::Coarse;
-use crate::model::{Attempt, NatRange, Outcome, TableFill};
+use super::tuple::Tuple;
+use crate::model::{NatRange, Outcome};
 
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Aligned, and its flows placed, so that no half of a flow lies in two lines of the cache: what is read right after it was
-/// written would wait until it has reached the cache, behind all that was written before.
+/// Aligned, and its tuples placed, so that none lies in two lines of the cache: what is read right after it was written
+/// would wait until it has reached the cache, behind all that was written before.
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) original: Flow,
+    pub(super) original: Tuple,
     pub(super) isn: u32,
+    pub(super) translated: Tuple,
     pub(super) known: Known,
     /// Newest transmission of the SYN that NAT or the wire told
     pub(super) sent_at: Coarse,
-    pub(super) translated: Flow,
     /// The next of the same bucket; of the free slots in a free slot
     pub(super) next: u32,
     pub(super) first_ns: u64,
@@ -74,7 +72,7 @@ pub(super) struct Slot {
     pub(super) unconfirmed: u8,
 }
 
-const _: () = assert!(size_of::<Slot>() <= 160 && offset_of!(Slot, translated) % 16 == 0);
+const _: () = assert!(size_of::<Slot>() <= 112 && offset_of!(Slot, translated) % 16 == 0);
 
 /// [`NatRange`] in six bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,7 +89,7 @@ impl PackedRange {
         Self { flags: range.flags as u16, min_port: range.min_port, max_port: range.max_port }
     }
 
-    fn unpack(self) -> NatRange {
+    pub(super) fn unpack(self) -> NatRange {
         NatRange { flags: self.flags.into(), min_port: self.min_port, max_port: self.max_port }
     }
 }
@@ -99,8 +97,8 @@ impl PackedRange {
 impl Slot {
     pub(super) fn new(isn: u32, time_ns: u64) -> Self {
         Self {
-            original: Flow::zeroed(),
-            translated: Flow::zeroed(),
+            original: Tuple::default(),
+            translated: Tuple::default(),
             first_ns: time_ns,
             last_ns: time_ns,
             isn,
@@ -134,42 +132,6 @@ impl Slot {
         }
     }
 
-    /// The attempt in the words of the model.
-    // Made where it stays: it is large.
-    #[inline(always)]
-    pub(super) fn to_attempt(&self, cause: Option<&'static str>, table: Option<TableFill>) -> Attempt {
-        let known = |fact| self.known.has(fact);
-        Attempt {
-            first_ns: self.first_ns,
-            last_ns: self.last_ns,
-            isn: self.isn,
-            original: known(Known::ORIGINAL).then_some(self.original),
-            translated: known(Known::TRANSLATED).then_some(self.translated),
-            socket_netns: (self.socket_netns != 0).then_some(self.socket_netns),
-            nat_netns: (self.nat_netns != 0).then_some(self.nat_netns),
-            range: known(Known::RANGE).then(|| self.range.unpack()),
-            selections: self.selections(),
-            retransmits: self.retransmits(),
-            send_errors: u32::from(self.send_errors),
-            send_errno: i32::from(self.send_errno),
-            syns_leaving: u32::from(self.syns_leaving),
-            ifindex: self.ifindex,
-            syn_ack_seen: known(Known::SYN_ACK),
-            rst_seen: known(Known::RST),
-            is_unheard: known(Known::UNHEARD),
-            is_reset_here: known(Known::RESET_HERE),
-            icmp: (self.icmp != 0).then_some((self.icmp.to_be_bytes()[0], self.icmp.to_be_bytes()[1])),
-            syn_dropped: self.syn_dropped.unpack(),
-            unconfirmed: self.unconfirmed,
-            answer_dropped: self.answer_dropped.unpack(),
-            table,
-            outcome: self.outcome(),
-            owner: None,
-            flagged: known(Known::FLAGGED),
-            cause,
-        }
-    }
-
     /// From the socket where it told of retransmits; else every transmission but the first.
     pub(super) fn retransmits(&self) -> u32 {
         let told = self.sent.max(self.ordinal.saturating_sub(self.unsent));
@@ -177,7 +139,7 @@ impl Slot {
     }
 
     /// Bindings where a hook told of them; else what changes on the wire prove.
-    fn selections(&self) -> u32 {
+    pub(super) fn selections(&self) -> u32 {
         let changes = u32::from(self.source_changes);
         u32::from(self.binds).max(if changes > 0 { changes + 1 } else { 0 })
     }

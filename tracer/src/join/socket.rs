@@ -1,10 +1,10 @@
 //! `syn_retransmit` and `sock_state`: what a socket of this kernel tells of its attempt.
 
-use tracer_common::Flow;
 use tracer_common::events::{SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED};
 
 use super::known::Known;
 use super::retransmits::{Held, NOT_HELD};
+use super::tuple::Key;
 use super::{Join, Update, fits};
 use crate::model::Outcome;
 
@@ -16,9 +16,9 @@ const ECONNREFUSED: u32 = 111;
 impl Join {
     /// Counts the retransmit and holds it until late facts are in.
     pub(super) fn syn_retransmit(&mut self, event: &SynRetransmit, update: &mut impl FnMut(Update<'_>)) {
-        let time_ns = event.stamp.time_ns;
-        let found = self.find_socket(event.isn, &event.flow, &event.stamp).map(|(id, _)| id);
-        let id = self.note_socket(found, event.isn, &event.flow, &event.stamp, update);
+        let (time_ns, flow) = (event.stamp.time_ns, &Key::from(&event.flow));
+        let found = self.find_socket(event.isn, flow, &event.stamp).map(|(id, _)| id);
+        let id = self.note_socket(found, event.isn, flow, &event.stamp, update);
         self.heard(id, time_ns);
         if event.err != 0 {
             self.attempts.get_mut(id).send_failed(event.ordinal, event.err);
@@ -43,9 +43,10 @@ impl Join {
             // The socket found no port to send from, so there was no SYN.
             return;
         }
-        let (isn, found) = self.find_closing(event);
+        let flow = &Key::from(&event.flow);
+        let (isn, found) = self.find_closing(event, flow);
         let had_original = found.is_some_and(|id| self.attempts.get(id).known.has(Known::ORIGINAL));
-        let id = self.note_socket(found, isn, &event.flow, &event.stamp, update);
+        let id = self.note_socket(found, isn, flow, &event.stamp, update);
         let slot = self.attempts.get_mut(id);
         if slot.outcome == Outcome::Pending {
             slot.outcome = outcome(event);
@@ -62,22 +63,22 @@ impl Join {
     }
 
     /// The ISN is one less than told once the SYN was acknowledged; a socket that closes can be either side of that.
-    fn find_closing(&self, event: &SockState) -> (u32, Option<u32>) {
+    fn find_closing(&self, event: &SockState, flow: &Key<'_>) -> (u32, Option<u32>) {
         let before = event.isn.wrapping_sub(1);
         if event.new_state == TCP_ESTABLISHED {
-            return (before, self.find_socket(before, &event.flow, &event.stamp).map(|(id, _)| id));
+            return (before, self.find_socket(before, flow, &event.stamp).map(|(id, _)| id));
         }
-        let told = self.find_socket(event.isn, &event.flow, &event.stamp);
+        let told = self.find_socket(event.isn, flow, &event.stamp);
         if told.is_some_and(|(_, grade)| grade == fits::SAME) {
             return (event.isn, told.map(|(id, _)| id));
         }
-        match self.find_socket(before, &event.flow, &event.stamp) {
+        match self.find_socket(before, flow, &event.stamp) {
             Some((id, grade)) if grade > told.map_or(fits::SAME_ISN, |(_, grade)| grade) => (before, Some(id)),
             Some(_) | None => (event.isn, told.map(|(id, _)| id)),
         }
     }
 
-    fn find_socket(&self, isn: u32, flow: &Flow, stamp: &Stamp) -> Option<(u32, u8)> {
+    fn find_socket(&self, isn: u32, flow: &Key<'_>, stamp: &Stamp) -> Option<(u32, u8)> {
         self.attempts.find(isn, fits::SAME, |slot| fits::socket(slot, flow, stamp.netns))
     }
 
@@ -85,12 +86,12 @@ impl Join {
         &mut self,
         found: Option<u32>,
         isn: u32,
-        flow: &Flow,
+        flow: &Key<'_>,
         stamp: &Stamp,
         update: &mut impl FnMut(Update<'_>),
     ) -> u32 {
         let id = found.unwrap_or_else(|| self.open_attempt(isn, stamp.time_ns, update));
-        self.attempts.get_mut(id).socket(flow, stamp.netns);
+        self.attempts.whole_mut(id).socket(flow, stamp.netns);
         if found.is_none() {
             // An attempt that the socket opens has no transmissions of NAT or the wire to add to.
             let _ = self.take_hints(id, stamp.time_ns);

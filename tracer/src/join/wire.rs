@@ -5,7 +5,8 @@ use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_
 use super::hints::Sighting;
 use super::known::Known;
 use super::retransmits::Held;
-use super::slot::Slot;
+use super::tuple::Key;
+use super::whole::SlotRef;
 use super::{Join, Update, fits};
 use crate::model::Outcome;
 
@@ -33,12 +34,13 @@ impl Join {
 
     fn leaving(&mut self, event: &Wire, update: &mut impl FnMut(Update<'_>)) {
         let (isn, time_ns) = (event.isn, event.stamp.time_ns);
-        let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, &event.flow));
+        let flow = &Key::from(&event.flow);
+        let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, flow));
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
-        let slot = self.attempts.get_mut(id);
-        let before = slot.translated;
-        let mut ordinal = slot.leaving(&event.flow, event.ifindex, time_ns);
-        if before != event.flow {
+        let mut slot = self.attempts.whole_mut(id);
+        let is_news = !slot.as_ref().is_translated(flow);
+        let mut ordinal = slot.leaving(flow, event.ifindex, time_ns);
+        if is_news {
             ordinal = self.take_hints(id, time_ns).or(ordinal);
         }
         self.heard(id, time_ns);
@@ -49,7 +51,8 @@ impl Join {
 
     /// Something on this node rejects the answer to a SYN. If that is the client itself, then it has given up before.
     fn reset(&mut self, event: &Wire) {
-        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, &event.flow));
+        let flow = &Key::from(&event.flow);
+        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, flow));
         let Some((id, _)) = found else { return };
         let slot = self.attempts.get_mut(id);
         if slot.outcome == Outcome::Pending && slot.known.has(Known::SOCKET | Known::SYN_ACK) {
@@ -58,26 +61,26 @@ impl Join {
     }
 
     fn sighted(&mut self, sighting: Sighting) {
-        let found = self.attempts.find(sighting.isn, fits::SAME, |slot| sighting_fits(slot, &sighting));
+        let flow = &Key::from(&sighting.flow);
+        let found = self.attempts.find(sighting.isn, fits::SAME, |slot| sighting_fits(slot, &sighting, flow));
         match found {
-            Some((id, _)) => self.note_sighting(id, &sighting),
+            Some((id, _)) => {
+                self.attempts.whole_mut(id).sighted(&sighting, flow);
+                self.heard(id, sighting.time_ns);
+            }
             None => self.hints.see(sighting),
         }
-    }
-
-    fn note_sighting(&mut self, id: u32, sighting: &Sighting) {
-        self.attempts.get_mut(id).sighted(sighting);
-        self.heard(id, sighting.time_ns);
     }
 
     /// Notes what was seen before the attempt was known, or before its translated tuple was; the ordinal if that shows
     /// that the SYN was sent again.
     pub(super) fn take_hints(&mut self, id: u32, time_ns: u64) -> Option<u32> {
-        let slot = self.attempts.get_mut(id);
+        let mut slot = self.attempts.whole_mut(id);
         let transmissions = slot.transmissions;
         for sighting in self.hints.seen(slot.isn, time_ns) {
-            if sighting_fits(slot, sighting).is_some() {
-                slot.sighted(sighting);
+            let flow = &Key::from(&sighting.flow);
+            if sighting_fits(slot.as_ref(), sighting, flow).is_some() {
+                slot.sighted(sighting, flow);
                 slot.heard(sighting.time_ns);
             }
         }
@@ -87,10 +90,6 @@ impl Join {
     }
 }
 
-fn sighting_fits(slot: &Slot, sighting: &Sighting) -> Option<u8> {
-    if sighting.packet == WIRE_SYN {
-        fits::arriving(slot, &sighting.flow, sighting.time_ns)
-    } else {
-        fits::answer(slot, &sighting.flow)
-    }
+fn sighting_fits(slot: SlotRef<'_>, sighting: &Sighting, flow: &Key<'_>) -> Option<u8> {
+    if sighting.packet == WIRE_SYN { fits::arriving(slot, flow, sighting.time_ns) } else { fits::answer(slot, flow) }
 }

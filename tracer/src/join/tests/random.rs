@@ -43,11 +43,55 @@ fn set_time(event: &mut Event, at: u64) {
     stamp.time_ns = at;
 }
 
+/// Which addresses the events have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    V4,
+    /// The same, one for one
+    V6,
+    /// Each one of either, which no kernel does, and damaged traces may
+    Mixed,
+}
+
+/// What is before the four bytes of an address of IPv4, and what before the same four in one of IPv6.
+const PREFIXES: [[u8; 12]; 2] =
+    [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255], [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 1]];
+
+fn set_prefix(flow: &mut Flow, prefix: [u8; 12]) {
+    flow.src[..12].copy_from_slice(&prefix);
+    flow.dst[..12].copy_from_slice(&prefix);
+}
+
+fn set_family(event: &mut Event, family: Family, random: &mut Rng) {
+    let [one, other] = match event {
+        Event::NatSelect(event) => [Some(&mut event.original), None],
+        Event::NatBind(event) => [Some(&mut event.original), Some(&mut event.translated)],
+        Event::SynRetransmit(event) => [Some(&mut event.flow), None],
+        Event::SockState(event) => [Some(&mut event.flow), None],
+        Event::Wire(event) => [Some(&mut event.flow), None],
+        Event::CtDrop(event) => [Some(&mut event.flow), None],
+        Event::Lost(_) | Event::Tick(_) | Event::CtTable(_) | Event::Owner(_) => [None, None],
+    };
+    for flow in [one, other].into_iter().flatten() {
+        match family {
+            Family::V4 => {}
+            Family::V6 => set_prefix(flow, PREFIXES[1]),
+            Family::Mixed => set_prefix(flow, PREFIXES[random.usize(..2)]),
+        }
+    }
+}
+
 /// Updates, and a digest of them.
-fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits) -> (u64, u64) {
+fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (u64, u64) {
     use std::hash::{DefaultHasher, Hash, Hasher};
-    let (mut random, mut join) = (Rng::with_seed(seed), Join::with_limits(limits));
+    let (mut random, mut families) = (Rng::with_seed(seed), Rng::with_seed(seed));
+    let mut join = Join::with_limits(limits);
     let (mut updates, mut digest) = (0_u64, DefaultHasher::new());
+    let as_ipv4 = |flow: Flow| {
+        let mut flow = flow;
+        set_prefix(&mut flow, PREFIXES[0]);
+        flow
+    };
     let mut take = |update: Update<'_>| {
         updates += 1;
         let (told, attempt) = match update {
@@ -57,16 +101,19 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits) -> (u64, u64) {
             }
             Update::Ended { attempt } => (None, attempt),
         };
-        (told, attempt.first_ns, attempt.isn, attempt.original, attempt.translated, attempt.outcome).hash(&mut digest);
+        let (original, translated) = (attempt.original.map(as_ipv4), attempt.translated.map(as_ipv4));
+        (told, attempt.first_ns, attempt.isn, original, translated, attempt.outcome).hash(&mut digest);
     };
     let mut at = T0;
     for _ in 0..250_000 {
         at += random.u64(..step_ns);
-        join.event(&event(&mut random, at, wild), &mut take);
+        let mut event = event(&mut random, at, wild);
+        set_family(&mut event, family, &mut families);
+        join.event(&event, &mut take);
         assert!(join.open() <= limits.attempts as usize);
     }
     join.finish(&mut take);
-    assert_eq!(join.open(), 0);
+    assert_eq!((join.open(), join.attempts.addresses()), (0, 0));
     (updates, digest.finish())
 }
 
@@ -75,8 +122,11 @@ fn a_million_random_events_end_well_and_twice_the_same() {
     let tiny = Limits { attempts: 20, bindings: 8, selections: 4 };
     let runs = [(1, false, S, Limits::default()), (2, true, MS, tiny), (3, true, 100 * S, Limits::default())];
     for (seed, wild, step_ns, limits) in runs {
-        let first = run(seed, wild, step_ns, limits);
+        let first = run(seed, wild, step_ns, limits, Family::V4);
         assert!(first.0 > 1000, "{} updates", first.0);
-        assert_eq!(first, run(seed, wild, step_ns, limits));
+        assert_eq!(first, run(seed, wild, step_ns, limits, Family::V4));
+        assert_eq!(first, run(seed, wild, step_ns, limits, Family::V6), "IPv6 is joined as IPv4 is");
+        let mixed = run(seed, wild, step_ns, limits, Family::Mixed);
+        assert_eq!(mixed, run(seed, wild, step_ns, limits, Family::Mixed));
     }
 }

@@ -1,0 +1,223 @@
+//! An attempt together with its addresses: what reads and changes its tuples goes through here.
+
+use core::ops::{Deref, DerefMut};
+
+use tracer_common::Flow;
+
+use super::known::Known;
+use super::slot::Slot;
+use super::tuple::{Addresses, Key, Tuple};
+use crate::model::{Attempt, TableFill};
+
+/// How a tuple's destination compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goes {
+    /// The same address and port
+    There,
+    /// Another one
+    Elsewhere,
+    /// One of the other family
+    Never,
+}
+
+/// A slot and where its addresses are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlotRef<'a> {
+    pub(super) slot: &'a Slot,
+    pub(super) addresses: &'a Addresses,
+}
+
+impl Deref for SlotRef<'_> {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        self.slot
+    }
+}
+
+impl SlotRef<'_> {
+    /// Only [`Known`] says whether there is one.
+    #[inline]
+    pub(super) fn original(self) -> Flow {
+        self.flow(self.slot.original, Known::WIDE_ORIGINAL)
+    }
+
+    /// Only [`Known`] says whether there is one.
+    #[inline]
+    pub(super) fn translated(self) -> Flow {
+        self.flow(self.slot.translated, Known::WIDE_TRANSLATED)
+    }
+
+    #[inline]
+    pub(super) fn is_original(self, key: &Key<'_>) -> bool {
+        self.is(self.slot.original, Known::WIDE_ORIGINAL, key)
+    }
+
+    #[inline]
+    pub(super) fn is_translated(self, key: &Key<'_>) -> bool {
+        self.is(self.slot.translated, Known::WIDE_TRANSLATED, key)
+    }
+
+    /// How far the original tuple has the destination.
+    #[inline]
+    pub(super) fn original_goes(self, key: &Key<'_>) -> Goes {
+        self.goes(self.slot.original, Known::WIDE_ORIGINAL, key)
+    }
+
+    /// How far the translated tuple has the destination.
+    #[inline]
+    pub(super) fn translated_goes(self, key: &Key<'_>) -> Goes {
+        self.goes(self.slot.translated, Known::WIDE_TRANSLATED, key)
+    }
+
+    #[inline]
+    fn flow(self, tuple: Tuple, wide: u32) -> Flow {
+        if self.known.has(wide) { self.wide(tuple) } else { tuple.to_ipv4() }
+    }
+
+    #[inline]
+    fn is(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> bool {
+        if self.known.has(wide) { self.wide(tuple) == *key.flow } else { key.narrow == Some(tuple) }
+    }
+
+    // Not with the rest: what IPv4 needs shall stay small enough to be inlined.
+    #[cold]
+    fn wide(self, tuple: Tuple) -> Flow {
+        self.addresses.flow(tuple)
+    }
+
+    #[inline]
+    fn goes(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> Goes {
+        let is_wide = self.known.has(wide);
+        let same = match key.narrow {
+            Some(other) if !is_wide => tuple.has_destination_of(other),
+            None if is_wide => {
+                let flow = self.wide(tuple);
+                (flow.dst, flow.dst_port) == (key.flow.dst, key.flow.dst_port)
+            }
+            _ => return Goes::Never,
+        };
+        if same { Goes::There } else { Goes::Elsewhere }
+    }
+
+    /// The attempt in the words of the model.
+    // Made where it stays: it is large.
+    #[inline(always)]
+    pub(super) fn to_attempt(self, cause: Option<&'static str>, table: Option<TableFill>) -> Attempt {
+        let known = |fact| self.known.has(fact);
+        Attempt {
+            first_ns: self.first_ns,
+            last_ns: self.last_ns,
+            isn: self.isn,
+            original: known(Known::ORIGINAL).then(|| self.original()),
+            translated: known(Known::TRANSLATED).then(|| self.translated()),
+            socket_netns: (self.socket_netns != 0).then_some(self.socket_netns),
+            nat_netns: (self.nat_netns != 0).then_some(self.nat_netns),
+            range: known(Known::RANGE).then(|| self.range.unpack()),
+            selections: self.selections(),
+            retransmits: self.retransmits(),
+            send_errors: u32::from(self.send_errors),
+            send_errno: i32::from(self.send_errno),
+            syns_leaving: u32::from(self.syns_leaving),
+            ifindex: self.ifindex,
+            syn_ack_seen: known(Known::SYN_ACK),
+            rst_seen: known(Known::RST),
+            is_unheard: known(Known::UNHEARD),
+            is_reset_here: known(Known::RESET_HERE),
+            icmp: (self.icmp != 0).then_some((self.icmp.to_be_bytes()[0], self.icmp.to_be_bytes()[1])),
+            syn_dropped: self.syn_dropped.unpack(),
+            unconfirmed: self.unconfirmed,
+            answer_dropped: self.answer_dropped.unpack(),
+            table,
+            outcome: self.outcome(),
+            owner: None,
+            flagged: known(Known::FLAGGED),
+            cause,
+        }
+    }
+}
+
+/// A slot and where its addresses are, to be changed.
+#[derive(Debug)]
+pub(super) struct SlotMut<'a> {
+    pub(super) slot: &'a mut Slot,
+    pub(super) addresses: &'a mut Addresses,
+}
+
+impl Deref for SlotMut<'_> {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        self.slot
+    }
+}
+
+impl DerefMut for SlotMut<'_> {
+    fn deref_mut(&mut self) -> &mut Slot {
+        self.slot
+    }
+}
+
+impl SlotMut<'_> {
+    #[inline]
+    pub(super) fn as_ref(&self) -> SlotRef<'_> {
+        SlotRef { slot: self.slot, addresses: self.addresses }
+    }
+
+    #[inline]
+    pub(super) fn set_original(&mut self, key: &Key<'_>) {
+        match key.narrow {
+            Some(narrow) if !self.slot.known.has(Known::WIDE_ORIGINAL) => self.slot.original = narrow,
+            _ => {
+                let neighbour = self.wide(self.slot.translated, Known::WIDE_TRANSLATED);
+                self.slot.original = self.replaced(self.slot.original, Known::WIDE_ORIGINAL, neighbour, key);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_translated(&mut self, key: &Key<'_>) {
+        match key.narrow {
+            Some(narrow) if !self.slot.known.has(Known::WIDE_TRANSLATED) => self.slot.translated = narrow,
+            _ => {
+                let neighbour = self.wide(self.slot.original, Known::WIDE_ORIGINAL);
+                self.slot.translated = self.replaced(self.slot.translated, Known::WIDE_TRANSLATED, neighbour, key);
+            }
+        }
+    }
+
+    fn wide(&self, tuple: Tuple, wide: u32) -> Option<Tuple> {
+        self.slot.known.has(wide).then_some(tuple)
+    }
+
+    /// The tuple that comes in place of another, beside one that may share its addresses.
+    #[cold]
+    fn replaced(&mut self, old: Tuple, wide: u32, neighbour: Option<Tuple>, key: &Key<'_>) -> Tuple {
+        if self.slot.known.has(wide) {
+            self.addresses.release(old, neighbour);
+        }
+        self.slot.known.put(wide, key.narrow.is_none());
+        key.narrow.unwrap_or_else(|| self.addresses.keep(key.flow, neighbour))
+    }
+
+    /// Gives back its addresses.
+    #[inline]
+    pub(super) fn release(&mut self) {
+        let wide = Known::WIDE_ORIGINAL | Known::WIDE_TRANSLATED;
+        if self.slot.known.has_any(wide) {
+            self.release_wide();
+            self.slot.known.clear(wide);
+        }
+    }
+
+    #[cold]
+    fn release_wide(&mut self) {
+        let original = self.wide(self.slot.original, Known::WIDE_ORIGINAL);
+        if let Some(translated) = self.wide(self.slot.translated, Known::WIDE_TRANSLATED) {
+            self.addresses.release(translated, original);
+        }
+        if let Some(original) = original {
+            self.addresses.release(original, None);
+        }
+    }
+}
