@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what snatrace costs, measured beside its targets.
 
+mod compare;
 mod figures;
 mod live;
 mod replay;
@@ -21,11 +22,13 @@ pub struct Args {
 enum What {
     Live(live::Args),
     Replay(replay::Args),
+    Compare(compare::Args),
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.what {
         What::Live(args) => live::run(args),
         What::Replay(args) => replay::run(args),
+        What::Compare(args) => compare::run(args),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::pairs::{Figure, Pairs};
 use super::storm::Storm;
-use super::tools::{self, TAIL};
+use super::tools::{self, TAIL, Tool};
 use super::{Bench, Report};
 use crate::bench::figures::shown;
 use crate::bench::table::Row;
@@ -29,6 +29,11 @@ pub fn cpu(bench: &Bench, report: &mut Report) -> Result<()> {
         report.row(row(&pairs, name, &what, target, cpu_figure(&pairs)));
     }
     report.rows.extend(PEERS.iter().filter_map(|peer| below(&pairs, peer)));
+    let ratio = |tool: &&Tool| {
+        let ratio = pairs.ratio(tool.name, cpu_figure(&pairs))?;
+        Some((format!("CPU per connection, {}", tool.name), ratio.median))
+    };
+    report.ratios.extend(bench.tools.iter().filter_map(ratio));
     report.raw("cpu", pairs.json());
     Ok(())
 }

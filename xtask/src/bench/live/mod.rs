@@ -35,6 +35,7 @@ use serde_json::{Map, Value, json};
 use self::lab::Lab;
 use self::scratch::Scratch;
 use self::tools::Tool;
+use super::compare;
 use super::table::{self, Row};
 use crate::vm::{self, Kernel};
 use crate::{build, process};
@@ -236,6 +237,8 @@ impl Bench {
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
+    /// To untraced, for `bench compare`.
+    ratios: Vec<(String, f64)>,
     raw: Map<String, Value>,
 }
 
@@ -250,6 +253,7 @@ impl Report {
 
     fn json(&self) -> Value {
         let mut all = self.raw.clone();
+        all.extend(compare::kept(self.ratios.clone()));
         all.insert("targets".to_owned(), self.rows.iter().map(Row::json).collect());
         Value::Object(all)
     }

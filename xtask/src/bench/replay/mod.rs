@@ -12,11 +12,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use self::stages::Stages;
 use self::traces::Trace;
 use self::works::{Measured, Work};
+use super::compare;
 use super::table::{self, Row};
 
 /// Measure replay, report and infer over traces, beside targets and peers
@@ -67,10 +68,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     println!("{}", table::targets(&rows));
     if let Some(path) = &args.json {
         let figures: Vec<_> = measured.iter().chain(&curves).map(Measured::json).collect();
-        let json = json!({ "figures": figures, "targets": rows.iter().map(Row::json).collect::<Vec<_>>() });
-        fs::write(path, format!("{json:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut json: Map<String, Value> = compare::kept(faster_than_peers(&measured)).into_iter().collect();
+        json.insert("figures".to_owned(), figures.into());
+        json.insert("targets".to_owned(), rows.iter().map(Row::json).collect());
+        fs::write(path, format!("{:#}\n", Value::from(json)))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many times longer each peer that is installed takes, elapsed.
+fn faster_than_peers(measured: &[Measured]) -> Vec<(String, f64)> {
+    let wall_s = |name: &str| measured.iter().find(|measured| measured.name == name).map(Measured::wall_s);
+    let ratio = |peer: &works::Peer| {
+        let ratio = wall_s(peer.name)? / wall_s(works::OWN_OF_PEERS)?;
+        Some((format!("faster than {}", peer.name), ratio))
+    };
+    works::PEERS.iter().filter_map(ratio).filter(|(_, ratio)| ratio.is_finite()).collect()
 }
 
 /// What issue and docs promise, beside what was measured.
@@ -93,12 +107,12 @@ fn targets(measured: &[Measured], synthetic: &Trace, recorded: Option<&Trace>) -
             rows.push(row.measured(words));
         }
     }
+    let faster = faster_than_peers(measured);
     rows.extend(works::PEERS.iter().filter(|peer| peer.target > 0.0).map(|peer| {
-        let own = median(works::OWN_OF_PEERS, Measured::wall_s);
         let what = format!("faster than {}", peer.name);
-        match (own, median(peer.name, Measured::wall_s)) {
-            (Some(own), Some(theirs)) => Row::at_least(what, theirs / own, peer.target, " x"),
-            (_, None) | (None, _) => Row::skipped(what, format!("at least {} x", peer.target), "not installed"),
+        match faster.iter().find(|(name, _)| *name == what) {
+            Some((_, ratio)) => Row::at_least(what, *ratio, peer.target, " x"),
+            None => Row::skipped(what, format!("at least {} x", peer.target), "not installed"),
         }
     }));
     for trace in [Some(synthetic), recorded].into_iter().flatten() {
