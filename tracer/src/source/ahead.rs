@@ -12,7 +12,7 @@ use super::Source;
 use crate::store::{Error, Merged, ReadReport};
 
 /// Batches that wait at most.
-const DEPTH: usize = 8;
+const DEPTH: usize = 3;
 
 type Batch = Vec<(u32, Event)>;
 
