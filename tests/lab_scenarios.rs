@@ -1,6 +1,7 @@
 //! Every scenario of the lab, side by side: what failed is flagged, nothing else is, and nothing is lost.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 
@@ -21,8 +22,18 @@ fn play(args: &[&str]) -> Result<Value, String> {
     let last = outcome.stdout.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
     match last {
         Some(score) if score["kind"] == "demo" && outcome.code == Some(0) => Ok(score),
-        _ => Err(format!("{args:?}: {:?}\n{}{:?}", outcome.code, outcome.stderr, last)),
+        _ => Err(format!("{args:?}: {:?}\n{}{:?}\n{}", outcome.code, outcome.stderr, last, told(&outcome.stdout))),
     }
+}
+
+/// How often each cause was told of an attempt that is over, with one line of each.
+fn told(lines: &str) -> String {
+    let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut told: BTreeMap<String, (u32, Value)> = BTreeMap::new();
+    for line in lines.filter(|line| line["kind"] == "ended") {
+        told.entry(line["cause"].to_string()).or_insert((0, line)).0 += 1;
+    }
+    told.into_values().map(|(count, line)| format!("{count} times: {line}\n")).collect()
 }
 
 /// Why the score is not what it must be.
