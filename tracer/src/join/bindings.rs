@@ -12,7 +12,6 @@ use super::recent::Recent;
 use super::slot::PackedRange;
 use super::times::{BINDING_COUNTS_NS, BINDING_NS, HINT_NS, SETTLE_NS};
 use super::tuple::{Key, Tuple};
-use crate::model::NatRange;
 
 /// NATs that one SYN passes on its way out of this kernel at most.
 const MAX_HOPS: usize = 4;
@@ -82,8 +81,8 @@ impl Bindings {
     pub(super) fn recall(&self, original: &Key<'_>, first_ns: u64) -> Option<(Flow, Choice)> {
         let trust = Trust { until_ns: first_ns.saturating_add(SETTLE_NS), lost_ns: self.lost_ns };
         match original.narrow {
-            Some(narrow) => recall(&self.narrow, narrow, trust).map(|found| (found.translated.to_ipv4(), found.choice)),
-            None => recall(&self.wide, *original.flow, trust).map(|found| (found.translated, found.choice)),
+            Some(narrow) => recall(&self.narrow, narrow, trust),
+            None => recall(&self.wide, *original.flow, trust),
         }
     }
 
@@ -94,7 +93,7 @@ impl Bindings {
         netns: u32,
         zone: u16,
         time_ns: u64,
-        range: NatRange,
+        range: PackedRange,
     ) -> Option<(Flow, Choice)> {
         if time_ns > self.newest_ns {
             return None;
@@ -103,18 +102,9 @@ impl Bindings {
             let after = choice.time_ns >= time_ns && choice.time_ns - time_ns <= HINT_NS && choice.range.is_none();
             after && (choice.netns, choice.zone) == (netns, zone)
         };
-        let range = Some(PackedRange::pack(range));
         match original.narrow {
-            Some(narrow) => {
-                let found = find(&mut self.narrow, narrow, is_it)?;
-                found.choice.range = range;
-                Some((found.translated.to_ipv4(), found.choice))
-            }
-            None => {
-                let found = find(&mut self.wide, *original.flow, is_it)?;
-                found.choice.range = range;
-                Some((found.translated, found.choice))
-            }
+            Some(narrow) => ranged(&mut self.narrow, narrow, is_it, range),
+            None => ranged(&mut self.wide, *original.flow, is_it, range),
         }
     }
 
@@ -140,19 +130,23 @@ impl Trust {
 }
 
 /// When the one that was forgotten for it was made.
-fn push<T: Hashed>(recent: &mut Recent<Binding<T>>, binding: Binding<T>) -> Option<u64> {
+fn push<T: Kept>(recent: &mut Recent<Binding<T>>, binding: Binding<T>) -> Option<u64> {
     recent.push(binding.original.hash(), binding).map(|old| old.choice.time_ns)
 }
 
-fn find<T: Hashed>(
+fn ranged<T: Kept>(
     recent: &mut Recent<Binding<T>>,
     original: T,
     is_it: impl Fn(&Choice) -> bool,
-) -> Option<&mut Binding<T>> {
-    recent.find(original.hash(), |binding| is_it(&binding.choice) && binding.original == original)
+    range: PackedRange,
+) -> Option<(Flow, Choice)> {
+    let is_it = |binding: &Binding<T>| is_it(&binding.choice) && binding.original == original;
+    let found = recent.find(original.hash(), is_it)?;
+    found.choice.range = Some(range);
+    Some((found.translated.to_flow(), found.choice))
 }
 
-fn recall<T: Hashed>(recent: &Recent<Binding<T>>, original: T, trust: Trust) -> Option<Binding<T>> {
+fn recall<T: Kept>(recent: &Recent<Binding<T>>, original: T, trust: Trust) -> Option<(Flow, Choice)> {
     let mut found = recall_one(recent, original, trust)?;
     for _ in 1..MAX_HOPS {
         match recall_one(recent, found.translated, trust) {
@@ -160,10 +154,10 @@ fn recall<T: Hashed>(recent: &Recent<Binding<T>>, original: T, trust: Trust) -> 
             None => break,
         }
     }
-    Some(found)
+    Some((found.translated.to_flow(), found.choice))
 }
 
-fn recall_one<T: Hashed>(recent: &Recent<Binding<T>>, original: T, trust: Trust) -> Option<Binding<T>> {
+fn recall_one<T: Kept>(recent: &Recent<Binding<T>>, original: T, trust: Trust) -> Option<Binding<T>> {
     let (mut found, mut ambiguous): (Option<Binding<T>>, bool) = (None, false);
     for binding in recent.of(original.hash()) {
         if binding.original == original && trust.has(&binding.choice) {
@@ -182,13 +176,15 @@ fn contradicts<T: PartialEq>(newest: &Binding<T>, other: &Binding<T>) -> bool {
     place(&newest.choice) != place(&other.choice) && newest.translated != other.translated
 }
 
-/// What bindings and selections are found by.
-pub(super) trait Hashed: Copy + PartialEq {
+/// How tuples are kept, and what bindings and selections are found by.
+pub(super) trait Kept: Copy + PartialEq {
     /// The same on every run.
     fn hash(&self) -> u64;
+
+    fn to_flow(self) -> Flow;
 }
 
-impl Hashed for Flow {
+impl Kept for Flow {
     fn hash(&self) -> u64 {
         let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
         // As numbers: three times as fast as hashing 36 bytes.
@@ -197,12 +193,20 @@ impl Hashed for Flow {
         hasher.write_u32(u32::from(self.src_port) << 16 | u32::from(self.dst_port));
         hasher.finish()
     }
+
+    fn to_flow(self) -> Flow {
+        self
+    }
 }
 
-impl Hashed for Tuple {
+impl Kept for Tuple {
     fn hash(&self) -> u64 {
         let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
         hasher.write_u128(self.bits());
         hasher.finish()
+    }
+
+    fn to_flow(self) -> Flow {
+        self.to_ipv4()
     }
 }

@@ -2,7 +2,7 @@
 
 use tracer_common::Flow;
 
-use super::bindings::Hashed;
+use super::bindings::Kept;
 use super::drops::Drop;
 use super::recent::Recent;
 use super::times::{DROP_HINT_NS, HINT_NS, SETTLE_NS};

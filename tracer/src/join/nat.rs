@@ -17,7 +17,8 @@ impl Join {
         let (time_ns, netns, zone) = (event.stamp.time_ns, event.stamp.netns, event.zone);
         let range = NatRange { flags: event.flags, min_port: event.min_port, max_port: event.max_port };
         let original = &Key::from(&event.original);
-        let Some((translated, choice)) = self.bindings.ranged(original, netns, zone, time_ns, range) else {
+        let packed = PackedRange::pack(range);
+        let Some((translated, choice)) = self.bindings.ranged(original, netns, zone, time_ns, packed) else {
             let original = event.original;
             self.evicted += self.hints.select(Selection { original, time_ns, range, netns, zone, claimed: false });
             return;
@@ -25,7 +26,7 @@ impl Join {
         let translated = &Key::from(&translated);
         let is_same = |slot: SlotRef<'_>| fits::bind(slot, original, translated);
         if self.attempts.find(choice.isn, fits::SAME, is_same).is_some_and(|(found, _)| found == choice.attempt) {
-            self.attempts.get_mut(choice.attempt).ranged(PackedRange::pack(range));
+            self.attempts.get_mut(choice.attempt).ranged(packed);
         }
     }
 
