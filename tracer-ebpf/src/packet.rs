@@ -46,6 +46,27 @@ pub fn ifindex(ctx: &TcContext) -> u32 {
     unsafe { (*ctx.skb.skb).ifindex }
 }
 
+/// Whether the packet is still its socket's and has the socket's addresses and ports. A packet that is forwarded has lost its
+/// socket (`skb_orphan()` in `ip_rcv_core()` and `ip6_rcv_core()`).
+#[inline(always)]
+pub fn is_of_its_socket(ctx: &TcContext, flow: &Flow) -> bool {
+    // SAFETY: the context is valid while the program runs, and the verifier checks the field.
+    let socket = unsafe { (*ctx.skb.skb).__bindgen_anon_2.sk };
+    if socket.is_null() {
+        return false;
+    }
+    // SAFETY: not null, valid as long as the packet, and the verifier checks every field.
+    let (src4, dst4, src_port, dst_port) =
+        unsafe { ((*socket).src_ip4, (*socket).dst_ip4, (*socket).src_port, (*socket).dst_port) };
+    // SAFETY: as above.
+    let (src6, dst6) = unsafe { ((*socket).src_ip6, (*socket).dst_ip6) };
+    // A socket of IPv6 that speaks IPv4 has both.
+    (flow.src == mapped(src4) && flow.dst == mapped(dst4)
+        || flow.src == bytemuck::cast::<_, [u8; 16]>(src6) && flow.dst == bytemuck::cast::<_, [u8; 16]>(dst6))
+        && u32::from(flow.src_port) == src_port
+        && flow.dst_port == u16::from_be(dst_port)
+}
+
 /// Whether it is what nearly all packets are: TCP over IPv4 without options, neither SYN nor RST. Bits of a later fragment mean
 /// nothing, but it has nothing to tell either way.
 #[inline(always)]

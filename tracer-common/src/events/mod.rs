@@ -28,7 +28,7 @@ pub use owner::{OWNER_TEXT, Owner};
 pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};
 pub use syn_retransmit::SynRetransmit;
 pub use tick::Tick;
-pub use wire::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
+pub use wire::{WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
 
 /// The first bytes of every event.
 #[repr(C)]

@@ -14,6 +14,10 @@ pub const WIRE_RST: u8 = 3;
 /// An ICMP error that quotes a SYN: destination unreachable, packet too big or time exceeded.
 pub const WIRE_UNREACHABLE: u8 = 4;
 
+/// In `detail` of a SYN that leaves: its socket is of this namespace and has the packet's addresses and ports, so NAT left it
+/// alone.
+pub const WIRE_OWN: u16 = 1;
+
 /// The packet arrived.
 pub const WIRE_INGRESS: u8 = 0;
 /// The packet left.
@@ -35,7 +39,7 @@ pub struct Wire {
     pub packet: u8,
     /// `WIRE_INGRESS` or `WIRE_EGRESS`
     pub direction: u8,
-    /// Of an ICMP error its type times 256 and its code; else zero.
+    /// Of an ICMP error its type times 256 and its code; of a SYN that leaves zero or `WIRE_OWN`; else zero.
     pub detail: u16,
 }
 

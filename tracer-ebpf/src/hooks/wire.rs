@@ -7,7 +7,9 @@ use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
+use tracer_common::events::{
+    WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+};
 
 use crate::packet::{self, TCP_ACK, TCP_RST, TCP_SYN, Tcp};
 use crate::{emit, filter};
@@ -65,10 +67,18 @@ fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
         event.ifindex = packet::ifindex(ctx);
         event.packet = packet;
         event.direction = direction;
-        event.detail = tcp.icmp;
+        event.detail = detail(ctx, event, tcp);
         Some(())
     });
     Some(())
+}
+
+#[inline(always)]
+fn detail(ctx: &TcContext, event: &Wire, tcp: &Tcp) -> u16 {
+    match (event.packet, event.direction) {
+        (WIRE_SYN, WIRE_EGRESS) if packet::is_of_its_socket(ctx, &tcp.flow) => WIRE_OWN,
+        _ => tcp.icmp,
+    }
 }
 
 /// What a packet is to an attempt that leaves through this interface: kind, ISN of the attempt, flow towards the server.

@@ -22,8 +22,8 @@ impl<'a> Case<'a> {
 
     /// Whether NAT changed the source: `None` where nothing proves it either way.
     ///
-    /// Where only the wire saw the SYN, an own address of the node as its source tells: the node's own sockets would
-    /// have been seen, so somebody behind it was given that address.
+    /// Where only the wire saw the SYN, an own address of the node as its source tells: the node's own sockets are known by
+    /// their SYNs, so somebody behind it was given that address.
     #[must_use]
     pub fn is_translated(&self) -> Option<bool> {
         self.attempt.is_translated().or_else(|| {

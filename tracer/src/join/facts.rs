@@ -107,6 +107,13 @@ impl SlotMut<'_> {
         }
     }
 
+    /// The packet's own socket sent it: it is as it was. A socket that tells of itself knows more, its namespace.
+    pub(super) fn is_own(&mut self, flow: &Key<'_>) {
+        if !self.known.has(Known::ORIGINAL) {
+            self.came_from(flow);
+        }
+    }
+
     /// An answer arrived for the translated tuple.
     fn answer(&mut self, translated: &Key<'_>, is_rst: bool, time_ns: u64) {
         if !self.known.has(Known::TRANSLATED) || self.known.has(Known::REMEMBERED) {

@@ -1,6 +1,8 @@
 //! `wire`: what was really seen on an interface.
 
-use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
+use tracer_common::events::{
+    WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+};
 
 use super::hints::Sighting;
 use super::known::Known;
@@ -40,6 +42,9 @@ impl Join {
         let mut slot = self.attempts.whole_mut(id);
         let is_news = !slot.as_ref().is_translated(flow);
         let mut ordinal = slot.leaving(flow, event.ifindex, time_ns);
+        if event.detail == WIRE_OWN {
+            slot.is_own(flow);
+        }
         if is_news {
             ordinal = self.take_hints(id, time_ns).or(ordinal);
         }

@@ -110,13 +110,17 @@ fn plan(args: &DemoArgs, scenario: &Scenario, lab: &Lab) -> Plan {
         connections: args.connections,
         concurrency: args.concurrency,
         give_up_ms: args.give_up_ms,
-        // A few seconds for few connections, so that people see them one after the other.
-        pace_us: if args.connections <= 100 && args.command.is_empty() {
-            3_000_000 / u64::from(args.connections)
-        } else {
-            0
-        },
+        pace_us: if args.command.is_empty() { pace_us(args.connections) } else { 0 },
     }
+}
+
+/// Time between two connections.
+fn pace_us(connections: u32) -> u64 {
+    /// Begun at once, all would send again at once, in one run of the kernel's timers: some labs side by side then overflow the
+    /// queue of a processor (`netdev_max_backlog`, 1000 packets), and what this machine drops itself is no fault of the scenario.
+    const LEAST_US: u64 = 500;
+    // A few seconds for few connections, so that people see them one after the other.
+    if connections <= 100 { 3_000_000 / u64::from(connections) } else { LEAST_US }
 }
 
 /// What a command in the lab is told about it.

@@ -33,6 +33,13 @@ fn a_retransmit_told_without_its_source_is_told_again_when_the_socket_names_it()
 }
 
 #[test]
+fn a_syn_that_is_still_its_sockets_names_the_source_where_the_socket_never_tells() {
+    let outcomes = join(&[own_syn(0, ISN, node(9)), own_syn(S, ISN, node(9))]);
+    assert_eq!((outcomes.told(), outcomes.only().is_translated()), (vec![(S, 1)], Some(false)));
+    assert_eq!(outcomes.retransmits[0].attempt.original, Some(node(9)));
+}
+
+#[test]
 fn a_retransmit_that_waits_when_the_socket_ends_is_told_once() {
     let end = counted(established(S + 5 * MS, ISN, pod(1)), 1);
     let outcomes = join(&[syn(0, ISN, node(9)), syn(S, ISN, node(9)), end]);

@@ -17,7 +17,7 @@ use bytemuck::Zeroable;
 use tracer_common::events::{
     CtDrop, CtTable, DROP_AT_HOOK, Event, Lost, NatBind, NatSelect, RANGE_KNOWN, RANGE_MAP_IPS,
     RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED, STATUS_SRC_NAT, SockState, Stamp, SynRetransmit, TCP_CLOSE,
-    TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire,
+    TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire,
 };
 use tracer_common::{Flow, flow};
 
@@ -114,6 +114,15 @@ pub(super) fn seen(at: u64, isn: u32, flow: Flow, ifindex: u32, packet: u8, dire
 
 pub(super) fn syn(at: u64, isn: u32, translated: Flow) -> Event {
     seen(at, isn, translated, UPLINK, WIRE_SYN, WIRE_EGRESS)
+}
+
+/// A SYN leaves as its own socket sent it.
+pub(super) fn own_syn(at: u64, isn: u32, flow: Flow) -> Event {
+    let mut event = syn(at, isn, flow);
+    if let Event::Wire(event) = &mut event {
+        event.detail = WIRE_OWN;
+    }
+    event
 }
 
 /// A SYN arrives on an inside interface.
