@@ -146,12 +146,13 @@ impl Slot {
 
     /// The socket's word; only where there is no socket, what the wire says.
     pub(super) fn outcome(&self) -> Outcome {
-        if self.known.has(Known::SOCKET) || !self.is_answered() {
-            self.outcome
-        } else if self.known.has(Known::ANSWER_IS_RST) {
-            Outcome::Refused
-        } else {
-            Outcome::Established
+        match () {
+            () if self.known.has(Known::SOCKET) => self.outcome,
+            () if self.is_answered() && self.known.has(Known::ANSWER_IS_RST) => Outcome::Refused,
+            () if self.is_answered() => Outcome::Established,
+            // Most clients give up at once; those that do not send again.
+            () if self.icmp != 0 && self.retransmits() == 0 => Outcome::Closed,
+            () => self.outcome,
         }
     }
 

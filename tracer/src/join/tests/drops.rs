@@ -1,6 +1,6 @@
 //! What this node dropped, and what else speaks for a cause.
 
-use tracer_common::events::{NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, WIRE_UNREACHABLE};
+use tracer_common::events::{NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE};
 
 use super::*;
 use crate::model::{Dropped, TableFill};
@@ -78,10 +78,7 @@ fn a_full_table_counts_for_a_syn_without_entry_at_that_time() {
 
 #[test]
 fn an_icmp_error_that_quotes_the_syn_is_told_with_type_and_code() {
-    let mut error = seen(MS, ISN, node(2), UPLINK, WIRE_UNREACHABLE, WIRE_INGRESS);
-    if let Event::Wire(event) = &mut error {
-        event.detail = 0x0301;
-    }
+    let error = unreachable(MS, ISN, node(2));
     assert_eq!(join(&[syn(0, ISN, node(2)), error]).only().icmp, Some((3, 1)));
     assert_eq!(join(&[syn(0, ISN, node(3)), error]).only().icmp, None);
 }

@@ -20,6 +20,19 @@ fn an_rst_refuses() {
 }
 
 #[test]
+fn an_icmp_error_ends_an_attempt_whose_syn_is_not_sent_again() {
+    let mut join = Join::default();
+    let events = [syn(0, ISN, node(9)), unreachable(MS, ISN, node(9)), tick(3 * S)];
+    assert!(feed(&mut join, &events).ended.is_empty());
+    assert_eq!(feed(&mut join, &[tick(5 * S)]).only().outcome, Outcome::Closed);
+    // Such a client goes on trying.
+    let again = [syn(S, ISN, node(9)), unreachable(S + MS, ISN, node(9)), tick(10 * S)];
+    let outcomes = feed(&mut join, &[&events[..2], &again].concat());
+    assert!(outcomes.ended.is_empty());
+    assert_eq!(feed(&mut join, &[tick(153 * S)]).only().outcome, Outcome::TimedOut);
+}
+
+#[test]
 fn repeats_on_the_wire_are_the_retransmits_and_silence_is_a_timeout() {
     let mut events = vec![syn(0, ISN, node(9))];
     events.extend([S, 3 * S, 7 * S, 15 * S, 31 * S, 63 * S].map(|at| syn(at, ISN, node(9))));

@@ -17,7 +17,8 @@ use bytemuck::Zeroable;
 use tracer_common::events::{
     CtDrop, CtTable, DROP_AT_HOOK, Event, Lost, NatBind, NatSelect, RANGE_KNOWN, RANGE_MAP_IPS,
     RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED, STATUS_SRC_NAT, SockState, Stamp, SynRetransmit, TCP_CLOSE,
-    TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, Wire,
+    TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE,
+    Wire,
 };
 use tracer_common::{Flow, flow};
 
@@ -121,6 +122,15 @@ pub(super) fn own_syn(at: u64, isn: u32, flow: Flow) -> Event {
     let mut event = syn(at, isn, flow);
     if let Event::Wire(event) = &mut event {
         event.detail = WIRE_OWN;
+    }
+    event
+}
+
+/// A router says that it cannot deliver the SYN that left as `translated`.
+pub(super) fn unreachable(at: u64, isn: u32, translated: Flow) -> Event {
+    let mut event = seen(at, isn, translated, UPLINK, WIRE_UNREACHABLE, WIRE_INGRESS);
+    if let Event::Wire(event) = &mut event {
+        event.detail = 0x0301;
     }
     event
 }
