@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::unistd::{SysconfVar, sysconf};
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,6 +22,10 @@ use crate::probe::Probe;
 const IDLE: Duration = Duration::from_millis(150);
 /// How long to sleep while something does, so that a line is on screen within 200 ms.
 const BUSY: Duration = Duration::from_millis(50);
+/// How long to sleep while much does and there is one processor: what is read at once holds up the packets.
+const HASTY: Duration = Duration::from_millis(10);
+/// So many events in a batch are much: about 0.1 ms of work.
+const MUCH: usize = 128;
 /// A tick at least so often, for what expires.
 const TICK: Duration = Duration::from_secs(1);
 /// How long to go on after the command has ended, for facts that are still under way.
@@ -100,8 +105,12 @@ pub struct Live {
     /// Set once it is time to stop.
     ends: Option<Instant>,
     is_over: bool,
-    /// The last batch had events, so a tick has to follow.
-    was_busy: bool,
+    /// There were events since the last tick, so one has to follow.
+    owes_tick: bool,
+    /// The last batch had many events.
+    was_much: bool,
+    /// The reader and the packets share the only processor.
+    is_alone: bool,
     /// More events have arrived than were in the last batch.
     has_more: bool,
     last_tick: Instant,
@@ -126,7 +135,9 @@ impl Live {
             finder,
             ends: None,
             is_over: false,
-            was_busy: true,
+            owes_tick: true,
+            was_much: false,
+            is_alone: sysconf(SysconfVar::_NPROCESSORS_ONLN) == Ok(Some(1)),
             has_more: false,
             last_tick: now,
             last_retry: now,
@@ -137,10 +148,11 @@ impl Live {
 
     /// Sleeps until the ring buffer fills, the timer is due, or it is time to stop.
     async fn wait(&mut self) -> anyhow::Result<()> {
-        let timer = match (self.has_more, self.was_busy) {
-            (true, _) => Duration::ZERO,
-            (false, true) => BUSY,
-            (false, false) => IDLE,
+        let timer = match () {
+            () if self.has_more => Duration::ZERO,
+            () if self.was_much && self.is_alone => HASTY,
+            () if self.was_much || self.owes_tick => BUSY,
+            () => IDLE,
         };
         self.timer.set(self.ends.map_or(timer, |ends| timer.min(ends.saturating_duration_since(Instant::now()))))?;
         tokio::select! {
@@ -156,15 +168,18 @@ impl Live {
         let probe = self.probe.get_mut();
         let drained_ns = probe.drain(&mut |event| batch.push((0, event)))?;
         let is_busy = !batch.is_empty();
-        self.has_more = drained_ns.is_none();
-        // Where nothing happens and nothing is waited for, a tick is of no use.
+        (self.has_more, self.was_much) = (drained_ns.is_none(), batch.len() >= MUCH);
+        // Where nothing happens and nothing is waited for, a tick is of no use; where much does, events tell the time.
+        self.owes_tick |= is_busy;
+        let since = self.last_tick.elapsed();
+        let is_due = self.is_over || since >= TICK || self.owes_tick && (!self.was_much || since >= BUSY);
         if let Some(time_ns) = drained_ns
-            && (is_busy || self.was_busy || self.is_over || self.last_tick.elapsed() >= TICK)
+            && is_due
         {
-            self.last_tick = Instant::now();
+            // One more has to follow what was read now.
+            (self.owes_tick, self.last_tick) = (is_busy, Instant::now());
             probe.tick(time_ns, self.is_over, &mut |event| batch.push((0, event)))?;
         }
-        self.was_busy = is_busy;
         self.finder.enrich(batch);
         self.notice_losses(batch);
         Ok(())
