@@ -73,23 +73,34 @@ impl Recording {
         Score::new(self.scenario, &self.net, &self.truths, &flagged, 0)
     }
 
-    fn assert_right_without(&self, skipped: &Range<u64>) {
+    /// What is wrong without the tracepoints of a while.
+    fn complaint(&self, skipped: &Range<u64>) -> Option<String> {
         let score = self.score_without(skipped);
         let count = self.events.iter().filter_map(tracepoint_ns).filter(|at| skipped.contains(at)).count();
-        assert!(
-            count > 0 && score.failed > 0 && score.is_right(),
-            "{}, {count} skipped: {score:?}",
-            self.scenario.name
-        );
+        let right = count > 0 && score.failed > 0 && score.is_right();
+        (!right).then(|| format!("{}, {count} skipped: {score:?}", self.scenario.name))
     }
 
-    fn assert_right_whatever_is_skipped(&self) {
+    fn moments(&self) -> Vec<Range<u64>> {
         let mut times: Vec<_> = self.events.iter().filter_map(tracepoint_ns).collect();
         times.sort_unstable();
-        for (moment, length) in (0..MOMENTS).zip(MOMENTS_NS.into_iter().cycle()) {
-            let begin = times[moment * times.len() / MOMENTS];
-            self.assert_right_without(&(begin..begin + length));
-        }
+        let lengths = MOMENTS_NS.into_iter().cycle();
+        let begins = (0..MOMENTS).map(|moment| times[moment * times.len() / MOMENTS]);
+        begins.zip(lengths).map(|(begin, length)| begin..begin + length).collect()
+    }
+}
+
+/// Whatever moment is skipped. The kernel may skip one itself while it is recorded, and of two nothing need be left: then once more.
+fn assert_right(name: &str, and_without_all: bool) {
+    let complaint = || {
+        let recording = Recording::of(name);
+        let all = and_without_all.then_some(0..u64::MAX);
+        recording.moments().iter().chain(&all).find_map(|skipped| recording.complaint(skipped))
+    };
+    if let Some(one) = complaint()
+        && let Some(other) = complaint()
+    {
+        panic!("twice:\n{one}\n{other}");
     }
 }
 
@@ -117,16 +128,15 @@ fn tracepoint_ns(event: &Event) -> Option<u64> {
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn what_failed_is_flagged_without_a_word_of_any_socket() {
     for name in ["fully_random", "host", "service", "preserved_clash"] {
-        let recording = Recording::of(name);
-        recording.assert_right_whatever_is_skipped();
-        recording.assert_right_without(&(0..u64::MAX));
+        assert_right(name, true);
     }
 }
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn causes_are_named_although_the_kernel_skips_a_moment() {
-    for name in ["port_out_of_range", "refused", "unreachable", "dropped_here", "no_answer", "mixed"] {
-        Recording::of(name).assert_right_whatever_is_skipped();
-    }
+    // Nothing but a drop tells of a lost race.
+    let is_told_twice = |scenario: &&&Scenario| scenario.name != "insert_race";
+    let causes = scenarios::ALL.iter().filter(|scenario| matches!(scenario.expect, Expect::Causes(_)));
+    causes.filter(is_told_twice).for_each(|scenario| assert_right(scenario.name, false));
 }

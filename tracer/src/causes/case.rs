@@ -51,9 +51,11 @@ impl<'a> Case<'a> {
         self.attempt.syn_ack_seen || self.attempt.rst_seen || self.attempt.icmp.is_some()
     }
 
-    /// At least half of the SYNs were dropped on this node, so that explains the retransmits.
+    /// So many SYNs were dropped on this node that it explains the retransmits: half of them, or one where none was seen leaving.
     pub(super) fn is_mostly_dropped(&self) -> bool {
-        u32::from(self.attempt.syn_dropped.count) * 2 >= self.sent()
+        let dropped = u32::from(self.attempt.syn_dropped.count);
+        let none_left = self.attempt.syns_leaving == 0 && self.has_hook("wire");
+        dropped > 0 && (none_left || dropped * 2 >= self.sent())
     }
 
     /// How many SYNs were dropped because the source that NAT chose was taken when it was to be confirmed.

@@ -13,7 +13,7 @@ pub(super) const CAUSE: Cause = Cause {
 
 fn judge(case: &Case<'_>) -> Verdict {
     let dropped = case.attempt.syn_dropped;
-    if dropped.count == 0 || dropped.ctinfo != NO_ENTRY || !case.is_mostly_dropped() {
+    if dropped.ctinfo != NO_ENTRY || !case.is_mostly_dropped() {
         return Verdict::No;
     }
     // How full the table is gets read once a second.

@@ -16,7 +16,7 @@ const EBUSY: i32 = -16;
 
 fn judge(case: &Case<'_>) -> Verdict {
     let attempt = case.attempt;
-    if attempt.syn_dropped.count > 0 && case.is_mostly_dropped() || is_not_sent(case) {
+    if case.is_mostly_dropped() || is_not_sent(case) {
         Verdict::Yes
     } else if attempt.syns_leaving == 0 && case.is_pending() {
         Verdict::NotYet
@@ -45,7 +45,7 @@ fn explain(case: &Case<'_>) -> String {
 mod tests {
     use super::*;
     use crate::causes::testing::{capture, failing, verdict};
-    use crate::model::{Attempt, Dropped};
+    use crate::model::{Attempt, Capture, Dropped};
 
     fn dropped(count: u8, retransmits: u32) -> Attempt {
         let syn_dropped = Dropped { count, reason: 6, ctinfo: 2 };
@@ -65,6 +65,10 @@ mod tests {
     fn one_drop_of_many_explains_little() {
         let attempt = Attempt { syns_leaving: 4, ..dropped(1, 4) };
         assert_eq!(verdict(&CAUSE, &attempt), Verdict::No);
+        // It is all there is where none was seen leaving, if somebody watched.
+        assert_eq!(verdict(&CAUSE, &dropped(1, 4)), Verdict::Yes);
+        let blind = Capture { hooks: Vec::new(), ..capture() };
+        assert_ne!(judge(&Case::new(&dropped(1, 4), &blind)), Verdict::Yes);
     }
 
     #[test]
