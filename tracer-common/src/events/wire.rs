@@ -14,8 +14,7 @@ pub const WIRE_RST: u8 = 3;
 /// An ICMP error that quotes a SYN: destination unreachable, packet too big or time exceeded.
 pub const WIRE_UNREACHABLE: u8 = 4;
 
-/// In `detail` of a SYN that leaves: its socket is of this namespace and has the packet's addresses and ports, so NAT left it
-/// alone.
+/// In `detail` of a SYN that leaves: its socket still holds it and has the packet's addresses and ports, so NAT left it alone.
 pub const WIRE_OWN: u16 = 1;
 
 /// The packet arrived.
