@@ -8,10 +8,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use snatrace::lab::Net;
 use snatrace::lab::scenarios::{self, Expect, Scenario};
 use snatrace::lab::score::{Flagged, Score};
 use snatrace::lab::traffic::Truth;
+use snatrace::lab::{Net, Plan};
 use snatrace::store::{Reader, Writer};
 use tempfile::TempDir;
 use tests::capturing;
@@ -43,11 +43,11 @@ impl Recording {
         record.arg(path("whole")).arg("--").arg(tests::binary());
         record.args(["traffic", "-n", CONNECTIONS, "--truth"]).arg(path("truth"));
         Outcome::of(&mut record).done();
-        let plan: Value = serde_json::from_str(lab.variable("PLAN")).unwrap();
+        let plan: Plan = serde_json::from_str(lab.variable("PLAN")).unwrap();
         let truths = fs::read_to_string(path("truth")).unwrap();
         Self {
             scenario,
-            net: Net::new(plan["lab"].as_u64().unwrap().try_into().unwrap()),
+            net: Net::new(plan.lab),
             truths: truths.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
             events: events(&path("whole")),
             directory,

@@ -108,7 +108,7 @@ impl SlotMut<'_> {
     }
 
     /// The packet's own socket sent it: it is as it was. A socket that tells of itself knows more, its namespace.
-    pub(super) fn is_own(&mut self, flow: &Key<'_>) {
+    pub(super) fn left_alone(&mut self, flow: &Key<'_>) {
         if !self.known.has(Known::ORIGINAL) {
             self.came_from(flow);
         }

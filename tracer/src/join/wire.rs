@@ -43,7 +43,7 @@ impl Join {
         let is_news = !slot.as_ref().is_translated(flow);
         let mut ordinal = slot.leaving(flow, event.ifindex, time_ns);
         if event.detail == WIRE_OWN {
-            slot.is_own(flow);
+            slot.left_alone(flow);
         }
         if is_news {
             ordinal = self.take_hints(id, time_ns).or(ordinal);

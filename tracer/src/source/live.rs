@@ -151,7 +151,7 @@ impl Live {
         let timer = match () {
             () if self.has_more => Duration::ZERO,
             () if self.was_much && self.is_alone => HASTY,
-            () if self.was_much || self.owes_tick => BUSY,
+            () if self.owes_tick => BUSY,
             () => IDLE,
         };
         self.timer.set(self.ends.map_or(timer, |ends| timer.min(ends.saturating_duration_since(Instant::now()))))?;
