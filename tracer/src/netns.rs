@@ -1,11 +1,12 @@
 //! Being in another network namespace: for a moment on a thread of its own, or for good on the calling thread.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 
 /// A network namespace, held open.
@@ -52,9 +53,26 @@ impl Netns {
     /// # Errors
     /// When it cannot be entered.
     pub fn enter(&self) -> anyhow::Result<()> {
-        setns(&self.file, CloneFlags::CLONE_NEWNET).with_context(|| {
-            format!("cannot enter the network namespace {}: is it one, and are you root?", self.path.display())
+        // setns(2) wants CAP_SYS_ADMIN even where it changes nothing.
+        if self.is_current()? {
+            return Ok(());
+        }
+        setns(&self.file, CloneFlags::CLONE_NEWNET).map_err(|errno| {
+            let what_to_do = if errno == Errno::EPERM {
+                "entering another one takes CAP_SYS_ADMIN: run as root (sudo)"
+            } else {
+                "is it one?"
+            };
+            anyhow::anyhow!("cannot enter the network namespace {}: {errno}: {what_to_do}", self.path.display())
         })
+    }
+
+    /// Whether the calling thread is in it.
+    fn is_current(&self) -> anyhow::Result<bool> {
+        let current = Path::new("/proc/thread-self/ns/net");
+        let of_thread = fs::metadata(current).with_context(|| format!("looking at {}", current.display()))?;
+        let this = self.file.metadata().with_context(|| format!("looking at {}", self.path.display()))?;
+        Ok((this.dev(), this.ino()) == (of_thread.dev(), of_thread.ino()))
     }
 
     /// Runs `inside` in the namespace and returns what it returns.

@@ -10,6 +10,7 @@ use aya::programs::{BtfTracePoint, KProbe, Program, RawTracePoint};
 use aya::{Btf, Ebpf};
 
 use super::layout::Layout;
+use super::privileges;
 use super::survey::try_load;
 use crate::model::HookState;
 use crate::symbols;
@@ -61,6 +62,8 @@ const HOOKS: [Hook; 5] = [
 
 /// The kernel's source of kprobes for perf events.
 const KPROBE_PMU: &str = "/sys/bus/event_source/devices/kprobe/type";
+/// Above 2, kernels with a patch of Debian and Ubuntu leave perf_event_open(2), which makes kprobes, to CAP_SYS_ADMIN.
+const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
 /// Appears when the module is loaded.
 const NF_NAT: &str = "/sys/module/nf_nat";
 
@@ -128,7 +131,9 @@ impl Hooks {
                 self.waiting.push(hook);
                 Ok(Some("the kernel module nf_nat is not loaded yet, will attach when it is".to_owned()))
             }
-            Err(error) if is_forbidden(&error) => Ok(Some(format!("the kernel forbids it (lockdown?): {error:#}"))),
+            Err(error) if is_forbidden(&error) => {
+                Ok(Some(format!("the kernel forbids it ({}): {error:#}", hook.why_forbidden())))
+            }
             Err(error) => Ok(Some(format!("{error:#}"))),
         }
     }
@@ -200,6 +205,17 @@ impl Hook {
             Place::DropTracepoint(_) => &layout.drops,
         };
         unknown.as_ref().map_or(Ok(()), |why| Err(why.clone()))
+    }
+
+    /// What most likely makes the kernel refuse it to who has the capabilities.
+    fn why_forbidden(&self) -> String {
+        let paranoid = || std::fs::read_to_string(PARANOID).ok()?.trim().parse::<i32>().ok();
+        match paranoid() {
+            Some(level) if level > 2 && self.is_kprobe() && !privileges::is_admin() => {
+                format!("kernel.perf_event_paranoid is {level}, which wants CAP_SYS_ADMIN: run as root")
+            }
+            Some(_) | None => "lockdown?".to_owned(),
+        }
     }
 
     /// Attaches what was loaded.

@@ -192,7 +192,10 @@ fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
     loader.map_max_entries("EVENTS", RING_BYTES);
     loader
         .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snatrace-ebpf")))
-        .context("cannot load the eBPF maps: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN")
+        .context(
+            "cannot load the eBPF maps: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and before Linux 5.11 with \
+             CAP_SYS_RESOURCE",
+        )
 }
 
 /// The kernel's type information as aya wants it.

@@ -10,9 +10,7 @@ const CAP_BPF: u64 = 1 << 39;
 
 /// Fails with what is missing.
 pub(super) fn check() -> anyhow::Result<()> {
-    let status = std::fs::read_to_string("/proc/thread-self/status")
-        .context("cannot read /proc/thread-self/status: is /proc mounted?")?;
-    let missing = missing(effective(&status).context("cannot read the capabilities from /proc/thread-self/status")?);
+    let missing = missing(held()?);
     if missing.is_empty() {
         return Ok(());
     }
@@ -20,6 +18,17 @@ pub(super) fn check() -> anyhow::Result<()> {
         "cannot trace the kernel: {} missing: run it as root (sudo), or grant these capabilities",
         missing.join(" and ")
     )
+}
+
+/// Whether what is left to CAP_SYS_ADMIN may be done.
+pub(super) fn is_admin() -> bool {
+    held().is_ok_and(|held| held & CAP_SYS_ADMIN != 0)
+}
+
+fn held() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/thread-self/status")
+        .context("cannot read /proc/thread-self/status: is /proc mounted?")?;
+    effective(&status).context("cannot read the capabilities from /proc/thread-self/status")
 }
 
 fn effective(status: &str) -> Option<u64> {

@@ -25,6 +25,7 @@ const PROGRAMS: &[&str] = &[
     "conntrack",
     "bpftool",
     "wg",
+    "setpriv",
     "xtables-nft-multi",
     "xtables-legacy-multi",
 ];

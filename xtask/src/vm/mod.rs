@@ -55,6 +55,7 @@ pub const NEEDS: &[Need] = &[
     Need { program: "conntrack", package: "conntrack" },
     Need { program: "bpftool", package: "bpftool" },
     Need { program: "wg", package: "wireguard-tools" },
+    Need { program: "setpriv", package: "util-linux" },
 ];
 
 /// What each kernel must pass, in one shell; `late.sh` has to come before anything loads nf_nat.
@@ -64,6 +65,7 @@ pub const CHECKS: &str = concat!(
     include_str!("checks/scenarios.sh"),
     include_str!("checks/doctor.sh"),
     include_str!("checks/uplinks.sh"),
+    include_str!("checks/nobody.sh"),
     include_str!("checks/killed.sh"),
     include_str!("checks/end.sh"),
 );

@@ -1,0 +1,37 @@
+# Few capabilities are enough to capture where snatrace was started, with every hook, for a user who is not root.
+
+cat >/tmp/nobody.sh <<'END'
+. /tmp/lib.sh
+only=-all,+bpf,+perfmon,+net_admin
+# There maps count as locked memory.
+case $(uname -r) in 5.10.*) only=$only,+sys_resource ;; esac
+# By its path: the nsenter of busybox takes its own setpriv for a bare name.
+# In place of the shell that is put into the background, which would not pass the signal on.
+nobody() {
+    exec nsenter --net="$SNATRACE_LAB_NODE_NETNS" "$(command -v setpriv)" --reuid=65534 --regid=65534 --clear-groups \
+        --inh-caps=$only --ambient-caps=$only --bounding-set=$only \
+        snatrace tail --all -o json --netns "$SNATRACE_LAB_NODE_NETNS" --allow "$SNATRACE_LAB_ALLOW" --src "$SNATRACE_LAB_SRC" "$@"
+}
+# FILE HOOKS: everything that fails has its cause, with so many hooks on.
+play() {
+    rm -f /tmp/ready
+    nobody --ready-file /tmp/ready >"$1" &
+    tail=$!
+    until_true [ -e /tmp/ready ] || return 1
+    snatrace traffic -n 40 --truth "$1.truth"
+    kill -INT "$tail"
+    wait "$tail" || return 1
+    [ "$(head -n 1 "$1" | grep -o '"off":null' | wc -l)" -eq "$2" ] || { head -n 1 "$1"; return 1; }
+    ports_failed "$1.truth" >"$1.due"
+    ports_caused "$1" port_out_of_range | cmp - "$1.due" || return 1
+    echo "$2 hooks, $(wc -l <"$1.due") failed, each has its cause"
+    [ -s "$1.due" ]
+}
+echo 2 >/proc/sys/kernel/perf_event_paranoid
+play /tmp/all 6 || exit 1
+# Debian's kernels leave kprobes to root then.
+echo 3 >/proc/sys/kernel/perf_event_paranoid
+play /tmp/wire 4 && grep -q 'kernel.perf_event_paranoid is 3' /tmp/wire
+END
+echo "== not root"
+snatrace demo fully_random -n 1 -- sh /tmp/nobody.sh || fail "few capabilities are not enough"
