@@ -1,16 +1,14 @@
 //! Without root: what is missing is named, three capabilities are enough to capture, and one more names the pods.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 use tempfile::TempDir;
-use tests::lab::Lab;
+use tests::lab::{Lab, source_ports};
 use tests::process::{Outcome, Running, until};
 use tests::{binary, capturing};
 
@@ -73,12 +71,8 @@ fn three_capabilities_are_enough_where_it_was_started() {
     tail.signal(Signal::SIGINT);
     let printed = tail.finish().done();
 
-    let ports = |text: &str, is_due: fn(&Value) -> bool| -> BTreeSet<u64> {
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(is_due).map(|line| line["src_port"].as_u64().unwrap()).collect()
-    };
-    let failed = ports(&fs::read_to_string(&truth).unwrap(), |line| line["ok"] == false);
-    let flagged = ports(&printed, |line| line["kind"] == "ended" && line["flagged"] == true);
+    let failed = source_ports(&fs::read_to_string(&truth).unwrap(), |line| line["ok"] == false);
+    let flagged = source_ports(&printed, |line| line["kind"] == "ended" && line["flagged"] == true);
     assert!(!failed.is_empty(), "nothing failed");
     assert_eq!(flagged, failed, "{printed}");
 }

@@ -1,10 +1,13 @@
 //! A lab for a test: `snatrace demo` holds it up as long as the test does.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::Value;
 
 use crate::process::{self, Outcome};
 use crate::{binary, capturing};
@@ -86,6 +89,13 @@ impl Lab {
         let found = self.environment.iter().find(|(known, _)| *known == name);
         found.map_or_else(|| panic!("the lab is not up: there is no {name}"), |(_, value)| value)
     }
+}
+
+/// The original source ports of those lines of JSON that are meant: of a client's truth or of a capture.
+#[must_use]
+pub fn source_ports(lines: &str, is_meant: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
+    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.filter(is_meant).map(|line: Value| line["src_port"].as_u64().unwrap()).collect()
 }
 
 impl Drop for Lab {

@@ -17,6 +17,7 @@ const LAB: &[Need] = &[
     Need { program: "conntrack", package: "conntrack" },
     Need { program: "tcpdump", package: "tcpdump" },
     Need { program: "bpftool", package: "bpftool" },
+    Need { program: "runc", package: "runc" },
 ];
 
 pub fn unit(_: &Context) -> Result<Outcome> {
