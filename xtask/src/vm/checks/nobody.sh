@@ -14,10 +14,10 @@ nobody() {
 }
 # FILE HOOKS: everything that fails has its cause, with so many hooks on.
 play() {
-    rm -f /tmp/ready
-    nobody --ready-file /tmp/ready >"$1" &
+    rm -f /tmp/nobody.ready
+    nobody --ready-file /tmp/nobody.ready >"$1" &
     tail=$!
-    until_true [ -e /tmp/ready ] || return 1
+    until_true [ -e /tmp/nobody.ready ] || return 1
     snatrace traffic -n 40 --truth "$1.truth"
     kill -INT "$tail"
     wait "$tail" || return 1
@@ -28,10 +28,10 @@ play() {
     [ -s "$1.due" ]
 }
 echo 2 >/proc/sys/kernel/perf_event_paranoid
-play /tmp/all 6 || exit 1
+play /tmp/nobody.all 6 || exit 1
 # Debian's kernels leave kprobes to root then.
 echo 3 >/proc/sys/kernel/perf_event_paranoid
-play /tmp/wire 4 && grep -q 'kernel.perf_event_paranoid is 3' /tmp/wire
+play /tmp/nobody.wire 4 && grep -q 'kernel.perf_event_paranoid is 3' /tmp/nobody.wire
 END
 echo "== not root"
 snatrace demo fully_random -n 1 -- sh /tmp/nobody.sh || fail "few capabilities are not enough"
