@@ -39,19 +39,10 @@ fn an_interface_or_namespace_that_does_not_exist_is_named() {
         (&["--iface", "a-name-much-too-long-for-linux"], "unknown interface a-name-much-too-long-for-linux"),
         (&["--iface", ""], "unknown interface"),
         (&["--netns", "/run/netns/nosuch"], "cannot open the network namespace /run/netns/nosuch"),
-        (
-            &["--netns", "/etc/passwd"],
-            "cannot enter the network namespace /etc/passwd: EINVAL: Invalid argument: is it one?",
-        ),
-        (&["--netns", "/tmp"], "cannot enter the network namespace /tmp: EINVAL: Invalid argument: is it one?"),
-        (
-            &["--netns", "/dev/null"],
-            "cannot enter the network namespace /dev/null: EINVAL: Invalid argument: is it one?",
-        ),
-        (
-            &["--netns", "/proc/self/ns/mnt"],
-            "cannot enter the network namespace /proc/self/ns/mnt: EINVAL: Invalid argument: is it one?",
-        ),
+        (&["--netns", "/etc/passwd"], "network namespace /etc/passwd: EINVAL: Invalid argument: is it one?"),
+        (&["--netns", "/tmp"], "network namespace /tmp: EINVAL: Invalid argument: is it one?"),
+        (&["--netns", "/dev/null"], "network namespace /dev/null: EINVAL: Invalid argument: is it one?"),
+        (&["--netns", "/proc/self/ns/mnt"], "/proc/self/ns/mnt: EINVAL: Invalid argument: is it one?"),
         (&["--ready-file", "/nonexistent/ready"], "cannot create the ready file /nonexistent/ready"),
     ] {
         Outcome::of(&mut tail(options)).assert_failed(1, expected);

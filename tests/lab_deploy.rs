@@ -29,11 +29,12 @@ fn bundle(pod: &Value, lab: &Lab, shared: &Path) -> Value {
     assert_eq!(pod["hostNetwork"], true);
     let container = &pod["containers"][0];
     let security = &container["securityContext"];
-    let capabilities =
-        strings(&security["capabilities"]["add"]).iter().map(|name| format!("CAP_{name}")).collect::<Vec<_>>();
     assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
-    let extra = ["--all", "--ready-file", "/shared/ready", "--duration", "120s"].map(str::to_owned);
-    let arguments = ["snatrace".to_owned()].into_iter().chain(strings(&container["args"])).chain(extra);
+    let capabilities = strings(&security["capabilities"]["add"]).into_iter().map(|name| format!("CAP_{name}"));
+    let capabilities: Vec<String> = capabilities.collect();
+    let extra = ["--all", "--src", lab.variable("SRC"), "--ready-file", "/shared/ready", "--duration", "120s"];
+    let arguments =
+        ["snatrace".to_owned()].into_iter().chain(strings(&container["args"])).chain(extra.map(str::to_owned));
     let pair = |each: &Value| format!("{}={}", each["name"].as_str().unwrap(), each["value"].as_str().unwrap());
     let variables = container["env"].as_array().unwrap().iter().map(pair);
     let variables: Vec<String> = ["PATH=/".to_owned()].into_iter().chain(variables).collect();

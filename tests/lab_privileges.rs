@@ -64,7 +64,7 @@ fn three_capabilities_are_enough_where_it_was_started() {
     let place = Place::new();
     let (ready, truth) = (place.path("ready"), place.path("truth"));
     let mut call = place.nobody(ENOUGH, &lab.node());
-    call.args(["tail", "--all", "-o", "json", "--allow", "32768-65535", "--ready-file"]).arg(&ready);
+    call.args(["tail", "--all", "-o", "json", "--src", lab.variable("SRC"), "--ready-file"]).arg(&ready);
     let tail = Running::start(&mut call);
     until("the ready file", || ready.exists());
     Outcome::of(lab.snatrace().args(["traffic", "-n", "60", "--truth"]).arg(&truth)).done();
