@@ -9,8 +9,8 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::binary;
-use tests::lab::{Lab, source_ports};
-use tests::process::{Outcome, Running, until};
+use tests::lab::{Lab, is_flagged_end, source_ports};
+use tests::process::{Outcome, Running};
 
 /// The pod that the manifest describes.
 fn pod() -> Value {
@@ -116,19 +116,9 @@ fn the_daemon_set_has_what_a_capture_needs_and_names_pods() {
     let lab = Lab::up("fully_random");
     let container = Container::new(&pod(), &lab);
     let tail = Running::start(&mut container.runc(&["run"]));
-    until("the ready file", || container.shared("ready").exists());
-    let truth = container.shared("truth");
-    Outcome::of(lab.snatrace().args(["traffic", "-n", "60", "--truth"]).arg(&truth)).done();
     // As a kubelet ends it.
-    tail.signal(Signal::SIGTERM);
-    let outcome = tail.finish();
+    let (outcome, failed) = lab.play(tail, &container.shared("ready"), Signal::SIGTERM);
     assert!(!outcome.stderr.contains("owner is off"), "{}", outcome.stderr);
-    let printed = outcome.done();
-
-    let failed = source_ports(&fs::read_to_string(&truth).unwrap(), |line| line["ok"] == false);
-    let ended = |line: &Value| line["kind"] == "ended" && line["flagged"] == true;
-    assert!(!failed.is_empty(), "nothing failed");
-    assert_eq!(source_ports(&printed, ended), failed, "{printed}");
-    let named = source_ports(&printed, |line| ended(line) && line["namespace"] == "shop");
-    assert_eq!(named, failed, "pods without a name: {printed}");
+    let named = source_ports(&outcome.stdout, |line| is_flagged_end(line) && line["namespace"] == "shop");
+    assert_eq!(named, failed, "pods without a name: {}", outcome.stdout);
 }

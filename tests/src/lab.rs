@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::process::{self, Outcome};
+use crate::process::{self, Outcome, Running, until};
 use crate::{binary, capturing};
 
 /// A lab that is up. It is taken down when this is dropped, and also when the test is killed: its input ends then.
@@ -49,6 +51,25 @@ impl Lab {
         command.args([verb, "--netns", self.variable("NODE_NETNS"), "--src", self.variable("SRC")]);
         command.args(["--allow", allow]).args(options);
         command
+    }
+
+    /// Makes connections once a capture with `--all -o json` is ready, and ends it by this signal: exactly what failed is flagged.
+    /// Returns how the capture ended, and the source ports of what failed.
+    ///
+    /// # Panics
+    /// When something else is flagged, or nothing failed.
+    #[must_use]
+    pub fn play(&self, capture: Running, ready: &Path, end: Signal) -> (Outcome, BTreeSet<u64>) {
+        until("the ready file", || ready.exists());
+        let truth = ready.with_extension("truth");
+        Outcome::of(self.snatrace().args(["traffic", "-n", "60", "--truth"]).arg(&truth)).done();
+        capture.signal(end);
+        let outcome = capture.finish();
+        let failed = source_ports(&fs::read_to_string(&truth).unwrap(), |line| line["ok"] == false);
+        assert!(!failed.is_empty(), "nothing failed");
+        assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+        assert_eq!(source_ports(&outcome.stdout, is_flagged_end), failed, "{outcome:#?}");
+        (outcome, failed)
     }
 
     /// The words of a command that makes connections in the lab and is silent about it.
@@ -96,6 +117,12 @@ impl Lab {
 pub fn source_ports(lines: &str, is_meant: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
     let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap());
     lines.filter(is_meant).map(|line: Value| line["src_port"].as_u64().unwrap()).collect()
+}
+
+/// Whether a line of a capture is the last of a flagged attempt.
+#[must_use]
+pub fn is_flagged_end(line: &Value) -> bool {
+    line["kind"] == "ended" && line["flagged"] == true
 }
 
 impl Drop for Lab {

@@ -1,7 +1,7 @@
 # A killed run leaves nothing but, where the kernel has no TCX, its filters; the next start removes those.
 # Runs inside a lab, which `demo -- COMMAND` holds up; the number of filters that a killed run leaves is 0 or 2.
 cat >/tmp/killed.sh <<'END'
-node=$(basename "$SNATRACE_LAB_NODE_NETNS")
+. /tmp/lib.sh
 attached() {
     for direction in ingress egress; do ip netns exec "$node" tc filter show dev eth0 $direction; done | grep -c 'wire_'
 }
@@ -9,15 +9,14 @@ qdiscs() { ip netns exec "$node" tc qdisc show dev eth0 | grep -c clsact; }
 
 snatrace tail --netns "$SNATRACE_LAB_NODE_NETNS" --ready-file /tmp/killed.ready >/dev/null &
 killed=$!
-tries=100
-until [ -e /tmp/killed.ready ] || [ "$tries" -eq 0 ]; do tries=$((tries - 1)); sleep 0.1; done
+until_true [ -e /tmp/killed.ready ] || exit 1
 kill -9 "$killed"
 wait "$killed"
 left=$(attached)
 echo "left by a killed run: $left filters, $(qdiscs) qdiscs"
 snatrace tail --netns "$SNATRACE_LAB_NODE_NETNS" -- true >/dev/null || exit 1
 echo "left by the next one: $(attached) filters, $(qdiscs) qdiscs"
-[ -e /tmp/killed.ready ] && [ "$(attached)" -eq 0 ] && [ "$(qdiscs)" -eq 0 ] || exit 1
+[ "$(attached)" -eq 0 ] && [ "$(qdiscs)" -eq 0 ] || exit 1
 # The filter of a run that goes on is not taken for a leftover.
 snatrace tail --netns "$SNATRACE_LAB_NODE_NETNS" -- sh -c "snatrace tail --netns '$SNATRACE_LAB_NODE_NETNS' -- true; \
     for direction in ingress egress; do ip netns exec $node tc filter show dev eth0 \$direction; done | grep -c wire_ >/tmp/kept || true" >/dev/null

@@ -5,8 +5,8 @@ cat >/tmp/nobody.sh <<'END'
 only=-all,+bpf,+perfmon,+net_admin
 # There maps count as locked memory.
 case $(uname -r) in 5.10.*) only=$only,+sys_resource ;; esac
-# By its path: the nsenter of busybox takes its own setpriv for a bare name.
-# In place of the shell that is put into the background, which would not pass the signal on.
+# `exec`: the shell that is put into the background would not pass the signal on. setpriv by its path: for the bare name the nsenter of
+# busybox takes its own.
 nobody() {
     exec nsenter --net="$SNATRACE_LAB_NODE_NETNS" "$(command -v setpriv)" --reuid=65534 --regid=65534 --clear-groups \
         --inh-caps=$only --ambient-caps=$only --bounding-set=$only \
