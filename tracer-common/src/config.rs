@@ -126,7 +126,8 @@ pub enum Loss {
     Unreadable = 1,
     /// A table was full, so an older entry made room or a fact was not kept.
     TableFull = 2,
-    /// The kernel ran no program because it was running already on that CPU (the kernel's `recursion_misses`, from 5.12).
+    /// The kernel ran no program because it was running already on that CPU (the kernel's `recursion_misses`, from 5.12; of kprobes
+    /// from 6.7).
     /// Whether it would have told anything is not known.
     Skipped = 3,
 }
@@ -144,7 +145,7 @@ impl Loss {
         }
     }
 
-    /// The name in JSON, metrics and text.
+    /// The name in JSON and text.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

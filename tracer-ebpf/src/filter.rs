@@ -31,16 +31,20 @@ pub fn is_uplink(netns: u32, ifindex: u32) -> bool {
 /// Whether a packet to this destination is wanted, which may be behind a DNAT.
 #[inline(always)]
 pub fn wants_wire(to_server: &Flow) -> bool {
-    FILTER_WIRE.load() == 0 || wants_dst(to_server) || is_wanted_backend(to_server)
+    !follows_backends() || wants_dst(to_server) || is_wanted_backend(to_server)
+}
+
+/// Whether packets are filtered too, and so the destinations that DNAT chooses are to be remembered.
+#[inline(always)]
+pub fn follows_backends() -> bool {
+    FILTER_WIRE.load() != 0
 }
 
 /// Remembers the destination that DNAT chose for a wanted flow.
 #[inline(always)]
 pub fn want_backend(translated: &Flow) {
-    if FILTER_WIRE.load() != 0 {
-        // The map makes room by itself.
-        let _ = WANTED_DST.insert(backend(translated), 1u8, 0);
-    }
+    // The map makes room by itself.
+    let _ = WANTED_DST.insert(backend(translated), 1u8, 0);
 }
 
 #[inline(always)]

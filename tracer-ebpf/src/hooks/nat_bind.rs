@@ -21,7 +21,8 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
     let mut room = Room::new();
     let conn = skb.conn(&mut room)?;
     let status = conn.status();
-    if status & STATUS_SRC_NAT == 0 {
+    let follows_backend = filter::follows_backends() && status & STATUS_DST_NAT != 0;
+    if status & STATUS_SRC_NAT == 0 && !follows_backend {
         return None;
     }
     let original = conn.original()?;
@@ -29,6 +30,12 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
         return None;
     }
     let isn = skb.syn_seq()?;
+    if follows_backend {
+        filter::want_backend(&conn.translated()?);
+    }
+    if status & STATUS_SRC_NAT == 0 {
+        return None;
+    }
     let taken = selection::take(conn.id(), &original);
     let netns = match &taken {
         Some(taken) => taken.netns,
@@ -48,9 +55,6 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
             Some(taken) => (taken.flags, taken.min_port, taken.max_port),
             None => (0, 0, 0),
         };
-        if status & STATUS_DST_NAT != 0 {
-            filter::want_backend(&event.translated);
-        }
         Some(())
     });
     debug!(ctx, "nat_bind: source port {}, status {:x}", original.src_port, status);

@@ -6,6 +6,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::debug;
 use tracer_common::events::{SynRetransmit, TCP_SYN_SENT};
 
+use crate::address::is_loopback;
 use crate::kernel::globals::RETRANSMIT_HAS_ERR;
 use crate::kernel::skb::Skb;
 use crate::kernel::sock::Sock;
@@ -24,7 +25,7 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
         return None;
     }
     let flow = sock.flow()?;
-    if !filter::wants(&flow) {
+    if is_loopback(flow.dst) || !filter::wants(&flow) {
         return None;
     }
     // Reading a third argument that the tracepoint does not have is refused by the verifier, so the branch must be dead.

@@ -176,6 +176,12 @@ impl Attempts {
         (id != NONE).then_some(id)
     }
 
+    /// Whether it was heard of so much later than the next in its list, which is to be in the order of that.
+    pub(super) fn is_long_before_next(&self, id: u32, by_ns: u64) -> bool {
+        let slot = self.get(id);
+        slot.after != NONE && slot.last_ns.saturating_sub(self.get(slot.after).last_ns) >= by_ns
+    }
+
     /// Puts the attempt at the end of a list.
     pub(super) fn wait(&mut self, id: u32, wait: Wait) {
         self.detach(id);

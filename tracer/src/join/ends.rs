@@ -66,7 +66,12 @@ impl Join {
             // A time far ahead of now was wrong and must not hold up those behind it.
             let is_wrong = last_ns.saturating_sub(self.now_ns) > FALL_BACK_NS;
             if self.now_ns.saturating_sub(last_ns) < for_ns && !is_wrong {
-                return;
+                // What is heard of more often than it is put last again is not to hold up those behind it either.
+                if !self.attempts.is_long_before_next(id, RELIST_NS) {
+                    return;
+                }
+                self.attempts.wait(id, wait);
+                continue;
             }
             self.attempts.fetch_behind(id);
             self.end(id, if is_wrong { Why::GivenUp } else { why }, update);

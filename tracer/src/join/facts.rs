@@ -39,6 +39,7 @@ impl SlotMut<'_> {
     /// What NAT chose, for this attempt itself.
     pub(super) fn bind(&mut self, original: &Key<'_>, translated: &Key<'_>, choice: &Choice) -> Option<u32> {
         let continues = super::fits::continues(self.as_ref(), original);
+        let of_another = continues || super::fits::chooses_again(self.as_ref(), original, translated);
         let seen_since = self.known.has(Known::SEEN) && self.sent_at.since_ns(Coarse::from_ns(choice.time_ns)) > 0;
         let seen = seen_since.then(|| self.as_ref().translated());
         self.take_binding(translated, choice);
@@ -47,9 +48,12 @@ impl SlotMut<'_> {
         }
         self.known.clear(Known::REMEMBERED);
         if continues {
+            self.known.set(Known::CONTINUED);
             return None;
         }
-        self.came_from(original);
+        if !of_another {
+            self.came_from(original);
+        }
         self.binds = self.binds.saturating_add(1);
         self.transmission(Known::SENT_BOUND, choice.time_ns)
     }

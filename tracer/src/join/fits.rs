@@ -28,7 +28,7 @@ pub(super) fn bind(slot: SlotRef<'_>, original: &Key<'_>, translated: &Key<'_>) 
     if knows_original(slot) {
         return match slot.is_original(original) {
             true => Some(SAME),
-            false if continues(slot, original) => Some(SAME_DESTINATION),
+            false if continues(slot, original) || chooses_again(slot, original, translated) => Some(SAME_DESTINATION),
             false => None,
         };
     }
@@ -44,6 +44,11 @@ pub(super) fn continues(slot: SlotRef<'_>, original: &Key<'_>) -> bool {
         && slot.known.has(Known::TRANSLATED)
         && slot.is_translated(original)
         && !slot.is_original(original)
+}
+
+/// That second NAT chose anew for a SYN that was sent again, and the first one did not have to.
+pub(super) fn chooses_again(slot: SlotRef<'_>, original: &Key<'_>, translated: &Key<'_>) -> bool {
+    slot.known.has(Known::CONTINUED) && !slot.is_original(original) && slot.translated_goes(translated) == Goes::There
 }
 
 /// A SYN left. Another source than known before means that NAT chose again.

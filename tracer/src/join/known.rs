@@ -42,6 +42,9 @@ impl Known {
     /// A SYN was dropped that had no conntrack entry.
     pub(super) const NO_ENTRY: u32 = 1 << 17;
 
+    /// The translated tuple is what another NAT of this kernel made of an earlier one's.
+    pub(super) const CONTINUED: u32 = 1 << 20;
+
     /// The original tuple has numbers instead of addresses.
     pub(super) const WIDE_ORIGINAL: u32 = 1 << 18;
     /// The translated tuple has.

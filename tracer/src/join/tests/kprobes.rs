@@ -137,6 +137,22 @@ fn a_syn_that_two_nats_translate_leaves_as_the_last_one_says() {
 }
 
 #[test]
+fn a_second_nat_that_chooses_again_changes_the_same_attempt() {
+    let inner = flow("172.18.0.2", 3_000, "192.0.2.7", 443);
+    let outcomes = join(&[
+        bind_in(0, POD_NETNS, 0, ISN, pod(40_000), inner),
+        bind(1_000, ISN, inner, node(1_500)),
+        retransmit(S, ISN, pod(40_000), 1),
+        bind(S + 1_000, ISN, inner, node(50_000)),
+        syn(S + 2_000, ISN, node(50_000)),
+    ]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.original, attempt.translated), (Some(pod(40_000)), Some(node(50_000))));
+    assert_eq!((attempt.selections, attempt.retransmits), (2, 1));
+    assert_eq!(outcomes.ports(), [Some(50_000)]);
+}
+
+#[test]
 fn sends_that_fail_on_the_node_are_counted_apart() {
     let outcomes = join(&[
         bind(0, ISN, pod(1), node(2)),

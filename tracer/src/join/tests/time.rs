@@ -122,3 +122,11 @@ fn the_word_of_the_socket_settles_by_its_own_time() {
     assert!(feed(&mut join, &[tick(S + 30 * MS)]).retransmits.is_empty());
     assert_eq!(feed(&mut join, &[tick(S + 35 * MS)]).told(), [(S + 15 * MS, 1)]);
 }
+
+#[test]
+fn who_is_heard_of_all_the_time_holds_up_nobody() {
+    let mut events = vec![syn(0, ISN, node(9)), syn(100 * MS, 77, node(8))];
+    events.extend((1..400).map(|count| syn(count * 400 * MS, ISN, node(9))));
+    let outcomes = feed(&mut Join::default(), &events);
+    assert_eq!((outcomes.only().isn, outcomes.only().outcome), (77, Outcome::TimedOut));
+}
