@@ -159,8 +159,10 @@ impl Judge<'_> {
         let flagged = causes::is_flagged(&case);
         let cause = causes::judge(&case);
         let is_news = attempt.cause != Some(cause.id) && !causes::is_unknown(cause);
+        // What is told again counts where it was not known to be flagged, or by whom it was, when it was told first.
+        let is_counted = is_repeated && attempt.flagged;
         (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, Some(cause.id));
-        if flagged && !is_repeated {
+        if flagged && !is_counted {
             self.summary.flagged_retransmit();
         }
         let finding = Finding { flagged, is_news, ..finding(capture, time_ns, ordinal, attempt) };
@@ -184,8 +186,9 @@ impl Judge<'_> {
         let case = Case::new(attempt, capture);
         let is_case = attempt.retransmits > 0 || causes::has_failed(&case);
         let cause = is_case.then(|| causes::judge(&case));
+        let may_have_left = case.may_have_left();
         let before = std::mem::replace(&mut attempt.cause, cause.map(|cause| cause.id));
-        self.summary.ended(attempt);
+        self.summary.ended(attempt, may_have_left);
         self.output.over(capture, attempt)?;
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
         let is_news = before != attempt.cause || causes::is_unknown(cause);

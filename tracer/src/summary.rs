@@ -39,10 +39,12 @@ impl Summary {
         self.flagged_retransmits += 1;
     }
 
-    /// Counts an attempt that has ended.
-    pub fn ended(&mut self, attempt: &Attempt) {
+    /// Counts an attempt that has ended. It says something about the path only if it may have taken it.
+    pub fn ended(&mut self, attempt: &Attempt, may_have_left: bool) {
         self.attempts += 1;
-        self.infer.ended(attempt);
+        if may_have_left {
+            self.infer.ended(attempt);
+        }
         self.translated += u64::from(attempt.translated.is_some());
         self.flagged_attempts += u64::from(attempt.flagged);
         if attempt.retransmits > 0 {
@@ -92,16 +94,26 @@ mod tests {
         let mut summary = Summary::default();
         summary.flagged_retransmit();
         summary.flagged_retransmit();
-        summary.ended(&attempt);
-        summary.ended(&Attempt { cause: None, flagged: false, ..attempt.clone() });
-        summary.ended(&Attempt { retransmits: 0, translated: None, flagged: false, ..attempt.clone() });
+        summary.ended(&attempt, true);
+        summary.ended(&Attempt { cause: None, flagged: false, ..attempt.clone() }, true);
+        summary.ended(&Attempt { retransmits: 0, translated: None, flagged: false, ..attempt.clone() }, true);
         assert!(summary.failed_by_cause.is_empty());
         assert_eq!((summary.attempts, summary.translated, summary.retransmitted_attempts), (3, 2, 2));
         assert_eq!((summary.flagged_attempts, summary.flagged_retransmits), (1, 2));
         assert_eq!(summary.by_cause, [("port_out_of_range", 1), ("unknown", 1)].into());
         let refused = Attempt { retransmits: 0, cause: Some("refused"), outcome: Outcome::Refused, ..attempt };
-        summary.ended(&refused);
+        summary.ended(&refused, true);
         assert_eq!(summary.failed_by_cause, [("refused", 1)].into());
+    }
+
+    #[test]
+    fn what_took_another_way_says_nothing_of_the_path() {
+        let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        let (mut inside, mut outside) = (Summary::default(), Summary::default());
+        inside.ended(&attempt, false);
+        outside.ended(&attempt, true);
+        assert_eq!((inside.attempts, &inside.infer), (1, &Infer::default()));
+        assert_ne!(outside.infer, Infer::default());
     }
 
     #[test]

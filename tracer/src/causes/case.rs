@@ -51,11 +51,16 @@ impl<'a> Case<'a> {
         self.attempt.syn_ack_seen || self.attempt.rst_seen || self.attempt.icmp.is_some()
     }
 
+    /// Whether it may have taken the way through an uplink: one was seen to, or nobody watches them.
+    #[must_use]
+    pub fn may_have_left(&self) -> bool {
+        self.attempt.syns_leaving > 0 || !self.has_hook("wire")
+    }
+
     /// So many SYNs were dropped on this node that it explains the retransmits: half of them, or one where none was seen leaving.
     pub(super) fn is_mostly_dropped(&self) -> bool {
         let dropped = u32::from(self.attempt.syn_dropped.count);
-        let none_left = self.attempt.syns_leaving == 0 && self.has_hook("wire");
-        dropped > 0 && (none_left || dropped * 2 >= self.sent())
+        dropped > 0 && (!self.may_have_left() || dropped * 2 >= self.sent())
     }
 
     /// How many SYNs were dropped because the source that NAT chose was taken when it was to be confirmed.

@@ -13,7 +13,9 @@ pub(super) const CAUSE: Cause = Cause {
 
 fn judge(case: &Case<'_>) -> Verdict {
     let dropped = case.attempt.syn_dropped;
-    if dropped.ctinfo != NO_ENTRY || !case.is_mostly_dropped() {
+    // Conntrack's own verdict is a drop like that of a rule.
+    let is_verdict = case.reason(dropped).is_none_or(|reason| reason == "NETFILTER_DROP");
+    if dropped.ctinfo != NO_ENTRY || !is_verdict || !case.is_mostly_dropped() {
         return Verdict::No;
     }
     // How full the table is gets read once a second.

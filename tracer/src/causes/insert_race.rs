@@ -7,8 +7,8 @@ pub(super) const CAUSE: Cause = Cause {
     id: "insert_race",
     judge,
     explain,
-    advice: "two connections were given the same source at the same time; `--random-fully` makes that rare (conntrack -S counts it \
-             as insert_failed)",
+    advice: "two connections were given the same source at the same time (conntrack -S counts it as insert_failed); `--random-fully` \
+             makes that rare, but where a filter lets only LO-HI through, only together with --to-ports LO-HI",
 };
 
 fn judge(case: &Case<'_>) -> Verdict {

@@ -37,7 +37,7 @@ pub enum Verdict {
 
 /// A reason for which a SYN is sent again.
 pub struct Cause {
-    /// The word for it in JSON, metrics, scenarios and docs.
+    /// The word for it in JSON, scenarios and docs.
     pub id: &'static str,
     /// Whether it applies.
     pub judge: fn(&Case<'_>) -> Verdict,

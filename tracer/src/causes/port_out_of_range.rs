@@ -7,13 +7,15 @@ pub(super) const CAUSE: Cause = Cause {
     judge,
     explain,
     advice: "have the filter allow 1024-65535 for established connections, or let the NAT rule choose ports from the \
-             allowed range only (--to-ports LO-HI, nft: masquerade to :LO-HI)",
+             allowed range only (--to-ports LO-HI, nft: masquerade to :LO-HI): snatrace doctor names the rule and has the commands",
 };
 
 fn judge(case: &Case<'_>) -> Verdict {
     match is_outside(case) {
         // The answer found its way to this very port, so the filter lets it through.
         Verdict::Yes if case.is_answered() || case.is_established() => Verdict::No,
+        // Inside the cluster no filter of a provider is in the way.
+        Verdict::Yes if !case.may_have_left() => Verdict::NotYet,
         verdict @ (Verdict::Yes | Verdict::No | Verdict::NotYet) => verdict,
     }
 }
@@ -62,6 +64,17 @@ mod tests {
         let answered = Attempt { syn_ack_seen: true, ..attempt("192.0.2.1:1200") };
         assert_eq!(verdict(&answered), Verdict::No);
         assert!(crate::causes::is_flagged(&Case::new(&answered, &example::capture("node7"))));
+    }
+
+    #[test]
+    fn a_syn_that_no_uplink_saw_is_flagged_but_the_filter_is_not_to_blame() {
+        let inside = Attempt { syns_leaving: 0, ..attempt("192.0.2.1:1200") };
+        let capture = crate::causes::testing::capture();
+        let case = Case::new(&inside, &capture);
+        assert!(case.has_hook("wire") && crate::causes::is_flagged(&case));
+        assert_eq!((judge(&case), crate::causes::judge(&case).id), (Verdict::NotYet, "unknown"));
+        let blind = crate::model::Capture { hooks: Vec::new(), ..capture };
+        assert_eq!(judge(&Case::new(&inside, &blind)), Verdict::Yes);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which attempts the user asked for: by original source, destination, destination port, and by pod and namespace.
+//! Which attempts the user asked for: by original source, destination, destination port, and by who made them.
 //!
 //! The hooks apply as much of it as they can; this is the exact answer. A fact that is unknown matches nothing.
 
@@ -10,7 +10,7 @@ use tracer_common::Flow;
 
 use super::{Attempt, PortSet};
 
-/// `--src`, `--dst`, `--dport`, `--pod`, `--namespace`; what is empty restricts nothing.
+/// `--src`, `--dst`, `--dport`, `--pod`, `--namespace`, `--container`; what is empty restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filter {
@@ -24,6 +24,8 @@ pub struct Filter {
     pub pod: Vec<String>,
     /// The namespace of Kubernetes has one of these names.
     pub namespace: Vec<String>,
+    /// The container has one of these names.
+    pub container: Vec<String>,
 }
 
 impl Filter {
@@ -41,16 +43,17 @@ impl Filter {
     }
 
     fn names_owner(&self) -> bool {
-        !self.pod.is_empty() || !self.namespace.is_empty()
+        !(self.pod.is_empty() && self.namespace.is_empty() && self.container.is_empty())
     }
 
     fn matches_owner(&self, attempt: &Attempt) -> bool {
         let is_one = |names: &[String], name: Option<&str>| {
             names.is_empty() || name.is_some_and(|name| names.iter().any(|asked| asked == name))
         };
-        let (pod, namespace) =
-            attempt.owner.as_deref().map_or((None, None), |owner| (owner.pod.as_deref(), owner.namespace.as_deref()));
-        is_one(&self.pod, pod) && is_one(&self.namespace, namespace)
+        let owner = attempt.owner.as_deref();
+        is_one(&self.pod, owner.and_then(|owner| owner.pod.as_deref()))
+            && is_one(&self.namespace, owner.and_then(|owner| owner.namespace.as_deref()))
+            && is_one(&self.container, owner.and_then(|owner| owner.container.as_deref()))
     }
 
     fn matches_source(&self, attempt: &Attempt) -> bool {
@@ -127,6 +130,14 @@ mod tests {
         assert!(Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&forwarded));
         assert!(!Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&forwarded));
         assert!(Filter { dport: Some(PortSet::range(8443, 8443)), ..Filter::default() }.matches(&forwarded));
+    }
+
+    #[test]
+    fn a_container_is_known_by_its_name_in_a_pod_or_without_one() {
+        let filter = Filter { container: vec!["web".to_owned()], ..Filter::default() };
+        let owned = |owner: &str| Attempt { owner: Some(Owner::parse(owner).into()), ..service() };
+        assert!(filter.matches(&owned("//web")) && filter.matches(&owned("shop/checkout-0/web")));
+        assert!(!filter.matches(&owned("shop/web/app")) && !filter.matches(&service()) && !filter.is_empty());
     }
 
     #[test]
