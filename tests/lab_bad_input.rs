@@ -51,6 +51,16 @@ fn an_interface_or_namespace_that_does_not_exist_is_named() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
+fn a_clock_that_events_do_not_have_is_refused() {
+    let mut shifted = Command::new("unshare");
+    shifted.args(["--time", "--fork", "--boottime", "86400"]);
+    let call = tail(&[]);
+    let outcome = Outcome::of(shifted.arg(call.get_program()).args(call.get_args()));
+    outcome.assert_failed(1, "this time namespace shifts the time since boot by 86400 s");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
 fn ports_that_are_none_are_wrong_usage() {
     for ports in ["70000-1", "5-3", "", "-1", "1-", "1,,2", "0x10", "65536"] {
         Outcome::of(&mut tail(&["--allow", ports])).assert_failed(2, "for '--allow <RANGES>'");
@@ -63,6 +73,8 @@ fn a_kernel_without_btf_is_told_from_one_with_a_broken_one() {
     let call = tail(&[]);
     Outcome::of(&mut with_mounts("mount -t tmpfs none /sys/kernel/btf", &call))
         .assert_failed(1, "cannot read /sys/kernel/btf/vmlinux: this kernel was built without BTF");
+    Outcome::of(&mut with_mounts("mount -t tmpfs none /sys", &call))
+        .assert_failed(1, "No such file or directory (os error 2): is /sys mounted here, and readable?");
     for change in [
         "mount --bind /dev/null /sys/kernel/btf/vmlinux",
         "mount --bind /bin/sh /sys/kernel/btf/vmlinux",

@@ -132,7 +132,7 @@ fn a_killed_recorder_loses_at_most_a_second_and_leaves_nothing() {
 fn a_signal_ends_a_capture_cleanly_with_the_counts() {
     let lab = Lab::up("fully_random");
     let before = lab.tc();
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let tail = Capture::start(&lab, "tail", &["-o", "json"]);
         Outcome::of(lab.snatrace().args(&Lab::traffic(40)[1..])).done();
         tail.running.signal(signal);
@@ -147,6 +147,77 @@ fn a_signal_ends_a_capture_cleanly_with_the_counts() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
+fn a_hangup_ends_no_capture_that_is_to_ignore_it() {
+    let lab = Lab::up("fully_random");
+    let directory = tempfile::tempdir().unwrap();
+    let ready = directory.path().join("ready");
+    let call = lab.capture("tail", ALLOW, &["-o", "json", "--ready-file"]);
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(call.get_program()).args(call.get_args()).arg(&ready);
+    let tail = Running::start(&mut nohup);
+    until("the ready file", || ready.exists());
+    tail.signal(Signal::SIGHUP);
+    Outcome::of(lab.snatrace().args(&Lab::traffic(40)[1..])).done();
+    tail.signal(Signal::SIGTERM);
+    assert_eq!(summary(&tail.finish().done())["attempts"], 40);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_standard_error_that_is_gone_ends_no_capture() {
+    let lab = Lab::up("fully_random");
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("t");
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let mut record = lab.capture("record", ALLOW, &["-w", trace.to_str().unwrap(), "--"]);
+    record.args(Lab::traffic(40)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
+    assert_eq!(wait(&mut end_with_us(&mut record).spawn().unwrap()).code(), Some(0));
+    assert!(read(&trace).is_complete());
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn an_interface_that_goes_away_is_told_and_the_rest_goes_on() {
+    let lab = Lab::up("fully_random");
+    let node = format!("--net={}", lab.node().display());
+    Outcome::of(Command::new("nsenter").args([&node, "ip", "link", "add", "brief0", "type", "veth"])).done();
+    let call = lab.capture("tail", ALLOW, &["-o", "json", "-i", "eth0", "--interface", "brief0"]);
+    let mut tail = Command::new("nsenter");
+    tail.arg(&node).arg(call.get_program()).args(call.get_args());
+    tail.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    // The second in which it looks, and one more.
+    tail.args(["--", "sh", "-c", "ip link del brief0; sleep 2.5; exec \"$@\"", "sh"]).args(Lab::traffic(40));
+    let outcome = Outcome::of(&mut tail);
+    assert!(outcome.stderr.contains("snatrace: watching brief0, eth0\n"), "{}", outcome.stderr);
+    assert!(said(&outcome).len() == 1 && said(&outcome)[0].contains("interface brief0 is gone"), "{}", outcome.stderr);
+    assert_eq!(summary(&outcome.done())["attempts"], 40);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn what_a_command_writes_is_not_among_the_data() {
+    let lab = Lab::up("fully_random");
+    let noise = ["--", "sh", "-c", "echo noise; exec \"$@\"", "sh"];
+    let tail = Outcome::of(lab.capture("tail", ALLOW, &["-o", "json"]).args(noise).args(Lab::traffic(40)));
+    assert_eq!(said(&tail), ["noise"]);
+    assert!(!tail.stdout.contains("noise") && summary(&tail.done())["attempts"] == 40);
+
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("t");
+    let mut record = lab.capture("record", ALLOW, &["-w", "-"]);
+    record.args(noise).args(Lab::traffic(40)).stdout(std::fs::File::create(&trace).unwrap());
+    assert_eq!(wait(&mut end_with_us(&mut record).spawn().unwrap()).code(), Some(0));
+    assert!(read(&trace).is_complete() && read(&trace).unfinished == 0);
+
+    // With the trace in a file, standard output is the command's.
+    let quiet = directory.path().join("quiet");
+    let mut record = lab.capture("record", ALLOW, &["-w", quiet.to_str().unwrap(), "--", "echo", "noise"]);
+    assert_eq!(Outcome::of(&mut record).done(), "noise\n");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
 fn a_signal_finishes_the_trace() {
     let lab = Lab::up("fully_random");
     let directory = tempfile::tempdir().unwrap();
@@ -156,8 +227,9 @@ fn a_signal_finishes_the_trace() {
     record.running.signal(Signal::SIGTERM);
     let outcome = record.running.finish();
     let report = read(&trace);
-    assert_eq!(said(&outcome).len(), 1, "{outcome:?}");
+    assert_eq!(said(&outcome).len(), 2, "{outcome:?}");
     assert!(said(&outcome)[0].starts_with(&format!("snatrace: recorded {} events in ", report.events)), "{outcome:?}");
+    assert!(said(&outcome)[1].starts_with("snatrace: 40 attempts, "), "{outcome:?}");
     assert!(report.is_complete() && report.unfinished == 0 && report.events > 40, "{report}");
     assert_eq!(outcome.code, Some(0));
 }
@@ -209,6 +281,17 @@ fn a_capture_ends_with_its_command() {
     assert_eq!(outcome.code, Some(1));
     outcome.assert_one_line("cannot run /nonexistent/command");
     assert_eq!(lab.tc(), before);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_reader_of_a_trace_that_has_seen_enough_is_no_error() {
+    let lab = Lab::up("fully_random");
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let mut record = lab.capture("record", ALLOW, &["-w", "-", "--", "sleep", "60"]);
+    record.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null());
+    assert_eq!(wait(&mut end_with_us(&mut record).spawn().unwrap()).code(), Some(0));
 }
 
 #[test]

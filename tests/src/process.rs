@@ -63,10 +63,10 @@ impl Outcome {
     }
 }
 
-/// What a capture says about the kernel it runs on.
+/// What a capture says about the kernel it runs on, and about what it watches.
 #[must_use]
 pub fn is_notice(line: &str) -> bool {
-    line.starts_with("snatrace: ") && line.contains(" is off: ")
+    line.starts_with("snatrace: watching ") || line.starts_with("snatrace: ") && line.contains(" is off: ")
 }
 
 /// A child that is killed when this is dropped.

@@ -20,5 +20,6 @@ pub mod probe;
 pub mod store;
 pub mod lab;
 pub mod netns;
+pub mod notice;
 pub mod symbols;
 pub mod model;

@@ -24,7 +24,7 @@ impl Netns {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| {
             format!(
-                "cannot open the network namespace {}: name a path as in /run/netns/ or /proc/PID/ns/net",
+                "cannot open the network namespace {}: `ip netns` lists names, others have a path as /proc/PID/ns/net",
                 path.display()
             )
         })?;
@@ -68,7 +68,10 @@ impl Netns {
     }
 
     /// Whether the calling thread is in it.
-    fn is_current(&self) -> anyhow::Result<bool> {
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub fn is_current(&self) -> anyhow::Result<bool> {
         let current = Path::new("/proc/thread-self/ns/net");
         let of_thread = fs::metadata(current).with_context(|| format!("looking at {}", current.display()))?;
         let this = self.file.metadata().with_context(|| format!("looking at {}", self.path.display()))?;

@@ -1,6 +1,7 @@
 //! Clocks: events carry the time since boot, and findings show it as wall-clock time.
 
 use super::{Check, Facts, Level, Report};
+use crate::model::boot_offset_s;
 
 pub(super) const CHECK: Check = Check { id: "clock", run };
 
@@ -13,14 +14,14 @@ fn run(facts: &Facts) -> Vec<Report> {
         Ok(clocks) => *clocks,
         Err(why) => return vec![Report::new(CHECK.id, Level::Warn, format!("the clocks cannot be read: {why}"))],
     };
-    let offset = facts.file("timens_offsets").and_then(boot_offset).unwrap_or_default();
+    let offset = facts.file("timens_offsets").map_or(0, boot_offset_s);
     vec![if wall < NOT_BEFORE {
         Report::new(CHECK.id, Level::Warn, "the wall clock is before 2020: times of findings will be wrong")
     } else if offset != 0 {
         Report::new(
             CHECK.id,
             Level::Warn,
-            format!("a time namespace shifts the time since boot by {offset} s: times of findings will be off by it"),
+            format!("a time namespace shifts the time since boot by {offset} s: nothing can be captured in it"),
         )
     } else if boot < monotonic - SECOND {
         Report::new(
@@ -35,12 +36,6 @@ fn run(facts: &Facts) -> Vec<Report> {
             format!("up for {} s, of which {} s suspended", boot / SECOND, (boot - monotonic) / SECOND),
         )
     }]
-}
-
-/// `boottime  86400  0`
-fn boot_offset(text: &str) -> Option<i64> {
-    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("boottime"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]

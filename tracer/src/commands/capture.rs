@@ -24,6 +24,7 @@ mod live {
     use crate::commands::{block_on, machine};
     use crate::enrichers::{Finder, Host};
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
+    use crate::notice::notice;
     use crate::outputs::escape::Escaped;
     use crate::outputs::{self, Output, View};
     use crate::pipeline::{self, Pipeline};
@@ -50,6 +51,8 @@ mod live {
             || Box::new(outputs::Nothing) as Box<dyn Output>,
             |view| outputs::open(view, Box::new(io::stdout())),
         );
+        let is_shown = view.is_some();
+        let is_stdout_ours = is_shown || record.is_some_and(|record| record.file.as_os_str() == store::STDIO);
         let view = view.unwrap_or_else(|| View::of_nothing(options.filter.clone()));
         let pipeline = Pipeline::new(vec![capture], view, options.count, output);
 
@@ -59,18 +62,33 @@ mod live {
         if let Some(file) = &options.ready_file {
             File::create(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
         }
-        stop.with(&options.command)?;
+        if !probe.interfaces().is_empty() {
+            notice(format_args!("watching {}", Escaped(&probe.interfaces().join(", "))));
+        }
+        stop.with(&options.command, is_stdout_ours)?;
         let finder = Finder::new(Host::new(&options.host_root));
         if let Some(why) = finder.off() {
-            eprintln!("snatrace: owner is off: {}", Escaped(&why));
+            notice(format_args!("owner is off: {}", Escaped(&why)));
         }
         let summary = pipeline::run(Live::new(probe, stop, finder)?, &mut recorder, pipeline).await;
         // A write that failed says itself how much was recorded.
         if let Some(recorder) = recorder.filter(|_| !is_write_failure(&summary)) {
             let written = recorder.finish()?;
-            eprintln!("snatrace: recorded {} events in {} bytes", written.events, written.bytes);
+            notice(format_args!("recorded {} events in {} bytes", written.events, written.bytes));
+        }
+        if let Some(summary) = summary.as_ref().ok().filter(|_| !is_shown) {
+            notice(counts(summary));
         }
         summary
+    }
+
+    /// What a recording that shows nothing says at its end.
+    fn counts(summary: &Summary) -> String {
+        let Summary { attempts, retransmitted_attempts: retransmitted, flagged_attempts: flagged, .. } = summary;
+        let lost = summary.lost_total();
+        format!(
+            "{attempts} attempts, {retransmitted} retransmitted, {flagged} flagged, {lost} events lost: snatrace replay shows them"
+        )
     }
 
     fn is_write_failure(summary: &Result<Summary>) -> bool {
@@ -125,7 +143,7 @@ mod live {
     fn tell_hooks(hooks: &[HookState]) {
         for hook in hooks {
             if let Some(why) = &hook.off {
-                eprintln!("snatrace: {} is off: {}", hook.stem, Escaped(why));
+                notice(format_args!("{} is off: {}", hook.stem, Escaped(why)));
             }
         }
     }

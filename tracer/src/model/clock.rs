@@ -11,6 +11,13 @@ use super::Capture;
 
 const DAY_S: i64 = 86_400;
 
+/// By how many seconds a time namespace shifts the time since boot, as /proc/self/timens_offsets has it: `boottime  86400  0`.
+#[must_use]
+pub fn boot_offset_s(offsets: &str) -> i64 {
+    let line = offsets.lines().find_map(|line| line.trim_start().strip_prefix("boottime"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
 /// How event times are shown: with one fixed offset from UTC for a whole run, so that a replay elsewhere shows the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

@@ -16,7 +16,7 @@ pub mod ports;
 
 pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
-pub use clock::Clock;
+pub use clock::{Clock, boot_offset_s};
 pub use filter::Filter;
 pub use finding::{Diagnosis, Finding};
 pub use options::{CaptureOptions, RecordOptions};

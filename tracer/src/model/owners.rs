@@ -53,15 +53,24 @@ impl Owners {
         owners
     }
 
-    /// For the header of a trace.
+    /// For the header of a trace: as many as so many bytes of JSON hold, those of the namespaces named last.
     #[must_use]
-    pub fn known(&self) -> Vec<OwnerAt> {
+    pub fn known(&self, bytes: usize) -> Vec<OwnerAt> {
         let of = |(netns, times): (&u32, &Times)| {
             let text = |owner: &Option<Arc<Owner>>| owner.as_deref().unwrap_or(&Owner::default()).text();
             let at = |(since_ns, owner): &(u64, _)| OwnerAt { netns: *netns, since_ns: *since_ns, owner: text(owner) };
             times.iter().map(at).collect::<Vec<_>>()
         };
-        self.by_netns.iter().flat_map(of).collect()
+        let mut left = bytes;
+        let mut fits = |at: &OwnerAt| {
+            let needs = serde_json::to_vec(at).map_or(usize::MAX, |json| json.len() + 1);
+            left = left.saturating_sub(needs);
+            left > 0
+        };
+        let newest = self.order.iter().rev().filter_map(|netns| self.by_netns.get_key_value(netns));
+        let mut known: Vec<_> = newest.flat_map(of).take_while(|at| fits(at)).collect();
+        known.sort_by_key(|at| at.netns);
+        known
     }
 
     /// Takes an event. A text of which a part is missing is left out.
@@ -145,8 +154,21 @@ mod tests {
             assert_eq!(pod(&owners, time).as_deref(), expected, "{time}");
         }
         assert_eq!(owners.at(NETNS + 1, 150), None);
-        assert_eq!(Owners::of(&owners.known()).known(), owners.known());
-        assert_eq!(pod(&Owners::of(&owners.known()), 199).as_deref(), Some("first"));
+        let known = owners.known(usize::MAX);
+        assert_eq!(Owners::of(&known).known(usize::MAX), known);
+        assert_eq!(pod(&Owners::of(&known), 199).as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn a_header_holds_the_namespaces_named_last() {
+        let mut owners = Owners::default();
+        for (netns, name) in [(9, "first"), (5, "second"), (7, "third")] {
+            owners.insert(netns, 100, Owner::parse(&format!("shop/{name}/")));
+        }
+        let named = |bytes| owners.known(bytes).iter().map(|at| at.netns).collect::<Vec<_>>();
+        assert_eq!(named(usize::MAX), [5, 7, 9]);
+        assert_eq!(named(120), [5, 7]);
+        assert!(serde_json::to_vec(&owners.known(120)).unwrap().len() <= 120 && named(0).is_empty());
     }
 
     #[test]

@@ -11,6 +11,8 @@ use bytes::Buf;
 
 /// The kernel's own BTF.
 pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+/// Where it would be, on any kernel.
+const SYSFS: &str = "/sys/kernel";
 
 const MAGIC: u16 = 0xeb9f;
 
@@ -82,11 +84,15 @@ impl Btf {
     /// # Errors
     /// When the kernel has none, or it cannot be understood.
     pub fn of_kernel() -> anyhow::Result<Self> {
-        let data = std::fs::read(VMLINUX).with_context(|| {
-            format!(
-                "cannot read {VMLINUX}: this kernel was built without BTF (CONFIG_DEBUG_INFO_BTF): use a distribution \
-                 kernel from 5.10 on"
-            )
+        let data = std::fs::read(VMLINUX).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::NotFound && Path::new(SYSFS).exists() {
+                anyhow::anyhow!(
+                    "cannot read {VMLINUX}: this kernel was built without BTF (CONFIG_DEBUG_INFO_BTF): use a distribution \
+                     kernel from 5.10 on"
+                )
+            } else {
+                anyhow::anyhow!("cannot read {VMLINUX}: {error}: is /sys mounted here, and readable?")
+            }
         })?;
         Self::parse(data).with_context(|| format!("cannot understand {VMLINUX}: please report it with `uname -a`"))
     }

@@ -1,9 +1,7 @@
 //! Keeps the promise that nothing stays behind where kernels have no TCX: clsact qdiscs and their filters.
 //!
-//! A filter of ours has a program called `wire_*` and our process id as its handle, so that the filters of a killed run
-//! can be told from those in use, and a qdisc is only removed when nobody else has a filter on it.
-
-use std::path::PathBuf;
+//! A filter of ours has a program called `wire_*` and a handle that its run holds, so that the filters of a killed run can
+//! be told from those in use, and a qdisc is only removed when nobody else has a filter on it.
 
 use anyhow::Context as _;
 use aya::programs::tc::{TcError, qdisc_add_clsact};
@@ -11,16 +9,30 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{TcAttribute, TcFilterBpfOption, TcHandle, TcHeader, TcMessage, TcOption};
 
-use super::netlink;
+use super::{claim, netlink};
 
 /// Adds a clsact qdisc; whether it was not there before.
-pub(super) fn add(name: &str) -> anyhow::Result<bool> {
+pub(super) fn add(name: &str, index: u32) -> anyhow::Result<bool> {
     match qdisc_add_clsact(name) {
-        Ok(()) => Ok(true),
-        Err(TcError::AlreadyAttached) => Ok(false),
-        Err(error) if exists(&error) => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("cannot add a clsact qdisc to {name}")),
+        Ok(()) => return Ok(true),
+        Err(TcError::AlreadyAttached) => {}
+        Err(error) if exists(&error) => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot add a clsact qdisc to {name}")),
     }
+    // It has the same place, and takes filters for both directions as ones on packets that arrive.
+    let is_clsact = has_clsact(index)?;
+    anyhow::ensure!(is_clsact, "it has an ingress qdisc, which does not see what leaves: replace that with clsact");
+    Ok(false)
+}
+
+fn has_clsact(index: u32) -> anyhow::Result<bool> {
+    let dump = RouteNetlinkMessage::GetQueueDiscipline(message(index, TcHandle::UNSPEC));
+    let is_it = |answer: &RouteNetlinkMessage| {
+        let RouteNetlinkMessage::NewQueueDiscipline(qdisc) = answer else { return false };
+        let is_here = qdisc.header.index == index as i32 && qdisc.header.parent == TcHandle::CLSACT;
+        is_here && qdisc.attributes.contains(&TcAttribute::Kind("clsact".to_owned()))
+    };
+    Ok(netlink::request(dump, NLM_F_REQUEST | NLM_F_DUMP)?.iter().any(is_it))
 }
 
 fn exists(error: &(dyn std::error::Error + 'static)) -> bool {
@@ -48,6 +60,7 @@ pub(super) fn remove_if_unused(index: u32) -> anyhow::Result<()> {
 
 /// Removes the filters of runs that were killed, and the qdisc if it is empty then.
 pub(super) fn remove_leftovers(index: u32) -> anyhow::Result<()> {
+    let is_leftover = |filter: &TcMessage| is_ours(filter) && !claim::is_held(index, u32::from(filter.header.handle));
     let leftovers: Vec<_> = filters(index)?.into_iter().filter(is_leftover).collect();
     if leftovers.is_empty() {
         return Ok(());
@@ -55,7 +68,10 @@ pub(super) fn remove_leftovers(index: u32) -> anyhow::Result<()> {
     for mut filter in leftovers {
         log::info!("removing a filter that a killed snatrace left on interface {index}");
         filter.attributes.retain(|attribute| matches!(attribute, TcAttribute::Kind(_)));
-        request(RouteNetlinkMessage::DelTrafficFilter(filter), NLM_F_REQUEST | NLM_F_ACK)?;
+        // Another start may have been faster.
+        if let Err(error) = request(RouteNetlinkMessage::DelTrafficFilter(filter), NLM_F_REQUEST | NLM_F_ACK) {
+            log::info!("it was not removed: {error:#}");
+        }
     }
     remove_if_unused(index)
 }
@@ -79,10 +95,6 @@ fn message(index: u32, parent: TcHandle) -> TcMessage {
     TcMessage::from_parts(header, Vec::new())
 }
 
-fn is_leftover(filter: &TcMessage) -> bool {
-    is_ours(filter) && !is_running(u32::from(filter.header.handle))
-}
-
 fn is_ours(filter: &TcMessage) -> bool {
     filter.attributes.iter().any(|attribute| {
         let TcAttribute::Options(options) = attribute else { return false };
@@ -90,12 +102,6 @@ fn is_ours(filter: &TcMessage) -> bool {
             |option| matches!(option, TcOption::Bpf(TcFilterBpfOption::ProgName(name)) if name.starts_with("wire_")),
         )
     })
-}
-
-/// Whether the process is a snatrace.
-fn is_running(pid: u32) -> bool {
-    let comm = std::fs::read_to_string(PathBuf::from(format!("/proc/{pid}/comm")));
-    comm.is_ok_and(|comm| comm.trim_end() == "snatrace")
 }
 
 /// Sends a request and keeps the filters of what the kernel answers.

@@ -99,6 +99,12 @@ impl Hooks {
         &self.states
     }
 
+    /// Whether a hook is on or will be.
+    pub(super) fn may_run(&self, stem: &str) -> bool {
+        let is_on = |state: &HookState| state.stem == stem && state.off.is_none();
+        self.states.iter().any(is_on) || self.waiting.iter().any(|hook| hook.stem == stem)
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -145,7 +151,8 @@ impl Hooks {
         match (is_off("nat_bind"), is_off("wire")) {
             (Some(bind), Some(wire)) if self.waiting.is_empty() => {
                 anyhow::bail!(
-                    "nothing here can tell a translated port: nat_bind is off ({bind}), and wire is off ({wire})"
+                    "nothing here can tell a translated port: nat_bind is off ({bind}), and wire is off ({wire}): name the \
+                     interface that connections leave through with --iface"
                 )
             }
             _ => Ok(()),
@@ -214,7 +221,7 @@ impl Hook {
             Some(level) if level > 2 && self.is_kprobe() && !privileges::is_admin() => {
                 format!("kernel.perf_event_paranoid is {level}, which wants CAP_SYS_ADMIN: run as root")
             }
-            Some(_) | None => "lockdown?".to_owned(),
+            Some(_) | None => "lockdown? /sys/kernel/security/lockdown tells".to_owned(),
         }
     }
 

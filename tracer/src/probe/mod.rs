@@ -1,6 +1,7 @@
 //! The live capture: loads the programs, attaches them, reads the ring buffer. The only module that knows aya.
 
 pub mod btf;
+mod claim;
 mod clsact;
 mod filters;
 mod hooks;
@@ -27,8 +28,9 @@ use ipnet::IpNet;
 use tracer_common::Event;
 use tracer_common::config::Globals;
 
-use crate::model::{HookState, PortSet};
+use crate::model::{HookState, PortSet, boot_offset_s};
 use crate::netns::Netns;
+use crate::notice::notice;
 use hooks::Hooks;
 use layout::Layout;
 use ring::Ring;
@@ -61,6 +63,7 @@ pub struct Probe {
     wires: Wires,
     addresses: Vec<IpAddr>,
     drop_reasons: Vec<(u32, String)>,
+    follows_backends: bool,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     // Last, so that the programs outlive their links.
     ebpf: Ebpf,
@@ -73,29 +76,49 @@ impl Probe {
     /// When it is not permitted, an interface or namespace does not exist, or nothing here can tell a translated port.
     pub fn start(options: &Options) -> anyhow::Result<Self> {
         privileges::check()?;
+        check_clock()?;
+        let probe = Self::attach(options, hooks::has_kprobes())?;
+        if !probe.follows_backends || probe.hooks.may_run("nat_bind") {
+            return Ok(probe);
+        }
+        // The kernel has kprobes and keeps them from us. Only trying tells.
+        drop(probe);
+        Self::attach(options, false)
+    }
+
+    /// `has_binds`: nat_bind will tell which destinations DNAT chooses, so that packets to others can be left out.
+    fn attach(options: &Options, has_binds: bool) -> anyhow::Result<Self> {
         let layout = Layout::read(&btf::Btf::of_kernel()?);
         let namespaces = open_namespaces(&options.netns)?;
         let addresses = interfaces::addresses(&namespaces)?;
         let uplinks = interfaces::uplinks(&namespaces, &options.interfaces)?;
 
-        let mut ebpf = load(&globals(&layout, options))?;
+        let globals = globals(&layout, options, has_binds);
+        let mut ebpf = load(&globals)?;
         let places = wire::namespaces(&uplinks);
         filters::fill(&mut ebpf, options, &namespaces)?;
         filters::fill_uplinks(&mut ebpf, &places)?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
         let mut ring = Ring::new(&mut ebpf, places, Tables::open(&namespaces)?)?;
-        let wires = Wires::attach(&mut ebpf, namespaces, uplinks)?;
+        let wires = Wires::attach(&mut ebpf, namespaces, uplinks, !options.interfaces.is_empty())?;
         let hooks = Hooks::attach(&mut ebpf, &types()?, &layout, wires.state())?;
         ring.count_skipped(&ebpf);
         give_back();
-        Ok(Self { ring, hooks, wires, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
+        let follows_backends = globals.FILTER_WIRE != 0;
+        Ok(Self { ring, hooks, wires, addresses, drop_reasons: layout.drop_reasons, follows_backends, logger, ebpf })
     }
 
     /// Which hooks are on, and why the others are not.
     #[must_use]
     pub fn hooks(&self) -> &[HookState] {
         self.hooks.states()
+    }
+
+    /// Names of the interfaces whose packets are looked at.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<&str> {
+        self.wires.interfaces()
     }
 
     /// Addresses of the namespaces that are looked at.
@@ -134,8 +157,14 @@ impl Probe {
         let on = self.hooks.retry(&mut self.ebpf);
         if !on.is_empty() {
             self.ring.count_skipped(&self.ebpf);
+            self.ring.look_at_tables(self.wires.namespaces());
         }
         on
+    }
+
+    /// Interfaces that went away since the last call; whatever takes their place is not watched.
+    pub fn gone(&mut self) -> Vec<String> {
+        self.wires.gone()
     }
 
     /// Whether a hook waits for a module.
@@ -149,7 +178,7 @@ impl Drop for Probe {
     /// The kernel removes what is attached by link; filters on old kernels have to be removed by hand.
     fn drop(&mut self) {
         if let Err(error) = self.wires.detach(&mut self.ebpf) {
-            eprintln!("snatrace: {error:#}: `tc filter show` lists what is left, the next start removes it");
+            notice(format_args!("{error:#}: `tc filter show` lists what is left, the next start removes it"));
         }
     }
 }
@@ -161,6 +190,18 @@ impl AsRawFd for Probe {
     }
 }
 
+/// Events have the kernel's own time since boot, and ticks that of this process.
+fn check_clock() -> anyhow::Result<()> {
+    let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
+    let offset_s = boot_offset_s(&offsets);
+    anyhow::ensure!(
+        offset_s == 0,
+        "this time namespace shifts the time since boot by {offset_s} s, and the times of events would not fit: start snatrace \
+         outside of it (nsenter --target 1 --time)"
+    );
+    Ok(())
+}
+
 fn open_namespaces(paths: &[PathBuf]) -> anyhow::Result<Vec<Netns>> {
     if paths.is_empty() {
         return Ok(vec![Netns::own()?]);
@@ -168,7 +209,7 @@ fn open_namespaces(paths: &[PathBuf]) -> anyhow::Result<Vec<Netns>> {
     paths.iter().map(|path| Netns::open(path)).collect()
 }
 
-fn globals(layout: &Layout, options: &Options) -> Globals {
+fn globals(layout: &Layout, options: &Options, has_binds: bool) -> Globals {
     let mut globals = layout.globals;
     globals.FILTER_BY_SRC = u32::from(!options.src.is_empty());
     globals.FILTER_BY_DST = u32::from(!options.dst.is_empty());
@@ -176,7 +217,7 @@ fn globals(layout: &Layout, options: &Options) -> Globals {
     globals.FILTER_BY_NETNS = u32::from(!options.netns.is_empty());
     // Without nat_bind nothing tells which destination a DNAT chose, so `wire` has to let all of them through.
     let by_destination = globals.FILTER_BY_DST | globals.FILTER_BY_DPORT;
-    globals.FILTER_WIRE = by_destination & u32::from(layout.conntrack.is_none() && hooks::has_kprobes());
+    globals.FILTER_WIRE = by_destination & u32::from(layout.conntrack.is_none() && has_binds);
     globals.WAKE_AT_BYTES = RING_BYTES / 4;
     globals
 }

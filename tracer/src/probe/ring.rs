@@ -13,6 +13,7 @@ use tracer_common::events::{Lost, Selected, Stamp, Tick};
 use super::skipped::Skipped;
 use super::tables::Tables;
 use super::take;
+use crate::netns::Netns;
 
 /// Events handed over at once: a ring buffer that was full after a stall must not be in memory a second time.
 const AT_ONCE: usize = 8192;
@@ -38,6 +39,14 @@ impl Ring {
     /// Counts from now on what these programs were kept from seeing.
     pub(super) fn count_skipped(&mut self, ebpf: &Ebpf) {
         self.skipped = Skipped::of(ebpf);
+    }
+
+    /// Looks for the conntrack tables again: conntrack has been loaded meanwhile.
+    pub(super) fn look_at_tables(&mut self, namespaces: &[Netns]) {
+        match Tables::open(namespaces) {
+            Ok(tables) => self.tables = tables,
+            Err(error) => log::warn!("how full conntrack tables are cannot be read: {error:#}"),
+        }
     }
 
     /// Hands over events that have arrived. Returns up to when, for what happens meanwhile belongs to the next tick;

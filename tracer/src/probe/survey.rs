@@ -19,7 +19,7 @@ pub fn survey(netns: &[PathBuf]) -> anyhow::Result<Vec<HookState>> {
     let namespaces = open_namespaces(netns)?;
     let uplinks = interfaces::uplinks(&namespaces, &[]).map(|uplinks| uplinks.len());
     let options = Options { netns: netns.to_vec(), ..Options::default() };
-    let mut ebpf = privileges::check().and_then(|()| load(&globals(&layout, &options)));
+    let mut ebpf = privileges::check().and_then(|()| load(&globals(&layout, &options, true)));
     let mut states = hooks::survey(&mut ebpf, &types()?, &layout);
     let off = uplinks.map_or_else(|error| Some(format!("{error:#}")), |count| wire::cannot(&mut ebpf, count));
     states.push(HookState { stem: "wire".to_owned(), off });

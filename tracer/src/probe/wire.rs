@@ -4,7 +4,9 @@ use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::tc::{NlOptions, SchedClassifierLinkId, TcAttachOptions, TcAttachType, TcHandle};
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier};
+use nix::net::if_::if_indextoname;
 
+use super::claim::Claim;
 use super::clsact;
 use super::interfaces::Interface;
 use super::survey::try_load;
@@ -25,7 +27,10 @@ pub(super) fn cannot(ebpf: &mut anyhow::Result<Ebpf>, uplinks: usize) -> Option<
 /// What is attached to interfaces.
 pub(super) struct Wires {
     namespaces: Vec<Netns>,
+    watched: Vec<Interface>,
     filters: Vec<Filter>,
+    /// The handles of the filters.
+    claims: Vec<Claim>,
     state: HookState,
 }
 
@@ -44,22 +49,62 @@ pub(super) fn namespaces(uplinks: &[Interface]) -> Vec<(u32, u32)> {
 }
 
 impl Wires {
-    /// Attaches to all interfaces, or to none: half a wire would be a wrong witness.
-    pub(super) fn attach(ebpf: &mut Ebpf, namespaces: Vec<Netns>, uplinks: Vec<Interface>) -> anyhow::Result<Self> {
+    /// Attaches to all interfaces, or to none: half a wire would be a wrong witness. Interfaces that the user named must be
+    /// watched; without others the rest goes on.
+    pub(super) fn attach(
+        ebpf: &mut Ebpf,
+        namespaces: Vec<Netns>,
+        uplinks: Vec<Interface>,
+        are_named: bool,
+    ) -> anyhow::Result<Self> {
         let state = HookState { stem: "wire".to_owned(), off: None };
-        let mut wires = Self { namespaces, filters: Vec::new(), state };
+        let mut wires = Self { namespaces, watched: Vec::new(), filters: Vec::new(), claims: Vec::new(), state };
         if uplinks.is_empty() {
             wires.state.off = Some(NO_UPLINK.to_owned());
             return Ok(wires);
         }
-        load(ebpf)?;
-        for uplink in uplinks {
-            if let Err(error) = wires.attach_to(ebpf, &uplink) {
+        match load(ebpf).and_then(|()| wires.attach_to_all(ebpf, &uplinks)) {
+            Ok(()) => wires.watched = uplinks,
+            Err(error) => {
                 wires.detach(ebpf)?;
-                return Err(error.context(format!("cannot watch interface {}", uplink.name)));
+                // What TCX holds ends with its program.
+                for name in INGRESS.into_iter().chain(EGRESS) {
+                    let _ = classifier(ebpf, name)?.unload();
+                }
+                if are_named {
+                    return Err(error.context("without --iface the rest would go on"));
+                }
+                wires.state.off = Some(format!("{error:#}: answers are not seen"));
             }
         }
         Ok(wires)
+    }
+
+    fn attach_to_all(&mut self, ebpf: &mut Ebpf, uplinks: &[Interface]) -> anyhow::Result<()> {
+        uplinks.iter().try_for_each(|uplink| {
+            self.attach_to(ebpf, uplink).with_context(|| format!("cannot watch interface {}", uplink.name))
+        })
+    }
+
+    pub(super) fn interfaces(&self) -> Vec<&str> {
+        self.watched.iter().map(|interface| interface.name.as_str()).collect()
+    }
+
+    pub(super) fn namespaces(&self) -> &[Netns] {
+        &self.namespaces
+    }
+
+    /// Interfaces that went away since the last call. Only in the namespace that this thread is in: to look into others each
+    /// time would cost more than it tells.
+    pub(super) fn gone(&mut self) -> Vec<String> {
+        let is_here = |interface: &Interface| {
+            let is_current = self.namespaces[interface.netns].is_current().unwrap_or(false);
+            // nix takes the null pointer of a failure for an empty name.
+            !is_current || if_indextoname(interface.index).is_ok_and(|name| !name.is_empty())
+        };
+        let (here, gone) = std::mem::take(&mut self.watched).into_iter().partition(is_here);
+        self.watched = here;
+        Vec::<Interface>::into_iter(gone).map(|interface| interface.name).collect()
     }
 
     pub(super) fn state(&self) -> HookState {
@@ -68,11 +113,12 @@ impl Wires {
 
     fn attach_to(&mut self, ebpf: &mut Ebpf, uplink: &Interface) -> anyhow::Result<()> {
         let ethernet = usize::from(uplink.has_ethernet);
+        let mut claim = None;
         for (program, direction) in
             [(INGRESS[ethernet], TcAttachType::Ingress), (EGRESS[ethernet], TcAttachType::Egress)]
         {
             let classifier = classifier(ebpf, program)?;
-            let attached = self.namespaces[uplink.netns].run(|| attach(classifier, uplink, direction))?;
+            let attached = self.namespaces[uplink.netns].run(|| attach(classifier, uplink, direction, &mut claim))?;
             self.filters.extend(attached.map(|(link, made_qdisc)| Filter {
                 uplink: uplink.clone(),
                 program,
@@ -80,6 +126,7 @@ impl Wires {
                 made_qdisc,
             }));
         }
+        self.claims.extend(claim);
         Ok(())
     }
 
@@ -116,6 +163,7 @@ fn attach(
     classifier: &mut SchedClassifier,
     uplink: &Interface,
     direction: TcAttachType,
+    claim: &mut Option<Claim>,
 ) -> anyhow::Result<Option<(SchedClassifierLinkId, bool)>> {
     // First, because a program before this one may end the walk; this one never does.
     let tcx = TcAttachOptions::TcxOrder(LinkOrder::first());
@@ -123,21 +171,34 @@ fn attach(
         Ok(_) => return Ok(None),
         Err(error) => log::debug!("no TCX on {}: {error}", uplink.name),
     }
-    clsact::remove_leftovers(uplink.index)?;
-    let made_qdisc = clsact::add(&uplink.name)?;
-    let link =
-        attach_filter(classifier, uplink, direction, 1).or_else(|_| attach_filter(classifier, uplink, direction, 0))?;
-    Ok(Some((link, made_qdisc)))
+    let handle = match claim {
+        Some(claim) => claim.handle(),
+        None => {
+            clsact::remove_leftovers(uplink.index)?;
+            claim.insert(Claim::take(uplink.index)?).handle()
+        }
+    };
+    let made_qdisc = clsact::add(&uplink.name, uplink.index)?;
+    let mut attach = |priority| attach_filter(classifier, uplink, direction, priority, handle);
+    match attach(1).or_else(|_| attach(0)) {
+        Ok(link) => Ok(Some((link, made_qdisc))),
+        Err(error) => {
+            if made_qdisc {
+                clsact::remove_if_unused(uplink.index)?;
+            }
+            Err(error.into())
+        }
+    }
 }
 
-/// The handle of the filter is our process id: it tells the filter of a killed run from one in use.
 fn attach_filter(
     classifier: &mut SchedClassifier,
     uplink: &Interface,
     direction: TcAttachType,
     priority: u16,
+    handle: u32,
 ) -> Result<SchedClassifierLinkId, ProgramError> {
-    let handle = TcHandle::from(std::process::id());
+    let handle = TcHandle::from(handle);
     let options = TcAttachOptions::Netlink(NlOptions { priority, handle, classid: None });
     classifier.attach_with_options(&uplink.name, direction, options)
 }

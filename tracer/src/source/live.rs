@@ -1,7 +1,9 @@
 //! The live capture as a source: reads on a timer, stops on a signal, after a time, or when a command ends.
 
 use std::ffi::OsString;
+use std::io;
 use std::pin::Pin;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,6 +18,7 @@ use tracer_common::config::Loss;
 use super::Source;
 use super::timer::Timer;
 use crate::enrichers::Finder;
+use crate::notice::notice;
 use crate::probe::Probe;
 
 /// How long to sleep while nothing happens: a line then comes within 200 ms still.
@@ -30,26 +33,30 @@ const MUCH: usize = 128;
 const TICK: Duration = Duration::from_secs(1);
 /// How long to go on after the command has ended, for facts that are still under way.
 const LINGER: Duration = Duration::from_millis(150);
-/// How often to look whether nf_nat has been loaded.
-const RETRY: Duration = Duration::from_secs(1);
+/// How often to look whether nf_nat has been loaded, and whether the interfaces are still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// When a live capture stops.
 pub struct Stop {
     interrupt: Signal,
     terminate: Signal,
+    /// Unless it is ignored, as by nohup(1).
+    hangup: Option<Signal>,
     after: Option<Pin<Box<Sleep>>>,
     command: Option<Child>,
 }
 
 impl Stop {
-    /// Takes over Ctrl-C and SIGTERM.
+    /// Takes over Ctrl-C, SIGTERM and SIGHUP.
     ///
     /// # Errors
     /// When the signals cannot be taken over.
     pub fn new() -> anyhow::Result<Self> {
         let interrupt = signal(SignalKind::interrupt()).context("cannot take over Ctrl-C")?;
         let terminate = signal(SignalKind::terminate()).context("cannot take over SIGTERM")?;
-        Ok(Self { interrupt, terminate, after: None, command: None })
+        let hangup = (!is_ignored(nix::libc::SIGHUP)).then(|| signal(SignalKind::hangup())).transpose();
+        let hangup = hangup.context("cannot take over SIGHUP")?;
+        Ok(Self { interrupt, terminate, hangup, after: None, command: None })
     }
 
     /// Also stops after this long.
@@ -57,13 +64,15 @@ impl Stop {
         self.after = Some(Box::pin(sleep(duration)));
     }
 
-    /// Runs a command and also stops when it ends; it is killed when the capture stops first.
+    /// Runs a command and also stops when it ends; it is killed when the capture stops first. What it writes goes to standard
+    /// error where standard output has data of ours.
     ///
     /// # Errors
     /// When the command cannot be started.
-    pub fn with(&mut self, command: &[OsString]) -> anyhow::Result<()> {
+    pub fn with(&mut self, command: &[OsString], is_stdout_ours: bool) -> anyhow::Result<()> {
         let Some((program, args)) = command.split_first() else { return Ok(()) };
-        let child = Command::new(program).args(args).kill_on_drop(true).spawn();
+        let stdout = if is_stdout_ours { Stdio::from(io::stderr()) } else { Stdio::inherit() };
+        let child = Command::new(program).args(args).stdout(stdout).kill_on_drop(true).spawn();
         let child = child.with_context(|| format!("cannot run {}: is it installed?", program.display()))?;
         self.command = Some(child);
         Ok(())
@@ -74,9 +83,27 @@ impl Stop {
         tokio::select! {
             _ = self.interrupt.recv() => Duration::ZERO,
             _ = self.terminate.recv() => Duration::ZERO,
+            () = arrival_of(self.hangup.as_mut()) => Duration::ZERO,
             () = wait_for(self.after.as_mut()) => Duration::ZERO,
             () = end_of(self.command.as_mut()) => LINGER,
         }
+    }
+}
+
+/// Whether whoever started this process wants it to ignore the signal.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|ignored| ignored >> (signal - 1) & 1 == 1)
+}
+
+async fn arrival_of(signal: Option<&mut Signal>) {
+    let arrived = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
+    };
+    if arrived.is_none() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -91,8 +118,8 @@ async fn end_of(command: Option<&mut Child>) {
     let Some(command) = command else { return std::future::pending().await };
     match command.wait().await {
         Ok(status) if status.success() => {}
-        Ok(status) => eprintln!("snatrace: the command ended with {status}"),
-        Err(error) => eprintln!("snatrace: cannot wait for the command: {error}"),
+        Ok(status) => notice(format_args!("the command ended with {status}")),
+        Err(error) => notice(format_args!("cannot wait for the command: {error}")),
     }
 }
 
@@ -114,7 +141,7 @@ pub struct Live {
     /// More events have arrived than were in the last batch.
     has_more: bool,
     last_tick: Instant,
-    last_retry: Instant,
+    last_look: Instant,
     last_notice: Instant,
     unnoticed: [u64; Loss::ALL.len()],
 }
@@ -140,7 +167,7 @@ impl Live {
             is_alone: sysconf(SysconfVar::_NPROCESSORS_ONLN) == Ok(Some(1)),
             has_more: false,
             last_tick: now,
-            last_retry: now,
+            last_look: now,
             last_notice: now - TICK,
             unnoticed: Default::default(),
         })
@@ -199,15 +226,24 @@ impl Live {
         }
         (self.last_notice, self.unnoticed) = (Instant::now(), Default::default());
         for (loss, count) in losses {
-            eprintln!("snatrace: lost {count} events: {}", loss.name());
+            notice(format_args!("lost {count} events: {}", loss.name()));
         }
     }
 
-    fn retry(&mut self) {
-        if self.last_retry.elapsed() >= RETRY && self.probe.get_ref().is_waiting() {
-            self.last_retry = Instant::now();
+    fn look_again(&mut self) {
+        if self.last_look.elapsed() < LOOK {
+            return;
+        }
+        self.last_look = Instant::now();
+        for name in self.probe.get_mut().gone() {
+            let name = name.escape_debug();
+            notice(format_args!(
+                "interface {name} is gone, and what takes its place is not watched: start snatrace again"
+            ));
+        }
+        if self.probe.get_ref().is_waiting() {
             for stem in self.probe.get_mut().retry() {
-                eprintln!("snatrace: {stem} is on: nf_nat has been loaded");
+                notice(format_args!("{stem} is on: nf_nat has been loaded"));
             }
         }
     }
@@ -221,7 +257,7 @@ impl Source for Live {
                 return Ok(false);
             }
             self.wait().await?;
-            self.retry();
+            self.look_again();
             self.drain(batch)?;
         }
         Ok(true)

@@ -67,17 +67,22 @@ pub enum Error {
     #[error("cannot read a trace: no file was named; name a file that snatrace record wrote, or - for standard input")]
     NoFile,
     /// It cannot be created.
-    #[error("cannot create {}: {why}; name another file", path.display())]
+    #[error("cannot create {}: {}; {}", path.display(), words(reason), if reason.kind() == io::ErrorKind::NotFound {
+        "make its directory first"
+    } else {
+        "name another file"
+    })]
     Create {
         /// The file.
         path: PathBuf,
         /// Why.
-        why: String,
+        reason: io::Error,
     },
     /// It cannot be written.
     #[error(
-        "cannot write on to {}: {}; {} events in {} bytes were written and can be replayed, make room and record again",
-        path.display(), words(reason), written.events, written.bytes
+        "cannot write on to {}: {}; {} events in {} bytes were written and can be replayed{}",
+        path.display(), words(reason), written.events, written.bytes,
+        if reason.kind() == io::ErrorKind::StorageFull { ", make room and record again" } else { "" }
     )]
     Write {
         /// The file.

@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use super::error::words;
 use super::{Error, STDIO};
 
 /// Read and write for the owner: a trace names everyone's peers.
@@ -14,9 +13,8 @@ const MODE: u32 = 0o600;
 
 /// Opens the file for writing from its beginning; what was in it is gone. `-` is standard output.
 pub fn create(path: &Path) -> Result<File, Error> {
-    let failed = |why: String| Error::Create { path: path.to_owned(), why };
     let result = if path.as_os_str() == STDIO { stdout() } else { open(path) };
-    result.map_err(|error| failed(words(&error)))
+    result.map_err(|reason| Error::Create { path: path.to_owned(), reason })
 }
 
 fn stdout() -> io::Result<File> {

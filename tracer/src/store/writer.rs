@@ -21,6 +21,9 @@ const FLUSH_AT_BYTES: usize = 128 << 10;
 /// Higher levels save little: what is left is mostly random (ports, ISNs, times).
 const LEVEL: i32 = 1;
 
+/// Bytes of the owners in the header of a part: with all else it has to be small enough to be read.
+const MAX_OWNERS: usize = frame::MAX_PAYLOAD / 2;
+
 /// What has reached the disk, over all files of the recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -73,8 +76,8 @@ impl Writer {
     /// When the first file cannot be created or written.
     pub fn rotating(path: &Path, capture: &Capture, rotation: Rotation) -> Result<Self, Error> {
         if path.as_os_str() == STDIO {
-            let why = "standard output cannot be split into several files".to_owned();
-            return Err(Error::Create { path: path.to_owned(), why });
+            let reason = io::Error::other("standard output cannot be split into several files");
+            return Err(Error::Create { path: path.to_owned(), reason });
         }
         Self::begin(path, capture, Some(rotation))
     }
@@ -210,7 +213,7 @@ impl Writer {
         self.file = target::create(&path).inspect_err(|_| self.failed = true)?;
         self.path = path;
         self.capture.part = part;
-        self.capture.owners = self.owners.known();
+        self.capture.owners = self.owners.known(MAX_OWNERS);
         self.head()
     }
 
@@ -252,7 +255,10 @@ impl Writer {
     /// Appends the frame. What a failed write left of it is cut off again, where that is possible.
     fn append(&mut self) -> Result<(), Error> {
         if let Err(reason) = self.file.write_all(&self.frame) {
-            let _ = self.file.set_len(self.file_bytes);
+            // What standard output is appended to began before this trace.
+            if self.given.as_os_str() != STDIO {
+                let _ = self.file.set_len(self.file_bytes);
+            }
             return Err(self.failure(reason));
         }
         self.file_bytes += self.frame.len() as u64;

@@ -67,6 +67,7 @@ pub const CHECKS: &str = concat!(
     include_str!("checks/uplinks.sh"),
     include_str!("checks/nobody.sh"),
     include_str!("checks/killed.sh"),
+    include_str!("checks/unwatched.sh"),
     include_str!("checks/end.sh"),
 );
 

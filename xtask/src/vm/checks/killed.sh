@@ -21,7 +21,21 @@ echo "left by the next one: $(attached) filters, $(qdiscs) qdiscs"
 snatrace tail --netns "$SNATRACE_LAB_NODE_NETNS" -- sh -c "snatrace tail --netns '$SNATRACE_LAB_NODE_NETNS' -- true; \
     for direction in ingress egress; do ip netns exec $node tc filter show dev eth0 \$direction; done | grep -c wire_ >/tmp/kept || true" >/dev/null
 echo "kept while in use: $(cat /tmp/kept) filters"
-[ "$(cat /tmp/kept)" -eq "$left" ] && [ "$(qdiscs)" -eq 0 ]
+[ "$(cat /tmp/kept)" -eq "$left" ] && [ "$(qdiscs)" -eq 0 ] || exit 1
+# Nor is that of another container, where snatrace is process 1 as well; one of a container that was killed is.
+contained() { unshare -p -f -m --mount-proc snatrace tail --netns "$SNATRACE_LAB_NODE_NETNS" "$@" >/dev/null; }
+contained --ready-file /tmp/contained.ready &
+until_true [ -e /tmp/contained.ready ] || exit 1
+contained -- true || exit 1
+echo "kept while in use by another container: $(attached) filters"
+[ "$(attached)" -eq "$left" ] || exit 1
+of_container() { grep -l 'contained[.]ready' /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3; }
+is_gone() { [ -z "$(of_container)" ]; }
+kill -9 $(of_container) 2>/dev/null
+until_true is_gone || exit 1
+contained -- true || exit 1
+echo "left by the next container: $(attached) filters, $(qdiscs) qdiscs"
+[ "$(attached)" -eq 0 ] && [ "$(qdiscs)" -eq 0 ]
 END
 echo "== a killed run"
 snatrace demo fully_random -n 1 -- sh /tmp/killed.sh || fail "a killed run leaves something behind for ever"
