@@ -44,8 +44,8 @@ fn commands() -> Vec<String> {
     let help = run(&["--help"]).stdout;
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let names: Vec<_> = list.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
-    assert!(names.contains(&"tail".to_owned()), "{help}");
-    names
+    assert!(names.contains(&"tail".to_owned()) && names.contains(&"help".to_owned()), "{help}");
+    names.into_iter().filter(|name| name != "help").collect()
 }
 
 #[test]
@@ -62,6 +62,11 @@ fn help_of_every_command_fits_100_columns() {
             assert!(line.chars().count() <= 100, "{args:?}: {} columns: {line}", line.chars().count());
         }
     }
+}
+
+#[test]
+fn help_of_a_command_can_be_asked_for_either_way() {
+    assert_eq!(run(&["help", "tail"]).stdout, run(&["tail", "--help"]).stdout);
 }
 
 #[test]
@@ -104,8 +109,16 @@ fn a_mistake_is_one_line_that_says_what_is_right() {
         (&["record", "-w", "x", "-C", "1"], "too small: write at least 64K"),
         (&["record", "-w", "x", "-W", "3"], "required arguments were not provided: -C <SIZE>"),
         (&["record", "-w", "-", "--print"], "--print: standard output is taken by the trace"),
+        (&["record", "-w", "-", "-C", "1M"], "-C: standard output cannot be split into several files"),
+        (&["tail", "--pod", "shop/checkout-0"], "a name has no slash: write --namespace NAMESPACE --pod POD"),
+        (&["tail", "--namespace", "shop,"], "a name is missing"),
+        (&["tail", "--netns", ""], "write one that `ip netns` lists"),
+        (&["demo", "nosuch"], "there is no scenario nosuch: choose one of fully_random, "),
+        (&["demo", "forwarded", "--ipv6"], "--ipv6: the raw client of forwarded speaks IPv4 only"),
+        (&["-v", "record"], "; see snatrace record --help"),
+        (&["--nosuch"], "; see snatrace --help"),
         (&["replay"], "required arguments were not provided: <FILE>..."),
-        (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range"),
+        (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range: it asks the node that captures"),
         (&["report"], "required arguments were not provided: <FILE>..."),
         (&["infer"], "required arguments were not provided: <FILE>..."),
         (&["infer", "x", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),

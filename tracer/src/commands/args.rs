@@ -84,12 +84,15 @@ pub struct FilterArgs {
     /// Only to these ports of the destination
     #[arg(long, value_name = "PORTS", allow_hyphen_values = true)]
     dport: Option<PortSet>,
-    /// Only of this pod; repeat for more
-    #[arg(long, value_name = "NAME")]
+    /// Only of these pods, repeated or with commas
+    #[arg(long, value_name = "NAME", value_parser = values::name, value_delimiter = ',')]
     pod: Vec<String>,
-    /// Only of pods in this namespace of Kubernetes; repeat for more
-    #[arg(long, value_name = "NAME")]
+    /// Only of pods in these namespaces of Kubernetes
+    #[arg(long, value_name = "NAME", value_parser = values::name, value_delimiter = ',')]
     namespace: Vec<String>,
+    /// Only of containers with these names, those of Docker and those in pods
+    #[arg(long, value_name = "NAME", value_parser = values::name, value_delimiter = ',')]
+    container: Vec<String>,
 }
 
 impl FilterArgs {
@@ -104,6 +107,7 @@ impl FilterArgs {
             dport: self.dport.clone(),
             pod: self.pod.clone(),
             namespace: self.namespace.clone(),
+            container: self.container.clone(),
         })
     }
 }
@@ -113,10 +117,10 @@ impl FilterArgs {
 #[command(next_help_heading = "Capture")]
 pub struct CaptureArgs {
     /// Watch the wire on this interface; repeat for more. The uplinks unless given
-    #[arg(long, value_name = "IF")]
+    #[arg(short, long, visible_alias = "interface", value_name = "IF")]
     iface: Vec<String>,
-    /// Only NAT in this network namespace, such as /run/netns/NAME; repeat for more
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    /// Only NAT in this network namespace: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeat for more
+    #[arg(long, value_name = "NETNS", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Vec<PathBuf>,
     /// Learn pods and containers from the file system of the host that is mounted here
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "/")]
@@ -127,10 +131,11 @@ pub struct CaptureArgs {
     /// Stop after this many lines
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Created once everything is attached
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Create this file once everything is attached, for scripts that wait for it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ready_file: Option<PathBuf>,
-    /// Run this once everything is attached, and stop when it ends
+    /// Run this once everything is attached, and stop when it ends; what it writes goes to standard error where findings or
+    /// a trace go to standard output
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     #[arg(help_heading = "Arguments")]
     command: Vec<OsString>,

@@ -23,12 +23,17 @@ use anyhow::{Context, Error, Result};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
 
+use crate::notice::notice;
 use crate::outputs::escape::Escaped;
+use crate::store;
 use crate::summary::Summary;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 with --exit-code: something was flagged, or doctor found a problem";
 
 /// Finds TCP connections that fail because NAT moved their source port outside the range that a filter lets through.
 #[derive(Parser, Debug)]
-#[command(name = "snatrace", bin_name = "snatrace", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "snatrace", bin_name = "snatrace", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -115,7 +120,7 @@ pub fn main() -> ExitCode {
         Ok(end) => ExitCode::from(end),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("snatrace: {}", Escaped(&format!("{error:#}")));
+            notice(Escaped(&format!("{error:#}")));
             ExitCode::from(failure_code(&error))
         }
     }
@@ -127,8 +132,13 @@ fn failure_code(error: &Error) -> u8 {
 
 /// Whoever read standard output has seen enough.
 fn is_broken_pipe(error: &Error) -> bool {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    error.chain().any(|cause| {
+        let reason = match cause.downcast_ref::<store::Error>() {
+            Some(store::Error::Write { reason, .. }) => Some(reason),
+            _ => cause.downcast_ref::<io::Error>(),
+        };
+        reason.is_some_and(|reason| reason.kind() == io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// Warnings always, more with `-v`. Messages may quote the kernel or a trace, so they are escaped.

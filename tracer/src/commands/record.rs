@@ -10,6 +10,7 @@ use super::args::{CaptureArgs, ViewArgs};
 use super::usage::WrongUsage;
 use super::{End, capture, end, values};
 use crate::model::RecordOptions;
+use crate::store::STDIO;
 
 /// Options of `record`.
 #[derive(clap::Args, Debug)]
@@ -32,11 +33,24 @@ pub struct Args {
     capture: CaptureArgs,
 }
 
+impl Args {
+    /// What cannot be where standard output is the trace.
+    fn check_stdout(&self) -> Result<(), WrongUsage> {
+        let problem = if self.print {
+            "--print: standard output is taken by the trace: write the trace to a file, or leave --print out"
+        } else if self.rotate.is_some() {
+            "-C: standard output cannot be split into several files: name a file"
+        } else {
+            return Ok(());
+        };
+        Err(WrongUsage(problem.to_owned()))
+    }
+}
+
 /// Runs until the capture ends.
 pub fn run(args: &Args) -> Result<End> {
-    if args.print && args.write.as_os_str() == "-" {
-        let problem = "--print: standard output is taken by the trace: write the trace to a file, or leave --print out";
-        return Err(WrongUsage(problem.to_owned()).into());
+    if args.write.as_os_str() == STDIO {
+        args.check_stdout()?;
     }
     let options = args.capture.options()?;
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;

@@ -8,8 +8,9 @@ use clap::ValueHint;
 use tracer_common::Event;
 
 use super::args::{FilterArgs, ViewArgs};
-use super::{End, block_on, end};
+use super::{End, block_on, end, values};
 use crate::model::{Origin, PolicyChange, PortSet};
+use crate::notice::notice;
 use crate::outputs::{self, escape::Escaped};
 use crate::pipeline::{self, Pipeline};
 use crate::source::{Ahead, Source};
@@ -22,10 +23,10 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Judge with these allowed ports instead of the recorded ones: a range, a comma list, or `any`
-    #[arg(long, value_name = "RANGES", allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow: Option<PortSet>,
     /// The same for IPv6 where it differs
-    #[arg(long, value_name = "RANGES", allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow6: Option<PortSet>,
     /// Stop after this many lines
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -65,7 +66,7 @@ impl Drop for Reported {
     fn drop(&mut self) {
         for (path, report) in self.0.reports() {
             if !report.is_complete() || report.unfinished > 0 {
-                eprintln!("snatrace: {}: {report}", Escaped(&path.display().to_string()));
+                notice(format_args!("{}: {report}", Escaped(&path.display().to_string())));
             }
         }
     }

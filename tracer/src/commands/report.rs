@@ -12,8 +12,9 @@ use tracer_common::Event;
 
 use super::args::FilterArgs;
 use super::usage::WrongUsage;
-use super::{End, block_on, machine};
+use super::{End, block_on, machine, values};
 use crate::model::{Origin, PolicyChange, PortSet};
+use crate::notice::notice;
 use crate::outputs::View;
 use crate::outputs::escape::Escaped;
 use crate::pipeline::{self, Pipeline};
@@ -32,10 +33,10 @@ pub struct Args {
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
     /// Judge with these allowed ports instead of the recorded ones: a range, a comma list, or `any`
-    #[arg(long, value_name = "RANGES", allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow: Option<PortSet>,
     /// The same for IPv6 where it differs
-    #[arg(long, value_name = "RANGES", allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow6: Option<PortSet>,
     /// Show times in UTC
     #[arg(long)]
@@ -77,7 +78,7 @@ pub fn run(args: &Args) -> Result<End> {
     if let (Some(file), Some(path)) = (&mut page, &args.html) {
         let html = report::html::render(&report)?;
         file.write_all(html.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
-        eprintln!("snatrace: wrote {}", Escaped(&path.display().to_string()));
+        notice(format_args!("wrote {}", Escaped(&path.display().to_string())));
     }
     Ok(End::Done)
 }

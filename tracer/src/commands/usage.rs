@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Command, Error};
 
+use crate::notice::notice;
 use crate::outputs::escape::Escaped;
 
 /// Exit code for wrong usage.
@@ -21,7 +22,7 @@ pub(super) fn report(error: &Error, root: &Command) -> ExitCode {
     let wrong = error.use_stderr();
     if wrong && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let source = variable(error, root).map_or_else(String::new, |name| format!("{name}: "));
-        eprintln!("snatrace: {source}{}", Escaped(&one_line(&error.render().to_string())));
+        notice(format_args!("{source}{}", Escaped(&one_line(&error.render().to_string(), &help_of(root)))));
     } else {
         // Nobody is there to be told when standard output is gone.
         let _ = error.print();
@@ -29,8 +30,15 @@ pub(super) fn report(error: &Error, root: &Command) -> ExitCode {
     if wrong { ExitCode::from(EXIT_CODE) } else { ExitCode::SUCCESS }
 }
 
-/// The mistake and the tips; usage is what `--help` is for.
-fn one_line(rendered: &str) -> String {
+/// How to see the help of the command that was typed, or of all.
+fn help_of(root: &Command) -> String {
+    let typed = env::args_os().skip(1).find_map(|arg| root.find_subcommand(&arg));
+    let command = typed.map_or_else(String::new, |command| format!("{} ", command.get_name()));
+    format!("snatrace {command}--help")
+}
+
+/// The mistake, the tips, and where all of usage is.
+fn one_line(rendered: &str, help: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (index, paragraph) in rendered.trim().split("\n\n").enumerate() {
         let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -40,7 +48,7 @@ fn one_line(rendered: &str) -> String {
             parts.push(line);
         }
     }
-    parts.push("see snatrace --help".to_owned());
+    parts.push(format!("see {help}"));
     parts.join("; ")
 }
 
@@ -62,6 +70,7 @@ mod tests {
     fn paragraphs_become_one_line() {
         let rendered =
             "error: required:\n  --write <FILE>\n\n  tip: try this\n\nUsage: snatrace\n\nFor more, try '--help'.\n";
-        assert_eq!(one_line(rendered), "required: --write <FILE>; tip: try this; see snatrace --help");
+        let shown = one_line(rendered, "snatrace record --help");
+        assert_eq!(shown, "required: --write <FILE>; tip: try this; see snatrace record --help");
     }
 }

@@ -1,6 +1,7 @@
 //! Values of options as people write them, and as the rest of the program takes them.
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -45,6 +46,15 @@ pub fn allow(text: &str) -> Result<Allow> {
     if text.trim() == "auto" { Ok(Allow::Auto) } else { Ok(Allow::Ports(text.parse()?)) }
 }
 
+/// `32768-65535`, `any`, where there is no node to ask for more.
+pub fn ports(text: &str) -> Result<PortSet> {
+    ensure!(
+        text.trim() != "auto",
+        "auto is neither a port nor a range: it asks the node that captures, so write the range"
+    );
+    Ok(text.parse()?)
+}
+
 /// `10.0.0.0/8`, `2001:db8::7`.
 pub fn prefix(text: &str) -> Result<IpNet> {
     let text = text.trim();
@@ -53,6 +63,20 @@ pub fn prefix(text: &str) -> Result<IpNet> {
     }
     let prefix: IpNet = text.parse().ok().context("not an address or prefix: write 10.42.0.0/16 or 2001:db8::7")?;
     Ok(prefix.trunc())
+}
+
+/// The name of a pod, a namespace of Kubernetes or a container, whole.
+pub fn name(text: &str) -> Result<String> {
+    ensure!(!text.is_empty(), "a name is missing");
+    ensure!(!text.contains('/'), "a name has no slash: write --namespace NAMESPACE --pod POD");
+    ensure!(!text.contains('…'), "this name was shortened to fit its column: -o json has it whole");
+    Ok(text.to_owned())
+}
+
+/// `blue`, as ip-netns(8) knows it, or a path such as `/proc/PID/ns/net`.
+pub fn netns(text: &str) -> Result<PathBuf> {
+    ensure!(!text.is_empty(), "a name is missing: write one that `ip netns` lists, or a path such as /proc/PID/ns/net");
+    Ok(if text.contains('/') { text.into() } else { Path::new("/run/netns").join(text) })
 }
 
 /// `30s`, `5m`, `1h 30m`.
@@ -112,6 +136,22 @@ mod tests {
                 prefix(wrong).unwrap_err().to_string(),
                 "not an address or prefix: write 10.42.0.0/16 or 2001:db8::7"
             );
+        }
+    }
+
+    #[test]
+    fn a_network_namespace_has_a_name_or_a_path() {
+        for (given, expected) in [("blue", "/run/netns/blue"), ("/proc/1/ns/net", "/proc/1/ns/net"), ("./x", "./x")] {
+            assert_eq!(netns(given).unwrap(), Path::new(expected));
+        }
+        assert!(netns("").is_err());
+    }
+
+    #[test]
+    fn a_name_is_one_that_can_match() {
+        assert_eq!(name("checkout-0").unwrap(), "checkout-0");
+        for (wrong, expected) in [("", "missing"), ("shop/checkout-0", "--namespace"), ("chec…t-0", "-o json")] {
+            assert!(name(wrong).unwrap_err().to_string().contains(expected), "{wrong}");
         }
     }
 

@@ -8,9 +8,10 @@ mod show;
 
 use std::io::{IsTerminal, Write};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
+use super::usage::WrongUsage;
 use super::values::TextOrJson;
 use crate::lab::score::Score;
 use crate::lab::{Lab, Plan, Rules, Scenario, netns, plan, scenarios, traffic};
@@ -56,15 +57,18 @@ pub fn run(args: &DemoArgs) -> Result<u8> {
     if args.list {
         return list();
     }
-    let scenario = scenarios::find(&args.scenario)?;
+    let scenario = scenarios::find(&args.scenario).map_err(|error| WrongUsage(error.to_string()))?;
     let scenario = &if args.ipv6 { over_ipv6(scenario)? } else { *scenario };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(play(args, scenario))
 }
 
-fn over_ipv6(scenario: &Scenario) -> Result<Scenario> {
+fn over_ipv6(scenario: &Scenario) -> Result<Scenario, WrongUsage> {
     if scenario.raw {
-        bail!("{} cannot be played over IPv6: its raw client speaks IPv4 only", scenario.name);
+        return Err(WrongUsage(format!(
+            "--ipv6: the raw client of {} speaks IPv4 only: leave --ipv6 out",
+            scenario.name
+        )));
     }
     Ok(scenario.over_ipv6())
 }

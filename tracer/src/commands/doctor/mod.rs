@@ -10,7 +10,7 @@ use clap::ValueHint;
 use serde::Serialize;
 
 use super::args::LivePolicy;
-use super::values::TextOrJson;
+use super::values::{self, TextOrJson};
 use super::{End, machine};
 use crate::checks::{self, Facts, Level, Report};
 use crate::model::{Policy, PortSet};
@@ -21,8 +21,8 @@ pub struct Args {
     /// Format of what is written to standard output
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     output: TextOrJson,
-    /// Look at this network namespace, such as /run/netns/NAME, instead of the own one
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    /// Look at this network namespace instead of snatrace's own: a name of `ip netns`, or a path such as /proc/PID/ns/net
+    #[arg(long, value_name = "NETNS", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Option<PathBuf>,
     /// End with exit code 3 when there is a problem
     #[arg(long)]

@@ -14,6 +14,7 @@ pub(super) use self::columns::paragraph;
 use self::row::{Row, words};
 use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
+use crate::causes;
 use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy};
 use crate::summary::Summary;
 
@@ -128,6 +129,19 @@ impl Text {
         Ok(())
     }
 
+    /// What to do about each cause.
+    fn advice(&mut self, summary: &Summary) -> io::Result<()> {
+        let is_there = |id: &str| summary.by_cause.contains_key(id) || summary.failed_by_cause.contains_key(id);
+        for cause in causes::ALL.iter().filter(|cause| is_there(cause.id)) {
+            let mut text = String::new();
+            written(words(&mut text, cause.id))?;
+            text.extend([": ", cause.advice, "."]);
+            paragraph(&mut self.line, &text);
+            self.write()?;
+        }
+        Ok(())
+    }
+
     fn losses(&mut self, summary: &Summary) -> io::Result<()> {
         let lost = summary.lost_total();
         let style = if lost > 0 { self.row.alert } else { Style::new() };
@@ -199,6 +213,7 @@ impl Output for Text {
         written(self.count("evicted", summary.evicted, 0))?;
         self.end_line()?;
         self.inference(summary)?;
+        self.advice(summary)?;
         self.out.flush()
     }
 }

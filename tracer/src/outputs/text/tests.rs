@@ -309,6 +309,11 @@ by cause             497   99.4 %  port out of range
                        3    0.6 %  unknown
 lost                   0
 evicted                0
+port out of range: have the filter allow 1024-65535 for established connections, or let the NAT rule choose ports from
+    the allowed range only (--to-ports LO-HI, nft: masquerade to :LO-HI): snatrace doctor names the rule and has the
+    commands.
+unknown: watch the interface that it should leave through (--iface), look at which hooks are off, or follow one SYN by
+    its sequence number (isn) with tcpdump.
 "
     );
 }
