@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 
 /// Longer than anything here takes on a busy machine.
@@ -114,10 +114,16 @@ impl Drop for Running {
     }
 }
 
-/// Lets a child be killed with the thread that starts it, even if that is killed itself.
+/// Lets a child be killed with the thread that starts it, even if that is killed itself. A hangup ends it as well, also where
+/// the tests themselves run under nohup(1).
 pub fn end_with_us(command: &mut Command) -> &mut Command {
-    // SAFETY: prctl(2) is a bare system call, so it may be made between fork and exec.
-    unsafe { command.pre_exec(|| set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from)) }
+    let prepare = || {
+        // SAFETY: no handler is installed.
+        unsafe { signal(Signal::SIGHUP, SigHandler::SigDfl) }?;
+        Ok(set_pdeathsig(Signal::SIGKILL)?)
+    };
+    // SAFETY: both are bare system calls, so they may be made between fork and exec.
+    unsafe { command.pre_exec(prepare) }
 }
 
 /// Waits for the end of a child.
