@@ -24,6 +24,11 @@ const LEVEL: i32 = 1;
 /// Bytes of the owners in the header of a part: with all else it has to be small enough to be read.
 const MAX_OWNERS: usize = frame::MAX_PAYLOAD / 2;
 
+/// Even a block that no compression helps fits into a file beside the header.
+fn flush_at_bytes(rotation: Rotation) -> usize {
+    usize::try_from(rotation.max_bytes / 2).map_or(FLUSH_AT_BYTES, |half| half.min(FLUSH_AT_BYTES))
+}
+
 /// What has reached the disk, over all files of the recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -44,6 +49,7 @@ pub struct Writer {
     /// Told so far: a file may be read without those before it.
     owners: Owners,
     rotation: Option<Rotation>,
+    flush_at_bytes: usize,
     items: ItemWriter,
     pack: Compressor<'static>,
     frame: Vec<u8>,
@@ -94,6 +100,7 @@ impl Writer {
             capture: capture.clone(),
             owners: Owners::of(&capture.owners),
             rotation,
+            flush_at_bytes: rotation.map_or(FLUSH_AT_BYTES, flush_at_bytes),
             items: ItemWriter::default(),
             pack,
             frame: Vec::new(),
@@ -118,7 +125,7 @@ impl Writer {
         if let Event::Owner(owner) = event {
             self.owners.event(owner);
         }
-        if self.items.bytes().len() >= FLUSH_AT_BYTES { self.flush() } else { Ok(()) }
+        if self.items.bytes().len() >= self.flush_at_bytes { self.flush() } else { Ok(()) }
     }
 
     /// Writes the block if it is old enough at this event time.

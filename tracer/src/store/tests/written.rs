@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use tracer_common::events::SynRetransmit;
+
 use super::{EACH, attempt, capture, owner, place, read, three_blocks, tick};
 use crate::model::Owners;
 use crate::store::{Error, Merged, Reader, Rotation, Writer, Written};
@@ -104,6 +106,25 @@ fn a_new_file_begins_at_the_size() {
     assert_eq!(part(&path.with_extension("trace2")), 2);
     let report = read_all(&files).1;
     assert!(report.is_complete() && report.unfinished == 0, "{report}");
+}
+
+#[test]
+fn a_file_keeps_to_its_size_even_if_much_happens_at_once_that_no_compression_helps() {
+    let (dir, path) = place();
+    let max_bytes = 64 << 10;
+    let mut writer = Writer::rotating(&path, &capture(), Rotation { max_bytes, keep: None }).unwrap();
+    let mut random = 1_u64;
+    for n in 0..20_000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let [a, b, c, d, e, f, g, h] = random.to_be_bytes();
+        let flow = super::flow(&format!("10.{a}.{b}.{c}:{}", u16::from_be_bytes([d, e])), "203.0.113.5:443");
+        let isn = u32::from_be_bytes([c, a, d, b]) ^ u32::from_be_bytes([e, f, g, h]);
+        let stamp = super::stamp(n * 10_000, SynRetransmit::KIND);
+        writer.write(&SynRetransmit { stamp, flow, isn, ordinal: 1, err: 0 }.into()).unwrap();
+    }
+    let written = writer.finish().unwrap();
+    assert!(written.bytes > 3 * max_bytes, "{written:?}");
+    assert!(files(dir.path()).iter().all(|file| file.metadata().unwrap().len() <= max_bytes));
 }
 
 #[test]
