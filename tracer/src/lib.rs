@@ -21,5 +21,6 @@ pub mod store;
 pub mod lab;
 pub mod netns;
 pub mod notice;
+pub mod status;
 pub mod symbols;
 pub mod model;

@@ -47,6 +47,14 @@ pub struct Cause {
     pub advice: &'static str,
 }
 
+impl Cause {
+    /// What to do, after the cause in words.
+    #[must_use]
+    pub fn note(&self) -> String {
+        format!("{}: {}.", self.id.replace('_', " "), self.advice)
+    }
+}
+
 /// Every cause, the first that applies wins.
 pub const ALL: &[Cause] = &[
     refused::CAUSE,

@@ -69,9 +69,14 @@ fn look(netns: usize, inum: u32, name: String) -> anyhow::Result<Interface> {
 
 /// Interfaces with a default route in the namespace of this thread.
 fn default_routes() -> anyhow::Result<BTreeSet<String>> {
-    // One that has gone meanwhile has no name any more.
-    let names = routes::defaults()?.into_iter().filter_map(|index| if_indextoname(index).ok());
-    Ok(names.filter_map(|name| name.into_string().ok()).filter(|name| name != "lo").collect())
+    let names = routes::defaults()?.into_iter().filter_map(name_of);
+    Ok(names.filter(|name| name != "lo").collect())
+}
+
+/// The name of an interface of the namespace that this thread is in; one that has gone meanwhile has none any more.
+pub(super) fn name_of(index: u32) -> Option<String> {
+    // nix takes the null pointer of a failure for an empty name.
+    if_indextoname(index).ok()?.into_string().ok().filter(|name| !name.is_empty())
 }
 
 /// Asks the kernel for the type of the link; sysfs shows only the namespace that it was mounted in.

@@ -1,6 +1,8 @@
 //! Whether this process may trace, asked before anything fails half-way.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
+
+use crate::status;
 
 /// Bits of `CapEff` (linux/capability.h).
 const CAP_NET_ADMIN: u64 = 1 << 12;
@@ -26,14 +28,7 @@ pub(super) fn is_admin() -> bool {
 }
 
 fn held() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/thread-self/status")
-        .context("cannot read /proc/thread-self/status: is /proc mounted?")?;
-    effective(&status).context("cannot read the capabilities from /proc/thread-self/status")
-}
-
-fn effective(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(line.trim(), 16).ok()
+    status::mask("CapEff:")
 }
 
 fn missing(held: u64) -> Vec<&'static str> {
@@ -57,11 +52,5 @@ mod tests {
         assert!(missing(CAP_SYS_ADMIN | CAP_NET_ADMIN).is_empty());
         assert_eq!(missing(CAP_SYS_ADMIN), ["CAP_NET_ADMIN"]);
         assert_eq!(missing(0), ["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"]);
-    }
-
-    #[test]
-    fn effective_capabilities_are_read_from_status() {
-        assert_eq!(effective("Name:\tx\nCapEff:\t000001ffffffffff\n"), Some(0x1ff_ffff_ffff));
-        assert_eq!(effective("Name:\tx\n"), None);
     }
 }

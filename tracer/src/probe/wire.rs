@@ -4,11 +4,10 @@ use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::tc::{NlOptions, SchedClassifierLinkId, TcAttachOptions, TcAttachType, TcHandle};
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier};
-use nix::net::if_::if_indextoname;
 
 use super::claim::Claim;
 use super::clsact;
-use super::interfaces::Interface;
+use super::interfaces::{Interface, name_of};
 use super::survey::try_load;
 use crate::model::HookState;
 use crate::netns::Netns;
@@ -99,8 +98,7 @@ impl Wires {
     pub(super) fn gone(&mut self) -> Vec<String> {
         let is_here = |interface: &Interface| {
             let is_current = self.namespaces[interface.netns].is_current().unwrap_or(false);
-            // nix takes the null pointer of a failure for an empty name.
-            !is_current || if_indextoname(interface.index).is_ok_and(|name| !name.is_empty())
+            !is_current || name_of(interface.index).is_some()
         };
         let (here, gone) = std::mem::take(&mut self.watched).into_iter().partition(is_here);
         self.watched = here;

@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use super::Report;
 use super::numbers::{grouped, share, short};
-use crate::causes;
+use crate::causes::{self, Cause};
 use crate::outputs::escape::Escaped;
 use crate::tally::{Counts, Top};
 
@@ -137,7 +137,7 @@ fn by_cause(report: &Report<'_>) -> Table {
         about: "Why SYNs were sent again: attempts with at least one retransmit, each counted once.",
         rows,
         others: None,
-        notes: present.map(|cause| format!("{}: {}.", words(cause.id), cause.advice)).collect(),
+        notes: present.map(Cause::note).collect(),
     }
 }
 

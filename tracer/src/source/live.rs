@@ -20,6 +20,7 @@ use super::timer::Timer;
 use crate::enrichers::Finder;
 use crate::notice::notice;
 use crate::probe::Probe;
+use crate::status;
 
 /// How long to sleep while nothing happens: a line then comes within 200 ms still.
 const IDLE: Duration = Duration::from_millis(150);
@@ -92,9 +93,7 @@ impl Stop {
 
 /// Whether whoever started this process wants it to ignore the signal.
 fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
-    ignored.is_some_and(|ignored| ignored >> (signal - 1) & 1 == 1)
+    status::mask("SigIgn:").is_ok_and(|ignored| ignored >> (signal - 1) & 1 == 1)
 }
 
 async fn arrival_of(signal: Option<&mut Signal>) {

@@ -133,10 +133,7 @@ impl Text {
     fn advice(&mut self, summary: &Summary) -> io::Result<()> {
         let is_there = |id: &str| summary.by_cause.contains_key(id) || summary.failed_by_cause.contains_key(id);
         for cause in causes::ALL.iter().filter(|cause| is_there(cause.id)) {
-            let mut text = String::new();
-            written(words(&mut text, cause.id))?;
-            text.extend([": ", cause.advice, "."]);
-            paragraph(&mut self.line, &text);
+            paragraph(&mut self.line, &cause.note());
             self.write()?;
         }
         Ok(())
