@@ -105,6 +105,11 @@ fn source(addr: std::net::IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(addr, port).to_string()
 }
 
+/// An error of the kernel in words, as `Operation not permitted (os error 1)`; negative, as the kernel returns it.
+pub(super) fn error_words(errno: i32) -> String {
+    std::io::Error::from_raw_os_error(errno.wrapping_neg()).to_string()
+}
+
 /// A count with its noun.
 pub(super) fn times(count: u32, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

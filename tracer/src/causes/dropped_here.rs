@@ -1,6 +1,6 @@
 //! `dropped_here`: the SYN did not leave this node: a rule, a queue, a neighbour that does not answer.
 
-use super::case::times;
+use super::case::{error_words, times};
 use super::{Case, Cause, Verdict};
 
 pub(super) const CAUSE: Cause = Cause {
@@ -35,7 +35,7 @@ fn explain(case: &Case<'_>) -> String {
     let dropped = case.attempt.syn_dropped;
     if dropped.count == 0 {
         let errors = times(case.attempt.send_errors, "time", "times");
-        return format!("this node could not send the SYN {errors}: errno {}", -case.attempt.send_errno);
+        return format!("this node could not send the SYN {errors}: {}", error_words(case.attempt.send_errno));
     }
     let dropped_words = times(u32::from(dropped.count), "SYN", "SYNs");
     format!("this node dropped {dropped_words} of {} sent: {}", case.sent(), case.reason_words(dropped))
@@ -75,6 +75,8 @@ mod tests {
     fn a_send_that_failed_is_dropped_here_unless_it_only_waits() {
         let failed = Attempt { send_errors: 2, send_errno: -1, ..dropped(0, 1) };
         assert_eq!(verdict(&CAUSE, &failed), Verdict::Yes);
+        let text = explain(&Case::new(&failed, &capture()));
+        assert_eq!(text, "this node could not send the SYN 2 times: Operation not permitted (os error 1)");
         assert_eq!(verdict(&CAUSE, &Attempt { send_errno: EBUSY, ..failed }), Verdict::NotYet);
     }
 }

@@ -3,7 +3,7 @@
 use tracer_common::events::{NO_ENTRY, UNTRACKED};
 
 use super::Case;
-use super::case::times;
+use super::case::{error_words, times};
 use super::unreachable;
 use crate::model::Dropped;
 
@@ -22,9 +22,9 @@ pub(super) fn of(case: &Case<'_>) -> Vec<String> {
     }
     if attempt.send_errors > 0 {
         facts.push(format!(
-            "sending failed {} (errno {})",
+            "sending failed {}: {}",
             times(attempt.send_errors, "time", "times"),
-            -attempt.send_errno
+            error_words(attempt.send_errno)
         ));
     }
     facts.extend(dropped(case, attempt.syn_dropped, "SYN"));
