@@ -123,12 +123,13 @@ fn attempt(label: &str, mut command: Command, boot: Duration, job: &Job) -> Resu
     let mut child = command.spawn().context("starting qemu-system-x86_64")?;
     let lines = console(&mut child)?;
     let end = follow(label, &lines, boot, job);
-    if end.is_err() || matches!(end, Ok(End::NotBooted(_))) {
-        child.kill()?;
+    // After its exit code the guest only has to power off; any other is stopped unless it is gone.
+    let patience = if matches!(end, Ok(End::Exit(_))) { 10 } else { 1 };
+    let by_itself = process::wait_until(&mut child, Instant::now() + Duration::from_secs(patience))?;
+    match end {
+        Err(error) if by_itself => Err(error.context(format!("QEMU ended with {}", child.wait()?))),
+        end => end,
     }
-    // After its exit code the guest only has to power off.
-    process::wait_until(&mut child, Instant::now() + Duration::from_secs(10))?;
-    end
 }
 
 /// Lines of the console and of QEMU's own complaints, as they come.
