@@ -17,6 +17,8 @@ const KPROBES_TARGET: f64 = 1.05;
 /// Those that see NAT, or retransmits by a script.
 const PEERS: &[&str] = &["tcpdump", "conntrack-new", "conntrack-all", "bpftrace-nat"];
 const P99_TARGET: f64 = 1.02;
+/// How far apart untraced windows may be for a target of a few percent to be judged at all.
+const STEADY: f64 = 2.0;
 
 /// As hard as possible, every tool.
 pub fn cpu(bench: &Bench, report: &mut Report) -> Result<()> {
@@ -62,11 +64,17 @@ fn cpu_figure(pairs: &Pairs) -> Figure {
 
 fn row(pairs: &Pairs, tool: &str, what: &str, target: f64, figure: Figure) -> Row {
     let what = format!("{what}, {tool}");
-    match (pairs.ratio(tool, figure), pairs.skipped(tool)) {
-        (Some(ratio), _) => {
-            let busy = if pairs.is_quiet() { "" } else { " (others use this machine)" };
-            Row::at_most(what, ratio.median, target, " x").measured(format!("{} x{busy}", shown(Some(ratio), 3)))
+    let Some(ratio) = pairs.ratio(tool, figure) else {
+        return Row::skipped(what, format!("at most {target} x"), pairs.skipped(tool).unwrap_or("not asked for"));
+    };
+    let busy = if pairs.is_quiet() { "" } else { " (others use this machine)" };
+    let measured = format!("{} x{busy}", shown(Some(ratio), 3));
+    let row = match pairs.untraced(figure).map(|untraced| untraced.max / untraced.min) {
+        Some(apart) if apart > STEADY => {
+            let why = format!("untraced windows alone are up to {apart:.1} x apart, so this machine cannot tell");
+            Row::skipped(what, format!("at most {target} x"), why)
         }
-        (None, why) => Row::skipped(what, format!("at most {target} x"), why.unwrap_or("not asked for")),
-    }
+        Some(_) | None => Row::at_most(what, ratio.median, target, " x"),
+    };
+    row.measured(measured)
 }

@@ -53,10 +53,10 @@ pub struct Args {
     /// Few and short windows: a first look, no result
     #[arg(long)]
     quick: bool,
-    /// How often each pair is measured [default: 7, quick 3]
+    /// How often each pair is measured [default: 15, quick 3]
     #[arg(long)]
     rounds: Option<u32>,
-    /// Length of a window [default: 4, quick 1.5]
+    /// Length of a window [default: 3, quick 1.5]
     #[arg(long)]
     seconds: Option<f64>,
     /// Write all figures here
@@ -210,7 +210,7 @@ impl Bench {
     fn new(args: &Args) -> Result<Self> {
         let lab = Lab::from_env()?;
         lab.prepare()?;
-        let (rounds, seconds, settle_ms) = if args.quick { (3, 1.5, 300) } else { (7, 4.0, 1000) };
+        let (rounds, seconds, settle_ms) = if args.quick { (3, 1.5, 300) } else { (15, 3.0, 1000) };
         let plan = Plan {
             quick: args.quick,
             rounds: args.rounds.unwrap_or(rounds),

@@ -1,4 +1,4 @@
-//! A, B, A, B: each traced window after an untraced one, so that what drifts on the machine cancels out.
+//! A, B, A, B, A: each traced window between two untraced ones, so that what drifts on the machine cancels out.
 
 use std::collections::BTreeMap;
 
@@ -29,10 +29,12 @@ struct Measured {
     skipped: Option<String>,
 }
 
+/// A traced window and the untraced ones around it.
 #[derive(Clone, Copy)]
 struct Pair {
-    without: Window,
+    before: Window,
     with: Window,
+    after: Window,
 }
 
 /// Interrupts, idle entry and kernel threads of a quiet machine are far below.
@@ -46,28 +48,32 @@ impl Pairs {
     pub fn measure(bench: &Bench, rate: Option<u32>, tools: &[&'static Tool]) -> Result<Self> {
         let mut storm = Storm::start(bench, rate)?;
         let mut measured: Vec<Measured> = tools.iter().map(|tool| Measured::new(tool)).collect();
+        let mut before = storm.window(bench.plan.window, None)?;
         for round in 1..=bench.plan.rounds {
             for entry in &mut measured {
                 bench.progress(&format!("round {round} of {}: {}", bench.plan.rounds, entry.tool.name));
-                entry.measure(bench, &mut storm)?;
+                let Some(with) = entry.measure(bench, &mut storm)? else { continue };
+                let after = storm.window(bench.plan.window, None)?;
+                entry.pairs.push(Pair { before, with, after });
+                before = after;
             }
         }
         Ok(Self { rate, alone: bench.alone, tools: measured })
     }
 
-    /// The ratios of a tool to the untraced window before.
+    /// The ratios of a tool to the mean of the untraced windows around it.
     pub fn ratio(&self, tool: &str, figure: Figure) -> Option<Spread> {
         let measured = self.tools.iter().find(|measured| measured.tool.name == tool)?;
-        Spread::of(measured.pairs.iter().map(|pair| figure(&pair.with) / figure(&pair.without)))
+        Spread::of(measured.pairs.iter().map(|pair| pair.ratio(figure)))
     }
 
     pub fn skipped(&self, tool: &str) -> Option<&str> {
         self.tools.iter().find(|measured| measured.tool.name == tool)?.skipped.as_deref()
     }
 
-    /// A figure of all untraced windows.
+    /// A figure of all untraced windows but the last.
     pub fn untraced(&self, figure: Figure) -> Option<Spread> {
-        Spread::of(self.tools.iter().flat_map(|measured| &measured.pairs).map(|pair| figure(&pair.without)))
+        Spread::of(self.tools.iter().flat_map(|measured| &measured.pairs).map(|pair| figure(&pair.before)))
     }
 
     /// Whether the machine had little else to do: only then figures of the whole machine are those of the load.
@@ -77,7 +83,18 @@ impl Pairs {
 
     /// The table of tools, and those that were skipped.
     pub fn text(&self) -> String {
-        let head = ["tool", "CPU/conn x", "own CPU x", "conn/s x", "p50 x", "p99 x", "memory MiB", "lost", "sees"];
+        let head = [
+            "tool",
+            "CPU/conn x",
+            "own CPU x",
+            "tool us/conn",
+            "conn/s x",
+            "p50 x",
+            "p99 x",
+            "memory MiB",
+            "lost",
+            "sees",
+        ];
         let (skipped, measured): (Vec<_>, Vec<_>) = self.tools.iter().partition(|measured| measured.pairs.is_empty());
         let mut text = self.title();
         text += &table::aligned(&head, &measured.iter().map(|measured| self.row(measured)).collect::<Vec<_>>());
@@ -108,6 +125,7 @@ impl Pairs {
             measured.tool.name.to_owned(),
             ratio(|window| window.cpu_us),
             ratio(|window| window.own_cpu_us),
+            shown(Spread::of(measured.pairs.iter().map(|pair| pair.with.tool_us)), 2),
             ratio(|window| window.rate),
             ratio(|window| window.p50_us),
             ratio(|window| window.p99_us),
@@ -144,16 +162,16 @@ impl Measured {
         Self { tool, pairs: Vec::new(), peak_kib: 0, lost: None, skipped: None }
     }
 
-    fn measure(&mut self, bench: &Bench, storm: &mut Storm) -> Result<()> {
+    /// One window with it, or none once it is skipped.
+    fn measure(&mut self, bench: &Bench, storm: &mut Storm) -> Result<Option<Window>> {
         if self.skipped.is_some() {
-            return Ok(());
+            return Ok(None);
         }
-        let without = storm.window(bench.plan.window, None)?;
         let running = match Running::start(bench, self.tool) {
             Ok(running) => running,
             Err(error) => {
                 self.skipped = Some(format!("{error:#}"));
-                return Ok(());
+                return Ok(None);
             }
         };
         storm.window(bench.plan.settle, Some(running.pid()))?;
@@ -162,16 +180,19 @@ impl Measured {
         if !ended.status.success() && tools::OURS.contains(&self.tool.name) {
             bail!("{} failed: {}", self.tool.name, ended.status);
         }
-        self.pairs.push(Pair { without, with });
         self.peak_kib = self.peak_kib.max(ended.peak_kib.unwrap_or(0));
         self.lost = ended.lost.map(|lost| lost + self.lost.unwrap_or(0)).or(self.lost);
-        Ok(())
+        Ok(Some(with))
     }
 }
 
 impl Pair {
+    fn ratio(&self, figure: Figure) -> f64 {
+        figure(&self.with) / f64::midpoint(figure(&self.before), figure(&self.after))
+    }
+
     fn json(&self) -> Value {
-        let [without, with] = [self.without, self.with].map(|window| window.json());
-        json!({ "without": without, "with": with })
+        let [before, with, after] = [self.before, self.with, self.after].map(|window| window.json());
+        json!({ "before": before, "with": with, "after": after })
     }
 }

@@ -25,6 +25,8 @@ pub struct Window {
     pub cpu_us: f64,
     /// Of it, CPU of client, server, tool and the kernel's packet threads, and of nothing else on the machine.
     pub own_cpu_us: f64,
+    /// Of that, CPU of the tool's own process: what reads and shows, without what its hooks take in those of others.
+    pub tool_us: f64,
     /// Connections a second.
     pub rate: f64,
     pub p50_us: f64,
@@ -54,14 +56,16 @@ impl Storm {
     pub fn window(&mut self, length: Duration, tool: Option<u32>) -> Result<Window> {
         let pids: Vec<u32> = [self.client.pid(), self.server.pid(), std::process::id()]
             .into_iter()
-            .chain(tool)
             .chain(self.packet_threads.iter().copied())
             .collect();
-        let own = || pids.iter().map(|&pid| machine::used(pid).cpu_ns).sum::<u64>();
+        let used =
+            || [tool.as_slice(), &pids].map(|pids| pids.iter().map(|&pid| machine::used(pid).cpu_ns).sum::<u64>());
         self.client.ask()?;
-        let before = own();
+        let before = used();
         thread::sleep(length);
-        let own = own().saturating_sub(before) as f64;
+        let after = used();
+        let [tool, rest] = [0, 1].map(|index| after[index].saturating_sub(before[index]) as f64);
+        let own = tool + rest;
         let counted = self.client.ask()?;
         let figure = |name: &str| counted[name].as_f64().with_context(|| format!("the storm does not say {name}"));
         let (established, elapsed_ns) = (figure("established")?, figure("elapsed_ns")?);
@@ -74,6 +78,7 @@ impl Storm {
         Ok(Window {
             cpu_us: busy / established / 1e3,
             own_cpu_us: own / established / 1e3,
+            tool_us: tool / established / 1e3,
             rate: established / elapsed_ns * 1e9,
             p50_us: figure("p50_ns")? / 1e3,
             p99_us: figure("p99_ns")? / 1e3,
@@ -90,6 +95,7 @@ impl Window {
         json!({
             "cpu_us": self.cpu_us,
             "own_cpu_us": self.own_cpu_us,
+            "tool_us": self.tool_us,
             "rate": self.rate,
             "p50_us": self.p50_us,
             "p99_us": self.p99_us,
