@@ -44,6 +44,7 @@ const LEAST_S: f64 = 1.0;
 /// What peers are compared to: it shows the same retransmits, with cause and advice.
 pub const OWN_OF_PEERS: &str = "peers: replay, text";
 
+#[derive(Clone)]
 pub struct Work {
     pub name: String,
     events: u64,
@@ -80,11 +81,12 @@ pub fn over(trace: &Trace) -> Vec<Work> {
     [decode, judge(trace)].into_iter().chain(commands).collect()
 }
 
-/// Peers that are installed, and what they are compared to.
+/// Peers that are installed, each between two of what they are compared to: that is short, and one moment of it says little.
 pub fn of_peers(packets: &WithPackets) -> Vec<Work> {
     let events = packets.trace.events;
     let own = Work::new(OWN_OF_PEERS.to_owned(), events, &["replay"], &packets.trace);
-    let mut works = vec![Work { by_snatrace: true, ..own }];
+    let own = Work { by_snatrace: true, ..own };
+    let mut works = vec![own.clone()];
     for peer in PEERS {
         let Some(program) = paths::program(peer.program) else {
             eprintln!("{}: skipped, {} is not installed", peer.name, peer.program);
@@ -93,7 +95,7 @@ pub fn of_peers(packets: &WithPackets) -> Vec<Work> {
         let file = if peer.both_sides { &packets.both_sides } else { &packets.uplink };
         let start = ["run".into(), "--".into(), program.into(), "-r".into(), file.into()];
         let arguments = start.into_iter().chain(peer.arguments.iter().map(OsString::from)).collect();
-        works.push(Work { name: peer.name.to_owned(), events, arguments, by_snatrace: false });
+        works.extend([Work { name: peer.name.to_owned(), events, arguments, by_snatrace: false }, own.clone()]);
     }
     works
 }
@@ -141,13 +143,13 @@ impl Measured {
     }
 }
 
-/// Interleaved, so that what else the machine does hits all alike.
+/// Interleaved, so that what else the machine does hits all alike. What is named more than once is measured as often.
 pub fn measure(stages: &Stages, works: &[Work], rounds: u32) -> Result<Vec<Measured>> {
-    let of = |work: &Work| Measured { name: work.name.clone(), events: work.events, rounds: vec![], last: Value::Null };
-    let mut measured: Vec<Measured> = works.iter().map(of).collect();
+    let mut all: Vec<Measured> = Vec::new();
     for round in 1..=rounds {
-        for (work, measured) in works.iter().zip(&mut measured) {
+        for work in works {
             eprintln!("round {round} of {rounds}: {}", work.name);
+            let measured = of(work, &mut all);
             let program = ["run".into(), "--".into(), stages.snatrace.clone().into()];
             let start = if work.by_snatrace { program.as_slice() } else { &[] };
             let mut taken_s = 0.0;
@@ -158,7 +160,15 @@ pub fn measure(stages: &Stages, works: &[Work], rounds: u32) -> Result<Vec<Measu
             }
         }
     }
-    Ok(measured)
+    Ok(all)
+}
+
+fn of<'a>(work: &Work, all: &'a mut Vec<Measured>) -> &'a mut Measured {
+    let index = all.iter().position(|measured| measured.name == work.name).unwrap_or_else(|| {
+        all.push(Measured { name: work.name.clone(), events: work.events, rounds: vec![], last: Value::Null });
+        all.len() - 1
+    });
+    &mut all[index]
 }
 
 pub fn table(measured: &[Measured]) -> String {
