@@ -2,6 +2,7 @@
 
 mod compare;
 mod figures;
+mod guest;
 mod live;
 mod replay;
 mod table;

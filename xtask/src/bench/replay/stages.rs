@@ -1,7 +1,7 @@
 //! The programs that are measured, built apart from the product's own builds so that those stay as they are.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{paths, process};
 
 pub struct Stages {
-    stages: PathBuf,
+    pub stages: PathBuf,
     pub snatrace: PathBuf,
     /// Where traces go.
     pub scratch: PathBuf,
@@ -27,9 +27,16 @@ impl Stages {
         Ok(Self { stages: release.join("examples/replay_stages"), snatrace: release.join("snatrace"), scratch })
     }
 
+    /// In a guest, which has what [`Stages::build`] made.
+    pub fn installed() -> Self {
+        let sbin = Path::new("/usr/sbin");
+        Self { stages: sbin.join("replay_stages"), snatrace: sbin.join("snatrace"), scratch: "/tmp".into() }
+    }
+
     /// What the stage wrote.
     pub fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Value> {
-        let line = process::output(process::command(&self.stages.to_string_lossy()).args(arguments))?;
+        let mut stage = process::command(&self.stages.to_string_lossy());
+        let line = process::output(stage.args(arguments).current_dir(&self.scratch))?;
         serde_json::from_str(&line).context("reading what replay_stages wrote")
     }
 }

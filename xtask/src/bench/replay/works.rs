@@ -24,7 +24,7 @@ pub struct Peer {
 
 const RETRANSMITTED: &str = "tcp.analysis.retransmission && tcp.flags.syn==1 && tcp.srcport<32768";
 const TSHARK: &[&str] = &["-Y", RETRANSMITTED, "-T", "fields", "-e", "ip.src", "-e", "tcp.srcport", "-e", "ip.dst"];
-const TCPDUMP: &[&str] = &["-nn", "tcp[tcpflags] & tcp-syn != 0 and src portrange 1024-32767"];
+const TCPDUMP: &[&str] = &["-Z", "root", "-nn", "tcp[tcpflags] & tcp-syn != 0 and src portrange 1024-32767"];
 
 pub const PEERS: &[Peer] = &[
     Peer { name: "tshark, both sides", program: "tshark", both_sides: true, arguments: TSHARK, target: 100.0 },
@@ -37,6 +37,9 @@ pub const PEERS: &[Peer] = &[
         target: 0.0,
     },
 ];
+
+/// Of all of them.
+pub const PROGRAMS_OF_PEERS: &[&str] = &["tshark", "tcpdump"];
 
 /// What takes less is done again in the same round: a moment says little of a machine that is shared.
 const LEAST_S: f64 = 1.0;
@@ -183,4 +186,10 @@ pub fn table(measured: &[Measured]) -> String {
     };
     let rows: Vec<_> = measured.iter().map(row).collect();
     table::aligned(&["what", "CPU ns/event", "M events/CPU s", "wall s", "peak MiB"], &rows)
+}
+
+/// How many times what snatrace takes.
+pub fn ratios(ratios: &[(String, f64)]) -> String {
+    let rows: Vec<_> = ratios.iter().map(|(name, ratio)| vec![name.clone(), format!("{ratio:.2} x")]).collect();
+    table::aligned(&["what", &format!("to {OWN_OF_PEERS}")], &rows)
 }
