@@ -1,6 +1,7 @@
 //! Text for people: a header, one line per finding, at most 120 columns wide, and the counts at the end.
 
-pub(crate) mod columns;
+mod line;
+pub(crate) mod paragraphs;
 mod row;
 
 use std::collections::BTreeMap;
@@ -9,8 +10,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use self::columns::indented;
-pub(super) use self::columns::paragraph;
+use self::line::Line;
+use self::paragraphs::indented;
+pub(super) use self::paragraphs::paragraph;
 use self::row::{Row, words};
 use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
@@ -23,8 +25,9 @@ pub(super) const FORMAT: Format =
 
 struct Text {
     out: Sink,
-    /// Reused, so that a line costs no allocation.
-    line: String,
+    line: Line,
+    /// Paragraphs
+    text: String,
     utc: bool,
     /// With the reason of each cause.
     all: bool,
@@ -44,19 +47,19 @@ impl Text {
             alert: style(AnsiColor::Red.on_default().bold()),
             heading: style(Style::new().bold()),
         };
-        let line = String::with_capacity(256);
-        Self { out, line, utc: view.utc, all: view.all, row, has_titles: false, day: None }
+        let (line, text) = (Line::default(), String::new());
+        Self { out, line, text, utc: view.utc, all: view.all, row, has_titles: false, day: None }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
-        self.line.truncate(self.line.trim_end_matches(' ').len());
-        self.line.push('\n');
-        self.write()
+        self.out.write_all(self.line.end())?;
+        self.line.clear();
+        Ok(())
     }
 
-    fn write(&mut self) -> io::Result<()> {
-        self.out.write_all(self.line.as_bytes())?;
-        self.line.clear();
+    fn end_text(&mut self) -> io::Result<()> {
+        self.out.write_all(self.text.as_bytes())?;
+        self.text.clear();
         Ok(())
     }
 
@@ -78,9 +81,9 @@ impl Text {
         self.end_line()?;
         let Some(diagnosis) = finding.diagnosis.filter(|_| self.explains(finding)) else { return Ok(()) };
         let Diagnosis { explanation, evidence, .. } = diagnosis;
-        indented(&mut self.line, &Escaped(explanation).to_string());
-        indented(&mut self.line, &format!("evidence: {}", Escaped(&evidence.join("; "))));
-        self.write()
+        indented(&mut self.text, &Escaped(explanation).to_string());
+        indented(&mut self.text, &format!("evidence: {}", Escaped(&evidence.join("; "))));
+        self.end_text()
     }
 
     /// A heading wherever another day begins, for lines have the time of day only.
@@ -112,7 +115,7 @@ impl Text {
     fn causes(&mut self, name: &str, counts: &BTreeMap<&'static str, u64>, of: u64) -> io::Result<()> {
         for (index, (cause, &count)) in counts.iter().enumerate() {
             written(self.count(if index == 0 { name } else { "" }, count, of))?;
-            self.line.push_str("  ");
+            self.line.spaces(2);
             written(words(&mut self.line, cause))?;
             self.end_line()?;
         }
@@ -123,8 +126,8 @@ impl Text {
     fn inference(&mut self, summary: &Summary) -> io::Result<()> {
         let conclusions = summary.infer.conclusions();
         for conclusion in conclusions.iter().filter(|conclusion| conclusion.says_something()) {
-            paragraph(&mut self.line, &conclusion.to_string());
-            self.write()?;
+            paragraph(&mut self.text, &conclusion.to_string());
+            self.end_text()?;
         }
         Ok(())
     }
@@ -133,8 +136,8 @@ impl Text {
     fn advice(&mut self, summary: &Summary) -> io::Result<()> {
         let is_there = |id: &str| summary.by_cause.contains_key(id) || summary.failed_by_cause.contains_key(id);
         for cause in causes::ALL.iter().filter(|cause| is_there(cause.id)) {
-            paragraph(&mut self.line, &cause.note());
-            self.write()?;
+            paragraph(&mut self.text, &cause.note());
+            self.end_text()?;
         }
         Ok(())
     }
@@ -145,7 +148,7 @@ impl Text {
         written(write!(self.line, "{style}"))?;
         written(self.count(if lost > 0 { "LOST" } else { "lost" }, lost, 0))?;
         if lost > 0 {
-            self.line.push_str("  facts, so there may be more than is shown here:");
+            written(self.line.write_str("  facts, so there may be more than is shown here:"))?;
             for (kind, count) in summary.lost_by_kind().filter(|&(_, count)| count > 0) {
                 written(write!(self.line, " {} {count}", kind.name()))?;
             }
@@ -164,14 +167,14 @@ impl Output for Text {
         self.row.clock = Clock::new(captures, self.utc);
         self.row.several_nodes = captures.len() > 1;
         for capture in captures {
-            paragraph(&mut self.line, &header(capture));
+            paragraph(&mut self.text, &header(capture));
             for hook in &capture.hooks {
                 if let Some(why) = &hook.off {
-                    paragraph(&mut self.line, &format!("without {}: {}", Escaped(&hook.stem), Escaped(why)));
+                    paragraph(&mut self.text, &format!("without {}: {}", Escaped(&hook.stem), Escaped(why)));
                 }
             }
         }
-        self.write()
+        self.end_text()
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
@@ -204,7 +207,8 @@ impl Output for Text {
         self.losses(summary)?;
         if summary.skipped() > 0 {
             written(self.count("skipped", summary.skipped(), 0))?;
-            self.line.push_str("  runs of programs that were running already; some may have had something to tell");
+            let what = "  runs of programs that were running already; some may have had something to tell";
+            written(self.line.write_str(what))?;
             self.end_line()?;
         }
         written(self.count("evicted", summary.evicted, 0))?;

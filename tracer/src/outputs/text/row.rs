@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use anstyle::Style;
 
-use super::columns::{cell, endpoint, number, spaces, without_middle};
+use super::line::Line;
 use crate::model::{Attempt, Clock, Finding, NatMode, Owner};
 use crate::outputs::escape::Escaped;
 
@@ -37,8 +37,8 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn titles(&self, line: &mut String) -> fmt::Result {
-        let mut title = |width, title| cell(line, width, self.heading, |line| line.write_str(title));
+    pub(super) fn titles(&self, line: &mut Line) -> fmt::Result {
+        let mut title = |width, title| line.cell(width, self.heading, |line| line.write_str(title));
         title(TIME, "TIME")?;
         match (self.several_nodes, self.names) {
             (false, false) => {
@@ -69,64 +69,63 @@ impl Row {
         title(CAUSE, "CAUSE")
     }
 
-    pub(super) fn finding(&self, line: &mut String, finding: &Finding<'_>) -> fmt::Result {
+    pub(super) fn finding(&self, line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
         let (attempt, plain) = (finding.attempt, Style::new());
         let style = if finding.flagged { self.alert } else { plain };
-        cell(line, TIME, plain, |line| time(line, self.clock, finding))?;
+        line.cell(TIME, plain, |line| time(line, self.clock, finding))?;
         if self.several_nodes {
-            cell(line, NODE, plain, |line| write!(line, "{}", Escaped(&finding.capture.node)))?;
+            line.cell(NODE, plain, |line| write!(line, "{}", Escaped(&finding.capture.node)))?;
         }
         match (self.several_nodes, self.names) {
             (false, false) => {
-                cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
-                cell(line, SOURCE, style, |line| translated_source(line, attempt))?;
+                line.cell(SOURCE, plain, |line| original_source(line, attempt))?;
+                line.cell(SOURCE, style, |line| translated_source(line, attempt))?;
             }
             (true, false) => {
-                cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
-                cell(line, PORT, style, |line| translated_port(line, attempt))?;
+                line.cell(SOURCE, plain, |line| original_source(line, attempt))?;
+                line.cell(PORT, style, |line| translated_port(line, attempt))?;
             }
             (false, true) => {
-                cell(line, SOURCE, plain, |line| original_source(line, attempt))?;
-                cell(line, PORT, style, |line| translated_port(line, attempt))?;
-                cell(line, OWNER, plain, |line| owner(line, attempt))?;
+                line.cell(SOURCE, plain, |line| original_source(line, attempt))?;
+                line.cell(PORT, style, |line| translated_port(line, attempt))?;
+                line.cell(OWNER, plain, |line| owner(line, attempt))?;
             }
             (true, true) => {
-                cell(line, OWNER_OR_SOURCE, plain, |line| owner_or_source(line, attempt))?;
-                cell(line, PORT, style, |line| translated_port(line, attempt))?;
+                line.cell(OWNER_OR_SOURCE, plain, |line| owner_or_source(line, attempt))?;
+                line.cell(PORT, style, |line| translated_port(line, attempt))?;
             }
         }
-        cell(line, DESTINATION, plain, |line| destination(line, attempt))?;
-        cell(line, ORDINAL, plain, |line| ordinal(line, finding))?;
+        line.cell(DESTINATION, plain, |line| destination(line, attempt))?;
+        line.cell(ORDINAL, plain, |line| ordinal(line, finding))?;
         if !self.names {
-            cell(line, MODE, plain, |line| mode(line, attempt))?;
+            line.cell(MODE, plain, |line| mode(line, attempt))?;
         }
-        cell(line, CAUSE, style, |line| words(line, finding.cause.unwrap_or("-")))
+        line.cell(CAUSE, style, |line| words(line, finding.cause.unwrap_or("-")))
     }
 }
 
 /// `02:00:01.234`
-fn time(line: &mut String, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
+fn time(line: &mut Line, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
     let (_, time) = clock.day_and_time(finding.capture, finding.time_ns);
-    let ms = time.as_millis() as u32;
-    for (pair, end) in [(ms / 3_600_000, ':'), (ms / 60_000 % 60, ':'), (ms / 1000 % 60, '.')] {
-        line.extend([digit(pair / 10), digit(pair), end]);
-    }
-    line.extend([digit(ms / 100), digit(ms / 10), digit(ms)]);
+    let (seconds, ms) = (time.as_secs() as u32, time.subsec_millis());
+    let [h, m, s] = [seconds / 3600, seconds / 60 % 60, seconds % 60].map(|pair| [digit(pair / 10), digit(pair)]);
+    let ms = [digit(ms / 100), digit(ms / 10), digit(ms)];
+    line.ascii(&[h[0], h[1], b':', m[0], m[1], b':', s[0], s[1], b'.', ms[0], ms[1], ms[2]]);
     Ok(())
 }
 
-fn digit(number: u32) -> char {
-    char::from(b'0' + (number % 10) as u8)
+const fn digit(number: u32) -> u8 {
+    b'0' + (number % 10) as u8
 }
 
-fn owner(line: &mut String, attempt: &Attempt) -> fmt::Result {
+fn owner(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     match attempt.owner.as_deref() {
         Some(owner) => name(line, owner, OWNER),
         None => line.write_char('-'),
     }
 }
 
-fn owner_or_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
+fn owner_or_source(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     match attempt.owner.as_deref() {
         Some(owner) => name(line, owner, OWNER_OR_SOURCE),
         None => original_source(line, attempt),
@@ -134,71 +133,71 @@ fn owner_or_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
 }
 
 /// `namespace/pod`, or the container that no pod has.
-fn name(line: &mut String, owner: &Owner, width: usize) -> fmt::Result {
+fn name(line: &mut Line, owner: &Owner, width: usize) -> fmt::Result {
     let start = line.len();
     let known = |name: Option<&str>| Escaped(name.unwrap_or("-")).to_string();
     match (owner.namespace.as_deref(), owner.pod.as_deref()) {
         (None, None) => write!(line, "{}", known(owner.container.as_deref()))?,
         (namespace, pod) => write!(line, "{}/{}", known(namespace), known(pod))?,
     }
-    without_middle(line, start, width);
+    line.without_middle(start, width);
     Ok(())
 }
 
-fn original_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
+fn original_source(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     let Some(flow) = attempt.original else { return line.write_char('-') };
-    endpoint(line, flow.src_addr(), flow.src_port, SOURCE)
+    line.endpoint(flow.src_addr(), flow.src_port, SOURCE)
 }
 
-fn translated_source(line: &mut String, attempt: &Attempt) -> fmt::Result {
+fn translated_source(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     let Some(flow) = attempt.translated else { return line.write_char('-') };
-    endpoint(line, flow.src_addr(), flow.src_port, SOURCE)
+    line.endpoint(flow.src_addr(), flow.src_port, SOURCE)
 }
 
-fn translated_port(line: &mut String, attempt: &Attempt) -> fmt::Result {
+fn translated_port(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     let Some(flow) = attempt.translated else { return line.write_char('-') };
-    number(line, flow.src_port);
+    line.number(flow.src_port);
     Ok(())
 }
 
 /// Before NAT; where NAT changed it, what it became follows, as far as there is room.
-fn destination(line: &mut String, attempt: &Attempt) -> fmt::Result {
+fn destination(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     let Some(first) = attempt.original.or(attempt.translated) else { return line.write_char('-') };
     let second = attempt.translated.unwrap_or(first);
     let (before, after) = (first.dst_addr(), second.dst_addr());
     if (before, first.dst_port) == (after, second.dst_port) {
-        return endpoint(line, before, first.dst_port, DESTINATION);
+        return line.endpoint(before, first.dst_port, DESTINATION);
     }
     let start = line.len();
     if first.dst_port == second.dst_port {
         write!(line, "{before}>")?;
     } else {
-        endpoint(line, before, first.dst_port, usize::MAX)?;
-        line.push('>');
+        line.endpoint(before, first.dst_port, usize::MAX)?;
+        line.ascii(b">");
     }
-    endpoint(line, after, second.dst_port, usize::MAX)?;
+    line.endpoint(after, second.dst_port, usize::MAX)?;
     if line.len() - start > DESTINATION {
         line.truncate(start);
-        endpoint(line, before, first.dst_port, DESTINATION - 2)?;
-        line.push_str(">…");
+        line.endpoint(before, first.dst_port, DESTINATION - 2)?;
+        line.write_str(">…")?;
     }
     Ok(())
 }
 
-fn ordinal(line: &mut String, finding: &Finding<'_>) -> fmt::Result {
+fn ordinal(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
     match finding.ordinal {
         _ if finding.is_over => line.write_str("end"),
         1000.. => line.write_str("1k+"),
         ordinal => {
             let before = ORDINAL - ordinal.checked_ilog10().unwrap_or(0) as usize - 1;
-            spaces(line, before);
-            number(line, ordinal);
+            line.spaces(before);
+            line.number(ordinal);
             Ok(())
         }
     }
 }
 
-fn mode(line: &mut String, attempt: &Attempt) -> fmt::Result {
+fn mode(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     match NatMode::from(attempt.range) {
         NatMode::Unknown => line.write_char('-'),
         known @ (NatMode::FullyRandom | NatMode::Random | NatMode::Preserved | NatMode::Range) => {
@@ -208,8 +207,13 @@ fn mode(line: &mut String, attempt: &Attempt) -> fmt::Result {
 }
 
 /// A name from JSON as words.
-pub(super) fn words(line: &mut String, name: &str) -> fmt::Result {
-    line.extend(name.chars().map(|char| if char == '_' { ' ' } else { char }));
+pub(super) fn words(line: &mut Line, name: &str) -> fmt::Result {
+    let mut words = [0; CAUSE];
+    let words = &mut words[..name.len().min(CAUSE)];
+    for (to, &from) in words.iter_mut().zip(name.as_bytes()) {
+        *to = if from == b'_' { b' ' } else { from };
+    }
+    line.ascii(words);
     Ok(())
 }
 
@@ -223,21 +227,21 @@ mod tests {
     #[test]
     fn the_columns_fill_the_page_and_no_more() {
         let rest = DESTINATION + ORDINAL + MODE + CAUSE + 3;
-        assert_eq!(TIME + 1 + SOURCE + 1 + SOURCE + 1 + rest, super::super::columns::PAGE);
-        assert_eq!(TIME + 1 + NODE + 1 + SOURCE + 1 + PORT + 1 + rest, super::super::columns::PAGE);
+        assert_eq!(TIME + 1 + SOURCE + 1 + SOURCE + 1 + rest, super::super::paragraphs::PAGE);
+        assert_eq!(TIME + 1 + NODE + 1 + SOURCE + 1 + PORT + 1 + rest, super::super::paragraphs::PAGE);
         let rest = rest - MODE - 1;
-        assert_eq!(TIME + 1 + SOURCE + 1 + PORT + 1 + OWNER + 1 + rest, super::super::columns::PAGE);
-        assert_eq!(TIME + 1 + NODE + 1 + OWNER_OR_SOURCE + 1 + PORT + 1 + rest, super::super::columns::PAGE);
+        assert_eq!(TIME + 1 + SOURCE + 1 + PORT + 1 + OWNER + 1 + rest, super::super::paragraphs::PAGE);
+        assert_eq!(TIME + 1 + NODE + 1 + OWNER_OR_SOURCE + 1 + PORT + 1 + rest, super::super::paragraphs::PAGE);
     }
 
     #[test]
     fn an_ordinal_is_as_wide_as_its_column() {
         let (capture, attempt) = (example::capture("node7"), Attempt::default());
         for (number, shown) in [(0, "  0"), (1, "  1"), (42, " 42"), (999, "999"), (1000, "1k+")] {
-            let mut line = String::new();
+            let mut line = Line::default();
             let finding = Finding { ordinal: number, ..testing::finding(&capture, &attempt) };
             assert!(ordinal(&mut line, &finding).is_ok());
-            assert_eq!(line, shown);
+            assert_eq!(line.end(), format!("{shown}\n").as_bytes());
         }
     }
 

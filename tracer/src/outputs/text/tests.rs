@@ -1,7 +1,7 @@
 //! Golden lines.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use super::columns::PAGE;
+use super::paragraphs::PAGE;
 use crate::causes::{self, Case};
 use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, Owner, PortSet, example};
 use crate::outputs::View;

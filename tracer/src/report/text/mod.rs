@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use super::{Report, tables, words};
 use crate::model::Capture;
 use crate::outputs::escape::Escaped;
-use crate::outputs::text::columns::paragraph_of;
+use crate::outputs::text::paragraphs::paragraph_of;
 
 /// No line is wider.
 const PAGE: usize = 80;

@@ -5,7 +5,6 @@ use std::fmt::{self, Write};
 use anstyle::Style;
 
 use super::{PAGE, Styles, heading, paragraph};
-use crate::outputs::text::columns::cell;
 use crate::report::tables::{COLUMNS, Row, Table};
 
 const NUMBER: usize = 10;
@@ -27,7 +26,7 @@ fn counts(out: &mut String, row: &Row) -> fmt::Result {
 
 fn line(out: &mut String, label: &str, number: impl Fn(usize) -> String, style: Style) -> fmt::Result {
     write!(out, "{style}")?;
-    cell(out, LABEL - 1, Style::new(), |line| line.write_str(label))?;
+    write!(out, "{label:<LABEL$}")?;
     for index in 0..COLUMNS.len() {
         write!(out, " {:>NUMBER$}", number(index))?;
     }
