@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use snatrace::causes::{self, Case};
 use snatrace::infer::Infer;
-use snatrace::join::{FAR, Join, NEAR, Update};
+use snatrace::join::{FAR, Join, NEAR, Update, What};
 use snatrace::model::Attempt;
 use snatrace::store::{Merged, Writer};
 use synthetic::{Traffic, capture};
@@ -30,8 +30,8 @@ fn events() -> Vec<Event> {
 fn attempts() -> Vec<Attempt> {
     let (mut join, mut attempts) = (Join::default(), Vec::new());
     let mut keep = |update: Update<'_>| {
-        if let Update::Ended { attempt } = update {
-            attempts.push(attempt.clone());
+        if update.what == What::Ended {
+            attempts.push(update.attempt.clone());
         }
     };
     Traffic::at_rate(PER_SECOND).take(EVENTS).for_each(|event| join.event(&event, &mut keep));

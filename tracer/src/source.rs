@@ -6,17 +6,18 @@ mod live;
 #[cfg(feature = "ebpf")]
 mod timer;
 
-use tracer_common::Event;
-
-pub use ahead::Ahead;
+pub use ahead::{Ahead, Stage};
 #[cfg(feature = "ebpf")]
 pub use live::{Live, Stop};
 
-/// A stream of events, each with the number of the node that it comes from.
+/// A stream of events, or of what was made of them, each with the number of the node that it comes from.
 pub trait Source {
-    /// Replaces the contents of `batch` with the next events; `false` when there are no more.
+    /// What comes.
+    type Item;
+
+    /// Replaces the contents of `batch` with what comes next, perhaps nothing for the moment; `false` at the end.
     ///
     /// # Errors
     /// When the capture or a trace cannot be read.
-    fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> impl Future<Output = anyhow::Result<bool>>;
+    fn next(&mut self, batch: &mut Vec<Self::Item>) -> impl Future<Output = anyhow::Result<bool>>;
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueHint;
-use tracer_common::Event;
 
 use super::args::{FilterArgs, ViewArgs};
 use super::{End, block_on, end, values};
@@ -49,20 +48,27 @@ pub fn run(args: &Args) -> Result<End> {
     }
     let output = outputs::open(&view, Box::new(io::stdout()));
     let pipeline = Pipeline::new(captures, view, args.count, output);
-    let summary = block_on(pipeline::run(Reported(Ahead::new(traces)?), &mut None, pipeline))??;
+    let traces = Ahead::new(traces)?;
+    let summary = match args.count {
+        // It may end long before the traces do.
+        Some(_) => block_on(pipeline::run(Reported(traces), &mut None, pipeline))??,
+        None => block_on(pipeline::run_ahead(traces, Reported, pipeline))??,
+    };
     Ok(end(&summary, args.view.exit_code))
 }
 
 /// Traces that say on stderr what of them could not be read.
-pub(super) struct Reported(pub(super) Ahead);
+pub(super) struct Reported<T>(pub(super) Ahead<T>);
 
-impl Source for Reported {
-    async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool> {
+impl<T: Send + 'static> Source for Reported<T> {
+    type Item = T;
+
+    async fn next(&mut self, batch: &mut Vec<T>) -> Result<bool> {
         self.0.next(batch).await
     }
 }
 
-impl Drop for Reported {
+impl<T> Drop for Reported<T> {
     fn drop(&mut self) {
         for (path, report) in self.0.reports() {
             if !report.is_complete() || report.unfinished > 0 {

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::ValueHint;
 use indicatif::{ProgressBar, ProgressStyle};
-use tracer_common::Event;
 
 use super::args::FilterArgs;
 use super::usage::WrongUsage;
@@ -20,7 +19,7 @@ use crate::outputs::escape::Escaped;
 use crate::pipeline::{self, Pipeline};
 use crate::report::{self, Observer, Report};
 use crate::source::{Ahead, Source};
-use crate::store::{self, Merged};
+use crate::store::{self, Merged, ReadReport};
 use crate::tally::Tally;
 
 /// Options of `report`. As for `replay`, the policy comes from the trace or from here.
@@ -60,16 +59,17 @@ pub fn run(args: &Args) -> Result<End> {
     let mut tally = Tally::default();
     let output = Box::new(Observer::new(&mut tally));
     let pipeline = Pipeline::new(captures.clone(), View::of_nothing(filter), None, output);
-    let mut traces = Ahead::new(traces)?;
-    let source = Watched { bar: progress(&args.files), traces: &mut traces };
-    let summary = block_on(pipeline::run(source, &mut None, pipeline))??;
+    let mut read = ReadReport::default();
+    let bar = progress(&args.files);
+    let run = pipeline::run_ahead(Ahead::new(traces)?, |traces| Watched { bar, traces, read: &mut read }, pipeline);
+    let summary = block_on(run)??;
 
     let report = Report {
         files: &args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
         captures: &captures,
         summary: &summary,
         tally: &tally,
-        read: traces.report(),
+        read: &read,
         inference: &summary.infer.conclusions().iter().map(ToString::to_string).collect::<Vec<_>>(),
         utc: args.utc,
     };
@@ -108,20 +108,25 @@ fn progress(files: &[PathBuf]) -> ProgressBar {
 }
 
 /// Traces whose reading is watched.
-struct Watched<'a> {
+struct Watched<'a, T> {
     bar: ProgressBar,
-    traces: &'a mut Ahead,
+    traces: Ahead<T>,
+    /// What was read, at the end.
+    read: &'a mut ReadReport,
 }
 
-impl Source for Watched<'_> {
-    async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool> {
+impl<T: Send + 'static> Source for Watched<'_, T> {
+    type Item = T;
+
+    async fn next(&mut self, batch: &mut Vec<T>) -> Result<bool> {
         self.bar.set_position(self.traces.position());
         self.traces.next(batch).await
     }
 }
 
-impl Drop for Watched<'_> {
+impl<T> Drop for Watched<'_, T> {
     fn drop(&mut self) {
+        *self.read = *self.traces.report();
         self.bar.finish_and_clear();
     }
 }

@@ -9,7 +9,7 @@ use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
 use super::tuple::Key;
-use super::{Join, Update};
+use super::{Join, Update, What};
 use crate::model::{Attempt, Outcome};
 
 /// Why an attempt ends.
@@ -126,11 +126,7 @@ impl Join {
         self.attempts.get_mut(held.attempt).held = NOT_HELD;
         let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
         let mut attempt = self.attempt(id);
-        update(Update::Retransmit { time_ns, ordinal, is_repeated, attempt: &mut attempt });
-        let cause = self.causes.number(attempt.cause);
-        let slot = self.attempts.get_mut(id);
-        slot.cause = cause;
-        slot.known.put(Known::FLAGGED, attempt.flagged);
+        update(Update { id, what: What::Retransmit { time_ns, ordinal, is_repeated }, attempt: &mut attempt });
     }
 
     fn end(&mut self, id: u32, why: Why, update: &mut impl FnMut(Update<'_>)) {
@@ -142,14 +138,14 @@ impl Join {
         if why == Why::Idle && !has_socket && attempt.outcome == Outcome::Pending {
             attempt.outcome = Outcome::TimedOut;
         }
-        update(Update::Ended { attempt: &mut attempt });
+        update(Update { id, what: What::Ended, attempt: &mut attempt });
         self.attempts.close(id);
     }
 
     fn attempt(&mut self, id: u32) -> Attempt {
         self.recall(id);
         let slot = self.attempts.whole(id);
-        slot.to_attempt(self.causes.name(slot.cause), self.table_of(&slot))
+        slot.to_attempt(self.table_of(&slot))
     }
 
     /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.

@@ -30,21 +30,16 @@ impl Known {
     pub(super) const SENT_BOUND: u32 = 1 << 11;
     /// The newest transmission was told by the wire.
     pub(super) const SENT_SEEN: u32 = 1 << 12;
-    /// A retransmit was flagged: the pipeline's opinion.
-    pub(super) const FLAGGED: u32 = 1 << 13;
     /// The original tuple comes from a SYN that was seen arriving; a socket or NAT know better.
-    pub(super) const ARRIVED: u32 = 1 << 14;
-
+    pub(super) const ARRIVED: u32 = 1 << 13;
     /// A SYN was sent again after a SYN-ACK had arrived.
-    pub(super) const UNHEARD: u32 = 1 << 15;
+    pub(super) const UNHEARD: u32 = 1 << 14;
     /// An RST left as the answer to a SYN-ACK, while the client waited for one.
-    pub(super) const RESET_HERE: u32 = 1 << 16;
+    pub(super) const RESET_HERE: u32 = 1 << 15;
     /// A SYN was dropped that had no conntrack entry.
-    pub(super) const NO_ENTRY: u32 = 1 << 17;
-
+    pub(super) const NO_ENTRY: u32 = 1 << 16;
     /// The translated tuple is what another NAT of this kernel made of an earlier one's.
-    pub(super) const CONTINUED: u32 = 1 << 20;
-
+    pub(super) const CONTINUED: u32 = 1 << 17;
     /// The original tuple has numbers instead of addresses.
     pub(super) const WIDE_ORIGINAL: u32 = 1 << 18;
     /// The translated tuple has.

@@ -8,7 +8,6 @@
 
 mod attempts;
 mod bindings;
-mod causes;
 mod drops;
 mod ends;
 mod facts;
@@ -33,9 +32,20 @@ use tracer_common::events::TCP_ESTABLISHED;
 
 use crate::model::Attempt;
 
-/// What the join found out.
+/// What the join found out about an attempt.
 #[derive(Debug)]
-pub enum Update<'a> {
+pub struct Update<'a> {
+    /// The attempt's number: no other one has it until this one has ended.
+    pub id: u32,
+    /// What is told.
+    pub what: What,
+    /// The attempt as it is known now, without what is thought of it.
+    pub attempt: &'a mut Attempt,
+}
+
+/// What is told of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
     /// A SYN was sent again, and everything that could still be learnt about it at once has been waited for.
     Retransmit {
         /// When it was sent, nanoseconds since boot.
@@ -44,14 +54,9 @@ pub enum Update<'a> {
         ordinal: u32,
         /// It was told before, when nobody knew where the SYN had come from.
         is_repeated: bool,
-        /// The attempt as it is known now. Of what is changed here, `flagged` and `cause` are kept.
-        attempt: &'a mut Attempt,
     },
     /// Nothing more will be heard of this attempt. Comes exactly once for each.
-    Ended {
-        /// The attempt in its final state.
-        attempt: &'a mut Attempt,
-    },
+    Ended,
 }
 
 /// How much the join keeps at most; beyond that the oldest is given up and counted.
@@ -101,7 +106,6 @@ pub struct Join {
     bindings: bindings::Bindings,
     hints: hints::Hints,
     settling: retransmits::Settling,
-    causes: causes::CauseNames,
     fullest: drops::Fullest,
     evicted: u64,
 }
@@ -124,7 +128,6 @@ impl Join {
             bindings: bindings::Bindings::new(limits.bindings),
             hints: hints::Hints::new(limits.selections),
             settling: retransmits::Settling::default(),
-            causes: causes::CauseNames::default(),
             fullest: drops::Fullest::default(),
             evicted: 0,
         }

@@ -66,8 +66,6 @@ pub(super) struct Slot {
     /// As the socket told
     pub(super) outcome: Outcome,
     pub(super) wait: Wait,
-    /// By its number in `CauseNames`; 0 for none
-    pub(super) cause: u8,
     /// Of the SYNs dropped, those whose translated source was chosen but not confirmed
     pub(super) unconfirmed: u8,
 }
@@ -124,7 +122,6 @@ impl Slot {
             known: Known::default(),
             outcome: Outcome::Pending,
             wait: Wait::Idle,
-            cause: 0,
             icmp: 0,
             syn_dropped: PackedDrops::default(),
             unconfirmed: 0,

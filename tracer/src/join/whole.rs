@@ -103,7 +103,7 @@ impl SlotRef<'_> {
     /// The attempt in the words of the model.
     // Made where it stays: it is large.
     #[inline(always)]
-    pub(super) fn to_attempt(self, cause: Option<&'static str>, table: Option<TableFill>) -> Attempt {
+    pub(super) fn to_attempt(self, table: Option<TableFill>) -> Attempt {
         let known = |fact| self.known.has(fact);
         Attempt {
             first_ns: self.first_ns,
@@ -131,8 +131,8 @@ impl SlotRef<'_> {
             table,
             outcome: self.outcome(),
             owner: None,
-            flagged: known(Known::FLAGGED),
-            cause,
+            flagged: false,
+            cause: None,
         }
     }
 }

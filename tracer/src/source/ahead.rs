@@ -1,5 +1,5 @@
-//! Traces as a source. A thread of its own reads, unpacks and decodes them a few batches ahead, so that where there is a
-//! second CPU only what follows takes time.
+//! Traces as a source. A thread of its own reads, unpacks and decodes them a few batches ahead, and another one may make
+//! something else of that, so that where there is more than one CPU only the last of it takes time.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -13,43 +13,98 @@ use crate::store::{Error, Merged, ReadReport};
 
 /// Batches that wait at most.
 const DEPTH: usize = 3;
+/// Most that a stage hands on at once.
+const MOST: usize = 4096;
 
-type Batch = Vec<(u32, Event)>;
+/// What is made of batches in a thread of its own.
+pub trait Stage<T, U> {
+    /// Tells `out` what follows from a batch.
+    fn take(&mut self, batch: &[T], out: &mut impl FnMut(U));
+
+    /// Tells `out` what is left at the end.
+    fn finish(&mut self, out: &mut impl FnMut(U));
+}
 
 /// Traces that are read ahead.
 #[derive(Debug)]
-pub struct Ahead {
-    read: Receiver<Read>,
+pub struct Ahead<T> {
+    read: Receiver<Read<T>>,
     /// Batches on their way back, so that none is allocated anew.
-    spent: Sender<Batch>,
+    spent: Sender<Vec<T>>,
     position: u64,
     report: ReadReport,
-    reports: Vec<(PathBuf, ReadReport)>,
+    reports: Reports,
 }
 
-/// A batch, empty at the end, and what is known of the traces when it was read.
+type Reports = Vec<(PathBuf, ReadReport)>;
+
+/// A batch, and what is known of the traces when it was read.
 #[derive(Debug)]
-struct Read {
-    batch: Result<Batch, Error>,
+struct Read<T> {
+    batch: Result<Vec<T>, Error>,
+    /// Nothing follows.
+    is_over: bool,
     position: u64,
     /// Of the files that ended with this batch.
-    reports: Vec<(PathBuf, ReadReport)>,
+    reports: Reports,
 }
 
-impl Ahead {
+/// The other end.
+struct Reader<T> {
+    to: SyncSender<Read<T>>,
+    spent: Receiver<Vec<T>>,
+}
+
+impl<T> Reader<T> {
+    /// An empty batch.
+    fn batch(&self) -> Vec<T> {
+        let mut batch = self.spent.try_recv().unwrap_or_default();
+        batch.clear();
+        batch
+    }
+}
+
+impl Ahead<(u32, Event)> {
     /// Begins to read.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn new(traces: Merged) -> anyhow::Result<Self> {
         let (position, report) = (traces.position(), traces.report());
-        let (to_pipeline, read) = sync_channel(DEPTH);
-        let (spent, from_pipeline) = channel();
-        let reader = move || read_on(traces, &from_pipeline, &to_pipeline);
-        thread::Builder::new().name("reader".to_owned()).spawn(reader).context("cannot start a thread")?;
-        Ok(Self { read, spent, position, report, reports: Vec::new() })
+        Self::start("reader", position, report, move |reader| read_on(traces, &reader))
+    }
+}
+
+impl<T: Send + 'static> Ahead<T> {
+    fn start(
+        name: &str,
+        position: u64,
+        report: ReadReport,
+        work: impl FnOnce(Reader<T>) + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let (to, read) = sync_channel(DEPTH);
+        let (back, spent) = channel();
+        let reader = Reader { to, spent };
+        // Not waited for: it may be waiting for standard input.
+        thread::Builder::new().name(name.to_owned()).spawn(|| work(reader)).context("cannot start a thread")?;
+        Ok(Self { read, spent: back, position, report, reports: Reports::new() })
     }
 
+    /// Lets a thread of its own make something else of what is read.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn then<U: Send + 'static>(
+        self,
+        name: &str,
+        stage: impl Stage<T, U> + Send + 'static,
+    ) -> anyhow::Result<Ahead<U>> {
+        let (position, report) = (self.position, self.report);
+        Ahead::start(name, position, report, move |reader| work_on(&self, stage, &reader))
+    }
+}
+
+impl<T> Ahead<T> {
     /// How many bytes of all files were used for what was handed on so far.
     #[must_use]
     pub const fn position(&self) -> u64 {
@@ -69,8 +124,10 @@ impl Ahead {
     }
 }
 
-impl Source for Ahead {
-    async fn next(&mut self, batch: &mut Batch) -> anyhow::Result<bool> {
+impl<T: Send + 'static> Source for Ahead<T> {
+    type Item = T;
+
+    async fn next(&mut self, batch: &mut Vec<T>) -> anyhow::Result<bool> {
         let read = self.read.recv().context("the thread that reads the traces is gone")?;
         self.position = read.position;
         read.reports.iter().for_each(|(_, report)| self.report.add(report));
@@ -78,23 +135,70 @@ impl Source for Ahead {
         let spent = std::mem::replace(batch, read.batch?);
         // Nobody takes it back once everything is read.
         let _ = self.spent.send(spent);
-        Ok(!batch.is_empty())
+        Ok(!read.is_over)
     }
 }
 
-/// Reads until the end, an error, or nobody listens. The thread is not waited for: it may be waiting for standard input.
-fn read_on(mut traces: Merged, spent: &Receiver<Batch>, pipeline: &SyncSender<Read>) {
+/// Reads until the end, an error, or nobody listens.
+fn read_on(mut traces: Merged, reader: &Reader<(u32, Event)>) {
     let mut told = 0;
     loop {
-        let mut batch = spent.try_recv().unwrap_or_default();
+        let mut batch = reader.batch();
         let more = traces.next_batch(&mut batch);
         let is_over = !matches!(more, Ok(true));
         let reports = traces.reports().get(told..).unwrap_or_default().to_vec();
         told += reports.len();
-        let read = Read { batch: more.map(|_| batch), position: traces.position(), reports };
-        if pipeline.send(read).is_err() || is_over {
+        let read = Read { batch: more.map(|_| batch), is_over, position: traces.position(), reports };
+        if reader.to.send(read).is_err() || is_over {
             return;
         }
+    }
+}
+
+/// The same with what a stage makes of it.
+fn work_on<T, U>(from: &Ahead<T>, mut stage: impl Stage<T, U>, reader: &Reader<U>) {
+    for Read { batch, is_over, position, reports } in &from.read {
+        let mut made = Made { reader, position, batch: reader.batch(), is_heard: true };
+        let batch = batch.map(|batch| {
+            stage.take(&batch, &mut |item| made.push(item));
+            // Nobody takes it back once everything is read.
+            let _ = from.spent.send(batch);
+            if is_over {
+                stage.finish(&mut |item| made.push(item));
+            }
+        });
+        made.hand_on();
+        let mut is_heard = made.is_heard;
+        // The end, a failure and what is known of a file come after what was made.
+        if is_over || !reports.is_empty() {
+            is_heard = reader.to.send(Read { batch: batch.map(|()| Vec::new()), is_over, position, reports }).is_ok();
+        }
+        if is_over || !is_heard {
+            return;
+        }
+    }
+}
+
+/// What a stage has made and not handed on yet.
+struct Made<'a, T> {
+    reader: &'a Reader<T>,
+    position: u64,
+    batch: Vec<T>,
+    is_heard: bool,
+}
+
+impl<T> Made<'_, T> {
+    fn push(&mut self, item: T) {
+        self.batch.push(item);
+        if self.batch.len() == MOST {
+            self.hand_on();
+        }
+    }
+
+    fn hand_on(&mut self) {
+        let batch = std::mem::replace(&mut self.batch, self.reader.batch());
+        let read = Read { batch: Ok(batch), is_over: false, position: self.position, reports: Reports::new() };
+        self.is_heard = self.is_heard && self.reader.to.send(read).is_ok();
     }
 }
 
@@ -120,15 +224,65 @@ mod tests {
     }
 
     /// The times of all events, and how reading ended.
-    fn read(source: &mut impl Source) -> (Vec<u64>, anyhow::Result<bool>) {
-        let (mut times, mut batch) = (Vec::new(), Batch::new());
+    fn read(source: &mut impl Source<Item = (u32, Event)>) -> (Vec<u64>, anyhow::Result<bool>) {
+        let (events, end) = all(source);
+        (events.iter().map(|(_, event)| event.stamp().time_ns).collect(), end)
+    }
+
+    fn all<T: Copy>(source: &mut impl Source<Item = T>) -> (Vec<T>, anyhow::Result<bool>) {
+        let (mut all, mut batch) = (Vec::new(), Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         loop {
             match runtime.block_on(source.next(&mut batch)) {
-                Ok(true) => times.extend(batch.iter().map(|(_, event)| event.stamp().time_ns)),
-                end => return (times, end),
+                Ok(true) => all.extend(batch.iter().copied()),
+                end => return (all, end),
             }
         }
+    }
+
+    /// Tells each time twice, and at the end many more.
+    struct Twice;
+
+    impl Stage<(u32, Event), u64> for Twice {
+        fn take(&mut self, batch: &[(u32, Event)], out: &mut impl FnMut(u64)) {
+            batch.iter().flat_map(|(_, event)| [event.stamp().time_ns; 2]).for_each(out);
+        }
+
+        fn finish(&mut self, out: &mut impl FnMut(u64)) {
+            (0..LEFT).for_each(out);
+        }
+    }
+
+    /// What is left at the end, in more than one batch.
+    const LEFT: u64 = 3 * MOST as u64 + 1;
+
+    #[test]
+    fn a_stage_hands_on_everything_and_what_is_known_of_the_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        let events = (BATCH * (DEPTH + 3)) as u64 + 7;
+        write(&path, events);
+        let ahead = Ahead::new(Merged::open(&[&path]).unwrap()).unwrap();
+        let mut ahead = ahead.then("twice", Twice).unwrap();
+        let (times, end) = all(&mut ahead);
+        assert!(times.into_iter().eq((1..=events).flat_map(|time| [time; 2]).chain(0..LEFT)) && !end.unwrap());
+        assert_eq!((ahead.report().events, ahead.position()), (events, fs::metadata(&path).unwrap().len()));
+        assert_eq!(ahead.reports(), [(path, *ahead.report())]);
+    }
+
+    #[test]
+    fn a_stage_ends_when_nobody_listens_any_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        write(&path, (BATCH * (2 * DEPTH + 8)) as u64);
+        let (gone, ended) = sync_channel(0);
+        let ahead = Ahead::new(Merged::open(&[&path]).unwrap()).unwrap();
+        let first = Ahead::<u64>::start("twice", 0, *ahead.report(), move |reader| {
+            work_on(&ahead, Twice, &reader);
+            gone.send(()).unwrap();
+        });
+        drop(first.unwrap());
+        ended.recv().unwrap();
     }
 
     #[test]
@@ -155,8 +309,12 @@ mod tests {
         write(&path, events);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, bytes.repeat(2)).unwrap();
-        let (times, end) = read(&mut Ahead::new(Merged::open(&[&path]).unwrap()).unwrap());
+        let open = || Ahead::new(Merged::open(&[&path]).unwrap()).unwrap();
+        let (times, end) = read(&mut open());
         assert!(times.into_iter().eq(1..=events));
+        assert!(end.unwrap_err().is::<Error>());
+        let (times, end) = all(&mut open().then("twice", Twice).unwrap());
+        assert!(times.into_iter().eq((1..=events).flat_map(|time| [time; 2])));
         assert!(end.unwrap_err().is::<Error>());
     }
 }

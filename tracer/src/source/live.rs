@@ -249,6 +249,8 @@ impl Live {
 }
 
 impl Source for Live {
+    type Item = (u32, Event);
+
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
         batch.clear();
         while batch.is_empty() {

@@ -22,7 +22,7 @@ use tracer_common::events::{
 };
 use tracer_common::{Flow, flow};
 
-use super::{Join, Update};
+use super::{Join, Update, What};
 use crate::model::Attempt;
 
 pub(super) const MS: u64 = 1_000_000;
@@ -192,11 +192,12 @@ pub(super) struct Outcomes {
 
 impl Outcomes {
     pub(super) fn take(&mut self, update: Update<'_>) {
-        match update {
-            Update::Retransmit { time_ns, ordinal, is_repeated, attempt } => {
-                self.retransmits.push(Told { at: time_ns - T0, ordinal, is_repeated, attempt: attempt.clone() });
+        let attempt = update.attempt.clone();
+        match update.what {
+            What::Retransmit { time_ns, ordinal, is_repeated } => {
+                self.retransmits.push(Told { at: time_ns - T0, ordinal, is_repeated, attempt });
             }
-            Update::Ended { attempt } => self.ended.push(attempt.clone()),
+            What::Ended => self.ended.push(attempt),
         }
     }
 

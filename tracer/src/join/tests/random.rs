@@ -95,12 +95,13 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (
     };
     let mut take = |update: Update<'_>| {
         updates += 1;
-        let (told, attempt) = match update {
-            Update::Retransmit { time_ns, ordinal, attempt, .. } => {
+        let Update { what, attempt, .. } = update;
+        let told = match what {
+            What::Retransmit { time_ns, ordinal, .. } => {
                 assert!(ordinal > 0);
-                (Some((time_ns, ordinal)), attempt)
+                Some((time_ns, ordinal))
             }
-            Update::Ended { attempt } => (None, attempt),
+            What::Ended => None,
         };
         let (original, translated) = (attempt.original.map(as_ipv4), attempt.translated.map(as_ipv4));
         (told, attempt.first_ns, attempt.isn, original, translated, attempt.outcome).hash(&mut digest);

@@ -86,20 +86,14 @@ fn every_fact_lets_an_attempt_live_on() {
 }
 
 #[test]
-fn what_the_pipeline_thinks_of_an_attempt_is_kept() {
+fn an_attempt_keeps_its_number_until_it_ends() {
     let mut join = Join::default();
     let mut seen = Vec::new();
-    let events = [retransmit(0, ISN, pod(1), 1), tick(S), retransmit(S, ISN, pod(1), 2)];
-    let mut update = |update: Update<'_>| match update {
-        Update::Retransmit { attempt, ordinal, .. } => {
-            seen.push((attempt.flagged, attempt.cause));
-            (attempt.flagged, attempt.cause) = (ordinal == 1, Some(["one", "two"][ordinal as usize - 1]));
-        }
-        Update::Ended { attempt } => seen.push((attempt.flagged, attempt.cause)),
-    };
+    let mut update = |update: Update<'_>| seen.push((update.id, update.attempt.isn, update.what == What::Ended));
+    let events = [retransmit(0, 1, pod(1), 1), retransmit(0, 2, pod(2), 1), tick(S), retransmit(S, 1, pod(1), 2)];
     events.iter().for_each(|event| join.event(event, &mut update));
     join.finish(&mut update);
-    assert_eq!(seen, [(false, None), (true, Some("one")), (false, Some("two"))]);
+    assert_eq!(seen, [(0, 1, false), (1, 2, false), (0, 1, false), (1, 2, true), (0, 1, true)]);
 }
 
 #[test]

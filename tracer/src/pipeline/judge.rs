@@ -1,0 +1,171 @@
+//! Steps in, findings out: owners, causes, counts, outputs.
+
+use std::io;
+
+use tracer_common::Event;
+
+use super::joins::Step;
+use super::opinions::Opinions;
+use crate::causes::{self, Case};
+use crate::join::{Update, What};
+use crate::model::{Attempt, Capture, Diagnosis, Finding, Owners};
+use crate::outputs::{Output, View};
+use crate::summary::Summary;
+
+/// What is made of the steps of all nodes.
+pub(super) struct Judge<'a> {
+    nodes: Vec<Node>,
+    bench: Bench<'a>,
+}
+
+/// One node that steps come from.
+struct Node {
+    /// With the policy in force.
+    capture: Capture,
+    owners: Owners,
+    opinions: Opinions,
+}
+
+/// What all nodes share.
+struct Bench<'a> {
+    view: View,
+    output: Box<dyn Output + 'a>,
+    summary: Summary,
+    shown: u64,
+    /// How many findings to show at most.
+    count: Option<u64>,
+    result: io::Result<()>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
+        let node =
+            |capture: Capture| Node { owners: Owners::of(&capture.owners), opinions: Opinions::default(), capture };
+        let nodes = captures.into_iter().map(node).collect();
+        let bench = Bench { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
+        Self { nodes, bench }
+    }
+
+    pub(super) fn start(&mut self) -> io::Result<()> {
+        let captures: Vec<_> = self.nodes.iter().map(|node| &node.capture).collect();
+        self.bench.output.start(&captures)?;
+        self.bench.output.flush()
+    }
+
+    /// Takes the next step of a node. What could not be written is told by [`Judge::result`].
+    pub(super) fn step(&mut self, node: u32, step: Step<'_>) {
+        let Some(node) = self.nodes.get_mut(node as usize) else { return };
+        match step {
+            Step::Update(update) => self.bench.update(node, update),
+            Step::Beside(Event::Lost(lost)) => self.bench.summary.lost(lost),
+            Step::Beside(Event::Owner(owner)) => node.owners.event(owner),
+            Step::Beside(_) => {}
+            Step::Evicted(count) => self.bench.summary.evicted += count,
+        }
+    }
+
+    /// What became of writing since it was asked last.
+    pub(super) fn result(&mut self) -> io::Result<()> {
+        std::mem::replace(&mut self.bench.result, Ok(()))
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.bench.is_done()
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.bench.output.flush()
+    }
+
+    pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
+        self.result()?;
+        self.bench.output.finish(&self.bench.summary)?;
+        Ok(self.bench.summary)
+    }
+}
+
+impl Bench<'_> {
+    fn is_done(&self) -> bool {
+        self.count.is_some_and(|count| self.shown >= count)
+    }
+
+    fn update(&mut self, node: &mut Node, Update { id, what, attempt }: Update<'_>) {
+        let Node { capture, owners, opinions } = node;
+        attempt.owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns)).cloned();
+        let is_wanted = capture.filter.matches(attempt) && self.view.filter.matches(attempt) && self.result.is_ok();
+        if is_wanted {
+            opinions.tell(id, attempt);
+        }
+        match what {
+            What::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
+                self.result = self.retransmit(capture, time_ns, ordinal, is_repeated, attempt);
+                opinions.note(id, attempt);
+            }
+            What::Retransmit { .. } => {}
+            What::Ended => {
+                opinions.forget(id);
+                if is_wanted {
+                    self.result = self.ended(capture, attempt);
+                }
+            }
+        }
+    }
+
+    fn retransmit(
+        &mut self,
+        capture: &Capture,
+        time_ns: u64,
+        ordinal: u32,
+        is_repeated: bool,
+        attempt: &mut Attempt,
+    ) -> io::Result<()> {
+        let case = Case::new(attempt, capture);
+        let flagged = causes::is_flagged(&case);
+        let cause = causes::judge(&case);
+        let is_news = attempt.cause != Some(cause.id) && !causes::is_unknown(cause);
+        // What is told again counts where it was not known to be flagged, or by whom it was, when it was told first.
+        let is_counted = is_repeated && attempt.flagged;
+        (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, Some(cause.id));
+        if flagged && !is_counted {
+            self.summary.flagged_retransmit();
+        }
+        let finding = Finding { flagged, is_news, ..finding(capture, time_ns, ordinal, attempt) };
+        if self.is_done() || !self.view.shows(&finding) {
+            return Ok(());
+        }
+        self.shown += 1;
+        if !self.output.shows_findings() {
+            return Ok(());
+        }
+        let diagnosis = self.diagnosis(cause, &finding);
+        self.output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
+    }
+
+    fn diagnosis(&self, cause: &causes::Cause, finding: &Finding<'_>) -> Option<Diagnosis> {
+        self.output.explains(finding).then(|| causes::diagnose(cause, &Case::new(finding.attempt, finding.capture)))
+    }
+
+    /// What came after the last retransmit may tell more of the cause.
+    fn ended(&mut self, capture: &Capture, attempt: &mut Attempt) -> io::Result<()> {
+        let case = Case::new(attempt, capture);
+        let is_case = attempt.retransmits > 0 || causes::has_failed(&case);
+        let cause = is_case.then(|| causes::judge(&case));
+        let may_have_left = case.may_have_left();
+        let before = std::mem::replace(&mut attempt.cause, cause.map(|cause| cause.id));
+        self.summary.ended(attempt, may_have_left);
+        self.output.over(capture, attempt)?;
+        let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
+        let is_news = before != attempt.cause || causes::is_unknown(cause);
+        self.shown += u64::from(is_news);
+        let finding = finding(capture, attempt.last_ns, attempt.retransmits, attempt);
+        let finding = Finding { is_news, is_over: true, ..finding };
+        let diagnosis = self.diagnosis(cause, &finding);
+        self.output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
+    }
+}
+
+fn finding<'a>(capture: &'a Capture, time_ns: u64, ordinal: u32, attempt: &'a Attempt) -> Finding<'a> {
+    let (allowed, flagged) = (capture.policy.allowed_for(attempt), attempt.flagged);
+    let (is_news, is_over, diagnosis) = (false, false, None);
+    Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause: attempt.cause, is_news, is_over, diagnosis }
+}
