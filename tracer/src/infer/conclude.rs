@@ -8,7 +8,7 @@ use super::destinations::Entry;
 use super::power;
 use super::rule;
 use super::segments::{self, Rates, Segment};
-use super::sides::{Sides, Sums};
+use super::sides::{Answering, Sides};
 use super::significance::{self, Evidence, choices};
 
 /// Destinations that are named.
@@ -31,22 +31,22 @@ pub(super) fn conclude(is_ipv4: bool, family: &Family) -> Conclusion {
             changed_port: family.changed_port,
             shared: family.destinations.shared,
         },
-        verdict: verdict(&family.counts.seen(), &Sums::of(entries), used),
+        verdict: verdict(Scales::new(&family.counts.seen(), &Answering::of(entries)), used),
     }
 }
 
-fn verdict(seen: &[Seen], sums: &Sums, used: Tally) -> Verdict {
-    let divided = segments::divide(seen);
-    let suspected = pruned(seen, &divided, sums, Evidence::is_enough);
-    let proven = pruned(seen, &suspected, sums, Evidence::is_shared);
+fn verdict(mut scales: Scales<'_>, used: Tally) -> Verdict {
+    let divided = segments::divide(scales.seen);
+    let suspected = pruned(&mut scales, &divided, Evidence::is_enough);
+    let proven = pruned(&mut scales, &suspected, Evidence::is_shared);
     if proven.len() > 1 {
-        Verdict::Class(class(seen, &proven, sums))
+        Verdict::Class(class(&mut scales, &proven))
     } else if suspected.len() > 1 {
-        Verdict::OneDestination(class(seen, &suspected, sums))
+        Verdict::OneDestination(class(&mut scales, &suspected))
     } else if divided.len() > 1 {
-        undecided(seen, &divided, sums, used)
+        undecided(&scales, &divided, used)
     } else {
-        nothing_found(sums, used)
+        nothing_found(&scales, used)
     }
 }
 
@@ -55,16 +55,44 @@ fn verdict(seen: &[Seen], sums: &Sums, used: Tally) -> Verdict {
 pub(super) fn survivors(family: &Family) -> usize {
     let seen = family.counts.seen();
     let divided = segments::divide_at(&seen, 2.0);
-    pruned(&seen, &divided, &Sums::of(family.destinations.entries()), Evidence::is_enough).len()
+    let answering = Answering::of(family.destinations.entries());
+    pruned(&mut Scales::new(&seen, &answering), &divided, Evidence::is_enough).len()
 }
 
-/// Takes out segments whose evidence does not hold, the weakest first.
-fn pruned(seen: &[Seen], divided: &[Segment], sums: &Sums, holds: fn(&Evidence) -> bool) -> Vec<Segment> {
+/// What the evidence for segments is weighed by. The same segments are weighed once.
+struct Scales<'a> {
+    seen: &'a [Seen],
+    answering: &'a Answering<'a>,
+    weighed: Vec<(Vec<Segment>, Evidence)>,
+}
+
+impl<'a> Scales<'a> {
+    const fn new(seen: &'a [Seen], answering: &'a Answering<'a>) -> Self {
+        Self { seen, answering, weighed: Vec::new() }
+    }
+
+    /// Evidence that the segments that pass fare otherwise than the rest of these.
+    fn weigh(&mut self, segments: &[Segment]) -> &Evidence {
+        let known = self.weighed.iter().position(|(known, _)| known == segments);
+        let place = known.unwrap_or_else(|| {
+            let sides = self.answering.sides(self.seen, segments);
+            let strata: Vec<_> = sides.into_iter().map(|(_, sides)| sides.stratum()).collect();
+            self.weighed.push((segments.to_vec(), significance::evidence(&strata)));
+            self.weighed.len() - 1
+        });
+        &self.weighed[place].1
+    }
+}
+
+/// Takes out segments whose evidence, against those next to them, does not hold, the weakest first.
+fn pruned(scales: &mut Scales<'_>, divided: &[Segment], holds: fn(&Evidence) -> bool) -> Vec<Segment> {
     let mut left = divided.to_vec();
     while left.len() > 1 {
-        let evidence = (0..left.len()).map(|place| (place, against_neighbours(seen, &left, place, sums)));
-        let weak = evidence.filter(|(_, evidence)| !holds(evidence));
-        match weak.min_by(|(_, a), (_, b)| a.total.total_cmp(&b.total)) {
+        let weak = (0..left.len()).filter_map(|place| {
+            let evidence = scales.weigh(&left[place.saturating_sub(1)..left.len().min(place + 2)]);
+            (!holds(evidence)).then_some((place, evidence.total))
+        });
+        match weak.min_by(|(_, a), (_, b)| a.total_cmp(b)) {
             Some((place, _)) => left = segments::without(&left, place),
             None => break,
         }
@@ -72,18 +100,12 @@ fn pruned(seen: &[Seen], divided: &[Segment], sums: &Sums, holds: fn(&Evidence) 
     left
 }
 
-/// Evidence that a segment fares otherwise than the segments next to it.
-fn against_neighbours(seen: &[Seen], segments: &[Segment], place: usize, sums: &Sums) -> Evidence {
-    let near = &segments[place.saturating_sub(1)..segments.len().min(place + 2)];
-    let strata: Vec<_> = sums.sides(seen, near).into_iter().map(|(_, sides)| sides.stratum()).collect();
-    significance::evidence(&strata)
-}
-
-fn class(seen: &[Seen], segments: &[Segment], sums: &Sums) -> Class {
+fn class(scales: &mut Scales<'_>, segments: &[Segment]) -> Class {
+    let seen = scales.seen;
     let tally = |passes| segments::tally(seen, segments, passes);
     let passes = bracket::passes(seen, segments, Rates::of(tally(true), tally(false)).logs());
-    let sides = sums.sides(seen, segments);
-    let evidence = significance::evidence(&sides.iter().map(|(_, sides)| sides.stratum()).collect::<Vec<_>>());
+    let sides = scales.answering.sides(seen, segments);
+    let evidence = scales.weigh(segments);
     let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > TELLS).collect();
     order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
     let carriers = order.iter().take(NAMED).map(|&place| {
@@ -117,17 +139,18 @@ fn p_below(total: f64, edges: usize) -> u32 {
 
 /// A class begins to show: so many more attempts like these would prove it or not.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn undecided(seen: &[Seen], divided: &[Segment], sums: &Sums, used: Tally) -> Verdict {
-    let (inside, outside) = (segments::tally(seen, divided, true), segments::tally(seen, divided, false));
+fn undecided(scales: &Scales<'_>, divided: &[Segment], used: Tally) -> Verdict {
+    let tally = |passes| segments::tally(scales.seen, divided, passes);
+    let (inside, outside) = (tally(true), tally(false));
     let share = (outside.total() as f64 / used.total() as f64).min(0.5);
-    let needed = power::attempts_needed(sums.len(), share, Rates::of(inside, outside).fails.min(0.9));
+    let needed = power::attempts_needed(scales.answering.len(), share, Rates::of(inside, outside).fails.min(0.9));
     // Where the estimate says that it should have been enough, a tenth more is the least that can help.
     Verdict::TooFew { more: needed.saturating_sub(used.total()).max(used.total().div_ceil(10)), suspected: true }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn nothing_found(sums: &Sums, used: Tally) -> Verdict {
-    let attempts = sums.attempts();
+fn nothing_found(scales: &Scales<'_>, used: Tally) -> Verdict {
+    let attempts = scales.answering.attempts();
     let fails = used.unanswered as f64 / used.total().max(1) as f64;
     if let Some(visible_share) = power::visible_share(&attempts, fails) {
         return Verdict::NoClass { visible_share };

@@ -24,11 +24,6 @@ impl Tally {
         if answered { self.answered += 1 } else { self.unanswered += 1 }
     }
 
-    /// Without those of `other`, which are among them.
-    pub(super) const fn less(self, other: Self) -> Self {
-        Self { answered: self.answered - other.answered, unanswered: self.unanswered - other.unanswered }
-    }
-
     /// All attempts.
     #[must_use]
     pub const fn total(self) -> u64 {

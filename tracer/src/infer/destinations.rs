@@ -23,6 +23,8 @@ const NETWORKS: usize = 256;
 const WAITING: usize = 64;
 /// Ports are told apart per destination only by bins of 256.
 pub(super) const BINS: usize = 256;
+/// Unanswered and answered attempts, as [`Tally::of`] takes them.
+pub(super) type Bins = [[u32; 2]; BINS];
 
 /// A destination, or a network of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +90,7 @@ pub(super) struct Entry {
     dropped: u64,
     runs: Runs,
     /// By bins of ports, from the first answer on; of unanswered attempts those that `runs` lets count.
-    bins: Option<Box<[[u32; 2]; BINS]>>,
+    bins: Option<Box<Bins>>,
 }
 
 impl Entry {
@@ -132,8 +134,8 @@ impl Entry {
     }
 
     /// Attempts in bins; `None` for a destination that never answered.
-    pub(super) fn bins(&self) -> Option<impl Iterator<Item = Tally> + '_> {
-        self.bins.as_deref().map(|bins| bins.iter().map(|&counts| Tally::of(counts)))
+    pub(super) fn bins(&self) -> Option<&Bins> {
+        self.bins.as_deref()
     }
 
     /// Attempts that do not count.

@@ -61,6 +61,11 @@ impl Infer {
         family.get_or_insert_default().take(&evidence);
     }
 
+    /// Counts what has not been counted yet, which [`Infer::conclusions`] would do in a copy.
+    pub fn settle(&mut self) {
+        [&mut self.v4, &mut self.v6].into_iter().flatten().for_each(|family| family.settle());
+    }
+
     /// What follows, for each address family of which there is any evidence.
     #[must_use]
     pub fn conclusions(&self) -> Vec<Conclusion> {

@@ -79,22 +79,33 @@ pub(super) fn divide(seen: &[Seen]) -> Vec<Segment> {
 
 /// The same at another price per edge.
 pub(super) fn divide_at(seen: &[Seen], price: f64) -> Vec<Segment> {
-    let divisions = STARTS.into_iter().map(|start| improve(seen, start, price));
-    let best = divisions.max_by(|(_, a), (_, b)| a.total_cmp(b));
-    best.map(|(segments, _)| segments).unwrap_or_default()
+    let (mut met, mut best) = (Vec::new(), (Vec::new(), f64::NEG_INFINITY));
+    for start in STARTS {
+        if let Some(end) = improve(seen, start, price, &mut met) {
+            let score = score(seen, &end, price);
+            if score >= best.1 {
+                best = (end, score);
+            }
+        }
+    }
+    best.0
 }
 
-fn improve(seen: &[Seen], start: Rates, price: f64) -> (Vec<Segment>, f64) {
+/// `None` where it comes to a division that was met before: from there on nothing differs.
+fn improve(seen: &[Seen], start: Rates, price: f64, met: &mut Vec<Vec<Segment>>) -> Option<Vec<Segment>> {
     let mut segments = best_for(seen, start, price);
     for _ in 0..TURNS {
+        if met.contains(&segments) {
+            return None;
+        }
         let next = best_for(seen, rates(seen, &segments), price);
-        if next == segments {
-            break;
+        met.push(segments);
+        if met.last() == Some(&next) {
+            return Some(next);
         }
         segments = next;
     }
-    let score = score(seen, &segments, price);
-    (segments, score)
+    Some(segments)
 }
 
 fn rates(seen: &[Seen], segments: &[Segment]) -> Rates {

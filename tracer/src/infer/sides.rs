@@ -1,8 +1,10 @@
 //! The attempts of each destination on the two sides of edges.
 
+use std::ops::Range;
+
 use super::conclusion::Tally;
 use super::counts::Seen;
-use super::destinations::{BINS, Destination, Entry};
+use super::destinations::{BINS, Bins, Destination, Entry};
 use super::segments::Segment;
 use super::significance::Stratum;
 
@@ -25,22 +27,12 @@ impl Sides {
     }
 }
 
-/// Attempts of destinations that answered at least once, summed up from bin to bin.
-pub(super) struct Sums(Vec<(Destination, Vec<Tally>)>);
+/// Destinations that answered at least once, with their attempts in bins.
+pub(super) struct Answering<'a>(Vec<(Destination, &'a Bins)>);
 
-impl Sums {
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        let sums = entries.iter().filter_map(|entry| {
-            let mut sum = Tally::NONE;
-            let mut sums = Vec::with_capacity(BINS + 1);
-            sums.push(sum);
-            for bin in entry.bins()? {
-                sum = [sum, bin].into_iter().sum();
-                sums.push(sum);
-            }
-            Some((entry.destination, sums))
-        });
-        Self(sums.collect())
+impl<'a> Answering<'a> {
+    pub(super) fn of(entries: &'a [Entry]) -> Self {
+        Self(entries.iter().filter_map(|entry| Some((entry.destination, entry.bins()?))).collect())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -49,27 +41,33 @@ impl Sums {
 
     /// Attempts to each destination.
     pub(super) fn attempts(&self) -> Vec<u64> {
-        self.0.iter().map(|(_, sums)| sums[BINS].total()).collect()
+        self.0.iter().map(|(_, bins)| sum(*bins).total()).collect()
     }
 
     /// Each destination's attempts in these segments.
     pub(super) fn sides(&self, seen: &[Seen], segments: &[Segment]) -> Vec<(Destination, Sides)> {
-        let bins: Vec<_> = segments.iter().map(|segment| (bins(seen, segment), segment.passes)).collect();
-        let sides = |sums: &[Tally]| {
+        let ranges: Vec<_> = segments.iter().map(|segment| (bins(seen, segment), segment.passes)).collect();
+        let sides = |bins: &Bins| {
             let side = |passes| {
-                let chosen = bins.iter().filter(|(_, of)| *of == passes);
-                chosen.map(|&((begin, end), _)| sums[end].less(sums[begin])).sum()
+                let chosen = ranges.iter().filter(|(_, of)| *of == passes);
+                chosen.map(|(range, _)| sum(&bins[range.clone()])).sum()
             };
             Sides { inside: side(true), outside: side(false) }
         };
-        self.0.iter().map(|(destination, sums)| (*destination, sides(sums))).collect()
+        self.0.iter().map(|(destination, bins)| (*destination, sides(bins))).collect()
     }
 }
 
-/// The bins, from and to, in which every port that was used belongs to the segment.
-fn bins(seen: &[Seen], segment: &Segment) -> (usize, usize) {
+fn sum(bins: &[[u32; 2]]) -> Tally {
+    let [unanswered, answered] =
+        bins.iter().fold([0, 0], |sum: [u64; 2], bin| [0, 1].map(|of| sum[of] + u64::from(bin[of])));
+    Tally { answered, unanswered }
+}
+
+/// The bins in which every port that was used belongs to the segment.
+fn bins(seen: &[Seen], segment: &Segment) -> Range<usize> {
     let before = segment.first.checked_sub(1).map(|place| usize::from(seen[place].port) + 1);
     let begin = before.map_or(0, |port| port.div_ceil(256));
     let end = seen.get(segment.last + 1).map_or(BINS, |next| usize::from(next.port) / 256);
-    (begin.min(end), end)
+    begin.min(end)..end
 }

@@ -79,6 +79,7 @@ impl<'a> Judge<'a> {
 
     pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
         self.result()?;
+        self.bench.summary.infer.settle();
         self.bench.output.finish(&self.bench.summary)?;
         Ok(self.bench.summary)
     }

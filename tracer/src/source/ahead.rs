@@ -14,7 +14,7 @@ use crate::store::{Error, Merged, ReadReport};
 /// Batches that wait at most.
 const DEPTH: usize = 3;
 /// Most that a stage hands on at once.
-const MOST: usize = 4096;
+const MOST: usize = 1024;
 
 /// What is made of batches in a thread of its own.
 pub trait Stage<T, U> {
