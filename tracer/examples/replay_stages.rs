@@ -114,8 +114,9 @@ fn judge(trace: &PathBuf) -> Result<Value> {
 }
 
 fn is_flagged(capture: &Capture, update: Update<'_>) -> bool {
-    let case = Case::new(update.attempt, capture);
-    if update.attempt.retransmits == 0 && !causes::has_failed(&case) {
+    let attempt = update.told.attempt();
+    let case = Case::new(&attempt, capture);
+    if attempt.retransmits == 0 && !causes::has_failed(&case) {
         return false;
     }
     let flagged = causes::is_flagged(&case);

@@ -14,7 +14,7 @@ use self::joins::Joins;
 use self::judge::Judge;
 use crate::model::Capture;
 use crate::outputs::{Output, View};
-use crate::source::{Ahead, Source, Stage};
+use crate::source::{Ahead, Source};
 use crate::store::Writer;
 use crate::summary::Summary;
 
@@ -43,7 +43,7 @@ pub async fn run(
             if let Some(recorder) = recorder {
                 recorder.write(event)?;
             }
-            joins.event(*node, event, &mut |node, step| judge.step(node, step));
+            joins.event(*node, event, &mut |node, step| judge.step(node, &step));
             judge.result()?;
             if judge.is_done() {
                 break 'reading;
@@ -53,7 +53,7 @@ pub async fn run(
     }
     // Detach first: what is left to do may wait for a slow reader.
     drop(source);
-    joins.finish(&mut |node, step| judge.step(node, step));
+    joins.finish(&mut |node, step| judge.step(node, &step));
     judge.finish()
 }
 
@@ -71,7 +71,7 @@ pub async fn run_ahead<S: Source<Item = (u32, Aside)>>(
     let mut batch = Vec::new();
     while source.next(&mut batch).await? {
         for (node, aside) in &mut batch {
-            judge.step(*node, aside.step());
+            judge.aside(*node, aside);
         }
         judge.result()?;
         judge.flush()?;
@@ -85,18 +85,5 @@ impl<'a> Pipeline<'a> {
     #[must_use]
     pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
         Self { joins: Joins::of(captures.len()), judge: Judge::new(captures, view, count, output) }
-    }
-}
-
-impl Stage<(u32, Event), (u32, Aside)> for Joins {
-    fn take(&mut self, batch: &[(u32, Event)], out: &mut impl FnMut((u32, Aside))) {
-        for (index, (node, event)) in batch.iter().enumerate() {
-            self.prepare(batch, index);
-            self.event(*node, event, &mut |node, step| out((node, Aside::of(&step))));
-        }
-    }
-
-    fn finish(&mut self, out: &mut impl FnMut((u32, Aside))) {
-        self.finish(&mut |node, step| out((node, Aside::of(&step))));
     }
 }

@@ -9,8 +9,8 @@ use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
 use super::tuple::Key;
-use super::{Join, Update, What};
-use crate::model::{Attempt, Outcome};
+use super::{Join, Told, Update, What};
+use crate::model::Outcome;
 
 /// Why an attempt ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,27 +125,26 @@ impl Join {
     fn tell(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
         self.attempts.get_mut(held.attempt).held = NOT_HELD;
         let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
-        let mut attempt = self.attempt(id);
-        update(Update { id, what: What::Retransmit { time_ns, ordinal, is_repeated }, attempt: &mut attempt });
+        update(Update { id, what: What::Retransmit { time_ns, ordinal, is_repeated }, told: self.told(id) });
     }
 
     fn end(&mut self, id: u32, why: Why, update: &mut impl FnMut(Update<'_>)) {
         if let Some(held) = self.settling.take(self.attempts.get(id).held) {
             self.tell(held, update);
         }
-        let mut attempt = self.attempt(id);
-        let has_socket = self.attempts.get(id).known.has(Known::SOCKET);
-        if why == Why::Idle && !has_socket && attempt.outcome == Outcome::Pending {
-            attempt.outcome = Outcome::TimedOut;
+        let mut told = self.told(id);
+        let has_socket = told.slot.known.has(Known::SOCKET);
+        if why == Why::Idle && !has_socket && told.outcome == Outcome::Pending {
+            told.outcome = Outcome::TimedOut;
         }
-        update(Update { id, what: What::Ended, attempt: &mut attempt });
+        update(Update { id, what: What::Ended, told });
         self.attempts.close(id);
     }
 
-    fn attempt(&mut self, id: u32) -> Attempt {
+    fn told(&mut self, id: u32) -> Told<'_> {
         self.recall(id);
         let slot = self.attempts.whole(id);
-        slot.to_attempt(self.table_of(&slot))
+        Told { slot, table: self.table_of(&slot), outcome: slot.outcome() }
     }
 
     /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.

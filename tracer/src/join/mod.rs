@@ -30,7 +30,7 @@ mod wire;
 use tracer_common::Event;
 use tracer_common::events::TCP_ESTABLISHED;
 
-use crate::model::Attempt;
+use crate::model::{Attempt, Outcome, TableFill};
 
 /// What the join found out about an attempt.
 #[derive(Debug)]
@@ -39,8 +39,25 @@ pub struct Update<'a> {
     pub id: u32,
     /// What is told.
     pub what: What,
-    /// The attempt as it is known now, without what is thought of it.
-    pub attempt: &'a mut Attempt,
+    /// The attempt as it is known now.
+    pub told: Told<'a>,
+}
+
+/// What is known of an attempt, to be put where it is needed: an [`Attempt`] is large, and copies of it take time.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    slot: whole::SlotRef<'a>,
+    table: Option<TableFill>,
+    outcome: Outcome,
+}
+
+impl Told<'_> {
+    /// In the words of the model, without what is thought of it.
+    #[inline(always)]
+    #[must_use]
+    pub fn attempt(&self) -> Attempt {
+        self.slot.to_attempt(self.table, self.outcome)
+    }
 }
 
 /// What is told of an attempt.

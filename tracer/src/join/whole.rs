@@ -7,7 +7,7 @@ use tracer_common::Flow;
 use super::known::Known;
 use super::slot::Slot;
 use super::tuple::{Addresses, Key, Tuple};
-use crate::model::{Attempt, TableFill};
+use crate::model::{Attempt, Outcome, TableFill};
 
 /// How a tuple's destination compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl SlotRef<'_> {
     /// The attempt in the words of the model.
     // Made where it stays: it is large.
     #[inline(always)]
-    pub(super) fn to_attempt(self, table: Option<TableFill>) -> Attempt {
+    pub(super) fn to_attempt(self, table: Option<TableFill>, outcome: Outcome) -> Attempt {
         let known = |fact| self.known.has(fact);
         Attempt {
             first_ns: self.first_ns,
@@ -129,7 +129,7 @@ impl SlotRef<'_> {
             unconfirmed: self.unconfirmed,
             answer_dropped: self.answer_dropped.unpack(),
             table,
-            outcome: self.outcome(),
+            outcome,
             owner: None,
             flagged: false,
             cause: None,

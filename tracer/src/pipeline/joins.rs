@@ -4,6 +4,7 @@ use tracer_common::Event;
 
 use crate::join::{FAR, Join, NEAR, Update, What};
 use crate::model::Attempt;
+use crate::source::Stage;
 
 /// What the events of a node come to, one after the other.
 #[derive(Debug)]
@@ -35,21 +36,13 @@ pub enum Aside {
 }
 
 impl Aside {
-    pub(super) fn of(step: &Step<'_>) -> Self {
+    // Made where it stays: it is large.
+    #[inline(always)]
+    fn of(step: &Step<'_>) -> Self {
         match step {
-            Step::Update(Update { id, what, attempt }) => {
-                Self::Update { id: *id, what: *what, attempt: (**attempt).clone() }
-            }
+            Step::Update(Update { id, what, told }) => Self::Update { id: *id, what: *what, attempt: told.attempt() },
             Step::Beside(event) => Self::Beside(**event),
             Step::Evicted(count) => Self::Evicted(*count),
-        }
-    }
-
-    pub(super) fn step(&mut self) -> Step<'_> {
-        match self {
-            Self::Update { id, what, attempt } => Step::Update(Update { id: *id, what: *what, attempt }),
-            Self::Beside(event) => Step::Beside(event),
-            Self::Evicted(count) => Step::Evicted(*count),
         }
     }
 }
@@ -90,5 +83,18 @@ impl Joins {
             join.finish(&mut |update| take(node, Step::Update(update)));
             take(node, Step::Evicted(join.evicted()));
         }
+    }
+}
+
+impl Stage<(u32, Event), (u32, Aside)> for Joins {
+    fn take(&mut self, batch: &[(u32, Event)], out: &mut impl FnMut((u32, Aside))) {
+        for (index, (node, event)) in batch.iter().enumerate() {
+            self.prepare(batch, index);
+            self.event(*node, event, &mut |node, step| out((node, Aside::of(&step))));
+        }
+    }
+
+    fn finish(&mut self, out: &mut impl FnMut((u32, Aside))) {
+        self.finish(&mut |node, step| out((node, Aside::of(&step))));
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use tracer_common::Event;
 
-use super::joins::Step;
+use super::joins::{Aside, Step};
 use super::opinions::Opinions;
 use crate::causes::{self, Case};
 use crate::join::{Update, What};
@@ -53,14 +53,35 @@ impl<'a> Judge<'a> {
     }
 
     /// Takes the next step of a node. What could not be written is told by [`Judge::result`].
-    pub(super) fn step(&mut self, node: u32, step: Step<'_>) {
-        let Some(node) = self.nodes.get_mut(node as usize) else { return };
+    pub(super) fn step(&mut self, node: u32, step: &Step<'_>) {
         match step {
-            Step::Update(update) => self.bench.update(node, update),
-            Step::Beside(Event::Lost(lost)) => self.bench.summary.lost(lost),
-            Step::Beside(Event::Owner(owner)) => node.owners.event(owner),
-            Step::Beside(_) => {}
+            Step::Update(Update { id, what, told }) => self.update(node, *id, *what, &mut told.attempt()),
+            Step::Beside(event) => self.beside(node, event),
             Step::Evicted(count) => self.bench.summary.evicted += count,
+        }
+    }
+
+    /// The same of one that was put aside.
+    pub(super) fn aside(&mut self, node: u32, aside: &mut Aside) {
+        match aside {
+            Aside::Update { id, what, attempt } => self.update(node, *id, *what, attempt),
+            Aside::Beside(event) => self.beside(node, event),
+            Aside::Evicted(count) => self.bench.summary.evicted += *count,
+        }
+    }
+
+    fn update(&mut self, node: u32, id: u32, what: What, attempt: &mut Attempt) {
+        if let Some(node) = self.nodes.get_mut(node as usize) {
+            self.bench.update(node, id, what, attempt);
+        }
+    }
+
+    fn beside(&mut self, node: u32, event: &Event) {
+        if let Event::Lost(lost) = event {
+            self.bench.summary.lost(lost);
+        }
+        if let (Event::Owner(owner), Some(node)) = (event, self.nodes.get_mut(node as usize)) {
+            node.owners.event(owner);
         }
     }
 
@@ -90,7 +111,7 @@ impl Bench<'_> {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
-    fn update(&mut self, node: &mut Node, Update { id, what, attempt }: Update<'_>) {
+    fn update(&mut self, node: &mut Node, id: u32, what: What, attempt: &mut Attempt) {
         let Node { capture, owners, opinions } = node;
         attempt.owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns)).cloned();
         let is_wanted = capture.filter.matches(attempt) && self.view.filter.matches(attempt) && self.result.is_ok();
