@@ -23,4 +23,5 @@ pub mod netns;
 pub mod notice;
 pub mod status;
 pub mod symbols;
+pub mod fetch;
 pub mod model;

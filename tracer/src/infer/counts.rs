@@ -1,6 +1,7 @@
 //! Exact counts per port: answered and unanswered attempts.
 
 use super::conclusion::Tally;
+use crate::fetch::fetch;
 
 const PORTS: usize = 1 << 16;
 
@@ -22,6 +23,11 @@ impl Counts {
         }
         let count = &mut self.0[usize::from(port)][usize::from(answered)];
         *count = count.saturating_add(1);
+    }
+
+    /// Has the port's counts fetched.
+    pub(super) fn fetch(&self, port: u16) {
+        fetch(self.0.get(usize::from(port)));
     }
 
     /// The ports that were used, in ascending order.

@@ -14,6 +14,7 @@ use super::conclusion::Tally;
 use super::counts::Counts;
 use super::observation::Probe;
 use super::runs::Runs;
+use crate::fetch::fetch;
 
 /// Destinations with an entry of their own.
 const EXACT: usize = 1024;
@@ -112,6 +113,11 @@ impl Entry {
         }
     }
 
+    /// Has fetched what it takes to count the port.
+    fn fetch(&self, port: u16) {
+        fetch(self.bins.as_ref().map(|bins| &bins[usize::from(port >> 8)]));
+    }
+
     fn wait(&mut self, probe: Probe) {
         if self.waiting.len() < WAITING {
             self.waiting.push(probe);
@@ -158,7 +164,12 @@ pub(super) struct Destinations {
 impl Destinations {
     pub(super) fn take(&mut self, attempts: &[(Destination, Probe)], counts: &mut Counts) {
         let mut places = std::mem::take(&mut self.places);
-        places.extend(attempts.iter().map(|&(destination, _)| self.place(destination)));
+        places.extend(attempts.iter().map(|&(destination, probe)| {
+            let place = self.place(destination);
+            self.entries[place].fetch(probe.port);
+            counts.fetch(probe.port);
+            place
+        }));
         for (&(destination, probe), place) in attempts.iter().zip(places.drain(..)) {
             self.shared += u64::from(self.entries[place].destination != destination);
             self.entries[place].take(probe, counts);

@@ -1,9 +1,9 @@
 //! The attempts under way: slots that are reused, an index by ISN, and the lists they wait in for their end.
 
-use super::fetch::fetch;
 use super::slot::{NONE, Slot};
 use super::tuple::Addresses;
 use super::whole::{SlotMut, SlotRef};
+use crate::fetch::fetch;
 
 /// Attempts of one bucket at most, so that a sender who gives every SYN the same ISN costs no more than others.
 const MAX_CHAIN: usize = 64;

@@ -3,15 +3,14 @@
 //! `nat`, `socket`, `wire` and `drops` take the events of those hooks: they find the attempt a fact belongs to (`fits`) or open
 //! one, and note the fact (`facts`). `ends` is about time: what has settled is told, what is over ends. The rest are the
 //! tables: `attempts` by ISN, `bindings` that outlive their attempts, `hints` that come before theirs, and the
-//! retransmits that wait (`retransmits`). An attempt is a `slot`, whose tuples are packed (`tuple`, `whole`). `fetch` is about
-//! nothing but time: it hides how slow memory is. docs/join.md has the rules as a table.
+//! retransmits that wait (`retransmits`). An attempt is a `slot`, whose tuples are packed (`tuple`, `whole`).
+//! docs/join.md has the rules as a table.
 
 mod attempts;
 mod bindings;
 mod drops;
 mod ends;
 mod facts;
-mod fetch;
 mod fits;
 mod hints;
 mod known;

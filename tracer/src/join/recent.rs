@@ -3,7 +3,7 @@
 //! Facts of one bucket are linked from the newest to the oldest by serial number. A link to a fact that was forgotten is
 //! recognised by its number, so forgetting costs nothing; no allocation once the ring is full.
 
-use super::fetch::fetch;
+use crate::fetch::fetch;
 
 /// Facts that are added while memory is fetched.
 const FEW: u32 = 4;

@@ -8,7 +8,7 @@ const LINE: usize = 64;
 
 /// Has all of a value fetched, if there is one.
 #[inline]
-pub(super) fn fetch<T>(value: Option<&T>) {
+pub fn fetch<T>(value: Option<&T>) {
     let Some(value) = value else { return };
     let start = std::ptr::from_ref(value).cast::<i8>();
     let mut offset = 0;
