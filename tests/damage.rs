@@ -28,6 +28,8 @@ struct Trace<'a> {
 }
 
 impl Source for Trace<'_> {
+    type Item = (u32, Event);
+
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
         batch.clear();
         let more = self.reader.read(BATCH, 0, batch);

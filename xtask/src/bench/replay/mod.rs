@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
     let rounds = args.rounds.unwrap_or(5);
     let synthetic = traces::synthetic(stages, "synthetic", args.events, 35_000)?;
-    let peers = traces::with_packets(stages, args.events / 10)?;
+    let peers = traces::with_packets(stages, args.events / 4)?;
     let recorded = args.trace.as_deref().map(|path| traces::recorded(stages, path)).transpose()?;
 
     let mut works: Vec<Work> = works::over(&synthetic);
