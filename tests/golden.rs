@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Once;
-use std::{env, fs};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+use std::{env, fs, thread};
 
 use serde_json::Value;
 use tests::process::{Outcome, end_with_us, wait};
@@ -127,16 +129,34 @@ fn golden_traces_were_recorded_whole_and_show_both_ways_of_learning_a_port() {
     assert_eq!(ways.len(), 2, "{ways:?}");
 }
 
-/// As with `ssh node snatrace record -w - | snatrace replay -c 1 -`: more may come, but nobody waits for it.
-#[test]
-fn a_replay_that_has_shown_enough_ends_while_its_input_goes_on() {
+/// `replay` of standard input, which has got all but the frame that ends a trace and stays open.
+fn replay_of_a_recording_under_way(options: &[&str]) -> (Child, ChildStdin) {
     let mut command = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
-    command.args(["replay", "-c", "1", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.arg("replay").args(options).arg("-").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = end_with_us(&mut command).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let trace = fs::read(directory().join("fully_random-wire.trace")).unwrap();
-    // All but the frame that ends a trace: a recording under way.
     input.write_all(&trace[..trace.len() - FRAME_LEN]).unwrap();
+    (child, input)
+}
+
+#[test]
+fn lines_are_shown_as_soon_as_their_events_came() {
+    let (mut child, input) = replay_of_a_recording_under_way(&[]);
+    let (told, heard) = channel();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    thread::spawn(move || output.lines().map(Result::unwrap).try_for_each(|line| told.send(line)));
+    let next = || heard.recv_timeout(Duration::from_secs(60)).unwrap();
+    while !next().contains("10.12.192.15:8080") {}
+    drop(input);
+    while !next().starts_with("attempts") {}
+    assert_eq!(wait(&mut child).code(), Some(0));
+}
+
+/// As with `ssh node snatrace record -w - | snatrace replay -c 1 -`: more may come, but nobody waits for it.
+#[test]
+fn a_replay_that_has_shown_enough_ends_while_its_input_goes_on() {
+    let (mut child, input) = replay_of_a_recording_under_way(&["-c", "1"]);
     assert_eq!(wait(&mut child).code(), Some(0));
     let mut shown = String::new();
     child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();

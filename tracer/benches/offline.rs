@@ -31,7 +31,7 @@ fn attempts() -> Vec<Attempt> {
     let (mut join, mut attempts) = (Join::default(), Vec::new());
     let mut keep = |update: Update<'_>| {
         if update.what == What::Ended {
-            attempts.push(update.told.attempt());
+            attempts.push(update.snapshot.attempt());
         }
     };
     Traffic::at_rate(PER_SECOND).take(EVENTS).for_each(|event| join.event(&event, &mut keep));

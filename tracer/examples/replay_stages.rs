@@ -114,7 +114,7 @@ fn judge(trace: &PathBuf) -> Result<Value> {
 }
 
 fn is_flagged(capture: &Capture, update: Update<'_>) -> bool {
-    let attempt = update.told.attempt();
+    let attempt = update.snapshot.attempt();
     let case = Case::new(&attempt, capture);
     if attempt.retransmits == 0 && !causes::has_failed(&case) {
         return false;

@@ -1,8 +1,7 @@
 //! The loop: source -> join -> owners -> causes -> outputs. The first file to read.
 //!
-//! `tail`, `record` and `replay` all run it; they differ in the source and in whether there is a recorder. What is found
-//! out (`joins`) and what is thought of it (`judge`) know nothing of each other, so that traces can be joined ahead, in a
-//! thread of its own.
+//! `tail`, `record` and `replay` all do this; they differ in the source and in whether there is a recorder. What is found
+//! out (`joins`) depends on nothing that is thought of it (`judge`), so traces are joined ahead, in a thread of its own.
 
 mod joins;
 mod judge;

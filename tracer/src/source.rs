@@ -6,7 +6,7 @@ mod live;
 #[cfg(feature = "ebpf")]
 mod timer;
 
-pub use ahead::{Ahead, Stage};
+pub use ahead::{Ahead, Maker};
 #[cfg(feature = "ebpf")]
 pub use live::{Live, Stop};
 

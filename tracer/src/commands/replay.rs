@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Result<End> {
 /// Traces that say on stderr what of them could not be read.
 pub(super) struct Reported<T>(pub(super) Ahead<T>);
 
-impl<T: Send + 'static> Source for Reported<T> {
+impl<T> Source for Reported<T> {
     type Item = T;
 
     async fn next(&mut self, batch: &mut Vec<T>) -> Result<bool> {

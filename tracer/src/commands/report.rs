@@ -115,7 +115,7 @@ struct Watched<'a, T> {
     read: &'a mut ReadReport,
 }
 
-impl<T: Send + 'static> Source for Watched<'_, T> {
+impl<T> Source for Watched<'_, T> {
     type Item = T;
 
     async fn next(&mut self, batch: &mut Vec<T>) -> Result<bool> {

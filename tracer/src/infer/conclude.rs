@@ -1,15 +1,18 @@
 //! From counts to a conclusion.
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 use super::Family;
 use super::bracket;
 use super::conclusion::{Carrier, Class, Conclusion, LeftOut, Tally, Verdict};
 use super::counts::Seen;
-use super::destinations::Entry;
+use super::destinations::{Destination, Entry};
 use super::power;
 use super::rule;
 use super::segments::{self, Rates, Segment};
 use super::sides::{Answering, Sides};
-use super::significance::{self, Evidence, choices};
+use super::significance::{self, Evidence, Weight, choices};
 
 /// Destinations that are named.
 const NAMED: usize = 5;
@@ -37,12 +40,12 @@ pub(super) fn conclude(is_ipv4: bool, family: &Family) -> Conclusion {
 
 fn verdict(mut scales: Scales<'_>, used: Tally) -> Verdict {
     let divided = segments::divide(scales.seen);
-    let suspected = pruned(&mut scales, &divided, Evidence::is_enough);
-    let proven = pruned(&mut scales, &suspected, Evidence::is_shared);
+    let suspected = pruned(&mut scales, &divided, Weight::is_enough);
+    let proven = pruned(&mut scales, &suspected, Weight::is_shared);
     if proven.len() > 1 {
-        Verdict::Class(class(&mut scales, &proven))
+        Verdict::Class(class(&scales, &proven))
     } else if suspected.len() > 1 {
-        Verdict::OneDestination(class(&mut scales, &suspected))
+        Verdict::OneDestination(class(&scales, &suspected))
     } else if divided.len() > 1 {
         undecided(&scales, &divided, used)
     } else {
@@ -56,41 +59,43 @@ pub(super) fn survivors(family: &Family) -> usize {
     let seen = family.counts.seen();
     let divided = segments::divide_at(&seen, 2.0);
     let answering = Answering::of(family.destinations.entries());
-    pruned(&mut Scales::new(&seen, &answering), &divided, Evidence::is_enough).len()
+    pruned(&mut Scales::new(&seen, &answering), &divided, Weight::is_enough).len()
 }
 
 /// What the evidence for segments is weighed by. The same segments are weighed once.
 struct Scales<'a> {
     seen: &'a [Seen],
     answering: &'a Answering<'a>,
-    weighed: Vec<(Vec<Segment>, Evidence)>,
+    weighed: HashMap<Vec<Segment>, Weight, FixedState>,
 }
 
 impl<'a> Scales<'a> {
-    const fn new(seen: &'a [Seen], answering: &'a Answering<'a>) -> Self {
-        Self { seen, answering, weighed: Vec::new() }
+    fn new(seen: &'a [Seen], answering: &'a Answering<'a>) -> Self {
+        Self { seen, answering, weighed: HashMap::default() }
     }
 
     /// Evidence that the segments that pass fare otherwise than the rest of these.
-    fn weigh(&mut self, segments: &[Segment]) -> &Evidence {
-        let known = self.weighed.iter().position(|(known, _)| known == segments);
-        let place = known.unwrap_or_else(|| {
-            let sides = self.answering.sides(self.seen, segments);
-            let strata: Vec<_> = sides.into_iter().map(|(_, sides)| sides.stratum()).collect();
-            self.weighed.push((segments.to_vec(), significance::evidence(&strata)));
-            self.weighed.len() - 1
-        });
-        &self.weighed[place].1
+    fn weigh(&mut self, segments: &[Segment]) -> Weight {
+        if let Some(known) = self.weighed.get(segments) {
+            return *known;
+        }
+        let weight = evidence(&self.answering.sides(self.seen, segments)).weight();
+        self.weighed.insert(segments.to_vec(), weight);
+        weight
     }
 }
 
+fn evidence(sides: &[(Destination, Sides)]) -> Evidence {
+    significance::evidence(&sides.iter().map(|(_, sides)| sides.stratum()).collect::<Vec<_>>())
+}
+
 /// Takes out segments whose evidence, against those next to them, does not hold, the weakest first.
-fn pruned(scales: &mut Scales<'_>, divided: &[Segment], holds: fn(&Evidence) -> bool) -> Vec<Segment> {
+fn pruned(scales: &mut Scales<'_>, divided: &[Segment], holds: fn(&Weight) -> bool) -> Vec<Segment> {
     let mut left = divided.to_vec();
     while left.len() > 1 {
         let weak = (0..left.len()).filter_map(|place| {
-            let evidence = scales.weigh(&left[place.saturating_sub(1)..left.len().min(place + 2)]);
-            (!holds(evidence)).then_some((place, evidence.total))
+            let weight = scales.weigh(&left[place.saturating_sub(1)..left.len().min(place + 2)]);
+            (!holds(&weight)).then_some((place, weight.total))
         });
         match weak.min_by(|(_, a), (_, b)| a.total_cmp(b)) {
             Some((place, _)) => left = segments::without(&left, place),
@@ -100,12 +105,12 @@ fn pruned(scales: &mut Scales<'_>, divided: &[Segment], holds: fn(&Evidence) -> 
     left
 }
 
-fn class(scales: &mut Scales<'_>, segments: &[Segment]) -> Class {
+fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
     let seen = scales.seen;
     let tally = |passes| segments::tally(seen, segments, passes);
     let passes = bracket::passes(seen, segments, Rates::of(tally(true), tally(false)).logs());
     let sides = scales.answering.sides(seen, segments);
-    let evidence = scales.weigh(segments);
+    let evidence = evidence(&sides);
     let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > TELLS).collect();
     order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
     let carriers = order.iter().take(NAMED).map(|&place| {

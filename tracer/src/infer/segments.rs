@@ -20,7 +20,7 @@ const STARTS: [Rates; 4] = [
 ];
 
 /// Ports next to each other that fare alike, as places in the list of ports seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Segment {
     pub(super) first: usize,
     pub(super) last: usize,
@@ -91,16 +91,17 @@ pub(super) fn divide_at(seen: &[Seen], price: f64) -> Vec<Segment> {
     best.0
 }
 
-/// `None` where it comes to a division that was met before: from there on nothing differs.
+/// `None` where it comes to a division that an earlier start met on its way to the end.
 fn improve(seen: &[Seen], start: Rates, price: f64, met: &mut Vec<Vec<Segment>>) -> Option<Vec<Segment>> {
-    let mut segments = best_for(seen, start, price);
+    let (mut segments, mut way) = (best_for(seen, start, price), Vec::new());
     for _ in 0..TURNS {
         if met.contains(&segments) {
             return None;
         }
         let next = best_for(seen, rates(seen, &segments), price);
-        met.push(segments);
-        if met.last() == Some(&next) {
+        way.push(segments);
+        if way.last() == Some(&next) {
+            met.append(&mut way);
             return Some(next);
         }
         segments = next;

@@ -38,6 +38,21 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
+    /// What it amounts to.
+    pub(super) fn weight(&self) -> Weight {
+        Weight { total: self.total, strongest: self.parts.iter().copied().fold(0.0, f64::max) }
+    }
+}
+
+/// Evidence without its parts, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Weight {
+    pub(super) total: f64,
+    /// The part of the destination that says most.
+    strongest: f64,
+}
+
+impl Weight {
     /// Whether chance explains it too seldom, at the stated level and for any choice of edges.
     pub(super) fn is_enough(&self) -> bool {
         self.total >= needed()
@@ -45,11 +60,7 @@ impl Evidence {
 
     /// Whether the other destinations agree with the strongest: without it, half as much is left.
     pub(super) fn is_shared(&self) -> bool {
-        self.total - self.strongest() >= needed() / 2.0
-    }
-
-    fn strongest(&self) -> f64 {
-        self.parts.iter().copied().fold(0.0, f64::max)
+        self.total - self.strongest >= needed() / 2.0
     }
 }
 
@@ -229,9 +240,9 @@ mod tests {
 
     #[test]
     fn evidence_of_one_destination_vanishes_without_it() {
-        let one = evidence(&[stratum((40, 40), (0, 40)), stratum((0, 40), (0, 40))]);
+        let one = evidence(&[stratum((40, 40), (0, 40)), stratum((0, 40), (0, 40))]).weight();
         assert!(one.is_enough() && !one.is_shared(), "{one:?}");
-        let two = evidence(&[stratum((40, 40), (0, 40)), stratum((20, 20), (0, 40))]);
+        let two = evidence(&[stratum((40, 40), (0, 40)), stratum((20, 20), (0, 40))]).weight();
         assert!(two.is_enough() && two.is_shared(), "{two:?}");
     }
 

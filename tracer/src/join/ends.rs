@@ -9,7 +9,7 @@ use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
 use super::tuple::Key;
-use super::{Join, Told, Update, What};
+use super::{Join, Snapshot, Update, What};
 use crate::model::Outcome;
 
 /// Why an attempt ends.
@@ -125,26 +125,26 @@ impl Join {
     fn tell(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
         self.attempts.get_mut(held.attempt).held = NOT_HELD;
         let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
-        update(Update { id, what: What::Retransmit { time_ns, ordinal, is_repeated }, told: self.told(id) });
+        update(Update { id, what: What::Retransmit { time_ns, ordinal, is_repeated }, snapshot: self.snapshot(id) });
     }
 
     fn end(&mut self, id: u32, why: Why, update: &mut impl FnMut(Update<'_>)) {
         if let Some(held) = self.settling.take(self.attempts.get(id).held) {
             self.tell(held, update);
         }
-        let mut told = self.told(id);
-        let has_socket = told.slot.known.has(Known::SOCKET);
-        if why == Why::Idle && !has_socket && told.outcome == Outcome::Pending {
-            told.outcome = Outcome::TimedOut;
+        let mut snapshot = self.snapshot(id);
+        let has_socket = snapshot.slot.known.has(Known::SOCKET);
+        if why == Why::Idle && !has_socket && snapshot.outcome == Outcome::Pending {
+            snapshot.outcome = Outcome::TimedOut;
         }
-        update(Update { id, what: What::Ended, told });
+        update(Update { id, what: What::Ended, snapshot });
         self.attempts.close(id);
     }
 
-    fn told(&mut self, id: u32) -> Told<'_> {
+    fn snapshot(&mut self, id: u32) -> Snapshot<'_> {
         self.recall(id);
         let slot = self.attempts.whole(id);
-        Told { slot, table: self.table_of(&slot), outcome: slot.outcome() }
+        Snapshot { slot, table: self.table_of(&slot), outcome: slot.outcome() }
     }
 
     /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.

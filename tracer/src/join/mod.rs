@@ -39,18 +39,18 @@ pub struct Update<'a> {
     /// What is told.
     pub what: What,
     /// The attempt as it is known now.
-    pub told: Told<'a>,
+    pub snapshot: Snapshot<'a>,
 }
 
 /// What is known of an attempt, to be put where it is needed: an [`Attempt`] is large, and copies of it take time.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct Snapshot<'a> {
     slot: whole::SlotRef<'a>,
     table: Option<TableFill>,
     outcome: Outcome,
 }
 
-impl Told<'_> {
+impl Snapshot<'_> {
     /// In the words of the model, without what is thought of it.
     #[inline(always)]
     #[must_use]

@@ -120,8 +120,8 @@ pub struct TableFill {
 
 /// One TCP connection attempt.
 ///
-/// Every field is a fact from events; what they mean is for `causes` to say. The last two are that opinion, kept here by
-/// the pipeline so that an attempt is counted once.
+/// Every field is a fact from events; what they mean is for `causes` to say. The last two are that opinion, which
+/// the pipeline keeps and tells here, so that an attempt is counted once.
 #[derive(Clone, Debug, Default)]
 pub struct Attempt {
     /// Time of the first event, nanoseconds since boot.

@@ -4,7 +4,7 @@ use tracer_common::Event;
 
 use crate::join::{FAR, Join, NEAR, Update, What};
 use crate::model::Attempt;
-use crate::source::Stage;
+use crate::source::Maker;
 
 /// What the events of a node come to, one after the other.
 #[derive(Debug)]
@@ -40,7 +40,9 @@ impl Aside {
     #[inline(always)]
     fn of(step: &Step<'_>) -> Self {
         match step {
-            Step::Update(Update { id, what, told }) => Self::Update { id: *id, what: *what, attempt: told.attempt() },
+            Step::Update(Update { id, what, snapshot }) => {
+                Self::Update { id: *id, what: *what, attempt: snapshot.attempt() }
+            }
             Step::Beside(event) => Self::Beside(**event),
             Step::Evicted(count) => Self::Evicted(*count),
         }
@@ -86,7 +88,7 @@ impl Joins {
     }
 }
 
-impl Stage<(u32, Event), (u32, Aside)> for Joins {
+impl Maker<(u32, Event), (u32, Aside)> for Joins {
     fn take(&mut self, batch: &[(u32, Event)], out: &mut impl FnMut((u32, Aside))) {
         for (index, (node, event)) in batch.iter().enumerate() {
             self.prepare(batch, index);
@@ -95,6 +97,6 @@ impl Stage<(u32, Event), (u32, Aside)> for Joins {
     }
 
     fn finish(&mut self, out: &mut impl FnMut((u32, Aside))) {
-        self.finish(&mut |node, step| out((node, Aside::of(&step))));
+        Joins::finish(self, &mut |node, step| out((node, Aside::of(&step))));
     }
 }

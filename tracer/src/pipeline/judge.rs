@@ -15,7 +15,7 @@ use crate::summary::Summary;
 /// What is made of the steps of all nodes.
 pub(super) struct Judge<'a> {
     nodes: Vec<Node>,
-    bench: Bench<'a>,
+    shared: Shared<'a>,
 }
 
 /// One node that steps come from.
@@ -27,7 +27,7 @@ struct Node {
 }
 
 /// What all nodes share.
-struct Bench<'a> {
+struct Shared<'a> {
     view: View,
     output: Box<dyn Output + 'a>,
     summary: Summary,
@@ -42,22 +42,22 @@ impl<'a> Judge<'a> {
         let node =
             |capture: Capture| Node { owners: Owners::of(&capture.owners), opinions: Opinions::default(), capture };
         let nodes = captures.into_iter().map(node).collect();
-        let bench = Bench { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
-        Self { nodes, bench }
+        let shared = Shared { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
+        Self { nodes, shared }
     }
 
     pub(super) fn start(&mut self) -> io::Result<()> {
         let captures: Vec<_> = self.nodes.iter().map(|node| &node.capture).collect();
-        self.bench.output.start(&captures)?;
-        self.bench.output.flush()
+        self.shared.output.start(&captures)?;
+        self.shared.output.flush()
     }
 
     /// Takes the next step of a node. What could not be written is told by [`Judge::result`].
     pub(super) fn step(&mut self, node: u32, step: &Step<'_>) {
         match step {
-            Step::Update(Update { id, what, told }) => self.update(node, *id, *what, &mut told.attempt()),
+            Step::Update(Update { id, what, snapshot }) => self.update(node, *id, *what, &mut snapshot.attempt()),
             Step::Beside(event) => self.beside(node, event),
-            Step::Evicted(count) => self.bench.summary.evicted += count,
+            Step::Evicted(count) => self.shared.summary.evicted += count,
         }
     }
 
@@ -66,19 +66,19 @@ impl<'a> Judge<'a> {
         match aside {
             Aside::Update { id, what, attempt } => self.update(node, *id, *what, attempt),
             Aside::Beside(event) => self.beside(node, event),
-            Aside::Evicted(count) => self.bench.summary.evicted += *count,
+            Aside::Evicted(count) => self.shared.summary.evicted += *count,
         }
     }
 
     fn update(&mut self, node: u32, id: u32, what: What, attempt: &mut Attempt) {
         if let Some(node) = self.nodes.get_mut(node as usize) {
-            self.bench.update(node, id, what, attempt);
+            self.shared.update(node, id, what, attempt);
         }
     }
 
     fn beside(&mut self, node: u32, event: &Event) {
         if let Event::Lost(lost) = event {
-            self.bench.summary.lost(lost);
+            self.shared.summary.lost(lost);
         }
         if let (Event::Owner(owner), Some(node)) = (event, self.nodes.get_mut(node as usize)) {
             node.owners.event(owner);
@@ -87,26 +87,26 @@ impl<'a> Judge<'a> {
 
     /// What became of writing since it was asked last.
     pub(super) fn result(&mut self) -> io::Result<()> {
-        std::mem::replace(&mut self.bench.result, Ok(()))
+        std::mem::replace(&mut self.shared.result, Ok(()))
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.bench.is_done()
+        self.shared.is_done()
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.bench.output.flush()
+        self.shared.output.flush()
     }
 
     pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
         self.result()?;
-        self.bench.summary.infer.settle();
-        self.bench.output.finish(&self.bench.summary)?;
-        Ok(self.bench.summary)
+        self.shared.summary.infer.settle();
+        self.shared.output.finish(&self.shared.summary)?;
+        Ok(self.shared.summary)
     }
 }
 
-impl Bench<'_> {
+impl Shared<'_> {
     fn is_done(&self) -> bool {
         self.count.is_some_and(|count| self.shown >= count)
     }

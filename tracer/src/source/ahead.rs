@@ -13,11 +13,11 @@ use crate::store::{Error, Merged, ReadReport};
 
 /// Batches that wait at most.
 const DEPTH: usize = 3;
-/// Most that a stage hands on at once.
+/// Most that a maker hands on at once.
 const MOST: usize = 1024;
 
 /// What is made of batches in a thread of its own.
-pub trait Stage<T, U> {
+pub trait Maker<T, U> {
     /// Tells `out` what follows from a batch.
     fn take(&mut self, batch: &[T], out: &mut impl FnMut(U));
 
@@ -97,10 +97,11 @@ impl<T: Send + 'static> Ahead<T> {
     pub fn then<U: Send + 'static>(
         self,
         name: &str,
-        stage: impl Stage<T, U> + Send + 'static,
+        maker: impl Maker<T, U> + Send + 'static,
     ) -> anyhow::Result<Ahead<U>> {
-        let (position, report) = (self.position, self.report);
-        Ahead::start(name, position, report, move |reader| work_on(&self, stage, &reader))
+        let (position, report, reports) = (self.position, self.report, self.reports.clone());
+        let ahead = Ahead::start(name, position, report, move |reader| work_on(&self, maker, &reader))?;
+        Ok(Ahead { reports, ..ahead })
     }
 }
 
@@ -124,11 +125,11 @@ impl<T> Ahead<T> {
     }
 }
 
-impl<T: Send + 'static> Source for Ahead<T> {
+impl<T> Source for Ahead<T> {
     type Item = T;
 
     async fn next(&mut self, batch: &mut Vec<T>) -> anyhow::Result<bool> {
-        let read = self.read.recv().context("the thread that reads the traces is gone")?;
+        let read = self.read.recv().context("a thread that reads ahead is gone")?;
         self.position = read.position;
         read.reports.iter().for_each(|(_, report)| self.report.add(report));
         self.reports.extend(read.reports);
@@ -155,31 +156,31 @@ fn read_on(mut traces: Merged, reader: &Reader<(u32, Event)>) {
     }
 }
 
-/// The same with what a stage makes of it.
-fn work_on<T, U>(from: &Ahead<T>, mut stage: impl Stage<T, U>, reader: &Reader<U>) {
+/// The same with what a maker makes of it.
+fn work_on<T, U>(from: &Ahead<T>, mut maker: impl Maker<T, U>, reader: &Reader<U>) {
+    let mut made = Made { reader, position: from.position, batch: Vec::new(), is_heard: true };
     for Read { batch, is_over, position, reports } in &from.read {
-        let mut made = Made { reader, position, batch: reader.batch(), is_heard: true };
+        made.position = position;
         let batch = batch.map(|batch| {
-            stage.take(&batch, &mut |item| made.push(item));
+            maker.take(&batch, &mut |item| made.push(item));
             // Nobody takes it back once everything is read.
             let _ = from.spent.send(batch);
             if is_over {
-                stage.finish(&mut |item| made.push(item));
+                maker.finish(&mut |item| made.push(item));
             }
         });
         made.hand_on();
-        let mut is_heard = made.is_heard;
         // The end, a failure and what is known of a file come after what was made.
         if is_over || !reports.is_empty() {
-            is_heard = reader.to.send(Read { batch: batch.map(|()| Vec::new()), is_over, position, reports }).is_ok();
+            made.send(Read { batch: batch.map(|()| Vec::new()), is_over, position, reports });
         }
-        if is_over || !is_heard {
+        if is_over || !made.is_heard {
             return;
         }
     }
 }
 
-/// What a stage has made and not handed on yet.
+/// What was made and not handed on yet.
 struct Made<'a, T> {
     reader: &'a Reader<T>,
     position: u64,
@@ -197,7 +198,10 @@ impl<T> Made<'_, T> {
 
     fn hand_on(&mut self) {
         let batch = std::mem::replace(&mut self.batch, self.reader.batch());
-        let read = Read { batch: Ok(batch), is_over: false, position: self.position, reports: Reports::new() };
+        self.send(Read { batch: Ok(batch), is_over: false, position: self.position, reports: Reports::new() });
+    }
+
+    fn send(&mut self, read: Read<T>) {
         self.is_heard = self.is_heard && self.reader.to.send(read).is_ok();
     }
 }
@@ -243,7 +247,7 @@ mod tests {
     /// Tells each time twice, and at the end many more.
     struct Twice;
 
-    impl Stage<(u32, Event), u64> for Twice {
+    impl Maker<(u32, Event), u64> for Twice {
         fn take(&mut self, batch: &[(u32, Event)], out: &mut impl FnMut(u64)) {
             batch.iter().flat_map(|(_, event)| [event.stamp().time_ns; 2]).for_each(out);
         }
@@ -257,7 +261,7 @@ mod tests {
     const LEFT: u64 = 3 * MOST as u64 + 1;
 
     #[test]
-    fn a_stage_hands_on_everything_and_what_is_known_of_the_files() {
+    fn a_maker_hands_on_everything_and_what_is_known_of_the_files() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
         let events = (BATCH * (DEPTH + 3)) as u64 + 7;
@@ -271,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_ends_when_nobody_listens_any_more() {
+    fn a_maker_ends_when_nobody_listens_any_more() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
         write(&path, (BATCH * (2 * DEPTH + 8)) as u64);

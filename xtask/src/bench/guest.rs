@@ -24,7 +24,7 @@ pub struct Inside {
     /// More programs, with their libraries
     pub programs: Vec<PathBuf>,
     /// Those that are installed go in too
-    pub peers: &'static [&'static str],
+    pub peers: Vec<&'static str>,
     /// Where the figures go that it writes for the host
     pub keep: Option<PathBuf>,
 }

@@ -192,7 +192,7 @@ pub(super) struct Outcomes {
 
 impl Outcomes {
     pub(super) fn take(&mut self, update: Update<'_>) {
-        let attempt = update.told.attempt();
+        let attempt = update.snapshot.attempt();
         match update.what {
             What::Retransmit { time_ns, ordinal, is_repeated } => {
                 self.retransmits.push(Told { at: time_ns - T0, ordinal, is_repeated, attempt });

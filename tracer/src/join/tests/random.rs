@@ -95,7 +95,7 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (
     };
     let mut take = |update: Update<'_>| {
         updates += 1;
-        let (what, attempt) = (update.what, update.told.attempt());
+        let (what, attempt) = (update.what, update.snapshot.attempt());
         let told = match what {
             What::Retransmit { time_ns, ordinal, .. } => {
                 assert!(ordinal > 0);

@@ -89,7 +89,8 @@ fn every_fact_lets_an_attempt_live_on() {
 fn an_attempt_keeps_its_number_until_it_ends() {
     let mut join = Join::default();
     let mut seen = Vec::new();
-    let mut update = |update: Update<'_>| seen.push((update.id, update.told.attempt().isn, update.what == What::Ended));
+    let mut update =
+        |update: Update<'_>| seen.push((update.id, update.snapshot.attempt().isn, update.what == What::Ended));
     let events = [retransmit(0, 1, pod(1), 1), retransmit(0, 2, pod(2), 1), tick(S), retransmit(S, 1, pod(1), 2)];
     events.iter().for_each(|event| join.event(event, &mut update));
     join.finish(&mut update);

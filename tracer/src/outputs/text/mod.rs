@@ -235,7 +235,7 @@ pub(crate) fn policy(policy: &Policy) -> String {
     if v4 == v6 { format!("{v4} ({origin})") } else { format!("IPv4 {v4} ({origin}), IPv6 {v6} (--allow6)") }
 }
 
-/// Formatting into a `String` fails only where a `Display` does.
+/// Formatting into a line fails only where a `Display` does.
 fn written(result: fmt::Result) -> io::Result<()> {
     result.map_err(io::Error::other)
 }

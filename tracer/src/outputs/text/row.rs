@@ -246,7 +246,9 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_every_cause_fits_its_column() {
+    fn the_names_of_causes_and_modes_fit_their_columns() {
         assert!(causes::ALL.iter().all(|cause| cause.id.len() <= CAUSE));
+        let modes = [NatMode::FullyRandom, NatMode::Random, NatMode::Preserved, NatMode::Range];
+        assert!(modes.iter().all(|mode| mode.name().len() <= MODE && MODE <= CAUSE));
     }
 }

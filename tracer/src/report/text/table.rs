@@ -9,6 +9,8 @@ use crate::report::tables::{COLUMNS, Row, Table};
 
 const NUMBER: usize = 10;
 const LABEL: usize = PAGE - COLUMNS.len() * (NUMBER + 1);
+/// The rest is a space.
+const MOST: usize = LABEL - 1;
 
 pub(super) fn table(out: &mut String, table: &Table, styles: Styles) -> fmt::Result {
     heading(out, styles, table.title)?;
@@ -25,8 +27,7 @@ fn counts(out: &mut String, row: &Row) -> fmt::Result {
 }
 
 fn line(out: &mut String, label: &str, number: impl Fn(usize) -> String, style: Style) -> fmt::Result {
-    write!(out, "{style}")?;
-    write!(out, "{label:<LABEL$}")?;
+    write!(out, "{style}{label:<LABEL$.MOST$}")?;
     for index in 0..COLUMNS.len() {
         write!(out, " {:>NUMBER$}", number(index))?;
     }
@@ -35,7 +36,6 @@ fn line(out: &mut String, label: &str, number: impl Fn(usize) -> String, style: 
 
 /// A long address loses its middle, both ends tell more.
 fn fitting(label: &str) -> String {
-    const MOST: usize = LABEL - 1;
     if label.len() <= MOST || !label.is_ascii() {
         return label.to_owned();
     }

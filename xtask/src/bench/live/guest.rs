@@ -17,7 +17,7 @@ pub fn run(args: &Args, kernel: &Kernel, snatrace: &Path) -> Result<ExitCode> {
         script: script(args)?,
         snatrace: Some(snatrace.to_path_buf()),
         programs: Vec::new(),
-        peers: &["tcpdump", "bpftrace"],
+        peers: vec!["tcpdump", "bpftrace"],
         keep: args.json.clone(),
     };
     guest::run(kernel, inside)

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Args;
 use super::stages::Stages;
-use super::works::PROGRAMS_OF_PEERS;
+use super::works::programs_of_peers;
 use crate::bench::guest::{self, Inside};
 use crate::vm::Kernel;
 
@@ -15,7 +15,7 @@ pub fn run(args: &Args, kernel: &Kernel, stages: &Stages) -> Result<ExitCode> {
         script: script(args)?,
         snatrace: None,
         programs: vec![stages.stages.clone(), stages.snatrace.clone()],
-        peers: PROGRAMS_OF_PEERS,
+        peers: programs_of_peers(),
         keep: args.json.clone(),
     };
     guest::run(kernel, inside)

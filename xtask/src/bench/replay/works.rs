@@ -39,7 +39,11 @@ pub const PEERS: &[Peer] = &[
 ];
 
 /// Of all of them.
-pub const PROGRAMS_OF_PEERS: &[&str] = &["tshark", "tcpdump"];
+pub fn programs_of_peers() -> Vec<&'static str> {
+    let mut programs: Vec<_> = PEERS.iter().map(|peer| peer.program).collect();
+    programs.dedup();
+    programs
+}
 
 /// What takes less is done again in the same round: a moment says little of a machine that is shared.
 const LEAST_S: f64 = 1.0;
