@@ -120,7 +120,12 @@ fn tracepoint_ns(event: &Event) -> Option<u64> {
         Event::SockState(event) => Some(event.stamp.time_ns),
         Event::CtDrop(event) => Some(event.stamp.time_ns),
         Event::NatSelect(_) | Event::NatBind(_) | Event::Wire(_) => None,
-        Event::Lost(_) | Event::Tick(_) | Event::CtTable(_) | Event::Owner(_) => None,
+        Event::Lost(_)
+        | Event::Tick(_)
+        | Event::CtTable(_)
+        | Event::Owner(_)
+        | Event::Uplink(_)
+        | Event::Address(_) => None,
     }
 }
 

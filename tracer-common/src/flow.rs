@@ -10,7 +10,7 @@ use bytemuck::{Pod, Zeroable};
 /// so a mapped socket and its packets on the wire compare equal. Ports are in host byte order. Aligned so that the eBPF
 /// programs, which know no unaligned words, need not copy it byte by byte.
 #[repr(C, align(4))]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
 pub struct Flow {
     /// Source address, network byte order.
     pub src: [u8; 16],

@@ -28,6 +28,8 @@ pub struct CtDrop {
     pub stamp: Stamp,
     /// As in the packet when it was dropped: before or after NAT; the source of a SYN-ACK is the server.
     pub flow: Flow,
+    /// From `ct->tuplehash[ORIGINAL].tuple`; zero without an entry, and in traces before 1.4
+    pub original: Flow,
     /// ISN of the attempt, as in `wire`
     pub isn: u32,
     /// `enum skb_drop_reason`, numbered as this kernel does; 0 where the kernel does not tell
@@ -43,7 +45,7 @@ pub struct CtDrop {
     /// [`DROP_AT_HOOK`], [`DROP_ELSEWHERE`] or 0
     pub place: u8,
     /// Zero.
-    pub unused: u8,
+    pub unused: [u8; 5],
 }
 
-const _: () = assert!(size_of::<CtDrop>() == 72);
+const _: () = assert!(size_of::<CtDrop>() == 112);

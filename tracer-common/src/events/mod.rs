@@ -3,6 +3,7 @@
 //! A kernel event starts with a [`Stamp`], has a fixed size without padding, and is written to the ring buffer as it is,
 //! in the machine's byte order. To add one: a file here, a line in `events!`.
 
+mod address;
 mod ct_drop;
 mod ct_table;
 mod lost;
@@ -12,10 +13,12 @@ mod owner;
 mod sock_state;
 mod syn_retransmit;
 mod tick;
+mod uplink;
 mod wire;
 
 use bytemuck::{Pod, Zeroable};
 
+pub use address::{ADDRESS_ADDED, ADDRESS_REMOVED, Address};
 pub use ct_drop::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, UNTRACKED};
 pub use ct_table::CtTable;
 pub use lost::Lost;
@@ -28,7 +31,11 @@ pub use owner::{OWNER_TEXT, Owner};
 pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};
 pub use syn_retransmit::SynRetransmit;
 pub use tick::Tick;
-pub use wire::{WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
+pub use uplink::{INTERFACE_NAME, LINK_ENCAPSULATES, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink};
+pub use wire::{
+    WIRE_DATA, WIRE_ECN, WIRE_EGRESS, WIRE_FAST_OPEN, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN,
+    WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+};
 
 /// The first bytes of every event.
 #[repr(C)]
@@ -119,6 +126,10 @@ events! {
     9 "ct_table" CtTable,
     /// Who a network namespace belongs to.
     10 "owner" Owner,
+    /// An interface is watched from now on, or no longer.
+    11 "uplink" Uplink,
+    /// An interface has an address from now on, or no longer.
+    12 "address" Address,
 }
 
 #[cfg(test)]

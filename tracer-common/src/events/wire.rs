@@ -14,8 +14,18 @@ pub const WIRE_RST: u8 = 3;
 /// An ICMP error that quotes a SYN: destination unreachable, packet too big or time exceeded.
 pub const WIRE_UNREACHABLE: u8 = 4;
 
-/// In `detail` of a SYN that leaves: its socket still holds it and has the packet's addresses and ports, so NAT left it alone.
+/// A segment that arrived on the translated tuple of a SYN that was retransmitted and that does not acknowledge it: a bare ACK
+/// (a challenge ACK, RFC 5961 section 4), a SYN-ACK for another ISN, an RST without ACK or for another ISN.
+pub const WIRE_STRAY: u8 = 5;
+
+/// Bit of `detail` of a SYN that leaves: its socket still holds it and has the packet's addresses and ports, so NAT left it alone.
 pub const WIRE_OWN: u16 = 1;
+/// Bit of `detail` of a SYN: it asks for ECN (ECE and CWR, RFC 3168 section 6.1.1).
+pub const WIRE_ECN: u16 = 2;
+/// Bit of `detail` of a SYN: it carries data.
+pub const WIRE_DATA: u16 = 4;
+/// Bit of `detail` of a SYN: it has a TCP Fast Open option (RFC 7413).
+pub const WIRE_FAST_OPEN: u16 = 8;
 
 /// The packet arrived.
 pub const WIRE_INGRESS: u8 = 0;
@@ -30,15 +40,16 @@ pub struct Wire {
     pub stamp: Stamp,
     /// As in the packet: the source of a SYN-ACK is the server. Of an ICMP error that of the packet it quotes.
     pub flow: Flow,
-    /// ISN of the attempt: the sequence number of a SYN, the acknowledgement number less one of an answer
+    /// ISN of the attempt: the sequence number of a SYN, the acknowledgement number less one of an answer; of a stray
+    /// segment the ISN of the SYN that waits
     pub isn: u32,
     /// Index of the interface
     pub ifindex: u32,
-    /// `WIRE_SYN`, `WIRE_SYN_ACK`, `WIRE_RST` or `WIRE_UNREACHABLE`
+    /// `WIRE_SYN`, `WIRE_SYN_ACK`, `WIRE_RST`, `WIRE_UNREACHABLE` or `WIRE_STRAY`
     pub packet: u8,
     /// `WIRE_INGRESS` or `WIRE_EGRESS`
     pub direction: u8,
-    /// Of an ICMP error its type times 256 and its code; of a SYN that leaves zero or `WIRE_OWN`; else zero.
+    /// Of an ICMP error its type times 256 and its code; of a SYN the bits above; of a stray segment its TCP flags; else zero.
     pub detail: u16,
 }
 

@@ -55,7 +55,8 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
         event.packet = if is_answer { WIRE_SYN_ACK } else { WIRE_SYN };
         event.ctinfo = skb.ctinfo()?;
         event.place = place(ctx.arg::<u64>(1));
-        event.unused = 0;
+        event.original = conn.and_then(Conn::original).unwrap_or_default();
+        event.unused = [0; 5];
         Some(())
     });
     debug!(ctx, "ct_drop: flags {:x}, reason {}", syn.flags, reason);

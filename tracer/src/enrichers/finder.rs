@@ -100,7 +100,9 @@ impl Finder {
                 | Event::Tick(_)
                 | Event::CtDrop(_)
                 | Event::CtTable(_)
-                | Event::Owner(_) => 0,
+                | Event::Owner(_)
+                | Event::Uplink(_)
+                | Event::Address(_) => 0,
             };
             if netns != 0 && self.own_netns != Some(netns) && self.seen.last() != Some(&netns) {
                 self.seen.push(netns);

@@ -107,7 +107,13 @@ const fn isn(event: &Event) -> Option<u32> {
         Event::SockState(event) => Some(event.isn),
         Event::Wire(event) => Some(event.isn),
         Event::CtDrop(event) => Some(event.isn),
-        Event::NatSelect(_) | Event::Lost(_) | Event::Tick(_) | Event::CtTable(_) | Event::Owner(_) => None,
+        Event::NatSelect(_)
+        | Event::Lost(_)
+        | Event::Tick(_)
+        | Event::CtTable(_)
+        | Event::Owner(_)
+        | Event::Uplink(_)
+        | Event::Address(_) => None,
     }
 }
 
@@ -190,7 +196,7 @@ impl Join {
             }
             Event::CtDrop(event) => self.ct_drop(event),
             Event::CtTable(event) => self.ct_table(event),
-            Event::Tick(_) | Event::Owner(_) => {}
+            Event::Tick(_) | Event::Owner(_) | Event::Uplink(_) | Event::Address(_) => {}
         }
     }
 

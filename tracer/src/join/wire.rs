@@ -42,7 +42,7 @@ impl Join {
         let mut slot = self.attempts.whole_mut(id);
         let is_news = !slot.as_ref().is_translated(flow);
         let mut ordinal = slot.leaving(flow, event.ifindex, time_ns);
-        if event.detail == WIRE_OWN {
+        if event.detail & WIRE_OWN != 0 {
             slot.left_alone(flow);
         }
         if is_news {

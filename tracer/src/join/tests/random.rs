@@ -40,6 +40,8 @@ fn set_time(event: &mut Event, at: u64) {
         Event::CtDrop(event) => &mut event.stamp,
         Event::CtTable(event) => &mut event.stamp,
         Event::Owner(event) => &mut event.stamp,
+        Event::Uplink(event) => &mut event.stamp,
+        Event::Address(event) => &mut event.stamp,
     };
     stamp.time_ns = at;
 }
@@ -71,7 +73,12 @@ fn set_family(event: &mut Event, family: Family, random: &mut Rng) {
         Event::SockState(event) => [Some(&mut event.flow), None],
         Event::Wire(event) => [Some(&mut event.flow), None],
         Event::CtDrop(event) => [Some(&mut event.flow), None],
-        Event::Lost(_) | Event::Tick(_) | Event::CtTable(_) | Event::Owner(_) => [None, None],
+        Event::Lost(_)
+        | Event::Tick(_)
+        | Event::CtTable(_)
+        | Event::Owner(_)
+        | Event::Uplink(_)
+        | Event::Address(_) => [None, None],
     };
     for flow in [one, other].into_iter().flatten() {
         match family {

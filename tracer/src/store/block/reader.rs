@@ -156,6 +156,11 @@ impl ItemReader<'_> {
         Ok(bytes)
     }
 
+    /// A flow that a later version added.
+    pub fn added_flow(&mut self) -> Result<Option<Flow>, Malformed> {
+        if self.body.is_empty() { Ok(None) } else { self.flow().map(Some) }
+    }
+
     /// A number that a later version added.
     pub fn added<T: TryFrom<u64> + Default>(&mut self) -> Result<T, Malformed> {
         if self.body.is_empty() { Ok(T::default()) } else { self.number() }

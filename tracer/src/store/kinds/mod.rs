@@ -4,6 +4,7 @@
 //! an older reader leaves out the rest, a newer one takes what is missing as zero. To add a kind: a file here, a line in
 //! `kinds!`.
 
+mod address;
 mod ct_drop;
 mod ct_table;
 mod lost;
@@ -13,6 +14,7 @@ mod owner;
 mod sock_state;
 mod syn_retransmit;
 mod tick;
+mod uplink;
 mod wire;
 
 use tracer_common::{Event, Flow, events};
@@ -93,4 +95,6 @@ kinds! {
     CtDrop,
     CtTable,
     Owner,
+    Uplink,
+    Address,
 }

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tracer_common::events::{
-    CtDrop, CtTable, DROP_AT_HOOK, Lost, NatBind, NatSelect, RANGE_KNOWN, SockState, Stamp, SynRetransmit, TCP_CLOSE,
-    Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+    ADDRESS_ADDED, Address, CtDrop, CtTable, DROP_AT_HOOK, LINK_ENCAPSULATES, Lost, NatBind, NatSelect, RANGE_KNOWN,
+    SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick, UPLINK_WATCHED, Uplink, WIRE_EGRESS, WIRE_INGRESS, WIRE_SYN,
+    WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 use tracer_common::{Event, Flow};
 
@@ -99,6 +100,7 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
         CtDrop {
             stamp: stamp(at + 10_000, CtDrop::KIND),
             flow: translated.reversed(),
+            original,
             isn,
             reason: 0x0003_0007,
             status: 0x190,
@@ -106,17 +108,35 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
             packet: WIRE_SYN_ACK,
             ctinfo: 3,
             place: DROP_AT_HOOK,
-            unused: 0,
+            unused: [0; 5],
         }
         .into(),
         Wire { packet: WIRE_UNREACHABLE, direction: WIRE_INGRESS, detail: 0x0301, ..wire(at + 11_000) }.into(),
         CtTable { stamp: stamp(at + 12_000, CtTable::KIND), count: 262_000, max: 262_144 }.into(),
         owner(at + 12_500),
+        Uplink {
+            stamp: stamp(at + 13_000, Uplink::KIND),
+            ifindex: 2,
+            state: UPLINK_WATCHED,
+            link: LINK_ENCAPSULATES,
+            unused: [0; 2],
+            name: *b"flannel.1\0\0\0\0\0\0\0",
+        }
+        .into(),
+        Address {
+            stamp: stamp(at + 13_500, Address::KIND),
+            addr: translated.src,
+            ifindex: 2,
+            prefix: 120,
+            state: ADDRESS_ADDED,
+            unused: [0; 2],
+        }
+        .into(),
     ]
 }
 
 /// How many events that are.
-const EACH: usize = 12;
+const EACH: usize = 14;
 
 /// Events of three blocks: half a second lies between them.
 fn three_blocks() -> Vec<Event> {

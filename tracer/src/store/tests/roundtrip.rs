@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use tracer_common::events::{
-    CtDrop, CtTable, Lost, NatBind, NatSelect, OWNER_TEXT, Owner, SockState, Stamp, SynRetransmit, Tick, Wire,
+    Address, CtDrop, CtTable, INTERFACE_NAME, Lost, NatBind, NatSelect, OWNER_TEXT, Owner, SockState, Stamp,
+    SynRetransmit, Tick, Uplink, Wire,
 };
 use tracer_common::{Event, Flow};
 
@@ -79,15 +80,31 @@ prop_compose! {
 prop_compose! {
     fn ct_drop()(
         stamp in stamps(CtDrop::KIND), flow in flows(), isn in isns(), reason: u32, status: u32, ifindex: u32,
-        packet: u8, ctinfo: u8, place: u8,
+        packet: u8, ctinfo: u8, place: u8, original in prop_oneof![Just(Flow::default()), flows()],
     ) -> Event {
-        CtDrop { stamp, flow, isn, reason, status, ifindex, packet, ctinfo, place, unused: 0 }.into()
+        CtDrop { stamp, flow, original, isn, reason, status, ifindex, packet, ctinfo, place, unused: [0; 5] }.into()
     }
 }
 
 prop_compose! {
     fn ct_table()(stamp in stamps(CtTable::KIND), count: u32, max: u32) -> Event {
         CtTable { stamp, count, max }.into()
+    }
+}
+
+prop_compose! {
+    fn uplink()(
+        stamp in stamps(Uplink::KIND), ifindex: u32, state: u8, link: u8, bytes in prop::collection::vec(1_u8.., 0..=INTERFACE_NAME),
+    ) -> Event {
+        let mut name = [0; INTERFACE_NAME];
+        name[..bytes.len()].copy_from_slice(&bytes);
+        Uplink { stamp, ifindex, state, link, unused: [0; 2], name }.into()
+    }
+}
+
+prop_compose! {
+    fn node_address()(stamp in stamps(Address::KIND), addr in address(), ifindex: u32, prefix: u8, state: u8) -> Event {
+        Address { stamp, addr, ifindex, prefix, state, unused: [0; 2] }.into()
     }
 }
 
@@ -113,6 +130,8 @@ fn events() -> impl Strategy<Value = Event> {
         ct_drop(),
         ct_table(),
         owner(),
+        uplink(),
+        node_address(),
         lost,
         tick
     ]
@@ -151,6 +170,6 @@ fn blocks_that_are_full_follow_each_other() {
 fn the_report_counts_what_was_read() {
     let (events, report) = read(&trace(&three_blocks())).unwrap();
     assert_eq!((report.blocks, report.events, report.files), (3, events.len() as u64, 1));
-    assert_eq!(report.last_ns, 2_000_012_500);
+    assert_eq!(report.last_ns, 2_000_013_500);
     assert_eq!(report.to_string(), format!("read {} events in 3 blocks", 3 * EACH));
 }
