@@ -1,4 +1,4 @@
-//! A lab for a test: `snatrace demo` holds it up as long as the test does.
+//! A lab for a test: `snatrace-lab demo` holds it up as long as the test does.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::process::{self, Outcome, Running, until};
-use crate::{binary, capturing};
+use crate::{capturing, snatrace_lab};
 
 /// A lab that is up. It is taken down when this is dropped, and also when the test is killed: its input ends then.
 pub struct Lab {
@@ -26,7 +26,7 @@ impl Lab {
     #[must_use]
     pub fn up(scenario: &str) -> Self {
         let script = "env | grep ^SNATRACE_LAB_; echo; read -r _";
-        let mut command = capturing();
+        let mut command = snatrace_lab();
         command.args(["demo", scenario, "--", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut demo = command.spawn().unwrap();
         let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -39,7 +39,18 @@ impl Lab {
     /// A call of snatrace that finds the lab in its environment.
     #[must_use]
     pub fn snatrace(&self) -> Command {
-        let mut command = capturing();
+        self.inside(capturing())
+    }
+
+    /// A call of `snatrace-lab traffic`.
+    #[must_use]
+    pub fn client(&self, options: &[&str]) -> Command {
+        let mut command = self.inside(snatrace_lab());
+        command.arg("traffic").args(options);
+        command
+    }
+
+    fn inside(&self, mut command: Command) -> Command {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -62,7 +73,7 @@ impl Lab {
     pub fn play(&self, capture: Running, ready: &Path, end: Signal) -> (Outcome, BTreeSet<u64>) {
         until("the ready file", || ready.exists());
         let truth = ready.with_extension("truth");
-        Outcome::of(self.snatrace().args(["traffic", "-n", "60", "--truth"]).arg(&truth)).done();
+        Outcome::of(self.client(&["-n", "60", "--truth"]).arg(&truth)).done();
         capture.signal(end);
         let outcome = capture.finish();
         let failed = source_ports(&fs::read_to_string(&truth).unwrap(), |line| line["ok"] == false);
@@ -76,7 +87,7 @@ impl Lab {
     #[must_use]
     pub fn traffic(connections: u32) -> Vec<OsString> {
         let words = ["traffic", "--truth", "/dev/null", "-n", &connections.to_string()].map(OsString::from);
-        [binary().into_os_string()].into_iter().chain(words).collect()
+        [snatrace_lab().get_program().to_owned()].into_iter().chain(words).collect()
     }
 
     /// What TC shows on the node's uplink.

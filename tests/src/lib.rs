@@ -33,6 +33,15 @@ pub fn binary() -> PathBuf {
     env::var_os("SNATRACE_BIN").map(PathBuf::from).expect("SNATRACE_BIN: run `cargo xtask test --only lab`")
 }
 
+/// A call of the lab that was built with it: `snatrace-lab`, beside.
+///
+/// # Panics
+/// When `SNATRACE_BIN` is not set.
+#[must_use]
+pub fn snatrace_lab() -> Command {
+    clean(binary().with_file_name("snatrace-lab"))
+}
+
 fn clean(binary: PathBuf) -> Command {
     let mut command = Command::new(binary);
     command.env_remove("SNATRACE_ALLOW").env_remove("SNATRACE_ALLOW6").env("NO_COLOR", "1");

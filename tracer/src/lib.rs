@@ -18,7 +18,6 @@ pub mod ruleset;
 #[cfg(feature = "ebpf")]
 pub mod probe;
 pub mod store;
-pub mod lab;
 pub mod netns;
 pub mod notice;
 pub mod status;

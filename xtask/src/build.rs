@@ -1,6 +1,6 @@
-//! `cargo xtask build`: the release binary; static, so that demo, tests, VMs and containers share one.
+//! `cargo xtask build`: the release binaries, snatrace and snatrace-lab; static, so that demo, tests, VMs and containers share them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use crate::consent::Consent;
 use crate::{paths, process, setup};
 
-/// Build the release binary
+/// Build the release binaries
 #[derive(clap::Args)]
 pub struct Args {
-    /// Link the C library in as well, so that the binary runs anywhere
+    /// Link the C library in as well, so that the binaries run anywhere
     #[arg(long = "static")]
     fixed: bool,
     /// Install what is missing without asking
@@ -19,21 +19,28 @@ pub struct Args {
     yes: bool,
 }
 
+const PACKAGES: &[&str] = &["--package", "snatrace", "--package", "snatrace-lab"];
+
 pub fn run(args: &Args) -> Result<ExitCode> {
     setup::toolchain_and_linker(Consent { given: args.yes })?;
     let binary = if args.fixed { static_binary()? } else { dynamic_binary()? };
-    println!("{}", binary.display());
+    println!("{}\n{}", binary.display(), lab_beside(&binary).display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// The one build that demo, test and vm share.
+/// The one build that demo, test and vm share: snatrace, with the lab beside it.
 pub fn static_binary() -> Result<PathBuf> {
     let host = host_triple()?;
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let mut cargo = process::cargo();
     cargo.env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static"));
-    process::run(cargo.args(["build", "--release", "--package", "snatrace", "--target", &host]))?;
+    process::run(cargo.args(["build", "--release"]).args(PACKAGES).args(["--target", &host]))?;
     Ok(paths::target().join(host).join("release/snatrace"))
+}
+
+/// The lab that belongs to a snatrace.
+pub fn lab_beside(snatrace: &Path) -> PathBuf {
+    snatrace.with_file_name("snatrace-lab")
 }
 
 /// The shared build if there is one already, without building it.
@@ -43,7 +50,7 @@ pub fn built_static_binary() -> Result<Option<PathBuf>> {
 }
 
 fn dynamic_binary() -> Result<PathBuf> {
-    process::run(process::cargo().args(["build", "--release", "--package", "snatrace"]))?;
+    process::run(process::cargo().args(["build", "--release"]).args(PACKAGES))?;
     Ok(paths::target().join("release/snatrace"))
 }
 

@@ -8,20 +8,20 @@ use anyhow::{Result, bail};
 use crate::consent::Consent;
 use crate::{build, debian, process, setup};
 
-/// Set up, build, and run `snatrace demo` as root
+/// Set up, build, and run `snatrace-lab demo` as root
 #[derive(clap::Args)]
 pub struct Args {
     /// Install what is missing without asking
     #[arg(long, short)]
     yes: bool,
-    /// What `snatrace demo` is given, for example: fully_random -n 200
+    /// What `snatrace-lab demo` is given, for example: fully_random -n 200
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     setup::all(Consent { given: args.yes })?;
-    let binary = build::static_binary()?;
+    let binary = build::lab_beside(&build::static_binary()?);
     let mut command = if debian::is_root() {
         process::command(&binary.to_string_lossy())
     } else {

@@ -4,7 +4,6 @@
 
 mod args;
 mod capture;
-mod demo;
 mod infer;
 mod doctor;
 pub mod machine;
@@ -12,7 +11,6 @@ mod record;
 mod replay;
 mod report;
 mod tail;
-mod traffic;
 mod usage;
 mod values;
 
@@ -56,11 +54,6 @@ enum Command {
     Infer(infer::Args),
     /// Say what the rules of this node will do to connections, before any is lost
     Doctor(Box<doctor::Args>),
-    /// Reproduce the failure in a small network and watch it being flagged
-    Demo(Box<demo::DemoArgs>),
-    /// Make the connections of a lab
-    #[command(hide = true)]
-    Traffic(traffic::TrafficArgs),
 }
 
 fn run(command: &Command) -> Result<End> {
@@ -71,8 +64,6 @@ fn run(command: &Command) -> Result<End> {
         Command::Report(args) => report::run(args),
         Command::Infer(args) => infer::run(args),
         Command::Doctor(args) => doctor::run(args),
-        Command::Demo(args) => demo::run(args).map(End::Exit),
-        Command::Traffic(args) => traffic::run(args).map(End::Exit),
     }
 }
 
@@ -83,8 +74,6 @@ pub enum End {
     Done,
     /// So it did, and something was flagged that the caller wants to hear about.
     Flagged,
-    /// With an exit code of its own: that of a command it ran, or 1 when a comparison came out wrong.
-    Exit(u8),
 }
 
 impl From<End> for ExitCode {
@@ -92,7 +81,6 @@ impl From<End> for ExitCode {
         match end {
             End::Done => Self::SUCCESS,
             End::Flagged => Self::from(3),
-            End::Exit(code) => Self::from(code),
         }
     }
 }

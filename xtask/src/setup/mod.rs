@@ -23,7 +23,7 @@ pub struct Args {
     yes: bool,
 }
 
-/// What the lab of `snatrace demo` calls.
+/// What the lab of `snatrace-lab demo` calls.
 const DEMO: &[Need] = &[Need { program: "ip", package: "iproute2" }, Need { program: "nft", package: "nftables" }];
 
 pub fn run(args: &Args) -> Result<ExitCode> {

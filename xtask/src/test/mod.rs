@@ -71,7 +71,11 @@ const STEPS: &[Step] = &[
         run: checks::without_ebpf,
     },
     Step { name: "unit", what: "unit tests of all crates", run: suites::unit },
-    Step { name: "build", what: "static release binary", run: |context| context.binary().map(|_| Outcome::Done) },
+    Step {
+        name: "build",
+        what: "static release binaries, snatrace and its lab",
+        run: |context| context.binary().map(|_| Outcome::Done),
+    },
     Step { name: "whole", what: "walls, command line, golden traces", run: suites::whole },
     Step { name: "lab", what: "network namespaces on this kernel", run: suites::lab },
 ];

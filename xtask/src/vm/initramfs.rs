@@ -1,4 +1,4 @@
-//! What a guest consists of: a shell, the networking tools with their libraries, snatrace, and the script to run.
+//! What a guest consists of: a shell, the networking tools with their libraries, snatrace and its lab, and the script to run.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use super::image::Image;
 use super::kernels::Kernel;
 use super::modules;
 use super::qemu::Job;
-use crate::{paths, process};
+use crate::{build, paths, process};
 
 const PROGRAMS: &[&str] = &[
     "busybox",
@@ -82,9 +82,11 @@ fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
         tree.link(target, link)?;
     }
     if let Some(binary) = &job.binary {
-        tree.copy(binary, "/usr/sbin/snatrace")?;
-        // Symbols only cost memory in the guest; where strip is missing they stay.
-        let _ = process::output(process::command("strip").arg(tree.dir.join("usr/sbin/snatrace")));
+        for (file, name) in [(binary.clone(), "snatrace"), (build::lab_beside(binary), "snatrace-lab")] {
+            tree.copy(&file, &format!("/usr/sbin/{name}"))?;
+            // Symbols only cost memory in the guest; where strip is missing they stay.
+            let _ = process::output(process::command("strip").arg(tree.dir.join("usr/sbin").join(name)));
+        }
     }
     tree.write("/etc/hostname", &format!("vm-{}\n", kernel.label))?;
     tree.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;

@@ -37,7 +37,7 @@ fn script(args: &Args) -> Result<String> {
     // snatrace and bench look for kprobes where perf finds them.
     let hide = if args.without_kprobes { "mount -t tmpfs none /sys/bus/event_source/devices && " } else { "" };
     Ok(format!(
-        "{hide}snatrace demo fully_random -- {name} bench live {parts} --inside --alone --binary /usr/sbin/snatrace \
+        "{hide}snatrace-lab demo fully_random -- {name} bench live {parts} --inside --alone --binary /usr/sbin/snatrace \
          --rounds {rounds} --seconds {seconds} {tools} {json} 2>&1"
     ))
 }

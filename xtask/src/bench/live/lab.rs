@@ -1,4 +1,4 @@
-//! The lab that the measurement runs in, as `snatrace demo -- COMMAND` tells of it, made fit for a storm.
+//! The lab that the measurement runs in, as `snatrace-lab demo -- COMMAND` tells of it, made fit for a storm.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ pub struct Lab {
     pub node: PathBuf,
     pub router: PathBuf,
     pub server: PathBuf,
+    /// `snatrace-lab`.
+    pub program: PathBuf,
     /// The first half of its addresses: `10.N`.
     pub prefix: String,
 }
@@ -33,6 +35,7 @@ impl Lab {
             node: netns("NODE")?,
             router: netns("ROUTER")?,
             server: netns("SERVER")?,
+            program: path("BIN")?.into(),
             prefix,
         })
     }

@@ -1,6 +1,6 @@
 //! `cargo xtask bench live`: a connection storm through the lab's NAT, with and without snatrace and its peers.
 //!
-//! From outside it builds snatrace and starts itself again inside a lab (`snatrace demo -- COMMAND`), which goes away with
+//! From outside it builds snatrace and starts itself again inside a lab (`snatrace-lab demo -- COMMAND`), which goes away with
 //! it however it ends. What is measured and how: docs/performance.md.
 
 mod bpf;
@@ -171,7 +171,7 @@ fn start(args: &Args) -> Result<ExitCode> {
     if let Some(kernel) = args.vm {
         return guest::run(args, kernel, &binary);
     }
-    let mut demo = process::command(&binary.to_string_lossy());
+    let mut demo = process::command(&build::lab_beside(&binary).to_string_lossy());
     demo.args(["demo", "fully_random", "--"]).arg(env::current_exe()?).args(env::args_os().skip(1));
     demo.arg("--inside").env("SNATRACE_BIN", &binary).current_dir(env::current_dir()?);
     // Replacing this process hands signals and the exit code straight to the demo, which takes the lab down.

@@ -1,4 +1,4 @@
-//! The load: `snatrace traffic --storm` and its server as children, and what they did in a window of time.
+//! The load: `snatrace-lab traffic --storm` and its server as children, and what they did in a window of time.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -116,7 +116,7 @@ struct Asked {
 
 impl Asked {
     fn start(bench: &Bench, args: &[String]) -> Result<Self> {
-        let mut command = bench.lab.command(&bench.lab.pod, &bench.snatrace);
+        let mut command = bench.lab.command(&bench.lab.pod, &bench.lab.program);
         command.arg("traffic").args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("the storm cannot be started")?;
         let stdin = child.stdin.take();

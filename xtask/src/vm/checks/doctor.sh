@@ -26,5 +26,5 @@ echo "== hooks and doctor"
 legacy=
 if modprobe iptable_nat 2>/dev/null; then legacy=1; else echo "no iptables-legacy here"; fi
 # The two rule sets that need most of nf_tables and of x_tables.
-LEGACY=$legacy snatrace demo fully_random -n 1 --rules kube-proxy-nft -- sh /tmp/doctor.sh || fail "doctor, nft: $(cat /tmp/doctor.json)"
-LEGACY= snatrace demo fully_random -n 1 --rules flannel-iptables -- sh /tmp/doctor.sh || fail "doctor, iptables: $(cat /tmp/doctor.json)"
+LEGACY=$legacy snatrace-lab demo fully_random -n 1 --rules kube-proxy-nft -- sh /tmp/doctor.sh || fail "doctor, nft: $(cat /tmp/doctor.json)"
+LEGACY= snatrace-lab demo fully_random -n 1 --rules flannel-iptables -- sh /tmp/doctor.sh || fail "doctor, iptables: $(cat /tmp/doctor.json)"

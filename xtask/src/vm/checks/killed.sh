@@ -38,4 +38,4 @@ echo "left by the next container: $(attached) filters, $(qdiscs) qdiscs"
 [ "$(attached)" -eq 0 ] && [ "$(qdiscs)" -eq 0 ]
 END
 echo "== a killed run"
-snatrace demo fully_random -n 1 -- sh /tmp/killed.sh || fail "a killed run leaves something behind for ever"
+snatrace-lab demo fully_random -n 1 -- sh /tmp/killed.sh || fail "a killed run leaves something behind for ever"

@@ -6,12 +6,12 @@ cat >/tmp/late.sh <<'END'
 . /tmp/lib.sh
 is_on() { grep -q "$1 is on" /tmp/late.err; }
 until_true is_on nat_bind && until_true is_on nat_select || exit 1
-snatrace traffic -n 40 --truth /tmp/late.truth
+snatrace-lab traffic -n 40 --truth /tmp/late.truth
 END
 snatrace tail --all -o json --ready-file /tmp/late.ready >/tmp/late.json 2>/tmp/late.err &
 late=$!
 . /tmp/lib.sh
-until_true [ -e /tmp/late.ready ] && snatrace demo fully_random -n 1 -- sh /tmp/late.sh || fail "the hooks did not attach"
+until_true [ -e /tmp/late.ready ] && snatrace-lab demo fully_random -n 1 -- sh /tmp/late.sh || fail "the hooks did not attach"
 kill -INT "$late"
 wait "$late"
 cat /tmp/late.err

@@ -18,7 +18,7 @@ play() {
     nobody --ready-file /tmp/nobody.ready $3 >"$1" &
     tail=$!
     until_true [ -e /tmp/nobody.ready ] || return 1
-    snatrace traffic -n 40 --truth "$1.truth"
+    snatrace-lab traffic -n 40 --truth "$1.truth"
     kill -INT "$tail"
     wait "$tail" || return 1
     [ "$(head -n 1 "$1" | grep -o '"off":null' | wc -l)" -eq "$2" ] || { head -n 1 "$1"; return 1; }
@@ -42,5 +42,5 @@ echo 3 >/proc/sys/kernel/perf_event_paranoid
 play /tmp/nobody.wire 4 && grep -q 'kernel.perf_event_paranoid is 3' /tmp/nobody.wire
 END
 echo "== not root"
-snatrace demo fully_random -n 1 -- sh /tmp/nobody.sh || fail "few capabilities are not enough"
-snatrace demo service -n 1 -- sh /tmp/nobody.sh service || fail "few capabilities are not enough for a service"
+snatrace-lab demo fully_random -n 1 -- sh /tmp/nobody.sh || fail "few capabilities are not enough"
+snatrace-lab demo service -n 1 -- sh /tmp/nobody.sh service || fail "few capabilities are not enough for a service"

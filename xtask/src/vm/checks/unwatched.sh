@@ -1,7 +1,7 @@
 # Where no interface can be watched (before TCX that takes a module), the rest goes on and says so.
 cat >/tmp/unwatched.sh <<'END'
 . /tmp/lib.sh
-capture -- snatrace traffic -n 40 --truth /tmp/unwatched.truth >/tmp/unwatched || exit 1
+capture -- snatrace-lab traffic -n 40 --truth /tmp/unwatched.truth >/tmp/unwatched || exit 1
 grep -q '"hook":"wire","off":"cannot watch interface eth0: ' /tmp/unwatched || { head -n 1 /tmp/unwatched; exit 1; }
 ports_failed /tmp/unwatched.truth >/tmp/unwatched.due
 grep '"flagged":true' /tmp/unwatched | sed 's/.*"src_port":\([0-9]*\).*/\1/' | sort -u | cmp - /tmp/unwatched.due || exit 1
@@ -23,7 +23,7 @@ case $(uname -r) in
     echo "== no interface can be watched"
     module=$(find /lib/modules -name 'cls_bpf.ko*')
     rmmod cls_bpf && mv "$module" /tmp/ || fail "cls_bpf is in use"
-    snatrace demo fully_random -n 1 -- sh /tmp/unwatched.sh || fail "without wire the rest does not go on"
+    snatrace-lab demo fully_random -n 1 -- sh /tmp/unwatched.sh || fail "without wire the rest does not go on"
     mv "/tmp/$(basename "$module")" "$module"
     ;;
 esac

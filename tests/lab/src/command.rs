@@ -1,0 +1,104 @@
+//! Runs the programs the lab is built with: `ip`, `nft` and, for two of the rule sets, `iptables`.
+
+use std::io::{ErrorKind, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::net::Family;
+use super::rules::Rules;
+
+/// Runs a program with the given input and returns what it printed.
+///
+/// # Errors
+/// When it cannot be started or fails; the message has its own words.
+pub fn run(program: &str, args: &[&str], input: &str) -> Result<String> {
+    let line = || format!("`{program} {}`", args.join(" "));
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{} could not be started", line()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        match stdin.write_all(input.as_bytes()) {
+            // It ended early; its exit status says why.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            other => other.with_context(|| format!("{} does not take its input", line()))?,
+        }
+    }
+    let output = child.wait_with_output().with_context(|| format!("{} could not be waited for", line()))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        bail!("{} failed: {}", line(), words.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs many `ip` commands in a namespace, one a line.
+///
+/// # Errors
+/// When one of them fails.
+pub fn ip_batch(namespace: &str, lines: &[String]) -> Result<()> {
+    run("ip", &["-n", namespace, "-batch", "-"], &(lines.join("\n") + "\n")).map(drop)
+}
+
+/// The same for commands of one address family, where their own words do not tell it.
+///
+/// # Errors
+/// When one of them fails.
+pub fn ip_batch_of(family: Family, namespace: &str, lines: &[String]) -> Result<()> {
+    let family = match family {
+        Family::V4 => "-4",
+        Family::V6 => "-6",
+    };
+    run("ip", &["-n", namespace, family, "-batch", "-"], &(lines.join("\n") + "\n")).map(drop)
+}
+
+/// Whether everything that the lab needs is here.
+///
+/// # Errors
+/// The first thing that is missing, and where to get it.
+pub fn check_requirements(rules: Rules) -> Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("the lab needs root: it makes network namespaces; run it with sudo");
+    }
+    check_program("ip", "-V", "iproute2")?;
+    check_program("nft", "-v", "nftables")?;
+    if rules.uses_iptables() {
+        check_program("iptables-restore", "-V", "iptables")?;
+        check_program("ip6tables-restore", "-V", "iptables")?;
+    }
+    Ok(())
+}
+
+fn check_program(program: &str, version: &str, package: &str) -> Result<()> {
+    match run(program, &[version], "") {
+        Ok(_) => Ok(()),
+        Err(error) => bail!("the lab needs `{program}`: {error:#}; install the package {package}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn input_reaches_the_program() {
+        assert_eq!(run("cat", &[], "words\n").unwrap(), "words\n");
+    }
+
+    #[test]
+    fn failure_repeats_the_words_of_the_program() {
+        let error = run("sh", &["-c", "echo no such thing >&2; exit 3"], "").unwrap_err();
+        assert!(error.to_string().contains("no such thing"), "{error}");
+    }
+
+    #[test]
+    fn missing_program_is_named_with_its_package() {
+        let error = check_program("snatrace-no-such-program", "-V", "the-package").unwrap_err().to_string();
+        assert!(error.contains("snatrace-no-such-program") && error.contains("install the package the-package"));
+    }
+}

@@ -1,0 +1,166 @@
+//! `demo`: builds the lab, captures while its connections are made, and compares what was flagged with the truth.
+//!
+//! It captures by running `snatrace tail`, as a user would, so that what it shows is what a user gets.
+
+mod capture;
+mod child;
+mod show;
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Result;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, ValueEnum};
+
+use crate::lab::Lab;
+use crate::plan::{self, Plan};
+use crate::rules::Rules;
+use crate::scenarios::{self, Scenario};
+use crate::score::Score;
+use crate::{netns, product, traffic};
+use child::Signals;
+
+/// `-o`: what standard output gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum TextOrJson {
+    /// Lines for people
+    #[default]
+    Text,
+    /// JSON
+    Json,
+}
+
+/// Reproduce the failure in a small network of namespaces and watch snatrace flag it
+#[derive(Args)]
+pub struct DemoArgs {
+    /// What to play; see --list
+    #[arg(default_value = "fully_random", value_parser = scenarios::find)]
+    scenario: &'static Scenario,
+    /// List the scenarios
+    #[arg(long)]
+    list: bool,
+    /// How many connections
+    #[arg(short = 'n', long, value_name = "CONNECTIONS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections: u32,
+    /// Whose rules masquerade on the node
+    #[arg(long, value_enum, default_value_t)]
+    rules: Rules,
+    /// Play it over IPv6, behind a filter that looks at IPv6
+    #[arg(long)]
+    ipv6: bool,
+    /// How many connections at once
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    concurrency: u32,
+    /// Give a connection up after this many milliseconds; its SYN is sent again after 1000
+    #[arg(long, value_name = "MS", default_value_t = 2500)]
+    give_up_ms: u64,
+    /// Format of what is written to standard output
+    #[arg(short = 'o', long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: TextOrJson,
+    /// Build the lab, run this instead of a capture, and take the lab down again
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<std::ffi::OsString>,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// When the lab cannot be built or the capture cannot be run.
+pub fn run(args: &DemoArgs) -> Result<u8> {
+    if args.list {
+        return list();
+    }
+    let scenario = &if args.ipv6 { over_ipv6(args.scenario)? } else { *args.scenario };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(play(args, scenario))
+}
+
+fn over_ipv6(scenario: &Scenario) -> Result<Scenario, clap::Error> {
+    if scenario.raw {
+        let message = format!("--ipv6: the raw client of {} speaks IPv4 only: leave --ipv6 out", scenario.name);
+        return Err(super::Cli::command().error(ErrorKind::ArgumentConflict, message));
+    }
+    Ok(scenario.over_ipv6())
+}
+
+fn list() -> Result<u8> {
+    let mut out = std::io::stdout().lock();
+    for scenario in scenarios::ALL {
+        writeln!(out, "{:<16} {}", scenario.name, scenario.about)?;
+    }
+    Ok(0)
+}
+
+async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<u8> {
+    // From here on signals are noted instead of ending the process, so that the lab is taken down.
+    let mut signals = Signals::listen()?;
+    traffic::raise_descriptor_limit()?;
+    progress("building the lab ...");
+    let lab = Lab::build(scenario, args.rules)?;
+    let plan = plan(args, scenario, &lab);
+    if !args.command.is_empty() {
+        return child::run_in_lab(&args.command, &environment(&lab, scenario, &plan)?, &mut signals).await;
+    }
+    if args.output == TextOrJson::Text {
+        show::header(scenario, &plan, &lab)?;
+    }
+    let captured = capture::run(args, scenario, &lab, &plan, &mut signals).await?;
+    let score = Score::new(scenario, &lab.net, &captured.truths, &captured.flagged, captured.lost);
+    let drops = lab.filter_drops()?;
+    match args.output {
+        TextOrJson::Text => show::table(scenario, &score, drops)?,
+        TextOrJson::Json => show::json(scenario, &plan, &score, drops)?,
+    }
+    captured.check(&plan)?;
+    Ok(u8::from(!score.is_right()))
+}
+
+fn plan(args: &DemoArgs, scenario: &Scenario, lab: &Lab) -> Plan {
+    Plan {
+        scenario: scenario.name.to_owned(),
+        family: scenario.family,
+        lab: lab.net.number(),
+        rules: args.rules,
+        connections: args.connections,
+        concurrency: args.concurrency,
+        give_up_ms: args.give_up_ms,
+        pace_us: if args.command.is_empty() { pace_us(args.connections) } else { 0 },
+    }
+}
+
+/// Time between two connections.
+fn pace_us(connections: u32) -> u64 {
+    /// Begun at once, all would send again at once, in one run of the kernel's timers: some labs side by side then overflow the
+    /// queue of a processor (`netdev_max_backlog`, 1000 packets), and what this machine drops itself is no fault of the scenario.
+    const LEAST_US: u64 = 500;
+    // A few seconds for few connections, so that people see them one after the other.
+    if connections <= 100 { 3_000_000 / u64::from(connections) } else { LEAST_US }
+}
+
+/// What a command in the lab is told about it.
+fn environment(lab: &Lab, scenario: &Scenario, plan: &Plan) -> Result<Vec<(&'static str, String)>> {
+    let path = |name: &str| netns::path(name).display().to_string();
+    let mut variables = vec![
+        ("SNATRACE_LAB_BIN", product::lab()?.display().to_string()),
+        ("SNATRACE_LAB_NODE_NETNS", path(&lab.net.node_ns())),
+        ("SNATRACE_LAB_POD_NETNS", path(&lab.net.pod_ns(0))),
+        ("SNATRACE_LAB_ROUTER_NETNS", path(&lab.net.router_ns())),
+        ("SNATRACE_LAB_SERVER_NETNS", path(&lab.net.server_ns())),
+        ("SNATRACE_LAB_SRC", lab.net.prefixes().join(",")),
+        ("SNATRACE_LAB_ALLOW", scenario.allow.to_owned()),
+        (plan::VARIABLE, plan.to_json()?),
+    ];
+    if let Some(pods) = lab.pods() {
+        variables.push(("SNATRACE_LAB_HOST_ROOT", pods.host_root().display().to_string()));
+        let group = pods.container(0).map(|group| group.display().to_string());
+        variables.extend(group.map(|group| ("SNATRACE_LAB_POD_CGROUP", group)));
+    }
+    Ok(variables)
+}
+
+/// Says what takes a moment, to people only.
+fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("{text}");
+    }
+}

@@ -1,0 +1,76 @@
+//! `traffic`: makes the connections of a lab's plan and writes the truth about each. Run by `demo` and tests.
+
+use std::fs::File;
+use std::io::{self, BufWriter, LineWriter};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use nix::sys::signal::Signal;
+
+use crate::net::Net;
+use crate::plan::Plan;
+use crate::traffic::{self, storm};
+
+/// Make the connections of the lab that this runs in
+#[derive(Args)]
+pub struct TrafficArgs {
+    /// How many connections [default: as planned by the demo]
+    #[arg(short = 'n', long, value_name = "CONNECTIONS")]
+    connections: Option<u32>,
+    /// How many at once [default: as planned by the demo]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u32>,
+    /// Give a connection up after this long [default: as planned by the demo]
+    #[arg(long, value_name = "MS")]
+    give_up_ms: Option<u64>,
+    /// Write what became of each connection here, one JSON object a line, instead of to stdout
+    #[arg(long, value_name = "FILE", env = "SNATRACE_LAB_TRUTH")]
+    truth: Option<PathBuf>,
+    /// Storm instead, until standard input ends; a line on it asks for what was counted since the last one
+    #[arg(long)]
+    storm: bool,
+    /// Connections a second of the storm [default: as many as possible]
+    #[arg(long, value_name = "N", requires = "storm", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+    /// Accept the storm's connections, until standard input ends
+    #[arg(long, conflicts_with = "storm")]
+    storm_server: bool,
+}
+
+/// Makes the connections.
+///
+/// # Errors
+/// When there is no lab, or connections cannot be begun.
+pub fn run(args: &TrafficArgs) -> Result<u8> {
+    // A capture that is killed must not leave its traffic behind.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("the end of the parent cannot be watched")?;
+    let mut plan = Plan::from_env()?;
+    if args.storm || args.storm_server {
+        return storm(args, &Net::new(plan.lab));
+    }
+    plan.connections = args.connections.unwrap_or(plan.connections);
+    plan.concurrency = args.concurrency.unwrap_or(plan.concurrency);
+    plan.give_up_ms = args.give_up_ms.unwrap_or(plan.give_up_ms);
+    match &args.truth {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+            traffic::run(&plan, &mut BufWriter::new(file))?;
+        }
+        None => traffic::run(&plan, &mut LineWriter::new(io::stdout().lock()))?,
+    }
+    Ok(0)
+}
+
+fn storm(args: &TrafficArgs, net: &Net) -> Result<u8> {
+    traffic::raise_descriptor_limit()?;
+    if args.storm_server {
+        storm::serve(net)?;
+    } else {
+        // At a fixed rate hardly any waits for an earlier one; more than these would overflow the backlog of a processor.
+        let usual = if args.rate.is_some() { 256 } else { 32 };
+        let at_once = args.concurrency.map_or(usual, |at_once| at_once as usize);
+        storm::run(net, storm::Load { rate: args.rate, at_once })?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,70 @@
+//! A lab that is up: built step by step, and undone by guards.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::claim::Claim;
+use crate::net::Net;
+use crate::netns::{self, Namespace};
+use crate::pods::Pods;
+use crate::rules::{self, Rules};
+use crate::scenarios::Scenario;
+use crate::server::Server;
+use crate::{command, filter, topology};
+
+/// A lab that is up. Dropping it takes everything down again.
+///
+/// The fields are in the order of their undoing.
+pub struct Lab {
+    /// Its addresses and names.
+    pub net: Net,
+    pods: Option<Pods>,
+    _server: Server,
+    _namespaces: Vec<Namespace>,
+    claim: Claim,
+}
+
+impl Lab {
+    /// Builds the network, its rules and its server for a scenario.
+    ///
+    /// # Errors
+    /// When something it needs is missing, or a step fails.
+    pub fn build(scenario: &Scenario, rules: Rules) -> Result<Self> {
+        command::check_requirements(rules)?;
+        let claim = Claim::take()?;
+        let net = Net::new(claim.number());
+        let namespaces = net.namespaces().iter().map(|name| Namespace::create(name)).collect::<Result<Vec<_>>>()?;
+        topology::build(&net)?;
+        rules::install(&net, rules, scenario)?;
+        filter::install(&net, scenario.filter)?;
+        if scenario.raw {
+            topology::silence_pod(&net)?;
+        }
+        (scenario.prepare)(&net, scenario.family)
+            .with_context(|| format!("the fault of {} cannot be set up", scenario.name))?;
+        let server = Server::start(&netns::path(&net.server_ns()))?;
+        let pods = Pods::start(&net, &claim.scratch())?;
+        Ok(Self { net, pods, _server: server, _namespaces: namespaces, claim })
+    }
+
+    /// How many answers the provider's filter dropped so far.
+    ///
+    /// # Errors
+    /// When the counter cannot be read.
+    pub fn filter_drops(&self) -> Result<u64> {
+        filter::drops(&self.net)
+    }
+
+    /// The pods as Kubernetes leaves them, where this machine has control groups.
+    #[must_use]
+    pub const fn pods(&self) -> Option<&Pods> {
+        self.pods.as_ref()
+    }
+
+    /// A directory that goes away with the lab.
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        self.claim.scratch()
+    }
+}

@@ -1,0 +1,32 @@
+//! The `snatrace` that a lab runs: never linked in, so that what the lab shows is what a user of the binary gets.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+/// The environment variable that names another binary.
+pub const VARIABLE: &str = "SNATRACE_BIN";
+
+/// This program.
+///
+/// # Errors
+/// When /proc is not mounted.
+pub fn lab() -> Result<PathBuf> {
+    env::current_exe().context("the path of this program is unknown")
+}
+
+/// The snatrace that the environment names, else the one beside this program.
+///
+/// # Errors
+/// When neither exists.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = env::var_os(VARIABLE) {
+        return Ok(path.into());
+    }
+    let beside = lab()?.with_file_name("snatrace");
+    if !beside.exists() {
+        bail!("there is no {}: build snatrace, or name its binary in {VARIABLE}", beside.display());
+    }
+    Ok(beside)
+}

@@ -1,0 +1,13 @@
+//! `filter_fixed`: the fix at the provider. The filter passes 1024-65535. Nothing fails.
+//!
+//! The capture keeps the narrow policy: a port outside it is no reason to flag a connection that works.
+
+use super::Scenario;
+use crate::filter::Filter;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "filter_fixed",
+    about: "fixed at the provider, the filter passes 1024-65535: nothing fails",
+    filter: Filter { passes: (1024, 65535), ..Filter::USUAL },
+    ..Scenario::USUAL
+};

@@ -1,0 +1,37 @@
+//! `insert_race`: two pods connect from the same port to one destination at the same moment.
+//!
+//! Plain masquerade keeps the port of both, as neither entry is confirmed when the other's port is looked up. The second to be
+//! confirmed is dropped. What makes the moment long enough is what does so in large clusters: many rules after NAT.
+
+use anyhow::Result;
+
+use super::{Expect, Place, Scenario, Step};
+use crate::faults;
+use crate::net::{Family, Net};
+use crate::rules::Masquerade;
+
+/// Rules that a SYN passes between the choice of a port and its confirmation, about 10 ns each: a chain so often, and so long.
+const JUMPS: usize = 64;
+const RULES: usize = 2000;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "insert_race",
+    about: "plain masquerade, both pods connect from the same port at the same moment: the later one is dropped once",
+    masquerade: Masquerade::Plain,
+    chain: pair,
+    prepare,
+    pairs: true,
+    expect: Expect::Causes(|_, _| "insert_race"),
+    ..Scenario::UNFILTERED
+};
+
+fn pair(index: u32) -> Vec<Step> {
+    let src_port = u16::try_from(20000 + index % 40000).ok();
+    let first = Step { src_port, drawn: false, ..Step::RANDOM };
+    vec![first, Step { from: Place::Pod(1), ..first }]
+}
+
+fn prepare(net: &Net, _family: Family) -> Result<()> {
+    let jumps = vec!["tcp flags & (syn | ack) == syn jump many"; JUMPS].join("\n");
+    faults::chains(&net.node_ns(), "postrouting", 250, &jumps, &[("many", &vec!["tcp sport 1"; RULES].join("\n"))])
+}

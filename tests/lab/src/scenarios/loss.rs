@@ -1,0 +1,14 @@
+//! `loss`: the path loses half of the SYNs. Most connections work, but late.
+
+use super::{Expect, Scenario};
+use crate::faults;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "loss",
+    about: "the path loses every second SYN by chance: no_answer, and mostly a later SYN gets one",
+    prepare: |net, _| {
+        faults::rule(&net.router_ns(), "forward", 0, "tcp flags & (syn | ack) == syn numgen random mod 2 == 0 drop")
+    },
+    expect: Expect::Causes(|_, _| "no_answer"),
+    ..Scenario::UNFILTERED
+};

@@ -1,0 +1,21 @@
+//! `no_answer`: the server swallows SYNs, as one that is dead or whose firewall drops.
+
+use anyhow::Result;
+
+use super::{Expect, Scenario};
+use crate::faults;
+use crate::net::{Family, Net};
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "no_answer",
+    about: "the server swallows SYNs: every connection fails, whatever its port",
+    prepare: |net, _| faults::rule(&net.server_ns(), "input", 0, "tcp flags & syn == syn drop"),
+    expect: Expect::Causes(|_, _| "no_answer"),
+    ..Scenario::UNFILTERED
+};
+
+/// One server only.
+pub(super) fn swallow(net: &Net, family: Family, index: u32) -> Result<()> {
+    let rule = format!("{} daddr {} tcp flags & syn == syn drop", family.nft(), net.server(family, index));
+    faults::rule(&net.server_ns(), "input", 0, &rule)
+}

@@ -1,0 +1,12 @@
+//! `not_translated`: no rule masquerades, so SYNs leave with the pod's address, which nobody has a route to.
+
+use super::{Expect, Scenario};
+use crate::rules::Masquerade;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "not_translated",
+    about: "nothing masquerades: SYNs leave with the pod's own address",
+    masquerade: Masquerade::Nothing,
+    expect: Expect::Causes(|_, _| "not_translated"),
+    ..Scenario::UNFILTERED
+};

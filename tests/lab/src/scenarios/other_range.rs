@@ -1,0 +1,12 @@
+//! `other_range`: a filter with another range than the usual one, passed to the capture as its policy.
+
+use super::Scenario;
+use crate::filter::Filter;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "other_range",
+    about: "the filter passes 10000-19999: 85 % of the connections fail",
+    filter: Filter { passes: (10000, 19999), ..Filter::USUAL },
+    allow: "10000-19999",
+    ..Scenario::USUAL
+};

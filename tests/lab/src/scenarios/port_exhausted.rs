@@ -1,0 +1,17 @@
+//! `port_exhausted`: masquerade to a single port, and one destination. The first connection has it, and keeps it.
+
+use std::net::SocketAddr;
+
+use super::{Close, Expect, Scenario, Step};
+use crate::net::PORTS;
+use crate::rules::Masquerade;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "port_exhausted",
+    about: "masquerade to one port, one destination: the first connection has it, all others fail",
+    masquerade: Masquerade::Ports(40000, 40000),
+    chain: |_| vec![Step { close: Close::Hold, drawn: false, ..Step::RANDOM }],
+    destination: |net, family, _| SocketAddr::new(net.server(family, 0), PORTS[0]),
+    expect: Expect::Causes(|_, _| "port_exhausted"),
+    ..Scenario::UNFILTERED
+};

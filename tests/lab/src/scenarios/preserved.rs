@@ -1,0 +1,12 @@
+//! `preserved`: plain masquerade keeps the pods' own ports, which the filter passes. Nothing fails.
+
+use super::{Scenario, Step};
+use crate::rules::Masquerade;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "preserved",
+    about: "plain masquerade keeps the original port: nothing fails",
+    masquerade: Masquerade::Plain,
+    chain: |_| vec![Step { drawn: false, ..Step::RANDOM }],
+    ..Scenario::USUAL
+};

@@ -1,0 +1,291 @@
+//! Compares what the capture flagged with the truth. Pure.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::net::Net;
+use super::scenarios::{Expect, Scenario};
+use super::traffic::Truth;
+use snatrace::model::law;
+
+/// An attempt that the capture flagged or named a cause of, as its JSON lines name it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Flagged {
+    /// Original tuple; `None` where the capture does not know it.
+    pub tuple: Option<Tuple>,
+    /// Initial sequence number.
+    pub isn: u32,
+    /// The cause, where that is what counts.
+    pub cause: Option<String>,
+}
+
+/// Source address and port, destination address and port, before NAT.
+pub type Tuple = (IpAddr, u16, IpAddr, u16);
+
+impl Flagged {
+    /// From a JSON line; `None` unless it is a flagged retransmit, or where causes count the end of an attempt.
+    #[must_use]
+    pub fn parse(line: &Value, expect: Expect) -> Option<Self> {
+        let (kind, cause) = match expect {
+            Expect::FailedAreFlagged | Expect::NothingFlagged if line["flagged"] != true => return None,
+            Expect::FailedAreFlagged | Expect::NothingFlagged => ("retransmit", None),
+            Expect::Causes(_) => ("ended", Some(line["cause"].as_str().unwrap_or("none").to_owned())),
+        };
+        if line["kind"] != kind {
+            return None;
+        }
+        let port = |name: &str| u16::try_from(line[name].as_u64()?).ok();
+        let address = |name: &str| line[name].as_str()?.parse().ok();
+        let tuple = || Some((address("src")?, port("src_port")?, address("dst")?, port("dst_port")?));
+        // A line without one is false, as it fits no attempt.
+        let isn = line["isn"].as_u64().and_then(|isn| isn.try_into().ok()).unwrap_or(0);
+        Some(Self { tuple: tuple(), isn, cause })
+    }
+}
+
+/// The table at the end.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// Connections made.
+    pub attempts: u32,
+    /// Those that were not established.
+    pub failed: u32,
+    /// Those that the capture has to flag, or to name the cause of.
+    pub due: u32,
+    /// Attempts that the capture flagged, or named a cause of.
+    pub flagged: u32,
+    /// Of those, the ones whose original tuple the capture never told.
+    pub nameless: u32,
+    /// Flagged or given this cause, but should not be.
+    pub false_flags: u32,
+    /// Should be flagged or given their cause, but are not.
+    pub missed: u32,
+    /// The scenario means nothing when nothing is due.
+    #[serde(skip)]
+    pub must_be_due: bool,
+    /// Facts that the capture lost.
+    pub lost: u64,
+    /// Connections whose translated port was a new random draw.
+    pub draws: u32,
+    /// How many of those failed.
+    pub draws_failed: u32,
+    /// The exact share of draws expected to fail.
+    pub expected_share: f64,
+    /// The counts between which 99 % of such runs fall.
+    pub expected_counts: (u32, u32),
+}
+
+impl Score {
+    /// Compares flagged attempts with the truth.
+    #[must_use]
+    pub fn new(scenario: &Scenario, net: &Net, truths: &[Truth], flagged: &HashSet<Flagged>, lost: u64) -> Self {
+        let failed: Vec<&Truth> = truths.iter().filter(|truth| !truth.ok).collect();
+        let due: Vec<Due<'_>> = match scenario.expect {
+            Expect::FailedAreFlagged => failed.iter().map(|truth| (*truth, None)).collect(),
+            Expect::NothingFlagged => Vec::new(),
+            Expect::Causes(cause) => {
+                let is_due = |truth: &&Truth| !truth.ok || truth.retransmits > 0;
+                let cause = |truth: &Truth| cause(net, SocketAddr::new(truth.dst, truth.dst_port));
+                truths.iter().filter(is_due).map(|truth| (truth, Some(cause(truth)))).collect()
+            }
+        };
+        let Comparison { told, nameless, false_flags, missed } = compare(&due, flagged);
+        let draws = count(truths.iter().filter(|truth| truth.drawn));
+        let expected_share = scenario.share_failing();
+        let interval = law::binomial_interval(draws, expected_share, 0.99);
+        Self {
+            attempts: count(truths.iter()),
+            failed: count(failed.iter()),
+            due: count(due.iter()),
+            must_be_due: matches!(scenario.expect, Expect::Causes(_)),
+            flagged: told,
+            nameless,
+            false_flags,
+            missed,
+            lost,
+            draws,
+            draws_failed: count(failed.iter().filter(|truth| truth.drawn)),
+            expected_share,
+            expected_counts: (*interval.start(), *interval.end()),
+        }
+    }
+
+    /// Whether the capture said exactly what is true.
+    #[must_use]
+    pub const fn is_right(&self) -> bool {
+        (self.due > 0 || !self.must_be_due) && self.false_flags == 0 && self.missed == 0 && self.lost == 0
+    }
+
+    /// The share of draws that failed; `None` without draws.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        (self.draws > 0).then(|| f64::from(self.draws_failed) / f64::from(self.draws))
+    }
+}
+
+/// A connection that the capture has to flag, or to name this cause of.
+type Due<'a> = (&'a Truth, Option<&'static str>);
+
+/// What the capture said of the attempts that it had to tell of.
+#[derive(Debug, Default)]
+struct Comparison {
+    /// Attempts it told of.
+    told: u32,
+    /// Of those, the ones it told without their original tuple.
+    nameless: u32,
+    false_flags: u32,
+    missed: u32,
+}
+
+/// An attempt is known by its ISN, which NAT does not change, and by its original tuple where the capture names that: it
+/// may be told before the tuple is known, and again once it is.
+fn compare(due: &[Due<'_>], flagged: &HashSet<Flagged>) -> Comparison {
+    let mut by_isn: HashMap<u32, Vec<&Flagged>> = HashMap::new();
+    for flag in flagged {
+        by_isn.entry(flag.isn).or_default().push(flag);
+    }
+    let mut result = Comparison::default();
+    let mut right = HashSet::new();
+    for (truth, cause) in due {
+        let tuple = (truth.src, truth.src_port, truth.dst, truth.dst_port);
+        let is_it = |flag: &&&Flagged| flag.tuple.is_none_or(|told| told == tuple) && flag.cause.as_deref() == *cause;
+        let known = truth.isn.and_then(|isn| by_isn.get(&isn));
+        let told: Vec<&Flagged> = known.into_iter().flatten().filter(is_it).copied().collect();
+        result.missed += u32::from(told.is_empty());
+        result.nameless += u32::from(!told.is_empty() && told.iter().all(|flag| flag.tuple.is_none()));
+        right.extend(told);
+    }
+    // Each attempt counts once, however often it is told.
+    let attempts =
+        |flags: &mut dyn Iterator<Item = &Flagged>| saturate(flags.map(|flag| flag.isn).collect::<HashSet<_>>().len());
+    result.told = attempts(&mut flagged.iter());
+    result.false_flags = attempts(&mut flagged.iter().filter(|flag| !right.contains(*flag)));
+    result
+}
+
+/// Facts that a summary line says were lost: a sum, or counts by kind.
+#[must_use]
+pub fn lost_of(summary: &Value) -> u64 {
+    let counts = || serde_json::from_value::<BTreeMap<String, u64>>(summary["lost"].clone()).ok();
+    summary["lost"].as_u64().or_else(|| Some(counts()?.values().sum())).unwrap_or(u64::MAX)
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    saturate(items.count())
+}
+
+fn saturate(number: impl TryInto<u32>) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use serde_json::json;
+
+    use super::*;
+    use crate::scenarios;
+
+    fn truth(port: u16, ok: bool) -> Truth {
+        let src = format!("10.7.1.10:{port}").parse().unwrap();
+        Truth { ok, isn: Some(port.into()), ..Truth::new(src, "10.7.192.10:8080".parse().unwrap(), true) }
+    }
+
+    fn flag(port: u16, isn: u32) -> Flagged {
+        let line = json!({"kind": "retransmit", "flagged": true, "src": "10.7.1.10", "src_port": port,
+            "dst": "10.7.192.10", "dst_port": 8080, "isn": isn});
+        Flagged::parse(&line, Expect::FailedAreFlagged).unwrap()
+    }
+
+    fn score(scenario: &str, truths: &[Truth], flags: &[Flagged]) -> (u32, u32) {
+        let score =
+            Score::new(scenarios::find(scenario).unwrap(), &Net::new(7), truths, &flags.iter().cloned().collect(), 0);
+        (score.false_flags, score.missed)
+    }
+
+    fn nameless(isn: u32) -> Flagged {
+        Flagged { tuple: None, isn, cause: None }
+    }
+
+    #[test]
+    fn flagged_and_failed_alike_is_right() {
+        let truths = [truth(1, true), truth(2, false)];
+        assert_eq!(score("fully_random", &truths, &[flag(2, 2)]), (0, 0));
+    }
+
+    #[test]
+    fn a_flag_on_a_connection_that_worked_is_false() {
+        assert_eq!(score("fully_random", &[truth(1, true)], &[flag(1, 1)]), (1, 0));
+    }
+
+    #[test]
+    fn a_failure_without_a_flag_is_missed() {
+        assert_eq!(score("fully_random", &[truth(1, false), truth(2, false)], &[flag(2, 2)]), (0, 1));
+    }
+
+    #[test]
+    fn the_same_tuple_twice_needs_two_flags() {
+        let truths = [8, 9].map(|isn| Truth { isn: Some(isn), ..truth(1, false) });
+        assert_eq!(score("reused_port", &truths, &[flag(1, 8)]), (0, 1));
+        assert_eq!(score("reused_port", &truths, &[flag(1, 8), flag(1, 9)]), (0, 0));
+        assert_eq!(score("reused_port", &truths, &[flag(1, 7), flag(1, 8), flag(1, 9)]), (1, 0));
+    }
+
+    #[test]
+    fn a_flag_with_another_tuple_is_false_and_the_right_one_missed() {
+        assert_eq!(score("fully_random", &[truth(1, false)], &[flag(2, 1)]), (1, 1));
+    }
+
+    #[test]
+    fn an_attempt_whose_tuple_is_not_known_is_found_by_its_isn_and_counted() {
+        assert_eq!(score("forwarded", &[truth(1, false)], &[nameless(1)]), (0, 0));
+        assert_eq!(score("forwarded", &[truth(1, false)], &[nameless(2)]), (1, 1));
+        let truths = [truth(1, false), truth(2, false)];
+        let due: Vec<_> = truths.iter().map(|truth| (truth, None)).collect();
+        let flagged = [nameless(1), flag(1, 1), nameless(2)].into();
+        let Comparison { told, nameless, false_flags, missed } = compare(&due, &flagged);
+        assert_eq!((told, nameless, false_flags, missed), (2, 1, 0, 0));
+    }
+
+    #[test]
+    fn a_failed_host_socket_is_not_to_be_flagged() {
+        assert_eq!(score("host", &[truth(1, false)], &[]), (0, 0));
+        assert_eq!(score("host", &[truth(1, false)], &[flag(1, 9)]), (1, 0));
+    }
+
+    #[test]
+    fn loss_is_not_right_and_is_summed_over_its_kinds() {
+        let lost = lost_of(&json!({"kind": "summary", "lost": {"ring_full": 2, "table_full": 1}}));
+        assert_eq!(lost, 3);
+        assert_eq!(lost_of(&json!({"kind": "summary", "lost": 4})), 4);
+        assert_ne!(lost_of(&json!({"kind": "summary"})), 0);
+        let scenario = scenarios::find("fully_random").unwrap();
+        assert!(!Score::new(scenario, &Net::new(7), &[], &HashSet::new(), lost).is_right());
+        assert!(Score::new(scenario, &Net::new(7), &[], &HashSet::new(), 0).is_right());
+    }
+
+    #[test]
+    fn only_flagged_retransmits_are_parsed() {
+        assert_eq!(Flagged::parse(&json!({"kind": "summary", "flagged": true}), Expect::FailedAreFlagged), None);
+        assert_eq!(Flagged::parse(&json!({"kind": "retransmit", "flagged": false}), Expect::FailedAreFlagged), None);
+    }
+
+    fn ended(port: u16, cause: &str) -> Flagged {
+        let line = json!({"kind": "ended", "src": "10.7.1.10", "src_port": port, "dst": "10.7.192.10", "dst_port": 8080,
+            "isn": port, "cause": cause});
+        Flagged::parse(&line, Expect::Causes(|_, _| "")).unwrap()
+    }
+
+    #[test]
+    fn where_causes_count_another_cause_is_false_and_the_right_one_missed() {
+        let late = Truth { retransmits: 1, ..truth(2, true) };
+        let truths = [truth(1, false), late, truth(3, true)];
+        assert_eq!(score("refused", &truths, &[ended(1, "refused"), ended(2, "refused")]), (0, 0));
+        assert_eq!(score("refused", &truths, &[ended(1, "no_answer"), ended(2, "refused")]), (1, 1));
+        assert_eq!(score("refused", &truths, &[ended(1, "refused")]), (0, 1));
+        assert_eq!(score("refused", &truths, &[1, 2, 3].map(|port| ended(port, "refused"))), (1, 0));
+    }
+}

@@ -1,0 +1,169 @@
+//! The command line as people and scripts meet it: help, mistakes, exit codes, where output goes.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Command, Stdio};
+
+fn snatrace() -> Command {
+    tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"))
+}
+
+struct Outcome {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn outcome(command: &mut Command) -> Outcome {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn run(args: &[&str]) -> Outcome {
+    outcome(snatrace().args(args))
+}
+
+/// One line on standard error, nothing on standard output.
+fn assert_fails(args: &[&str], code: i32, expected: &str) {
+    assert_failed(&outcome(snatrace().args(args)), code, expected);
+}
+
+fn assert_failed(outcome: &Outcome, code: i32, expected: &str) {
+    let Outcome { code: actual, stdout, stderr } = outcome;
+    assert_eq!((*actual, stdout.as_str()), (Some(code), ""), "{stderr}");
+    assert!(stderr.starts_with("snatrace: ") && stderr.contains(expected), "{expected} is not in: {stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+fn commands() -> Vec<String> {
+    let help = run(&["--help"]).stdout;
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names: Vec<_> = list.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
+    assert!(names.contains(&"tail".to_owned()) && names.contains(&"help".to_owned()), "{help}");
+    names.into_iter().filter(|name| name != "help").collect()
+}
+
+#[test]
+fn help_of_every_command_fits_100_columns() {
+    let mut calls = vec![vec!["--help".to_owned()], vec!["-h".to_owned()]];
+    calls.extend(
+        commands().into_iter().flat_map(|name| [vec![name.clone(), "--help".to_owned()], vec![name, "-h".to_owned()]]),
+    );
+    for args in calls {
+        let Outcome { code, stdout, stderr } = outcome(snatrace().args(&args));
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{args:?}");
+        assert!(stdout.contains("Usage: snatrace"), "{args:?}: {stdout}");
+        for line in stdout.lines() {
+            assert!(line.chars().count() <= 100, "{args:?}: {} columns: {line}", line.chars().count());
+        }
+    }
+}
+
+#[test]
+fn help_of_a_command_can_be_asked_for_either_way() {
+    assert_eq!(run(&["help", "tail"]).stdout, run(&["tail", "--help"]).stdout);
+}
+
+#[test]
+fn without_arguments_help_is_shown_as_a_mistake() {
+    let Outcome { code, stdout, stderr } = run(&[]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains("Usage: snatrace") && stderr.contains("tail"), "{stderr}");
+}
+
+#[test]
+fn the_version_is_data() {
+    let Outcome { code, stdout, stderr } = run(&["--version"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.starts_with("snatrace ") && stdout.lines().count() == 1, "{stdout}");
+}
+
+#[test]
+fn a_mistake_is_one_line_that_says_what_is_right() {
+    for (args, expected) in [
+        (&["tial"][..], "unrecognized subcommand 'tial'; tip: a similar subcommand exists: 'tail'"),
+        (&["-v"], "requires a subcommand"),
+        (&["tail", "--alow", "any"], "tip: a similar argument exists: '--allow'"),
+        (
+            &["tail", "--allow", "70000-1"],
+            "'70000-1' for '--allow <RANGES>': 70000 is too high for a port: the highest is 65535",
+        ),
+        (&["tail", "--allow", "5-3"], "5-3 runs backwards: write 3-5"),
+        (&["tail", "--allow", ""], "a port is missing: write a range such as 32768-65535"),
+        (&["tail", "--allow", "abc"], "abc is neither a port nor a range: write 443"),
+        (&["tail", "--allow", "1-2-3"], "1-2-3 is neither a port nor a range: write 443"),
+        (&["tail", "--allow", "-5"], "-5 has an open end: write both ends"),
+        (&["tail", "--allow6", "5-"], "5- has an open end: write both ends"),
+        (&["tail", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),
+        (&["tail", "--duration", "30"], "not a duration: write 30s, 5m or 1h"),
+        (&["tail", "-c", "0"], "0 is not in 1.."),
+        (&["tail", "--src", "10.0.0.0/33"], "not an address or prefix: write 10.42.0.0/16"),
+        (&["tail", "--dport", "99999"], "99999 is too high for a port"),
+        (&["tail", "stray"], "unexpected argument 'stray'"),
+        (&["record"], "required arguments were not provided: --write <FILE>"),
+        (&["record", "-w", "x", "-C", "1"], "too small: write at least 64K"),
+        (&["record", "-w", "x", "-W", "3"], "required arguments were not provided: -C <SIZE>"),
+        (&["record", "-w", "-", "--print"], "--print: standard output is taken by the trace"),
+        (&["record", "-w", "-", "-C", "1M"], "-C: standard output cannot be split into several files"),
+        (&["tail", "--pod", "shop/checkout-0"], "a name has no slash: write --namespace NAMESPACE --pod POD"),
+        (&["tail", "--namespace", "shop,"], "a name is missing"),
+        (&["tail", "--netns", ""], "write one that `ip netns` lists"),
+        (&["-v", "record"], "; see snatrace record --help"),
+        (&["--nosuch"], "; see snatrace --help"),
+        (&["replay"], "required arguments were not provided: <FILE>..."),
+        (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range: it asks the node that captures"),
+        (&["report"], "required arguments were not provided: <FILE>..."),
+        (&["infer"], "required arguments were not provided: <FILE>..."),
+        (&["infer", "x", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),
+        (&["replay", "x", "--duration", "5s"], "unexpected argument '--duration'"),
+    ] {
+        assert_fails(args, 2, expected);
+    }
+}
+
+#[test]
+fn a_wrong_value_from_the_environment_names_its_variable() {
+    let wrong = outcome(snatrace().arg("tail").env("SNATRACE_ALLOW", "5-3"));
+    assert_failed(&wrong, 2, "snatrace: SNATRACE_ALLOW: invalid value '5-3'");
+    let typed = outcome(snatrace().args(["tail", "--allow=6-3"]).env("SNATRACE_ALLOW", "any"));
+    assert_failed(&typed, 2, "snatrace: invalid value '6-3'");
+}
+
+#[test]
+fn too_many_prefixes_for_the_kernel_are_refused() {
+    let many = (0..257).map(|number| format!("10.0.{}.{}", number / 256, number % 256)).collect::<Vec<_>>().join(",");
+    assert_fails(&["replay", "x", "--src", &many], 2, "--src: 257 values are too many: give at most 256");
+}
+
+#[test]
+fn what_was_typed_cannot_steer_the_terminal() {
+    for hostile in [&b"\x1b]0;owned\x07"[..], b"a\nb", b"\xff\xfe", "\u{202e}".as_bytes()] {
+        let Outcome { code, stderr, .. } =
+            outcome(snatrace().args(["tail", "--allow"]).arg(OsStr::from_bytes(hostile)));
+        assert_eq!(code, Some(2));
+        assert!(stderr.trim_end().bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{stderr:?}");
+    }
+}
+
+#[test]
+fn nobody_reading_help_is_no_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let Outcome { code, stderr, .. } = {
+        let output =
+            snatrace().arg("--help").stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        Outcome { code: output.status.code(), stdout: String::new(), stderr: String::from_utf8(output.stderr).unwrap() }
+    };
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_trace_that_is_not_there_is_a_failure_in_one_line() {
+    let outcome = run(&["replay", "/nonexistent/x.trace"]);
+    assert_failed(&outcome, 1, "snatrace: ");
+}

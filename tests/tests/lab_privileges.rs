@@ -1,0 +1,102 @@
+//! Without root: what is missing is named, three capabilities are enough to capture, and one more names the pods.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+use tests::lab::Lab;
+use tests::process::{Outcome, Running};
+use tests::{binary, capturing};
+
+/// A directory that everybody may use, with a copy of the binary that everybody may run.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        for name in ["snatrace", "snatrace-lab"] {
+            fs::copy(binary().with_file_name(name), directory.path().join(name)).unwrap();
+        }
+        Self(directory)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A call by a user that is nobody and has nothing but these capabilities, such as `+bpf`, in a network namespace.
+    fn nobody(&self, capabilities: &[&str], netns: &Path) -> Command {
+        self.nobody_runs("snatrace", capabilities, netns)
+    }
+
+    fn nobody_runs(&self, program: &str, capabilities: &[&str], netns: &Path) -> Command {
+        let set = [&["-all"], capabilities].concat().join(",");
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", netns.display()));
+        command.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+        command.args(["--inh-caps", "--ambient-caps", "--bounding-set"].map(|option| format!("{option}={set}")));
+        command.arg(self.path(program)).env_remove("SNATRACE_ALLOW").env("NO_COLOR", "1");
+        command
+    }
+}
+
+const OWN: &str = "/proc/self/ns/net";
+const ENOUGH: &[&str] = &["+bpf", "+perfmon", "+net_admin"];
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn who_is_not_root_is_told_what_is_missing() {
+    let place = Place::new();
+    let nobody = |options: &[&str]| Outcome::of(place.nobody(&[], Path::new(OWN)).args(options));
+    let missing = "CAP_BPF and CAP_PERFMON and CAP_NET_ADMIN missing: run it as root (sudo)";
+    nobody(&["tail", "--", "true"]).assert_failed(1, missing);
+    let trace = place.path("t");
+    nobody(&["record", "-w", trace.to_str().unwrap(), "--", "true"]).assert_failed(1, missing);
+    assert!(!trace.exists(), "an unused trace is left behind");
+    let demo = |options: &[&str]| {
+        Outcome::of(place.nobody_runs("snatrace-lab", &[], Path::new(OWN)).arg("demo").args(options))
+    };
+    let refused = demo(&[]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("the lab needs root"), "{refused:#?}");
+    // What needs no privileges works.
+    assert!(demo(&["--list"]).done().contains("fully_random"));
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn three_capabilities_are_enough_where_it_was_started() {
+    let lab = Lab::up("fully_random");
+    let place = Place::new();
+    let ready = place.path("ready");
+    let mut call = place.nobody(ENOUGH, &lab.node());
+    call.args(["tail", "--all", "-o", "json", "--src", lab.variable("SRC"), "--ready-file"]).arg(&ready);
+    let _ = lab.play(Running::start(&mut call), &ready, Signal::SIGINT);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn another_namespace_and_the_names_of_pods_take_one_more() {
+    let place = Place::new();
+    let lab = Lab::up("fully_random");
+    let tail = |capabilities: &[&str], options: &[&str]| {
+        let mut call = place.nobody(&[ENOUGH, capabilities].concat(), Path::new(OWN));
+        Outcome::of(call.arg("tail").args(options).args(["--", "true"]))
+    };
+    let node = lab.node();
+    let other = ["--netns", node.to_str().unwrap()];
+    let refused = format!("cannot enter the network namespace {}: EPERM: Operation not permitted: ", node.display());
+    tail(&["+sys_ptrace"], &other).assert_failed(1, &(refused + "entering another one takes CAP_SYS_ADMIN"));
+    tail(&["+sys_admin"], &other).done();
+
+    let unknown = "owner is off: ";
+    let said = |capabilities: &[&str]| tail(capabilities, &[]).stderr;
+    assert!(said(&[]).contains(unknown) && said(&[]).contains("CAP_SYS_PTRACE"), "{}", said(&[]));
+    assert!(!said(&["+sys_ptrace"]).contains(unknown));
+    let root = Outcome::of(capturing().args(["tail", "--", "true"]));
+    assert!(!root.stderr.contains(unknown), "{}", root.stderr);
+}
