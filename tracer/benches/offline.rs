@@ -95,7 +95,7 @@ fn judge(criterion: &mut Criterion) {
         bencher.iter(|| {
             for attempt in &attempts {
                 let case = Case::new(attempt, &capture);
-                black_box((causes::is_flagged(&case), causes::judge(&case).id));
+                black_box((causes::is_flagged(&case), causes::cause_of(&case).id));
             }
         });
     });

@@ -120,7 +120,7 @@ fn is_flagged(capture: &Capture, update: Update<'_>) -> bool {
         return false;
     }
     let flagged = causes::is_flagged(&case);
-    black_box(causes::judge(&case));
+    black_box(causes::cause_of(&case));
     flagged
 }
 

@@ -5,7 +5,7 @@
 
 mod joins;
 mod judge;
-mod opinions;
+mod judgements;
 
 use tracer_common::Event;
 

@@ -6,7 +6,7 @@ use tracer_common::config::Loss;
 use tracer_common::events::Lost;
 
 use crate::infer::Infer;
-use crate::model::Attempt;
+use crate::model::{Attempt, Judgement};
 
 /// The counts at the end of a capture; field names as in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,17 +40,17 @@ impl Summary {
     }
 
     /// Counts an attempt that has ended. It says something about the path only if it may have taken it.
-    pub fn ended(&mut self, attempt: &Attempt, may_have_left: bool) {
+    pub fn ended(&mut self, attempt: &Attempt, judgement: &Judgement, may_have_left: bool) {
         self.attempts += 1;
         if may_have_left {
             self.infer.ended(attempt);
         }
         self.translated += u64::from(attempt.translated.is_some());
-        self.flagged_attempts += u64::from(attempt.flagged);
+        self.flagged_attempts += u64::from(judgement.flagged);
         if attempt.retransmits > 0 {
             self.retransmitted_attempts += 1;
-            *self.by_cause.entry(attempt.cause.unwrap_or("unknown")).or_default() += 1;
-        } else if let Some(cause) = attempt.cause.filter(|_| attempt.outcome.has_failed()) {
+            *self.by_cause.entry(judgement.cause.unwrap_or("unknown")).or_default() += 1;
+        } else if let Some(cause) = judgement.cause.filter(|_| attempt.outcome.has_failed()) {
             *self.failed_by_cause.entry(cause).or_default() += 1;
         }
     }
@@ -86,7 +86,7 @@ mod tests {
     use tracer_common::events::Stamp;
 
     use super::*;
-    use crate::model::{Outcome, example};
+    use crate::model::{Outcome, example, example::FLAGGED};
 
     #[test]
     fn an_attempt_counts_once_whatever_became_of_it() {
@@ -94,15 +94,16 @@ mod tests {
         let mut summary = Summary::default();
         summary.flagged_retransmit();
         summary.flagged_retransmit();
-        summary.ended(&attempt, true);
-        summary.ended(&Attempt { cause: None, flagged: false, ..attempt.clone() }, true);
-        summary.ended(&Attempt { retransmits: 0, translated: None, flagged: false, ..attempt.clone() }, true);
+        summary.ended(&attempt, &FLAGGED, true);
+        summary.ended(&attempt, &Judgement::default(), true);
+        let fine = Attempt { retransmits: 0, translated: None, ..attempt.clone() };
+        summary.ended(&fine, &Judgement::default(), true);
         assert!(summary.failed_by_cause.is_empty());
         assert_eq!((summary.attempts, summary.translated, summary.retransmitted_attempts), (3, 2, 2));
         assert_eq!((summary.flagged_attempts, summary.flagged_retransmits), (1, 2));
         assert_eq!(summary.by_cause, [("port_out_of_range", 1), ("unknown", 1)].into());
-        let refused = Attempt { retransmits: 0, cause: Some("refused"), outcome: Outcome::Refused, ..attempt };
-        summary.ended(&refused, true);
+        let refused = Attempt { retransmits: 0, outcome: Outcome::Refused, ..attempt };
+        summary.ended(&refused, &Judgement { flagged: false, cause: Some("refused") }, true);
         assert_eq!(summary.failed_by_cause, [("refused", 1)].into());
     }
 
@@ -110,8 +111,8 @@ mod tests {
     fn what_took_another_way_says_nothing_of_the_path() {
         let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
         let (mut inside, mut outside) = (Summary::default(), Summary::default());
-        inside.ended(&attempt, false);
-        outside.ended(&attempt, true);
+        inside.ended(&attempt, &FLAGGED, false);
+        outside.ended(&attempt, &FLAGGED, true);
         assert_eq!((inside.attempts, &inside.infer), (1, &Infer::default()));
         assert_ne!(outside.infer, Infer::default());
     }

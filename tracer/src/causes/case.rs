@@ -14,7 +14,8 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// The case of an attempt, by the policy of its capture.
+    /// The case of an attempt, by the policy of its capture. The pipeline makes one for each update, in one place
+    /// (`pipeline/judge.rs`), so that what the capture as a whole knows can be handed in there.
     #[must_use]
     pub fn new(attempt: &'a Attempt, capture: &'a Capture) -> Self {
         Self { attempt, capture, allowed: capture.policy.allowed_for(attempt) }
@@ -37,18 +38,13 @@ impl<'a> Case<'a> {
         self.attempt.retransmits + 1
     }
 
-    /// Nothing is known of how it ends.
-    pub(super) fn is_pending(&self) -> bool {
-        self.attempt.outcome == Outcome::Pending
-    }
-
     pub(super) fn is_established(&self) -> bool {
         self.attempt.outcome == Outcome::Established
     }
 
-    /// Something came back from the network: an answer, or an error.
-    pub(super) const fn is_answered(&self) -> bool {
-        self.attempt.syn_ack_seen || self.attempt.rst_seen || self.attempt.icmp.is_some()
+    /// Something came back from the network: an answer of the destination, or an ICMP error of anybody.
+    pub(super) const fn heard_back(&self) -> bool {
+        self.attempt.is_answered() || self.attempt.icmp.is_some()
     }
 
     /// Whether it may have taken the way through an uplink: one was seen to, or nobody watches them.

@@ -2,28 +2,22 @@
 
 use tracer_common::events::NO_ENTRY;
 
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "conntrack_full",
-    judge,
+    applies,
     explain,
     advice: "raise net.netfilter.nf_conntrack_max, or find who fills the table (conntrack -L) and shorten its timeouts",
 };
 
-fn judge(case: &Case<'_>) -> Verdict {
+fn applies(case: &Case<'_>) -> bool {
     let dropped = case.attempt.syn_dropped;
     // Conntrack's own verdict is a drop like that of a rule.
     let is_verdict = case.reason(dropped).is_none_or(|reason| reason == "NETFILTER_DROP");
-    if dropped.ctinfo != NO_ENTRY || !is_verdict || !case.is_mostly_dropped() {
-        return Verdict::No;
-    }
     // How full the table is gets read once a second.
-    match case.attempt.table {
-        Some(_) => Verdict::Yes,
-        None if case.is_pending() => Verdict::NotYet,
-        None => Verdict::No,
-    }
+    let is_full = case.attempt.table.is_some();
+    dropped.ctinfo == NO_ENTRY && is_verdict && is_full && case.is_mostly_dropped()
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -34,7 +28,7 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{failing, verdict};
+    use crate::causes::testing::{applies_to, failing};
     use crate::model::{Attempt, Dropped, Outcome, TableFill};
 
     fn dropped(ctinfo: u8, table: Option<TableFill>) -> Attempt {
@@ -45,10 +39,10 @@ mod tests {
 
     #[test]
     fn a_syn_without_entry_dropped_while_the_table_is_full_is_its_victim() {
-        assert_eq!(verdict(&CAUSE, &dropped(NO_ENTRY, FULL)), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &dropped(2, FULL)), Verdict::No);
-        assert_eq!(verdict(&CAUSE, &dropped(NO_ENTRY, None)), Verdict::NotYet);
+        assert!(applies_to(&CAUSE, &dropped(NO_ENTRY, FULL)));
+        assert!(!applies_to(&CAUSE, &dropped(2, FULL)));
+        assert!(!applies_to(&CAUSE, &dropped(NO_ENTRY, None)));
         let ended = Attempt { outcome: Outcome::TimedOut, ..dropped(NO_ENTRY, None) };
-        assert_eq!(verdict(&CAUSE, &ended), Verdict::No);
+        assert!(!applies_to(&CAUSE, &ended));
     }
 }

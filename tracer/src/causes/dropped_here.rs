@@ -1,11 +1,11 @@
 //! `dropped_here`: the SYN did not leave this node: a rule, a queue, a neighbour that does not answer.
 
 use super::case::{error_words, times};
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "dropped_here",
-    judge,
+    applies,
     explain,
     advice: "this node drops the SYN itself: NETFILTER_DROP is a rule (nft list ruleset, iptables-save), NEIGH_* a next hop that \
              does not answer (ip neighbour), QDISC_* or TC_* a queue or filter (tc -s qdisc), IP_*ROUTES the routing table",
@@ -14,21 +14,14 @@ pub(super) const CAUSE: Cause = Cause {
 /// `EBUSY`: the SYN before still waits on this node, which happens under load.
 const EBUSY: i32 = -16;
 
-fn judge(case: &Case<'_>) -> Verdict {
-    let attempt = case.attempt;
-    if case.is_mostly_dropped() || is_not_sent(case) {
-        Verdict::Yes
-    } else if attempt.syns_leaving == 0 && case.is_pending() {
-        Verdict::NotYet
-    } else {
-        Verdict::No
-    }
+fn applies(case: &Case<'_>) -> bool {
+    case.is_mostly_dropped() || is_not_sent(case)
 }
 
-/// The socket itself was told that its SYN cannot be sent.
+/// The socket itself failed to send its SYN.
 fn is_not_sent(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
-    attempt.send_errors > attempt.retransmits && attempt.send_errno != EBUSY && !case.is_answered()
+    attempt.send_errors > attempt.retransmits && attempt.send_errno != EBUSY && !case.heard_back()
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -44,7 +37,7 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{capture, failing, verdict};
+    use crate::causes::testing::{applies_to, capture, failing};
     use crate::model::{Attempt, Capture, Dropped};
 
     fn dropped(count: u8, retransmits: u32) -> Attempt {
@@ -54,9 +47,9 @@ mod tests {
 
     #[test]
     fn a_syn_that_this_node_drops_is_dropped_here() {
-        assert_eq!(verdict(&CAUSE, &dropped(1, 1)), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &dropped(0, 1)), Verdict::NotYet);
-        assert_eq!(verdict(&CAUSE, &failing()), Verdict::No);
+        assert!(applies_to(&CAUSE, &dropped(1, 1)));
+        assert!(!applies_to(&CAUSE, &dropped(0, 1)));
+        assert!(!applies_to(&CAUSE, &failing()));
         let attempt = dropped(2, 1);
         assert_eq!(explain(&Case::new(&attempt, &capture())), "this node dropped 2 SYNs of 2 sent: NETFILTER_DROP");
     }
@@ -64,19 +57,19 @@ mod tests {
     #[test]
     fn one_drop_of_many_explains_little() {
         let attempt = Attempt { syns_leaving: 4, ..dropped(1, 4) };
-        assert_eq!(verdict(&CAUSE, &attempt), Verdict::No);
+        assert!(!applies_to(&CAUSE, &attempt));
         // It is all there is where none was seen leaving, if somebody watched.
-        assert_eq!(verdict(&CAUSE, &dropped(1, 4)), Verdict::Yes);
+        assert!(applies_to(&CAUSE, &dropped(1, 4)));
         let blind = Capture { hooks: Vec::new(), ..capture() };
-        assert_ne!(judge(&Case::new(&dropped(1, 4), &blind)), Verdict::Yes);
+        assert!(!applies(&Case::new(&dropped(1, 4), &blind)));
     }
 
     #[test]
     fn a_send_that_failed_is_dropped_here_unless_it_only_waits() {
         let failed = Attempt { send_errors: 2, send_errno: -1, ..dropped(0, 1) };
-        assert_eq!(verdict(&CAUSE, &failed), Verdict::Yes);
+        assert!(applies_to(&CAUSE, &failed));
         let text = explain(&Case::new(&failed, &capture()));
         assert_eq!(text, "this node could not send the SYN 2 times: Operation not permitted (os error 1)");
-        assert_eq!(verdict(&CAUSE, &Attempt { send_errno: EBUSY, ..failed }), Verdict::NotYet);
+        assert!(!applies_to(&CAUSE, &Attempt { send_errno: EBUSY, ..failed }));
     }
 }

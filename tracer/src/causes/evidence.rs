@@ -1,4 +1,4 @@
-//! The facts that a verdict rests on, in short words, the same for every cause.
+//! The facts that a judgement rests on, in short words, the same for every cause.
 
 use tracer_common::events::{NO_ENTRY, UNTRACKED};
 
@@ -55,7 +55,7 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
         facts.push("RST arrived".to_owned());
     }
     facts.extend(unreachable::words(case).map(|words| format!("ICMP arrived: {words}")));
-    if !case.is_answered() && attempt.syns_leaving > 0 {
+    if !case.heard_back() && attempt.syns_leaving > 0 {
         facts.push("nothing came back".to_owned());
     }
     facts

@@ -1,25 +1,19 @@
 //! `insert_race`: NAT chose a source that somebody else took before it was confirmed; a later choice worked.
 
 use super::case::times;
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "insert_race",
-    judge,
+    applies,
     explain,
     advice: "two connections were given the same source at the same time (conntrack -S counts it as insert_failed); `--random-fully` \
              makes that rare, but where a filter lets only LO-HI through, only together with --to-ports LO-HI",
 };
 
-fn judge(case: &Case<'_>) -> Verdict {
-    let attempt = case.attempt;
-    match case.clashes() {
-        0 => Verdict::No,
-        // What left and was sent again nevertheless was not hindered by the clash.
-        _ if case.is_established() || attempt.syns_leaving == 1 => Verdict::Yes,
-        _ if attempt.syns_leaving > 1 => Verdict::No,
-        _ => Verdict::NotYet,
-    }
+fn applies(case: &Case<'_>) -> bool {
+    // A SYN that left and was retransmitted nevertheless was not hindered by the clash.
+    case.clashes() > 0 && (case.is_established() || case.attempt.syns_leaving == 1)
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -33,7 +27,7 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{failing, verdict};
+    use crate::causes::testing::{applies_to, failing};
     use crate::model::{Attempt, Outcome};
 
     fn clashed(unconfirmed: u8, syns_leaving: u32) -> Attempt {
@@ -42,18 +36,18 @@ mod tests {
 
     #[test]
     fn a_clash_and_then_a_source_that_is_free_is_a_race() {
-        assert_eq!(verdict(&CAUSE, &clashed(1, 1)), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &Attempt { outcome: Outcome::Established, ..clashed(1, 0) }), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &clashed(0, 1)), Verdict::No);
+        assert!(applies_to(&CAUSE, &clashed(1, 1)));
+        assert!(applies_to(&CAUSE, &Attempt { outcome: Outcome::Established, ..clashed(1, 0) }));
+        assert!(!applies_to(&CAUSE, &clashed(0, 1)));
     }
 
     #[test]
     fn while_nothing_has_left_it_is_not_known() {
-        assert_eq!(verdict(&CAUSE, &clashed(1, 0)), Verdict::NotYet);
+        assert!(!applies_to(&CAUSE, &clashed(1, 0)));
     }
 
     #[test]
     fn a_clash_does_not_explain_what_left_and_was_sent_again() {
-        assert_eq!(verdict(&CAUSE, &clashed(1, 2)), Verdict::No);
+        assert!(!applies_to(&CAUSE, &clashed(1, 2)));
     }
 }

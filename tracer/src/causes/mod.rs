@@ -1,4 +1,4 @@
-//! Why a SYN was sent again, one cause a file, in order of precedence.
+//! Why a SYN was retransmitted, one cause a file, in order of precedence.
 //!
 //! What was seen comes before what was not: a cause that rests on silence is only named where nothing speaks for another.
 //! To add one: a file here, a line in `ALL`, a scenario of the same stem in `tests/lab/src/scenarios/`, a section in docs/causes.md.
@@ -24,23 +24,12 @@ pub use case::Case;
 
 use crate::model::Diagnosis;
 
-/// Whether a cause applies to an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It does.
-    Yes,
-    /// It does not.
-    No,
-    /// Facts that would tell have not arrived yet.
-    NotYet,
-}
-
-/// A reason for which a SYN is sent again.
+/// A reason why a SYN is retransmitted.
 pub struct Cause {
     /// The word for it in JSON, scenarios and docs.
     pub id: &'static str,
-    /// Whether it applies.
-    pub judge: fn(&Case<'_>) -> Verdict,
+    /// Whether it applies, by the facts known so far; asked again with every retransmit and at the end of the attempt.
+    pub applies: fn(&Case<'_>) -> bool,
     /// What happened, in one sentence with its numbers.
     pub explain: fn(&Case<'_>) -> String,
     /// What to do about it.
@@ -73,8 +62,8 @@ pub const ALL: &[Cause] = &[
 
 /// The first cause that applies; `unknown` where no other does.
 #[must_use]
-pub fn judge(case: &Case<'_>) -> &'static Cause {
-    ALL.iter().find(|cause| (cause.judge)(case) == Verdict::Yes).unwrap_or(&unknown::CAUSE)
+pub fn cause_of(case: &Case<'_>) -> &'static Cause {
+    ALL.iter().find(|cause| (cause.applies)(case)).unwrap_or(&unknown::CAUSE)
 }
 
 /// Whether this is the cause of what has no other.
@@ -83,17 +72,17 @@ pub fn is_unknown(cause: &Cause) -> bool {
     cause.id == unknown::CAUSE.id
 }
 
-/// Whether the attempt is to be flagged: its SYN was sent again, and its source was translated to a port outside the
-/// allowed ones.
+/// Whether the attempt is to be flagged: its SYN was retransmitted, and its source was translated to a port outside the
+/// policy.
 #[must_use]
 pub fn is_flagged(case: &Case<'_>) -> bool {
-    port_out_of_range::is_outside(case) == Verdict::Yes
+    port_out_of_range::is_outside(case)
 }
 
 /// Whether an attempt without retransmits has failed in a way that has a cause.
 #[must_use]
 pub fn has_failed(case: &Case<'_>) -> bool {
-    case.attempt.outcome.has_failed() && !is_unknown(judge(case))
+    case.attempt.outcome.has_failed() && !is_unknown(cause_of(case))
 }
 
 /// A cause in words.

@@ -1,24 +1,18 @@
 //! `port_exhausted`: every source that NAT may choose towards this destination is taken.
 
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "port_exhausted",
-    judge,
+    applies,
     explain,
     advice: "too many connections to one destination share one address: let the rule choose from more ports or more addresses, \
              keep connections open instead of making new ones, or shorten nf_conntrack_tcp_timeout_time_wait",
 };
 
-fn judge(case: &Case<'_>) -> Verdict {
-    match (case.clashes(), case.attempt.syns_leaving) {
-        (0, _) => Verdict::No,
-        (_, 0) if case.is_established() => Verdict::No,
-        // The first retransmit tells it from a race.
-        (1, 0) => Verdict::NotYet,
-        (_, 0) => Verdict::Yes,
-        (_, _) => Verdict::No,
-    }
+fn applies(case: &Case<'_>) -> bool {
+    // One clash may be a race, which the first retransmit shows.
+    case.clashes() > 1 && case.attempt.syns_leaving == 0 && !case.is_established()
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -32,7 +26,7 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{capture, failing, verdict};
+    use crate::causes::testing::{applies_to, capture, failing};
     use crate::model::{Attempt, HookState};
 
     fn clashed(unconfirmed: u8, syns_leaving: u32) -> Attempt {
@@ -41,10 +35,10 @@ mod tests {
 
     #[test]
     fn clash_after_clash_is_exhaustion() {
-        assert_eq!(verdict(&CAUSE, &clashed(2, 0)), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &clashed(1, 0)), Verdict::NotYet);
-        assert_eq!(verdict(&CAUSE, &clashed(2, 1)), Verdict::No);
-        assert_eq!(verdict(&CAUSE, &clashed(0, 0)), Verdict::No);
+        assert!(applies_to(&CAUSE, &clashed(2, 0)));
+        assert!(!applies_to(&CAUSE, &clashed(1, 0)));
+        assert!(!applies_to(&CAUSE, &clashed(2, 1)));
+        assert!(!applies_to(&CAUSE, &clashed(0, 0)));
     }
 
     #[test]
@@ -52,8 +46,8 @@ mod tests {
         let mut capture = capture();
         capture.hooks = vec![HookState { stem: "nat_bind".to_owned(), off: None }];
         let attempt = Attempt { selections: 0, ..clashed(2, 0) };
-        assert_eq!(judge(&Case::new(&attempt, &capture)), Verdict::No);
+        assert!(!applies(&Case::new(&attempt, &capture)));
         let attempt = Attempt { selections: 2, ..clashed(2, 0) };
-        assert_eq!(judge(&Case::new(&attempt, &capture)), Verdict::Yes);
+        assert!(applies(&Case::new(&attempt, &capture)));
     }
 }

@@ -1,34 +1,24 @@
 //! `port_out_of_range`: the translated port is one that the filter does not let answers through to.
 
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "port_out_of_range",
-    judge,
+    applies,
     explain,
     advice: "have the filter allow 1024-65535 for established connections, or let the NAT rule choose ports from the \
              allowed range only (--to-ports LO-HI, nft: masquerade to :LO-HI): snatrace doctor names the rule and has the commands",
 };
 
-fn judge(case: &Case<'_>) -> Verdict {
-    match is_outside(case) {
-        // The answer found its way to this very port, so the filter lets it through.
-        Verdict::Yes if case.is_answered() || case.is_established() => Verdict::No,
-        // Inside the cluster no filter of a provider is in the way.
-        Verdict::Yes if !case.may_have_left() => Verdict::NotYet,
-        verdict @ (Verdict::Yes | Verdict::No | Verdict::NotYet) => verdict,
-    }
+fn applies(case: &Case<'_>) -> bool {
+    // What came back to this very port got through the filter. Inside the cluster no filter of a provider is in the way.
+    is_outside(case) && !case.heard_back() && case.may_have_left()
 }
 
-/// Whether the SYN was sent again and its translated port is outside the allowed ones.
-pub(super) fn is_outside(case: &Case<'_>) -> Verdict {
-    match (case.attempt.translated, case.is_translated()) {
-        (None, _) | (Some(_), None) => Verdict::NotYet,
-        (Some(_), Some(false)) => Verdict::No,
-        (Some(translated), Some(true)) if case.allowed.contains(translated.src_port) => Verdict::No,
-        (Some(_), Some(true)) if case.attempt.retransmits == 0 => Verdict::NotYet,
-        (Some(_), Some(true)) => Verdict::Yes,
-    }
+/// Whether the SYN was retransmitted and its translated port is outside the policy.
+pub(super) fn is_outside(case: &Case<'_>) -> bool {
+    let Some(translated) = case.attempt.translated else { return false };
+    case.attempt.retransmits > 0 && case.is_translated() == Some(true) && !case.allowed.contains(translated.src_port)
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -43,9 +33,9 @@ mod tests {
     use super::*;
     use crate::model::{Attempt, example};
 
-    fn verdict(attempt: &Attempt) -> Verdict {
+    fn applies_to(attempt: &Attempt) -> bool {
         let capture = example::capture("node7");
-        judge(&Case::new(attempt, &capture))
+        applies(&Case::new(attempt, &capture))
     }
 
     fn attempt(translated: &str) -> Attempt {
@@ -55,14 +45,14 @@ mod tests {
 
     #[test]
     fn port_below_range_is_flagged() {
-        assert_eq!(verdict(&attempt("192.0.2.1:32767")), Verdict::Yes);
-        assert_eq!(verdict(&attempt("192.0.2.1:32768")), Verdict::No);
+        assert!(applies_to(&attempt("192.0.2.1:32767")));
+        assert!(!applies_to(&attempt("192.0.2.1:32768")));
     }
 
     #[test]
     fn a_port_that_was_answered_is_let_through_but_flagged() {
         let answered = Attempt { syn_ack_seen: true, ..attempt("192.0.2.1:1200") };
-        assert_eq!(verdict(&answered), Verdict::No);
+        assert!(!applies_to(&answered));
         assert!(crate::causes::is_flagged(&Case::new(&answered, &example::capture("node7"))));
     }
 
@@ -72,27 +62,27 @@ mod tests {
         let capture = crate::causes::testing::capture();
         let case = Case::new(&inside, &capture);
         assert!(case.has_hook("wire") && crate::causes::is_flagged(&case));
-        assert_eq!((judge(&case), crate::causes::judge(&case).id), (Verdict::NotYet, "unknown"));
+        assert_eq!((applies(&case), crate::causes::cause_of(&case).id), (false, "unknown"));
         let blind = crate::model::Capture { hooks: Vec::new(), ..capture };
-        assert_eq!(judge(&Case::new(&inside, &blind)), Verdict::Yes);
+        assert!(applies(&Case::new(&inside, &blind)));
     }
 
     #[test]
     fn a_syn_that_was_not_sent_again_is_not_flagged() {
-        assert_eq!(verdict(&Attempt { retransmits: 0, ..attempt("192.0.2.1:1200") }), Verdict::NotYet);
+        assert!(!applies_to(&Attempt { retransmits: 0, ..attempt("192.0.2.1:1200") }));
     }
 
     #[test]
     fn a_source_that_was_not_translated_is_not_flagged() {
         let host = example::attempt("192.0.2.1:1200", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
-        assert_eq!(verdict(&Attempt { retransmits: 1, nat_netns: None, ..host }), Verdict::No);
+        assert!(!applies_to(&Attempt { retransmits: 1, nat_netns: None, ..host }));
     }
 
     #[test]
     fn a_forwarded_syn_is_flagged_only_if_it_has_an_address_of_the_node() {
         let forwarded = Attempt { original: None, nat_netns: None, ..attempt("192.0.2.1:1200") };
-        assert_eq!(verdict(&forwarded), Verdict::Yes);
+        assert!(applies_to(&forwarded));
         let routed = Attempt { original: None, nat_netns: None, ..attempt("198.51.100.9:1200") };
-        assert_eq!(verdict(&routed), Verdict::NotYet);
+        assert!(!applies_to(&routed));
     }
 }

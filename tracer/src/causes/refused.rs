@@ -1,24 +1,18 @@
 //! `refused`: an RST came back.
 
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 use crate::model::Outcome;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "refused",
-    judge,
+    applies,
     explain,
     advice: "nothing listens there, or a firewall resets: check address and port of the destination, and that the server runs",
 };
 
-fn judge(case: &Case<'_>) -> Verdict {
+fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
-    if attempt.rst_seen || attempt.outcome == Outcome::Refused && attempt.icmp.is_none() && !is_rejected_here(case) {
-        Verdict::Yes
-    } else if case.is_pending() {
-        Verdict::NotYet
-    } else {
-        Verdict::No
-    }
+    attempt.rst_seen || attempt.outcome == Outcome::Refused && attempt.icmp.is_none() && !is_rejected_here(case)
 }
 
 /// A rule on this node that rejects drops the SYN and has the client refused too. So does a pod or socket of this node where
@@ -36,24 +30,24 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{capture, failing, verdict};
+    use crate::causes::testing::{applies_to, capture, failing};
     use crate::model::{Attempt, Dropped};
 
     #[test]
     fn an_rst_that_arrives_refuses() {
-        assert_eq!(verdict(&CAUSE, &Attempt { rst_seen: true, ..failing() }), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &failing()), Verdict::NotYet);
-        assert_eq!(verdict(&CAUSE, &Attempt { outcome: Outcome::TimedOut, ..failing() }), Verdict::No);
+        assert!(applies_to(&CAUSE, &Attempt { rst_seen: true, ..failing() }));
+        assert!(!applies_to(&CAUSE, &failing()));
+        assert!(!applies_to(&CAUSE, &Attempt { outcome: Outcome::TimedOut, ..failing() }));
     }
 
     #[test]
     fn a_rule_of_this_node_that_rejects_is_not_the_destination() {
         let refused = Attempt { outcome: Outcome::Refused, ..failing() };
-        assert_eq!(verdict(&CAUSE, &refused), Verdict::Yes);
+        assert!(applies_to(&CAUSE, &refused));
         let syn_dropped = Dropped { count: 1, reason: 6, ctinfo: 2 };
-        assert_eq!(verdict(&CAUSE, &Attempt { syn_dropped, ..refused.clone() }), Verdict::No);
+        assert!(!applies_to(&CAUSE, &Attempt { syn_dropped, ..refused.clone() }));
         let unsaid = Dropped { reason: 0, ..syn_dropped };
-        assert_eq!(verdict(&CAUSE, &Attempt { syn_dropped: unsaid, ..refused }), Verdict::Yes);
+        assert!(applies_to(&CAUSE, &Attempt { syn_dropped: unsaid, ..refused }));
     }
 
     #[test]
@@ -63,6 +57,6 @@ mod tests {
         let syn_dropped = Dropped { count: 1, reason: 3, ctinfo: 2 };
         let refused = Attempt { outcome: Outcome::Refused, retransmits: 0, syns_leaving: 0, syn_dropped, ..failing() };
         let case = Case::new(&refused, &capture);
-        assert_eq!(crate::causes::judge(&case).id, CAUSE.id);
+        assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);
     }
 }

@@ -1,25 +1,18 @@
 //! `reply_dropped_here`: the SYN-ACK came back to this node, and this node dropped it.
 
 use super::case::times;
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "reply_dropped_here",
-    judge,
+    applies,
     explain,
     advice: "this node drops the answer itself: IP_RPFILTER is rp_filter with another way back (sysctl net.ipv4.conf.*.rp_filter=2), \
              NETFILTER_DROP a rule, *_CSUM a wrong checksum, TC_INGRESS or XDP a program on the interface",
 };
 
-pub(super) fn judge(case: &Case<'_>) -> Verdict {
-    let dropped = case.attempt.answer_dropped;
-    if dropped.count > 0 {
-        Verdict::Yes
-    } else if case.attempt.syn_ack_seen && case.is_pending() {
-        Verdict::NotYet
-    } else {
-        Verdict::No
-    }
+fn applies(case: &Case<'_>) -> bool {
+    case.attempt.answer_dropped.count > 0
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -31,16 +24,16 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{capture, failing, verdict};
+    use crate::causes::testing::{applies_to, capture, failing};
     use crate::model::{Attempt, Dropped};
 
     #[test]
     fn an_answer_that_this_node_drops_is_its_own_fault() {
         let answered = Attempt { syn_ack_seen: true, ..failing() };
-        assert_eq!(verdict(&CAUSE, &answered), Verdict::NotYet);
+        assert!(!applies_to(&CAUSE, &answered));
         let dropped = Attempt { answer_dropped: Dropped { count: 1, reason: 6, ctinfo: 3 }, ..answered };
-        assert_eq!(verdict(&CAUSE, &dropped), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &failing()), Verdict::No);
+        assert!(applies_to(&CAUSE, &dropped));
+        assert!(!applies_to(&CAUSE, &failing()));
         let explained = explain(&Case::new(&dropped, &capture()));
         assert!(explained.ends_with("this node dropped 1 SYN-ACK: NETFILTER_DROP"), "{explained}");
     }

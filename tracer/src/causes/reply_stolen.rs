@@ -1,30 +1,22 @@
 //! `reply_stolen`: the SYN-ACK came back to this node, and went to somebody else than the client.
 
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "reply_stolen",
-    judge,
+    applies,
     explain,
     advice: "something on this node takes packets to that port before NAT can translate them back: a NodePort or hostPort, a \
              load balancer in eBPF or XDP, a notrack rule; keep NAT out of those ports (--to-ports)",
 };
 
-fn judge(case: &Case<'_>) -> Verdict {
+fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
-    if !attempt.syn_ack_seen || case.is_established() {
-        return Verdict::No;
-    }
     // Dropped for want of a socket: it was taken for a packet to the node itself.
     let to_node = case.reason(attempt.answer_dropped) == Some("NO_SOCKET") && attempt.answer_dropped.count > 0;
     let is_gone = attempt.is_unheard && attempt.answer_dropped.count == 0 && attempt.socket_netns.is_some();
-    if attempt.is_reset_here || to_node || is_gone {
-        Verdict::Yes
-    } else if case.is_pending() {
-        Verdict::NotYet
-    } else {
-        Verdict::No
-    }
+    let is_stolen = attempt.is_reset_here || to_node || is_gone;
+    attempt.syn_ack_seen && !case.is_established() && is_stolen
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -38,7 +30,7 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{failing, verdict};
+    use crate::causes::testing::{applies_to, failing};
     use crate::model::{Attempt, Dropped, Outcome};
 
     fn answered() -> Attempt {
@@ -47,23 +39,23 @@ mod tests {
 
     #[test]
     fn an_answer_that_vanishes_on_this_node_is_stolen() {
-        assert_eq!(verdict(&CAUSE, &Attempt { is_unheard: true, ..answered() }), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &Attempt { is_reset_here: true, ..answered() }), Verdict::Yes);
+        assert!(applies_to(&CAUSE, &Attempt { is_unheard: true, ..answered() }));
+        assert!(applies_to(&CAUSE, &Attempt { is_reset_here: true, ..answered() }));
         let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: 7 };
-        assert_eq!(verdict(&CAUSE, &Attempt { answer_dropped, ..answered() }), Verdict::Yes);
+        assert!(applies_to(&CAUSE, &Attempt { answer_dropped, ..answered() }));
     }
 
     #[test]
     fn an_answer_that_is_dropped_for_another_reason_is_not() {
         let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3 };
         let attempt = Attempt { answer_dropped, is_unheard: true, ..answered() };
-        assert_eq!(verdict(&CAUSE, &attempt), Verdict::NotYet);
+        assert!(!applies_to(&CAUSE, &attempt));
     }
 
     #[test]
     fn without_an_answer_nothing_can_be_stolen() {
-        assert_eq!(verdict(&CAUSE, &failing()), Verdict::No);
-        assert_eq!(verdict(&CAUSE, &answered()), Verdict::NotYet);
-        assert_eq!(verdict(&CAUSE, &Attempt { outcome: Outcome::Established, ..answered() }), Verdict::No);
+        assert!(!applies_to(&CAUSE, &failing()));
+        assert!(!applies_to(&CAUSE, &answered()));
+        assert!(!applies_to(&CAUSE, &Attempt { outcome: Outcome::Established, ..answered() }));
     }
 }

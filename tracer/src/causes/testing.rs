@@ -1,7 +1,7 @@
 //! For unit tests of causes.
 #![allow(clippy::unwrap_used, reason = "only tests use it")]
 
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 use crate::model::{Attempt, Capture, example};
 
 /// A pod's attempt through a port that is allowed, sent again once, both seen leaving, nothing came back.
@@ -14,6 +14,6 @@ pub(super) fn capture() -> Capture {
     Capture { addresses: vec!["192.0.2.1".parse().unwrap()], ..example::capture("node7") }
 }
 
-pub(super) fn verdict(cause: &Cause, attempt: &Attempt) -> Verdict {
-    (cause.judge)(&Case::new(attempt, &capture()))
+pub(super) fn applies_to(cause: &Cause, attempt: &Attempt) -> bool {
+    (cause.applies)(&Case::new(attempt, &capture()))
 }

@@ -1,10 +1,10 @@
 //! `unknown`: nothing that was seen tells.
 
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "unknown",
-    judge: |_| Verdict::Yes,
+    applies: |_| true,
     explain,
     advice: "watch the interface that it should leave through (--iface), look at which hooks are off, or follow one SYN by its \
              sequence number (isn) with tcpdump",
@@ -32,8 +32,8 @@ mod tests {
     fn only_what_nothing_else_explains_is_unknown() {
         let capture = capture();
         let unseen = Attempt { syns_leaving: 0, ..failing() };
-        assert_eq!(causes::judge(&Case::new(&unseen, &capture)).id, "unknown");
-        assert_ne!(causes::judge(&Case::new(&failing(), &capture)).id, "unknown");
+        assert_eq!(causes::cause_of(&Case::new(&unseen, &capture)).id, "unknown");
+        assert_ne!(causes::cause_of(&Case::new(&failing(), &capture)).id, "unknown");
         let explained = explain(&Case::new(&unseen, &capture));
         assert!(explained.contains("neither seen leaving"), "{explained}");
     }

@@ -1,21 +1,16 @@
 //! `unreachable`: a router or the destination sent an ICMP error about the SYN.
 
-use super::{Case, Cause, Verdict};
+use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "unreachable",
-    judge,
+    applies,
     explain,
     advice: "the network says that it cannot or may not deliver: check the route to the destination, and firewalls that reject",
 };
 
-fn judge(case: &Case<'_>) -> Verdict {
-    match case.attempt.icmp {
-        _ if case.is_established() => Verdict::No,
-        Some(_) => Verdict::Yes,
-        None if case.is_pending() => Verdict::NotYet,
-        None => Verdict::No,
-    }
+fn applies(case: &Case<'_>) -> bool {
+    case.attempt.icmp.is_some() && !case.is_established()
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -61,15 +56,15 @@ const fn ipv6(kind: u8, code: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{capture, failing, verdict};
+    use crate::causes::testing::{applies_to, capture, failing};
     use crate::model::{Attempt, Outcome};
 
     #[test]
     fn an_icmp_error_about_the_syn_is_unreachable() {
         let attempt = Attempt { icmp: Some((3, 1)), ..failing() };
-        assert_eq!(verdict(&CAUSE, &attempt), Verdict::Yes);
-        assert_eq!(verdict(&CAUSE, &failing()), Verdict::NotYet);
-        assert_eq!(verdict(&CAUSE, &Attempt { outcome: Outcome::Closed, ..failing() }), Verdict::No);
+        assert!(applies_to(&CAUSE, &attempt));
+        assert!(!applies_to(&CAUSE, &failing()));
+        assert!(!applies_to(&CAUSE, &Attempt { outcome: Outcome::Closed, ..failing() }));
         let explained = explain(&Case::new(&attempt, &capture()));
         assert!(explained.ends_with("host unreachable (type 3, code 1)"), "{explained}");
     }
@@ -77,6 +72,6 @@ mod tests {
     #[test]
     fn an_error_that_did_not_hinder_is_none() {
         let attempt = Attempt { icmp: Some((11, 0)), outcome: Outcome::Established, ..failing() };
-        assert_eq!(verdict(&CAUSE, &attempt), Verdict::No);
+        assert!(!applies_to(&CAUSE, &attempt));
     }
 }

@@ -10,7 +10,7 @@ use tracer_common::Event;
 use tracer_common::events::{Stamp, SynRetransmit, Tick};
 
 use super::{Finder, Host};
-use crate::model::Owners;
+use crate::model::{Owner, Owners};
 
 const S: u64 = 1_000_000_000;
 const HOST: u32 = 4_026_531_840;
@@ -61,7 +61,7 @@ impl Node {
                 self.told += 1;
             }
         }
-        self.owners.at(netns, first_ns).map(|owner| owner.text())
+        self.owners.at(netns, first_ns).map(Owner::text)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an attempt is evidence of: that its translated port was answered, that it was not, or nothing.
 
 use super::destinations::Destination;
-use crate::model::{Attempt, Outcome};
+use crate::model::Attempt;
 
 /// Evidence, and of which address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) fn observe(attempt: &Attempt) -> Option<Observation> {
     if attempt.is_translated() == Some(false) {
         return None;
     }
-    let answered = is_answered(attempt);
+    let answered = attempt.is_answered();
     if !answered && attempt.retransmits == 0 {
         return None;
     }
@@ -50,19 +50,10 @@ pub(super) fn observe(attempt: &Attempt) -> Option<Observation> {
     Some(Observation { is_ipv4: translated.is_ipv4(), evidence })
 }
 
-/// Any answer will do, an RST too: it came through.
-fn is_answered(attempt: &Attempt) -> bool {
-    let told = match attempt.outcome {
-        Outcome::Established | Outcome::Refused => true,
-        Outcome::Pending | Outcome::TimedOut | Outcome::Closed => false,
-    };
-    told || attempt.syn_ack_seen || attempt.rst_seen
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::example;
+    use crate::model::{Outcome, example};
 
     fn attempt() -> Attempt {
         example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443")

@@ -130,9 +130,6 @@ impl SlotRef<'_> {
             answer_dropped: self.answer_dropped.unpack(),
             table,
             outcome,
-            owner: None,
-            flagged: false,
-            cause: None,
         }
     }
 }

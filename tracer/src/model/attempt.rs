@@ -1,11 +1,7 @@
 //! One TCP connection attempt: socket, binding, retransmits, sightings and outcome, joined.
 
-use std::sync::Arc;
-
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED};
-
-use super::Owner;
 
 /// How an attempt ended, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,8 +116,7 @@ pub struct TableFill {
 
 /// One TCP connection attempt.
 ///
-/// Every field is a fact from events; what they mean is for `causes` to say. The last two are that opinion, which
-/// the pipeline keeps and tells here, so that an attempt is counted once.
+/// Every field is a fact from events. What they mean is for `causes` to say, in a `Judgement`.
 #[derive(Clone, Debug, Default)]
 pub struct Attempt {
     /// Time of the first event, nanoseconds since boot.
@@ -172,13 +167,6 @@ pub struct Attempt {
     pub table: Option<TableFill>,
     /// How it ended.
     pub outcome: Outcome,
-    /// Who the socket's namespace belonged to when the attempt began; filled in by the pipeline.
-    pub owner: Option<Arc<Owner>>,
-
-    /// A retransmit of this attempt was flagged.
-    pub flagged: bool,
-    /// Cause of its newest retransmit.
-    pub cause: Option<&'static str>,
 }
 
 impl Attempt {
@@ -187,5 +175,16 @@ impl Attempt {
     pub fn is_translated(&self) -> Option<bool> {
         let (original, translated) = (self.original?, self.translated?);
         Some((original.src, original.src_port) != (translated.src, translated.src_port) || self.nat_netns.is_some())
+    }
+
+    /// Whether the destination answered: a SYN-ACK or an RST arrived, or the outcome implies one. The path lets answers
+    /// through to this port then.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        let implied = match self.outcome {
+            Outcome::Established | Outcome::Refused => true,
+            Outcome::Pending | Outcome::TimedOut | Outcome::Closed => false,
+        };
+        implied || self.syn_ack_seen || self.rst_seen
     }
 }

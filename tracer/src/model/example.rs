@@ -4,7 +4,7 @@
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
-use super::{Attempt, Capture, Dropped, Filter, HookState, NatRange, Outcome, Policy};
+use super::{Attempt, Capture, Dropped, Filter, HookState, Judgement, NatRange, Outcome, Policy};
 
 /// A flow from socket addresses as people write them.
 pub fn flow(src: &str, dst: &str) -> Flow {
@@ -38,11 +38,11 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         answer_dropped: Dropped::default(),
         table: None,
         outcome: Outcome::Pending,
-        owner: None,
-        flagged: true,
-        cause: Some("port_out_of_range"),
     }
 }
+
+/// That its port is outside the policy.
+pub const FLAGGED: Judgement = Judgement { flagged: true, cause: Some("port_out_of_range") };
 
 /// A capture on `node`, booted 2026-03-01 00:00 UTC, two hours east of it.
 pub fn capture(node: &str) -> Capture {

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracer_common::Flow;
 
-use super::{Attempt, PortSet};
+use super::{Attempt, Owner, PortSet};
 
 /// `--src`, `--dst`, `--dport`, `--pod`, `--namespace`, `--container`; what is empty restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,22 +35,21 @@ impl Filter {
         self.src.is_empty() && self.dst.is_empty() && self.dport.is_none() && !self.names_owner()
     }
 
-    /// Whether the attempt is one that was asked for.
+    /// Whether the attempt of that owner is one that was asked for.
     #[must_use]
-    pub fn matches(&self, attempt: &Attempt) -> bool {
+    pub fn matches(&self, attempt: &Attempt, owner: Option<&Owner>) -> bool {
         self.is_empty()
-            || (self.matches_source(attempt) && self.matches_destination(attempt) && self.matches_owner(attempt))
+            || (self.matches_source(attempt) && self.matches_destination(attempt) && self.matches_owner(owner))
     }
 
     fn names_owner(&self) -> bool {
         !(self.pod.is_empty() && self.namespace.is_empty() && self.container.is_empty())
     }
 
-    fn matches_owner(&self, attempt: &Attempt) -> bool {
+    fn matches_owner(&self, owner: Option<&Owner>) -> bool {
         let is_one = |names: &[String], name: Option<&str>| {
             names.is_empty() || name.is_some_and(|name| names.iter().any(|asked| asked == name))
         };
-        let owner = attempt.owner.as_deref();
         is_one(&self.pod, owner.and_then(|owner| owner.pod.as_deref()))
             && is_one(&self.namespace, owner.and_then(|owner| owner.namespace.as_deref()))
             && is_one(&self.container, owner.and_then(|owner| owner.container.as_deref()))
@@ -83,7 +82,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::model::{Owner, example};
+    use crate::model::example;
 
     fn nets(text: &str) -> Vec<IpNet> {
         text.split(',').map(|net| net.parse().unwrap()).collect()
@@ -96,20 +95,20 @@ mod tests {
 
     #[test]
     fn an_empty_filter_lets_everything_through() {
-        assert!(Filter::default().matches(&service()));
+        assert!(Filter::default().matches(&service(), None));
     }
 
     #[test]
     fn the_source_is_the_one_before_nat() {
-        assert!(Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&service()));
-        assert!(!Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&service()));
+        assert!(Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&service(), None));
+        assert!(!Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&service(), None));
     }
 
     #[test]
     fn the_destination_counts_before_and_after_nat() {
         for (dst, matches) in [("10.96.0.10/32", true), ("203.0.113.0/24,2001:db8::/32", true), ("10.42.0.7/32", false)]
         {
-            assert_eq!(Filter { dst: nets(dst), ..Filter::default() }.matches(&service()), matches, "{dst}");
+            assert_eq!(Filter { dst: nets(dst), ..Filter::default() }.matches(&service(), None), matches, "{dst}");
         }
     }
 
@@ -120,39 +119,40 @@ mod tests {
             dport: Some(PortSet::range(dport, dport)),
             ..Filter::default()
         };
-        assert!(filter(443).matches(&service()));
-        assert!(!filter(8443).matches(&service()));
+        assert!(filter(443).matches(&service(), None));
+        assert!(!filter(8443).matches(&service(), None));
     }
 
     #[test]
     fn where_the_original_source_is_unknown_the_translated_one_counts() {
         let forwarded = Attempt { original: None, ..service() };
-        assert!(Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&forwarded));
-        assert!(!Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&forwarded));
-        assert!(Filter { dport: Some(PortSet::range(8443, 8443)), ..Filter::default() }.matches(&forwarded));
+        assert!(Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&forwarded, None));
+        assert!(!Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&forwarded, None));
+        assert!(Filter { dport: Some(PortSet::range(8443, 8443)), ..Filter::default() }.matches(&forwarded, None));
     }
 
     #[test]
     fn a_container_is_known_by_its_name_in_a_pod_or_without_one() {
         let filter = Filter { container: vec!["web".to_owned()], ..Filter::default() };
-        let owned = |owner: &str| Attempt { owner: Some(Owner::parse(owner).into()), ..service() };
-        assert!(filter.matches(&owned("//web")) && filter.matches(&owned("shop/checkout-0/web")));
-        assert!(!filter.matches(&owned("shop/web/app")) && !filter.matches(&service()) && !filter.is_empty());
+        let matches = |owner: &str| filter.matches(&service(), Some(&Owner::parse(owner)));
+        assert!(matches("//web") && matches("shop/checkout-0/web") && !matches("shop/web/app"));
+        assert!(!filter.matches(&service(), None) && !filter.is_empty());
     }
 
     #[test]
     fn pod_and_namespace_are_exact_names_and_nobody_known_matches_none() {
-        let owned = Attempt { owner: Some(Owner::parse("shop/checkout-0/").into()), ..service() };
+        let (service, owner) = (service(), Owner::parse("shop/checkout-0/"));
+        let owner = Some(&owner);
         let filter = |pod: &[&str], namespace: &[&str]| Filter {
             pod: pod.iter().map(|&name| name.to_owned()).collect(),
             namespace: namespace.iter().map(|&name| name.to_owned()).collect(),
             ..Filter::default()
         };
-        assert!(filter(&["other", "checkout-0"], &[]).matches(&owned));
-        assert!(filter(&["checkout-0"], &["shop"]).matches(&owned));
-        assert!(!filter(&["checkout-0"], &["other"]).matches(&owned));
-        assert!(!filter(&["checkout"], &[]).matches(&owned));
-        assert!(!filter(&[], &["shop"]).matches(&service()));
+        assert!(filter(&["other", "checkout-0"], &[]).matches(&service, owner));
+        assert!(filter(&["checkout-0"], &["shop"]).matches(&service, owner));
+        assert!(!filter(&["checkout-0"], &["other"]).matches(&service, owner));
+        assert!(!filter(&["checkout"], &[]).matches(&service, owner));
+        assert!(!filter(&[], &["shop"]).matches(&service, None));
         assert!(!filter(&["checkout-0"], &[]).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The nouns: policy, attempt, capture, finding, clock. Pure: no file, socket, clock, aya or Kubernetes.
+//! The nouns: policy, attempt, judgement, capture, finding, clock. Pure: no file, socket, clock, aya or Kubernetes.
 
 pub mod attempt;
 pub mod capture;
@@ -7,6 +7,7 @@ pub mod clock;
 pub(crate) mod example;
 pub mod filter;
 pub mod finding;
+pub mod judgement;
 pub mod law;
 pub mod options;
 pub mod owner;
@@ -18,7 +19,8 @@ pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::{Clock, boot_offset_s};
 pub use filter::Filter;
-pub use finding::{Diagnosis, Finding};
+pub use finding::{Diagnosis, EndedAttempt, Finding};
+pub use judgement::Judgement;
 pub use options::{CaptureOptions, RecordOptions};
 pub use owner::Owner;
 pub use owners::{OwnerAt, Owners};

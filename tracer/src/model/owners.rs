@@ -1,7 +1,6 @@
 //! Who network namespaces belonged to, and when: put together from `owner` events, asked by the time an attempt began.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tracer_common::events;
@@ -27,7 +26,7 @@ pub struct OwnerAt {
 }
 
 /// The owners of one namespace, each with the time from which on it is one; `None` is nobody known.
-type Times = VecDeque<(u64, Option<Arc<Owner>>)>;
+type Times = VecDeque<(u64, Option<Owner>)>;
 
 /// Owners by namespace. Bounded: beyond that the namespaces named first are forgotten, and their owners unknown.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +56,7 @@ impl Owners {
     #[must_use]
     pub fn known(&self, bytes: usize) -> Vec<OwnerAt> {
         let of = |(netns, times): (&u32, &Times)| {
-            let text = |owner: &Option<Arc<Owner>>| owner.as_deref().unwrap_or(&Owner::default()).text();
+            let text = |owner: &Option<Owner>| owner.as_ref().unwrap_or(&Owner::default()).text();
             let at = |(since_ns, owner): &(u64, _)| OwnerAt { netns: *netns, since_ns: *since_ns, owner: text(owner) };
             times.iter().map(at).collect::<Vec<_>>()
         };
@@ -91,7 +90,7 @@ impl Owners {
 
     /// Who the namespace belonged to at that time.
     #[must_use]
-    pub fn at(&self, netns: u32, time_ns: u64) -> Option<&Arc<Owner>> {
+    pub fn at(&self, netns: u32, time_ns: u64) -> Option<&Owner> {
         let times = self.by_netns.get(&netns)?;
         // The newest answer counts, even if it is about an earlier time.
         let (_, owner) = times.iter().rev().find(|(since_ns, _)| *since_ns <= time_ns)?;
@@ -99,7 +98,7 @@ impl Owners {
     }
 
     fn insert(&mut self, netns: u32, since_ns: u64, owner: Owner) {
-        let owner = (!owner.is_unknown()).then(|| Arc::new(owner));
+        let owner = (!owner.is_unknown()).then_some(owner);
         let times = self.by_netns.entry(netns).or_default();
         if times.back() == Some(&(since_ns, owner.clone())) {
             return;

@@ -170,13 +170,13 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
     fn from(finding: &Finding<'a>) -> Self {
         let attempt = finding.attempt;
         let (original, translated) = (attempt.original, attempt.translated);
-        let owner = attempt.owner.as_deref();
+        let owner = finding.owner;
         Self {
             kind: "retransmit",
             time: None,
             node: &finding.capture.node,
-            flagged: finding.flagged,
-            cause: finding.cause,
+            flagged: finding.judgement.flagged,
+            cause: finding.judgement.cause,
             src: original.map(|flow| flow.src_addr()),
             src_port: original.map(|flow| flow.src_port),
             dst: original.map(|flow| flow.dst_addr()),

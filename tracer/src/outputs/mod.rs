@@ -10,7 +10,7 @@ pub(crate) mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use crate::model::{Attempt, Capture, Filter, Finding};
+use crate::model::{Capture, EndedAttempt, Filter, Finding};
 use crate::summary::Summary;
 
 /// A format that findings are written in.
@@ -37,11 +37,11 @@ pub trait Output {
     /// When it cannot be written.
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()>;
 
-    /// An attempt of which nothing more will be heard, whether or not there was a finding about it.
+    /// An attempt that has ended, whether or not there was a finding about it.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn over(&mut self, _capture: &Capture, _attempt: &Attempt) -> io::Result<()> {
+    fn over(&mut self, _ended: &EndedAttempt<'_>) -> io::Result<()> {
         Ok(())
     }
 
@@ -101,7 +101,7 @@ impl View {
     /// Whether the finding is one that the user asked to see.
     #[must_use]
     pub fn shows(&self, finding: &Finding<'_>) -> bool {
-        (self.all || finding.flagged) && self.filter.matches(finding.attempt)
+        (self.all || finding.judgement.flagged) && self.filter.matches(finding.attempt, finding.owner)
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::{ALL, Output, View, open};
 use crate::causes::{self, Case};
-use crate::model::{Attempt, Capture, Filter, Finding};
+use crate::model::{Attempt, Capture, Filter, Finding, Judgement, Owner};
 
 #[derive(Clone, Default)]
 struct Memory(Rc<RefCell<Vec<u8>>>);
@@ -38,19 +38,40 @@ pub(super) fn written(view: &View, write: impl FnOnce(&mut dyn Output) -> io::Re
     String::from_utf8(memory.0.take()).unwrap()
 }
 
-/// The attempt's first retransmit, a second after boot, judged by the capture's policy.
-pub(super) fn finding<'a>(capture: &'a Capture, attempt: &'a Attempt) -> Finding<'a> {
-    let case = Case::new(attempt, capture);
-    Finding {
-        capture,
-        time_ns: 1_234_567_899,
-        ordinal: attempt.retransmits,
-        attempt,
-        allowed: case.allowed,
-        flagged: causes::is_flagged(&case),
-        cause: Some(causes::judge(&case).id),
-        is_news: true,
-        is_over: false,
-        diagnosis: None,
+/// An attempt with what outputs are given beside it.
+pub(super) struct Judged<'a> {
+    capture: &'a Capture,
+    attempt: &'a Attempt,
+    owner: Option<Owner>,
+    judgement: Judgement,
+}
+
+impl<'a> Judged<'a> {
+    /// Judged by the capture's policy.
+    pub(super) fn new(capture: &'a Capture, attempt: &'a Attempt) -> Self {
+        let case = Case::new(attempt, capture);
+        let judgement = Judgement { flagged: causes::is_flagged(&case), cause: Some(causes::cause_of(&case).id) };
+        Self { capture, attempt, owner: None, judgement }
+    }
+
+    /// The same of an owner with these names.
+    pub(super) fn owned(capture: &'a Capture, attempt: &'a Attempt, names: &str) -> Self {
+        Self { owner: Some(Owner::parse(names)), ..Self::new(capture, attempt) }
+    }
+
+    /// The attempt's newest retransmit, a second after boot.
+    pub(super) fn finding(&self) -> Finding<'_> {
+        Finding {
+            capture: self.capture,
+            time_ns: 1_234_567_899,
+            ordinal: self.attempt.retransmits,
+            attempt: self.attempt,
+            owner: self.owner.as_ref(),
+            judgement: &self.judgement,
+            allowed: self.capture.policy.allowed_for(self.attempt),
+            is_news: true,
+            is_over: false,
+            diagnosis: None,
+        }
     }
 }

@@ -5,10 +5,10 @@ use std::io;
 use tracer_common::Event;
 
 use super::joins::{Aside, Step};
-use super::opinions::Opinions;
+use super::judgements::Judgements;
 use crate::causes::{self, Case};
 use crate::join::{Update, What};
-use crate::model::{Attempt, Capture, Diagnosis, Finding, Owners};
+use crate::model::{Attempt, Capture, Diagnosis, EndedAttempt, Filter, Finding, Judgement, Owner, Owners};
 use crate::outputs::{Output, View};
 use crate::summary::Summary;
 
@@ -23,7 +23,7 @@ struct Node {
     /// With the policy in force.
     capture: Capture,
     owners: Owners,
-    opinions: Opinions,
+    judgements: Judgements,
 }
 
 /// What all nodes share.
@@ -40,7 +40,7 @@ struct Shared<'a> {
 impl<'a> Judge<'a> {
     pub(super) fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
         let node =
-            |capture: Capture| Node { owners: Owners::of(&capture.owners), opinions: Opinions::default(), capture };
+            |capture: Capture| Node { owners: Owners::of(&capture.owners), judgements: Judgements::default(), capture };
         let nodes = captures.into_iter().map(node).collect();
         let shared = Shared { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
         Self { nodes, shared }
@@ -55,14 +55,14 @@ impl<'a> Judge<'a> {
     /// Takes the next step of a node. What could not be written is told by [`Judge::result`].
     pub(super) fn step(&mut self, node: u32, step: &Step<'_>) {
         match step {
-            Step::Update(Update { id, what, snapshot }) => self.update(node, *id, *what, &mut snapshot.attempt()),
+            Step::Update(Update { id, what, snapshot }) => self.update(node, *id, *what, &snapshot.attempt()),
             Step::Beside(event) => self.beside(node, event),
             Step::Evicted(count) => self.shared.summary.evicted += count,
         }
     }
 
     /// The same of one that was put aside.
-    pub(super) fn aside(&mut self, node: u32, aside: &mut Aside) {
+    pub(super) fn aside(&mut self, node: u32, aside: &Aside) {
         match aside {
             Aside::Update { id, what, attempt } => self.update(node, *id, *what, attempt),
             Aside::Beside(event) => self.beside(node, event),
@@ -70,7 +70,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn update(&mut self, node: u32, id: u32, what: What, attempt: &mut Attempt) {
+    fn update(&mut self, node: u32, id: u32, what: What, attempt: &Attempt) {
         if let Some(node) = self.nodes.get_mut(node as usize) {
             self.shared.update(node, id, what, attempt);
         }
@@ -111,23 +111,23 @@ impl Shared<'_> {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
-    fn update(&mut self, node: &mut Node, id: u32, what: What, attempt: &mut Attempt) {
-        let Node { capture, owners, opinions } = node;
-        attempt.owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns)).cloned();
-        let is_wanted = capture.filter.matches(attempt) && self.view.filter.matches(attempt) && self.result.is_ok();
-        if is_wanted {
-            opinions.tell(id, attempt);
-        }
+    fn update(&mut self, node: &mut Node, id: u32, what: What, attempt: &Attempt) {
+        let Node { capture, owners, judgements } = node;
+        let owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns));
+        let matches = |filter: &Filter| filter.matches(attempt, owner);
+        let is_wanted = matches(&capture.filter) && matches(&self.view.filter) && self.result.is_ok();
+        let subject = Subject { case: Case::new(attempt, capture), owner };
         match what {
             What::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
-                self.result = self.retransmit(capture, time_ns, ordinal, is_repeated, attempt);
-                opinions.note(id, attempt);
+                let mut judgement = judgements.load(id);
+                self.result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated);
+                judgements.store(id, judgement);
             }
             What::Retransmit { .. } => {}
             What::Ended => {
-                opinions.forget(id);
+                let judgement = judgements.take(id);
                 if is_wanted {
-                    self.result = self.ended(capture, attempt);
+                    self.result = self.ended(&subject, judgement);
                 }
             }
         }
@@ -135,23 +135,23 @@ impl Shared<'_> {
 
     fn retransmit(
         &mut self,
-        capture: &Capture,
+        subject: &Subject<'_>,
+        judgement: &mut Judgement,
         time_ns: u64,
         ordinal: u32,
         is_repeated: bool,
-        attempt: &mut Attempt,
     ) -> io::Result<()> {
-        let case = Case::new(attempt, capture);
-        let flagged = causes::is_flagged(&case);
-        let cause = causes::judge(&case);
-        let is_news = attempt.cause != Some(cause.id) && !causes::is_unknown(cause);
+        let case = &subject.case;
+        let (flagged, cause) = (causes::is_flagged(case), causes::cause_of(case));
+        let now = Judgement { flagged, cause: Some(cause.id) };
+        let before = std::mem::replace(judgement, Judgement { flagged: judgement.flagged || flagged, ..now });
         // What is told again counts where it was not known to be flagged, or by whom it was, when it was told first.
-        let is_counted = is_repeated && attempt.flagged;
-        (attempt.flagged, attempt.cause) = (attempt.flagged || flagged, Some(cause.id));
+        let is_counted = is_repeated && before.flagged;
         if flagged && !is_counted {
             self.summary.flagged_retransmit();
         }
-        let finding = Finding { flagged, is_news, ..finding(capture, time_ns, ordinal, attempt) };
+        let is_news = before.cause != now.cause && !causes::is_unknown(cause);
+        let finding = Finding { is_news, ..subject.finding(time_ns, ordinal, &now) };
         if self.is_done() || !self.view.shows(&finding) {
             return Ok(());
         }
@@ -159,35 +159,43 @@ impl Shared<'_> {
         if !self.output.shows_findings() {
             return Ok(());
         }
-        let diagnosis = self.diagnosis(cause, &finding);
+        let diagnosis = self.diagnosis(cause, case, &finding);
         self.output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
 
-    fn diagnosis(&self, cause: &causes::Cause, finding: &Finding<'_>) -> Option<Diagnosis> {
-        self.output.explains(finding).then(|| causes::diagnose(cause, &Case::new(finding.attempt, finding.capture)))
+    fn diagnosis(&self, cause: &causes::Cause, case: &Case<'_>, finding: &Finding<'_>) -> Option<Diagnosis> {
+        self.output.explains(finding).then(|| causes::diagnose(cause, case))
     }
 
     /// What came after the last retransmit may tell more of the cause.
-    fn ended(&mut self, capture: &Capture, attempt: &mut Attempt) -> io::Result<()> {
-        let case = Case::new(attempt, capture);
-        let is_case = attempt.retransmits > 0 || causes::has_failed(&case);
-        let cause = is_case.then(|| causes::judge(&case));
-        let may_have_left = case.may_have_left();
-        let before = std::mem::replace(&mut attempt.cause, cause.map(|cause| cause.id));
-        self.summary.ended(attempt, may_have_left);
-        self.output.over(capture, attempt)?;
+    fn ended(&mut self, subject: &Subject<'_>, before: Judgement) -> io::Result<()> {
+        let (case, owner) = (&subject.case, subject.owner);
+        let (attempt, capture) = (case.attempt, case.capture);
+        let is_case = attempt.retransmits > 0 || causes::has_failed(case);
+        let cause = is_case.then(|| causes::cause_of(case));
+        let judgement = &Judgement { cause: cause.map(|cause| cause.id), ..before };
+        self.summary.ended(attempt, judgement, case.may_have_left());
+        self.output.over(&EndedAttempt { capture, attempt, owner, judgement })?;
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
-        let is_news = before != attempt.cause || causes::is_unknown(cause);
+        let is_news = before.cause != judgement.cause || causes::is_unknown(cause);
         self.shown += u64::from(is_news);
-        let finding = finding(capture, attempt.last_ns, attempt.retransmits, attempt);
+        let finding = subject.finding(attempt.last_ns, attempt.retransmits, judgement);
         let finding = Finding { is_news, is_over: true, ..finding };
-        let diagnosis = self.diagnosis(cause, &finding);
+        let diagnosis = self.diagnosis(cause, case, &finding);
         self.output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
 }
 
-fn finding<'a>(capture: &'a Capture, time_ns: u64, ordinal: u32, attempt: &'a Attempt) -> Finding<'a> {
-    let (allowed, flagged) = (capture.policy.allowed_for(attempt), attempt.flagged);
-    let (is_news, is_over, diagnosis) = (false, false, None);
-    Finding { capture, time_ns, ordinal, attempt, allowed, flagged, cause: attempt.cause, is_news, is_over, diagnosis }
+/// An attempt to be judged, and who made it.
+struct Subject<'a> {
+    case: Case<'a>,
+    owner: Option<&'a Owner>,
+}
+
+impl Subject<'_> {
+    fn finding<'b>(&'b self, time_ns: u64, ordinal: u32, judgement: &'b Judgement) -> Finding<'b> {
+        let Self { case: Case { attempt, capture, allowed }, owner } = *self;
+        let (is_news, is_over, diagnosis) = (false, false, None);
+        Finding { capture, time_ns, ordinal, attempt, owner, judgement, allowed, is_news, is_over, diagnosis }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::model::{Attempt, Capture, Finding};
+use crate::model::{Capture, EndedAttempt, Finding};
 use crate::outputs::Output;
 use crate::summary::Summary;
 use crate::tally::Tally;
@@ -46,9 +46,9 @@ impl Output for Observer<'_> {
         Ok(())
     }
 
-    fn over(&mut self, capture: &Capture, attempt: &Attempt) -> io::Result<()> {
-        let number = self.number(capture);
-        self.tally.ended(number, capture.boot_unix_ns, attempt);
+    fn over(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
+        let number = self.number(ended.capture);
+        self.tally.ended(number, ended);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use html5ever::tendril::TendrilSink;
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
 use super::*;
-use crate::model::{Attempt, HookState, Outcome, Owner, example};
+use crate::model::{Attempt, EndedAttempt, HookState, Judgement, Outcome, Owner, example, example::FLAGGED};
 
 /// Twenty attempts of two pods; those to ports below 32768 fail.
 fn tally() -> Tally {
@@ -16,17 +16,20 @@ fn tally() -> Tally {
         let attempt = example::attempt(&src, &dst, &format!("192.0.2.1:{port}"), &dst);
         let answered = Attempt {
             retransmits: 0,
-            flagged: false,
-            cause: None,
             outcome: Outcome::Established,
             first_ns: u64::from(number) * 1_000_000_000,
             last_ns: u64::from(number) * 1_000_000_000,
             ..attempt.clone()
         };
         let failed = Attempt { retransmits: 2, outcome: Outcome::TimedOut, ..attempt };
-        tally.ended(0, capture().boot_unix_ns, if port < 32768 { &failed } else { &answered });
+        let (attempt, judgement) = if port < 32768 { (&failed, FLAGGED) } else { (&answered, Judgement::default()) };
+        tally.ended(0, &EndedAttempt { judgement: &judgement, ..ended(&capture(), attempt) });
     }
     tally
+}
+
+fn ended<'a>(capture: &'a Capture, attempt: &'a Attempt) -> EndedAttempt<'a> {
+    EndedAttempt { capture, attempt, owner: None, judgement: &FLAGGED }
 }
 
 fn capture() -> Capture {
@@ -109,7 +112,7 @@ fn pods_and_namespaces_have_tables_where_any_is_known() {
     let mut tally = tally();
     let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
     for owner in ["shop/web-0/app", "//web", "shop/\u{1b}[31m<b>/"] {
-        tally.ended(0, 0, &Attempt { owner: Some(Owner::parse(owner).into()), ..attempt.clone() });
+        tally.ended(0, &EndedAttempt { owner: Some(&Owner::parse(owner)), ..ended(&capture(), &attempt) });
     }
     let (text, html) = (text(&[capture()], &tally), html(&[capture()], &tally));
     assert!(titles.iter().all(|title| text.contains(title)), "{text}");
@@ -127,7 +130,8 @@ fn the_text_fits_80_columns_whatever_is_in_it() {
         retransmits: u32::MAX,
         ..example::attempt(&format!("{v6}:1"), &format!("{v6}:65535"), &format!("{v6}:65535"), &format!("{v6}:65535"))
     };
-    (0..12_345).for_each(|_| tally.ended(1, i64::MAX, &many));
+    let late = Capture { boot_unix_ns: i64::MAX, ..capture() };
+    (0..12_345).for_each(|_| tally.ended(1, &ended(&late, &many)));
     let long = Capture { node: "n".repeat(300), session: 2, ..capture() };
     for captures in [&[capture(), long][..], &[capture()], &[]] {
         for line in text(captures, &tally).lines() {

@@ -16,15 +16,12 @@ pub enum Answer {
 impl Answer {
     /// Of an attempt in its final state.
     #[must_use]
-    pub const fn of(attempt: &Attempt) -> Self {
-        let heard = attempt.syn_ack_seen || attempt.rst_seen;
-        match attempt.outcome {
-            Outcome::Established | Outcome::Refused => Self::Answered,
-            Outcome::TimedOut | Outcome::Pending | Outcome::Closed if heard => Self::Answered,
-            Outcome::TimedOut => Self::Unanswered,
-            Outcome::Pending | Outcome::Closed if attempt.retransmits > 0 => Self::Unanswered,
-            Outcome::Pending | Outcome::Closed => Self::Undecided,
+    pub fn of(attempt: &Attempt) -> Self {
+        if attempt.is_answered() {
+            return Self::Answered;
         }
+        let has_waited = attempt.retransmits > 0 || attempt.outcome == Outcome::TimedOut;
+        if has_waited { Self::Unanswered } else { Self::Undecided }
     }
 }
 

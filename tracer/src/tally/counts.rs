@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::ops::AddAssign;
 
 use super::Answer;
-use crate::model::Attempt;
+use crate::model::{Attempt, Judgement};
 
 /// Counts of attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,12 +24,12 @@ pub struct Counts {
 impl Counts {
     /// Of one attempt.
     #[must_use]
-    pub fn of(attempt: &Attempt, answer: Answer) -> Self {
+    pub fn of(attempt: &Attempt, judgement: &Judgement, answer: Answer) -> Self {
         Self {
             attempts: 1,
             answered: u64::from(answer == Answer::Answered),
             unanswered: u64::from(answer == Answer::Unanswered),
-            flagged: u64::from(attempt.flagged),
+            flagged: u64::from(judgement.flagged),
             retransmits: attempt.retransmits.into(),
         }
     }

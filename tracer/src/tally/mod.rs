@@ -19,7 +19,7 @@ pub use ports::{HIGHEST, LOWEST, PortCount, Ports};
 pub use timeline::{Step, Timeline};
 pub use top::{Ranking, Top};
 
-use crate::model::{Attempt, NatMode};
+use crate::model::{Attempt, EndedAttempt, NatMode, Owner};
 
 const NANOS: i128 = 1_000_000_000;
 
@@ -57,24 +57,25 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts an attempt that has ended on the capture with that number, whose node booted then.
-    pub fn ended(&mut self, capture: usize, boot_unix_ns: i64, attempt: &Attempt) {
+    /// Counts an attempt that has ended on the capture with that number.
+    pub fn ended(&mut self, number: usize, ended: &EndedAttempt<'_>) {
+        let EndedAttempt { capture, attempt, owner, judgement } = *ended;
         let answer = Answer::of(attempt);
-        let counts = Counts::of(attempt, answer);
+        let counts = Counts::of(attempt, judgement, answer);
         self.all += counts;
-        self.time(boot_unix_ns, attempt, counts);
+        self.time(capture.boot_unix_ns, attempt, counts);
         self.peers(attempt, counts);
-        self.owner(attempt, counts);
+        self.owner(owner, counts);
         self.port(attempt, answer);
-        if self.nodes.len() <= capture {
-            self.nodes.resize(capture + 1, Counts::default());
+        if self.nodes.len() <= number {
+            self.nodes.resize(number + 1, Counts::default());
         }
-        self.nodes[capture] += counts;
+        self.nodes[number] += counts;
         if attempt.is_translated() != Some(false) {
             *self.modes.entry(NatMode::from(attempt.range)).or_default() += counts;
         }
         if attempt.retransmits > 0 {
-            *self.causes.entry(attempt.cause.unwrap_or("unknown")).or_default() += counts;
+            *self.causes.entry(judgement.cause.unwrap_or("unknown")).or_default() += counts;
         }
     }
 
@@ -92,8 +93,8 @@ impl Tally {
         self.sources.add(flow.src_addr(), counts);
     }
 
-    fn owner(&mut self, attempt: &Attempt, counts: Counts) {
-        let Some(owner) = attempt.owner.as_deref() else { return };
+    fn owner(&mut self, owner: Option<&Owner>, counts: Counts) {
+        let Some(owner) = owner else { return };
         match (&owner.namespace, &owner.pod, &owner.container) {
             (Some(namespace), Some(pod), _) => {
                 self.namespaces.add(Arc::clone(namespace), counts);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
-use crate::model::{Outcome, Owner, example};
+use crate::model::{Capture, Judgement, Outcome, Owner, example, example::FLAGGED};
 
 fn attempt() -> Attempt {
     let attempt = example::attempt("10.42.0.7:5000", "10.96.0.10:80", "192.0.2.1:1200", "203.0.113.80:8080");
@@ -10,9 +10,19 @@ fn attempt() -> Attempt {
 }
 
 fn tally(attempts: &[Attempt]) -> Tally {
+    let capture = capture();
     let mut tally = Tally::default();
-    attempts.iter().for_each(|attempt| tally.ended(0, 0, attempt));
+    attempts.iter().for_each(|attempt| tally.ended(0, &ended(&capture, attempt)));
     tally
+}
+
+/// On a node that booted in 1970.
+fn capture() -> Capture {
+    Capture { boot_unix_ns: 0, ..example::capture("node7") }
+}
+
+fn ended<'a>(capture: &'a Capture, attempt: &'a Attempt) -> EndedAttempt<'a> {
+    EndedAttempt { capture, attempt, owner: None, judgement: &FLAGGED }
 }
 
 #[test]
@@ -31,9 +41,11 @@ fn an_attempt_is_in_every_table() {
 
 #[test]
 fn attempts_count_for_the_pod_or_the_container_that_they_belong_to_and_for_nobody_else() {
-    let owned = |text: &str| Attempt { owner: Some(Owner::parse(text).into()), ..attempt() };
-    let tally =
-        tally(&[owned("shop/web-0/app"), owned("shop/web-0/"), owned("blog/web-0/"), owned("//web"), attempt()]);
+    let (capture, attempt) = (capture(), attempt());
+    let mut tally = tally(std::slice::from_ref(&attempt));
+    for names in ["shop/web-0/app", "shop/web-0/", "blog/web-0/", "//web"] {
+        tally.ended(0, &EndedAttempt { owner: Some(&Owner::parse(names)), ..ended(&capture, &attempt) });
+    }
     let counts =
         |times: u64| Counts { attempts: times, unanswered: times, flagged: times, retransmits: times, answered: 0 };
     assert_eq!(
@@ -65,10 +77,11 @@ fn families_have_pictures_of_their_own() {
 
 #[test]
 fn an_attempt_without_a_retransmit_has_no_cause() {
-    let fine = Attempt { retransmits: 0, outcome: Outcome::Established, flagged: false, cause: None, ..attempt() };
-    let unknown = Attempt { cause: None, ..attempt() };
-    assert!(tally(std::slice::from_ref(&fine)).causes.is_empty());
-    assert_eq!(tally(&[fine, unknown]).causes.keys().copied().collect::<Vec<_>>(), ["unknown"]);
+    let fine = Attempt { retransmits: 0, outcome: Outcome::Established, ..attempt() };
+    let mut tally = tally(&[fine]);
+    assert!(tally.causes.is_empty());
+    tally.ended(0, &EndedAttempt { judgement: &Judgement::default(), ..ended(&capture(), &attempt()) });
+    assert_eq!(tally.causes.keys().copied().collect::<Vec<_>>(), ["unknown"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::causes;
 use crate::infer::Infer;
 use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, NatMode, Origin, Outcome, PortSet, example};
 use crate::outputs::inference;
-use crate::outputs::testing::{finding, view, written};
+use crate::outputs::testing::{Judged, view, written};
 use crate::summary::Summary;
 
 fn service() -> Attempt {
@@ -18,7 +18,7 @@ fn service() -> Attempt {
 fn retransmit(capture: &Capture, attempt: &Attempt) -> String {
     written(&view("json"), |output| {
         output.start(&[capture])?;
-        output.finding(&finding(capture, attempt))
+        output.finding(&Judged::new(capture, attempt).finding())
     })
     .lines()
     .last()
@@ -71,7 +71,7 @@ fn a_diagnosis_and_the_end_of_an_attempt_are_told_with_evidence() {
     let diagnosis = Diagnosis { explanation: "it is late".to_owned(), advice: "wait", evidence };
     let line = written(&view("json"), |output| {
         output.start(&[&capture])?;
-        output.ended(&Finding { diagnosis: Some(&diagnosis), ..finding(&capture, &attempt) })
+        output.ended(&Finding { diagnosis: Some(&diagnosis), ..Judged::new(&capture, &attempt).finding() })
     });
     let line: Value = serde_json::from_str(line.lines().last().unwrap()).unwrap();
     assert_eq!((&line["kind"], &line["src_port"]), (&json!("ended"), &json!(51234)));
@@ -176,7 +176,7 @@ fn the_reference_names_every_field_and_no_other() {
     let node = example::capture("node7");
     let all = written(&view("json"), |output| {
         output.start(&[&node])?;
-        output.finding(&finding(&node, &service()))?;
+        output.finding(&Judged::new(&node, &service()).finding())?;
         output.finish(&Summary::default())
     });
     let inference = inference::line(&filtered().conclusions()[0]);

@@ -75,7 +75,7 @@ impl Text {
 
     /// One line, and below it what is told of the cause for the first time.
     fn row(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.titles(finding.attempt.owner.is_some())?;
+        self.titles(finding.owner.is_some())?;
         self.heading_of_day(finding)?;
         written(self.row.finding(&mut self.line, finding))?;
         self.end_line()?;

@@ -71,7 +71,7 @@ impl Row {
 
     pub(super) fn finding(&self, line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
         let (attempt, plain) = (finding.attempt, Style::new());
-        let style = if finding.flagged { self.alert } else { plain };
+        let style = if finding.judgement.flagged { self.alert } else { plain };
         line.cell(TIME, plain, |line| time(line, self.clock, finding))?;
         if self.several_nodes {
             line.cell(NODE, plain, |line| write!(line, "{}", Escaped(&finding.capture.node)))?;
@@ -88,10 +88,10 @@ impl Row {
             (false, true) => {
                 line.cell(SOURCE, plain, |line| original_source(line, attempt))?;
                 line.cell(PORT, style, |line| translated_port(line, attempt))?;
-                line.cell(OWNER, plain, |line| owner(line, attempt))?;
+                line.cell(OWNER, plain, |line| owner(line, finding))?;
             }
             (true, true) => {
-                line.cell(OWNER_OR_SOURCE, plain, |line| owner_or_source(line, attempt))?;
+                line.cell(OWNER_OR_SOURCE, plain, |line| owner_or_source(line, finding))?;
                 line.cell(PORT, style, |line| translated_port(line, attempt))?;
             }
         }
@@ -100,7 +100,7 @@ impl Row {
         if !self.names {
             line.cell(MODE, plain, |line| mode(line, attempt))?;
         }
-        line.cell(CAUSE, style, |line| words(line, finding.cause.unwrap_or("-")))
+        line.cell(CAUSE, style, |line| words(line, finding.judgement.cause.unwrap_or("-")))
     }
 }
 
@@ -118,17 +118,17 @@ const fn digit(number: u32) -> u8 {
     b'0' + (number % 10) as u8
 }
 
-fn owner(line: &mut Line, attempt: &Attempt) -> fmt::Result {
-    match attempt.owner.as_deref() {
+fn owner(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
+    match finding.owner {
         Some(owner) => name(line, owner, OWNER),
         None => line.write_char('-'),
     }
 }
 
-fn owner_or_source(line: &mut Line, attempt: &Attempt) -> fmt::Result {
-    match attempt.owner.as_deref() {
+fn owner_or_source(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
+    match finding.owner {
         Some(owner) => name(line, owner, OWNER_OR_SOURCE),
-        None => original_source(line, attempt),
+        None => original_source(line, finding.attempt),
     }
 }
 
@@ -237,9 +237,10 @@ mod tests {
     #[test]
     fn an_ordinal_is_as_wide_as_its_column() {
         let (capture, attempt) = (example::capture("node7"), Attempt::default());
+        let judged = testing::Judged::new(&capture, &attempt);
         for (number, shown) in [(0, "  0"), (1, "  1"), (42, " 42"), (999, "999"), (1000, "1k+")] {
             let mut line = Line::default();
-            let finding = Finding { ordinal: number, ..testing::finding(&capture, &attempt) };
+            let finding = Finding { ordinal: number, ..judged.finding() };
             assert!(ordinal(&mut line, &finding).is_ok());
             assert_eq!(line.end(), format!("{shown}\n").as_bytes());
         }

@@ -3,15 +3,20 @@
 
 use super::paragraphs::PAGE;
 use crate::causes::{self, Case};
-use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, Owner, PortSet, example};
+use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, PortSet, example};
 use crate::outputs::View;
-use crate::outputs::testing::{finding, view, written};
+use crate::outputs::testing::{Judged, view, written};
 use crate::summary::Summary;
 
 fn text(view: &View, captures: &[&Capture], attempts: &[(&Capture, &Attempt)]) -> String {
+    let judged: Vec<_> = attempts.iter().map(|(capture, attempt)| Judged::new(capture, attempt)).collect();
+    text_of(view, captures, &judged)
+}
+
+fn text_of(view: &View, captures: &[&Capture], judged: &[Judged<'_>]) -> String {
     let text = written(view, |output| {
         output.start(captures)?;
-        attempts.iter().try_for_each(|(capture, attempt)| output.finding(&finding(capture, attempt)))
+        judged.iter().try_for_each(|judged| output.finding(&judged.finding()))
     });
     for line in text.lines() {
         assert!(view.colour || line.chars().count() <= PAGE, "{} columns: {line}", line.chars().count());
@@ -111,16 +116,13 @@ fn merged_captures_name_their_node_and_agree_on_utc() {
     );
 }
 
-fn owned(text: &str) -> Attempt {
-    Attempt { owner: Some(Owner::parse(text).into()), ..ipv4() }
-}
-
 #[test]
 fn names_have_a_column_from_the_first_that_is_known() {
     let node = example::capture("node7");
-    let attempts = [ipv4(), owned("shop/checkout-0/app"), ipv4(), owned("//web")];
-    let attempts: Vec<_> = attempts.iter().map(|attempt| (&node, attempt)).collect();
-    let text = text(&view("text"), &[&node], &attempts);
+    let attempt = ipv4();
+    let (nobody, owned) = (|| Judged::new(&node, &attempt), |names| Judged::owned(&node, &attempt, names));
+    let judged = [nobody(), owned("shop/checkout-0/app"), nobody(), owned("//web")];
+    let text = text_of(&view("text"), &[&node], &judged);
     assert_eq!(
         text.lines().skip(1).collect::<Vec<_>>(),
         [
@@ -138,8 +140,9 @@ fn names_have_a_column_from_the_first_that_is_known() {
 #[test]
 fn with_several_nodes_a_name_takes_the_place_of_the_address() {
     let (first, second) = (example::capture("node7"), example::capture("node8"));
-    let long = owned("kube-system/coredns-with-a-long-name-5d78c9869d-abcde/");
-    let text = text(&view("text"), &[&first, &second], &[(&first, &long), (&second, &ipv4())]);
+    let attempt = ipv4();
+    let long = Judged::owned(&first, &attempt, "kube-system/coredns-with-a-long-name-5d78c9869d-abcde/");
+    let text = text_of(&view("text"), &[&first, &second], &[long, Judged::new(&second, &attempt)]);
     assert_eq!(
         text.lines().skip(2).collect::<Vec<_>>(),
         [
@@ -153,9 +156,14 @@ fn with_several_nodes_a_name_takes_the_place_of_the_address() {
 
 #[test]
 fn a_hostile_pod_name_cannot_steer_the_terminal() {
-    let shown = line(&owned("\x1b[2J\n/\u{202e}dop/"));
+    let (node, attempt) = (example::capture("node7"), ipv4());
+    let line = |names: &str| {
+        let text = text_of(&view("text"), &[&node], &[Judged::owned(&node, &attempt, names)]);
+        text.lines().last().unwrap().to_owned()
+    };
+    let shown = line("\x1b[2J\n/\u{202e}dop/");
     assert!(shown.contains(r"\u{1b}[2J\n/\u{202e}dop"), "{shown}");
-    let long = line(&owned(&format!("{}/{}/", "\x1b".repeat(99), "\u{9b}".repeat(99))));
+    let long = line(&format!("{}/{}/", "\x1b".repeat(99), "\u{9b}".repeat(99)));
     assert!(long.chars().all(|char| char == '…' || (' '..='~').contains(&char)), "{long:?}");
 }
 
@@ -195,11 +203,12 @@ fn a_hook_that_is_off_is_named_with_its_reason() {
 fn a_new_day_has_a_heading_of_its_own() {
     let node = example::capture("node7");
     let attempt = ipv4();
+    let judged = Judged::new(&node, &attempt);
     let text = written(&view("text"), |output| {
         output.start(&[&node])?;
         for hours in [1, 2, 23] {
             let time_ns = hours * 3_600_000_000_000;
-            output.finding(&crate::model::Finding { time_ns, ..finding(&node, &attempt) })?;
+            output.finding(&Finding { time_ns, ..judged.finding() })?;
         }
         Ok(())
     });
@@ -223,12 +232,13 @@ fn colours_change_nothing_but_the_colour() {
 /// What is written of findings about the attempt, each with its cause in words.
 fn told(view: &View, change: impl Fn(&mut Finding<'_>, u32), attempt: &Attempt) -> Vec<String> {
     let node = example::capture("node7");
+    let judged = Judged::new(&node, attempt);
     let text = written(view, |output| {
         output.start(&[&node])?;
         for index in 0..2 {
             let case = Case::new(attempt, &node);
-            let diagnosis = causes::diagnose(causes::judge(&case), &case);
-            let mut finding = Finding { diagnosis: Some(&diagnosis), ..finding(&node, attempt) };
+            let diagnosis = causes::diagnose(causes::cause_of(&case), &case);
+            let mut finding = Finding { diagnosis: Some(&diagnosis), ..judged.finding() };
             change(&mut finding, index);
             if finding.is_over { output.ended(&finding)? } else { output.finding(&finding)? }
         }
@@ -279,8 +289,9 @@ fn a_hostile_drop_reason_cannot_steer_the_terminal() {
         evidence: vec!["\n\u{202e}".to_owned(), "x".repeat(500)],
     };
     let (node, attempt) = (example::capture("node7"), ipv4());
-    let text =
-        written(&view, |output| output.finding(&Finding { diagnosis: Some(&hostile), ..finding(&node, &attempt) }));
+    let judged = Judged::new(&node, &attempt);
+    let finding = Finding { diagnosis: Some(&hostile), ..judged.finding() };
+    let text = written(&view, |output| output.finding(&finding));
     assert!(text.contains(r"    \u{1b}]0;owned\u{7}") && text.contains(r"    evidence: \n\u{202e};"), "{text}");
     assert!(text.is_ascii() && text.lines().all(|line| line.len() <= PAGE), "{text}");
 }
