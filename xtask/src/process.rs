@@ -101,13 +101,23 @@ pub fn run_for(limit: Duration, command: &mut Command) -> Result<()> {
 
 /// Whether the child ended by itself before the deadline; it has ended afterwards in both cases.
 pub fn wait_until(child: &mut Child, deadline: Instant) -> Result<bool> {
-    while child.try_wait()?.is_none() {
-        if Instant::now() >= deadline {
-            child.kill()?;
-            child.wait()?;
+    let limit = deadline.saturating_duration_since(Instant::now());
+    let by_itself = poll_for(limit, || Ok(child.try_wait()?.is_some()))?;
+    if !by_itself {
+        child.kill()?;
+        child.wait()?;
+    }
+    Ok(by_itself)
+}
+
+/// Whether it became true within the limit. Asks each millisecond: benches measure how long that takes.
+pub fn poll_for(limit: Duration, mut is_true: impl FnMut() -> Result<bool>) -> Result<bool> {
+    let begin = Instant::now();
+    while !is_true()? {
+        if begin.elapsed() >= limit {
             return Ok(false);
         }
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(1));
     }
     Ok(true)
 }

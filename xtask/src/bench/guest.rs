@@ -1,4 +1,4 @@
-//! A QEMU guest in which a benchmark runs again, and time is the number of instructions.
+//! Runs a benchmark again in a QEMU guest whose clock counts instructions, so that figures repeat.
 
 use std::env;
 use std::path::PathBuf;
@@ -12,39 +12,21 @@ use crate::debian;
 use crate::paths;
 use crate::vm::{self, Hardware, Job, Kernel};
 
-/// Emulation executes some hundred million instructions a second: a second in the guest takes many here.
+/// Emulation executes about a hundred million instructions a second, so a second in the guest takes many here.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// What the guest runs, and with what.
-pub struct Inside {
-    /// A line of shell, in which this program has its own name
-    pub script: String,
-    /// Linked statically
-    pub snatrace: Option<PathBuf>,
-    /// More programs, with their libraries
-    pub programs: Vec<PathBuf>,
-    /// Those that are installed go in too
-    pub peers: Vec<&'static str>,
-    /// Where the figures go that it writes for the host
-    pub keep: Option<PathBuf>,
-}
-
-pub fn run(kernel: &Kernel, inside: Inside) -> Result<ExitCode> {
+/// Runs a shell script in which `xtask` is this program. Programs of other tools go in where they are installed.
+pub fn run(
+    kernel: &Kernel,
+    script: String,
+    snatrace: Option<PathBuf>,
+    programs: Vec<PathBuf>,
+    tools: &[&str],
+) -> Result<ExitCode> {
     debian::need(vm::NEEDS, Consent { given: false })?;
-    let mut programs = vec![env::current_exe().context("the path of this program is unknown")?];
-    programs.extend(inside.programs);
-    programs.extend(inside.peers.iter().filter_map(|name| paths::program(name)));
-    let job = Job {
-        programs,
-        hardware: Hardware::Counted,
-        keep: inside.keep,
-        ..Job::new(inside.script, inside.snatrace, LIMIT)
-    };
-    Ok(ExitCode::from(vm::boot(kernel, &job)?))
-}
-
-/// The name of this program, which it has in the guest too.
-pub fn own_name() -> Result<String> {
     let own = env::current_exe().context("the path of this program is unknown")?;
-    Ok(own.file_name().context("this program has no name")?.to_string_lossy().into_owned())
+    let installed = tools.iter().filter_map(|name| paths::program(name));
+    let programs = std::iter::once(own).chain(programs).chain(installed).collect();
+    let job = Job { programs, hardware: Hardware::Counted, ..Job::new(script, snatrace, LIMIT) };
+    Ok(ExitCode::from(vm::boot(kernel, &job)?))
 }

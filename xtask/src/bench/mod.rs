@@ -1,10 +1,9 @@
-//! `cargo xtask bench`: what snatrace costs, measured beside its targets.
+//! `cargo xtask bench`: what snatrace costs, beside its targets and beside other tools. docs/performance.md has the method.
 
-mod compare;
-mod figures;
 mod guest;
 mod live;
 mod replay;
+mod spread;
 mod table;
 
 use std::process::ExitCode;
@@ -12,24 +11,22 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
-/// Measure what snatrace costs, beside targets and peers
+/// Measure what snatrace costs, beside targets and other tools
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    bench: Bench,
 }
 
 #[derive(Subcommand)]
-enum What {
+enum Bench {
     Live(live::Args),
     Replay(replay::Args),
-    Compare(compare::Args),
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    match &args.what {
-        What::Live(args) => live::run(args),
-        What::Replay(args) => replay::run(args),
-        What::Compare(args) => compare::run(args),
+    match &args.bench {
+        Bench::Live(args) => live::run(args),
+        Bench::Replay(args) => replay::run(args),
     }
 }

@@ -1,89 +1,54 @@
-//! Tables of what was measured, and what was measured beside its target.
+//! Markdown tables of what was measured, and of figures beside their targets.
 
-use serde_json::{Value, json};
-
-/// A figure that has a target.
+/// A figure beside its target.
 pub struct Row {
-    pub what: String,
-    pub target: String,
-    pub measured: String,
-    pub verdict: Verdict,
-}
-
-pub enum Verdict {
-    Met,
-    /// By how much.
-    Missed(String),
-    /// Why there is no figure.
-    Skipped(String),
+    what: String,
+    measured: String,
+    target: String,
+    verdict: String,
 }
 
 impl Row {
-    /// A figure that must not be above its target.
     pub fn at_most(what: impl Into<String>, measured: f64, target: f64, unit: &str) -> Self {
-        let verdict = if measured <= target {
-            Verdict::Met
-        } else {
-            Verdict::Missed(format!("by {}{unit}", figure(measured - target)))
-        };
-        Self {
-            what: what.into(),
-            target: format!("at most {}{unit}", figure(target)),
-            measured: format!("{}{unit}", figure(measured)),
-            verdict,
-        }
+        Self::new(what, measured, ("at most", target), measured - target, unit)
     }
 
-    /// A figure that must not be below its target.
     pub fn at_least(what: impl Into<String>, measured: f64, target: f64, unit: &str) -> Self {
-        let verdict = if measured >= target {
-            Verdict::Met
-        } else {
-            Verdict::Missed(format!("by {}{unit}", figure(target - measured)))
-        };
-        Self {
-            what: what.into(),
-            target: format!("at least {}{unit}", figure(target)),
-            measured: format!("{}{unit}", figure(measured)),
-            verdict,
-        }
+        Self::new(what, measured, ("at least", target), target - measured, unit)
     }
 
-    pub fn skipped(what: impl Into<String>, target: impl Into<String>, why: impl Into<String>) -> Self {
-        let verdict = Verdict::Skipped(why.into());
-        Self { what: what.into(), target: target.into(), measured: "-".to_owned(), verdict }
+    /// A figure that could not be measured, with the reason.
+    pub fn skipped(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
+        let dash = || "-".to_owned();
+        Self { what: what.into(), measured: dash(), target: dash(), verdict: format!("skipped: {why}") }
     }
 
-    /// What was measured in better words.
+    /// Replaces the text of the measured figure.
     #[must_use]
     pub fn measured(self, measured: impl Into<String>) -> Self {
         Self { measured: measured.into(), ..self }
     }
 
-    fn verdict(&self) -> String {
-        match &self.verdict {
-            Verdict::Met => "met".to_owned(),
-            Verdict::Missed(by) => format!("MISSED {by}"),
-            Verdict::Skipped(why) => format!("skipped: {why}"),
+    fn new(what: impl Into<String>, measured: f64, (bound, target): (&str, f64), excess: f64, unit: &str) -> Self {
+        let verdict = if excess <= 0.0 { "met".to_owned() } else { format!("MISSED by {}{unit}", rounded(excess)) };
+        Self {
+            what: what.into(),
+            measured: format!("{}{unit}", rounded(measured)),
+            target: format!("{bound} {}{unit}", rounded(target)),
+            verdict,
         }
     }
 
     fn cells(&self) -> Vec<String> {
-        vec![self.what.clone(), self.measured.clone(), self.target.clone(), self.verdict()]
-    }
-
-    pub fn json(&self) -> Value {
-        json!({ "what": self.what, "target": self.target, "measured": self.measured, "verdict": self.verdict() })
+        [&self.what, &self.measured, &self.target, &self.verdict].map(Clone::clone).to_vec()
     }
 }
 
-/// The table of targets.
-pub fn targets(rows: &[Row]) -> String {
-    let cells: Vec<_> = rows.iter().map(Row::cells).collect();
-    aligned(&["what", "measured", "target", ""], &cells)
+pub fn of_targets(rows: &[Row]) -> String {
+    aligned(&["what", "measured", "target", ""], &rows.iter().map(Row::cells).collect::<Vec<_>>())
 }
 
-/// A Markdown table that is readable as it is.
+/// A Markdown table that is readable without rendering.
 pub fn aligned(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = head.iter().map(|&word| word.to_owned()).collect();
     let width = |column: usize| {
@@ -99,31 +64,30 @@ pub fn aligned(head: &[&str], rows: &[Vec<String>]) -> String {
     [&head, &rule].into_iter().chain(rows).map(line).collect()
 }
 
-/// Three digits that mean something.
-fn figure(value: f64) -> String {
+/// Three significant digits.
+fn rounded(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 0.01 => format!("{value:.3}"),
-        _ => format!("{value:.5}"),
+        _ => format!("{value:.3}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Row, aligned};
 
     #[test]
     fn a_missed_target_says_by_how_much() {
         let row = Row::at_most("CPU", 1.05, 1.03, " x");
         assert_eq!(row.cells(), ["CPU", "1.050 x", "at most 1.030 x", "MISSED by 0.020 x"]);
+        assert_eq!(Row::at_least("events", 8.0, 10.0, " M/s").verdict, "MISSED by 2 M/s");
     }
 
     #[test]
-    fn the_target_itself_is_met() {
-        assert_eq!(Row::at_least("events", 10.0, 10.0, "").verdict(), "met");
-        assert_eq!(Row::at_least("events", 8.0, 10.0, " M/s").verdict(), "MISSED by 2 M/s");
-        assert_eq!(Row::at_most("lost", 0.0, 0.0, "").verdict(), "met");
+    fn a_figure_equal_to_its_target_meets_it() {
+        assert_eq!(Row::at_least("events", 10.0, 10.0, "").verdict, "met");
+        assert_eq!(Row::at_most("lost", 0.0, 0.0, "").verdict, "met");
     }
 
     #[test]

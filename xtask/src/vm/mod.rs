@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 pub use kernels::{KERNELS, Kernel, find};
-pub use qemu::{Hardware, Job, KEPT};
+pub use qemu::{Hardware, Job};
 
 use crate::consent::Consent;
 use crate::debian::{self, Need};
@@ -109,7 +109,7 @@ fn script(command: &[String]) -> String {
     }
 }
 
-pub fn quoted(word: &str) -> String {
+fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 

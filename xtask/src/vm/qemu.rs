@@ -21,18 +21,13 @@ pub struct Job {
     /// More programs of this machine, with their libraries.
     pub programs: Vec<PathBuf>,
     pub hardware: Hardware,
-    /// Where the console's lines that begin with [`KEPT`] go, instead of being shown.
-    pub keep: Option<PathBuf>,
 }
 
 impl Job {
     pub fn new(script: String, binary: Option<PathBuf>, limit: Duration) -> Self {
-        Self { script, binary, limit, programs: Vec::new(), hardware: Hardware::default(), keep: None }
+        Self { script, binary, limit, programs: Vec::new(), hardware: Hardware::default() }
     }
 }
-
-/// What a line begins with that the host keeps.
-pub const KEPT: &str = "SNATRACE-VM-KEPT ";
 
 /// What the guest runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,7 +117,7 @@ fn attempt(label: &str, mut command: Command, boot: Duration, job: &Job) -> Resu
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().context("starting qemu-system-x86_64")?;
     let lines = console(&mut child)?;
-    let end = follow(label, &lines, boot, job);
+    let end = follow(label, &lines, boot, job.limit);
     // After its exit code the guest only has to power off; any other is stopped unless it is gone.
     let patience = if matches!(end, Ok(End::Exit(_))) { 10 } else { 1 };
     let by_itself = process::wait_until(&mut child, Instant::now() + Duration::from_secs(patience))?;
@@ -154,8 +149,7 @@ fn forward(mut reader: impl BufRead, lines: &mpsc::Sender<String>) {
     }
 }
 
-fn follow(label: &str, lines: &Receiver<String>, boot: Duration, job: &Job) -> Result<End> {
-    let limit = job.limit;
+fn follow(label: &str, lines: &Receiver<String>, boot: Duration, limit: Duration) -> Result<End> {
     let start = Instant::now();
     let mut early = Vec::new();
     let mut is_up = false;
@@ -173,8 +167,6 @@ fn follow(label: &str, lines: &Receiver<String>, boot: Duration, job: &Job) -> R
         if let Some((_, release)) = line.split_once(BEGIN) {
             is_up = true;
             println!("{label} | kernel{release}, up after {:.1} s", start.elapsed().as_secs_f32());
-        } else if let (Some(file), Some(rest)) = (&job.keep, line.strip_prefix(KEPT)) {
-            fs::write(file, rest).with_context(|| format!("{} cannot be written", file.display()))?;
         } else if is_up {
             println!("{label} | {line}");
         } else {

@@ -1,80 +1,154 @@
-//! CPU per connection at maximum rate, latency at half of it: what snatrace costs the connections it watches.
+//! What snatrace costs the connections it watches: CPU, rate and latency of a storm with a tool, beside the same without.
+//!
+//! Windows alternate (without, with, without, ...), and each traced one is divided by the mean of the untraced ones around
+//! it, so that a drift of the machine cancels out.
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
-use super::pairs::{Figure, Pairs};
-use super::storm::Storm;
-use super::tools::{self, TAIL, Tool};
-use super::{Bench, Report};
-use crate::bench::figures::shown;
-use crate::bench::table::Row;
+use super::Bench;
+use super::running::Running;
+use super::storm::{Storm, Window};
+use super::tools::{self, RECORD, TAIL, Tool};
+use crate::bench::spread::{Spread, shown};
+use crate::bench::table::{self, Row};
 
+/// CPU per connection, with a tool to without.
 const CPU_TARGET: f64 = 1.03;
-/// Where there are kprobes, two more programs run for each connection.
-const KPROBES_TARGET: f64 = 1.05;
-/// Those that see NAT, or retransmits by a script.
-const PEERS: &[&str] = &["tcpdump", "conntrack-new", "conntrack-all", "bpftrace-nat"];
-const P99_TARGET: f64 = 1.02;
-/// How far apart untraced windows may be for a target of a few percent to be judged at all.
-const STEADY: f64 = 2.0;
+/// With kprobes two more programs run for each connection.
+const CPU_TARGET_KPROBES: f64 = 1.05;
+/// Untraced windows further apart than this cannot tell a few percent.
+const MAX_UNTRACED_RATIO: f64 = 2.0;
+/// Processors that others use; interrupts and kernel threads of a quiet machine are far below.
+const QUIET_CPUS: f64 = 0.15;
 
-/// As hard as possible, every tool.
-pub fn cpu(bench: &Bench, report: &mut Report) -> Result<()> {
-    let pairs = Pairs::measure(bench, None, &bench.tools)?;
-    println!("\n{}", pairs.text());
-    let has_kprobes = Path::new("/sys/bus/event_source/devices/kprobe").exists();
-    let (mode, target) = if has_kprobes { ("kprobes", KPROBES_TARGET) } else { ("TC", CPU_TARGET) };
-    for name in tools::OURS {
-        let what = format!("CPU per connection at maximum storm, {mode}");
-        report.row(row(&pairs, name, &what, target, cpu_figure(&pairs)));
+type Figure = fn(&Window) -> f64;
+
+const CPU: Figure = |window| window.cpu_us;
+const OWN_CPU: Figure = |window| window.own_cpu_us;
+
+/// All windows of one tool.
+struct Measured {
+    tool: &'static Tool,
+    pairs: Vec<Pair>,
+    peak_kib: u64,
+    lost: Option<u64>,
+    skipped: Option<String>,
+}
+
+/// A traced window and the untraced ones around it.
+struct Pair {
+    before: Window,
+    with: Window,
+    after: Window,
+}
+
+pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
+    let measured = windows(bench)?;
+    let untraced =
+        |figure: Figure| Spread::of(measured.iter().flat_map(|tool| &tool.pairs).map(|pair| figure(&pair.before)));
+    let others = untraced(|window| window.foreign_cpus);
+    println!(
+        "\nuntraced: CPU {} us/conn, {} conn/s, p50 {} us, p99 {} us, CPUs of others {}\n{}",
+        shown(untraced(CPU), 1),
+        shown(untraced(|window| window.rate), 0),
+        shown(untraced(|window| window.p50_us), 0),
+        shown(untraced(|window| window.p99_us), 0),
+        shown(others, 2),
+        text(&measured)
+    );
+    let is_quiet = bench.alone || others.is_some_and(|others| others.median < QUIET_CPUS);
+    // Where others use the machine, only the CPU of the measured processes and of the kernel's packet threads counts.
+    let figure = if is_quiet { CPU } else { OWN_CPU };
+    let spread = untraced(figure).context("no tool could be measured")?;
+    if spread.max / spread.min > MAX_UNTRACED_RATIO {
+        let why = format!("untraced windows are up to {:.1} x apart", spread.max / spread.min);
+        return Ok(vec![Row::skipped("CPU per connection", why)]);
     }
-    report.rows.extend(PEERS.iter().filter_map(|peer| below(&pairs, peer)));
-    let ratio = |tool: &&Tool| {
-        let ratio = pairs.ratio(tool.name, cpu_figure(&pairs))?;
-        Some((format!("CPU per connection, {}", tool.name), ratio.median))
-    };
-    report.ratios.extend(bench.tools.iter().filter_map(ratio));
-    report.raw("cpu", pairs.json());
-    Ok(())
+    let ratio = |name| measured.iter().find(|tool| tool.tool.name == name)?.ratio(figure);
+    let target = if has_kprobes() { CPU_TARGET_KPROBES } else { CPU_TARGET };
+    let busy = if is_quiet { "" } else { " (others use this machine)" };
+    let ours = [TAIL, RECORD].into_iter().filter_map(|name| {
+        let (what, ratio) = (format!("CPU per connection, {name}"), ratio(name)?);
+        Some(Row::at_most(what, ratio.median, target, " x").measured(format!("{ratio:.3} x{busy}")))
+    });
+    let others = tools::ALL.iter().map(|tool| tool.name).filter(|name| ![TAIL, RECORD].contains(name));
+    let beside = others.filter_map(|name| {
+        let what = format!("CPU per connection, {TAIL} beside {name}");
+        Some(Row::at_most(what, ratio(TAIL)?.median, ratio(name)?.median, " x"))
+    });
+    Ok(ours.chain(beside).collect())
 }
 
-/// At half of the rate that is possible without any tool, so that nothing queues but by what a tool does.
-pub fn latency(bench: &Bench, report: &mut Report) -> Result<()> {
-    let most = Storm::start(bench, None)?.window(bench.plan.window, None)?.rate;
-    let pairs = Pairs::measure(bench, Some((most / 2.0) as u32), &bench.tools)?;
-    println!("\n{}", pairs.text());
-    report.row(row(&pairs, TAIL, "p99 connect latency at half of the maximum", P99_TARGET, |window| window.p99_us));
-    report.raw("latency", pairs.json());
-    Ok(())
-}
-
-/// What tail has to stay below; nothing for a peer that did not run.
-fn below(pairs: &Pairs, peer: &str) -> Option<Row> {
-    let ratio = |tool| pairs.ratio(tool, cpu_figure(pairs)).map(|ratio| ratio.median);
-    let (ours, theirs) = (ratio(TAIL)?, ratio(peer)?);
-    Some(Row::at_most(format!("the same, tail beside {peer}"), ours, theirs, " x"))
-}
-
-/// Of the whole machine, unless others use it: then of the processes and kernel threads of the measurement.
-fn cpu_figure(pairs: &Pairs) -> Figure {
-    if pairs.is_quiet() { |window| window.cpu_us } else { |window| window.own_cpu_us }
-}
-
-fn row(pairs: &Pairs, tool: &str, what: &str, target: f64, figure: Figure) -> Row {
-    let what = format!("{what}, {tool}");
-    let Some(ratio) = pairs.ratio(tool, figure) else {
-        return Row::skipped(what, format!("at most {target} x"), pairs.skipped(tool).unwrap_or("not asked for"));
-    };
-    let busy = if pairs.is_quiet() { "" } else { " (others use this machine)" };
-    let measured = format!("{} x{busy}", shown(Some(ratio), 3));
-    let row = match pairs.untraced(figure).map(|untraced| untraced.max / untraced.min) {
-        Some(apart) if apart > STEADY => {
-            let why = format!("untraced windows alone are up to {apart:.1} x apart, so this machine cannot tell");
-            Row::skipped(what, format!("at most {target} x"), why)
+fn windows(bench: &Bench) -> Result<Vec<Measured>> {
+    let new = |&tool: &&'static Tool| Measured { tool, pairs: Vec::new(), peak_kib: 0, lost: None, skipped: None };
+    let mut measured: Vec<Measured> = bench.tools.iter().map(new).collect();
+    let mut storm = Storm::start(bench, bench.rate)?;
+    let mut before = storm.window(bench.window, None)?;
+    for round in 1..=bench.rounds {
+        for tool in measured.iter_mut().filter(|tool| tool.skipped.is_none()) {
+            bench.progress(&format!("round {round} of {}: {}", bench.rounds, tool.tool.name));
+            match Running::start(bench, tool.tool) {
+                Ok(running) => {
+                    let with = tool.window(bench, &mut storm, running)?;
+                    let after = storm.window(bench.window, None)?;
+                    tool.pairs.push(Pair { before, with, after });
+                    before = after;
+                }
+                Err(error) => tool.skipped = Some(format!("{error:#}")),
+            }
         }
-        Some(_) | None => Row::at_most(what, ratio.median, target, " x"),
-    };
-    row.measured(measured)
+    }
+    Ok(measured)
+}
+
+fn text(measured: &[Measured]) -> String {
+    let head =
+        ["tool", "CPU/conn x", "own CPU x", "tool us/conn", "conn/s x", "p50 x", "p99 x", "peak MiB", "lost", "sees"];
+    let (skipped, measured): (Vec<_>, Vec<_>) = measured.iter().partition(|tool| tool.pairs.is_empty());
+    let mut text = table::aligned(&head, &measured.iter().map(|tool| tool.cells()).collect::<Vec<_>>());
+    for tool in skipped {
+        text += &format!("skipped: {}: {}\n", tool.tool.name, tool.skipped.as_deref().unwrap_or("no round was made"));
+    }
+    text
+}
+
+fn has_kprobes() -> bool {
+    Path::new("/sys/bus/event_source/devices/kprobe").exists()
+}
+
+impl Measured {
+    fn window(&mut self, bench: &Bench, storm: &mut Storm, running: Running<'_>) -> Result<Window> {
+        storm.window(bench.settle, Some(running.pid()))?;
+        let with = storm.window(bench.window, Some(running.pid()))?;
+        let ended = running.end().with_context(|| format!("{} cannot be ended", self.tool.name))?;
+        if !ended.status.success() && [TAIL, RECORD].contains(&self.tool.name) {
+            bail!("{} failed: {}", self.tool.name, ended.status);
+        }
+        self.peak_kib = self.peak_kib.max(ended.peak_kib.unwrap_or(0));
+        self.lost = ended.lost.map(|lost| lost + self.lost.unwrap_or(0)).or(self.lost);
+        Ok(with)
+    }
+
+    fn ratio(&self, figure: Figure) -> Option<Spread> {
+        let ratio = |pair: &Pair| figure(&pair.with) / f64::midpoint(figure(&pair.before), figure(&pair.after));
+        Spread::of(self.pairs.iter().map(ratio))
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let ratio = |figure: Figure| shown(self.ratio(figure), 3);
+        vec![
+            self.tool.name.to_owned(),
+            ratio(CPU),
+            ratio(OWN_CPU),
+            shown(Spread::of(self.pairs.iter().map(|pair| pair.with.tool_us)), 2),
+            ratio(|window| window.rate),
+            ratio(|window| window.p50_us),
+            ratio(|window| window.p99_us),
+            format!("{:.1}", self.peak_kib as f64 / 1024.0),
+            self.lost.map_or_else(|| "unknown".to_owned(), |lost| lost.to_string()),
+            self.tool.sees.to_owned(),
+        ]
+    }
 }

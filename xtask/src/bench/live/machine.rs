@@ -2,15 +2,15 @@
 
 use std::fs;
 
-/// What the threads of a process have done so far.
+/// Of all threads of a process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
     pub cpu_ns: u64,
-    /// Times that a thread slept of its own will: each is followed by a wake-up.
+    /// Voluntary context switches: each is followed by a wake-up.
     pub sleeps: u64,
 }
 
-/// Nothing for a process that has ended.
+/// Zero for a process that has ended.
 pub fn used(pid: u32) -> Used {
     let mut used = Used::default();
     for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
@@ -21,7 +21,7 @@ pub fn used(pid: u32) -> Used {
     used
 }
 
-/// The kernel's threads that handle packets when the processes that caused them are not running.
+/// The kernel's threads that handle packets when the processes that caused them do not run.
 pub fn packet_threads() -> Vec<u32> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -30,12 +30,7 @@ pub fn packet_threads() -> Vec<u32> {
     pids.filter(is_one).collect()
 }
 
-/// The memory that a process holds, in KiB.
-pub fn resident_kib(pid: u32) -> Option<u64> {
-    field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmRSS:")
-}
-
-/// The most memory that a process ever held, in KiB.
+/// The most memory that a process ever held.
 pub fn peak_kib(pid: u32) -> Option<u64> {
     field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:")
 }
@@ -43,28 +38,4 @@ pub fn peak_kib(pid: u32) -> Option<u64> {
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use std::time::Instant;
-
-    use super::*;
-
-    #[test]
-    fn a_process_that_works_uses_cpu_time() {
-        let before = used(std::process::id());
-        let begin = Instant::now();
-        while begin.elapsed().as_millis() < 20 {}
-        assert!(used(std::process::id()).cpu_ns > before.cpu_ns);
-    }
-
-    #[test]
-    fn fields_of_a_status_are_found_by_their_whole_name() {
-        let status =
-            "VmPeak:\t 9 kB\nVmHWM:\t   1234 kB\nnonvoluntary_ctxt_switches:\t7\nvoluntary_ctxt_switches:\t5\n";
-        assert_eq!(field(status, "VmHWM:"), Some(1234));
-        assert_eq!(field(status, "voluntary_ctxt_switches:"), Some(5));
-    }
 }

@@ -1,149 +1,152 @@
-//! `cargo xtask bench replay`: how fast traces are read, and with how much memory, against tshark and tcpdump.
+//! `cargo xtask bench replay`: how fast traces are read, and with how much memory, beside tshark and tcpdump.
 //!
 //! Each measurement is a process of its own (`tracer/examples/replay_stages.rs`), so that CPU time and peak memory are its
-//! own too. What is measured and how: docs/performance.md.
+//! own too.
 
-mod guest;
+mod measured;
 mod stages;
-mod traces;
-mod works;
 
-use std::fs;
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use serde_json::{Map, Value};
 
+use self::measured::Work;
 use self::stages::Stages;
-use self::traces::Trace;
-use self::works::{Measured, Work};
-use super::compare;
+use super::guest;
 use super::table::{self, Row};
+use crate::paths;
 use crate::vm::{self, Kernel};
 
-/// Measure replay, report and infer over traces, beside targets and peers
+/// Measure replay, report and infer over traces, beside targets and other tools
 #[derive(clap::Args)]
 pub struct Args {
-    /// Measure over this recorded trace too
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
     /// Events of the synthetic trace
     #[arg(long, default_value_t = 10_000_000)]
     events: u64,
     /// How often each is measured [default: 5, with --vm 1]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
-    /// How cost grows with attempts under way, too
-    #[arg(long)]
-    curves: bool,
-    /// Write all figures here
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// In a QEMU guest with this kernel, where time is the number of instructions: repeats, however loud the machine
-    #[arg(long, value_name = "KERNEL", value_parser = vm::find, conflicts_with_all = ["trace", "curves"])]
+    /// Run in a QEMU guest with this kernel, where time is the number of instructions
+    #[arg(long, value_name = "KERNEL", value_parser = vm::find)]
     vm: Option<&'static Kernel>,
-    /// In the guest already
+    /// Already in the guest
     #[arg(long, hide = true)]
     inside: bool,
-    /// Write the figures to standard output, for the host
-    #[arg(long, hide = true)]
-    kept: bool,
 }
+
+/// A tool that finds the retransmitted SYNs in the packets of the same connections.
+struct Peer {
+    name: &'static str,
+    program: &'static str,
+    /// Reads the packets of pods and of the uplink, which is what a trace has, or those of the uplink alone.
+    packets: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const RETRANSMITTED: &str = "tcp.analysis.retransmission && tcp.flags.syn==1 && tcp.srcport<32768";
+const TSHARK: &str = "tshark, both sides";
+const PEERS: &[Peer] = &[
+    Peer {
+        name: TSHARK,
+        program: "tshark",
+        packets: "both-sides.pcap",
+        arguments: &["-Y", RETRANSMITTED, "-T", "fields", "-e", "ip.src", "-e", "tcp.srcport", "-e", "ip.dst"],
+    },
+    Peer {
+        name: "tcpdump, uplink only, no analysis",
+        program: "tcpdump",
+        packets: "uplink.pcap",
+        arguments: &["-Z", "root", "-nn", "tcp[tcpflags] & tcp-syn != 0 and src portrange 1024-32767"],
+    },
+];
+/// What other tools are compared with: it prints the same retransmits, with cause and advice.
+const BESIDE_PEERS: &str = "beside other tools: replay, text";
+const JUDGE: &str = "decode + join + causes";
+const REPORT: &str = "report";
+/// Attempts in progress in the synthetic trace.
+const OPEN: &str = "35000";
+
+const EVENTS_PER_US_TARGET: f64 = 10.0;
+const REPORT_TARGET_S: f64 = 3.0;
+const OPEN_TARGET_MIB: f64 = 200.0;
+const TSHARK_TARGET: f64 = 100.0;
+const BYTES_TARGET: f64 = 16.0;
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let stages = if args.inside { Stages::installed() } else { Stages::build()? };
-    match args.vm {
-        Some(kernel) => guest::run(args, kernel, &stages),
-        None => measure(args, &stages),
-    }
+    let Some(kernel) = args.vm else { return measure(args, &stages) };
+    // Counted instructions repeat.
+    let (events, rounds) = (args.events, args.rounds.unwrap_or(1));
+    let script = format!("xtask bench replay --inside --events {events} --rounds {rounds} 2>&1");
+    let programs = vec![stages.stages, stages.snatrace];
+    guest::run(kernel, script, None, programs, &PEERS.iter().map(|peer| peer.program).collect::<Vec<_>>())
 }
 
 fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
-    let rounds = args.rounds.unwrap_or(5);
-    let synthetic = traces::synthetic(stages, "synthetic", args.events, 35_000)?;
-    let peers = traces::with_packets(stages, args.events / 4)?;
-    let recorded = args.trace.as_deref().map(|path| traces::recorded(stages, path)).transpose()?;
+    let few = args.events / 4;
+    let made = stages.make(args.events, &["--trace", "synthetic.trace", "--open", OPEN])?;
+    let packets = ["--trace", "few.trace", "--uplink", "uplink.pcap", "--both-sides", "both-sides.pcap"];
+    stages.make(few, &packets)?;
 
-    let mut works: Vec<Work> = works::over(&synthetic);
-    works.extend(recorded.iter().flat_map(works::over));
-    works.extend(works::of_peers(&peers));
-    works.extend([1_000_000, 2_000_000].map(works::open));
-    let mut curves = Vec::new();
-    if args.curves {
-        for open in [1_000, 10_000, 100_000, 1_000_000] {
-            let trace = traces::synthetic(stages, &format!("open-{open}"), args.events, open)?;
-            curves.push(works::judge(&trace));
+    let mut works = vec![
+        Work::stage("decode", args.events, &["decode", "synthetic.trace"]),
+        Work::stage(JUDGE, args.events, &["judge", "synthetic.trace"]),
+        stages.snatrace("infer", args.events, &["infer", "synthetic.trace"]),
+        stages.snatrace(REPORT, args.events, &["report", "synthetic.trace"]),
+        stages.snatrace("replay, text", args.events, &["replay", "synthetic.trace"]),
+        stages.snatrace("replay, JSON", args.events, &["replay", "-o", "json", "synthetic.trace"]),
+    ];
+    // Each tool runs between two short runs of what it is compared with.
+    let own = || stages.snatrace(BESIDE_PEERS, few, &["replay", "few.trace"]);
+    works.push(own());
+    for peer in PEERS {
+        match paths::program(peer.program) {
+            Some(program) => works.extend([work_of(peer, program.into(), few), own()]),
+            None => eprintln!("{}: skipped: {} is not installed", peer.name, peer.program),
         }
     }
-    let measured = works::measure(stages, &works, rounds)?;
-    let curves = works::measure(stages, &curves, rounds)?;
+    let open = [1_000_000_u64, 2_000_000].map(|attempts| {
+        let name = format!("{} M attempts in progress", attempts / 1_000_000);
+        Work::stage(&name, attempts * 2, &["open", &attempts.to_string()])
+    });
+    let open_names = open.each_ref().map(|work| work.name.clone());
+    works.extend(open);
 
-    println!("{}", works::table(&measured));
-    if !curves.is_empty() {
-        println!("{}", works::table(&curves));
-    }
-    let ratios = to_peers(&measured, if args.inside { "instructions of" } else { "faster than" });
-    let mut rows = Vec::new();
+    let measured = measured::measure(stages, &works, args.rounds.unwrap_or(5))?;
+    println!("{}", measured::table(&measured));
     if args.inside {
-        println!("An instruction takes a nanosecond here.\n\n{}", works::ratios(&ratios));
-    } else {
-        rows = targets(&measured, &ratios, &synthetic, recorded.as_ref());
-        println!("{}", table::targets(&rows));
+        println!("An instruction takes a nanosecond here.");
+        return Ok(ExitCode::SUCCESS);
     }
-    let figures: Vec<_> = measured.iter().chain(&curves).map(Measured::json).collect();
-    let mut json: Map<String, Value> = compare::kept(ratios).into_iter().collect();
-    json.insert("figures".to_owned(), figures.into());
-    json.insert("targets".to_owned(), rows.iter().map(Row::json).collect());
-    let json = Value::from(json);
-    if let Some(path) = &args.json {
-        fs::write(path, format!("{json:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+    let find = |name: &str| measured.iter().find(|measured| measured.name == name);
+    let need = |name: &str| find(name).with_context(|| format!("{name} was not measured"));
+    let bytes = made["bytes"].as_f64().context("replay_stages reported no size")? / args.events as f64;
+    let report_s = need(REPORT)?.median("wall_s") * 1e7 / args.events as f64;
+    let mut rows = vec![
+        Row::at_least(format!("{JUDGE}, one core"), need(JUDGE)?.events_per_us(), EVENTS_PER_US_TARGET, " M events/s"),
+        Row::at_most("report over 10 M events", report_s, REPORT_TARGET_S, " s"),
+        Row::at_most("synthetic trace", bytes, BYTES_TARGET, " bytes/event"),
+    ];
+    for name in open_names {
+        let open = need(&name)?;
+        let words =
+            format!("{:.0} MiB, {} open, {} evicted", open.median("peak_mib"), open.last["open"], open.last["evicted"]);
+        rows.push(Row::at_most(name, open.median("peak_mib"), OPEN_TARGET_MIB, " MiB").measured(words));
     }
-    if args.kept {
-        println!("{}{json}", vm::KEPT);
-    }
+    rows.push(match find(TSHARK) {
+        Some(tshark) => {
+            let ratio = tshark.median("wall_s") / need(BESIDE_PEERS)?.median("wall_s");
+            Row::at_least("replay faster than tshark", ratio, TSHARK_TARGET, " x")
+        }
+        None => Row::skipped("replay faster than tshark", "tshark is not installed"),
+    });
+    println!("{}", table::of_targets(&rows));
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many times longer each peer that is installed takes, elapsed.
-fn to_peers(measured: &[Measured], word: &str) -> Vec<(String, f64)> {
-    let wall_s = |name: &str| measured.iter().find(|measured| measured.name == name).map(Measured::wall_s);
-    let ratio = |peer: &works::Peer| {
-        let ratio = wall_s(peer.name)? / wall_s(works::OWN_OF_PEERS)?;
-        Some((format!("{word} {}", peer.name), ratio))
-    };
-    works::PEERS.iter().filter_map(ratio).filter(|(_, ratio)| ratio.is_finite()).collect()
-}
-
-/// What issue and docs promise, beside what was measured.
-fn targets(measured: &[Measured], faster: &[(String, f64)], synthetic: &Trace, recorded: Option<&Trace>) -> Vec<Row> {
-    let find = |name: &str| measured.iter().find(|measured| measured.name == name);
-    let median = |name: &str, of: fn(&Measured) -> f64| find(name).map(of).filter(|figure| figure.is_finite());
-    let mut rows = Vec::new();
-    if let Some(rate) = median("synthetic: decode + join + causes", Measured::events_per_us) {
-        rows.push(Row::at_least("decode + join + causes, one core", rate, 10.0, " M events/s"));
-    }
-    if let Some(seconds) = median("synthetic: report", Measured::wall_s) {
-        let of_ten_million = seconds * 1e7 / synthetic.events as f64;
-        rows.push(Row::at_most("report over 10 M events", of_ten_million, 3.0, " s"));
-    }
-    for attempts in [1_000_000, 2_000_000] {
-        if let Some(open) = find(&works::open(attempts).name) {
-            let row = Row::at_most(open.name.clone(), open.peak_mib(), 200.0, " MiB");
-            let (now, evicted) = (&open.last["open"], &open.last["evicted"]);
-            let words = format!("{:.0} MiB, {now} open, {evicted} evicted (bindings too)", open.peak_mib());
-            rows.push(row.measured(words));
-        }
-    }
-    rows.extend(works::PEERS.iter().filter(|peer| peer.target > 0.0).map(|peer| {
-        let what = format!("faster than {}", peer.name);
-        match faster.iter().find(|(name, _)| *name == what) {
-            Some((_, ratio)) => Row::at_least(what, *ratio, peer.target, " x"),
-            None => Row::skipped(what, format!("at least {} x", peer.target), "not installed"),
-        }
-    }));
-    for trace in [Some(synthetic), recorded].into_iter().flatten() {
-        rows.push(Row::at_most(format!("{}: trace size", trace.name), trace.bytes_per_event(), 16.0, " bytes/event"));
-    }
-    rows
+fn work_of(peer: &Peer, program: OsString, events: u64) -> Work {
+    let start = ["run".into(), "--".into(), program, "-r".into(), peer.packets.into()];
+    let arguments = start.into_iter().chain(peer.arguments.iter().map(OsString::from)).collect();
+    Work { name: peer.name.to_owned(), events, arguments }
 }

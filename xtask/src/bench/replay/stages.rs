@@ -1,4 +1,4 @@
-//! The programs that are measured, built apart from the product's own builds so that those stay as they are.
+//! The programs that are measured, built into a target directory of their own.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::measured::Work;
 use crate::{paths, process};
 
 pub struct Stages {
     pub stages: PathBuf,
     pub snatrace: PathBuf,
     /// Where traces go.
-    pub scratch: PathBuf,
+    scratch: PathBuf,
 }
 
 impl Stages {
@@ -27,13 +28,25 @@ impl Stages {
         Ok(Self { stages: release.join("examples/replay_stages"), snatrace: release.join("snatrace"), scratch })
     }
 
-    /// In a guest, which has what [`Stages::build`] made.
+    /// In a guest, which got what [`Stages::build`] built.
     pub fn installed() -> Self {
         let sbin = Path::new("/usr/sbin");
         Self { stages: sbin.join("replay_stages"), snatrace: sbin.join("snatrace"), scratch: "/tmp".into() }
     }
 
-    /// What the stage wrote.
+    /// Writes a synthetic trace, and what else the options name.
+    pub fn make(&self, events: u64, options: &[&str]) -> Result<Value> {
+        eprintln!("generating a trace of {events} events");
+        self.run([&["make", "--events", &events.to_string()], options].concat())
+    }
+
+    /// A command of snatrace, measured as a whole.
+    pub fn snatrace(&self, name: &str, events: u64, arguments: &[&str]) -> Work {
+        let program = self.snatrace.to_string_lossy();
+        Work::stage(name, events, &[&["run", "--", &*program], arguments].concat())
+    }
+
+    /// The JSON that the stage wrote.
     pub fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Value> {
         let mut stage = process::command(&self.stages.to_string_lossy());
         let line = process::output(stage.args(arguments).current_dir(&self.scratch))?;
