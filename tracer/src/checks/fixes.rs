@@ -29,11 +29,9 @@ pub(super) fn ports(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Vec<Fix>
     };
     let commands = if rule.tool == "nft" { nft(rule, low, high) } else { iptables(rule, low, high) };
     let Some(commands) = commands else { return Vec::new() };
-    let named = rule.line.protocols.is_some();
-    let how = match (named, rule.tool == "nft") {
-        (true, true) => "",
-        (true, false) => ": the same rule with ports, above it",
-        (false, _) => ": the same rule with ports, above it, for TCP and UDP",
+    let how = match rule.line.protocols.is_some() {
+        true => ": the same rule with ports, above it",
+        false => ": the same rule with ports, above it, for TCP and UDP",
     };
     let what = format!("let the rule choose from {low}-{high} only{how}");
     vec![Fix {
@@ -93,8 +91,8 @@ fn nft(rule: &NatRule, low: u16, high: u16) -> Option<Vec<Vec<String>>> {
         Kind::Netmap => return None,
     };
     let named = rule.line.protocols.is_some();
-    let verb = if named { "replace" } else { "insert" };
-    let head = [verb, "rule", &rule.table_family, &rule.table, &rule.chain, "handle"].map(str::to_owned);
+    // Never `replace`: what is inserted above takes the connections, and the rule itself stays whole.
+    let head = ["insert", "rule", &rule.table_family, &rule.table, &rule.chain, "handle"].map(str::to_owned);
     let mut command = vec!["nft".to_owned()];
     command.extend(head);
     command.push(handle.to_string());

@@ -14,7 +14,13 @@ pub(super) fn parse(listing: &str) -> HashMap<(String, String, u64), String> {
         let (indent, line) = (line.len() - line.trim_start_matches('\t').len(), line.trim());
         let (body, handle) = split_handle(line);
         match indent {
-            0 => table = opening(body, "table").or(table),
+            // `table inet o { # progname nft`: a rule of a table whose name is not understood has no text.
+            0 if !line.is_empty() => {
+                table = opening(body, "table");
+                is_in_chain = false;
+                rule.clear();
+            }
+            0 => {}
             1 => is_in_chain = body.starts_with("chain ") && body.ends_with('{'),
             _ if is_in_chain => {
                 rule = if rule.is_empty() { body.to_owned() } else { format!("{rule} {body}") };
@@ -34,9 +40,9 @@ pub(super) fn parse(listing: &str) -> HashMap<(String, String, u64), String> {
 /// `table ip nat {`
 fn opening(body: &str, word: &str) -> Option<(String, String)> {
     let mut words = body.split(' ');
-    let is_opening = words.next() == Some(word) && body.ends_with('{');
-    let family = words.next().filter(|_| is_opening)?;
-    Some((family.to_owned(), words.next()?.to_owned()))
+    let is_table = words.next() == Some(word);
+    let (family, name) = (words.next().filter(|_| is_table)?, words.next()?);
+    (words.next() == Some("{")).then(|| (family.to_owned(), name.to_owned()))
 }
 
 /// The line without its `# handle 7`, and the number.

@@ -80,6 +80,16 @@ fn a_comment_cannot_pass_for_a_handle_or_a_statement() {
     assert_eq!(nft_text::matches(texts.values().next().unwrap()), ["ip", "saddr", "10.0.0.1"]);
 }
 
+#[test]
+fn a_table_with_an_owner_gives_its_texts_to_no_other_table() {
+    let listing = "table ip a { # handle 1\n\tchain post { # handle 1\n\t\tmasquerade random # handle 2\n\t}\n}\n\
+        table inet o { # progname nft # handle 2\n\tflags owner\n\n\tchain c { # handle 1\n\t\ttcp dport 22 # handle 2\n\t}\n}\n\
+        table odd\n\tchain c {\n\t\taccept # handle 2\n\t}\n";
+    let texts = nft_text::parse(listing);
+    let text = |family: &str, table: &str| texts.get(&(family.to_owned(), table.to_owned(), 2)).map(String::as_str);
+    assert_eq!((text("ip", "a"), text("inet", "o"), texts.len()), (Some("masquerade random"), Some("tcp dport 22"), 2));
+}
+
 proptest! {
     #[test]
     fn no_text_makes_a_parser_panic(text in "(\\PC|[\\n\\t\"'\\\\*:#-]){0,200}") {
