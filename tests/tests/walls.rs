@@ -23,7 +23,7 @@ fn hold(directories: &[&str], rule: impl Fn(&Source) -> Vec<String>) {
 const ALL: &[&str] = &["tracer", "tracer-common", "tracer-ebpf", "xtask", "tests"];
 
 #[test]
-fn only_probe_names_aya() {
+fn only_bpf_names_aya() {
     hold(&["tracer/src", "tracer-common", "xtask", "tests/src"], rules::names_aya);
 }
 

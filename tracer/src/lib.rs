@@ -16,7 +16,7 @@ pub mod enrichers;
 pub mod checks;
 pub mod ruleset;
 #[cfg(feature = "ebpf")]
-pub mod probe;
+pub mod bpf;
 pub mod store;
 pub mod netns;
 pub mod notice;

@@ -3,10 +3,10 @@
 use super::source::Source;
 
 pub fn names_aya(source: &Source) -> Vec<String> {
-    if source.room() == "probe" {
+    if source.room() == "bpf" {
         return Vec::new();
     }
-    found(source, |word| word == "aya" || word.starts_with("aya_"), "only tracer/src/probe names aya")
+    found(source, |word| word == "aya" || word.starts_with("aya_"), "only tracer/src/bpf names aya")
 }
 
 /// Rooms whose decisions depend on events alone, so that a replay says what the live tail said.
@@ -152,10 +152,10 @@ fn complains(rule: impl Fn(&Source) -> Vec<String>, path: &str, text: &str) -> b
 }
 
 #[test]
-fn aya_outside_probe_is_found() {
+fn aya_outside_bpf_is_found() {
     assert!(complains(names_aya, "tracer/src/source.rs", "use aya::Ebpf;"));
     assert!(complains(names_aya, "tracer/src/main.rs", "aya_log::EbpfLogger::init();"));
-    assert!(!complains(names_aya, "tracer/src/probe/load.rs", "use aya::Ebpf;"));
+    assert!(!complains(names_aya, "tracer/src/bpf/load.rs", "use aya::Ebpf;"));
     assert!(!complains(names_aya, "tracer/src/source.rs", "// aya\nlet ayatana = \"aya\";"));
 }
 
@@ -171,12 +171,12 @@ fn a_clock_in_a_pure_room_is_found() {
 #[test]
 fn an_import_upwards_is_found() {
     let rooms =
-        Rooms::of("pub mod commands;\npub mod join;\n#[cfg(feature = \"ebpf\")]\npub mod probe;\npub mod model;\n");
+        Rooms::of("pub mod commands;\npub mod join;\n#[cfg(feature = \"ebpf\")]\npub mod bpf;\npub mod model;\n");
     let upwards = |path, text| complains(|source| rooms.imports_upwards(source), path, text);
     assert!(upwards("tracer/src/model/attempt.rs", "use crate::join::Join;"));
-    assert!(upwards("tracer/src/probe/mod.rs", "use crate::{model::{Attempt, Policy}, join::Join};"));
+    assert!(upwards("tracer/src/bpf/mod.rs", "use crate::{model::{Attempt, Policy}, join::Join};"));
     assert!(upwards("tracer/src/model/mod.rs", "fn f() { crate::commands::main() }"));
-    assert!(!upwards("tracer/src/join/mod.rs", "use crate::{model::{Attempt, commands}, probe};"));
+    assert!(!upwards("tracer/src/join/mod.rs", "use crate::{model::{Attempt, commands}, bpf};"));
     assert!(!upwards("tracer/src/join/mod.rs", "use crate::join::table::Table;"));
 }
 

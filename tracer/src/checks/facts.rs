@@ -150,7 +150,7 @@ fn clocks() -> Result<[i64; 3]> {
 
 #[cfg(feature = "ebpf")]
 fn hooks(netns: &[PathBuf]) -> Result<Vec<HookState>> {
-    crate::probe::survey(netns)
+    crate::bpf::survey(netns)
 }
 
 #[cfg(not(feature = "ebpf"))]

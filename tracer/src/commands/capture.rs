@@ -21,6 +21,7 @@ mod live {
     use nix::sys::utsname::uname;
     use nix::time::{ClockId, clock_gettime};
 
+    use crate::bpf::{self, Tracer};
     use crate::commands::{block_on, machine};
     use crate::enrichers::{Finder, Host};
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
@@ -28,7 +29,6 @@ mod live {
     use crate::outputs::escape::Escaped;
     use crate::outputs::{self, Output, View};
     use crate::pipeline::{self, Pipeline};
-    use crate::probe::{self, Probe};
     use crate::source::{Live, Stop};
     use crate::store::{self, Rotation, Writer};
     use crate::summary::Summary;
@@ -40,8 +40,8 @@ mod live {
 
     async fn capture(options: &CaptureOptions, view: Option<View>, record: Option<&RecordOptions>) -> Result<Summary> {
         let mut stop = Stop::new()?;
-        let probe = Probe::start(&probe_options(options))?;
-        let capture = describe(options, &probe)?;
+        let tracer = Tracer::start(&bpf_options(options))?;
+        let capture = describe(options, &tracer)?;
         // The text says it in its header.
         if view.as_ref().is_none_or(|view| view.format.name != outputs::ALL[0].name) {
             tell_hooks(&capture.hooks);
@@ -62,15 +62,15 @@ mod live {
         if let Some(file) = &options.ready_file {
             File::create(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
         }
-        if !probe.interfaces().is_empty() {
-            notice(format_args!("watching {}", Escaped(&probe.interfaces().join(", "))));
+        if !tracer.interfaces().is_empty() {
+            notice(format_args!("watching {}", Escaped(&tracer.interfaces().join(", "))));
         }
         stop.with(&options.command, is_stdout_ours)?;
         let finder = Finder::new(Host::new(&options.host_root));
         if let Some(why) = finder.off() {
             notice(format_args!("owner is off: {}", Escaped(&why)));
         }
-        let summary = pipeline::run(Live::new(probe, stop, finder)?, &mut recorder, pipeline).await;
+        let summary = pipeline::run(Live::new(tracer, stop, finder)?, &mut recorder, pipeline).await;
         // A write that failed says itself how much was recorded.
         if let Some(recorder) = recorder.filter(|_| !is_write_failure(&summary)) {
             let written = recorder.finish()?;
@@ -103,8 +103,8 @@ mod live {
         Ok(writer?)
     }
 
-    fn probe_options(options: &CaptureOptions) -> probe::Options {
-        probe::Options {
+    fn bpf_options(options: &CaptureOptions) -> bpf::Options {
+        bpf::Options {
             netns: options.netns.clone(),
             interfaces: options.interfaces.clone(),
             src: options.filter.src.clone(),
@@ -113,7 +113,7 @@ mod live {
         }
     }
 
-    fn describe(options: &CaptureOptions, probe: &Probe) -> Result<Capture> {
+    fn describe(options: &CaptureOptions, tracer: &Tracer) -> Result<Capture> {
         let kernel = uname().context("cannot read the name of the kernel")?;
         let (wall, boot) = (unix_ns(ClockId::CLOCK_REALTIME)?, unix_ns(ClockId::CLOCK_BOOTTIME)?);
         Ok(Capture {
@@ -126,10 +126,10 @@ mod live {
             boot_unix_ns: wall - boot,
             utc_offset_s: machine::utc_offset_s(),
             policy: options.policy.over(&Policy::default()),
-            hooks: probe.hooks().to_vec(),
-            addresses: probe.addresses().to_vec(),
+            hooks: tracer.hooks().to_vec(),
+            addresses: tracer.addresses().to_vec(),
             filter: options.filter.clone(),
-            drop_reasons: probe.drop_reasons().to_vec(),
+            drop_reasons: tracer.drop_reasons().to_vec(),
             owners: Vec::new(),
         })
     }

@@ -17,9 +17,9 @@ use tracer_common::config::Loss;
 
 use super::Source;
 use super::timer::Timer;
+use crate::bpf::Tracer;
 use crate::enrichers::Finder;
 use crate::notice::notice;
-use crate::probe::Probe;
 use crate::status;
 
 /// How long to sleep while nothing happens: a line then comes within 200 ms still.
@@ -124,7 +124,7 @@ async fn end_of(command: Option<&mut Child>) {
 
 /// A running capture.
 pub struct Live {
-    probe: AsyncFd<Probe>,
+    tracer: AsyncFd<Tracer>,
     timer: Timer,
     stop: Stop,
     finder: Finder,
@@ -146,16 +146,16 @@ pub struct Live {
 }
 
 impl Live {
-    /// Reads from a probe until told to stop; what `finder` learns meanwhile comes as events too.
+    /// Reads from the kernel until told to stop; what `finder` learns meanwhile comes as events too.
     ///
     /// # Errors
     /// When the ring buffer cannot be waited for.
-    pub fn new(probe: Probe, stop: Stop, finder: Finder) -> anyhow::Result<Self> {
-        // SAFETY: the probe's descriptor is that of the ring buffer, which it keeps open and the same as long as it lives.
-        let probe = unsafe { AsyncFd::register(probe) }.context("cannot wait for the ring buffer")?;
+    pub fn new(tracer: Tracer, stop: Stop, finder: Finder) -> anyhow::Result<Self> {
+        // SAFETY: the descriptor of `Tracer` is that of the ring buffer, which it keeps open and the same as long as it lives.
+        let tracer = unsafe { AsyncFd::register(tracer) }.context("cannot wait for the ring buffer")?;
         let now = Instant::now();
         Ok(Self {
-            probe,
+            tracer,
             timer: Timer::new()?,
             stop,
             finder,
@@ -182,7 +182,7 @@ impl Live {
         };
         self.timer.set(self.ends.map_or(timer, |ends| timer.min(ends.saturating_duration_since(Instant::now()))))?;
         tokio::select! {
-            ready = self.probe.readable() => ready.context("cannot wait for the ring buffer")?.clear_ready(),
+            ready = self.tracer.readable() => ready.context("cannot wait for the ring buffer")?.clear_ready(),
             rang = self.timer.ring() => rang?,
             linger = self.stop.wait(), if self.ends.is_none() => self.ends = Some(Instant::now() + linger),
         }
@@ -191,8 +191,8 @@ impl Live {
     }
 
     fn drain(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<()> {
-        let probe = self.probe.get_mut();
-        let drained_ns = probe.drain(&mut |event| batch.push((0, event)))?;
+        let tracer = self.tracer.get_mut();
+        let drained_ns = tracer.drain(&mut |event| batch.push((0, event)))?;
         let is_busy = !batch.is_empty();
         (self.has_more, self.was_much) = (drained_ns.is_none(), batch.len() >= MUCH);
         // Where nothing happens and nothing is waited for, a tick is of no use; where much does, events tell the time.
@@ -204,7 +204,7 @@ impl Live {
         {
             // One more has to follow what was read now.
             (self.owes_tick, self.last_tick) = (is_busy, Instant::now());
-            probe.tick(time_ns, self.is_over, &mut |event| batch.push((0, event)))?;
+            tracer.tick(time_ns, self.is_over, &mut |event| batch.push((0, event)))?;
         }
         self.finder.enrich(batch);
         self.notice_losses(batch);
@@ -234,14 +234,14 @@ impl Live {
             return;
         }
         self.last_look = Instant::now();
-        for name in self.probe.get_mut().gone() {
+        for name in self.tracer.get_mut().gone() {
             let name = name.escape_debug();
             notice(format_args!(
                 "interface {name} is gone, and what takes its place is not watched: start snatrace again"
             ));
         }
-        if self.probe.get_ref().is_waiting() {
-            for stem in self.probe.get_mut().retry() {
+        if self.tracer.get_ref().is_waiting() {
+            for stem in self.tracer.get_mut().retry() {
                 notice(format_args!("{stem} is on: nf_nat has been loaded"));
             }
         }

@@ -57,7 +57,7 @@ pub struct Options {
 const RING_BYTES: u32 = 8 << 20;
 
 /// A running capture. Dropping it detaches everything.
-pub struct Probe {
+pub struct Tracer {
     ring: Ring,
     hooks: Hooks,
     wires: Wires,
@@ -69,7 +69,7 @@ pub struct Probe {
     ebpf: Ebpf,
 }
 
-impl Probe {
+impl Tracer {
     /// Loads and attaches all hooks that this kernel can run.
     ///
     /// # Errors
@@ -77,12 +77,12 @@ impl Probe {
     pub fn start(options: &Options) -> anyhow::Result<Self> {
         privileges::check()?;
         check_clock()?;
-        let probe = Self::attach(options, hooks::has_kprobes())?;
-        if !probe.follows_backends || probe.hooks.may_run("nat_bind") {
-            return Ok(probe);
+        let tracer = Self::attach(options, hooks::has_kprobes())?;
+        if !tracer.follows_backends || tracer.hooks.may_run("nat_bind") {
+            return Ok(tracer);
         }
         // The kernel has kprobes and keeps them from us. Only trying tells.
-        drop(probe);
+        drop(tracer);
         Self::attach(options, false)
     }
 
@@ -174,7 +174,7 @@ impl Probe {
     }
 }
 
-impl Drop for Probe {
+impl Drop for Tracer {
     /// The kernel removes what is attached by link; filters on old kernels have to be removed by hand.
     fn drop(&mut self) {
         if let Err(error) = self.wires.detach(&mut self.ebpf) {
@@ -183,7 +183,7 @@ impl Drop for Probe {
     }
 }
 
-impl AsRawFd for Probe {
+impl AsRawFd for Tracer {
     /// Readable when the ring buffer is filling up.
     fn as_raw_fd(&self) -> RawFd {
         self.ring.as_raw_fd()
