@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, IsTerminal};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 /// Lines of a failed command that its error repeats: those who read a log see its end first.
 const LAST_LINES: usize = 80;
@@ -39,12 +39,8 @@ pub fn cargo() -> Command {
 
 /// Runs it with its output on ours.
 pub fn run(command: &mut Command) -> Result<()> {
-    eprintln!("$ {}", shown(command));
-    let status = command.stdin(Stdio::null()).status().with_context(|| format!("starting {}", shown(command)))?;
-    if !status.success() {
-        bail!("`{}` failed: {status}", shown(command));
-    }
-    Ok(())
+    let status = start(command)?.wait()?;
+    check(command, status)
 }
 
 /// As `run`; where nobody watches, the error repeats the last lines of the output.
@@ -52,13 +48,12 @@ pub fn run_and_repeat(command: &mut Command) -> Result<()> {
     if io::stderr().is_terminal() {
         return run(command);
     }
-    eprintln!("$ {}", shown(command));
     let (output, end) = io::pipe().context("a pipe for the output")?;
-    command.stdin(Stdio::null()).stdout(end.try_clone().context("a pipe for the output")?).stderr(end);
-    let child = command.spawn();
+    command.stdout(end.try_clone().context("a pipe for the output")?).stderr(end);
+    let child = start(command);
     // The command keeps the writing ends of the pipe, which would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = child.with_context(|| format!("starting {}", shown(command)))?;
+    let mut child = child?;
     let mut last = VecDeque::new();
     for line in BufReader::new(output).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("reading the output")?).into_owned();
@@ -69,10 +64,7 @@ pub fn run_and_repeat(command: &mut Command) -> Result<()> {
         last.push_back(line);
     }
     let status = child.wait()?;
-    if !status.success() {
-        bail!("`{}` failed: {status}\n{}", shown(command), Vec::from(last).join("\n"));
-    }
-    Ok(())
+    check(command, status).map_err(|error| anyhow!("{error:#}\n{}", Vec::from(last).join("\n")))
 }
 
 /// Runs it silently; what it wrote to stdout.
@@ -85,18 +77,13 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// As `run`, but killed when it takes longer: for what hangs where a network swallows packets.
+/// As `run`, but killed when it takes longer: for what hangs where a network drops packets.
 pub fn run_for(limit: Duration, command: &mut Command) -> Result<()> {
-    eprintln!("$ {}", shown(command));
-    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("starting {}", shown(command)))?;
+    let mut child = start(command)?;
     if !wait_until(&mut child, Instant::now() + limit)? {
         bail!("`{}` was stopped after {} s", shown(command), limit.as_secs());
     }
-    let status = child.wait()?;
-    if !status.success() {
-        bail!("`{}` failed: {status}", shown(command));
-    }
-    Ok(())
+    check(command, child.wait()?)
 }
 
 /// Whether the child ended by itself before the deadline; it has ended afterwards in both cases.
@@ -120,6 +107,18 @@ pub fn poll_for(limit: Duration, mut is_true: impl FnMut() -> Result<bool>) -> R
         thread::sleep(Duration::from_millis(1));
     }
     Ok(true)
+}
+
+fn start(command: &mut Command) -> Result<Child> {
+    eprintln!("$ {}", shown(command));
+    command.stdin(Stdio::null()).spawn().with_context(|| format!("starting {}", shown(command)))
+}
+
+fn check(command: &Command, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("`{}` failed: {status}", shown(command));
+    }
+    Ok(())
 }
 
 fn shown(command: &Command) -> String {

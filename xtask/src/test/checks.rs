@@ -19,16 +19,8 @@ pub fn fmt(_: &Context) -> Result<Outcome> {
 }
 
 pub fn clippy(_: &Context) -> Result<Outcome> {
-    done(process::cargo().args([
-        "clippy",
-        "--workspace",
-        "--exclude",
-        "tracer-ebpf",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    let words = "clippy --workspace --exclude tracer-ebpf --all-targets -- -D warnings";
+    done(process::cargo().args(words.split(' ')))
 }
 
 pub fn without_ebpf(_: &Context) -> Result<Outcome> {

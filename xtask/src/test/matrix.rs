@@ -48,8 +48,8 @@ fn prepare(context: &Context) -> Result<Result<PathBuf, String>> {
 
 fn boot_all(kernels: &[&vm::Kernel], binary: &std::path::Path) -> Vec<Row> {
     let job = vm::Job::new(vm::CHECKS.to_owned(), Some(binary.to_path_buf()), LIMIT);
-    let waiting = Mutex::new(kernels.iter().rev().copied().collect::<Vec<_>>());
-    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
+    let waiting = Mutex::new(kernels.iter());
+    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
     let work = || {
         let mut rows = Vec::new();
         while let Some(kernel) = next() {

@@ -29,26 +29,6 @@ const PROGRAMS: &[&str] = &[
     "xtables-nft-multi",
     "xtables-legacy-multi",
 ];
-/// Names under which programs of several faces are called.
-const LINKS: &[(&str, &str)] = &[
-    ("/usr/sbin/dash", "/bin/sh"),
-    ("/usr/sbin/kmod", "/sbin/modprobe"),
-    ("xtables-nft-multi", "/usr/sbin/iptables"),
-    ("xtables-nft-multi", "/usr/sbin/ip6tables"),
-    ("xtables-nft-multi", "/usr/sbin/iptables-restore"),
-    ("xtables-nft-multi", "/usr/sbin/iptables-save"),
-    ("xtables-nft-multi", "/usr/sbin/ip6tables-restore"),
-    ("xtables-nft-multi", "/usr/sbin/ip6tables-save"),
-    ("xtables-nft-multi", "/usr/sbin/iptables-nft"),
-    ("xtables-nft-multi", "/usr/sbin/ip6tables-nft"),
-    ("xtables-nft-multi", "/usr/sbin/iptables-nft-save"),
-    ("xtables-nft-multi", "/usr/sbin/ip6tables-nft-save"),
-    ("xtables-legacy-multi", "/usr/sbin/iptables-legacy"),
-    ("xtables-legacy-multi", "/usr/sbin/ip6tables-legacy"),
-    ("xtables-legacy-multi", "/usr/sbin/iptables-legacy-save"),
-    ("xtables-legacy-multi", "/usr/sbin/ip6tables-legacy-save"),
-];
-
 /// One archive after the other: the kernel unpacks them all.
 pub fn build(kernel: &Kernel, image: &Image, job: &Job) -> Result<PathBuf> {
     let dir = paths::target().join("vm/run");
@@ -78,8 +58,16 @@ fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
     for file in files {
         tree.copy(&file, &file.to_string_lossy())?;
     }
-    for (target, link) in LINKS {
-        tree.link(target, link)?;
+    tree.link("/usr/sbin/dash", "/bin/sh")?;
+    tree.link("/usr/sbin/kmod", "/sbin/modprobe")?;
+    for (program, variant) in
+        [("xtables-nft-multi", ""), ("xtables-nft-multi", "-nft"), ("xtables-legacy-multi", "-legacy")]
+    {
+        for (family, verb) in
+            ["iptables", "ip6tables"].into_iter().flat_map(|ip| ["", "-save", "-restore"].map(|verb| (ip, verb)))
+        {
+            tree.link(program, &format!("/usr/sbin/{family}{variant}{verb}"))?;
+        }
     }
     if let Some(binary) = &job.binary {
         for (file, name) in [(binary.clone(), "snatrace"), (build::lab_beside(binary), "snatrace-lab")] {

@@ -63,22 +63,10 @@ mod tests {
     }
 
     #[test]
-    fn newest_is_by_number_not_by_letter() {
+    fn the_newest_of_a_line_is_found_by_number() {
         assert_eq!(newest("6.12"), Some("linux-image-6.12.100+deb12.1-cloud-amd64"));
-    }
-
-    #[test]
-    fn a_line_does_not_take_another_that_begins_alike() {
-        assert_eq!(newest("6.1"), Some("linux-image-6.1.0-50-cloud-amd64"));
-    }
-
-    #[test]
-    fn debug_symbols_are_no_kernel() {
-        assert_eq!(newest("newest"), Some("linux-image-7.2.13+deb14-cloud-amd64"));
-    }
-
-    #[test]
-    fn a_missing_line_is_none() {
+        assert_eq!(newest("6.1"), Some("linux-image-6.1.0-50-cloud-amd64"), "6.12 begins alike");
+        assert_eq!(newest("newest"), Some("linux-image-7.2.13+deb14-cloud-amd64"), "debug symbols are no kernel");
         assert_eq!(newest("5.10"), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Runs a guest in QEMU: streams its console, finds the exit code on it, and never waits for ever.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -114,9 +114,14 @@ fn command(hardware: &[&str], vmlinuz: &Path, initramfs: &Path) -> Command {
 }
 
 fn attempt(label: &str, mut command: Command, boot: Duration, job: &Job) -> Result<End> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().context("starting qemu-system-x86_64")?;
-    let lines = console(&mut child)?;
+    let (console, end) = io::pipe().context("a pipe for the console")?;
+    command.stdin(Stdio::null()).stdout(end.try_clone().context("a pipe for the console")?).stderr(end);
+    let child = command.spawn();
+    // The command keeps the writing ends of the pipe, which would never end.
+    drop(command);
+    let mut child = child.context("starting qemu-system-x86_64")?;
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || forward(BufReader::new(console), &sender));
     let end = follow(label, &lines, boot, job.limit);
     // After its exit code the guest only has to power off; any other is stopped unless it is gone.
     let patience = if matches!(end, Ok(End::Exit(_))) { 10 } else { 1 };
@@ -128,16 +133,6 @@ fn attempt(label: &str, mut command: Command, boot: Duration, job: &Job) -> Resu
 }
 
 /// Lines of the console and of QEMU's own complaints, as they come.
-fn console(child: &mut Child) -> Result<Receiver<String>> {
-    let (sender, lines) = mpsc::channel();
-    let complaints = sender.clone();
-    let stdout = BufReader::new(child.stdout.take().context("no console")?);
-    let stderr = BufReader::new(child.stderr.take().context("no stderr")?);
-    thread::spawn(move || forward(stdout, &sender));
-    thread::spawn(move || forward(stderr, &complaints));
-    Ok(lines)
-}
-
 fn forward(mut reader: impl BufRead, lines: &mpsc::Sender<String>) {
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::net::Net;
 use crate::plan::Plan;
-use crate::traffic::{self, storm};
+use crate::traffic::{self, flood, storm};
 
 /// Make the connections of the lab that this runs in
 #[derive(Args)]
@@ -36,6 +36,9 @@ pub struct TrafficArgs {
     /// Accept the storm's connections, until standard input ends
     #[arg(long, conflicts_with = "storm")]
     storm_server: bool,
+    /// Send so many SYNs from the node that get no answer, instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["storm", "storm_server"])]
+    flood: Option<u32>,
 }
 
 /// Makes the connections.
@@ -46,6 +49,10 @@ pub fn run(args: &TrafficArgs) -> Result<u8> {
     // A capture that is killed must not leave its traffic behind.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("the end of the parent cannot be watched")?;
     let mut plan = Plan::from_env()?;
+    if let Some(count) = args.flood {
+        flood::run(&Net::new(plan.lab), count)?;
+        return Ok(0);
+    }
     if args.storm || args.storm_server {
         return storm(args, &Net::new(plan.lab));
     }

@@ -1,6 +1,7 @@
 //! The client: makes the connections of a plan and tells the truth about each.
 
 mod connect;
+pub mod flood;
 mod info;
 mod pairs;
 mod raw;

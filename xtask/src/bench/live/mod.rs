@@ -124,7 +124,7 @@ fn start(args: &Args) -> Result<ExitCode> {
         None => build::static_binary()?,
     };
     if let Some(kernel) = args.vm {
-        return guest::run(kernel, guest_script(args), Some(binary), Vec::new(), &["tcpdump", "bpftrace"]);
+        return guest::run(kernel, guest_script(args), Some(binary), Vec::new(), &["tcpdump"]);
     }
     let mut demo = process::command(&build::lab_beside(&binary).to_string_lossy());
     demo.args(["demo", "fully_random", "--"]).arg(env::current_exe()?).args(env::args_os().skip(1));

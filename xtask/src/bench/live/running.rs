@@ -9,9 +9,9 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::tools::{self, Ready, Tool};
+use super::tools::{Ready, Tool};
 use super::{Bench, machine};
-use crate::process;
+use crate::{paths, process};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const END_LIMIT: Duration = Duration::from_secs(30);
@@ -39,16 +39,14 @@ impl<'a> Running<'a> {
     pub fn start(bench: &'a Bench, tool: &'static Tool) -> Result<Self> {
         let dir = bench.scratch(tool.name)?;
         let words = (tool.command)(bench, &dir);
-        if let Some(why) = tools::missing(&words) {
-            bail!(why);
-        }
         let (program, args) = words.split_first().context("no program")?;
+        let Some(program) = paths::program(program) else { bail!("{program} is not installed") };
         let begin = Instant::now();
-        let mut command = bench.lab.command(&bench.lab.node, program);
+        let mut command = bench.lab.command(&bench.lab.node, &program);
         command.args(args).stderr(File::create(dir.join("err"))?);
         // conntrack writes a line a connection: nobody reads it.
         let stdout = if tool.ready == Ready::Netlink { Stdio::null() } else { File::create(dir.join("out"))?.into() };
-        let child = command.stdout(stdout).spawn().with_context(|| format!("{program} cannot be started"))?;
+        let child = command.stdout(stdout).spawn().with_context(|| format!("{} cannot be started", tool.name))?;
         let mut running = Self { bench, tool, child, dir, started: Duration::ZERO };
         if !process::poll_for(START_LIMIT, || running.is_ready())? {
             bail!("{} was not attached after {} s", tool.name, START_LIMIT.as_secs());

@@ -6,7 +6,6 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Bench;
-use crate::paths;
 
 pub struct Tool {
     pub name: &'static str,
@@ -68,37 +67,11 @@ pub const ALL: &[Tool] = &[
         ready: Ready::Netlink,
         lost: |_, dir| Some(read(dir, "err").matches("ENOBUFS").count() as u64),
     },
-    Tool {
-        name: "bpftrace",
-        sees: "each new connection, in the NAT functions",
-        command: |_, _| words(&["bpftrace", "-B", "line", "-e", NAT_FUNCTIONS]),
-        ready: Ready::Says("out", "ready"),
-        lost: |_, dir| Some(numbers_after(&read(dir, "err"), "Lost ")),
-    },
 ];
-
-/// A line for each connection whose binding is confirmed, as one writes it to watch NAT where there are kprobes.
-const NAT_FUNCTIONS: &str = r#"
-kprobe:nf_nat_setup_info { @range[arg0] = *(uint32 *)arg1; }
-kprobe:__nf_conntrack_confirm {
-    $skb = (struct sk_buff *)arg0;
-    $ct = $skb->_nfct & 0xfffffffffffffff8;
-    printf("%d %lx %d\n", nsecs, $ct, @range[$ct]);
-    delete(@range[$ct]);
-}
-interval:ms:20 /!@ready/ { @ready = 1; printf("ready\n"); }
-"#;
 
 pub fn find(name: &str) -> Result<&'static Tool, String> {
     let names = || ALL.iter().map(|tool| tool.name).collect::<Vec<_>>().join(", ");
     ALL.iter().find(|tool| tool.name == name).ok_or_else(|| format!("known tools are {}", names()))
-}
-
-/// Why the tool cannot run here, as far as that is known before trying.
-pub fn missing(command: &[String]) -> Option<String> {
-    let program = command.first()?;
-    let is_there = Path::new(program).is_file() || paths::program(program).is_some();
-    (!is_there).then(|| format!("{program} is not installed"))
 }
 
 /// The last line of a capture as JSON is its summary.
@@ -128,20 +101,14 @@ fn number_before(text: &str, words: &str) -> Option<u64> {
     before.split_whitespace().last()?.parse().ok()
 }
 
-/// The sum of the numbers that follow these words.
-fn numbers_after(text: &str, words: &str) -> u64 {
-    text.split(words).skip(1).filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{number_before, numbers_after, summary};
+    use super::{number_before, summary};
 
     #[test]
     fn losses_are_read_from_the_report_of_each_tool() {
         let tcpdump = "5 packets captured\n7 packets dropped by kernel\n";
         assert_eq!(number_before(tcpdump, "packets dropped by kernel"), Some(7));
-        assert_eq!(numbers_after("Lost 3 events\nLost 4 events\n", "Lost "), 7);
         let tail = summary("{\"kind\":\"retransmit\"}\n{\"kind\":\"summary\",\"lost\":9}\n");
         assert_eq!(tail.map(|summary| summary["lost"].clone()), Some(9.into()));
     }

@@ -11,7 +11,8 @@ use crate::bench::table;
 
 /// A shorter measurement is repeated in the same round: a moment says little of a shared machine.
 const MIN_ROUND_S: f64 = 1.0;
-const MAX_REPEATS: u32 = 50;
+/// Bounds the repeats of what takes hardly any time.
+const MIN_RUN_S: f64 = 0.02;
 
 pub struct Work {
     pub name: String,
@@ -27,8 +28,7 @@ impl Work {
 }
 
 pub struct Measured {
-    pub name: String,
-    events: u64,
+    pub work: Work,
     rounds: Vec<Value>,
     pub last: Value,
 }
@@ -40,7 +40,7 @@ impl Measured {
 
     /// Millions a second of CPU time.
     pub fn events_per_us(&self) -> f64 {
-        self.events as f64 / self.median("cpu_s") / 1e6
+        self.work.events as f64 / self.median("cpu_s") / 1e6
     }
 
     fn spread(&self, name: &str, scale: f64) -> Option<Spread> {
@@ -49,8 +49,8 @@ impl Measured {
 
     fn cells(&self) -> Vec<String> {
         vec![
-            self.name.clone(),
-            shown(self.spread("cpu_s", 1e9 / self.events as f64), 1),
+            self.work.name.clone(),
+            shown(self.spread("cpu_s", 1e9 / self.work.events as f64), 1),
             format!("{:.1}", self.events_per_us()),
             shown(self.spread("wall_s", 1.0), 2),
             shown(self.spread("peak_mib", 1.0), 0),
@@ -58,25 +58,18 @@ impl Measured {
     }
 }
 
-/// Interleaved, so that what else the machine does hits all alike. Work of the same name is measured as one.
-pub fn measure(stages: &Stages, works: &[Work], rounds: u32) -> Result<Vec<Measured>> {
-    let mut all: Vec<Measured> = Vec::new();
+/// Interleaved, so that what else the machine does hits all alike.
+pub fn measure(stages: &Stages, works: Vec<Work>, rounds: u32) -> Result<Vec<Measured>> {
+    let new = |work| Measured { work, rounds: vec![], last: Value::Null };
+    let mut all: Vec<Measured> = works.into_iter().map(new).collect();
     for round in 1..=rounds {
-        for work in works {
-            eprintln!("round {round} of {rounds}: {}", work.name);
-            let known = all.iter().position(|measured| measured.name == work.name);
-            let index = known.unwrap_or_else(|| {
-                all.push(Measured { name: work.name.clone(), events: work.events, rounds: vec![], last: Value::Null });
-                all.len() - 1
-            });
-            let (measured, mut taken_s) = (&mut all[index], 0.0);
-            for _ in 0..MAX_REPEATS {
-                measured.last = stages.run(&work.arguments)?;
+        for measured in &mut all {
+            eprintln!("round {round} of {rounds}: {}", measured.work.name);
+            let mut taken_s = 0.0;
+            while taken_s < MIN_ROUND_S {
+                measured.last = stages.run(&measured.work.arguments)?;
                 measured.rounds.push(measured.last.clone());
-                taken_s += measured.last["wall_s"].as_f64().unwrap_or(MIN_ROUND_S);
-                if taken_s >= MIN_ROUND_S {
-                    break;
-                }
+                taken_s += measured.last["wall_s"].as_f64().unwrap_or(MIN_ROUND_S).max(MIN_RUN_S);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench replay`: how fast traces are read, and with how much memory, beside tshark and tcpdump.
+//! `cargo xtask bench replay`: how fast traces are read, and with how much memory, beside tshark.
 //!
 //! Each measurement is a process of its own (`tracer/examples/replay_stages.rs`), so that CPU time and peak memory are its
 //! own too.
@@ -6,7 +6,6 @@
 mod measured;
 mod stages;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -35,33 +34,12 @@ pub struct Args {
     inside: bool,
 }
 
-/// A tool that finds the retransmitted SYNs in the packets of the same connections.
-struct Peer {
-    name: &'static str,
-    program: &'static str,
-    /// Reads the packets of pods and of the uplink, which is what a trace has, or those of the uplink alone.
-    packets: &'static str,
-    arguments: &'static [&'static str],
-}
-
+/// Finds the retransmitted SYNs in the packets of the same connections, those of pods and of the uplink.
+const TSHARK: &str = "tshark";
 const RETRANSMITTED: &str = "tcp.analysis.retransmission && tcp.flags.syn==1 && tcp.srcport<32768";
-const TSHARK: &str = "tshark, both sides";
-const PEERS: &[Peer] = &[
-    Peer {
-        name: TSHARK,
-        program: "tshark",
-        packets: "both-sides.pcap",
-        arguments: &["-Y", RETRANSMITTED, "-T", "fields", "-e", "ip.src", "-e", "tcp.srcport", "-e", "ip.dst"],
-    },
-    Peer {
-        name: "tcpdump, uplink only, no analysis",
-        program: "tcpdump",
-        packets: "uplink.pcap",
-        arguments: &["-Z", "root", "-nn", "tcp[tcpflags] & tcp-syn != 0 and src portrange 1024-32767"],
-    },
-];
-/// What other tools are compared with: it prints the same retransmits, with cause and advice.
-const BESIDE_PEERS: &str = "beside other tools: replay, text";
+const FIELDS: &[&str] = &["-T", "fields", "-e", "ip.src", "-e", "tcp.srcport", "-e", "ip.dst"];
+/// What tshark is compared with: it prints the same retransmits, with cause and advice.
+const BESIDE_TSHARK: &str = "beside tshark: replay, text";
 const JUDGE: &str = "decode + join + causes";
 const REPORT: &str = "report";
 /// Attempts in progress in the synthetic trace.
@@ -80,14 +58,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let (events, rounds) = (args.events, args.rounds.unwrap_or(1));
     let script = format!("xtask bench replay --inside --events {events} --rounds {rounds} 2>&1");
     let programs = vec![stages.stages, stages.snatrace];
-    guest::run(kernel, script, None, programs, &PEERS.iter().map(|peer| peer.program).collect::<Vec<_>>())
+    guest::run(kernel, script, None, programs, &[TSHARK])
 }
 
 fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
     let few = args.events / 4;
     let made = stages.make(args.events, &["--trace", "synthetic.trace", "--open", OPEN])?;
-    let packets = ["--trace", "few.trace", "--uplink", "uplink.pcap", "--both-sides", "both-sides.pcap"];
-    stages.make(few, &packets)?;
+    stages.make(few, &["--trace", "few.trace", "--both-sides", "few.pcap"])?;
 
     let mut works = vec![
         Work::stage("decode", args.events, &["decode", "synthetic.trace"]),
@@ -97,14 +74,13 @@ fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
         stages.snatrace("replay, text", args.events, &["replay", "synthetic.trace"]),
         stages.snatrace("replay, JSON", args.events, &["replay", "-o", "json", "synthetic.trace"]),
     ];
-    // Each tool runs between two short runs of what it is compared with.
-    let own = || stages.snatrace(BESIDE_PEERS, few, &["replay", "few.trace"]);
-    works.push(own());
-    for peer in PEERS {
-        match paths::program(peer.program) {
-            Some(program) => works.extend([work_of(peer, program.into(), few), own()]),
-            None => eprintln!("{}: skipped: {} is not installed", peer.name, peer.program),
+    match paths::program(TSHARK) {
+        Some(program) => {
+            works.push(stages.snatrace(BESIDE_TSHARK, few, &["replay", "few.trace"]));
+            let start = ["run", "--", &program.to_string_lossy(), "-r", "few.pcap", "-Y", RETRANSMITTED];
+            works.push(Work::stage(TSHARK, few, &[&start, FIELDS].concat()));
         }
+        None => eprintln!("tshark: skipped: it is not installed"),
     }
     let open = [1_000_000_u64, 2_000_000].map(|attempts| {
         let name = format!("{} M attempts in progress", attempts / 1_000_000);
@@ -113,13 +89,13 @@ fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
     let open_names = open.each_ref().map(|work| work.name.clone());
     works.extend(open);
 
-    let measured = measured::measure(stages, &works, args.rounds.unwrap_or(5))?;
+    let measured = measured::measure(stages, works, args.rounds.unwrap_or(5))?;
     println!("{}", measured::table(&measured));
     if args.inside {
         println!("An instruction takes a nanosecond here.");
         return Ok(ExitCode::SUCCESS);
     }
-    let find = |name: &str| measured.iter().find(|measured| measured.name == name);
+    let find = |name: &str| measured.iter().find(|measured| measured.work.name == name);
     let need = |name: &str| find(name).with_context(|| format!("{name} was not measured"));
     let bytes = made["bytes"].as_f64().context("replay_stages reported no size")? / args.events as f64;
     let report_s = need(REPORT)?.median("wall_s") * 1e7 / args.events as f64;
@@ -136,17 +112,11 @@ fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
     }
     rows.push(match find(TSHARK) {
         Some(tshark) => {
-            let ratio = tshark.median("wall_s") / need(BESIDE_PEERS)?.median("wall_s");
+            let ratio = tshark.median("wall_s") / need(BESIDE_TSHARK)?.median("wall_s");
             Row::at_least("replay faster than tshark", ratio, TSHARK_TARGET, " x")
         }
         None => Row::skipped("replay faster than tshark", "tshark is not installed"),
     });
     println!("{}", table::of_targets(&rows));
     Ok(ExitCode::SUCCESS)
-}
-
-fn work_of(peer: &Peer, program: OsString, events: u64) -> Work {
-    let start = ["run".into(), "--".into(), program, "-r".into(), peer.packets.into()];
-    let arguments = start.into_iter().chain(peer.arguments.iter().map(OsString::from)).collect();
-    Work { name: peer.name.to_owned(), events, arguments }
 }
