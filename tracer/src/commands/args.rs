@@ -10,9 +10,8 @@ use clap::{Args, ValueHint};
 use ipnet::IpNet;
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
 
-use super::machine;
-use super::usage::WrongUsage;
 use super::values::{self, Allow};
+use super::{machine, wrong_usage};
 use crate::model::{CaptureOptions, Filter, PolicyChange, PortSet};
 use crate::outputs::{self, Format, View};
 
@@ -163,9 +162,9 @@ impl CaptureArgs {
     }
 }
 
-fn at_most(limit: u32, option: &str, given: usize) -> Result<(), WrongUsage> {
+fn at_most(limit: u32, option: &str, given: usize) -> Result<(), clap::Error> {
     if given <= limit as usize {
         return Ok(());
     }
-    Err(WrongUsage(format!("{option}: {given} values are too many: give at most {limit}")))
+    Err(wrong_usage(format_args!("{option}: {given} values are too many: give at most {limit}")))
 }

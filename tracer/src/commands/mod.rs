@@ -11,13 +11,15 @@ mod record;
 mod replay;
 mod report;
 mod tail;
-mod usage;
 mod values;
 
+use std::env;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
 
@@ -101,21 +103,45 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage::report(&error, &Cli::command()),
+        Err(error) => with_variable(error).exit(),
     };
     start_log(cli.verbose);
     match run(&cli.command) {
         Ok(end) => ExitCode::from(end),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            notice(Escaped(&format!("{error:#}")));
-            ExitCode::from(failure_code(&error))
-        }
+        Err(error) => match error.downcast::<clap::Error>() {
+            Ok(wrong_usage) => wrong_usage.exit(),
+            Err(error) => {
+                notice(Escaped(&format!("{error:#}")));
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
-fn failure_code(error: &Error) -> u8 {
-    if error.is::<usage::WrongUsage>() { usage::EXIT_CODE } else { 1 }
+/// Wrong usage that only a command can see, with the usage of the command that was typed.
+fn wrong_usage(problem: impl Display) -> clap::Error {
+    let mut root = Cli::command();
+    root.build();
+    let typed = env::args_os().skip(1).find(|arg| root.find_subcommand(arg).is_some()).unwrap_or_default();
+    let command = root.find_subcommand(typed).cloned();
+    command.unwrap_or(root).error(ErrorKind::ValueValidation, problem)
+}
+
+/// Adds the environment variable that a wrong value came from: clap names the option alone.
+fn with_variable(mut error: clap::Error) -> clap::Error {
+    let Some(wrong) = error.get(ContextKind::InvalidArg).map(ToString::to_string) else { return error };
+    let long = wrong.split(' ').next().unwrap_or_default();
+    let is_typed = env::args_os().any(|arg| arg.to_string_lossy().split('=').next() == Some(long));
+    let root = Cli::command();
+    let mut options = root.get_subcommands().flat_map(clap::Command::get_arguments);
+    let is_it = |option: &&clap::Arg| option.get_long().is_some_and(|name| long.strip_prefix("--") == Some(name));
+    let variable = options.find(is_it).and_then(clap::Arg::get_env).filter(|_| !is_typed);
+    if let Some(variable) = variable {
+        let tip = format!("the value is from the environment variable {}", variable.display());
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// Whoever read standard output has seen enough.

@@ -7,8 +7,7 @@ use anyhow::Result;
 use clap::ValueHint;
 
 use super::args::{CaptureArgs, ViewArgs};
-use super::usage::WrongUsage;
-use super::{End, capture, end, values};
+use super::{End, capture, end, values, wrong_usage};
 use crate::model::RecordOptions;
 use crate::store::STDIO;
 
@@ -35,7 +34,7 @@ pub struct Args {
 
 impl Args {
     /// What cannot be where standard output is the trace.
-    fn check_stdout(&self) -> Result<(), WrongUsage> {
+    fn check_stdout(&self) -> Result<(), clap::Error> {
         let problem = if self.print {
             "--print: standard output is taken by the trace: write the trace to a file, or leave --print out"
         } else if self.rotate.is_some() {
@@ -43,7 +42,7 @@ impl Args {
         } else {
             return Ok(());
         };
-        Err(WrongUsage(problem.to_owned()))
+        Err(wrong_usage(problem))
     }
 }
 

@@ -10,8 +10,7 @@ use clap::ValueHint;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::FilterArgs;
-use super::usage::WrongUsage;
-use super::{End, block_on, machine, values};
+use super::{End, block_on, machine, values, wrong_usage};
 use crate::model::{Origin, PolicyChange, PortSet};
 use crate::notice::notice;
 use crate::outputs::View;
@@ -87,14 +86,15 @@ pub fn run(args: &Args) -> Result<End> {
 fn create(path: &Path, traces: &[PathBuf]) -> Result<fs::File> {
     if path.as_os_str() == store::STDIO {
         let problem = "--html: standard output is taken by the text: name a file";
-        return Err(WrongUsage(problem.to_owned()).into());
+        return Err(wrong_usage(problem).into());
     }
     // Also through a link of either kind.
     let file = |path: &Path| fs::metadata(path).ok().map(|of| (of.dev(), of.ino()));
     let own = file(path);
     if own.is_some() && traces.iter().any(|trace| file(trace) == own) {
-        let problem = format!("--html: {} is a trace to be read: name another file", path.display());
-        return Err(WrongUsage(problem).into());
+        let problem =
+            format!("--html: {} is a trace to be read: name another file", Escaped(&path.display().to_string()));
+        return Err(wrong_usage(problem).into());
     }
     Ok(store::create(path)?)
 }

@@ -60,9 +60,3 @@ fn a_broken_pipe_is_found_under_its_context() {
     assert!(is_broken_pipe(&failure(io::ErrorKind::BrokenPipe)));
     assert!(!is_broken_pipe(&failure(io::ErrorKind::StorageFull)));
 }
-
-#[test]
-fn wrong_usage_has_an_exit_code_of_its_own() {
-    assert_eq!(failure_code(&usage::WrongUsage(String::new()).into()), 2);
-    assert_eq!(failure_code(&anyhow::anyhow!("disk full")), 1);
-}

@@ -1,10 +1,13 @@
 //! Reports for people: at most 100 columns wide, commands ready to be pasted.
 
 use anstyle::{AnsiColor, Style};
+use textwrap::core::Word;
+use textwrap::{Options, WordSeparator};
 
 use crate::checks::{Facts, Fix, Level, Report};
 use crate::model::Origin;
 use crate::outputs::escape::Escaped;
+use crate::outputs::text::paragraphs::options;
 
 /// No line is wider, unless a single word is.
 const PAGE: usize = 100;
@@ -15,11 +18,11 @@ const INDENT: usize = 4;
 /// The whole text.
 pub(super) fn write(facts: &Facts, reports: &[Report], colour: bool) -> String {
     let mut page = Page { text: String::new(), colour };
-    page.paragraph(0, 0, &header(facts), "");
+    page.paragraph(0, 0, &header(facts));
     page.text.push('\n');
     reports.iter().for_each(|report| page.report(report));
     page.text.push('\n');
-    page.paragraph(0, 0, &counts(reports), "");
+    page.paragraph(0, 0, &counts(reports));
     page.text
 }
 
@@ -52,55 +55,61 @@ struct Page {
 impl Page {
     fn report(&mut self, report: &Report) {
         let style = if self.colour { style(report.level) } else { Style::new() };
-        let head = format!("{style}{:<8}{style:#} {:<16}", report.level.name(), report.id);
-        self.text.push_str(&head);
-        // The head has its column already.
-        self.flow(COLUMN, COLUMN, &report.summary, "");
+        self.text.push_str(&format!("{style}{:<8}{style:#} {:<16}", report.level.name(), report.id));
+        // The head takes the place of the first line's indent.
+        let summary = wrapped(COLUMN, COLUMN, &report.summary, options(PAGE).break_words(false));
+        self.text.push_str(summary.trim_start());
+        self.text.push('\n');
         for detail in &report.details {
-            self.paragraph(INDENT, INDENT + 2, detail, "");
+            self.paragraph(INDENT, INDENT + 2, detail);
         }
         report.fixes.iter().for_each(|fix| self.fix(fix));
     }
 
     fn fix(&mut self, fix: &Fix) {
-        self.paragraph(INDENT, INDENT + 2, &format!("fix: {}", fix.what), "");
+        self.paragraph(INDENT, INDENT + 2, &format!("fix: {}", fix.what));
         for command in &fix.commands {
-            self.paragraph(INDENT + 4, INDENT + 8, command, " \\");
+            self.command(INDENT + 4, INDENT + 8, command);
         }
-        self.paragraph(INDENT + 4, INDENT + 4, &format!("then: {}", fix.consequence), "");
+        self.paragraph(INDENT + 4, INDENT + 4, &format!("then: {}", fix.consequence));
     }
 
-    fn paragraph(&mut self, first: usize, others: usize, text: &str, broken: &str) {
-        self.text.push_str(&" ".repeat(first));
-        self.flow(first, others, text, broken);
-    }
-
-    /// Words from this column on; `broken` ends a line that goes on.
-    fn flow(&mut self, start: usize, others: usize, text: &str, broken: &str) {
-        let escaped = Escaped(text).to_string();
-        let is_command = !broken.is_empty();
-        let mut is_quoted = false;
-        // What stands in a shell's quotes cannot be broken.
-        let words = escaped.split(|char| {
-            is_quoted ^= is_command && char == '\'';
-            char == ' ' && !is_quoted
-        });
-        let mut column = start;
-        for (index, word) in words.enumerate() {
-            if index > 0 && column + 1 + word.len() + broken.len() > PAGE {
-                self.text.push_str(broken);
-                self.text.push('\n');
-                self.text.push_str(&" ".repeat(others));
-                column = others;
-            } else if index > 0 {
-                self.text.push(' ');
-                column += 1;
-            }
-            self.text.push_str(word);
-            column += word.len();
-        }
+    fn paragraph(&mut self, first: usize, others: usize, text: &str) {
+        self.text.push_str(&wrapped(first, others, text, options(PAGE).break_words(false)));
         self.text.push('\n');
     }
+
+    /// A command over several lines: each but the last ends in a backslash, and what stands in a shell's quotes stays whole.
+    fn command(&mut self, first: usize, others: usize, text: &str) {
+        const CONTINUED: &str = " \\";
+        let options = options(PAGE - CONTINUED.len()).break_words(false);
+        let lines = wrapped(first, others, text, options.word_separator(WordSeparator::Custom(shell_words)));
+        self.text.push_str(&lines.replace('\n', &format!("{CONTINUED}\n")));
+        self.text.push('\n');
+    }
+}
+
+fn wrapped(first: usize, others: usize, text: &str, options: Options<'_>) -> String {
+    let (first, others) = (" ".repeat(first), " ".repeat(others));
+    let options = options.initial_indent(&first).subsequent_indent(&others);
+    textwrap::fill(&Escaped(text).to_string(), options)
+}
+
+/// Each with the spaces that follow it.
+fn shell_words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let (mut is_quoted, mut is_after_space) = (false, false);
+    let mut starts = vec![0];
+    for (index, char) in line.char_indices() {
+        if char != ' ' && is_after_space {
+            starts.push(index);
+        }
+        is_quoted ^= char == '\'';
+        is_after_space = char == ' ' && !is_quoted;
+    }
+    starts.push(line.len());
+    let words: Vec<Word<'_>> =
+        starts.windows(2).filter_map(|ends| line.get(ends[0]..ends[1])).map(Word::from).collect();
+    Box::new(words.into_iter())
 }
 
 fn style(level: Level) -> Style {

@@ -1,51 +1,39 @@
 //! Paragraphs that keep to the width of the page.
 
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+
 /// No line is wider.
 pub(super) const PAGE: usize = 120;
 
 const INDENT: &str = "    ";
 
-/// Appends a paragraph of plain ASCII, broken at spaces where it can be; lines after the first are indented.
+/// Appends a paragraph of plain ASCII; lines after the first are indented.
 pub(in crate::outputs) fn paragraph(out: &mut String, text: &str) {
     paragraph_of(PAGE, out, text);
 }
 
 /// The same with every line indented.
 pub(super) fn indented(out: &mut String, text: &str) {
-    out.push_str(INDENT);
-    fill(PAGE, INDENT.len(), out, text);
+    fill(out, options(PAGE).initial_indent(INDENT), text);
 }
 
 /// A paragraph for a page of another width.
 pub(crate) fn paragraph_of(page: usize, out: &mut String, text: &str) {
-    fill(page, 0, out, text);
+    fill(out, options(page), text);
 }
 
-fn fill(page: usize, mut column: usize, out: &mut String, text: &str) {
-    for (index, word) in text.split(' ').enumerate() {
-        if index > 0 && column + 1 + word.len() <= page {
-            out.push(' ');
-            column += 1;
-        } else if index > 0 {
-            column = break_line(out);
-        }
-        let mut rest = word;
-        while rest.len() > page - column {
-            let (head, tail) = rest.split_at(page - column);
-            out.push_str(head);
-            column = break_line(out);
-            rest = tail;
-        }
-        out.push_str(rest);
-        column += rest.len();
-    }
-    out.push('\n');
+/// Lines break at spaces alone, and within a word only where it is wider than the page.
+pub(crate) fn options(page: usize) -> Options<'static> {
+    Options::new(page)
+        .subsequent_indent(INDENT)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit)
 }
 
-fn break_line(out: &mut String) -> usize {
+fn fill(out: &mut String, options: Options<'_>, text: &str) {
+    out.push_str(&textwrap::fill(text, options));
     out.push('\n');
-    out.push_str(INDENT);
-    INDENT.len()
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn names_from_the_system_cannot_steer_the_terminal() {
 fn a_broken_command_is_one_command_for_a_shell() {
     let long = format!("printf %s\\\\n {} 'a  quoted   word' {{ tcp, udp }} !=", "10.42.0.0/16 ".repeat(12).trim());
     let mut page = Page { text: String::new(), colour: false };
-    page.paragraph(8, 12, &long, " \\");
+    page.command(8, 12, &long);
     assert!(page.text.lines().count() > 1, "{}", page.text);
     let words =
         |script: &str| String::from_utf8(Command::new("sh").args(["-c", script]).output().unwrap().stdout).unwrap();
