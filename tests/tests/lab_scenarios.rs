@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use std::thread;
 
 use serde_json::Value;
-use snatrace_lab::scenarios::{self, Expect};
+use snatrace_lab::scenario::Expect;
+use snatrace_lab::scenarios;
 use tests::process::Outcome;
 use tests::snatrace_lab;
 

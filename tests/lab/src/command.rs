@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::net::Family;
-use super::rules::Rules;
 
 /// Runs a program with the given input and returns what it printed.
 ///
@@ -56,30 +55,6 @@ pub fn ip_batch_of(family: Family, namespace: &str, lines: &[String]) -> Result<
     run("ip", &["-n", namespace, family, "-batch", "-"], &(lines.join("\n") + "\n")).map(drop)
 }
 
-/// Whether everything that the lab needs is here.
-///
-/// # Errors
-/// The first thing that is missing, and where to get it.
-pub fn check_requirements(rules: Rules) -> Result<()> {
-    if !nix::unistd::geteuid().is_root() {
-        bail!("the lab needs root: it makes network namespaces; run it with sudo");
-    }
-    check_program("ip", "-V", "iproute2")?;
-    check_program("nft", "-v", "nftables")?;
-    if rules.uses_iptables() {
-        check_program("iptables-restore", "-V", "iptables")?;
-        check_program("ip6tables-restore", "-V", "iptables")?;
-    }
-    Ok(())
-}
-
-fn check_program(program: &str, version: &str, package: &str) -> Result<()> {
-    match run(program, &[version], "") {
-        Ok(_) => Ok(()),
-        Err(error) => bail!("the lab needs `{program}`: {error:#}; install the package {package}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -94,11 +69,5 @@ mod tests {
     fn failure_repeats_the_words_of_the_program() {
         let error = run("sh", &["-c", "echo no such thing >&2; exit 3"], "").unwrap_err();
         assert!(error.to_string().contains("no such thing"), "{error}");
-    }
-
-    #[test]
-    fn missing_program_is_named_with_its_package() {
-        let error = check_program("snatrace-no-such-program", "-V", "the-package").unwrap_err().to_string();
-        assert!(error.contains("snatrace-no-such-program") && error.contains("install the package the-package"));
     }
 }

@@ -8,10 +8,10 @@ use crate::claim::Claim;
 use crate::net::Net;
 use crate::netns::{self, Namespace};
 use crate::pods::Pods;
-use crate::rules::{self, Rules};
-use crate::scenarios::Scenario;
+use crate::rule_set::Rules;
+use crate::scenario::Scenario;
 use crate::server::Server;
-use crate::{command, filter, topology};
+use crate::{filter, requirements, rules, topology};
 
 /// A lab that is up. Dropping it takes everything down again.
 ///
@@ -31,7 +31,7 @@ impl Lab {
     /// # Errors
     /// When something it needs is missing, or a step fails.
     pub fn build(scenario: &Scenario, rules: Rules) -> Result<Self> {
-        command::check_requirements(rules)?;
+        requirements::check(rules)?;
         let claim = Claim::take()?;
         let net = Net::new(claim.number());
         let namespaces = net.namespaces().iter().map(|name| Namespace::create(name)).collect::<Result<Vec<_>>>()?;

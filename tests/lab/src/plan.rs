@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::net::{Family, Net};
 use super::netns;
-use super::rules::Rules;
-use super::scenarios::{self, Place, Scenario, Step};
+use super::rule_set::Rules;
+use super::scenario::{Place, Scenario, Step};
+use super::scenarios;
 
 /// The environment variable in which the plan is handed over, as JSON.
 pub const VARIABLE: &str = "SNATRACE_LAB_PLAN";

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::net::Net;
-use super::scenarios::{Expect, Scenario};
-use super::traffic::Truth;
+use super::scenario::{Expect, Scenario};
+use super::traffic::truth::Truth;
 use snatrace::model::law;
 
 /// An attempt that the capture flagged or named a cause of, as its JSON lines name it.

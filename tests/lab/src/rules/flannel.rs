@@ -2,7 +2,7 @@
 //!
 //! After flannel's `pkg/trafficmngr`: tables `flannel-ipv4` and `flannel-ipv6`, or the chain FLANNEL-POSTRTG.
 
-use super::Masquerade;
+use crate::masquerade::Masquerade;
 use crate::net::{Family, Net};
 
 /// For `nft -f`.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::Masquerade;
+use crate::masquerade::Masquerade;
 use crate::net::{Family, Net, SERVERS};
 
 /// For `nft -f`.

@@ -6,105 +6,12 @@ mod flannel;
 mod kube_proxy;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 
 use super::net::{Family, Net};
-use super::scenarios::Scenario;
 use super::{command, netns, topology};
-
-/// Whose rules masquerade, and in which variant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rules {
-    /// flannel with nftables
-    #[default]
-    FlannelNft,
-    /// flannel with iptables
-    FlannelIptables,
-    /// kube-proxy with nftables and --masquerade-all, connections through services
-    KubeProxyNft,
-    /// kube-proxy with iptables and --masquerade-all, connections through services
-    KubeProxyIptables,
-}
-
-impl Rules {
-    /// Every rule set.
-    pub const ALL: [Self; 4] = [Self::FlannelNft, Self::FlannelIptables, Self::KubeProxyNft, Self::KubeProxyIptables];
-
-    /// The word on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::FlannelNft => "flannel-nft",
-            Self::FlannelIptables => "flannel-iptables",
-            Self::KubeProxyNft => "kube-proxy-nft",
-            Self::KubeProxyIptables => "kube-proxy-iptables",
-        }
-    }
-
-    /// Whether `iptables-restore` is needed.
-    #[must_use]
-    pub const fn uses_iptables(self) -> bool {
-        match self {
-            Self::FlannelNft | Self::KubeProxyNft => false,
-            Self::FlannelIptables | Self::KubeProxyIptables => true,
-        }
-    }
-
-    /// kube-proxy masquerades what goes through a service, flannel what leaves the cluster.
-    #[must_use]
-    pub const fn is_kube_proxy(self) -> bool {
-        match self {
-            Self::FlannelNft | Self::FlannelIptables => false,
-            Self::KubeProxyNft | Self::KubeProxyIptables => true,
-        }
-    }
-
-    /// Whether connections of the scenario go through services.
-    #[must_use]
-    pub const fn goes_through_services(self, scenario: &Scenario) -> bool {
-        self.is_kube_proxy() || scenario.services
-    }
-}
-
-/// The masquerade statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Masquerade {
-    /// `--random-fully`: a random port for every connection
-    FullyRandom,
-    /// No flag: the original port, unless it is taken.
-    Plain,
-    /// `--to-ports`: ports from this range only
-    Ports(u16, u16),
-    /// None at all
-    Nothing,
-}
-
-impl Masquerade {
-    /// As nft says it.
-    #[must_use]
-    pub fn nft(self) -> String {
-        match self {
-            Self::FullyRandom => "masquerade fully-random".to_owned(),
-            Self::Plain => "masquerade".to_owned(),
-            // Ports need a protocol that has them.
-            Self::Ports(low, high) => format!("meta l4proto tcp masquerade to :{low}-{high}"),
-            Self::Nothing => "accept".to_owned(),
-        }
-    }
-
-    /// As iptables says it, protocol match included.
-    #[must_use]
-    pub fn iptables(self) -> String {
-        match self {
-            Self::FullyRandom => "-j MASQUERADE --random-fully".to_owned(),
-            Self::Plain => "-j MASQUERADE".to_owned(),
-            Self::Ports(low, high) => format!("-p tcp -j MASQUERADE --to-ports {low}-{high}"),
-            Self::Nothing => "-j ACCEPT".to_owned(),
-        }
-    }
-}
+use crate::masquerade::Masquerade;
+use crate::rule_set::Rules;
+use crate::scenario::Scenario;
 
 /// Sets the rules up on the node.
 ///

@@ -2,8 +2,8 @@
 //!
 //! The limit is the machine's own and stays as it is: the table of the lab's node is really filled up to it.
 
-use super::{Expect, Scenario};
 use crate::fill;
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "conntrack_full",

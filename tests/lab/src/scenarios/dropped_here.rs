@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Expect, Scenario};
 use crate::net::{Family, Net};
+use crate::scenario::{Expect, Scenario};
 use crate::{command, faults, netns};
 
 pub(super) const SCENARIO: Scenario = Scenario {

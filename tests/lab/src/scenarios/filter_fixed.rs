@@ -2,8 +2,8 @@
 //!
 //! The capture keeps the narrow policy: a port outside it is no reason to flag a connection that works.
 
-use super::Scenario;
 use crate::filter::Filter;
+use crate::scenario::Scenario;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "filter_fixed",

@@ -1,6 +1,6 @@
 //! `forwarded`: SYNs whose TCP is not this kernel's, as from a VM or a TUN stack. Only the wire sees them.
 
-use super::{Scenario, Step};
+use crate::scenario::{Scenario, Step};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "forwarded",

@@ -1,6 +1,6 @@
 //! `fully_random`: the failure as people meet it. Half of all connections from pods fail.
 
-use super::Scenario;
+use crate::scenario::Scenario;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "fully_random",

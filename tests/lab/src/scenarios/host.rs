@@ -2,7 +2,7 @@
 //!
 //! Every fourth application binds a port that the filter does not pass. It fails, but not because of NAT.
 
-use super::{Expect, Place, Scenario, Step};
+use crate::scenario::{Expect, Place, Scenario, Step};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "host",

@@ -5,10 +5,10 @@
 
 use anyhow::Result;
 
-use super::{Expect, Place, Scenario, Step};
 use crate::faults;
+use crate::masquerade::Masquerade;
 use crate::net::{Family, Net};
-use crate::rules::Masquerade;
+use crate::scenario::{Expect, Place, Scenario, Step};
 
 /// Rules that a SYN passes between the choice of a port and its confirmation, about 10 ns each: a chain so often, and so long.
 const JUMPS: usize = 64;

@@ -1,8 +1,8 @@
 //! `ipv6` and `ipv6_unfiltered`: the same over IPv6, behind a filter that looks at IPv6, and behind one that does not.
 
-use super::Scenario;
 use crate::filter::Filter;
 use crate::net::Family;
+use crate::scenario::Scenario;
 
 pub(super) const FILTERED: Scenario = Scenario {
     name: "ipv6",

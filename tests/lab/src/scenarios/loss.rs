@@ -1,7 +1,7 @@
 //! `loss`: the path loses half of the SYNs. Most connections work, but late.
 
-use super::{Expect, Scenario};
 use crate::faults;
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "loss",

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use super::{Expect, Scenario, no_answer, reply_dropped_here, unreachable};
+use super::{no_answer, reply_dropped_here, unreachable};
 use crate::faults;
 use crate::net::{CLOSED_PORT, Family, Net, PORTS};
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "mixed",

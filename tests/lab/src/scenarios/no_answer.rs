@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::{Expect, Scenario};
 use crate::faults;
 use crate::net::{Family, Net};
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "no_answer",

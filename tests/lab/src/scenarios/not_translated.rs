@@ -1,7 +1,7 @@
 //! `not_translated`: no rule masquerades, so SYNs leave with the pod's address, which nobody has a route to.
 
-use super::{Expect, Scenario};
-use crate::rules::Masquerade;
+use crate::masquerade::Masquerade;
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "not_translated",

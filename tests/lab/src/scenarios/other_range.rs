@@ -1,7 +1,7 @@
 //! `other_range`: a filter with another range than the usual one, passed to the capture as its policy.
 
-use super::Scenario;
 use crate::filter::Filter;
+use crate::scenario::Scenario;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "other_range",

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::{Close, Expect, Scenario, Step};
+use crate::masquerade::Masquerade;
 use crate::net::PORTS;
-use crate::rules::Masquerade;
+use crate::scenario::{Close, Expect, Scenario, Step};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "port_exhausted",

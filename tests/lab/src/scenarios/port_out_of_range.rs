@@ -1,6 +1,6 @@
 //! `port_out_of_range`: as `fully_random`, and every failure is to be told with its cause.
 
-use super::{Expect, Scenario};
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "port_out_of_range",

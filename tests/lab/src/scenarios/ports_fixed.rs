@@ -1,7 +1,7 @@
 //! `ports_fixed`: the fix on the node. The rule names the ports that the filter passes. Nothing fails.
 
-use super::{Scenario, Step};
-use crate::rules::Masquerade;
+use crate::masquerade::Masquerade;
+use crate::scenario::{Scenario, Step};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "ports_fixed",

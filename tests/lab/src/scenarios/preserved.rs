@@ -1,7 +1,7 @@
 //! `preserved`: plain masquerade keeps the pods' own ports, which the filter passes. Nothing fails.
 
-use super::{Scenario, Step};
-use crate::rules::Masquerade;
+use crate::masquerade::Masquerade;
+use crate::scenario::{Scenario, Step};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "preserved",

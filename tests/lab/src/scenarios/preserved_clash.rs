@@ -2,8 +2,8 @@
 //!
 //! Plain masquerade keeps the port of the first; for the second it is taken, so a random one is drawn.
 
-use super::{Place, Scenario, Step};
-use crate::rules::Masquerade;
+use crate::masquerade::Masquerade;
+use crate::scenario::{Place, Scenario, Step};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "preserved_clash",

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{Expect, Scenario};
 use crate::net::{CLOSED_PORT, Family, Net};
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "refused",

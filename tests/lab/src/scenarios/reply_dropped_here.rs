@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::{Expect, Scenario};
 use crate::command::ip_batch_of;
 use crate::net::{Family, Net};
+use crate::scenario::{Expect, Scenario};
 use crate::{faults, netns};
 
 pub(super) const SCENARIO: Scenario = Scenario {

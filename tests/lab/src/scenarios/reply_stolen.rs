@@ -4,10 +4,10 @@
 
 use anyhow::Result;
 
-use super::{Expect, Scenario};
 use crate::faults;
+use crate::masquerade::Masquerade;
 use crate::net::{Family, Net};
-use crate::rules::Masquerade;
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "reply_stolen",

@@ -4,7 +4,7 @@
 //! for 10 s, one that never had an answer for 120 s: the bad port persists. (After an RST of the client the kernel
 //! deletes the entry when the next SYN comes, and draws anew.)
 
-use super::{Close, Scenario, Step};
+use crate::scenario::{Close, Scenario, Step};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "reused_port",

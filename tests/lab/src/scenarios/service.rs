@@ -1,6 +1,6 @@
 //! `service`: pods connect to a ClusterIP whose backend is outside, so DNAT comes before the masquerade.
 
-use super::Scenario;
+use crate::scenario::Scenario;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "service",

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::{Expect, Scenario};
 use crate::command::{self, ip_batch};
 use crate::net::{Family, Net, SERVERS};
+use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "unknown",

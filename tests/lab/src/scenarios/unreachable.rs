@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use super::{Expect, Scenario};
 use crate::net::{Family, Net, PORTS};
+use crate::scenario::{Expect, Scenario};
 use crate::{command, faults, netns};
 
 pub(super) const SCENARIO: Scenario = Scenario {

@@ -21,15 +21,16 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep_until, timeout};
 
-use super::{Truth, info};
+use super::info;
+use super::truth::{Report, Truth};
 use crate::netns;
 use crate::plan::{Chain, Connection, Plan};
-use crate::scenarios::Close;
+use crate::scenario::Close;
 
 type Sender = mpsc::UnboundedSender<Result<Truth>>;
 
 /// Makes all connections; `report` gets each one's truth when it ends.
-pub(super) fn run(plan: &Plan, chains: Vec<Chain>, report: super::Report<'_>) -> Result<()> {
+pub(super) fn run(plan: &Plan, chains: Vec<Chain>, report: Report<'_>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let (sender, mut truths) = mpsc::unbounded_channel();

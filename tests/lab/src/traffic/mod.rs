@@ -7,20 +7,17 @@ mod pairs;
 mod raw;
 mod segment;
 pub mod storm;
-mod truth;
+pub mod truth;
 
 use std::io::Write;
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-pub use truth::Truth;
+use truth::Truth;
 
 use super::plan::Plan;
 use super::scenarios;
-
-/// Receives each connection's truth when it ends.
-type Report<'a> = &'a mut dyn FnMut(&Truth) -> Result<()>;
 
 /// Makes the connections of a plan and writes the truth, one JSON object a line, as each one ends.
 ///

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{Report, Truth, connect, info};
+use super::truth::{Report, Truth};
+use super::{connect, info};
 use crate::netns;
 use crate::plan::{Chain, Connection, Plan};
 

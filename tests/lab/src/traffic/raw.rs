@@ -16,7 +16,7 @@ use nix::sys::socket::{
 };
 
 use super::segment::{self, SynAck};
-use super::{Report, Truth};
+use super::truth::{Report, Truth};
 use crate::netns;
 use crate::plan::{Chain, Connection, Plan};
 use crate::topology::RAW_MARK;

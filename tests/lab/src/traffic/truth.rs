@@ -2,7 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
+
+/// Receives each connection's truth when it ends.
+pub(super) type Report<'a> = &'a mut dyn FnMut(&Truth) -> Result<()>;
 
 /// One connection, as its client saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

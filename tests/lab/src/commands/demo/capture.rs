@@ -12,14 +12,15 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::args::{DemoArgs, TextOrJson};
 use super::child::{Signals, pass_on, spawn};
-use super::{DemoArgs, TextOrJson, show};
+use super::show;
 use crate::lab::Lab;
 use crate::plan::{self, Plan};
-use crate::scenarios::Expect;
-use crate::scenarios::Scenario;
+use crate::scenario::Expect;
+use crate::scenario::Scenario;
 use crate::score::{Flagged, lost_of};
-use crate::traffic::Truth;
+use crate::traffic::truth::Truth;
 use crate::{netns, product};
 
 /// A capture that was told to stop and has not after this long is killed.

@@ -2,6 +2,7 @@
 //!
 //! It captures by running `snatrace tail`, as a user would, so that what it shows is what a user gets.
 
+mod args;
 mod capture;
 mod child;
 mod show;
@@ -10,57 +11,15 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, ValueEnum};
 
 use crate::lab::Lab;
 use crate::plan::{self, Plan};
-use crate::rules::Rules;
-use crate::scenarios::{self, Scenario};
+use crate::scenario::Scenario;
 use crate::score::Score;
-use crate::{netns, product, traffic};
+use crate::{netns, product, scenarios, traffic};
+pub use args::DemoArgs;
+use args::TextOrJson;
 use child::Signals;
-
-/// `-o`: what standard output gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum TextOrJson {
-    /// Lines for people
-    #[default]
-    Text,
-    /// JSON
-    Json,
-}
-
-/// Reproduce the failure in a small network of namespaces and watch snatrace flag it
-#[derive(Args)]
-pub struct DemoArgs {
-    /// What to play; see --list
-    #[arg(default_value = "fully_random", value_parser = scenarios::find)]
-    scenario: &'static Scenario,
-    /// List the scenarios
-    #[arg(long)]
-    list: bool,
-    /// How many connections
-    #[arg(short = 'n', long, value_name = "CONNECTIONS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    connections: u32,
-    /// Whose rules masquerade on the node
-    #[arg(long, value_enum, default_value_t)]
-    rules: Rules,
-    /// Play it over IPv6, behind a filter that looks at IPv6
-    #[arg(long)]
-    ipv6: bool,
-    /// How many connections at once
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    concurrency: u32,
-    /// Give a connection up after this many milliseconds; its SYN is sent again after 1000
-    #[arg(long, value_name = "MS", default_value_t = 2500)]
-    give_up_ms: u64,
-    /// Format of what is written to standard output
-    #[arg(short = 'o', long, value_enum, value_name = "FORMAT", default_value_t)]
-    output: TextOrJson,
-    /// Build the lab, run this instead of a capture, and take the lab down again
-    #[arg(last = true, value_name = "COMMAND")]
-    command: Vec<std::ffi::OsString>,
-}
 
 /// Runs the demo.
 ///
@@ -78,7 +37,7 @@ pub fn run(args: &DemoArgs) -> Result<u8> {
 fn over_ipv6(scenario: &Scenario) -> Result<Scenario, clap::Error> {
     if scenario.raw {
         let message = format!("--ipv6: the raw client of {} speaks IPv4 only: leave --ipv6 out", scenario.name);
-        return Err(super::Cli::command().error(ErrorKind::ArgumentConflict, message));
+        return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message + "\n"));
     }
     Ok(scenario.over_ipv6())
 }

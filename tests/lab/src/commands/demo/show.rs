@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::lab::Lab;
 use crate::net::Family;
 use crate::plan::Plan;
-use crate::scenarios::Expect;
-use crate::scenarios::Scenario;
+use crate::scenario::Expect;
+use crate::scenario::Scenario;
 use crate::score::Score;
 
 /// What is played, before anything happens.

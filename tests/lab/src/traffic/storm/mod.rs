@@ -23,12 +23,11 @@ use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage,
 pub use server::serve;
 
 use self::pace::Pace;
+use self::server::PORTS;
 use self::window::Window;
 use crate::net::{Family, Net, SERVERS};
 use crate::netns;
 
-/// The ports that the storm's server accepts on: with all its addresses, so many that tuples do not run out.
-const PORTS: std::ops::Range<u16> = 9000..9008;
 /// No storm goes on for ever, whoever forgets it.
 const LONGEST: Duration = Duration::from_secs(3600);
 const STDIN: u64 = u64::MAX;

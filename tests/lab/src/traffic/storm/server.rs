@@ -10,10 +10,11 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrIn};
 
-use super::PORTS;
 use crate::net::Net;
 use crate::netns;
 
+/// The ports that the server accepts on: with all its addresses, so many that tuples do not run out.
+pub(super) const PORTS: std::ops::Range<u16> = 9000..9008;
 /// A connection is closed so many connections later: by then its client has ended it, and closing sends nothing.
 const KEPT: usize = 512;
 const STDIN: u64 = u64::MAX;

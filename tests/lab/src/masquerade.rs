@@ -1,0 +1,39 @@
+//! The masquerade statement that scenarios vary, in the words of nft and of iptables.
+
+/// The masquerade statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Masquerade {
+    /// `--random-fully`: a random port for every connection
+    FullyRandom,
+    /// No flag: the original port, unless it is taken.
+    Plain,
+    /// `--to-ports`: ports from this range only
+    Ports(u16, u16),
+    /// None at all
+    Nothing,
+}
+
+impl Masquerade {
+    /// As nft says it.
+    #[must_use]
+    pub fn nft(self) -> String {
+        match self {
+            Self::FullyRandom => "masquerade fully-random".to_owned(),
+            Self::Plain => "masquerade".to_owned(),
+            // Ports need a protocol that has them.
+            Self::Ports(low, high) => format!("meta l4proto tcp masquerade to :{low}-{high}"),
+            Self::Nothing => "accept".to_owned(),
+        }
+    }
+
+    /// As iptables says it, protocol match included.
+    #[must_use]
+    pub fn iptables(self) -> String {
+        match self {
+            Self::FullyRandom => "-j MASQUERADE --random-fully".to_owned(),
+            Self::Plain => "-j MASQUERADE".to_owned(),
+            Self::Ports(low, high) => format!("-p tcp -j MASQUERADE --to-ports {low}-{high}"),
+            Self::Nothing => "-j ACCEPT".to_owned(),
+        }
+    }
+}
