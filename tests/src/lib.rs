@@ -1,6 +1,7 @@
 //! Tests of the whole: command line, golden traces, lab, kernel matrix. Here is what they share.
 
 pub mod attached;
+pub mod golden;
 pub mod lab;
 pub mod process;
 

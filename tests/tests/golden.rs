@@ -1,97 +1,32 @@
-//! Golden traces: recorded on real kernels, replayed to exactly what `tests/golden/` has beside them.
-//!
-//! A bug report becomes `CASE.trace`; `SNATRACE_BLESS=1` writes what is expected of it, and the diff is reviewed. Names end in
-//! how translated ports were learnt: `-kprobes` (with kprobes), `-wire` (on a kernel without, from the wire alone).
+//! Golden traces: complete, independent of this machine, and replayed as their events come. `golden_replays.rs` compares what they print.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Once;
 use std::sync::mpsc::channel;
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use serde_json::Value;
+use tests::golden::{self, EXPECTED, cases, directory};
 use tests::process::{Outcome, end_with_us, wait};
 
-const BLESS: &str = "SNATRACE_BLESS";
 /// Bytes of the frame that ends a trace (docs/trace.md).
 const FRAME_LEN: usize = 48;
 
-/// What is expected of each trace: how its file's name ends, and the options of the replay.
-const EXPECTED: &[(&str, &[&str])] = &[
-    ("txt", &["-o", "text"]),
-    ("jsonl", &["-o", "json"]),
-    ("all.txt", &["-o", "text", "--all", "--utc", "--allow", "any"]),
-];
-
-fn directory() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
-}
-
-/// Names of the files in the directory that end like this, without that end.
-fn with_end(end: &str) -> BTreeSet<String> {
-    let names = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter_map(|name| name.strip_suffix(end).map(str::to_owned)).collect()
-}
-
-fn cases() -> BTreeSet<String> {
-    let cases = with_end(".trace");
-    assert!(cases.len() >= 6, "{cases:?}");
-    cases
-}
-
 fn replay(case: &str, options: &[&str]) -> Command {
-    let mut command = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
-    command.arg("replay").args(options).arg(directory().join(format!("{case}.trace")));
-    command
-}
-
-/// Writes what is expected, once and before anything is compared, if that is asked for.
-fn bless() {
-    static BLESSED: Once = Once::new();
-    BLESSED.call_once(|| {
-        for case in cases().iter().filter(|_| env::var_os(BLESS).is_some()) {
-            for (end, options) in EXPECTED {
-                fs::write(directory().join(format!("{case}.{end}")), Outcome::of(&mut replay(case, options)).done())
-                    .unwrap();
-            }
-        }
-    });
-}
-
-#[test]
-fn every_golden_trace_is_replayed_to_what_is_expected() {
-    bless();
-    let mut wrong = Vec::new();
-    for case in cases() {
-        for (end, options) in EXPECTED {
-            let replayed = Outcome::of(&mut replay(&case, options)).done();
-            let file = directory().join(format!("{case}.{end}"));
-            if fs::read_to_string(&file).is_ok_and(|expected| expected != replayed) {
-                wrong.push(format!("{}:\n{replayed}", file.display()));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "run with {BLESS}=1 and review the diff if this is right:\n{}", wrong.join("\n"));
+    golden::replay(env!("CARGO_BIN_EXE_snatrace-under-test"), case, options)
 }
 
 #[test]
 fn every_trace_has_its_expectations_and_every_expectation_its_trace() {
-    bless();
     let cases = cases();
-    let mut others = 0;
-    for (end, _) in EXPECTED {
-        let end = format!(".{end}");
-        // `CASE.all.txt` ends in `.txt` too.
-        let expected: BTreeSet<_> = with_end(&end).into_iter().filter(|name| !name.contains('.')).collect();
-        assert_eq!(expected, cases, "*{end}; run with {BLESS}=1 to write what is missing");
-        others += expected.len();
-    }
-    let files = fs::read_dir(directory()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
-    assert_eq!(files, cases.len() + others, "a file in golden/ belongs to no trace");
+    let expected = cases.iter().flat_map(|case| EXPECTED.iter().map(move |(end, _)| format!("{case}.{end}")));
+    let expected: BTreeSet<String> = expected.chain(cases.iter().map(|case| format!("{case}.trace"))).collect();
+    let entries = fs::read_dir(directory()).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file());
+    let found: BTreeSet<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    assert_eq!(found, expected, "UPDATE_EXPECT=1 writes what is missing");
 }
 
 #[test]

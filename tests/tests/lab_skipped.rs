@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 use snatrace::store::{Reader, Writer};
 use snatrace_lab::net::Net;
@@ -131,19 +133,22 @@ fn tracepoint_ns(event: &Event) -> Option<u64> {
     }
 }
 
-#[test]
-#[ignore = "needs root: cargo xtask test --only lab"]
-fn what_failed_is_flagged_without_a_word_of_any_socket() {
-    for name in ["fully_random", "host", "service", "preserved_clash"] {
-        assert_right(name, true);
-    }
-}
+/// Names of the scenarios that are played without what sockets report.
+const WITHOUT_SOCKETS: &[&str] = &["fully_random", "host", "service", "preserved_clash"];
 
-#[test]
-#[ignore = "needs root: cargo xtask test --only lab"]
-fn causes_are_named_although_the_kernel_skips_a_moment() {
-    // Nothing but a drop tells of a lost race.
-    let is_told_twice = |scenario: &&&Scenario| scenario.name != "insert_race";
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trial = |group: &str, name: &'static str, and_without_all: bool| {
+        let test = move || {
+            assert_right(name, and_without_all);
+            Ok(())
+        };
+        Trial::test(format!("{group}::{name}"), test).with_ignored_flag(true)
+    };
+    // Only a drop shows a lost race.
+    let is_seen_twice = |scenario: &&&Scenario| scenario.name != "insert_race";
     let causes = scenarios::ALL.iter().filter(|scenario| matches!(scenario.expect, Expect::Causes(_)));
-    causes.filter(is_told_twice).for_each(|scenario| assert_right(scenario.name, false));
+    let causes = causes.filter(is_seen_twice).map(|scenario| trial("causes", scenario.name, false));
+    let flags = WITHOUT_SOCKETS.iter().map(|name| trial("flags", name, true));
+    libtest_mimic::run(&arguments, flags.chain(causes).collect()).exit_code()
 }

@@ -97,12 +97,7 @@ impl Page {
 
 #[test]
 fn the_text_is_the_golden_one() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/golden.txt");
-    let actual = text(&[capture()], &tally());
-    if std::env::var_os("SNATRACE_GOLDEN").is_some_and(|value| value == "rewrite") {
-        std::fs::write(path, &actual).unwrap();
-    }
-    assert_eq!(actual, std::fs::read_to_string(path).unwrap());
+    expect_test::expect_file!["golden.txt"].assert_eq(&text(&[capture()], &tally()));
 }
 
 #[test]
