@@ -1,9 +1,15 @@
 //! The attempts under way: slots that are reused, an index by ISN, and the lists they wait in for their end.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use super::known::Known;
 use super::slot::{NONE, Slot};
 use super::tuple::Addresses;
 use super::whole::{SlotMut, SlotRef};
 use crate::fetch::fetch;
+use crate::model::Strays;
 
 /// Attempts of one bucket at most, so that a sender who gives every SYN the same ISN costs no more than others.
 const MAX_CHAIN: usize = 64;
@@ -13,6 +19,8 @@ const FIRST_BUCKETS: usize = 1024;
 /// What an attempt waits for; each has its list, ordered by how long ago something was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
+    /// Anything at all; so far its SYNs were only dropped here, and it has no socket here.
+    Dropped,
     /// Anything at all.
     Idle,
     /// Another SYN, which would show that the answer did not get through.
@@ -25,7 +33,7 @@ pub(super) enum Wait {
 
 impl Wait {
     /// In the order in which attempts are given up when there are too many.
-    pub(super) const ALL: [Self; 4] = [Self::Done, Self::Linger, Self::Answered, Self::Idle];
+    pub(super) const ALL: [Self; 5] = [Self::Dropped, Self::Done, Self::Linger, Self::Answered, Self::Idle];
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +46,14 @@ struct Ends {
 pub(super) struct Attempts {
     slots: Vec<Slot>,
     addresses: Addresses,
+    /// Of the few attempts that have them
+    strays: HashMap<u32, Strays, FixedState>,
     free: u32,
     len: usize,
     buckets: Vec<u32>,
     lists: [Ends; Wait::ALL.len()],
+    /// Attempts in the list of [`Wait::Dropped`]
+    dropped: u32,
 }
 
 impl Default for Attempts {
@@ -50,10 +62,12 @@ impl Default for Attempts {
         Self {
             slots: Vec::new(),
             addresses: Addresses::default(),
+            strays: HashMap::default(),
             free: NONE,
             len: 0,
             buckets: vec![NONE; FIRST_BUCKETS],
             lists: [empty; Wait::ALL.len()],
+            dropped: 0,
         }
     }
 }
@@ -79,6 +93,18 @@ impl Attempts {
     /// With its tuples.
     pub(super) fn whole_mut(&mut self, id: u32) -> SlotMut<'_> {
         SlotMut { slot: &mut self.slots[id as usize], addresses: &mut self.addresses }
+    }
+
+    /// What arrived for the attempt and does not answer its SYN.
+    pub(super) fn strays(&self, id: u32) -> Strays {
+        let has_some = self.get(id).known.has(Known::STRAYS);
+        has_some.then(|| self.strays.get(&id).copied()).flatten().unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn strays_mut(&mut self, id: u32) -> &mut Strays {
+        self.get_mut(id).known.set(Known::STRAYS);
+        self.strays.entry(id).or_default()
     }
 
     /// The newest attempt of the ISN's bucket.
@@ -163,11 +189,19 @@ impl Attempts {
     pub(super) fn close(&mut self, id: u32) {
         self.detach(id);
         self.unlink(id);
+        if self.get(id).known.has(Known::STRAYS) {
+            self.strays.remove(&id);
+        }
         self.whole_mut(id).release();
         let free = self.free;
         self.get_mut(id).next = free;
         self.free = id;
         self.len -= 1;
+    }
+
+    /// Attempts that were only seen being dropped.
+    pub(super) const fn dropped(&self) -> u32 {
+        self.dropped
     }
 
     /// The attempt that has waited longest.
@@ -189,6 +223,7 @@ impl Attempts {
     }
 
     fn append(&mut self, id: u32, wait: Wait) {
+        self.dropped += u32::from(wait == Wait::Dropped);
         let back = std::mem::replace(&mut self.lists[wait as usize].back, id);
         let slot = self.get_mut(id);
         (slot.before, slot.after, slot.wait) = (back, NONE, wait);
@@ -202,6 +237,7 @@ impl Attempts {
     fn detach(&mut self, id: u32) {
         let slot = self.get(id);
         let (before, after, list) = (slot.before, slot.after, slot.wait as usize);
+        self.dropped -= u32::from(list == Wait::Dropped as usize);
         if before == NONE {
             self.lists[list].front = after;
         } else {

@@ -5,12 +5,18 @@ use tracer_common::events::{
     CtDrop, CtTable, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, WIRE_SYN,
 };
 
+use super::attempts::Wait;
 use super::known::Known;
+use super::retransmits::Held;
 use super::slot::Slot;
 use super::times::{Coarse, ONE_SYN_NS, TABLE_NS};
 use super::tuple::Key;
-use super::{Join, fits};
+use super::whole::SlotMut;
+use super::{Join, Update, fits};
 use crate::model::{Dropped, Outcome, TableFill};
+
+/// What an event has in place of a flow that is unknown.
+const NO_FLOW: Flow = Flow { src: [0; 16], dst: [0; 16], src_port: 0, dst_port: 0 };
 
 /// A dropped packet.
 #[derive(Clone, Copy, Debug)]
@@ -18,10 +24,14 @@ pub(super) struct Drop {
     pub(super) isn: u32,
     pub(super) time_ns: u64,
     /// In the direction of the SYN
-    to_server: Flow,
+    pub(super) to_server: Flow,
+    /// Before NAT, if the packet tells
+    original: Option<Flow>,
+    /// NAT had chosen the source that the packet had
+    is_translated: bool,
     reason: u32,
     ctinfo: u8,
-    is_answer: bool,
+    pub(super) is_answer: bool,
     is_unconfirmed: bool,
     /// An attempt has taken it
     pub(super) claimed: bool,
@@ -31,7 +41,16 @@ impl From<&CtDrop> for Drop {
     fn from(event: &CtDrop) -> Self {
         let is_answer = event.packet != WIRE_SYN;
         let chosen = event.status & (STATUS_SRC_NAT_DONE | STATUS_CONFIRMED) == STATUS_SRC_NAT_DONE;
+        let is_translated = !is_answer && event.status & STATUS_SRC_NAT_DONE != 0;
+        let original = match event.original {
+            NO_FLOW if is_answer || is_translated => None,
+            // Without an entry nothing has translated it.
+            NO_FLOW => Some(event.flow),
+            original => Some(original),
+        };
         Self {
+            original,
+            is_translated,
             isn: event.isn,
             time_ns: event.stamp.time_ns,
             to_server: if is_answer { event.flow.reversed() } else { event.flow },
@@ -61,6 +80,10 @@ impl PackedDrops {
         self.reason = ((drop.reason >> 16 & 0xf) << 12 | drop.reason & 0xfff) as u16;
     }
 
+    pub(super) const fn any(self) -> bool {
+        self.count > 0
+    }
+
     pub(super) fn unpack(self) -> Dropped {
         let reason = u32::from(self.reason);
         Dropped { count: self.count, ctinfo: self.ctinfo, reason: (reason >> 12) << 16 | reason & 0xfff }
@@ -76,16 +99,53 @@ pub(super) struct Fullest {
 }
 
 impl Join {
-    /// Notes a drop. It opens no attempt, for most of what nodes drop is of strangers.
-    pub(super) fn ct_drop(&mut self, event: &CtDrop) {
+    /// Notes a drop. The first of a SYN opens no attempt, for most of what nodes drop is of strangers; the second one of the
+    /// same SYN does.
+    pub(super) fn ct_drop(&mut self, event: &CtDrop, update: &mut impl FnMut(Update<'_>)) {
         let drop = Drop::from(event);
         let to_server = &Key::from(&drop.to_server);
         match self.attempts.find(drop.isn, fits::SAME, |slot| fits::dropped(slot, to_server)) {
-            Some((id, _)) => {
-                self.attempts.get_mut(id).dropped(&drop);
-                self.heard(id, drop.time_ns);
-            }
+            Some((id, _)) => self.take_drop(id, &drop, update),
+            None if self.hints.has_dropped_before(&drop) => self.open_dropped(&drop, update),
             None => self.hints.drop(drop),
+        }
+    }
+
+    /// A drop of an attempt. Without a socket here it says that the SYN was sent.
+    fn take_drop(&mut self, id: u32, drop: &Drop, update: &mut impl FnMut(Update<'_>)) {
+        let slot = self.attempts.get_mut(id);
+        slot.dropped(drop);
+        let ordinal = slot.sent_and_dropped(drop);
+        self.heard(id, drop.time_ns);
+        if let Some(ordinal) = ordinal {
+            let held = Held { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
+            self.hold(held, update);
+        }
+        self.limit_dropped(update);
+    }
+
+    /// A SYN that was dropped here, retransmitted, and dropped again; perhaps it has no socket here.
+    fn open_dropped(&mut self, drop: &Drop, update: &mut impl FnMut(Update<'_>)) {
+        let id = self.open_attempt(drop.isn, drop.time_ns, update);
+        let mut slot = self.attempts.whole_mut(id);
+        slot.came_dropped(drop);
+        slot.dropped(drop);
+        let _first = slot.sent_and_dropped(drop);
+        let ordinal = self.take_hints(id, drop.time_ns);
+        self.heard(id, drop.time_ns);
+        if let Some(ordinal) = ordinal {
+            let held = Held { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
+            self.hold(held, update);
+        }
+        self.limit_dropped(update);
+    }
+
+    /// A flood of SYNs from outside must not push out the attempts of this node.
+    fn limit_dropped(&mut self, update: &mut impl FnMut(Update<'_>)) {
+        if self.attempts.dropped() > self.limits.dropped
+            && let Some(oldest) = self.attempts.front(Wait::Dropped)
+        {
+            self.evict(oldest, update);
         }
     }
 
@@ -118,7 +178,32 @@ impl Join {
     }
 }
 
+impl SlotMut<'_> {
+    /// The tuples of a SYN that was dropped before anything else was known of it.
+    fn came_dropped(&mut self, drop: &Drop) {
+        if let Some(original) = &drop.original {
+            self.came_from(&Key::from(original));
+        }
+        if drop.is_translated {
+            self.set_translated(&Key::from(&drop.to_server));
+            self.known.set(Known::TRANSLATED);
+        }
+    }
+}
+
 impl Slot {
+    /// A dropped SYN was sent; the ordinal if it was retransmitted. A socket tells of its retransmits itself.
+    fn sent_and_dropped(&mut self, drop: &Drop) -> Option<u32> {
+        if drop.is_answer || self.known.has(Known::SOCKET) {
+            return None;
+        }
+        let apart_ns = Coarse::from_ns(drop.time_ns).since_ns(self.sent_at);
+        if self.transmissions > 0 && apart_ns <= ONE_SYN_NS.cast_signed() {
+            return None;
+        }
+        self.transmission(0, drop.time_ns)
+    }
+
     /// The SYN that NAT or the wire tell of had been sent before, if this one was dropped well before it.
     fn sent_before(&mut self, drop: &Drop) {
         let before_ns = self.sent_at.since_ns(Coarse::from_ns(drop.time_ns));

@@ -56,6 +56,7 @@ impl Join {
         self.end_list(Wait::Linger, LINGER_NS, Why::Over, update);
         self.end_list(Wait::Answered, ANSWERED_NS, Why::Over, update);
         self.end_list(Wait::Idle, IDLE_NS, Why::Idle, update);
+        self.end_list(Wait::Dropped, IDLE_NS, Why::Idle, update);
         let sweep_ns = self.now_ns.saturating_add(SWEEP_NS);
         self.due_ns = self.settling.next_due_ns().map_or(sweep_ns, |settles_ns| settles_ns.min(sweep_ns));
     }
@@ -91,7 +92,7 @@ impl Join {
         self.attempts.open(isn, time_ns)
     }
 
-    fn evict(&mut self, id: u32, update: &mut impl FnMut(Update<'_>)) {
+    pub(super) fn evict(&mut self, id: u32, update: &mut impl FnMut(Update<'_>)) {
         self.evicted += 1;
         self.end(id, Why::GivenUp, update);
     }
@@ -123,7 +124,9 @@ impl Join {
     }
 
     fn tell(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
-        self.attempts.get_mut(held.attempt).held = NOT_HELD;
+        let mut slot = self.attempts.whole_mut(held.attempt);
+        slot.held = NOT_HELD;
+        self.network.retransmitted(&mut slot);
         let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
         update(Update { id, what: What::Retransmit { time_ns, ordinal, is_repeated }, snapshot: self.snapshot(id) });
     }
@@ -137,14 +140,17 @@ impl Join {
         if why == Why::Idle && !has_socket && snapshot.outcome == Outcome::Pending {
             snapshot.outcome = Outcome::TimedOut;
         }
+        let outcome = snapshot.outcome;
         update(Update { id, what: What::Ended, snapshot });
+        self.network.ended(self.attempts.whole(id), outcome);
         self.attempts.close(id);
     }
 
     fn snapshot(&mut self, id: u32) -> Snapshot<'_> {
         self.recall(id);
         let slot = self.attempts.whole(id);
-        Snapshot { slot, table: self.table_of(&slot), outcome: slot.outcome() }
+        let strays = self.attempts.strays(id);
+        Snapshot { slot, network: &self.network, strays, table: self.table_of(&slot), outcome: slot.outcome() }
     }
 
     /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.
@@ -172,6 +178,8 @@ fn waits_for(slot: &Slot) -> Wait {
         Wait::Linger
     } else if slot.outcome() != Outcome::Pending && slot.last_ns.saturating_sub(slot.first_ns) <= ANSWERED_WITHIN_NS {
         Wait::Answered
+    } else if slot.syn_dropped.any() && !slot.known.has_any(Known::SOCKET | Known::SEEN) {
+        Wait::Dropped
     } else {
         Wait::Idle
     }

@@ -1,25 +1,47 @@
 //! How each fact changes the attempt it belongs to. The order in which facts of one moment come does not matter.
 
-use tracer_common::events::{WIRE_RST, WIRE_SYN, WIRE_UNREACHABLE};
+use tracer_common::events::{WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_UNREACHABLE};
 
+use super::attempts::Attempts;
 use super::bindings::Choice;
 use super::hints::Sighting;
 use super::known::Known;
 use super::slot::{PackedRange, Slot};
 use super::times::{Coarse, ONE_SYN_NS, SETTLE_NS};
 use super::tuple::Key;
-use super::whole::SlotMut;
+use super::whole::{Goes, SlotMut};
+
+/// Flags of a TCP header (RFC 9293, 3.1).
+const TCP_SYN: u16 = 0x02;
+const TCP_RST: u16 = 0x04;
+
+impl Attempts {
+    /// Something was seen arriving.
+    pub(super) fn sighted(&mut self, id: u32, sighting: &Sighting, flow: &Key<'_>) {
+        if sighting.packet != WIRE_STRAY {
+            self.whole_mut(id).sighted(sighting, flow);
+            return;
+        }
+        let strays = self.strays_mut(id);
+        let count = match sighting.detail {
+            flags if flags & TCP_RST != 0 => &mut strays.rsts,
+            flags if flags & TCP_SYN != 0 => &mut strays.syn_acks,
+            _ => &mut strays.acks,
+        };
+        *count = count.saturating_add(1);
+    }
+}
 
 impl SlotMut<'_> {
     /// Where the SYN came from.
-    fn came_from(&mut self, original: &Key<'_>) {
+    pub(super) fn came_from(&mut self, original: &Key<'_>) {
         self.set_original(original);
         self.known.set(Known::ORIGINAL);
         self.known.clear(Known::ARRIVED);
     }
 
     /// The SYN was seen arriving, to be forwarded, or an answer to it.
-    pub(super) fn sighted(&mut self, sighting: &Sighting, flow: &Key<'_>) {
+    fn sighted(&mut self, sighting: &Sighting, flow: &Key<'_>) {
         match sighting.packet {
             WIRE_SYN => self.arriving(flow),
             WIRE_UNREACHABLE => self.icmp = sighting.detail,
@@ -58,6 +80,18 @@ impl SlotMut<'_> {
         self.transmission(Known::SENT_BOUND, choice.time_ns)
     }
 
+    /// The SYN's conntrack entry, where NAT left the source alone.
+    pub(super) fn tracked(&mut self, original: &Key<'_>, translated: &Key<'_>, time_ns: u64) -> Option<u32> {
+        if !self.known.has(Known::ORIGINAL) || self.known.has(Known::ARRIVED) {
+            self.came_from(original);
+        }
+        if !self.known.has(Known::TRANSLATED) {
+            self.set_translated(translated);
+            self.known.set(Known::TRANSLATED);
+        }
+        self.transmission(Known::SENT_BOUND, time_ns)
+    }
+
     /// What NAT chose for an earlier attempt with the same original tuple.
     pub(super) fn remember(&mut self, translated: &Key<'_>, choice: &Choice) {
         self.take_binding(translated, choice);
@@ -73,18 +107,26 @@ impl SlotMut<'_> {
         }
     }
 
-    /// The SYN left; the ordinal if it was sent again.
-    pub(super) fn leaving(&mut self, translated: &Key<'_>, ifindex: u32, time_ns: u64) -> Option<u32> {
+    /// The SYN left by the interface with this number; the ordinal if it was retransmitted.
+    pub(super) fn leaving(&mut self, translated: &Key<'_>, interface: u16, detail: u16, time_ns: u64) -> Option<u32> {
         self.leaves_as(translated);
-        self.known.set(Known::SEEN);
-        if self.ifindex == 0 {
-            self.ifindex = ifindex;
-        }
-        if self.ifindex != ifindex {
+        if !self.known.has(Known::SEEN) {
+            self.interface = interface;
+            self.known.put_features(Known::FIRST_SYN, detail);
+        } else if interface != self.newest_interface && self.is_sighting_of_newest(time_ns) {
             return None;
         }
+        self.known.set(Known::SEEN);
+        self.known.put_features(Known::NEWEST_SYN, detail);
+        self.newest_interface = interface;
         self.syns_leaving = self.syns_leaving.saturating_add(1);
         self.transmission(Known::SENT_SEEN, time_ns)
+    }
+
+    /// The newest transmission has been seen leaving, and this is the same SYN on its way through another interface.
+    fn is_sighting_of_newest(&self, time_ns: u64) -> bool {
+        let apart_ns = Coarse::from_ns(time_ns).since_ns(self.sent_at).unsigned_abs();
+        self.known.has(Known::SENT_SEEN) && apart_ns <= ONE_SYN_NS
     }
 
     fn leaves_as(&mut self, translated: &Key<'_>) {
@@ -98,7 +140,8 @@ impl SlotMut<'_> {
             (self.nat_netns, self.range) = (0, PackedRange::default());
             self.known.clear(Known::RANGE | Known::REMEMBERED);
         } else if was_known {
-            self.source_changes = self.source_changes.saturating_add(1);
+            let is_nat64 = self.as_ref().translated_goes(translated) == Goes::Embedded;
+            self.source_changes = self.source_changes.saturating_add((!is_nat64).into());
         }
         self.set_translated(translated);
         self.known.set(Known::TRANSLATED);
@@ -151,7 +194,7 @@ impl Slot {
     /// NAT or the wire tell that the SYN was sent; the ordinal if it was sent again.
     ///
     /// A binding and a sighting within `ONE_SYN_NS` are one transmission. Two of a kind are two.
-    fn transmission(&mut self, how: u32, time_ns: u64) -> Option<u32> {
+    pub(super) fn transmission(&mut self, how: u32, time_ns: u64) -> Option<u32> {
         let at = Coarse::from_ns(time_ns);
         let apart_ns = at.since_ns(self.sent_at).unsigned_abs();
         if self.transmissions > 0 && !self.known.has(how) && apart_ns <= ONE_SYN_NS {

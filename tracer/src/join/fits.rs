@@ -15,7 +15,9 @@ pub(super) const SAME_ISN: u8 = 1;
 pub(super) fn socket(slot: SlotRef<'_>, original: &Key<'_>, netns: u32) -> Option<u8> {
     if knows_original(slot) {
         let same = slot.is_original(original) && (netns == 0 || slot.socket_netns == 0 || slot.socket_netns == netns);
-        return same.then_some(SAME);
+        // What NAT64 made of the socket's SYN may have come first.
+        let is_before_nat64 = || slot.socket_netns == 0 && slot.original_goes(original) == Goes::Embedded;
+        return if same { Some(SAME) } else { is_before_nat64().then_some(SAME_ISN) };
     }
     if slot.known.has(Known::ORIGINAL) && slot.is_original(original) {
         return Some(SAME);
@@ -34,16 +36,16 @@ pub(super) fn bind(slot: SlotRef<'_>, original: &Key<'_>, translated: &Key<'_>) 
     }
     match slot.is_translated(translated) {
         true => Some(SAME),
-        false => (slot.translated_goes(translated) == Goes::There).then_some(SAME_DESTINATION),
+        false => same_destination(slot.translated_goes(translated)),
     }
 }
 
 /// A second NAT on the way translates what the first one made.
 pub(super) fn continues(slot: SlotRef<'_>, original: &Key<'_>) -> bool {
+    let is_of_first = || slot.known.has(Known::TRANSLATED) && slot.is_translated(original);
     knows_original(slot)
-        && slot.known.has(Known::TRANSLATED)
-        && slot.is_translated(original)
         && !slot.is_original(original)
+        && (is_of_first() || slot.original_goes(original) == Goes::Embedded)
 }
 
 /// That second NAT chose anew for a SYN that was sent again, and the first one did not have to.
@@ -58,7 +60,7 @@ pub(super) fn leaving(slot: SlotRef<'_>, translated: &Key<'_>) -> Option<u8> {
     }
     match slot.is_translated(translated) {
         true => Some(SAME),
-        false => (slot.translated_goes(translated) == Goes::There).then_some(SAME_DESTINATION),
+        false => same_destination(slot.translated_goes(translated)),
     }
 }
 
@@ -104,7 +106,16 @@ fn knows_translated(slot: SlotRef<'_>) -> bool {
 const fn by_destination(goes: Goes) -> Option<u8> {
     match goes {
         Goes::There => Some(SAME_DESTINATION),
-        Goes::Elsewhere => Some(SAME_ISN),
+        Goes::Elsewhere | Goes::Embedded => Some(SAME_ISN),
         Goes::Never => None,
+    }
+}
+
+/// Only the source differs, or NAT64 came between.
+const fn same_destination(goes: Goes) -> Option<u8> {
+    match goes {
+        Goes::There => Some(SAME_DESTINATION),
+        Goes::Embedded => Some(SAME_ISN),
+        Goes::Elsewhere | Goes::Never => None,
     }
 }

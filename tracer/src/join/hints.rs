@@ -5,7 +5,7 @@ use tracer_common::Flow;
 use super::bindings::Kept;
 use super::drops::Drop;
 use super::recent::Recent;
-use super::times::{DROP_HINT_NS, HINT_NS, SETTLE_NS};
+use super::times::{DROP_HINT_NS, HINT_NS, ONE_SYN_NS, SETTLE_NS};
 use crate::model::NatRange;
 
 /// Sightings kept; a flood of SYNs from outside pushes them through quickly, but what belongs together is close.
@@ -83,6 +83,18 @@ impl Hints {
     /// Keeps a dropped packet.
     pub(super) fn drop(&mut self, drop: Drop) {
         self.drops.push(spread(drop.isn), drop);
+    }
+
+    /// Whether this SYN was dropped before, as another transmission.
+    pub(super) fn has_dropped_before(&self, drop: &Drop) -> bool {
+        let is_before = |other: &Drop| {
+            !other.claimed
+                && !other.is_answer
+                && other.isn == drop.isn
+                && (other.to_server.dst, other.to_server.dst_port) == (drop.to_server.dst, drop.to_server.dst_port)
+                && (ONE_SYN_NS..=DROP_HINT_NS).contains(&drop.time_ns.saturating_sub(other.time_ns))
+        };
+        !drop.is_answer && self.drops.of(spread(drop.isn)).any(is_before)
     }
 
     /// A packet dropped before `time_ns` that has this ISN, is the one, and was not claimed before.

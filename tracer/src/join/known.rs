@@ -1,5 +1,11 @@
 //! What is known of an attempt, one bit each.
 
+use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN};
+
+use crate::model::SynFeatures;
+
+const _: () = assert!(WIRE_ECN == 2 && WIRE_DATA == 4 && WIRE_FAST_OPEN == 8);
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Known(u32);
 
@@ -44,6 +50,29 @@ impl Known {
     pub(super) const WIDE_ORIGINAL: u32 = 1 << 18;
     /// The translated tuple has.
     pub(super) const WIDE_TRANSLATED: u32 = 1 << 19;
+
+    /// What the first SYN seen leaving asked for: `FEATURES` shifted by this.
+    pub(super) const FIRST_SYN: u32 = 20;
+    /// The same of the newest SYN.
+    pub(super) const NEWEST_SYN: u32 = 23;
+    /// ECN, data and Fast Open: the bits of `detail` in `wire`, shifted by one.
+    const FEATURES: u32 = 0b111;
+    /// Segments arrived that do not answer the SYN.
+    pub(super) const STRAYS: u32 = 1 << 26;
+    /// Its way is noted in `Paths`.
+    pub(super) const FOLLOWED: u32 = 1 << 27;
+
+    /// Notes what a SYN asked for.
+    #[inline]
+    pub(super) const fn put_features(&mut self, of: u32, detail: u16) {
+        self.0 = self.0 & !(Self::FEATURES << of) | (detail as u32 >> 1 & Self::FEATURES) << of;
+    }
+
+    /// What a SYN asked for.
+    pub(super) const fn features(self, of: u32) -> SynFeatures {
+        let bits = (self.0 >> of << 1) as u16;
+        SynFeatures { ecn: bits & WIRE_ECN != 0, data: bits & WIRE_DATA != 0, fast_open: bits & WIRE_FAST_OPEN != 0 }
+    }
 
     /// Whether all of `facts` are known.
     pub(super) const fn has(self, facts: u32) -> bool {

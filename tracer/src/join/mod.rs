@@ -6,6 +6,7 @@
 //! retransmits that wait (`retransmits`). An attempt is a `slot`, whose tuples are packed (`tuple`, `whole`).
 //! docs/join.md has the rules as a table.
 
+mod answered_sources;
 mod attempts;
 mod bindings;
 mod drops;
@@ -13,8 +14,12 @@ mod ends;
 mod facts;
 mod fits;
 mod hints;
+mod interfaces;
 mod known;
 mod nat;
+mod nat64;
+mod network;
+mod paths;
 mod recent;
 mod retransmits;
 mod slot;
@@ -29,7 +34,7 @@ mod wire;
 use tracer_common::Event;
 use tracer_common::events::TCP_ESTABLISHED;
 
-use crate::model::{Attempt, Outcome, TableFill};
+use crate::model::{Attempt, Outcome, Strays, TableFill};
 
 /// What the join found out about an attempt.
 #[derive(Debug)]
@@ -46,6 +51,8 @@ pub struct Update<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot<'a> {
     slot: whole::SlotRef<'a>,
+    network: &'a network::Network,
+    strays: Strays,
     table: Option<TableFill>,
     outcome: Outcome,
 }
@@ -55,7 +62,14 @@ impl Snapshot<'_> {
     #[inline(always)]
     #[must_use]
     pub fn attempt(&self) -> Attempt {
-        self.slot.to_attempt(self.table, self.outcome)
+        let mut attempt = self.slot.to_attempt(self.table, self.outcome, self.network.ifindex(self.slot.interface));
+        // Healthy attempts need no more, and most are healthy.
+        if attempt.retransmits > 0 {
+            attempt.strays = self.strays;
+            attempt.egress = self.network.egress(self.slot);
+            attempt.later_path = self.network.later_path(self.slot);
+        }
+        attempt
     }
 }
 
@@ -80,6 +94,8 @@ pub enum What {
 pub struct Limits {
     /// Attempts under way, 112 bytes each, and 16 for each address of IPv6.
     pub attempts: u32,
+    /// Of these, attempts without a socket here whose SYNs were only seen being dropped.
+    pub dropped: u32,
     /// Bindings that outlive their attempts, 68 bytes each, with addresses of IPv6 116 and as many again; rounded up to a power
     /// of two.
     pub bindings: u32,
@@ -89,7 +105,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { attempts: 1_000_000, bindings: 131_072, selections: 4096 }
+        Self { attempts: 1_000_000, dropped: 65_536, bindings: 131_072, selections: 4096 }
     }
 }
 
@@ -129,6 +145,7 @@ pub struct Join {
     hints: hints::Hints,
     settling: retransmits::Settling,
     fullest: drops::Fullest,
+    network: network::Network,
     evicted: u64,
 }
 
@@ -151,6 +168,7 @@ impl Join {
             hints: hints::Hints::new(limits.selections),
             settling: retransmits::Settling::default(),
             fullest: drops::Fullest::default(),
+            network: network::Network::default(),
             evicted: 0,
         }
     }
@@ -194,9 +212,11 @@ impl Join {
                     self.bindings.lost(self.now_ns);
                 }
             }
-            Event::CtDrop(event) => self.ct_drop(event),
+            Event::CtDrop(event) => self.ct_drop(event, update),
             Event::CtTable(event) => self.ct_table(event),
-            Event::Tick(_) | Event::Owner(_) | Event::Uplink(_) | Event::Address(_) => {}
+            Event::Uplink(event) => self.network.uplink(event),
+            Event::Address(event) => self.network.address(event),
+            Event::Tick(_) | Event::Owner(_) => {}
         }
     }
 

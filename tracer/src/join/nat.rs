@@ -1,6 +1,6 @@
 //! `nat_select` and `nat_bind`: what NAT was asked for, and what it chose.
 
-use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN};
+use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN, STATUS_SRC_NAT};
 
 use super::bindings::Choice;
 use super::hints::Selection;
@@ -36,6 +36,10 @@ impl Join {
         let (original, translated) = (&Key::from(&event.original), &Key::from(&event.translated));
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::bind(slot, original, translated));
         let attempt = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
+        if event.status & STATUS_SRC_NAT == 0 {
+            self.tracked(attempt, event, found.is_none(), update);
+            return;
+        }
         let range = range_of(event).or_else(|| self.hints.claim(&event.original, netns, zone, time_ns));
         let choice = Choice { time_ns, netns, attempt, isn, zone, range: range.map(PackedRange::pack) };
         self.evicted += self.bindings.push(original, translated, choice);
@@ -44,6 +48,21 @@ impl Join {
         let before = slot.as_ref().translated();
         let mut ordinal = slot.bind(original, translated, &choice);
         if found.is_none() || !slot.as_ref().is_translated(&Key::from(&before)) {
+            ordinal = self.take_hints(attempt, time_ns).or(ordinal);
+        }
+        self.heard(attempt, time_ns);
+        if let Some(ordinal) = ordinal {
+            self.hold(Held { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, update);
+        }
+    }
+}
+
+impl Join {
+    /// Notes the entry of a SYN whose source NAT left alone.
+    fn tracked(&mut self, attempt: u32, event: &NatBind, is_new: bool, update: &mut impl FnMut(Update<'_>)) {
+        let (time_ns, original) = (event.stamp.time_ns, &Key::from(&event.original));
+        let mut ordinal = self.attempts.whole_mut(attempt).tracked(original, &Key::from(&event.translated), time_ns);
+        if is_new {
             ordinal = self.take_hints(attempt, time_ns).or(ordinal);
         }
         self.heard(attempt, time_ns);

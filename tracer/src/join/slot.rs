@@ -6,6 +6,7 @@ use core::mem::offset_of;
 
 use super::attempts::Wait;
 use super::drops::PackedDrops;
+use super::interfaces::NO_INTERFACE;
 use super::known::Known;
 use super::retransmits::NOT_HELD;
 use super::times::Coarse;
@@ -37,8 +38,10 @@ pub(super) struct Slot {
     pub(super) socket_netns: u32,
     /// 0 while unknown
     pub(super) nat_netns: u32,
-    /// Interface that saw the SYN leave first; 0 before
-    pub(super) ifindex: u32,
+    /// Number of the interface that saw the SYN leave first, in `Interfaces`; 0 before
+    pub(super) interface: u16,
+    /// The same of the newest SYN
+    pub(super) newest_interface: u16,
     /// Newest answer that the wire told
     pub(super) answered_at: Coarse,
     pub(super) range: PackedRange,
@@ -102,7 +105,8 @@ impl Slot {
             isn,
             socket_netns: 0,
             nat_netns: 0,
-            ifindex: 0,
+            interface: NO_INTERFACE,
+            newest_interface: NO_INTERFACE,
             range: PackedRange::default(),
             next: NONE,
             before: NONE,

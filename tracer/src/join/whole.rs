@@ -5,9 +5,10 @@ use core::ops::{Deref, DerefMut};
 use tracer_common::Flow;
 
 use super::known::Known;
+use super::nat64;
 use super::slot::Slot;
 use super::tuple::{Addresses, Key, Tuple};
-use crate::model::{Attempt, Outcome, TableFill};
+use crate::model::{Attempt, Egress, Outcome, Strays, TableFill};
 
 /// How a tuple's destination compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,9 @@ pub(super) enum Goes {
     There,
     /// Another one
     Elsewhere,
-    /// One of the other family
+    /// One of the other family that embeds the address, or is embedded by it (RFC 6052): NAT64
+    Embedded,
+    /// Another one of the other family
     Never,
 }
 
@@ -95,15 +98,22 @@ impl SlotRef<'_> {
                 let flow = self.wide(tuple);
                 (flow.dst, flow.dst_port) == (key.flow.dst, key.flow.dst_port)
             }
-            _ => return Goes::Never,
+            _ => return self.goes_across(tuple, wide, key),
         };
         if same { Goes::There } else { Goes::Elsewhere }
+    }
+
+    #[cold]
+    fn goes_across(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> Goes {
+        let own = self.flow(tuple, wide);
+        let is_embedded = own.dst_port == key.flow.dst_port && nat64::is_same(&own.dst, &key.flow.dst);
+        if is_embedded { Goes::Embedded } else { Goes::Never }
     }
 
     /// The attempt in the words of the model.
     // Made where it stays: it is large.
     #[inline(always)]
-    pub(super) fn to_attempt(self, table: Option<TableFill>, outcome: Outcome) -> Attempt {
+    pub(super) fn to_attempt(self, table: Option<TableFill>, outcome: Outcome, ifindex: u32) -> Attempt {
         let known = |fact| self.known.has(fact);
         Attempt {
             first_ns: self.first_ns,
@@ -119,7 +129,7 @@ impl SlotRef<'_> {
             send_errors: u32::from(self.send_errors),
             send_errno: i32::from(self.send_errno),
             syns_leaving: u32::from(self.syns_leaving),
-            ifindex: self.ifindex,
+            ifindex,
             syn_ack_seen: known(Known::SYN_ACK),
             rst_seen: known(Known::RST),
             is_unheard: known(Known::UNHEARD),
@@ -129,6 +139,9 @@ impl SlotRef<'_> {
             unconfirmed: self.unconfirmed,
             answer_dropped: self.answer_dropped.unpack(),
             table,
+            strays: Strays::default(),
+            egress: Egress::default(),
+            later_path: None,
             outcome,
         }
     }

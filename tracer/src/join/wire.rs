@@ -1,7 +1,7 @@
 //! `wire`: what was really seen on an interface.
 
 use tracer_common::events::{
-    WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+    WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 
 use super::hints::Sighting;
@@ -21,7 +21,7 @@ impl Join {
             (WIRE_SYN, WIRE_INGRESS) => {
                 self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_SYN, detail });
             }
-            (packet @ (WIRE_SYN_ACK | WIRE_RST), WIRE_INGRESS) => {
+            (packet @ (WIRE_SYN_ACK | WIRE_RST | WIRE_STRAY), WIRE_INGRESS) => {
                 self.sighted(Sighting { isn, time_ns, flow: event.flow.reversed(), packet, detail });
             }
             (WIRE_UNREACHABLE, WIRE_INGRESS) => {
@@ -29,6 +29,7 @@ impl Join {
                 self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_UNREACHABLE, detail });
             }
             (WIRE_RST, WIRE_EGRESS) => self.reset(event),
+            (WIRE_STRAY, WIRE_EGRESS) => self.stray_reset(event),
             // Answers that leave belong to attempts of others.
             _ => {}
         }
@@ -39,9 +40,10 @@ impl Join {
         let flow = &Key::from(&event.flow);
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, flow));
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
+        let interface = self.network.number(event.stamp.netns, event.ifindex);
         let mut slot = self.attempts.whole_mut(id);
         let is_news = !slot.as_ref().is_translated(flow);
-        let mut ordinal = slot.leaving(flow, event.ifindex, time_ns);
+        let mut ordinal = slot.leaving(flow, interface, event.detail, time_ns);
         if event.detail & WIRE_OWN != 0 {
             slot.left_alone(flow);
         }
@@ -65,12 +67,22 @@ impl Join {
         }
     }
 
+    /// This node resets a segment that does not answer the SYN.
+    fn stray_reset(&mut self, event: &Wire) {
+        let flow = &Key::from(&event.flow);
+        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, flow));
+        if let Some((id, _)) = found {
+            let strays = self.attempts.strays_mut(id);
+            strays.resets_sent = strays.resets_sent.saturating_add(1);
+        }
+    }
+
     fn sighted(&mut self, sighting: Sighting) {
         let flow = &Key::from(&sighting.flow);
         let found = self.attempts.find(sighting.isn, fits::SAME, |slot| sighting_fits(slot, &sighting, flow));
         match found {
             Some((id, _)) => {
-                self.attempts.whole_mut(id).sighted(&sighting, flow);
+                self.attempts.sighted(id, &sighting, flow);
                 self.heard(id, sighting.time_ns);
             }
             None => self.hints.see(sighting),
@@ -80,13 +92,13 @@ impl Join {
     /// Notes what was seen before the attempt was known, or before its translated tuple was; the ordinal if that shows
     /// that the SYN was sent again.
     pub(super) fn take_hints(&mut self, id: u32, time_ns: u64) -> Option<u32> {
-        let mut slot = self.attempts.whole_mut(id);
-        let transmissions = slot.transmissions;
-        for sighting in self.hints.seen(slot.isn, time_ns) {
+        let slot = self.attempts.get(id);
+        let (isn, transmissions) = (slot.isn, slot.transmissions);
+        for sighting in self.hints.seen(isn, time_ns) {
             let flow = &Key::from(&sighting.flow);
-            if sighting_fits(slot.as_ref(), sighting, flow).is_some() {
-                slot.sighted(sighting, flow);
-                slot.heard(sighting.time_ns);
+            if sighting_fits(self.attempts.whole(id), sighting, flow).is_some() {
+                self.attempts.sighted(id, sighting, flow);
+                self.attempts.get_mut(id).heard(sighting.time_ns);
             }
         }
         self.take_drops(id, time_ns);

@@ -3,6 +3,8 @@
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED};
 
+use super::{Egress, LaterPath, Strays};
+
 /// How an attempt ended, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
@@ -143,7 +145,7 @@ pub struct Attempt {
     pub send_errors: u32,
     /// The newest negative errno of a failed send.
     pub send_errno: i32,
-    /// How many times the SYN was seen leaving, on the interface that saw it first.
+    /// How many times the SYN was seen leaving; a SYN that passes several watched interfaces counts once.
     pub syns_leaving: u32,
     /// The interface that saw it first; 0 before.
     pub ifindex: u32,
@@ -165,6 +167,12 @@ pub struct Attempt {
     pub answer_dropped: Dropped,
     /// The fullest conntrack table while a SYN without entry was dropped.
     pub table: Option<TableFill>,
+    /// What arrived and does not answer the SYN.
+    pub strays: Strays,
+    /// How its SYNs left this node.
+    pub egress: Egress,
+    /// How later attempts left, if in another way.
+    pub later_path: Option<LaterPath>,
     /// How it ended.
     pub outcome: Outcome,
 }

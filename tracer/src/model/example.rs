@@ -38,6 +38,7 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         answer_dropped: Dropped::default(),
         table: None,
         outcome: Outcome::Pending,
+        ..Attempt::default()
     }
 }
 

@@ -3,26 +3,32 @@
 pub mod attempt;
 pub mod capture;
 pub mod clock;
+pub mod egress;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod filter;
 pub mod finding;
 pub mod judgement;
+pub mod later_path;
 pub mod law;
 pub mod options;
 pub mod owner;
 pub mod owners;
 pub mod policy;
 pub mod ports;
+pub mod strays;
 
 pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::{Clock, boot_offset_s};
+pub use egress::{Egress, InterfaceName, SourceAddress, SynFeatures, Watch};
 pub use filter::Filter;
 pub use finding::{Diagnosis, EndedAttempt, Finding};
 pub use judgement::Judgement;
+pub use later_path::LaterPath;
 pub use options::{CaptureOptions, RecordOptions};
 pub use owner::Owner;
 pub use owners::{OwnerAt, Owners};
 pub use policy::{Origin, Policy, PolicyChange};
 pub use ports::{PortSet, PortSetError};
+pub use strays::Strays;

@@ -5,7 +5,7 @@ use crate::join::Limits;
 use crate::model::Outcome;
 
 fn small() -> Join {
-    Join::with_limits(Limits { attempts: 3, bindings: 2, selections: 2 })
+    Join::with_limits(Limits { attempts: 3, dropped: 2, bindings: 2, selections: 2 })
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn an_attempt_that_makes_room_tells_its_retransmit_first() {
 
 #[test]
 fn young_bindings_and_selections_that_are_forgotten_count_as_evicted() {
-    let mut join = Join::with_limits(Limits { attempts: 100, bindings: 2, selections: 2 });
+    let mut join = Join::with_limits(Limits { attempts: 100, dropped: 100, bindings: 2, selections: 2 });
     let binds: Vec<_> = (1..=3).map(|n| bind(0, u32::from(n), pod(n), node(n))).collect();
     feed(&mut join, &binds);
     assert_eq!(join.evicted(), 1);

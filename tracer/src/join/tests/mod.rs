@@ -5,20 +5,25 @@ mod bindings;
 mod bounds;
 mod cluster;
 mod drops;
+mod egress;
 mod forwarded;
 mod kprobes;
 mod missing;
+mod nat64;
 mod order;
+mod paths;
 mod random;
+mod strays;
 mod time;
+mod unseen_client;
 mod wire_only;
 
 use bytemuck::Zeroable;
 use tracer_common::events::{
-    CtDrop, CtTable, DROP_AT_HOOK, Event, Lost, NatBind, NatSelect, RANGE_KNOWN, RANGE_MAP_IPS,
+    Address, CtDrop, CtTable, DROP_AT_HOOK, Event, Lost, NatBind, NatSelect, RANGE_KNOWN, RANGE_MAP_IPS,
     RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED, STATUS_SRC_NAT, SockState, Stamp, SynRetransmit, TCP_CLOSE,
-    TCP_ESTABLISHED, Tick, WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE,
-    Wire,
+    TCP_ESTABLISHED, Tick, Uplink, WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK,
+    WIRE_UNREACHABLE, Wire,
 };
 use tracer_common::{Flow, flow};
 
@@ -154,6 +159,37 @@ pub(super) fn dropped(at: u64, isn: u32, flow: Flow, status: u32) -> Event {
     let stamp = stamp(CtDrop::KIND, at, NODE_NETNS);
     let (packet, place) = (WIRE_SYN, DROP_AT_HOOK);
     CtDrop { stamp, flow, isn, reason: 6, status, ctinfo: 2, packet, place, ..Zeroable::zeroed() }.into()
+}
+
+/// An interface is watched, or no longer.
+pub(super) fn uplink(at: u64, ifindex: u32, name: &str, state: u8, link: u8) -> Event {
+    let mut bytes = [0; 16];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    Uplink { stamp: stamp(Uplink::KIND, at, NODE_NETNS), ifindex, state, link, unused: [0; 2], name: bytes }.into()
+}
+
+/// An interface has an address, or no longer.
+pub(super) fn address(at: u64, ifindex: u32, addr: &str, state: u8) -> Event {
+    let addr = flow::octets(addr.parse().unwrap());
+    Address { stamp: stamp(Address::KIND, at, NODE_NETNS), addr, ifindex, prefix: 120, state, unused: [0; 2] }.into()
+}
+
+/// A SYN leaves by an interface, with bits of `detail`.
+pub(super) fn syn_by(at: u64, isn: u32, translated: Flow, ifindex: u32, detail: u16) -> Event {
+    let mut event = seen(at, isn, translated, ifindex, WIRE_SYN, WIRE_EGRESS);
+    if let Event::Wire(event) = &mut event {
+        event.detail = detail;
+    }
+    event
+}
+
+/// A segment that does not answer the SYN that left as `translated`.
+pub(super) fn stray(at: u64, isn: u32, translated: Flow, flags: u16) -> Event {
+    let mut event = seen(at, isn, translated.reversed(), UPLINK, WIRE_STRAY, WIRE_INGRESS);
+    if let Event::Wire(event) = &mut event {
+        event.detail = flags;
+    }
+    event
 }
 
 /// The answer to a SYN that left as `translated` is dropped.

@@ -10,7 +10,7 @@ fn event(random: &mut Rng, at: u64, wild: bool) -> Event {
     let at = if wild && random.u64(..1000) == 0 { random.u64(..) } else { at };
     let (isn, port) = (random.u64(..200) as u32, random.u64(..40) as u16);
     let (original, translated) = ([pod(port), service(port), node(port)][random.u64(..3) as usize], node(port));
-    let mut event = match random.u64(..11) {
+    let mut event = match random.u64(..14) {
         0 => select(0, original),
         1 => bind_in(0, random.u64(..3) as u32, random.u64(..3) as u16, isn, original, translated),
         2 => send_failed(0, isn, original, random.u64(..9) as u32, -(random.u64(..2) as i32)),
@@ -22,7 +22,10 @@ fn event(random: &mut Rng, at: u64, wild: bool) -> Event {
         7 => syn(0, isn, translated),
         8 => dropped(0, isn, if random.u64(..2) == 0 { original } else { translated }, 0x180),
         9 => answer_dropped(0, isn, translated),
-        _ => seen(0, isn, translated.reversed(), random.u64(..4) as u32, random.u64(..5) as u8, random.u64(..3) as u8),
+        10 => uplink(0, random.u64(..4) as u32, "eth0", random.u64(..4) as u8, random.u64(..2) as u8),
+        11 => address(0, random.u64(..4) as u32, "198.51.100.1", random.u64(..3) as u8),
+        12 => stray(0, isn, translated, random.u64(..32) as u16),
+        _ => seen(0, isn, translated.reversed(), random.u64(..4) as u32, random.u64(..6) as u8, random.u64(..3) as u8),
     };
     set_time(&mut event, at);
     event
@@ -128,7 +131,7 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (
 
 #[test]
 fn a_million_random_events_end_well_and_twice_the_same() {
-    let tiny = Limits { attempts: 20, bindings: 8, selections: 4 };
+    let tiny = Limits { attempts: 20, dropped: 5, bindings: 8, selections: 4 };
     let runs = [(1, false, S, Limits::default()), (2, true, MS, tiny), (3, true, 100 * S, Limits::default())];
     for (seed, wild, step_ns, limits) in runs {
         let first = run(seed, wild, step_ns, limits, Family::V4);

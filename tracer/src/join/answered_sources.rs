@@ -1,0 +1,98 @@
+//! Which source addresses were answered on which interface, so that an address that looks wrong is not called so.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+use tracer_common::Flow;
+
+/// Sources remembered at most, of each precision: the one in the same place is replaced.
+const PLACES: usize = 256;
+/// Bytes of an address that stay of a network: /24 of IPv4 in its mapped form, /64 of IPv6.
+const NETWORK_LEN: (usize, usize) = (15, 8);
+
+/// By hash: of the address, and of its network.
+#[derive(Debug)]
+pub(super) struct AnsweredSources {
+    exact: [u64; PLACES],
+    networks: [u64; PLACES],
+    newest: Option<Key>,
+}
+
+impl Default for AnsweredSources {
+    fn default() -> Self {
+        Self { exact: [0; PLACES], networks: [0; PLACES], newest: None }
+    }
+}
+
+/// A source address on an interface, towards private or public addresses: pods may be routed to the former only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    source: [u8; 16],
+    interface: u16,
+    is_private: bool,
+}
+
+impl Key {
+    fn new(interface: u16, translated: &Flow) -> Self {
+        Self { source: translated.src, interface, is_private: is_private(&translated.dst) }
+    }
+
+    fn network(mut self) -> Self {
+        let is_ipv4 = self.source.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
+        let length = if is_ipv4 { NETWORK_LEN.0 } else { NETWORK_LEN.1 };
+        self.source.iter_mut().skip(length).for_each(|byte| *byte = 0);
+        self
+    }
+
+    fn hash(self) -> u64 {
+        let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
+        hasher.write_u128(u128::from_ne_bytes(self.source));
+        hasher.write_u32(u32::from(self.interface) << 1 | u32::from(self.is_private));
+        // 0 is an empty place.
+        hasher.finish() | 1
+    }
+}
+
+impl AnsweredSources {
+    /// A SYN that left by this interface as `translated` was answered.
+    #[inline]
+    pub(super) fn note(&mut self, interface: u16, translated: &Flow) {
+        let key = Key::new(interface, translated);
+        if self.newest != Some(key) {
+            self.put(key);
+        }
+    }
+
+    fn put(&mut self, key: Key) {
+        self.newest = Some(key);
+        let (exact, network) = (key.hash(), key.network().hash());
+        self.exact[place(exact)] = exact;
+        self.networks[place(network)] = network;
+    }
+
+    /// Whether a SYN with this source address was answered there.
+    pub(super) fn has(&self, interface: u16, translated: &Flow) -> bool {
+        let hash = Key::new(interface, translated).hash();
+        self.exact[place(hash)] == hash
+    }
+
+    /// Whether one from the same network was.
+    pub(super) fn has_network(&self, interface: u16, translated: &Flow) -> bool {
+        let hash = Key::new(interface, translated).network().hash();
+        self.networks[place(hash)] == hash
+    }
+}
+
+fn place(hash: u64) -> usize {
+    (hash >> 1) as usize & (PLACES - 1)
+}
+
+/// Addresses that no provider routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193, link-local.
+fn is_private(address: &[u8; 16]) -> bool {
+    match address {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, ..] => {
+            matches!((a, b), (10, _) | (172, 16..=31) | (192, 168) | (100, 64..=127) | (169, 254))
+        }
+        [a, b, ..] => a & 0xfe == 0xfc || (*a == 0xfe && b & 0xc0 == 0x80),
+    }
+}

@@ -1,0 +1,186 @@
+//! `uplink` and `address`: the interfaces that were watched, and the addresses of the node.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use tracer_common::events::{
+    ADDRESS_ADDED, Address, LINK_ENCAPSULATES, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
+};
+
+use crate::model::{InterfaceName, SourceAddress, Watch};
+
+/// Addresses kept at most; beyond that [`Interfaces::owner_of`] no longer says that nobody has an address.
+const MAX_ADDRESSES: usize = 65_536;
+/// The number of no interface.
+pub(super) const NO_INTERFACE: u16 = 0;
+
+/// An interface, by its namespace (0 where the event does not say it) and index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    netns: u32,
+    index: u32,
+}
+
+/// What an `uplink` event said of an interface.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    name: InterfaceName,
+    encapsulates: bool,
+    state: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Holder {
+    place: Place,
+    /// When the interface lost the address
+    removed_ns: Option<u64>,
+}
+
+/// The node's interface to which a source address belongs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SourceOwner {
+    pub(super) source: SourceAddress,
+    /// Of the other interface that has the address
+    pub(super) name: InterfaceName,
+    pub(super) is_uplink: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Interfaces {
+    /// By number less one; attempts name interfaces by number, in two bytes.
+    places: Vec<Place>,
+    numbers: HashMap<Place, u16, FixedState>,
+    /// The newest that was asked for: nearly every SYN leaves by the same interface.
+    newest: Option<(Place, u16)>,
+    links: HashMap<Place, Link, FixedState>,
+    holders: HashMap<[u8; 16], Vec<Holder>, FixedState>,
+    addresses: usize,
+    /// Namespaces whose addresses are known
+    listed: Vec<u32>,
+    is_over_limit: bool,
+    /// When the watched interfaces changed last
+    changed_ns: u64,
+}
+
+impl Interfaces {
+    /// The number of an interface.
+    #[inline]
+    pub(super) fn number(&mut self, netns: u32, index: u32) -> u16 {
+        let place = Place { netns, index };
+        match self.newest {
+            Some((newest, number)) if newest == place => number,
+            _ => self.find_number(place),
+        }
+    }
+
+    #[cold]
+    fn find_number(&mut self, place: Place) -> u16 {
+        let number = self.numbers.get(&place).copied().unwrap_or_else(|| {
+            let Ok(next) = u16::try_from(self.places.len() + 1) else { return NO_INTERFACE };
+            self.places.push(place);
+            self.numbers.insert(place, next);
+            next
+        });
+        self.newest = Some((place, number));
+        number
+    }
+
+    /// The index of the interface with this number; 0 for none.
+    pub(super) fn index(&self, number: u16) -> u32 {
+        self.place(number).map_or(0, |place| place.index)
+    }
+
+    fn place(&self, number: u16) -> Option<Place> {
+        self.places.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
+    /// Where the interface is by its `uplink` event. Without a namespace its index must name one interface only.
+    fn watched_place(&self, number: u16) -> Option<Place> {
+        let place = self.place(number)?;
+        if place.netns != 0 {
+            return Some(place);
+        }
+        let mut same = self.links.keys().filter(|other| other.index == place.index);
+        same.next().copied().filter(|_| same.next().is_none())
+    }
+
+    fn link(&self, number: u16) -> Option<&Link> {
+        self.links.get(&self.watched_place(number)?)
+    }
+
+    pub(super) fn name(&self, number: u16) -> InterfaceName {
+        self.link(number).map_or_else(InterfaceName::default, |link| link.name)
+    }
+
+    pub(super) fn encapsulates(&self, number: u16) -> bool {
+        self.link(number).is_some_and(|link| link.encapsulates)
+    }
+
+    /// An interface is watched from now on, or no longer.
+    pub(super) fn uplink(&mut self, event: &Uplink) {
+        let place = Place { netns: event.stamp.netns, index: event.ifindex };
+        let encapsulates = event.link & LINK_ENCAPSULATES != 0;
+        if self.links.len() >= usize::from(u16::MAX) && !self.links.contains_key(&place) {
+            return;
+        }
+        self.links.insert(place, Link { name: InterfaceName::new(event.name), encapsulates, state: event.state });
+        self.changed_ns = self.changed_ns.max(event.stamp.time_ns);
+    }
+
+    /// An interface has an address from now on, or no longer.
+    pub(super) fn address(&mut self, event: &Address) {
+        let place = Place { netns: event.stamp.netns, index: event.ifindex };
+        if !self.listed.contains(&place.netns) && self.listed.len() < usize::from(u16::MAX) {
+            self.listed.push(place.netns);
+        }
+        let removed_ns = (event.state != ADDRESS_ADDED).then_some(event.stamp.time_ns);
+        if self.addresses >= MAX_ADDRESSES {
+            self.is_over_limit = true;
+            return;
+        }
+        let holders = self.holders.entry(event.addr).or_default();
+        match holders.iter_mut().find(|holder| holder.place == place) {
+            Some(holder) => holder.removed_ns = removed_ns,
+            None => {
+                holders.push(Holder { place, removed_ns });
+                self.addresses += 1;
+            }
+        }
+    }
+
+    /// To whom the source address belonged with which a SYN left by an interface at a time.
+    pub(super) fn owner_of(&self, source: &[u8; 16], number: u16, at_ns: u64) -> SourceOwner {
+        let Some(leaves) = self.watched_place(number).filter(|place| self.listed.contains(&place.netns)) else {
+            return SourceOwner::default();
+        };
+        let has_it = |holder: &&Holder| {
+            holder.place.netns == leaves.netns && holder.removed_ns.is_none_or(|removed_ns| removed_ns >= at_ns)
+        };
+        let owner = |source| SourceOwner { source, ..SourceOwner::default() };
+        let mut holders = self.holders.get(source).into_iter().flatten().filter(has_it);
+        let Some(first) = holders.clone().find(|holder| holder.place == leaves).or_else(|| holders.next()) else {
+            return owner(if self.is_over_limit { SourceAddress::Unknown } else { SourceAddress::NotOfNode });
+        };
+        if first.place == leaves {
+            return owner(SourceAddress::OfInterface);
+        }
+        let link = self.links.get(&first.place);
+        SourceOwner {
+            source: SourceAddress::OfOtherInterface,
+            name: link.map_or_else(InterfaceName::default, |link| link.name),
+            is_uplink: link.is_some(),
+        }
+    }
+
+    /// Whether every uplink has been watched since a time.
+    pub(super) fn watch_since(&self, since_ns: u64) -> Watch {
+        if self.links.is_empty() {
+            return Watch::Unknown;
+        }
+        let is_in = |state: u8| self.links.values().any(|link| link.state == state);
+        let is_complete = is_in(UPLINK_WATCHED) && !is_in(UPLINK_BLIND) && self.changed_ns <= since_ns;
+        if is_complete { Watch::Complete } else { Watch::Incomplete }
+    }
+}
+
+const _: () = assert!(UPLINK_LEFT != UPLINK_WATCHED && UPLINK_LEFT != UPLINK_BLIND);

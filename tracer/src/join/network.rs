@@ -1,0 +1,111 @@
+//! What the join knows beyond single attempts: interfaces, answered sources, ways to destinations.
+
+use tracer_common::events::{Address, Uplink};
+
+use super::answered_sources::AnsweredSources;
+use super::interfaces::{Interfaces, NO_INTERFACE};
+use super::known::Known;
+use super::paths::{Paths, Way};
+use super::whole::{SlotMut, SlotRef};
+use crate::model::{Egress, LaterPath, Outcome, SourceAddress};
+
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    interfaces: Interfaces,
+    answered: AnsweredSources,
+    paths: Paths,
+}
+
+impl Network {
+    /// The number of an interface.
+    #[inline]
+    pub(super) fn number(&mut self, netns: u32, ifindex: u32) -> u16 {
+        self.interfaces.number(netns, ifindex)
+    }
+
+    pub(super) fn ifindex(&self, number: u16) -> u32 {
+        self.interfaces.index(number)
+    }
+
+    pub(super) fn uplink(&mut self, event: &Uplink) {
+        self.interfaces.uplink(event);
+    }
+
+    pub(super) fn address(&mut self, event: &Address) {
+        self.interfaces.address(event);
+    }
+
+    /// Notes the way of an attempt whose SYN was retransmitted, and from now on those of its client.
+    pub(super) fn retransmitted(&mut self, slot: &mut SlotMut<'_>) {
+        if slot.known.has(Known::FOLLOWED) || !slot.known.has(Known::ORIGINAL | Known::TRANSLATED | Known::SEEN) {
+            return;
+        }
+        slot.known.set(Known::FOLLOWED);
+        let original = slot.as_ref().original();
+        self.paths.follow(&original);
+        self.paths.took(&original, way(slot.as_ref()), slot.first_ns);
+    }
+
+    /// Notes what became of an attempt that ends.
+    #[inline]
+    pub(super) fn ended(&mut self, slot: SlotRef<'_>, outcome: Outcome) {
+        if !slot.known.has(Known::SEEN | Known::TRANSLATED) {
+            return;
+        }
+        let is_answered = outcome == Outcome::Established || slot.known.has_any(Known::SYN_ACK | Known::RST);
+        if is_answered {
+            self.answered.note(slot.newest_interface, &slot.translated());
+        }
+        if !self.paths.is_empty() && slot.known.has(Known::ORIGINAL) {
+            self.note_way(slot, is_answered);
+        }
+    }
+
+    fn note_way(&mut self, slot: SlotRef<'_>, is_answered: bool) {
+        let (original, way) = (slot.original(), way(slot));
+        if !slot.known.has(Known::FOLLOWED) {
+            self.paths.took(&original, way, slot.first_ns);
+        }
+        if is_answered {
+            self.paths.answered(&original, way, slot.first_ns);
+        }
+    }
+
+    /// How the SYNs of an attempt left.
+    pub(super) fn egress(&self, slot: SlotRef<'_>) -> Egress {
+        let watch = self.interfaces.watch_since(slot.first_ns);
+        if !slot.known.has(Known::SEEN) {
+            return Egress { watch, ..Egress::default() };
+        }
+        let (first, newest, translated) = (slot.interface, slot.newest_interface, slot.translated());
+        let owner = self.interfaces.owner_of(&translated.src, newest, slot.last_ns);
+        let source_is_answered = match owner.source {
+            SourceAddress::OfInterface | SourceAddress::OfOtherInterface => self.answered.has(newest, &translated),
+            SourceAddress::Unknown | SourceAddress::NotOfNode => self.answered.has_network(newest, &translated),
+        };
+        Egress {
+            interface: self.interfaces.name(newest),
+            first_interface: (first != newest && first != NO_INTERFACE).then(|| self.interfaces.name(first)),
+            encapsulates: self.interfaces.encapsulates(newest),
+            source: owner.source,
+            source_interface: owner.name,
+            source_interface_is_uplink: owner.is_uplink,
+            source_is_answered,
+            watch,
+            first_syn: slot.known.features(Known::FIRST_SYN),
+            newest_syn: slot.known.features(Known::NEWEST_SYN),
+        }
+    }
+
+    /// How later attempts left than this one.
+    pub(super) fn later_path(&self, slot: SlotRef<'_>) -> Option<LaterPath> {
+        if !slot.known.has(Known::FOLLOWED) {
+            return None;
+        }
+        self.paths.later(&slot.original(), way(slot), slot.first_ns, &self.interfaces)
+    }
+}
+
+fn way(slot: SlotRef<'_>) -> Way {
+    Way::new(&slot.translated(), slot.newest_interface)
+}

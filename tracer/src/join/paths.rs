@@ -1,0 +1,150 @@
+//! How attempts of one client to one destination leave, where one of them has retransmits: a conntrack entry that is older than
+//! a rule or a route keeps an attempt in a way that later attempts no longer take.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+use tracer_common::Flow;
+
+use super::interfaces::Interfaces;
+use crate::model::LaterPath;
+
+/// Clients with a destination at most: the one in the same place is replaced. It is evidence only, so nothing is counted.
+const PLACES: usize = 4096;
+/// Ways of a client to a destination that are told apart.
+const MAX_WAYS: usize = 4;
+
+/// Source address and destination before NAT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Client {
+    /// Its source port is 0.
+    original: Flow,
+}
+
+/// How a SYN left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    /// After NAT; its source port is 0.
+    translated: Flow,
+    interface: u16,
+}
+
+impl Way {
+    pub(super) fn new(translated: &Flow, interface: u16) -> Self {
+        Self { translated: Flow { src_port: 0, ..*translated }, interface }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    way: Way,
+    /// When the newest attempt in this way began
+    newest_ns: u64,
+    /// How many attempts of the client were noted up to that one
+    noted: u32,
+    /// How many took this way
+    count: u32,
+    /// When the newest answered one began
+    answered_ns: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Record {
+    client: Client,
+    noted: u32,
+    ways: Vec<Taken>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Paths {
+    /// Empty until the first attempt with retransmits.
+    places: Vec<Option<Box<Record>>>,
+}
+
+impl Paths {
+    /// Begins to note the ways of this client to this destination.
+    pub(super) fn follow(&mut self, original: &Flow) {
+        if self.places.is_empty() {
+            self.places.resize_with(PLACES, || None);
+        }
+        let client = client(original);
+        let place = &mut self.places[place(&client)];
+        match place {
+            Some(record) if record.client == client => {}
+            Some(record) => {
+                // Its memory is used again.
+                (record.client, record.noted) = (client, 0);
+                record.ways.clear();
+            }
+            None => *place = Some(Box::new(Record { client, noted: 0, ways: Vec::with_capacity(MAX_WAYS) })),
+        }
+    }
+
+    /// Whether there was no attempt with retransmits yet.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn record_mut(&mut self, original: &Flow) -> Option<&mut Record> {
+        if self.places.is_empty() {
+            return None;
+        }
+        let client = client(original);
+        self.places[place(&client)].as_deref_mut().filter(|record| record.client == client)
+    }
+
+    /// An attempt that began at `first_ns` left in this way.
+    pub(super) fn took(&mut self, original: &Flow, way: Way, first_ns: u64) {
+        let Some(record) = self.record_mut(original) else { return };
+        record.noted = record.noted.saturating_add(1);
+        let noted = record.noted;
+        if let Some(taken) = record.ways.iter_mut().find(|taken| taken.way == way) {
+            (taken.newest_ns, taken.noted) = (taken.newest_ns.max(first_ns), noted);
+            taken.count = taken.count.saturating_add(1);
+            return;
+        }
+        let taken = Taken { way, newest_ns: first_ns, noted, count: 1, answered_ns: None };
+        if record.ways.len() < MAX_WAYS {
+            record.ways.push(taken);
+        } else if let Some(oldest) = record.ways.iter_mut().min_by_key(|taken| taken.noted) {
+            *oldest = taken;
+        }
+    }
+
+    /// An attempt that began at `first_ns` and left in this way was answered.
+    pub(super) fn answered(&mut self, original: &Flow, way: Way, first_ns: u64) {
+        let Some(record) = self.record_mut(original) else { return };
+        if let Some(taken) = record.ways.iter_mut().find(|taken| taken.way == way) {
+            taken.answered_ns = taken.answered_ns.max(Some(first_ns));
+        }
+    }
+
+    /// What later attempts did than the one that began at `first_ns` and leaves in this way.
+    pub(super) fn later(&self, original: &Flow, way: Way, first_ns: u64, interfaces: &Interfaces) -> Option<LaterPath> {
+        let client = client(original);
+        let record = self.places.get(place(&client))?.as_deref().filter(|record| record.client == client)?;
+        let own = record.ways.iter().find(|taken| taken.way == way).map_or(0, |taken| taken.noted);
+        let others =
+            || record.ways.iter().filter(|taken| taken.way != way && taken.noted > own && taken.newest_ns > first_ns);
+        let newest = others().max_by_key(|taken| taken.noted)?;
+        Some(LaterPath {
+            attempts: others().fold(0u32, |sum, taken| sum.saturating_add(taken.count)).min(record.noted - own),
+            ways: u32::try_from(others().count()).unwrap_or(u32::MAX),
+            translated: newest.way.translated,
+            interface: interfaces.name(newest.way.interface),
+            is_answered: newest.answered_ns.is_some_and(|answered_ns| answered_ns > first_ns),
+        })
+    }
+}
+
+fn client(original: &Flow) -> Client {
+    Client { original: Flow { src_port: 0, ..*original } }
+}
+
+fn place(client: &Client) -> usize {
+    let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
+    hasher.write_u128(u128::from_ne_bytes(client.original.src));
+    hasher.write_u128(u128::from_ne_bytes(client.original.dst));
+    hasher.write_u16(client.original.dst_port);
+    hasher.finish() as usize & (PLACES - 1)
+}

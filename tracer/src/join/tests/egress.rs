@@ -1,0 +1,117 @@
+//! By which interface a SYN left, with whose address, and whether that was watched.
+
+use tracer_common::events::{
+    ADDRESS_ADDED, ADDRESS_REMOVED, LINK_ENCAPSULATES, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, WIRE_DATA, WIRE_ECN,
+    WIRE_FAST_OPEN,
+};
+
+use super::*;
+use crate::model::{SourceAddress, SynFeatures, Watch};
+
+const WAN2: u32 = 5;
+
+/// Two uplinks: 198.51.100.1 on eth0, 203.0.113.1 on wan2.
+fn two_uplinks() -> Vec<Event> {
+    vec![
+        uplink(0, UPLINK, "eth0", UPLINK_WATCHED, 0),
+        uplink(0, WAN2, "wan2", UPLINK_WATCHED, 0),
+        address(0, UPLINK, "198.51.100.1", ADDRESS_ADDED),
+        address(0, WAN2, "203.0.113.1", ADDRESS_ADDED),
+    ]
+}
+
+fn after(mut events: Vec<Event>, more: &[Event]) -> Outcomes {
+    events.extend_from_slice(more);
+    join(&events)
+}
+
+#[test]
+fn a_syn_that_leaves_by_the_interface_of_its_address() {
+    let outcomes = after(two_uplinks(), &[syn(1, ISN, node(9)), syn(S, ISN, node(9))]);
+    let egress = outcomes.only().egress;
+    assert_eq!((egress.interface.to_string().as_str(), egress.first_interface), ("eth0", None));
+    assert_eq!(
+        (egress.source, egress.encapsulates, egress.watch),
+        (SourceAddress::OfInterface, false, Watch::Complete)
+    );
+}
+
+#[test]
+fn a_retransmit_that_leaves_by_another_uplink_has_the_address_of_the_first() {
+    let more = [syn_by(1, ISN, node(9), UPLINK, 0), syn_by(S, ISN, node(9), WAN2, 0)];
+    let outcomes = after(two_uplinks(), &more);
+    assert_eq!(outcomes.told(), [(S, 1)]);
+    let egress = outcomes.only().egress;
+    assert_eq!(egress.interface.to_string(), "wan2");
+    assert_eq!(egress.first_interface.map(|name| name.to_string()).as_deref(), Some("eth0"));
+    assert_eq!(egress.source, SourceAddress::OfOtherInterface);
+    assert_eq!((egress.source_interface.to_string().as_str(), egress.source_interface_is_uplink), ("eth0", true));
+}
+
+#[test]
+fn an_address_counts_for_syns_until_it_is_removed() {
+    let removed = address(S / 2, UPLINK, "198.51.100.1", ADDRESS_REMOVED);
+    let source = |more: &[Event]| after(two_uplinks(), more).only().egress.source;
+    let before = [syn(1, ISN, node(9)), syn(S / 4, ISN, node(9)), removed];
+    assert_eq!(source(&before), SourceAddress::OfInterface);
+    assert_eq!(source(&[syn(1, ISN, node(9)), removed, syn(S, ISN, node(9))]), SourceAddress::NotOfNode);
+    let again = address(S / 2 + 1, UPLINK, "198.51.100.1", ADDRESS_ADDED);
+    assert_eq!(source(&[syn(1, ISN, node(9)), removed, again, syn(S, ISN, node(9))]), SourceAddress::OfInterface);
+}
+
+#[test]
+fn an_old_trace_does_not_know_whose_address_it_is() {
+    let outcomes = join(&[syn(1, ISN, node(9)), syn(S, ISN, node(9))]);
+    assert_eq!((outcomes.only().egress.source, outcomes.only().egress.watch), (SourceAddress::Unknown, Watch::Unknown));
+}
+
+#[test]
+fn a_source_that_was_answered_there_is_known() {
+    let other = |port| flow("10.42.0.7", port, "192.0.2.7", 443);
+    let answered = |more: &[Event]| {
+        let mut events = two_uplinks();
+        events.extend_from_slice(more);
+        events.extend([tick(20 * S), syn(20 * S, ISN, pod(1)), syn(21 * S, ISN, pod(1))]);
+        join(&events).ended.last().unwrap().egress
+    };
+    assert!(!answered(&[]).source_is_answered);
+    assert_eq!(answered(&[]).source, SourceAddress::NotOfNode);
+    // A neighbour of the pod was answered: its addresses are routed.
+    assert!(answered(&[syn(0, 7, other(1)), syn_ack(MS, 7, other(1))]).source_is_answered);
+    assert!(!answered(&[syn(0, 7, node(1)), syn_ack(MS, 7, node(1))]).source_is_answered);
+    let private = |port| flow("10.42.0.7", port, "10.1.1.1", 443);
+    assert!(!answered(&[syn(0, 7, private(1)), syn_ack(MS, 7, private(1))]).source_is_answered);
+}
+
+#[test]
+fn an_interface_that_encapsulates_is_known() {
+    let vxlan = uplink(0, 9, "flannel.1", UPLINK_WATCHED, LINK_ENCAPSULATES);
+    let outcomes = join(&[vxlan, syn_by(1, ISN, node(9), 9, 0), syn_by(S, ISN, node(9), 9, 0)]);
+    assert!(outcomes.only().egress.encapsulates);
+}
+
+#[test]
+fn the_watch_is_complete_only_if_nothing_changed_or_passed_unseen() {
+    let watch = |changes: &[Event]| {
+        let mut events = two_uplinks();
+        events.push(retransmit(S, ISN, pod(1), 1));
+        events.extend_from_slice(changes);
+        events.push(retransmit(3 * S, ISN, pod(1), 2));
+        join(&events).only().egress.watch
+    };
+    assert_eq!(watch(&[]), Watch::Complete);
+    for state in [UPLINK_LEFT, UPLINK_BLIND] {
+        assert_eq!(watch(&[uplink(2 * S, WAN2, "wan2", state, 0)]), Watch::Incomplete);
+    }
+}
+
+#[test]
+fn what_the_first_syn_asked_for_and_the_newest_does_not() {
+    let more = [syn_by(0, ISN, node(9), UPLINK, WIRE_ECN | WIRE_OWN), syn_by(S, ISN, node(9), UPLINK, WIRE_OWN)];
+    let egress = join(&more).only().egress;
+    assert_eq!(egress.first_syn, SynFeatures { ecn: true, ..SynFeatures::default() });
+    assert!(egress.newest_syn.is_plain());
+    let data = WIRE_DATA | WIRE_FAST_OPEN;
+    let egress = join(&[syn_by(0, ISN, node(9), UPLINK, data), syn_by(S, ISN, node(9), UPLINK, 0)]).only().egress;
+    assert_eq!(egress.first_syn, SynFeatures { ecn: false, data: true, fast_open: true });
+}

@@ -1,0 +1,61 @@
+//! A conntrack entry keeps an attempt in a way that later attempts no longer take.
+
+use super::*;
+
+/// Bound to another destination: DNAT.
+fn backend(port: u16) -> Flow {
+    flow("198.51.100.1", port, "10.42.9.5", 8080)
+}
+
+/// The SYN leaves undone by DNAT, twice.
+fn stuck(at: u64, isn: u32, port: u16) -> [Event; 3] {
+    let leaves = Flow { src: node(1).src, ..service(port) };
+    [syn(at, isn, leaves), syn(at + S, isn, leaves), retransmit(at + S, isn, service(port), 1)]
+}
+
+fn works(at: u64, isn: u32, port: u16) -> [Event; 4] {
+    [
+        bind(at, isn, service(port), backend(port)),
+        syn(at, isn, backend(port)),
+        syn_ack(at + MS, isn, backend(port)),
+        established(at + MS, isn, service(port)),
+    ]
+}
+
+#[test]
+fn later_attempts_that_get_dnat_are_told_to_one_that_does_not() {
+    let mut events = stuck(0, ISN, 1).to_vec();
+    events.extend(stuck(100 * MS, ISN + 1, 2));
+    events.sort_by_key(|event| event.stamp().time_ns);
+    for index in 0..3 {
+        events.extend(works((2 + u64::from(index)) * S, 100 + index, 50 + index as u16));
+    }
+    events.push(tick(6 * S));
+    let outcomes = join(&events);
+    assert_eq!(outcomes.retransmits[0].attempt.later_path, None);
+    let stuck: Vec<_> = outcomes.ended.iter().filter(|attempt| attempt.retransmits > 0).collect();
+    assert_eq!(stuck.len(), 2);
+    for attempt in stuck {
+        let later = attempt.later_path.unwrap();
+        assert_eq!((later.attempts, later.ways, later.is_answered), (3, 1, true));
+        assert_eq!((later.translated.dst, later.translated.dst_port), (backend(1).dst, 8080));
+    }
+}
+
+#[test]
+fn an_attempt_that_begins_later_in_the_same_way_shows_that_the_way_still_holds() {
+    let mut events = stuck(0, ISN, 1).to_vec();
+    events.extend(works(2 * S, 100, 50));
+    events.push(tick(4 * S));
+    events.extend(stuck(5 * S, ISN + 1, 2));
+    let outcomes = join(&events);
+    assert_eq!(outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path, None);
+}
+
+#[test]
+fn what_began_before_is_not_later() {
+    let mut events = works(0, 100, 50).to_vec();
+    events.extend(stuck(S, ISN, 1));
+    let outcomes = join(&events);
+    assert_eq!(outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path, None);
+}

@@ -1,0 +1,39 @@
+//! Segments that arrive on the translated tuple and do not answer the SYN.
+
+use super::*;
+use crate::model::{Outcome, Strays};
+
+const ACK: u16 = 0x10;
+const SYN_ACK: u16 = 0x12;
+const RST: u16 = 0x04;
+
+#[test]
+fn strays_are_counted_by_kind_and_are_no_answer() {
+    let outcomes = join(&[
+        bind(0, ISN, pod(1), node(2)),
+        syn(1, ISN, node(2)),
+        retransmit(S, ISN, pod(1), 1),
+        stray(S + MS, ISN, node(2), ACK),
+        stray(S + 2 * MS, ISN, node(2), RST),
+        seen(S + 2 * MS, ISN, node(2), UPLINK, WIRE_STRAY, WIRE_EGRESS),
+        retransmit(3 * S, ISN, pod(1), 2),
+        stray(3 * S + MS, ISN, node(2), ACK),
+        stray(3 * S + MS, ISN, node(2), SYN_ACK),
+        // Of another port
+        stray(3 * S + MS, ISN, node(3), ACK),
+    ]);
+    let attempt = outcomes.only();
+    assert_eq!(attempt.strays, Strays { acks: 2, syn_acks: 1, rsts: 1, resets_sent: 1 });
+    assert_eq!((attempt.outcome, attempt.syn_ack_seen, attempt.rst_seen), (Outcome::Pending, false, false));
+    let told: Vec<_> = outcomes.retransmits.iter().map(|told| told.attempt.strays.arrived()).collect();
+    assert_eq!(told, [2, 4]);
+}
+
+#[test]
+fn strays_of_one_attempt_are_not_those_of_the_next_with_its_number() {
+    let mut join = Join::default();
+    let first = [syn(0, ISN, node(2)), syn(S, ISN, node(2)), stray(S + MS, ISN, node(2), ACK), tick(152 * S)];
+    assert_eq!(feed(&mut join, &first).only().strays.acks, 1);
+    let second = [syn(153 * S, ISN, node(2)), syn(154 * S, ISN, node(2)), tick(310 * S)];
+    assert_eq!(feed(&mut join, &second).only().strays, Strays::default());
+}

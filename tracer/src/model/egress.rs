@@ -1,0 +1,109 @@
+//! How the SYNs of an attempt left this node: interface, source address, and what was watched.
+
+use std::fmt::{self, Display, Formatter};
+
+/// Bytes of an interface's name (`IFNAMSIZ`).
+const NAME_LEN: usize = 16;
+
+/// The name of an interface; empty where it is unknown.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct InterfaceName([u8; NAME_LEN]);
+
+impl InterfaceName {
+    /// The name, zero beyond its length.
+    #[must_use]
+    pub const fn new(bytes: [u8; NAME_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// Whether the name is known.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        self.0[0] != 0
+    }
+}
+
+impl Display for InterfaceName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let length = self.0.iter().position(|&byte| byte == 0).unwrap_or(NAME_LEN);
+        let name = self.0.get(..length).unwrap_or(&self.0);
+        f.write_str(if name.is_empty() { "an unknown interface" } else { str::from_utf8(name).unwrap_or("?") })
+    }
+}
+
+impl fmt::Debug for InterfaceName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// To whom the source address belongs with which a SYN left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourceAddress {
+    /// The node's addresses are not known, or no SYN was seen leaving.
+    #[default]
+    Unknown,
+    /// To the interface by which the SYN left.
+    OfInterface,
+    /// To another interface of this node.
+    OfOtherInterface,
+    /// To no interface of this node.
+    NotOfNode,
+}
+
+/// Whether a SYN that leaves would have been seen, from the first to the newest event of the attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Watch {
+    /// The trace does not say which interfaces were watched.
+    #[default]
+    Unknown,
+    /// Every uplink was watched all the time.
+    Complete,
+    /// No interface was watched, another program hid packets from the watch, or the watched interfaces changed.
+    Incomplete,
+}
+
+/// What the SYN asks for or carries, by which a device on the path may drop it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SynFeatures {
+    /// It asks for ECN (RFC 3168).
+    pub ecn: bool,
+    /// It carries data.
+    pub data: bool,
+    /// It has a TCP Fast Open option (RFC 7413).
+    pub fast_open: bool,
+}
+
+impl SynFeatures {
+    /// Whether it has none of them.
+    #[must_use]
+    pub const fn is_plain(self) -> bool {
+        !(self.ecn || self.data || self.fast_open)
+    }
+}
+
+/// How the SYNs of an attempt left this node. Known for attempts with retransmits only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Egress {
+    /// The interface by which the newest SYN left.
+    pub interface: InterfaceName,
+    /// The interface by which the first SYN left, if it was another one.
+    pub first_interface: Option<InterfaceName>,
+    /// The newest interface encapsulates: what it sends takes the path of the tunnel.
+    pub encapsulates: bool,
+    /// To whom the source address belongs with which the newest SYN left.
+    pub source: SourceAddress,
+    /// With [`SourceAddress::OfOtherInterface`], the interface that has the address.
+    pub source_interface: InterfaceName,
+    /// That interface has been watched: it is, or was, an uplink of its own.
+    pub source_interface_is_uplink: bool,
+    /// Another attempt of this capture was answered whose SYN left by the same interface, with the same source address (one
+    /// of the same /24 or /64 where it is not the node's), to the same kind of destination (private or public).
+    pub source_is_answered: bool,
+    /// Whether a SYN that leaves would have been seen.
+    pub watch: Watch,
+    /// What the first SYN seen leaving asked for.
+    pub first_syn: SynFeatures,
+    /// What the newest SYN seen leaving asked for.
+    pub newest_syn: SynFeatures,
+}

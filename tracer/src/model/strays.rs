@@ -1,0 +1,24 @@
+//! Segments that arrive for an attempt and do not answer its SYN.
+
+/// Segments on the attempt's translated tuple that do not acknowledge its SYN, by kind; each count ends at 255.
+///
+/// They prove that return traffic reaches this port: the server, or something on the path, answers for an older connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// ACKs without SYN and RST: a challenge ACK (RFC 5961, 4) as a rule.
+    pub acks: u8,
+    /// SYN-ACKs that acknowledge another ISN.
+    pub syn_acks: u8,
+    /// RSTs that acknowledge nothing, or another number.
+    pub rsts: u8,
+    /// RSTs with which this node answered such a segment.
+    pub resets_sent: u8,
+}
+
+impl Strays {
+    /// How many segments arrived.
+    #[must_use]
+    pub fn arrived(self) -> u32 {
+        u32::from(self.acks) + u32::from(self.syn_acks) + u32::from(self.rsts)
+    }
+}
