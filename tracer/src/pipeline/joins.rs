@@ -19,6 +19,7 @@ pub(super) enum Step<'a> {
 
 /// A step that was put aside for another thread.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are updates, and they are written in place")]
 pub enum Aside {
     /// About an attempt.
     Update {
