@@ -9,6 +9,7 @@ pub mod report;
 pub mod outputs;
 pub mod summary;
 pub mod tally;
+pub mod evidence;
 pub mod infer;
 pub mod join;
 pub mod causes;

@@ -6,6 +6,9 @@
 mod joins;
 mod judge;
 mod judgements;
+#[cfg(test)]
+mod tests;
+mod undecided;
 
 use tracer_common::Event;
 

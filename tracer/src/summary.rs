@@ -6,7 +6,8 @@ use tracer_common::config::Loss;
 use tracer_common::events::Lost;
 
 use crate::infer::Infer;
-use crate::model::{Attempt, Judgement};
+use crate::model::{Attempt, Judgement, PolicyEvidence, Strength};
+use crate::tally::Counts;
 
 /// The counts at the end of a capture; field names as in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,8 +22,12 @@ pub struct Summary {
     pub flagged_attempts: u64,
     /// Retransmits that were flagged.
     pub flagged_retransmits: u64,
-    /// Retransmitted attempts by cause; `unknown` where none was found.
-    pub by_cause: BTreeMap<&'static str, u64>,
+    /// Retransmitted attempts by cause, by all evidence of the capture; `unknown` where none was found.
+    pub by_cause: BTreeMap<&'static str, Counts>,
+    /// Flagged attempts by how strong the evidence for a filter is at the end.
+    pub by_strength: BTreeMap<Strength, u64>,
+    /// What the evidence says about the policy of each node, where there is any.
+    pub policies: Vec<PolicyEvidence>,
     /// Attempts that failed before their SYN was sent again, by cause, where that is known.
     pub failed_by_cause: BTreeMap<&'static str, u64>,
     /// Facts lost in the kernel, by [`Loss`].
@@ -39,7 +44,8 @@ impl Summary {
         self.flagged_retransmits += 1;
     }
 
-    /// Counts an attempt that has ended. It says something about the path only if it may have taken it.
+    /// Counts an attempt that has ended. It says something about the path only if it may have taken it. Its cause is counted by
+    /// [`Summary::caused`], perhaps later, once all evidence is known.
     pub fn ended(&mut self, attempt: &Attempt, judgement: &Judgement, may_have_left: bool) {
         self.attempts += 1;
         if may_have_left {
@@ -49,10 +55,24 @@ impl Summary {
         self.flagged_attempts += u64::from(judgement.flagged);
         if attempt.retransmits > 0 {
             self.retransmitted_attempts += 1;
-            *self.by_cause.entry(judgement.cause.unwrap_or("unknown")).or_default() += 1;
         } else if let Some(cause) = judgement.cause.filter(|_| attempt.outcome.has_failed()) {
             *self.failed_by_cause.entry(cause).or_default() += 1;
         }
+    }
+
+    /// Counts retransmitted attempts with their cause, and how strong the evidence is where they are flagged.
+    pub fn caused(&mut self, cause: &'static str, strength: Option<Strength>, counts: Counts) {
+        *self.by_cause.entry(cause).or_default() += counts;
+        if let Some(strength) = strength {
+            *self.by_strength.entry(strength).or_default() += counts.flagged;
+        }
+    }
+
+    /// The evidence that most flagged attempts have; the weaker where two are as many.
+    #[must_use]
+    pub fn strength(&self) -> Option<Strength> {
+        let attempts = self.by_strength.iter().filter(|&(_, &attempts)| attempts > 0);
+        attempts.max_by_key(|&(&strength, &attempts)| (attempts, strength)).map(|(&strength, _)| strength)
     }
 
     /// Counts what the kernel could not deliver.
@@ -101,10 +121,24 @@ mod tests {
         assert!(summary.failed_by_cause.is_empty());
         assert_eq!((summary.attempts, summary.translated, summary.retransmitted_attempts), (3, 2, 2));
         assert_eq!((summary.flagged_attempts, summary.flagged_retransmits), (1, 2));
-        assert_eq!(summary.by_cause, [("port_out_of_range", 1), ("unknown", 1)].into());
         let refused = Attempt { retransmits: 0, outcome: Outcome::Refused, ..attempt };
-        summary.ended(&refused, &Judgement { flagged: false, cause: Some("refused") }, true);
+        summary.ended(&refused, &Judgement { cause: Some("refused"), ..Judgement::default() }, true);
         assert_eq!(summary.failed_by_cause, [("refused", 1)].into());
+    }
+
+    #[test]
+    fn causes_are_counted_and_the_evidence_of_what_is_flagged() {
+        let mut summary = Summary::default();
+        assert_eq!(summary.strength(), None);
+        let flagged = |attempts| Counts { attempts, flagged: attempts, ..Counts::default() };
+        summary.caused("port_out_of_range", Some(Strength::Proven), flagged(2));
+        summary.caused("no_answer", Some(Strength::Contradicted), flagged(1));
+        summary.caused("no_answer", None, Counts { attempts: 5, ..Counts::default() });
+        assert_eq!((summary.by_cause["no_answer"].attempts, summary.by_cause["port_out_of_range"].attempts), (6, 2));
+        assert_eq!(summary.by_strength, [(Strength::Proven, 2), (Strength::Contradicted, 1)].into());
+        assert_eq!(summary.strength(), Some(Strength::Proven));
+        summary.caused("no_answer", Some(Strength::Contradicted), flagged(1));
+        assert_eq!(summary.strength(), Some(Strength::Contradicted));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An attempt to be judged, with what is known around it.
 
-use crate::model::{Attempt, Capture, Dropped, Outcome, PortSet};
+use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, Strength};
 
 /// An attempt to be judged, with what is known around it.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,8 @@ pub struct Case<'a> {
     pub capture: &'a Capture,
     /// The translated ports that are allowed for its address family.
     pub allowed: &'a PortSet,
+    /// Where it is flagged: how strong the claim is that a filter drops return traffic to its port.
+    pub assessment: Option<Assessment>,
 }
 
 impl<'a> Case<'a> {
@@ -18,7 +20,26 @@ impl<'a> Case<'a> {
     /// (`pipeline/judge.rs`), so that what the capture as a whole knows can be handed in there.
     #[must_use]
     pub fn new(attempt: &'a Attempt, capture: &'a Capture) -> Self {
-        Self { attempt, capture, allowed: capture.policy.allowed_for(attempt) }
+        Self { attempt, capture, allowed: capture.policy.allowed_for(attempt), assessment: None }
+    }
+
+    /// The same case with what the evidence of the capture says about its port.
+    #[must_use]
+    pub const fn assessed(self, assessment: Option<Assessment>) -> Self {
+        Self { assessment, ..self }
+    }
+
+    /// How strong the claim is, in a word.
+    #[must_use]
+    pub fn strength(&self) -> Option<Strength> {
+        self.assessment.map(|assessment| assessment.strength())
+    }
+
+    /// Whether NAT is known to have changed the source, and the SYN may have left by an uplink: only then does the attempt say
+    /// something about the ports that the path passes.
+    #[must_use]
+    pub fn is_evidence(&self) -> bool {
+        self.may_have_left() && self.is_translated() == Some(true)
     }
 
     /// Whether NAT changed the source: `None` where nothing proves it either way.

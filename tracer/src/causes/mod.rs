@@ -6,10 +6,10 @@
 mod case;
 mod conntrack_full;
 mod dropped_here;
-mod evidence;
 mod insert_race;
 mod no_answer;
 mod not_translated;
+mod observed;
 mod port_exhausted;
 mod port_out_of_range;
 mod refused;
@@ -79,6 +79,23 @@ pub fn is_flagged(case: &Case<'_>) -> bool {
     port_out_of_range::is_outside(case)
 }
 
+/// Whether a filter is the cause or not, by the evidence of the capture alone; if it is not, `cause_of` the case without
+/// evidence is.
+#[must_use]
+pub fn rests_on_evidence(case: &Case<'_>) -> bool {
+    let before = ALL.iter().take_while(|cause| cause.id != port_out_of_range::CAUSE.id);
+    port_out_of_range::is_candidate(case) && !before.into_iter().any(|cause| (cause.applies)(case))
+}
+
+/// The cause that rests on evidence.
+pub const RESTS_ON_EVIDENCE: &str = port_out_of_range::CAUSE.id;
+
+/// Whether a cause is concluded from what was not seen, so that the evidence about ports matters to it.
+#[must_use]
+pub fn rests_on_silence(id: &str) -> bool {
+    [port_out_of_range::CAUSE.id, no_answer::CAUSE.id, unknown::CAUSE.id].contains(&id)
+}
+
 /// Whether an attempt without retransmits has failed in a way that has a cause.
 #[must_use]
 pub fn has_failed(case: &Case<'_>) -> bool {
@@ -88,7 +105,12 @@ pub fn has_failed(case: &Case<'_>) -> bool {
 /// A cause in words.
 #[must_use]
 pub fn diagnose(cause: &Cause, case: &Case<'_>) -> Diagnosis {
-    Diagnosis { explanation: (cause.explain)(case), advice: cause.advice, evidence: evidence::of(case) }
+    let (explanation, mut evidence) = ((cause.explain)(case), observed::facts(case));
+    // Where nothing that was seen tells the cause, the explanation has it.
+    if !rests_on_silence(cause.id) {
+        evidence.extend(port_out_of_range::evidence(case));
+    }
+    Diagnosis { explanation, advice: cause.advice, evidence }
 }
 
 #[cfg(test)]

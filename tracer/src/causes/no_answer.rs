@@ -1,33 +1,45 @@
-//! `no_answer`: the SYN left this node, and nothing came back for it.
+//! `no_answer`: the SYN left this node, and no answer to it was seen.
 
 use super::case::times;
-use super::{Case, Cause};
+use super::{Case, Cause, port_out_of_range};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "no_answer",
     applies,
     explain,
-    advice: "nothing on this node is wrong: look at the destination (does it run, is its backlog full, does its firewall drop?) \
-             and the path; failures to one destination point at it, failures to all at the path",
+    advice: "look at the destination (does it run, is its backlog full, does its firewall drop?) and at the path (loss, a load \
+             balancer out of ports): failures to one destination point at it, failures to all at the path; which ports are \
+             answered: snatrace infer",
 };
 
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     let was_lost_here = attempt.is_unheard && !case.is_established();
     let has_other_cause = attempt.rst_seen || attempt.icmp.is_some() || was_lost_here;
-    !has_other_cause && attempt.syns_leaving > 0 && attempt.retransmits > 0
+    // Where most SYNs were not seen leaving, silence says nothing about the path.
+    let has_left = attempt.syns_leaving > 0 && attempt.syns_leaving.saturating_mul(2) >= case.sent();
+    !has_other_cause && has_left && attempt.retransmits > 0
 }
 
 fn explain(case: &Case<'_>) -> String {
-    let (to, left) = (case.destination(), case.attempt.syns_leaving);
-    if case.attempt.syn_ack_seen || case.is_established() {
-        return format!(
-            "{to} answered only after the SYN had left {}: one before or its answer was lost on the way",
-            times(left, "time", "times")
-        );
+    let attempt = case.attempt;
+    let (to, left) = (case.destination(), times(attempt.syns_leaving, "time", "times"));
+    let mut text = if attempt.syn_ack_seen || case.is_established() {
+        format!("{to} answered after the SYN had left {left}; no answer to an earlier SYN was seen")
+    } else {
+        let (source, interface) = (case.translated_source(), attempt.ifindex);
+        format!(
+            "the SYN left {left} as {source} by interface {interface}, and no SYN-ACK, RST or ICMP error for it was seen"
+        )
+    };
+    if let Some(evidence) = port_out_of_range::evidence(case) {
+        text += "; ";
+        text += &evidence;
     }
-    let left = times(left, "time", "times");
-    format!("the SYN left {left} as {}, and nothing came back from {to}", case.translated_source())
+    if !case.has_hook("ct_drop") {
+        text += "; packets that this node itself drops are not watched (ct_drop is off)";
+    }
+    text
 }
 
 #[cfg(test)]

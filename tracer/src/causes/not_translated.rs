@@ -24,7 +24,7 @@ fn is_foreign(case: &Case<'_>) -> bool {
 
 fn explain(case: &Case<'_>) -> String {
     format!(
-        "the SYN left with its original source {}, no NAT rule matched, and nothing came back",
+        "the SYN left with its original source {}, no NAT rule matched, and no answer was seen",
         case.translated_source()
     )
 }

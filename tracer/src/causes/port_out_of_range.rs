@@ -1,6 +1,7 @@
-//! `port_out_of_range`: the translated port is one that the filter does not let answers through to.
+//! `port_out_of_range`: a filter drops return traffic to the translated port, by the evidence of the capture.
 
 use super::{Case, Cause};
+use crate::model::Strength;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "port_out_of_range",
@@ -11,6 +12,11 @@ pub(super) const CAUSE: Cause = Cause {
 };
 
 fn applies(case: &Case<'_>) -> bool {
+    is_candidate(case) && case.strength().is_some_and(Strength::holds)
+}
+
+/// Whether it would be the cause if the evidence said so.
+pub(super) fn is_candidate(case: &Case<'_>) -> bool {
     // What came back to this very port got through the filter. Inside the cluster no filter of a provider is in the way.
     is_outside(case) && !case.heard_back() && case.may_have_left()
 }
@@ -22,8 +28,24 @@ pub(super) fn is_outside(case: &Case<'_>) -> bool {
 }
 
 fn explain(case: &Case<'_>) -> String {
-    let port = case.attempt.translated.map_or(0, |translated| translated.src_port);
-    format!("NAT chose source port {port}, and only {} are let through", case.allowed)
+    let verb = match case.strength() {
+        Some(Strength::Proven) => "drops",
+        Some(Strength::Supported | Strength::NoneYet | Strength::Contradicted) | None => "seems to drop",
+    };
+    let evidence = evidence(case).unwrap_or_default();
+    format!("a filter on the path {verb} return traffic to port {}: {evidence}", port(case))
+}
+
+/// Where the port is by the policy, and what speaks for or against a filter; `None` where the attempt is not flagged.
+pub(super) fn evidence(case: &Case<'_>) -> Option<String> {
+    let assessment = case.assessment?;
+    let is_ipv4 = case.attempt.translated.is_none_or(|flow| flow.is_ipv4());
+    let words = assessment.words(case.allowed, &case.destination());
+    Some(format!("port {} is outside {}; {words}", port(case), case.capture.policy.words(is_ipv4)))
+}
+
+fn port(case: &Case<'_>) -> u16 {
+    case.attempt.translated.map_or(0, |translated| translated.src_port)
 }
 
 #[cfg(test)]
@@ -35,7 +57,7 @@ mod tests {
 
     fn applies_to(attempt: &Attempt) -> bool {
         let capture = example::capture("node7");
-        applies(&Case::new(attempt, &capture))
+        applies(&Case::new(attempt, &capture).assessed(Some(example::PROVEN)))
     }
 
     fn attempt(translated: &str) -> Attempt {
@@ -60,11 +82,11 @@ mod tests {
     fn a_syn_that_no_uplink_saw_is_flagged_but_the_filter_is_not_to_blame() {
         let inside = Attempt { syns_leaving: 0, ..attempt("192.0.2.1:1200") };
         let capture = crate::causes::testing::capture();
-        let case = Case::new(&inside, &capture);
+        let case = Case::new(&inside, &capture).assessed(Some(example::PROVEN));
         assert!(case.has_hook("wire") && crate::causes::is_flagged(&case));
         assert_eq!((applies(&case), crate::causes::cause_of(&case).id), (false, "unknown"));
         let blind = crate::model::Capture { hooks: Vec::new(), ..capture };
-        assert!(applies(&Case::new(&inside, &blind)));
+        assert!(applies(&Case::new(&inside, &blind).assessed(Some(example::PROVEN))));
     }
 
     #[test]

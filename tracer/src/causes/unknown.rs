@@ -1,6 +1,6 @@
 //! `unknown`: nothing that was seen tells.
 
-use super::{Case, Cause};
+use super::{Case, Cause, port_out_of_range};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "unknown",
@@ -15,10 +15,14 @@ fn explain(case: &Case<'_>) -> String {
     let seen = match attempt.syns_leaving {
         0 if case.has_hook("wire") => "it was neither seen leaving an uplink nor being dropped",
         0 => "no interface is watched",
+        left if left.saturating_mul(2) < case.sent() => {
+            "most of its SYNs were neither seen leaving an uplink nor being dropped"
+        }
         _ if attempt.is_unheard => "an answer came back and did not get to the client",
         _ => "what was seen fits no known cause",
     };
-    format!("nothing tells why the SYN was sent {} times: {seen}", case.sent())
+    let evidence = port_out_of_range::evidence(case).map(|evidence| format!("; {evidence}")).unwrap_or_default();
+    format!("nothing tells why the SYN was sent {} times: {seen}{evidence}", case.sent())
 }
 
 #[cfg(test)]

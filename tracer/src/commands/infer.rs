@@ -34,6 +34,6 @@ pub fn run(args: &Args) -> Result<End> {
     let captures = traces.captures().to_vec();
     let pipeline = Pipeline::new(captures, View::of_nothing(filter), None, Box::new(Nothing));
     let summary = block_on(pipeline::run_ahead(Ahead::new(traces)?, Reported, pipeline))??;
-    inference::write(&summary.infer.conclusions(), args.output == "json", Box::new(io::stdout()))?;
+    inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
     Ok(End::Done)
 }

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<End> {
         summary: &summary,
         tally: &tally,
         read: &read,
-        inference: &summary.infer.conclusions().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        inference: &summary.infer.conclusions(),
         utc: args.utc,
     };
     let text = report::text::render(&report, machine::wants_colour())?;

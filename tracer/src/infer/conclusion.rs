@@ -56,6 +56,25 @@ pub struct Conclusion {
 }
 
 impl Conclusion {
+    /// Ports that do not pass, whatever place in its bracket each edge has; `None` where no class was found beyond doubt.
+    #[must_use]
+    pub fn denied(&self) -> Option<PortSet> {
+        let passes = &self.class()?.passes;
+        let ends = std::iter::once(None).chain(passes.iter().map(|range| Some(range.high)));
+        let begins = passes.iter().map(|range| Some(range.low)).chain([None]);
+        let gaps = ends.zip(begins).filter_map(|(before, after)| {
+            let low = before.filter(|edge| edge.is_measured).map(|edge| edge.to.saturating_add(1));
+            let high = after.filter(|edge| edge.is_measured).map(|edge| edge.from.saturating_sub(1));
+            match (before, after) {
+                (None, Some(_)) => Some((0, high?)),
+                (Some(_), None) => Some((low?, u16::MAX)),
+                (Some(_), Some(_)) => Some((low?, high?)),
+                (None, None) => None,
+            }
+        });
+        Some(PortSet::of(gaps))
+    }
+
     /// The class of ports that was found beyond doubt.
     #[must_use]
     pub const fn class(&self) -> Option<&Class> {

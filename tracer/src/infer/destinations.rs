@@ -46,7 +46,7 @@ impl Destination {
     }
 
     /// Its network: IPv4 /16, IPv6 /32.
-    fn network(&self) -> Self {
+    pub(crate) fn network(&self) -> Self {
         let is_ipv4 = Ipv6Addr::from_octets(self.addr).to_ipv4_mapped().is_some();
         let bytes = if is_ipv4 { 14 } else { 4 };
         let mut addr = [0; 16];
@@ -54,7 +54,8 @@ impl Destination {
         Self { addr, port: 0, prefix: if is_ipv4 { 112 } else { 32 } }
     }
 
-    const fn others() -> Self {
+    /// All that have neither an entry of their own nor one for their network.
+    pub(crate) const fn others() -> Self {
         Self { addr: [0; 16], port: 0, prefix: 0 }
     }
 }

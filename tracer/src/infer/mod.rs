@@ -28,7 +28,9 @@ pub use destinations::Destination;
 
 use self::counts::Counts;
 use self::destinations::Destinations;
-use self::observation::{Evidence, Observation, Probe, observe};
+pub(crate) use self::observation::{Evidence, Observation, Probe, observe};
+pub(crate) use self::runs::Runs;
+pub(crate) use self::significance::{Stratum, evidence};
 use crate::model::Attempt;
 
 /// How many attempts are counted at once.

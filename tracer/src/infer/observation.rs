@@ -5,13 +5,13 @@ use crate::model::Attempt;
 
 /// Evidence, and of which address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Observation {
-    pub(super) is_ipv4: bool,
-    pub(super) evidence: Evidence,
+pub(crate) struct Observation {
+    pub(crate) is_ipv4: bool,
+    pub(crate) evidence: Evidence,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Evidence {
+pub(crate) enum Evidence {
     /// The SYN left with several ports, so nobody knows which one the outcome is about.
     ChangedPort,
     Port {
@@ -22,16 +22,16 @@ pub(super) enum Evidence {
 
 /// What became of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Probe {
-    pub(super) port: u16,
-    pub(super) answered: bool,
+pub(crate) struct Probe {
+    pub(crate) port: u16,
+    pub(crate) answered: bool,
     /// When the first SYN was sent, seconds since boot.
-    pub(super) second: u64,
+    pub(crate) second: u64,
 }
 
 /// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source (such a
 /// connection may take a path without the filter), or it was given up before the first retransmit.
-pub(super) fn observe(attempt: &Attempt) -> Option<Observation> {
+pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     let translated = attempt.translated?;
     if attempt.is_translated() == Some(false) {
         return None;

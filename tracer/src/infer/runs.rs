@@ -11,7 +11,7 @@ const REMEMBERED: u64 = 256;
 
 /// Of one destination. Times are those of the first SYN, in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Runs {
+pub(crate) struct Runs {
     /// A bit for each second in which an attempt began that was answered; a ring.
     answers: [u64; 4],
     newest_answer: u64,
@@ -20,7 +20,7 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    pub(super) fn answered(&mut self, second: u64) {
+    pub(crate) fn answered(&mut self, second: u64) {
         if second > self.newest_answer {
             let stale = (second - self.newest_answer).min(REMEMBERED);
             (0..stale).for_each(|age| self.put(second - age, false));
@@ -32,7 +32,7 @@ impl Runs {
     }
 
     /// Whether this failure counts as evidence.
-    pub(super) fn failed(&mut self, second: u64) -> bool {
+    pub(crate) fn failed(&mut self, second: u64) -> bool {
         if self.is_answered_between(self.last_failure, second) {
             self.failures = 0;
         }

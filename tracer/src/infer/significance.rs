@@ -18,23 +18,23 @@ const OUTCOMES: u64 = 16_384;
 
 /// The attempts of a destination on two sides of edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stratum {
+pub(crate) struct Stratum {
     /// On both sides.
-    pub(super) attempts: u64,
+    pub(crate) attempts: u64,
     /// Unanswered, on both sides.
-    pub(super) unanswered: u64,
+    pub(crate) unanswered: u64,
     /// On the side said to be denied.
-    pub(super) denied: u64,
+    pub(crate) denied: u64,
     /// Unanswered on that side.
-    pub(super) denied_unanswered: u64,
+    pub(crate) denied_unanswered: u64,
 }
 
 /// Evidence in nats: chance does this with a probability below `exp(-total)`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Evidence {
-    pub(super) total: f64,
+pub(crate) struct Evidence {
+    pub(crate) total: f64,
     /// By stratum, in the order given.
-    pub(super) parts: Vec<f64>,
+    pub(crate) parts: Vec<f64>,
 }
 
 impl Evidence {
@@ -76,7 +76,7 @@ pub(super) fn needed() -> f64 {
 }
 
 /// The sharpest bound.
-pub(super) fn evidence(strata: &[Stratum]) -> Evidence {
+pub(crate) fn evidence(strata: &[Stratum]) -> Evidence {
     let most = (OUTCOMES / strata.len().max(1) as u64).clamp(16, 512);
     let outcomes: Vec<_> = strata.iter().map(|stratum| Outcomes::of(stratum, most)).collect();
     let with = |tilt: f64| -> Vec<f64> {

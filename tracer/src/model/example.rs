@@ -4,7 +4,10 @@
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
-use super::{Attempt, Capture, Dropped, Filter, HookState, Judgement, NatRange, Outcome, Policy};
+use super::{
+    Answers, Assessment, Attempt, Capture, Dropped, Filter, HookState, Judgement, NatRange, Outcome, Policy, Reason,
+    Scope, Side, Strength,
+};
 
 /// A flow from socket addresses as people write them.
 pub fn flow(src: &str, dst: &str) -> Flow {
@@ -43,7 +46,20 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
 }
 
 /// That its port is outside the policy.
-pub const FLAGGED: Judgement = Judgement { flagged: true, cause: Some("port_out_of_range") };
+pub const FLAGGED: Judgement =
+    Judgement { flagged: true, cause: Some("port_out_of_range"), strength: Some(Strength::Proven) };
+
+/// Proof that ports below the policy are dropped.
+pub const PROVEN: Assessment = Assessment {
+    reason: Reason::SidesDiffer { p_below: 12 },
+    scope: Scope::Destination,
+    side: Side::Below,
+    inside: Answers { answered: 29, unanswered: 0 },
+    outside: Answers { answered: 0, unanswered: 31 },
+};
+
+/// The same over all destinations.
+pub const PROVEN_FOR_ALL: Assessment = Assessment { scope: Scope::Capture, ..PROVEN };
 
 /// A capture on `node`, booted 2026-03-01 00:00 UTC, two hours east of it.
 pub fn capture(node: &str) -> Capture {

@@ -1,5 +1,7 @@
 //! What is concluded about an attempt. Facts are in `Attempt`; the pipeline keeps this beside it.
 
+use super::Strength;
+
 /// The conclusions about one attempt, or about one of its retransmits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
@@ -8,4 +10,6 @@ pub struct Judgement {
     pub flagged: bool,
     /// Id of the cause, a stem of `causes/`; of an attempt, that of its newest retransmit.
     pub cause: Option<&'static str>,
+    /// Where it is flagged: how strong the claim is that a filter drops return traffic to its port, by what was known then.
+    pub strength: Option<Strength>,
 }

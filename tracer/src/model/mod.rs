@@ -1,5 +1,6 @@
 //! The nouns: policy, attempt, judgement, capture, finding, clock. Pure: no file, socket, clock, aya or Kubernetes.
 
+pub mod assessment;
 pub mod attempt;
 pub mod capture;
 pub mod clock;
@@ -15,9 +16,11 @@ pub mod options;
 pub mod owner;
 pub mod owners;
 pub mod policy;
+pub mod policy_evidence;
 pub mod ports;
 pub mod strays;
 
+pub use assessment::{Answers, Assessment, Reason, Scope, Side, Strength};
 pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::{Clock, boot_offset_s};
@@ -30,5 +33,6 @@ pub use options::{CaptureOptions, RecordOptions};
 pub use owner::Owner;
 pub use owners::{OwnerAt, Owners};
 pub use policy::{Origin, Policy, PolicyChange};
+pub use policy_evidence::PolicyEvidence;
 pub use ports::{PortSet, PortSetError};
 pub use strays::Strays;

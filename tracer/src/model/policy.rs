@@ -55,6 +55,22 @@ impl Policy {
         if is_ipv4 { &self.v4 } else { &self.v6 }
     }
 
+    /// Where the allowed ports of an address family came from.
+    #[must_use]
+    pub fn origin_of(&self, is_ipv4: bool) -> Origin {
+        if is_ipv4 || self.v4 == self.v6 { self.origin } else { Origin::Given }
+    }
+
+    /// The allowed ports of an address family in a sentence: a range that nobody gave is only assumed.
+    #[must_use]
+    pub fn words(&self, is_ipv4: bool) -> String {
+        let allowed = self.allowed(is_ipv4);
+        match self.origin_of(is_ipv4) {
+            Origin::Default => format!("the assumed range {allowed} (default)"),
+            Origin::Given | Origin::Auto => format!("the allowed range {allowed}"),
+        }
+    }
+
     /// The allowed ports for an attempt, by the family of the tuple that leaves.
     #[must_use]
     pub fn allowed_for(&self, attempt: &Attempt) -> &PortSet {
@@ -103,6 +119,14 @@ mod tests {
         let policy = change(Some(PortSet::range(10, 20)), None).over(&Policy::default());
         assert_eq!((policy.v4.to_string().as_str(), policy.v6.to_string().as_str()), ("10-20", "10-20"));
         assert_eq!(policy.origin, Origin::Given);
+    }
+
+    #[test]
+    fn a_range_that_nobody_gave_is_only_assumed() {
+        let policy = change(None, Some(PortSet::any())).over(&Policy::default());
+        assert_eq!(policy.words(true), "the assumed range 32768-65535 (default)");
+        assert_eq!(policy.words(false), "the allowed range any");
+        assert_eq!(change(Some(PortSet::range(1, 2)), None).over(&policy).words(true), "the allowed range 1-2");
     }
 
     #[test]

@@ -56,9 +56,34 @@ impl PortSet {
         self.0.iter().any(|&(low, high)| (low..=high).contains(&port))
     }
 
+    /// Whether every port is in it.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.0 == [(0, u16::MAX)]
+    }
+
     /// The ranges in ascending order, both ends included.
     pub fn ranges(&self) -> impl Iterator<Item = (u16, u16)> + '_ {
         self.0.iter().copied()
+    }
+
+    /// The ports of all these ranges, both ends included.
+    #[must_use]
+    pub fn of(ranges: impl IntoIterator<Item = (u16, u16)>) -> Self {
+        Self::merged(ranges.into_iter().filter(|(low, high)| low <= high).collect())
+    }
+
+    /// The ports that are in both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let pairs = self.ranges().flat_map(|of| other.ranges().map(move |with| (of.0.max(with.0), of.1.min(with.1))));
+        Self::of(pairs)
+    }
+
+    /// Whether it has no port.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn merged(mut ranges: Vec<(u16, u16)>) -> Self {
@@ -191,6 +216,14 @@ mod tests {
         ] {
             assert_eq!(refusal(given), message, "{given}");
         }
+    }
+
+    #[test]
+    fn the_ports_of_two_sets() {
+        let both = |a: &str, b: &str| set(a).and(&set(b));
+        assert_eq!(both("1024-29999,32768-65535", "20000-40000"), set("20000-29999,32768-40000"));
+        assert!(both("1-10", "11-20").is_empty());
+        assert_eq!(both("any", "7"), set("7"));
     }
 
     #[test]

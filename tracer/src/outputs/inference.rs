@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json::write_line;
+use super::policies::{PolicyLine, sentences};
 use super::text::paragraph;
 use crate::infer::{Carrier, Class, Conclusion, Edge, Passes, Tally, Verdict};
 use crate::model::PortSet;
+use crate::summary::Summary;
 
 /// One address family.
 #[derive(Serialize)]
@@ -151,13 +153,14 @@ impl From<&Carrier> for CarrierObject {
     }
 }
 
-/// Writes conclusions as `snatrace infer` shows them: one line of JSON, or a paragraph and who carries it.
+/// Writes conclusions as `snatrace infer` shows them: one line of JSON, or a paragraph and who carries it. Then what the evidence
+/// says about the recorded policies.
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn write(conclusions: &[Conclusion], as_json: bool, out: Box<dyn Write>) -> io::Result<()> {
-    let mut out = io::BufWriter::new(out);
-    for conclusion in conclusions {
+pub fn write(summary: &Summary, as_json: bool, out: Box<dyn Write>) -> io::Result<()> {
+    let (mut out, conclusions) = (io::BufWriter::new(out), summary.infer.conclusions());
+    for conclusion in &conclusions {
         if as_json {
             let (family, inference) = (conclusion.family_name(), conclusion.into());
             write_line(&mut out, &InferenceLine { kind: "inference", family, inference })?;
@@ -166,7 +169,15 @@ pub fn write(conclusions: &[Conclusion], as_json: bool, out: Box<dyn Write>) -> 
         }
     }
     if conclusions.is_empty() && !as_json {
-        out.write_all(b"no attempt with a known translated port was answered or sent again: nothing to conclude\n")?;
+        out.write_all(b"no attempt with a known translated port was answered or retransmitted: nothing to conclude\n")?;
+    }
+    if as_json {
+        let lines = summary.policies.iter().map(|policy| PolicyLine::new(policy, &conclusions));
+        lines.into_iter().try_for_each(|line| write_line(&mut out, &line))?;
+    } else {
+        let mut text = String::new();
+        sentences(&summary.policies, &conclusions).iter().for_each(|sentence| paragraph(&mut text, sentence));
+        out.write_all(text.as_bytes())?;
     }
     out.flush()
 }

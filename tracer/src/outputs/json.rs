@@ -12,9 +12,10 @@ use serde_json::ser::Formatter;
 
 use super::escape::is_plain;
 use super::inference::Inference;
+use super::policies::Policy;
 use super::{Format, Output, Sink, View};
 use crate::infer::Conclusion;
-use crate::model::{Capture, Clock, Finding, NatMode, PortSet};
+use crate::model::{Capture, Clock, Finding, NatMode, PortSet, Strength};
 use crate::summary::Summary;
 
 pub(super) const FORMAT: Format =
@@ -69,6 +70,7 @@ struct RetransmitLine<'a> {
     explanation: Option<&'a str>,
     advice: Option<&'static str>,
     evidence: &'a [String],
+    evidence_strength: Option<&'static str>,
 }
 
 /// `kind:"summary"`
@@ -80,13 +82,16 @@ struct SummaryLine<'a> {
     retransmitted_attempts: u64,
     flagged_attempts: u64,
     flagged_retransmits: u64,
-    by_cause: &'a BTreeMap<&'static str, u64>,
+    by_cause: BTreeMap<&'static str, u64>,
     failed_by_cause: &'a BTreeMap<&'static str, u64>,
     lost: u64,
     lost_by_kind: BTreeMap<&'static str, u64>,
     skipped: u64,
     evicted: u64,
     inference: Option<InferenceObject<'a>>,
+    evidence_strength: Option<&'static str>,
+    flagged_by_strength: BTreeMap<&'static str, u64>,
+    policies: Vec<Policy<'a>>,
 }
 
 /// Of the address families of which something can be said.
@@ -145,7 +150,8 @@ impl Output for Json {
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         let conclusions = summary.infer.conclusions();
         let inference = InferenceObject::of(&conclusions);
-        write_line(&mut self.out, &SummaryLine { inference, ..SummaryLine::from(summary) })?;
+        let policies = summary.policies.iter().map(|policy| Policy::new(policy, &conclusions)).collect();
+        write_line(&mut self.out, &SummaryLine { inference, policies, ..SummaryLine::from(summary) })?;
         self.out.flush()
     }
 }
@@ -199,6 +205,7 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
             explanation: finding.diagnosis.map(|diagnosis| diagnosis.explanation.as_str()),
             advice: finding.diagnosis.map(|diagnosis| diagnosis.advice),
             evidence: finding.diagnosis.map_or(&[], |diagnosis| &diagnosis.evidence),
+            evidence_strength: finding.judgement.strength.map(Strength::name),
         }
     }
 }
@@ -212,13 +219,20 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             retransmitted_attempts: summary.retransmitted_attempts,
             flagged_attempts: summary.flagged_attempts,
             flagged_retransmits: summary.flagged_retransmits,
-            by_cause: &summary.by_cause,
+            by_cause: summary.by_cause.iter().map(|(&cause, counts)| (cause, counts.attempts)).collect(),
             failed_by_cause: &summary.failed_by_cause,
             lost: summary.lost_total(),
             lost_by_kind: summary.lost_by_kind().map(|(kind, count)| (kind.name(), count)).collect(),
             skipped: summary.skipped(),
             evicted: summary.evicted,
             inference: None,
+            evidence_strength: summary.strength().map(Strength::name),
+            flagged_by_strength: summary
+                .by_strength
+                .iter()
+                .map(|(strength, &count)| (strength.name(), count))
+                .collect(),
+            policies: Vec::new(),
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod escape;
 pub mod inference;
 mod json;
+pub(crate) mod policies;
 pub(crate) mod text;
 
 use std::io::{self, BufWriter, Write};

@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use super::{ALL, Output, View, open};
 use crate::causes::{self, Case};
-use crate::model::{Attempt, Capture, Filter, Finding, Judgement, Owner};
+use crate::model::{Attempt, Capture, Filter, Finding, Judgement, Owner, example::PROVEN};
+use crate::tally::Counts;
 
 #[derive(Clone, Default)]
 struct Memory(Rc<RefCell<Vec<u8>>>);
@@ -38,6 +39,11 @@ pub(super) fn written(view: &View, write: impl FnOnce(&mut dyn Output) -> io::Re
     String::from_utf8(memory.0.take()).unwrap()
 }
 
+/// So many attempts.
+pub(super) fn attempts(attempts: u64) -> Counts {
+    Counts { attempts, ..Counts::default() }
+}
+
 /// An attempt with what outputs are given beside it.
 pub(super) struct Judged<'a> {
     capture: &'a Capture,
@@ -50,7 +56,9 @@ impl<'a> Judged<'a> {
     /// Judged by the capture's policy.
     pub(super) fn new(capture: &'a Capture, attempt: &'a Attempt) -> Self {
         let case = Case::new(attempt, capture);
-        let judgement = Judgement { flagged: causes::is_flagged(&case), cause: Some(causes::cause_of(&case).id) };
+        let flagged = causes::is_flagged(&case);
+        let case = case.assessed(flagged.then_some(PROVEN));
+        let judgement = Judgement { flagged, cause: Some(causes::cause_of(&case).id), strength: case.strength() };
         Self { capture, attempt, owner: None, judgement }
     }
 

@@ -6,11 +6,16 @@ use tracer_common::Event;
 
 use super::joins::{Aside, Step};
 use super::judgements::Judgements;
+use super::undecided::Undecided;
 use crate::causes::{self, Case};
+use crate::evidence::PortEvidence;
 use crate::join::{Update, What};
-use crate::model::{Attempt, Capture, Diagnosis, EndedAttempt, Filter, Finding, Judgement, Owner, Owners};
+use crate::model::{
+    Attempt, Capture, Diagnosis, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, PolicyEvidence,
+};
 use crate::outputs::{Output, View};
 use crate::summary::Summary;
+use crate::tally::{Answer, Counts};
 
 /// What is made of the steps of all nodes.
 pub(super) struct Judge<'a> {
@@ -24,6 +29,9 @@ struct Node {
     capture: Capture,
     owners: Owners,
     judgements: Judgements,
+    /// Its own: other nodes may be behind other filters.
+    evidence: PortEvidence,
+    undecided: Undecided,
 }
 
 /// What all nodes share.
@@ -39,8 +47,13 @@ struct Shared<'a> {
 
 impl<'a> Judge<'a> {
     pub(super) fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
-        let node =
-            |capture: Capture| Node { owners: Owners::of(&capture.owners), judgements: Judgements::default(), capture };
+        let node = |capture: Capture| Node {
+            owners: Owners::of(&capture.owners),
+            judgements: Judgements::default(),
+            evidence: PortEvidence::default(),
+            undecided: Undecided::default(),
+            capture,
+        };
         let nodes = captures.into_iter().map(node).collect();
         let shared = Shared { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
         Self { nodes, shared }
@@ -101,6 +114,13 @@ impl<'a> Judge<'a> {
     pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
         self.result()?;
         self.shared.summary.infer.settle();
+        for Node { capture, evidence, undecided, .. } in &mut self.nodes {
+            evidence.settle();
+            undecided.decide(evidence, &mut self.shared.summary);
+            let policies = evidence.policies().into_iter();
+            let policies = policies.map(|(is_ipv4, sides)| PolicyEvidence::new(capture, is_ipv4, sides));
+            self.shared.summary.policies.extend(policies);
+        }
         self.shared.output.finish(&self.shared.summary)?;
         Ok(self.shared.summary)
     }
@@ -112,13 +132,19 @@ impl Shared<'_> {
     }
 
     fn update(&mut self, node: &mut Node, id: u32, what: What, attempt: &Attempt) {
-        let Node { capture, owners, judgements } = node;
+        let Node { capture, owners, judgements, evidence, undecided } = node;
         let owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns));
         let matches = |filter: &Filter| filter.matches(attempt, owner);
         let is_wanted = matches(&capture.filter) && matches(&self.view.filter) && self.result.is_ok();
-        let subject = Subject { case: Case::new(attempt, capture), owner };
+        let case = Case::new(attempt, capture);
+        let is_evidence = is_wanted && case.is_evidence();
         match what {
             What::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
+                if is_evidence {
+                    evidence.retransmitted(id, attempt, case.allowed);
+                }
+                let is_flagged = causes::is_flagged(&case);
+                let subject = Subject { case: assessed(case, evidence, is_flagged), owner };
                 let mut judgement = judgements.load(id);
                 self.result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated);
                 judgements.store(id, judgement);
@@ -126,8 +152,18 @@ impl Shared<'_> {
             What::Retransmit { .. } => {}
             What::Ended => {
                 let judgement = judgements.take(id);
+                evidence.ended(id, attempt, case.allowed, is_evidence);
                 if is_wanted {
-                    self.result = self.ended(&subject, judgement);
+                    let case = assessed(case, evidence, judgement.flagged);
+                    let place =
+                        causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
+                    self.result = self.ended(&Subject { case, owner }, judgement, |otherwise, counts| match place {
+                        Some(place) => {
+                            undecided.add(place, otherwise, counts);
+                            true
+                        }
+                        None => false,
+                    });
                 }
             }
         }
@@ -143,7 +179,7 @@ impl Shared<'_> {
     ) -> io::Result<()> {
         let case = &subject.case;
         let (flagged, cause) = (causes::is_flagged(case), causes::cause_of(case));
-        let now = Judgement { flagged, cause: Some(cause.id) };
+        let now = Judgement { flagged, cause: Some(cause.id), strength: case.strength() };
         let before = std::mem::replace(judgement, Judgement { flagged: judgement.flagged || flagged, ..now });
         // What is told again counts where it was not known to be flagged, or by whom it was, when it was told first.
         let is_counted = is_repeated && before.flagged;
@@ -167,14 +203,26 @@ impl Shared<'_> {
         self.output.explains(finding).then(|| causes::diagnose(cause, case))
     }
 
-    /// What came after the last retransmit may tell more of the cause.
-    fn ended(&mut self, subject: &Subject<'_>, before: Judgement) -> io::Result<()> {
+    /// What came after the last retransmit may tell more of the cause. `put_aside` takes what more evidence may decide otherwise,
+    /// with the cause that it has without evidence.
+    fn ended(
+        &mut self,
+        subject: &Subject<'_>,
+        before: Judgement,
+        put_aside: impl FnOnce(&'static str, Counts) -> bool,
+    ) -> io::Result<()> {
         let (case, owner) = (&subject.case, subject.owner);
         let (attempt, capture) = (case.attempt, case.capture);
         let is_case = attempt.retransmits > 0 || causes::has_failed(case);
         let cause = is_case.then(|| causes::cause_of(case));
-        let judgement = &Judgement { cause: cause.map(|cause| cause.id), ..before };
+        let judgement = &Judgement { cause: cause.map(|cause| cause.id), strength: case.strength(), ..before };
         self.summary.ended(attempt, judgement, case.may_have_left());
+        if let Some(cause) = cause.filter(|_| attempt.retransmits > 0) {
+            let counts = Counts::of(attempt, judgement, Answer::of(attempt));
+            if !put_aside(causes::cause_of(&case.assessed(None)).id, counts) {
+                self.summary.caused(cause.id, judgement.strength, counts);
+            }
+        }
         self.output.over(&EndedAttempt { capture, attempt, owner, judgement })?;
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
         let is_news = before.cause != judgement.cause || causes::is_unknown(cause);
@@ -186,6 +234,12 @@ impl Shared<'_> {
     }
 }
 
+/// The case with what the evidence says about its port, where the attempt is flagged.
+fn assessed<'a>(case: Case<'a>, evidence: &mut PortEvidence, is_flagged: bool) -> Case<'a> {
+    let mut assess = || evidence.assess(case.attempt, case.allowed, case.may_have_left());
+    case.assessed(if is_flagged { assess() } else { None })
+}
+
 /// An attempt to be judged, and who made it.
 struct Subject<'a> {
     case: Case<'a>,
@@ -194,7 +248,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn finding<'b>(&'b self, time_ns: u64, ordinal: u32, judgement: &'b Judgement) -> Finding<'b> {
-        let Self { case: Case { attempt, capture, allowed }, owner } = *self;
+        let Self { case: Case { attempt, capture, allowed, assessment: _ }, owner } = *self;
         let (is_news, is_over, diagnosis) = (false, false, None);
         Finding { capture, time_ns, ordinal, attempt, owner, judgement, allowed, is_news, is_over, diagnosis }
     }

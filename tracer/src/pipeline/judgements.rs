@@ -3,7 +3,7 @@
 use crate::causes;
 use crate::model::Judgement;
 
-/// By the numbers of attempts, two bytes each: a million may be under way.
+/// By the numbers of attempts, two bytes each: a million may be under way. How strong the evidence is gets assessed anew each time.
 #[derive(Debug, Default)]
 pub(super) struct Judgements(Vec<Packed>);
 
@@ -37,14 +37,14 @@ impl Judgements {
 }
 
 impl Packed {
-    fn pack(Judgement { flagged, cause }: Judgement) -> Self {
+    fn pack(Judgement { flagged, cause, strength: _ }: Judgement) -> Self {
         let place = cause.and_then(|id| causes::ALL.iter().position(|cause| cause.id == id));
         Self { flagged, cause: place.map_or(0, |place| place as u8 + 1) }
     }
 
     fn unpack(self) -> Judgement {
         let cause = usize::from(self.cause).checked_sub(1).and_then(|place| causes::ALL.get(place));
-        Judgement { flagged: self.flagged, cause: cause.map(|cause| cause.id) }
+        Judgement { flagged: self.flagged, cause: cause.map(|cause| cause.id), strength: None }
     }
 }
 
@@ -56,13 +56,13 @@ mod tests {
     fn a_judgement_is_kept_until_its_attempt_has_ended() {
         let mut judgements = Judgements::default();
         for (id, cause) in (0..).zip(causes::ALL) {
-            let judgement = Judgement { flagged: id % 2 == 0, cause: Some(cause.id) };
+            let judgement = Judgement { flagged: id % 2 == 0, cause: Some(cause.id), strength: None };
             judgements.store(id, judgement);
             assert_eq!(judgements.load(id), judgement);
         }
-        assert_eq!(judgements.take(0), Judgement { flagged: true, cause: Some(causes::ALL[0].id) });
+        assert_eq!(judgements.take(0), Judgement { flagged: true, cause: Some(causes::ALL[0].id), strength: None });
         assert_eq!(judgements.load(0), Judgement::default());
-        assert_eq!(judgements.load(1), Judgement { flagged: false, cause: Some(causes::ALL[1].id) });
+        assert_eq!(judgements.load(1), Judgement { flagged: false, cause: Some(causes::ALL[1].id), strength: None });
         assert_eq!(judgements.take(1_000_000), Judgement::default());
     }
 }

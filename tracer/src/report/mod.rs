@@ -14,6 +14,7 @@ mod words;
 
 pub use observer::Observer;
 
+use crate::infer::Conclusion;
 use crate::model::{Capture, Clock, PortSet};
 use crate::store::ReadReport;
 use crate::summary::Summary;
@@ -32,8 +33,8 @@ pub struct Report<'a> {
     pub tally: &'a Tally,
     /// How much of the files could be read.
     pub read: &'a ReadReport,
-    /// What can be concluded about the filter, a paragraph each; empty where nothing can.
-    pub inference: &'a [String],
+    /// What can be concluded about the path, for each address family.
+    pub inference: &'a [Conclusion],
     /// Times in UTC.
     pub utc: bool,
 }

@@ -128,7 +128,7 @@ fn owners(report: &Report<'_>) -> [Table; 3] {
 }
 
 fn by_cause(report: &Report<'_>) -> Table {
-    let causes = &report.tally.causes;
+    let causes = &report.summary.by_cause;
     let rows = worst_first(causes.iter().map(|(cause, &counts)| (words(cause), counts)).collect());
     let present = causes::ALL.iter().filter(|cause| causes.contains_key(cause.id));
     Table {

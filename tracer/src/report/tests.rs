@@ -5,7 +5,11 @@ use html5ever::tendril::TendrilSink;
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
 use super::*;
-use crate::model::{Attempt, EndedAttempt, HookState, Judgement, Outcome, Owner, example, example::FLAGGED};
+use crate::infer::Infer;
+use crate::model::{
+    Attempt, EndedAttempt, HookState, Judgement, Outcome, Owner, PolicyEvidence, Strength, example, example::FLAGGED,
+};
+use crate::tally::Counts;
 
 /// Twenty attempts of two pods; those to ports below 32768 fail.
 fn tally() -> Tally {
@@ -46,6 +50,9 @@ fn summary(tally: &Tally) -> Summary {
         translated: all.attempts,
         retransmitted_attempts: all.unanswered,
         flagged_attempts: all.flagged,
+        by_cause: [("port_out_of_range", Counts { attempts: all.unanswered, ..all })].into(),
+        by_strength: [(Strength::Proven, all.flagged)].into(),
+        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, vec![example::PROVEN_FOR_ALL])],
         ..Summary::default()
     }
 }
@@ -189,10 +196,7 @@ fn hostile_names_stay_text() {
     let (node, version, kernel) = (hostile.to_owned(), hostile.to_owned(), hostile.to_owned());
     let captures = [Capture { node, version, kernel, hooks, ..capture() }];
     let tally = tally();
-    let page = with(&[hostile], &captures, &tally, |report| {
-        let inference = [hostile.to_owned()];
-        html::render(&Report { inference: &inference, ..*report }).unwrap()
-    });
+    let page = with(&[hostile], &captures, &tally, |report| html::render(report).unwrap());
     let parsed = Page::parse(&page);
     assert!(parsed.errors.is_empty(), "{:?}", parsed.errors);
     assert!(parsed.all("script").is_empty() && parsed.all("img").is_empty());
@@ -200,10 +204,7 @@ fn hostile_names_stay_text() {
     let NodeData::Text { contents } = &title.data else { unreachable!("a title is text") };
     let title = contents.borrow().to_string();
     assert!(title.contains("<script>alert(1)</script>\"'>") && title.contains(r"\u{202e}\u{1b}"), "{title}");
-    let text = with(&[hostile], &captures, &tally, |report| {
-        let inference = [hostile.to_owned()];
-        text::render(&Report { inference: &inference, ..*report }, false).unwrap()
-    });
+    let text = with(&[hostile], &captures, &tally, |report| text::render(report, false).unwrap());
     assert!(!text.contains('\x1b') && !text.contains('\u{202e}'));
 }
 
@@ -252,10 +253,14 @@ fn recordings_of_one_node_are_named_once() {
 #[test]
 fn the_inference_has_a_place_of_its_own() {
     let (captures, tally) = ([capture()], tally());
-    let conclusion = ["the path passes 32768-65535".to_owned()];
+    let mut infer = Infer::default();
+    infer.ended(&Attempt {
+        outcome: Outcome::Established,
+        ..example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:40000", "203.0.113.80:443")
+    });
     with(&["x"], &captures, &tally, |report| {
-        let report = Report { inference: &conclusion, ..*report };
-        assert!(text::render(&report, false).unwrap().contains("lets through\nthe path passes 32768-65535\n"));
-        assert!(html::render(&report).unwrap().contains("<p>the path passes 32768-65535</p>"));
+        let report = Report { inference: &infer.conclusions(), ..*report };
+        assert!(text::render(&report, false).unwrap().contains("lets through\nIPv4: too few attempts"));
+        assert!(html::render(&report).unwrap().contains("<p>IPv4: too few attempts"));
     });
 }

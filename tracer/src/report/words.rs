@@ -4,8 +4,9 @@ use jiff::civil::DateTime;
 
 use super::numbers::{grouped, share, span};
 use super::{Family, Report};
-use crate::model::{Capture, Clock};
+use crate::model::{Capture, Clock, Strength};
 use crate::outputs::escape::Escaped;
+use crate::outputs::policies::sentences;
 use crate::outputs::text::policy;
 
 const NANOS: i128 = 1_000_000_000;
@@ -33,7 +34,22 @@ pub(super) fn headline(report: &Report<'_>) -> String {
     }
     let flagged = grouped(all.flagged);
     let verb = if all.flagged == 1 { "attempt is" } else { "attempts are" };
-    format!("{failed} {flagged} {verb} flagged: NAT moved the source port outside the allowed ports.")
+    format!(
+        "{failed} {flagged} {verb} flagged: NAT moved the source port outside the allowed ports. {}",
+        strength(report)
+    )
+}
+
+/// How strong the evidence is that a filter is the reason.
+fn strength(report: &Report<'_>) -> &'static str {
+    match report.summary.strength() {
+        Some(Strength::Proven) => "That a filter drops return traffic to those ports is proven.",
+        Some(Strength::Supported) => {
+            "The evidence supports a filter as the reason; there are too few attempts to prove it."
+        }
+        Some(Strength::NoneYet) | None => "There is no answered port to compare with, so the reason is open.",
+        Some(Strength::Contradicted) => "The evidence contradicts a filter as the reason.",
+    }
 }
 
 /// When, and for how long; `None` without attempts.
@@ -73,6 +89,11 @@ pub(super) fn inside_and_outside(family: &Family<'_>) -> String {
         (answered, unanswered) => format!("{} of {} answered", grouped(answered), grouped(answered + unanswered)),
     };
     format!("Inside the allowed ports ({allowed}): {}. Outside: {}.", of(inside), of(outside))
+}
+
+/// What the evidence says about the policy, a sentence for each side of it.
+pub(super) fn evidence(report: &Report<'_>) -> Vec<String> {
+    sentences(&report.summary.policies, report.inference)
 }
 
 /// Ports that are left of the picture.

@@ -48,8 +48,6 @@ pub struct Tally {
     pub nodes: Vec<Counts>,
     /// By how the rule chooses ports.
     pub modes: BTreeMap<NatMode, Counts>,
-    /// Attempts whose SYN was sent again, by cause; `unknown` where none was found.
-    pub causes: BTreeMap<&'static str, Counts>,
     /// When the first attempt began, nanoseconds since 1970.
     pub first_unix_ns: Option<i128>,
     /// When the last one was heard of.
@@ -73,9 +71,6 @@ impl Tally {
         self.nodes[number] += counts;
         if attempt.is_translated() != Some(false) {
             *self.modes.entry(NatMode::from(attempt.range)).or_default() += counts;
-        }
-        if attempt.retransmits > 0 {
-            *self.causes.entry(judgement.cause.unwrap_or("unknown")).or_default() += counts;
         }
     }
 

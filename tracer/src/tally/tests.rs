@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
-use crate::model::{Capture, Judgement, Outcome, Owner, example, example::FLAGGED};
+use crate::model::{Capture, Outcome, Owner, example, example::FLAGGED};
 
 fn attempt() -> Attempt {
     let attempt = example::attempt("10.42.0.7:5000", "10.96.0.10:80", "192.0.2.1:1200", "203.0.113.80:8080");
@@ -33,7 +33,6 @@ fn an_attempt_is_in_every_table() {
     assert_eq!(tally.destinations.ranking(9).worst, [("10.96.0.10:80".parse().unwrap(), expected)]);
     assert_eq!(tally.sources.ranking(9).worst, [("10.42.0.7".parse().unwrap(), expected)]);
     assert_eq!(tally.nodes, [expected]);
-    assert_eq!(tally.causes, [("port_out_of_range", expected)].into());
     assert_eq!(tally.modes, [(NatMode::FullyRandom, expected)].into());
     assert_eq!(tally.ports_v4.between(1200, 1200), (0, 1));
     assert!(tally.ports_v6.is_empty());
@@ -73,15 +72,6 @@ fn families_have_pictures_of_their_own() {
     let tally = tally(&[v6]);
     assert!(tally.ports_v4.is_empty());
     assert_eq!(tally.ports_v6.between(40000, 40000), (0, 1));
-}
-
-#[test]
-fn an_attempt_without_a_retransmit_has_no_cause() {
-    let fine = Attempt { retransmits: 0, outcome: Outcome::Established, ..attempt() };
-    let mut tally = tally(&[fine]);
-    assert!(tally.causes.is_empty());
-    tally.ended(0, &EndedAttempt { judgement: &Judgement::default(), ..ended(&capture(), &attempt()) });
-    assert_eq!(tally.causes.keys().copied().collect::<Vec<_>>(), ["unknown"]);
 }
 
 #[test]

@@ -6,9 +6,12 @@ use tracer_common::config::Loss;
 
 use crate::causes;
 use crate::infer::Infer;
-use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, NatMode, Origin, Outcome, PortSet, example};
+use crate::model::{
+    Attempt, Capture, Diagnosis, Finding, HookState, NatMode, Origin, Outcome, PolicyEvidence, PortSet, Strength,
+    example,
+};
 use crate::outputs::inference;
-use crate::outputs::testing::{Judged, view, written};
+use crate::outputs::testing::{Judged, attempts, view, written};
 use crate::summary::Summary;
 
 fn service() -> Attempt {
@@ -37,7 +40,7 @@ fn a_retransmit_line_has_the_promised_fields_in_their_order() {
             r#""allowed":"32768-65535","retransmits":1,"outcome":"pending","nat_mode":"fully_random","#,
             r#""selections":1,"isn":4000000001,"netns":4026532300,"nat_netns":4026531840,"#,
             r#""pod":null,"namespace":null,"container":null,"#,
-            r#""explanation":null,"advice":null,"evidence":[]}"#
+            r#""explanation":null,"advice":null,"evidence":[],"evidence_strength":"proven"}"#
         )
     );
 }
@@ -103,7 +106,9 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         retransmitted_attempts: 5,
         flagged_attempts: 4,
         flagged_retransmits: 12,
-        by_cause: [("port_out_of_range", 4), ("unknown", 1)].into(),
+        by_cause: [("port_out_of_range", attempts(4)), ("unknown", attempts(1))].into(),
+        by_strength: [(Strength::Proven, 3), (Strength::Contradicted, 1)].into(),
+        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, vec![example::PROVEN_FOR_ALL])],
         failed_by_cause: [("refused", 2)].into(),
         lost: [1, 2, 3, 4],
         evicted: 7,
@@ -114,7 +119,13 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         concat!(
             r#"{"kind":"summary","attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
             r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"failed_by_cause":{"refused":2},"lost":6,"#,
-            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"skipped":4,"evicted":7,"inference":null}"#,
+            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"skipped":4,"evicted":7,"inference":null,"#,
+            r#""evidence_strength":"proven","flagged_by_strength":{"contradicted":1,"proven":3},"policies":[{"node":"node7","#,
+            r#""family":"ipv4","allowed":"32768-65535","allowed_from":"default","evidence_strength":"proven","#,
+            r#""sides":[{"ports":"below 32768","evidence_strength":"proven","inside":{"answered":29,"unanswered":0},"#,
+            r#""outside":{"answered":0,"unanswered":31},"p_below_1e":-12,"text":"IPv4: the assumed range 32768-65535 "#,
+            r#"(default) holds: over all destinations, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 "#,
+            r#"from ports in the range (by chance: p < 1e-12)"}],"not_passed":null}]}"#,
             "\n"
         )
     );

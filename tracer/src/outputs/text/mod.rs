@@ -4,7 +4,6 @@ mod line;
 pub(crate) mod paragraphs;
 mod row;
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
@@ -13,11 +12,13 @@ use anstyle::{AnsiColor, Style};
 use self::line::Line;
 use self::paragraphs::indented;
 pub(super) use self::paragraphs::paragraph;
-use self::row::{Row, words};
+use self::row::{Row, mark, words};
 use super::escape::Escaped;
+use super::policies::sentences;
 use super::{Format, Output, Sink, View};
 use crate::causes;
-use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy};
+use crate::infer::Conclusion;
+use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy, Strength};
 use crate::summary::Summary;
 
 pub(super) const FORMAT: Format =
@@ -33,6 +34,8 @@ struct Text {
     all: bool,
     row: Row,
     has_titles: bool,
+    /// What marks mean was said.
+    has_legend: bool,
     /// The one that the lines are of, by its number.
     day: Option<i64>,
 }
@@ -48,7 +51,7 @@ impl Text {
             heading: style(Style::new().bold()),
         };
         let (line, text) = (Line::default(), String::new());
-        Self { out, line, text, utc: view.utc, all: view.all, row, has_titles: false, day: None }
+        Self { out, line, text, utc: view.utc, all: view.all, row, has_titles: false, has_legend: false, day: None }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -73,8 +76,19 @@ impl Text {
         self.end_line()
     }
 
+    /// Before the first line with a mark: what marks mean.
+    fn legend(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        if mark(finding).is_none() || self.has_legend {
+            return Ok(());
+        }
+        self.has_legend = true;
+        paragraph(&mut self.text, LEGEND);
+        self.end_text()
+    }
+
     /// One line, and below it what is told of the cause for the first time.
     fn row(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.legend(finding)?;
         self.titles(finding.owner.is_some())?;
         self.heading_of_day(finding)?;
         written(self.row.finding(&mut self.line, finding))?;
@@ -112,8 +126,8 @@ impl Text {
     }
 
     /// A line for each cause, the first with a name.
-    fn causes(&mut self, name: &str, counts: &BTreeMap<&'static str, u64>, of: u64) -> io::Result<()> {
-        for (index, (cause, &count)) in counts.iter().enumerate() {
+    fn causes(&mut self, name: &str, counts: impl Iterator<Item = (&'static str, u64)>, of: u64) -> io::Result<()> {
+        for (index, (cause, count)) in counts.enumerate() {
             written(self.count(if index == 0 { name } else { "" }, count, of))?;
             self.line.spaces(2);
             written(words(&mut self.line, cause))?;
@@ -122,9 +136,27 @@ impl Text {
         Ok(())
     }
 
+    /// Flagged attempts by how strong the evidence for a filter is, and what it says about the policy.
+    fn evidence(&mut self, summary: &Summary) -> io::Result<()> {
+        for (index, (&strength, &count)) in summary.by_strength.iter().enumerate() {
+            written(self.count(if index == 0 { "evidence" } else { "" }, count, summary.flagged_attempts))?;
+            written(write!(self.line, "  {}", strength_words(strength)))?;
+            self.end_line()?;
+        }
+        Ok(())
+    }
+
+    /// What the evidence says about the policy.
+    fn policies(&mut self, summary: &Summary, conclusions: &[Conclusion]) -> io::Result<()> {
+        for sentence in sentences(&summary.policies, conclusions) {
+            paragraph(&mut self.text, &sentence);
+            self.end_text()?;
+        }
+        Ok(())
+    }
+
     /// What the attempts say about ports, where they say anything.
-    fn inference(&mut self, summary: &Summary) -> io::Result<()> {
-        let conclusions = summary.infer.conclusions();
+    fn inference(&mut self, conclusions: &[Conclusion]) -> io::Result<()> {
         for conclusion in conclusions.iter().filter(|conclusion| conclusion.says_something()) {
             paragraph(&mut self.text, &conclusion.to_string());
             self.end_text()?;
@@ -202,8 +234,11 @@ impl Output for Text {
         written(self.count("flagged", summary.flagged_attempts, attempts))?;
         written(write!(self.line, "  with {} retransmits", summary.flagged_retransmits))?;
         self.end_line()?;
-        self.causes("by cause", &summary.by_cause, summary.retransmitted_attempts)?;
-        self.causes("failed at once", &summary.failed_by_cause, attempts)?;
+        self.evidence(summary)?;
+        let by_cause = summary.by_cause.iter().map(|(&cause, counts)| (cause, counts.attempts));
+        self.causes("by cause", by_cause, summary.retransmitted_attempts)?;
+        let failed_by_cause = summary.failed_by_cause.iter().map(|(&cause, &count)| (cause, count));
+        self.causes("failed at once", failed_by_cause, attempts)?;
         self.losses(summary)?;
         if summary.skipped() > 0 {
             written(self.count("skipped", summary.skipped(), 0))?;
@@ -213,7 +248,9 @@ impl Output for Text {
         }
         written(self.count("evicted", summary.evicted, 0))?;
         self.end_line()?;
-        self.inference(summary)?;
+        let conclusions = summary.infer.conclusions();
+        self.policies(summary, &conclusions)?;
+        self.inference(&conclusions)?;
         self.advice(summary)?;
         self.out.flush()
     }
@@ -222,6 +259,20 @@ impl Output for Text {
 fn header(capture: &Capture) -> String {
     let (version, node, kernel) = (Escaped(&capture.version), Escaped(&capture.node), Escaped(&capture.kernel));
     format!("snatrace {version} on {node} ({kernel}): allowed translated ports {}", policy(&capture.policy))
+}
+
+/// What marks mean.
+const LEGEND: &str =
+    "mark after a cause: evidence that a filter drops such ports: + proven, ~ supported, ? none yet, ! contradicted";
+
+/// A strength in words, with its mark.
+const fn strength_words(strength: Strength) -> &'static str {
+    match strength {
+        Strength::Proven => "+ proven: a filter drops return traffic to these ports",
+        Strength::Supported => "~ supported: no answer to these ports so far, too few attempts to exclude chance",
+        Strength::NoneYet => "? none yet: no answered port to compare with",
+        Strength::Contradicted => "! contradicted: such ports are answered, or allowed ports go unanswered too",
+    }
 }
 
 /// The allowed ports and where they came from.

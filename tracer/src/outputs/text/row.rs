@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 use anstyle::Style;
 
 use super::line::Line;
-use crate::model::{Attempt, Clock, Finding, NatMode, Owner};
+use crate::causes;
+use crate::model::{Attempt, Clock, Finding, NatMode, Owner, Strength};
 use crate::outputs::escape::Escaped;
 
 const TIME: usize = 12;
@@ -100,7 +101,7 @@ impl Row {
         if !self.names {
             line.cell(MODE, plain, |line| mode(line, attempt))?;
         }
-        line.cell(CAUSE, style, |line| words(line, finding.judgement.cause.unwrap_or("-")))
+        line.cell(CAUSE, style, |line| cause(line, finding))
     }
 }
 
@@ -197,6 +198,23 @@ fn ordinal(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
     }
 }
 
+/// With a mark for the evidence of a filter.
+fn cause(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
+    words(line, finding.judgement.cause.unwrap_or("-"))?;
+    mark(finding).map_or(Ok(()), |mark| line.write_char(mark))
+}
+
+/// How strong the evidence of a filter is, where the attempt is flagged and nothing that was seen tells its cause.
+pub(super) fn mark(finding: &Finding<'_>) -> Option<char> {
+    finding.judgement.cause.filter(|cause| causes::rests_on_silence(cause))?;
+    Some(match finding.judgement.strength? {
+        Strength::Proven => '+',
+        Strength::Supported => '~',
+        Strength::NoneYet => '?',
+        Strength::Contradicted => '!',
+    })
+}
+
 fn mode(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     match NatMode::from(attempt.range) {
         NatMode::Unknown => line.write_char('-'),
@@ -220,7 +238,6 @@ pub(super) fn words(line: &mut Line, name: &str) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes;
     use crate::model::example;
     use crate::outputs::testing;
 
@@ -248,7 +265,8 @@ mod tests {
 
     #[test]
     fn the_names_of_causes_and_modes_fit_their_columns() {
-        assert!(causes::ALL.iter().all(|cause| cause.id.len() <= CAUSE));
+        let width = |id| CAUSE - usize::from(causes::rests_on_silence(id));
+        assert!(causes::ALL.iter().all(|cause| cause.id.len() <= width(cause.id)));
         let modes = [NatMode::FullyRandom, NatMode::Random, NatMode::Preserved, NatMode::Range];
         assert!(modes.iter().all(|mode| mode.name().len() <= MODE && MODE <= CAUSE));
     }

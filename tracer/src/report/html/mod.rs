@@ -45,6 +45,7 @@ pub fn render(report: &Report<'_>) -> Result<String> {
                 main {
                     (parts::tiles(report))
                     (pictures)
+                    (parts::evidence(report))
                     (parts::inference(report))
                     div.tables { @for table in tables::all(report) { (parts::table(&table)) } }
                     (parts::capture(report))

@@ -68,13 +68,26 @@ pub(super) fn tiles(report: &Report<'_>) -> Markup {
     }
 }
 
+/// What the evidence says about the policy.
+pub(super) fn evidence(report: &Report<'_>) -> Markup {
+    let sentences = words::evidence(report);
+    html! {
+        @if !sentences.is_empty() {
+            section {
+                h2 { "Evidence about the allowed ports" }
+                @for sentence in &sentences { p { (sentence) } }
+            }
+        }
+    }
+}
+
 /// What can be concluded about the filter.
 pub(super) fn inference(report: &Report<'_>) -> Markup {
     html! {
         @if !report.inference.is_empty() {
             section {
                 h2 { "What the filter lets through" }
-                @for line in report.inference { p { (Escaped(line)) } }
+                @for conclusion in report.inference { p { (conclusion.to_string()) } }
             }
         }
     }

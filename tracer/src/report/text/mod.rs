@@ -37,9 +37,14 @@ pub fn render(report: &Report<'_>, colour: bool) -> Result<String, fmt::Error> {
         picture::ports(&mut out, &family, styles)?;
     }
     picture::over_time(&mut out, report, styles)?;
+    let evidence = words::evidence(report);
+    if !evidence.is_empty() {
+        heading(&mut out, styles, "Evidence about the allowed ports")?;
+        evidence.iter().for_each(|line| paragraph(&mut out, line));
+    }
     if !report.inference.is_empty() {
         heading(&mut out, styles, "What the filter lets through")?;
-        report.inference.iter().for_each(|line| paragraph(&mut out, &Escaped(line).to_string()));
+        report.inference.iter().for_each(|conclusion| paragraph(&mut out, &conclusion.to_string()));
     }
     for table in tables::all(report) {
         table::table(&mut out, &table, styles)?;

@@ -8,12 +8,13 @@ use super::unreachable;
 use crate::model::Dropped;
 
 /// What is known of the attempt.
-pub(super) fn of(case: &Case<'_>) -> Vec<String> {
+pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     let attempt = case.attempt;
     let mut facts = vec![format!("SYN sent {}", times(case.sent(), "time", "times"))];
     if attempt.syns_leaving > 0 {
         let times = times(attempt.syns_leaving, "time", "times");
-        facts.push(format!("seen leaving {times} as {}", case.translated_source()));
+        let (source, interface) = (case.translated_source(), attempt.ifindex);
+        facts.push(format!("seen leaving {times} as {source} by interface {interface}"));
     } else if case.has_hook("wire") {
         facts.push("not seen leaving an uplink".to_owned());
     }
@@ -39,6 +40,11 @@ pub(super) fn of(case: &Case<'_>) -> Vec<String> {
     if attempt.is_reset_here {
         facts.push("an RST left for the SYN-ACK while the client waited for it".to_owned());
     }
+    let off: Vec<_> =
+        case.capture.hooks.iter().filter(|hook| hook.off.is_some()).map(|hook| hook.stem.as_str()).collect();
+    if !off.is_empty() {
+        facts.push(format!("hooks off: {}", off.join(", ")));
+    }
     facts
 }
 
@@ -49,14 +55,14 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
         facts.push("SYN-ACK arrived".to_owned());
     }
     if attempt.is_unheard {
-        facts.push("the SYN was sent again after that".to_owned());
+        facts.push("the SYN was retransmitted after that".to_owned());
     }
     if attempt.rst_seen {
         facts.push("RST arrived".to_owned());
     }
     facts.extend(unreachable::words(case).map(|words| format!("ICMP arrived: {words}")));
     if !case.heard_back() && attempt.syns_leaving > 0 {
-        facts.push("nothing came back".to_owned());
+        facts.push("no SYN-ACK, RST or ICMP error seen arriving".to_owned());
     }
     facts
 }

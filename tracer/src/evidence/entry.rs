@@ -1,0 +1,176 @@
+//! What is known of one destination: answers by the side of the policy that the port is on.
+
+use crate::infer::{Probe, Runs, Stratum, evidence};
+use crate::model::{Answers, Side};
+
+/// Weighed attempts of a destination; beyond that all of its weights are halved, so that what changed shows.
+const MAX_WEIGHED: u32 = 1024;
+/// Consecutive inside attempts without an answer after which a destination counts as not answering: a loss of 5 % does that
+/// once in 8,000 times.
+const INSIDE_RUN: u32 = 3;
+/// A path that passes fewer than one in ten of the ports on a side practically never answers there.
+const RARELY: u32 = 10;
+
+/// What a destination says about the ports of one side outside of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Nothing.
+    Silent,
+    /// Inside ports are mostly answered, those of this side practically never.
+    Filtered,
+    /// Ports of this side are answered.
+    Passing,
+}
+
+/// A destination, or a network of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    /// Unanswered and answered attempts, by side.
+    counts: [[u32; 2]; 4],
+    /// The same without failures that follow one another (see `infer`), and with less of what is long ago.
+    weighed: [[u32; 2]; 4],
+    runs: Runs,
+    /// When the newest answered attempt began.
+    newest_answer_ns: u64,
+    /// Inside attempts since then that are unanswered.
+    inside_run: u32,
+    tests: [Test; 3],
+}
+
+/// A result of the test of significance, kept until much more is known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Test {
+    nats: f64,
+    /// Weighed attempts when it was computed.
+    at: u32,
+}
+
+/// What the sums over destinations need to know of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) roles: [Role; 3],
+    /// An inside attempt was answered; `None` where there was none.
+    pub(super) inside: Option<bool>,
+    /// Tried from the side, and never answered there.
+    pub(super) unanswered: [bool; 3],
+    /// It answered at least once.
+    pub(super) is_answering: bool,
+}
+
+impl Entry {
+    /// Counts an attempt; whether it is weighed.
+    pub(super) fn count(&mut self, side: Side, first_ns: u64, probe: Probe) -> bool {
+        let place = &mut self.counts[side as usize][usize::from(probe.answered)];
+        *place = place.saturating_add(1);
+        if probe.answered {
+            self.runs.answered(probe.second);
+            if first_ns >= self.newest_answer_ns {
+                (self.newest_answer_ns, self.inside_run) = (first_ns, 0);
+            }
+        } else {
+            self.inside_run += u32::from(side == Side::Inside && first_ns > self.newest_answer_ns);
+            if !self.runs.failed(probe.second) {
+                return false;
+            }
+        }
+        self.weighed[side as usize][usize::from(probe.answered)] += 1;
+        if self.weighed.as_flattened().iter().sum::<u32>() > MAX_WEIGHED {
+            self.weighed.as_flattened_mut().iter_mut().for_each(|count| *count = count.div_ceil(2));
+        }
+        true
+    }
+
+    /// Takes back an unanswered attempt.
+    pub(super) const fn uncount(&mut self, side: Side, is_weighed: bool) {
+        let (exact, weighed) = (&mut self.counts[side as usize][0], &mut self.weighed[side as usize][0]);
+        *exact = exact.saturating_sub(1);
+        *weighed = weighed.saturating_sub(is_weighed as u32);
+    }
+
+    pub(super) fn counts(&self, side: Side) -> Answers {
+        answers(self.counts[side as usize])
+    }
+
+    /// By side: attempts inside and from the side, where it is filtered.
+    pub(super) fn filtered(&self) -> [[Answers; 2]; 3] {
+        Side::OUTSIDE.map(|side| match self.role(side) {
+            Role::Filtered => [Side::Inside, side].map(|side| self.counts(side)),
+            Role::Silent | Role::Passing => [Answers::default(); 2],
+        })
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let [inside, ..] = self.weighed;
+        Standing {
+            roles: Side::OUTSIDE.map(|side| self.role(side)),
+            inside: (inside != [0, 0]).then_some(inside[1] > 0),
+            unanswered: Side::OUTSIDE.map(|side| {
+                let [unanswered, answered] = self.weighed[side as usize];
+                unanswered > 0 && answered == 0
+            }),
+            is_answering: self.counts.iter().any(|side| side[1] > 0),
+        }
+    }
+
+    pub(super) fn role(&self, side: Side) -> Role {
+        let ([inside_unanswered, inside_answered], [unanswered, answered]) =
+            (self.weighed[0], self.weighed[side as usize]);
+        if answered > 0 && answered * RARELY > answered + unanswered {
+            Role::Passing
+        } else if unanswered > 0 && inside_answered > 0 && inside_answered >= inside_unanswered {
+            Role::Filtered
+        } else {
+            Role::Silent
+        }
+    }
+
+    /// Inside ports go unanswered: always, mostly, or since a while.
+    pub(super) fn fails_inside(&self) -> bool {
+        let [unanswered, answered] = self.weighed[0];
+        self.inside_run >= INSIDE_RUN || unanswered >= 2 && unanswered > answered
+    }
+
+    /// An inside port was tried, and none was answered.
+    pub(super) const fn is_silent_inside(&self) -> bool {
+        let [unanswered, answered] = self.weighed[0];
+        unanswered > 0 && answered == 0
+    }
+
+    pub(super) const fn answers_inside(&self) -> bool {
+        self.weighed[0][1] > 0
+    }
+
+    /// Its attempts on the two sides, for the test of significance.
+    pub(super) fn stratum(&self, side: Side) -> Stratum {
+        let ([inside_unanswered, inside_answered], [unanswered, answered]) =
+            (self.weighed[0], self.weighed[side as usize]);
+        let (denied, inside) = (u64::from(unanswered) + u64::from(answered), inside_unanswered + inside_answered);
+        Stratum {
+            attempts: denied + u64::from(inside),
+            unanswered: u64::from(unanswered) + u64::from(inside_unanswered),
+            denied,
+            denied_unanswered: unanswered.into(),
+        }
+    }
+
+    /// In nats: chance explains what this destination says about the side with a probability below exp(-nats).
+    pub(super) fn nats(&mut self, side: Side) -> f64 {
+        let stratum = self.stratum(side);
+        let weighed = stratum.attempts as u32;
+        let Some(test) = self.tests.get_mut((side as usize).wrapping_sub(1)) else { return 0.0 };
+        // A tenth more hardly changes it.
+        if weighed < test.at || weighed > test.at + test.at / 8 {
+            *test = Test { nats: evidence(&[stratum]).total, at: weighed };
+        }
+        test.nats
+    }
+
+    /// The next test starts from what is known then.
+    pub(super) const fn forget_tests(&mut self) {
+        self.tests = [Test { nats: 0.0, at: 0 }; 3];
+    }
+}
+
+pub(super) fn answers([unanswered, answered]: [u32; 2]) -> Answers {
+    Answers { answered: answered.into(), unanswered: unanswered.into() }
+}

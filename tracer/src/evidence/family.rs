@@ -1,0 +1,284 @@
+//! All destinations of one address family: sums over them, and the assessment of a claim.
+
+use hashbrown::HashMap;
+
+use super::Place;
+use super::entry::{Entry, Role, Standing};
+use crate::infer::{Destination, Probe, evidence};
+use crate::model::{Answers, Assessment, Reason, Scope, Side};
+
+/// Destinations with an entry of their own.
+const EXACT: usize = 1024;
+/// Entries for networks of later destinations.
+const NETWORKS: usize = 256;
+/// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
+const ENOUGH: f64 = 9.210_340;
+/// Of destinations that answered inside or were tried outside, none twice: above this, chance explains it too well to suspect.
+const SUSPECT: f64 = 0.2;
+
+/// The evidence of one address family.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Family {
+    entries: Vec<Entry>,
+    index: HashMap<Destination, u16, foldhash::fast::FixedState>,
+    /// Attempts by side.
+    all: [Answers; 4],
+    /// Those to destinations that answered at least once.
+    answering: [Answers; 4],
+    /// Destinations that answered inside.
+    inside_answered: u32,
+    /// Those tried inside that did not.
+    inside_silent: u32,
+    sides: [SideSums; 3],
+    /// Attempts counted so far.
+    observed: u64,
+}
+
+/// Sums over destinations for one side outside of the policy.
+#[derive(Clone, Copy, Debug, Default)]
+struct SideSums {
+    filtered: u32,
+    passing: u32,
+    /// Tried from this side, and never answered there.
+    unanswered: u32,
+    /// Attempts to the filtered ones: inside, and from this side.
+    filtered_answers: [Answers; 2],
+    pooled: Pooled,
+}
+
+/// The test of significance over all destinations, kept until much more is known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pooled {
+    nats: f64,
+    /// Without the destination that says most.
+    others: f64,
+    /// Attempts when it was computed.
+    at: u64,
+}
+
+impl Family {
+    /// The entry that a destination's attempts are counted in.
+    pub(super) fn entry(&mut self, destination: Destination) -> u16 {
+        let known = self.index.get(&destination).copied();
+        known
+            .or_else(|| self.open(destination, EXACT))
+            .or_else(|| self.index.get(&destination.network()).copied())
+            .or_else(|| self.open(destination.network(), EXACT + NETWORKS))
+            .or_else(|| self.index.get(&Destination::others()).copied())
+            .or_else(|| self.open(Destination::others(), EXACT + NETWORKS + 1))
+            .unwrap_or(0)
+    }
+
+    fn open(&mut self, destination: Destination, limit: usize) -> Option<u16> {
+        let place = self.entries.len();
+        let number = u16::try_from(place).ok().filter(|_| place < limit)?;
+        self.entries.push(Entry::default());
+        self.index.insert(destination, number);
+        Some(number)
+    }
+
+    /// Counts an attempt; whether it is weighed.
+    pub(super) fn count(&mut self, place: Place, first_ns: u64, probe: Probe) -> bool {
+        self.observed += 1;
+        self.change(place, |entry| entry.count(place.side, first_ns, probe)).unwrap_or_default()
+    }
+
+    /// Takes back an unanswered attempt.
+    pub(super) fn uncount(&mut self, place: Place, is_weighed: bool) {
+        self.change(place, |entry| entry.uncount(place.side, is_weighed));
+    }
+
+    fn change<T>(&mut self, Place { entry, side, .. }: Place, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let entry = self.entries.get_mut(usize::from(entry))?;
+        let (standing, counts) = (entry.standing(), entry.counts(side));
+        for (sums, filtered) in self.sides.iter_mut().zip(entry.filtered()) {
+            sums.filtered_answers.iter_mut().zip(filtered).for_each(|(sum, one)| replace(sum, one, Answers::default()));
+        }
+        let result = change(entry);
+        let (standing_now, counts_now) = (entry.standing(), entry.counts(side));
+        for (sums, filtered) in self.sides.iter_mut().zip(entry.filtered()) {
+            sums.filtered_answers.iter_mut().zip(filtered).for_each(|(sum, one)| replace(sum, Answers::default(), one));
+        }
+        replace(&mut self.all[side as usize], counts, counts_now);
+        if standing.is_answering && standing_now.is_answering {
+            replace(&mut self.answering[side as usize], counts, counts_now);
+        } else if standing_now.is_answering {
+            for (place, side) in ALL_SIDES.into_iter().enumerate() {
+                replace(&mut self.answering[place], Answers::default(), entry.counts(side));
+            }
+        }
+        if standing != standing_now {
+            self.stands(standing, u32::wrapping_sub);
+            self.stands(standing_now, u32::wrapping_add);
+        }
+        Some(result)
+    }
+
+    /// Adds a destination's standing to the sums, or takes it away.
+    fn stands(&mut self, standing: Standing, step: fn(u32, u32) -> u32) {
+        let add = |sum: &mut u32, is_one: bool| *sum = step(*sum, u32::from(is_one));
+        add(&mut self.inside_answered, standing.inside == Some(true));
+        add(&mut self.inside_silent, standing.inside == Some(false));
+        for (sums, (role, unanswered)) in self.sides.iter_mut().zip(standing.roles.into_iter().zip(standing.unanswered))
+        {
+            add(&mut sums.filtered, role == Role::Filtered);
+            add(&mut sums.passing, role == Role::Passing);
+            add(&mut sums.unanswered, unanswered);
+        }
+    }
+
+    /// How strong the claim is about that side, for attempts to that destination.
+    pub(super) fn assess(&mut self, entry: u16, side: Side) -> Assessment {
+        let reason_and_scope = self.reason(usize::from(entry), side);
+        let (reason, scope) = reason_and_scope.unwrap_or((Reason::NothingToCompare, Scope::Capture));
+        match scope {
+            Scope::Destination => {
+                let of = |side| {
+                    self.entries.get(usize::from(entry)).map_or_else(Answers::default, |entry| entry.counts(side))
+                };
+                Assessment { reason, scope, side, inside: of(Side::Inside), outside: of(side) }
+            }
+            Scope::Capture => self.over_all(reason, side),
+        }
+    }
+
+    fn over_all(&self, reason: Reason, side: Side) -> Assessment {
+        let [inside, outside] = match reason {
+            Reason::SidesDiffer { .. } | Reason::OthersDiffer => {
+                self.sums(side).map(|sums| sums.filtered_answers).unwrap_or_default()
+            }
+            Reason::OutsideAnswered | Reason::InsideUnanswered => [0, side as usize].map(|side| self.answering[side]),
+            Reason::OnlyInsideAnswered | Reason::NothingToCompare | Reason::NotOnUplink | Reason::PortAnswered => {
+                [0, side as usize].map(|side| self.all[side])
+            }
+        };
+        Assessment { reason, scope: Scope::Capture, side, inside, outside }
+    }
+
+    /// The rules, in their order; docs/causes.md has them in words.
+    fn reason(&mut self, entry: usize, side: Side) -> Option<(Reason, Scope)> {
+        let destinations = self.entries.len() as f64;
+        let here = self.entries.get_mut(entry)?;
+        let role = here.role(side);
+        let (is_silent_inside, fails_inside) = (here.is_silent_inside(), here.fails_inside());
+        let answers_inside = here.answers_inside();
+        if role == Role::Passing {
+            return Some((Reason::OutsideAnswered, Scope::Destination));
+        }
+        if is_silent_inside {
+            let reason = if fails_inside { Reason::InsideUnanswered } else { Reason::NothingToCompare };
+            return Some((reason, Scope::Destination));
+        }
+        // As many tests are made as there are destinations (Bonferroni).
+        let nats = if role == Role::Filtered { here.nats(side) - destinations.ln() } else { 0.0 };
+        if nats >= ENOUGH {
+            return Some((differ(nats), Scope::Destination));
+        }
+        if fails_inside {
+            return Some((Reason::InsideUnanswered, Scope::Destination));
+        }
+        let pooled = self.pooled(side);
+        let SideSums { filtered, passing, unanswered, .. } = *self.sums(side)?;
+        let is_proven = pooled.nats >= ENOUGH && pooled.others >= ENOUGH / 2.0;
+        Some(match (passing, role) {
+            (0, _) if is_proven && answers_inside => (differ(pooled.nats), Scope::Capture),
+            (0, _) if is_proven => (Reason::OthersDiffer, Scope::Capture),
+            (0, Role::Filtered) => (Reason::OnlyInsideAnswered, Scope::Destination),
+            (0, _) if self.is_suspect(unanswered) => (Reason::OnlyInsideAnswered, Scope::Capture),
+            (0, _) => (Reason::NothingToCompare, Scope::Capture),
+            (1.., Role::Filtered) if filtered > passing => (Reason::OnlyInsideAnswered, Scope::Destination),
+            (1.., _) if is_proven && filtered > passing => (Reason::OthersDiffer, Scope::Capture),
+            (1.., _) => (Reason::OutsideAnswered, Scope::Capture),
+        })
+    }
+
+    /// Destinations that answered inside, and others that did not answer outside: each counts once, so that one dead destination
+    /// does not make a filter. Fisher's exact test.
+    fn is_suspect(&self, unanswered: u32) -> bool {
+        let (answered, inside) = (self.inside_answered, f64::from(self.inside_answered + self.inside_silent));
+        let mut p = 1.0;
+        for drawn in (0..answered).map(f64::from) {
+            p *= (inside - drawn) / (inside + f64::from(unanswered) - drawn);
+            if p <= SUSPECT {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn sums(&self, side: Side) -> Option<&SideSums> {
+        self.sides.get((side as usize).wrapping_sub(1))
+    }
+
+    /// The test over all destinations, each a stratum.
+    fn pooled(&mut self, side: Side) -> Pooled {
+        let Some(sums) = self.sums(side).copied() else { return Pooled::default() };
+        let is_stale = self.observed > sums.pooled.at + sums.pooled.at / 4;
+        if sums.filtered == 0 || !is_stale {
+            return if sums.filtered == 0 { Pooled::default() } else { sums.pooled };
+        }
+        let pooled = self.test(side);
+        if let Some(sums) = self.sides.get_mut((side as usize).wrapping_sub(1)) {
+            sums.pooled = pooled;
+        }
+        pooled
+    }
+
+    fn test(&self, side: Side) -> Pooled {
+        let answering = self.entries.iter().filter(|entry| entry.standing().is_answering);
+        let strata: Vec<_> = answering.map(|entry| entry.stratum(side)).collect();
+        let evidence = evidence(&strata);
+        let strongest = evidence.parts.iter().copied().fold(0.0, f64::max);
+        Pooled { nats: evidence.total, others: evidence.total - strongest, at: self.observed }
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.index.capacity() * (size_of::<(Destination, u16)>() + 1)
+    }
+
+    /// Tests everything again.
+    pub(super) fn settle(&mut self) {
+        self.entries.iter_mut().for_each(Entry::forget_tests);
+        self.sides.iter_mut().for_each(|sums| sums.pooled = Pooled::default());
+        Side::OUTSIDE.into_iter().for_each(|side| {
+            self.pooled(side);
+        });
+    }
+
+    /// What the evidence says about each side that attempts left from, over all destinations.
+    pub(super) fn policies(&self) -> Vec<Assessment> {
+        let tried = Side::OUTSIDE.into_iter().filter(|&side| self.all[side as usize].total() > 0);
+        tried.filter_map(|side| Some(self.over_all(self.policy(side)?, side))).collect()
+    }
+
+    fn policy(&self, side: Side) -> Option<Reason> {
+        let SideSums { filtered, passing, unanswered, pooled, .. } = *self.sums(side)?;
+        let destinations = self.entries.len() as f64;
+        let own = || {
+            let entries = self.entries.iter().filter(|entry| entry.role(side) == Role::Filtered);
+            entries.map(|entry| evidence(&[entry.stratum(side)]).total - destinations.ln()).fold(0.0, f64::max)
+        };
+        let nats = if filtered == 0 { 0.0 } else { pooled.nats.max(own()) };
+        Some(match passing {
+            1.. if passing >= filtered => Reason::OutsideAnswered,
+            _ if nats >= ENOUGH => differ(nats),
+            _ if filtered > 0 || self.is_suspect(unanswered) => Reason::OnlyInsideAnswered,
+            _ => Reason::NothingToCompare,
+        })
+    }
+}
+
+const ALL_SIDES: [Side; 4] = [Side::Inside, Side::Below, Side::Between, Side::Above];
+
+fn differ(nats: f64) -> Reason {
+    Reason::SidesDiffer { p_below: (nats / std::f64::consts::LN_10).floor().max(0.0) as u32 }
+}
+
+fn replace(sum: &mut Answers, before: Answers, now: Answers) {
+    sum.answered = (sum.answered + now.answered).saturating_sub(before.answered);
+    sum.unanswered = (sum.unanswered + now.unanswered).saturating_sub(before.unanswered);
+}

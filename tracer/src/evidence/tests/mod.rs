@@ -1,0 +1,249 @@
+//! Assessments on simulated captures, whose truth is known. Every failure names the seed.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod world;
+
+use self::world::{Seen, World};
+use crate::model::{Assessment, Reason, Side, Strength};
+
+const SEEDS: std::ops::Range<u64> = 0..40;
+
+fn each(world: &World, check: impl Fn(u64, &Seen)) {
+    SEEDS.for_each(|seed| check(seed, &world.play(seed)));
+}
+
+/// No flagged attempt is blamed on a filter at the end, and hardly a line while more is learnt.
+fn nobody_is_blamed(world: &World, lines: usize) {
+    each(world, |seed, seen| {
+        assert_eq!(seen.blamed(), 0, "seed {seed}: {:?}", seen.end.iter().find(|(_, of)| of.strength().holds()));
+        assert!(seen.blaming_lines() <= lines, "seed {seed}: {} lines of {}", seen.blaming_lines(), seen.lines.len());
+    });
+}
+
+/// Every flagged attempt is said to be proven at the end.
+fn all_are_proven(world: &World) {
+    each(world, |seed, seen| {
+        assert!(!seen.end.is_empty());
+        assert_eq!(
+            seen.end_of(Strength::Proven, None),
+            seen.end.len(),
+            "seed {seed}: {:?}",
+            seen.end.iter().find(|(_, of)| of.strength() != Strength::Proven)
+        );
+    });
+}
+
+#[test]
+fn a_filter_is_proven_over_several_destinations_and_at_one() {
+    for destinations in [1, 2, 6] {
+        all_are_proven(&World { destinations, ..World::new() });
+    }
+    // Of twenty, one may have been tried from outside ports only.
+    each(&World { destinations: 20, ..World::new() }, |_, seen| assert_eq!(seen.blamed(), seen.end.len()));
+    all_are_proven(&World { is_ipv6: true, ..World::new() });
+    all_are_proven(&World { loss: 0.05, ..World::new() });
+}
+
+#[test]
+fn lines_name_the_filter_from_the_first_seconds_on() {
+    each(&World::new(), |seed, seen| {
+        let late = seen.lines.iter().filter(|(at_ms, _, _)| *at_ms > 2500);
+        assert!(late.clone().count() > 10 && late.clone().all(|(_, _, strength)| strength.holds()), "seed {seed}");
+        assert!(seen.lines.iter().filter(|(_, _, strength)| strength.holds()).count() * 10 >= seen.lines.len() * 9);
+    });
+}
+
+#[test]
+fn a_filter_of_another_range_is_proven_where_the_policy_names_it() {
+    let answers = |_, port, _| (10000..20000).contains(&port);
+    let world = World { allowed: "10000-19999", answers, attempts: 600, ..World::new() };
+    all_are_proven(&world);
+}
+
+#[test]
+fn few_attempts_support_what_they_cannot_prove() {
+    let world = World { attempts: 8, gap_ms: 300, ..World::new() };
+    each(&world, |seed, seen| {
+        let has_both = seen.policies.iter().any(|of| of.inside.answered > 0);
+        assert_eq!(seen.end_of(Strength::Proven, None), 0, "seed {seed}");
+        assert!(seen.end.iter().all(|(_, of)| of.strength() != Strength::Contradicted) || has_both, "seed {seed}");
+    });
+}
+
+#[test]
+fn dead_servers_are_not_blamed_on_a_filter() {
+    nobody_is_blamed(&World { answers: |_, _, _| false, ..World::new() }, 0);
+    nobody_is_blamed(&World { answers: |_, _, _| false, destinations: 1, ..World::new() }, 0);
+    // Without a filter, one is dead among those that live.
+    nobody_is_blamed(&World { answers: |to, _, _| to != 0, ..World::new() }, 2);
+    nobody_is_blamed(&World { answers: |to, _, _| to != 0, destinations: 2, ..World::new() }, 2);
+}
+
+#[test]
+fn a_dead_server_behind_a_filter_is_not_blamed_on_it() {
+    let world = World { answers: |to, port, _| to != 0 && port >= 32768, ..World::new() };
+    each(&world, |seed, seen| {
+        let dead = seen.end.iter().filter(|(to, _)| *to == 0).count();
+        assert!(dead > 5);
+        assert_eq!(seen.end_of(Strength::Contradicted, Some(0)), dead, "seed {seed}");
+        assert_eq!(seen.end_of(Strength::Proven, None), seen.end.len() - dead, "seed {seed}");
+    });
+}
+
+#[test]
+fn a_load_balancer_without_ports_is_not_blamed_on_a_filter() {
+    for destinations in [1, 6] {
+        // From a moment on nothing is answered.
+        nobody_is_blamed(&World { answers: |_, _, at_ms| at_ms < 1300, destinations, ..World::new() }, 3);
+        nobody_is_blamed(
+            &World { answers: |_, _, at_ms| at_ms < 20_000, attempts: 2000, destinations, ..World::new() },
+            0,
+        );
+    }
+}
+
+#[test]
+fn a_full_backlog_is_not_blamed_on_a_filter() {
+    // The first two are accepted, whatever their ports.
+    nobody_is_blamed(&World { answers: |_, _, at_ms| at_ms < 40, destinations: 1, ..World::new() }, 12);
+}
+
+#[test]
+fn random_loss_is_not_blamed_on_a_filter() {
+    nobody_is_blamed(&World { answers: |_, _, _| true, loss: 0.05, attempts: 1000, ..World::new() }, 1);
+    nobody_is_blamed(&World { answers: |_, _, _| true, loss: 0.5, attempts: 1000, ..World::new() }, 12);
+}
+
+#[test]
+fn the_first_syn_of_each_attempt_that_is_lost_is_not_blamed_on_a_filter() {
+    // ECN: the first is dropped on the way, the second is answered, and each is at another second.
+    let world = World {
+        answers: |_, _, at_ms| at_ms % 2000 >= 1000,
+        gap_ms: 2000,
+        attempts: 60,
+        destinations: 1,
+        ..World::new()
+    };
+    nobody_is_blamed(&world, 3);
+}
+
+#[test]
+fn a_policy_that_is_too_narrow_is_contradicted() {
+    let narrow = World { allowed: "49152-65535", attempts: 400, ..World::new() };
+    each(&narrow, |seed, seen| {
+        assert_eq!(seen.blamed(), 0, "seed {seed}");
+        assert!(
+            seen.policies.iter().all(|of| of.reason == Reason::OutsideAnswered),
+            "seed {seed}: {:?}",
+            seen.policies
+        );
+    });
+    let elsewhere = World { allowed: "10000-19999", attempts: 400, ..World::new() };
+    each(&elsewhere, |seed, seen| {
+        assert_eq!(seen.blamed(), 0, "seed {seed}");
+        let above = seen.policies.iter().find(|of| of.side == Side::Above).unwrap();
+        assert_eq!(above.strength(), Strength::Contradicted, "seed {seed}: {above:?}");
+        assert!(above.outside.answered * 2 > above.outside.total(), "seed {seed}: {above:?}");
+    });
+}
+
+#[test]
+fn each_side_of_a_policy_is_judged_by_itself() {
+    // As `--allow auto` has it: too narrow above, right below.
+    let world = World { allowed: "32768-60999", attempts: 400, ..World::new() };
+    all_are_proven(&world);
+    each(&world, |seed, seen| {
+        let of = |side| seen.policies.iter().find(|of| of.side == side).map(Assessment::strength);
+        assert_eq!(
+            (of(Side::Below), of(Side::Above)),
+            (Some(Strength::Proven), Some(Strength::Contradicted)),
+            "seed {seed}"
+        );
+    });
+}
+
+#[test]
+fn a_policy_that_is_too_wide_flags_what_it_names_only() {
+    let world = World { allowed: "16384-65535", attempts: 400, ..World::new() };
+    each(&world, |seed, seen| {
+        let wrong = seen
+            .end
+            .iter()
+            .filter(|(_, of)| of.strength() == Strength::Contradicted && of.reason != Reason::InsideUnanswered);
+        assert_eq!(wrong.count(), 0, "seed {seed}");
+    });
+}
+
+#[test]
+fn a_destination_that_bypasses_the_filter_spoils_nothing() {
+    let world = World { answers: |to, port, _| to == 0 || port >= 32768, ..World::new() };
+    all_are_proven(&world);
+    // Also where it has most of the traffic: three destinations, one of them bypasses.
+    all_are_proven(&World { answers: |to, port, _| to == 0 || port >= 32768, destinations: 3, ..World::new() });
+    each(&world, |seed, seen| assert!(seen.end.iter().all(|(to, _)| *to != 0), "seed {seed}"));
+}
+
+#[test]
+fn a_filter_for_one_destination_is_proven_there_and_nowhere_else() {
+    let answers = |to, port, _| to != 0 && at_most_nine_in_ten(to, port) || to == 0 && port >= 32768;
+    each(&World { answers, attempts: 400, ..World::new() }, |seed, seen| {
+        let here = seen.end.iter().filter(|(to, _)| *to == 0).count();
+        assert_eq!(seen.end_of(Strength::Proven, Some(0)), here, "seed {seed}");
+        assert_eq!(seen.blamed(), here, "seed {seed}");
+    });
+}
+
+/// Fails now and then, whatever the side of the port.
+const fn at_most_nine_in_ten(to: u32, port: u16) -> bool {
+    !(port as u32 + to).is_multiple_of(10)
+}
+
+#[test]
+fn what_was_never_tried_inside_is_supported_by_the_others() {
+    let world = World { ports_to: Some((0, 1024..=20000)), ..World::new() };
+    each(&world, |seed, seen| {
+        let here = seen.end.iter().filter(|(to, _)| *to == 0).count();
+        assert!(here > 5);
+        assert_eq!(seen.end_of(Strength::Supported, Some(0)), here, "seed {seed}");
+    });
+}
+
+#[test]
+fn many_destinations_tried_once_support_a_filter_and_dead_ones_do_not() {
+    let many = World { destinations: 5000, attempts: 400, ..World::new() };
+    each(&many, |seed, seen| {
+        assert_eq!(seen.blamed(), seen.end.len(), "seed {seed}");
+    });
+    nobody_is_blamed(&World { answers: |to, _, _| !to.is_multiple_of(3), ..many.clone() }, 3);
+    nobody_is_blamed(&World { answers: |_, _, _| false, ..many }, 0);
+}
+
+#[test]
+fn destinations_that_have_nothing_to_do_with_it_prove_nothing() {
+    // One dead destination is tried from outside ports only; the others answer, from inside ports only.
+    for destinations in 1..40 {
+        let world = World {
+            answers: |to, _, _| to != 0,
+            destinations,
+            ports: 32768..=65535,
+            ports_to: Some((0, 1024..=32767)),
+            attempts: 60,
+            ..World::new()
+        };
+        each(&world, |seed, seen| {
+            assert_eq!(seen.end_of(Strength::Proven, None), 0, "seed {seed}, {destinations} destinations");
+        });
+    }
+}
+
+#[test]
+fn memory_is_bounded() {
+    let seen = World { destinations: 62_000, attempts: 20_000, gap_ms: 1, ..World::new() }.play(1);
+    assert!(seen.bytes < 500 << 10, "{}", seen.bytes);
+}
+
+#[test]
+fn a_policy_of_all_ports_costs_and_says_nothing() {
+    let seen = World { allowed: "any", ..World::new() }.play(1);
+    assert!(seen.lines.is_empty() && seen.end.is_empty() && seen.policies.is_empty());
+}

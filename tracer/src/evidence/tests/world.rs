@@ -1,0 +1,149 @@
+//! A capture, event by event: attempts begin, retransmit their SYN after a second, are answered or give up.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use fastrand::Rng;
+use tracer_common::Flow;
+
+use crate::evidence::{Place, PortEvidence};
+use crate::model::{Assessment, Attempt, Outcome, PortSet, Side, Strength, example};
+
+const MS: u64 = 1_000_000;
+
+/// What becomes of a SYN to that destination, from that port, sent at that millisecond.
+pub(super) type Answers = fn(u32, u16, u64) -> bool;
+
+/// What is true, and what is assumed.
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) allowed: &'static str,
+    pub(super) answers: Answers,
+    pub(super) destinations: u32,
+    pub(super) attempts: u32,
+    pub(super) gap_ms: u64,
+    /// A SYN or its answer is lost on the way.
+    pub(super) loss: f64,
+    pub(super) ports: RangeInclusive<u16>,
+    /// Attempts to these destinations only have ports of that range.
+    pub(super) ports_to: Option<(u32, RangeInclusive<u16>)>,
+    pub(super) is_ipv6: bool,
+}
+
+/// What was concluded.
+pub(super) struct Seen {
+    /// At the first retransmit of each flagged attempt: when, to which destination, how strong.
+    pub(super) lines: Vec<(u64, u32, Strength)>,
+    /// At the end, of each flagged attempt that was not answered.
+    pub(super) end: Vec<(u32, Assessment)>,
+    pub(super) policies: Vec<Assessment>,
+    pub(super) bytes: usize,
+}
+
+impl World {
+    /// Fully random masquerade behind a filter that passes what the default policy allows.
+    pub(super) fn new() -> Self {
+        Self {
+            allowed: "32768-65535",
+            answers: |_, port, _| port >= 32768,
+            destinations: 6,
+            attempts: 200,
+            gap_ms: 20,
+            loss: 0.0,
+            ports: 1024..=65535,
+            ports_to: None,
+            is_ipv6: false,
+        }
+    }
+
+    pub(super) fn play(&self, seed: u64) -> Seen {
+        let allowed: PortSet = self.allowed.parse().unwrap();
+        let mut rng = Rng::with_seed(seed);
+        // By time and number: what happens then.
+        let mut events: BTreeMap<(u64, u32, u8), Attempt> = BTreeMap::new();
+        for number in 0..self.attempts {
+            let to = rng.u32(0..self.destinations);
+            let range = self.ports_to.as_ref().filter(|(of, _)| *of == to).map_or(&self.ports, |(_, range)| range);
+            let (begin_ms, port) = (u64::from(number) * self.gap_ms, rng.u16(range.clone()));
+            let arrives = |at_ms: u64, rng: &mut Rng| (self.answers)(to, port, at_ms) && rng.f64() >= self.loss;
+            let sent = (0..3).map(|retransmit| begin_ms + 1000 * retransmit);
+            let answered = sent.map(|at_ms| (at_ms, arrives(at_ms, &mut rng))).find(|(_, arrives)| *arrives);
+            let attempt = Attempt { first_ns: begin_ms * MS, ..self.attempt(to, port) };
+            let last_ms = answered.map_or(begin_ms + 3000, |(at_ms, _)| at_ms);
+            for retransmit in 1..3 {
+                let at_ms = begin_ms + 1000 * retransmit;
+                if at_ms < last_ms || answered.is_some_and(|(answered_ms, _)| at_ms == answered_ms) {
+                    let retransmits = u32::try_from(retransmit).unwrap();
+                    events.insert((at_ms + 20, number, 0), Attempt { retransmits, ..attempt.clone() });
+                }
+            }
+            let retransmits = u32::try_from((last_ms - begin_ms) / 1000).unwrap().min(2);
+            let (outcome, after) = match answered {
+                Some(_) => (Outcome::Established, 100),
+                None => (Outcome::Closed, 1000),
+            };
+            events.insert((last_ms + after, number, 1), Attempt { retransmits, outcome, ..attempt });
+        }
+        self.judge(&allowed, events)
+    }
+
+    fn attempt(&self, to: u32, port: u16) -> Attempt {
+        let (nat, dst) = if self.is_ipv6 {
+            (format!("[2001:db8::1]:{port}"), format!("[2001:db8:1::{to:x}]:443"))
+        } else {
+            (format!("192.0.2.1:{port}"), format!("203.0.{}.{}:443", to / 250, to % 250))
+        };
+        let src = if self.is_ipv6 { "[fd00::7]:51234" } else { "10.42.0.7:51234" };
+        Attempt { retransmits: 0, ..example::attempt(src, &dst, &nat, &dst) }
+    }
+
+    fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Seen {
+        let mut evidence = PortEvidence::default();
+        let mut seen = Seen { lines: Vec::new(), end: Vec::new(), policies: Vec::new(), bytes: 0 };
+        let mut left: Vec<(u32, Place)> = Vec::new();
+        for ((at_ms, number, kind), attempt) in events {
+            let flow = attempt.translated.unwrap();
+            let is_flagged = attempt.retransmits > 0 && Side::of(allowed, flow.src_port) != Side::Inside;
+            let to = destination(&flow);
+            if kind == 0 {
+                evidence.retransmitted(number, &attempt, allowed);
+                if is_flagged && attempt.retransmits == 1 {
+                    let strength = evidence.assess(&attempt, allowed, true).unwrap().strength();
+                    seen.lines.push((at_ms, to, strength));
+                }
+            } else {
+                evidence.ended(number, &attempt, allowed, true);
+                if is_flagged && !attempt.is_answered() {
+                    left.push((to, evidence.place(&attempt, allowed).unwrap()));
+                }
+            }
+        }
+        evidence.settle();
+        seen.bytes = evidence.bytes();
+        seen.end = left.into_iter().map(|(to, place)| (to, evidence.assess_place(place))).collect();
+        seen.policies = evidence.policies().into_iter().flat_map(|(_, sides)| sides).collect();
+        seen
+    }
+}
+
+fn destination(flow: &Flow) -> u32 {
+    if flow.is_ipv4() { u32::from(flow.dst[14]) * 250 + u32::from(flow.dst[15]) } else { u32::from(flow.dst[15]) }
+}
+
+impl Seen {
+    /// Of attempts to that destination, or to all.
+    pub(super) fn end_of(&self, strength: Strength, to: Option<u32>) -> usize {
+        let end = self.end.iter().filter(|(of, _)| to.is_none_or(|to| to == *of));
+        end.filter(|(_, assessment)| assessment.strength() == strength).count()
+    }
+
+    /// Attempts of which a filter is said to be the cause at the end.
+    pub(super) fn blamed(&self) -> usize {
+        self.end.iter().filter(|(_, assessment)| assessment.strength().holds()).count()
+    }
+
+    /// Lines that say so.
+    pub(super) fn blaming_lines(&self) -> usize {
+        self.lines.iter().filter(|(_, _, strength)| strength.holds()).count()
+    }
+}

@@ -1,0 +1,223 @@
+//! How strong the claim is that a filter drops return traffic to a port outside the policy, and the counts it rests on.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::PortSet;
+
+/// How strong the claim is, from the strongest to the refuted one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Strength {
+    /// Inside ports are answered and outside ports are not, and chance does not explain that.
+    Proven,
+    /// The same, with too few attempts to exclude chance.
+    Supported,
+    /// No answered port to compare with.
+    NoneYet,
+    /// Outside ports are answered, or inside ports of the destination go unanswered too.
+    Contradicted,
+}
+
+impl Strength {
+    /// Every strength, the strongest claim first.
+    pub const ALL: [Self; 4] = [Self::Proven, Self::Supported, Self::NoneYet, Self::Contradicted];
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Supported => "supported",
+            Self::NoneYet => "none_yet",
+            Self::Contradicted => "contradicted",
+        }
+    }
+
+    /// Whether a cause may rest on the claim.
+    #[must_use]
+    pub const fn holds(self) -> bool {
+        match self {
+            Self::Proven | Self::Supported => true,
+            Self::NoneYet | Self::Contradicted => false,
+        }
+    }
+}
+
+/// Attempts, by whether they were answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// With any answer.
+    pub answered: u64,
+    /// Retransmitted, and not answered.
+    pub unanswered: u64,
+}
+
+impl Answers {
+    /// All attempts.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.answered + self.unanswered
+    }
+}
+
+impl Display for Answers {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.answered, self.total())
+    }
+}
+
+/// Where a port is by the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// In the policy.
+    Inside,
+    /// Below its lowest port.
+    Below,
+    /// Between two of its ranges.
+    Between,
+    /// Above its highest port.
+    Above,
+}
+
+impl Side {
+    /// Every side outside of the policy.
+    pub const OUTSIDE: [Self; 3] = [Self::Below, Self::Between, Self::Above];
+
+    /// Where the port is.
+    #[must_use]
+    pub fn of(allowed: &PortSet, port: u16) -> Self {
+        if allowed.contains(port) {
+            Self::Inside
+        } else if allowed.ranges().all(|(low, _)| port < low) {
+            Self::Below
+        } else if allowed.ranges().all(|(_, high)| port > high) {
+            Self::Above
+        } else {
+            Self::Between
+        }
+    }
+
+    /// The ports of this side, as they follow "ports".
+    #[must_use]
+    pub fn ports(self, allowed: &PortSet) -> String {
+        let mut ranges = allowed.ranges();
+        match (self, ranges.next(), allowed.ranges().last()) {
+            (Self::Inside, _, _) => "inside".to_owned(),
+            (Self::Below, Some((lowest, _)), _) => format!("below {lowest}"),
+            (Self::Above, _, Some((_, highest))) => format!("above {highest}"),
+            (Self::Below | Self::Above, _, _) => "outside".to_owned(),
+            (Self::Between, _, _) => "between the allowed ranges".to_owned(),
+        }
+    }
+}
+
+/// What was compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The attempts to the attempt's own destination.
+    Destination,
+    /// Those to all destinations.
+    Capture,
+}
+
+/// Why the claim is as strong as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Whether an attempt is answered depends on the side of its port: chance explains it less than once in ten to this power.
+    SidesDiffer {
+        /// The power.
+        p_below: u32,
+    },
+    /// Attempts from inside ports were answered, none from outside ones.
+    OnlyInsideAnswered,
+    /// Over the other destinations the sides differ beyond chance; this one has not answered yet.
+    OthersDiffer,
+    /// No attempt from an inside port was answered, or too few to compare with.
+    NothingToCompare,
+    /// The SYN was not seen leaving by an uplink, where a filter could be.
+    NotOnUplink,
+    /// This very port was answered.
+    PortAnswered,
+    /// Ports on this side of the policy are answered.
+    OutsideAnswered,
+    /// Inside ports of this destination go unanswered too.
+    InsideUnanswered,
+}
+
+/// How strong the claim about a port is, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// Why.
+    pub reason: Reason,
+    /// Which attempts were compared.
+    pub scope: Scope,
+    /// Where the port is.
+    pub side: Side,
+    /// Attempts from ports in the policy.
+    pub inside: Answers,
+    /// Attempts from ports on the same side as the port in question.
+    pub outside: Answers,
+}
+
+impl Assessment {
+    /// How strong the claim is.
+    #[must_use]
+    pub const fn strength(&self) -> Strength {
+        match self.reason {
+            Reason::SidesDiffer { .. } => Strength::Proven,
+            Reason::OnlyInsideAnswered | Reason::OthersDiffer => Strength::Supported,
+            Reason::NothingToCompare | Reason::NotOnUplink => Strength::NoneYet,
+            Reason::PortAnswered | Reason::OutsideAnswered | Reason::InsideUnanswered => Strength::Contradicted,
+        }
+    }
+
+    /// The counts in words, for a sentence that has named the range that is allowed. `to` names the destination.
+    #[must_use]
+    pub fn words(&self, allowed: &PortSet, to: &str) -> String {
+        let Self { reason, scope, side, inside, outside } = *self;
+        let to = match scope {
+            Scope::Destination => format!("to {to}"),
+            Scope::Capture => "over all destinations".to_owned(),
+        };
+        let ports = side.ports(allowed);
+        let counts = || {
+            format!("{to}, {outside} attempts from ports {ports} were answered, and {inside} from ports in the range")
+        };
+        match reason {
+            Reason::SidesDiffer { p_below } => format!("{} (by chance: p < 1e-{p_below})", counts()),
+            Reason::OnlyInsideAnswered => format!("{}; too few to exclude chance", counts()),
+            Reason::OthersDiffer => format!("{}; this destination answered none yet", counts()),
+            Reason::NothingToCompare if inside.answered == 0 => {
+                format!("{to}, no attempt from a port in the range was answered to compare with ({inside})")
+            }
+            Reason::NothingToCompare => format!("{}; too few to compare", counts()),
+            Reason::NotOnUplink => "the SYN was not seen leaving an uplink, where a filter could be".to_owned(),
+            Reason::PortAnswered => "this port was answered".to_owned(),
+            Reason::OutsideAnswered | Reason::InsideUnanswered => counts(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn every_port_is_on_one_side_of_a_policy() {
+        let allowed: PortSet = "1024-29999,32768-60999".parse().unwrap();
+        for (port, side) in [
+            (0, Side::Below),
+            (1023, Side::Below),
+            (1024, Side::Inside),
+            (30000, Side::Between),
+            (60999, Side::Inside),
+            (61000, Side::Above),
+        ] {
+            assert_eq!(Side::of(&allowed, port), side, "{port}");
+        }
+        assert_eq!(Side::of(&PortSet::any(), 0), Side::Inside);
+        let shown = Side::OUTSIDE.map(|side| side.ports(&allowed));
+        assert_eq!(shown, ["below 1024", "between the allowed ranges", "above 60999"]);
+    }
+}

@@ -1,0 +1,80 @@
+//! What the evidence of a node says about its policy.
+
+use super::{Answers, Assessment, Capture, Origin, PortSet, Reason, Strength};
+
+/// What the evidence of a node says about the policy for one address family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyEvidence {
+    /// Host name of the node.
+    pub node: String,
+    /// IPv4, else IPv6.
+    pub is_ipv4: bool,
+    /// The allowed ports.
+    pub allowed: PortSet,
+    /// Where they came from.
+    pub origin: Origin,
+    /// The policy in words.
+    words: String,
+    /// One for each side of it that attempts left from, over all destinations; not empty.
+    pub sides: Vec<Assessment>,
+}
+
+impl PolicyEvidence {
+    /// Of a capture.
+    #[must_use]
+    pub fn new(capture: &Capture, is_ipv4: bool, sides: Vec<Assessment>) -> Self {
+        let policy = &capture.policy;
+        Self {
+            node: capture.node.clone(),
+            is_ipv4,
+            allowed: policy.allowed(is_ipv4).clone(),
+            origin: policy.origin_of(is_ipv4),
+            words: policy.words(is_ipv4),
+            sides,
+        }
+    }
+
+    /// The word for its address family.
+    #[must_use]
+    pub const fn family_name(&self) -> &'static str {
+        if self.is_ipv4 { "ipv4" } else { "ipv6" }
+    }
+
+    /// How strong the evidence for the policy is: that of its weakest side.
+    #[must_use]
+    pub fn strength(&self) -> Strength {
+        self.sides.iter().map(Assessment::strength).max().unwrap_or(Strength::NoneYet)
+    }
+
+    /// Attempts from ports in the policy.
+    #[must_use]
+    pub fn inside(&self) -> Answers {
+        self.sides.first().map(|side| side.inside).unwrap_or_default()
+    }
+
+    /// A sentence about allowed ports that the path does not pass.
+    #[must_use]
+    pub fn too_wide(&self, ports: &PortSet) -> String {
+        format!("{}: {} is too wide: by all attempts, the path does not pass {ports}", self.family(), self.words)
+    }
+
+    const fn family(&self) -> &'static str {
+        if self.is_ipv4 { "IPv4" } else { "IPv6" }
+    }
+
+    /// One sentence for each side.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let family = self.family();
+        let sentence = |side: &Assessment| {
+            let verdict = match side.reason {
+                Reason::SidesDiffer { .. } => "holds",
+                Reason::OnlyInsideAnswered | Reason::OthersDiffer => "holds so far",
+                Reason::NothingToCompare | Reason::NotOnUplink => "cannot be checked",
+                Reason::OutsideAnswered | Reason::PortAnswered | Reason::InsideUnanswered => "is contradicted",
+            };
+            format!("{family}: {} {verdict}: {}", self.words, side.words(&self.allowed, "all"))
+        };
+        self.sides.iter().map(sentence).collect()
+    }
+}

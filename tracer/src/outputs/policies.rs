@@ -1,0 +1,113 @@
+//! What the evidence says about the policy of a node: sentences for people, an object for JSON. docs/json.md has its fields.
+
+use serde::Serialize;
+
+use crate::infer::Conclusion;
+use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason};
+use crate::outputs::escape::Escaped;
+
+/// One node and address family.
+#[derive(Serialize)]
+pub(super) struct Policy<'a> {
+    node: &'a str,
+    family: &'static str,
+    allowed: &'a PortSet,
+    allowed_from: &'static str,
+    evidence_strength: &'static str,
+    sides: Vec<Side>,
+    not_passed: Option<PortSet>,
+}
+
+/// One side of the policy.
+#[derive(Serialize)]
+struct Side {
+    ports: String,
+    evidence_strength: &'static str,
+    inside: Counts,
+    outside: Counts,
+    p_below_1e: Option<i64>,
+    text: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Counts {
+    answered: u64,
+    unanswered: u64,
+}
+
+/// `kind:"policy"`
+#[derive(Serialize)]
+pub(super) struct PolicyLine<'a> {
+    kind: &'static str,
+    #[serde(flatten)]
+    policy: Policy<'a>,
+}
+
+impl<'a> PolicyLine<'a> {
+    pub(super) fn new(evidence: &'a PolicyEvidence, conclusions: &[Conclusion]) -> Self {
+        Self { kind: "policy", policy: Policy::new(evidence, conclusions) }
+    }
+}
+
+impl<'a> Policy<'a> {
+    pub(super) fn new(evidence: &'a PolicyEvidence, conclusions: &[Conclusion]) -> Self {
+        let sides = evidence.sides.iter().zip(evidence.sentences());
+        Self {
+            node: &evidence.node,
+            family: evidence.family_name(),
+            allowed: &evidence.allowed,
+            allowed_from: evidence.origin.name(),
+            evidence_strength: evidence.strength().name(),
+            sides: sides.map(|(side, text)| Side::new(side, &evidence.allowed, text)).collect(),
+            not_passed: not_passed(evidence, conclusions),
+        }
+    }
+}
+
+impl Side {
+    fn new(side: &Assessment, allowed: &PortSet, text: String) -> Self {
+        let p_below_1e = match side.reason {
+            Reason::SidesDiffer { p_below } => Some(-i64::from(p_below)),
+            Reason::OnlyInsideAnswered
+            | Reason::OthersDiffer
+            | Reason::NothingToCompare
+            | Reason::NotOnUplink
+            | Reason::PortAnswered
+            | Reason::OutsideAnswered
+            | Reason::InsideUnanswered => None,
+        };
+        Self {
+            ports: side.side.ports(allowed),
+            evidence_strength: side.strength().name(),
+            inside: side.inside.into(),
+            outside: side.outside.into(),
+            p_below_1e,
+            text,
+        }
+    }
+}
+
+impl From<Answers> for Counts {
+    fn from(answers: Answers) -> Self {
+        Self { answered: answers.answered, unanswered: answers.unanswered }
+    }
+}
+
+/// A sentence for each node, address family and side, and one where the path does not pass what is allowed; several nodes are
+/// named.
+pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion]) -> Vec<String> {
+    let several = policies.iter().any(|policy| policy.node != policies[0].node);
+    let of = |policy: &PolicyEvidence| {
+        let node = if several { format!("{}: ", Escaped(&policy.node)) } else { String::new() };
+        let too_wide = not_passed(policy, conclusions).map(|ports| policy.too_wide(&ports));
+        policy.sentences().into_iter().chain(too_wide).map(move |sentence| format!("{node}{sentence}"))
+    };
+    policies.iter().flat_map(of).collect()
+}
+
+/// Ports that are allowed, and that the path does not pass by what is inferred from all attempts.
+fn not_passed(policy: &PolicyEvidence, conclusions: &[Conclusion]) -> Option<PortSet> {
+    let conclusion = conclusions.iter().find(|conclusion| conclusion.is_ipv4 == policy.is_ipv4)?;
+    let ports = conclusion.denied()?.and(&policy.allowed);
+    (!ports.is_empty()).then_some(ports)
+}

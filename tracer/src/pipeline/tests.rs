@@ -1,0 +1,181 @@
+//! Causes that rest on evidence: lines say what is known then, the end of a run is judged by all of it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use super::joins::Aside;
+use super::judge::Judge;
+use crate::join::What;
+use crate::model::{Attempt, Capture, EndedAttempt, Filter, Finding, Outcome, PolicyChange, Strength, example};
+use crate::outputs::{Output, View};
+use crate::summary::Summary;
+
+const SECOND: u64 = 1_000_000_000;
+
+type Told = (&'static str, Option<Strength>);
+
+/// Keeps the cause and the evidence of each line.
+struct Lines(Arc<Mutex<Vec<Told>>>);
+
+impl Output for Lines {
+    fn start(&mut self, _: &[&Capture]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        let diagnosis = finding.diagnosis.unwrap();
+        assert!(!diagnosis.explanation.contains("nothing"), "{diagnosis:?}");
+        self.0.lock().unwrap().push((finding.judgement.cause.unwrap(), finding.judgement.strength));
+        Ok(())
+    }
+
+    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.finding(finding)
+    }
+
+    fn over(&mut self, _: &EndedAttempt<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An attempt to the n-th destination from that port.
+fn attempt(destination: u16, port: u16) -> Attempt {
+    let dst = format!("203.0.113.{destination}:443");
+    example::attempt("10.42.0.7:51234", &dst, &format!("192.0.2.1:{port}"), &dst)
+}
+
+struct Run {
+    judge: Judge<'static>,
+    lines: Arc<Mutex<Vec<Told>>>,
+    next: u32,
+}
+
+impl Run {
+    fn of(captures: Vec<Capture>) -> Self {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let view = View { all: true, ..View::of_nothing(Filter::default()) };
+        Self { judge: Judge::new(captures, view, None, Box::new(Lines(Arc::clone(&lines)))), lines, next: 0 }
+    }
+
+    fn update(&mut self, node: u32, id: u32, what: What, attempt: Attempt) {
+        self.judge.aside(node, &Aside::Update { id, what, attempt });
+        self.judge.result().unwrap();
+    }
+
+    /// One that is answered at once, or one that retransmits its SYN; the latter goes on.
+    fn begin(&mut self, node: u32, destination: u16, port: u16, answered: bool) -> (u32, Attempt) {
+        let (id, first_ns) = (self.next, u64::from(self.next) * SECOND / 50);
+        self.next += 1;
+        let attempt = Attempt { first_ns, last_ns: first_ns, ..attempt(destination, port) };
+        if answered {
+            let answered = Attempt { retransmits: 0, outcome: Outcome::Established, ..attempt.clone() };
+            self.update(node, id, What::Ended, answered);
+        } else {
+            let what = What::Retransmit { time_ns: first_ns + SECOND, ordinal: 1, is_repeated: false };
+            self.update(node, id, what, attempt.clone());
+        }
+        (id, attempt)
+    }
+
+    fn end(&mut self, node: u32, (id, attempt): (u32, Attempt)) {
+        self.update(node, id, What::Ended, Attempt { outcome: Outcome::TimedOut, ..attempt });
+    }
+
+    fn finish(self) -> (Vec<Told>, Summary) {
+        let summary = self.judge.finish().unwrap();
+        let lines = self.lines.lock().unwrap().clone();
+        (lines, summary)
+    }
+}
+
+fn causes(summary: &Summary) -> Vec<(&'static str, u64)> {
+    summary.by_cause.iter().map(|(&cause, counts)| (cause, counts.attempts)).collect()
+}
+
+/// Sixty attempts to each of three destinations, half of them from ports below the policy.
+fn traffic(run: &mut Run, node: u32, answered: impl Fn(u16, u16) -> bool) {
+    let open: Vec<_> = (0..180_u16).map(|number| (number % 3, 1024 + number * 353)).collect();
+    let open = open.into_iter().map(|(to, port)| (answered(to, port), run.begin(node, to, port, answered(to, port))));
+    let open: Vec<_> = open.collect();
+    open.into_iter().filter(|(answered, _)| !answered).for_each(|(_, open)| run.end(node, open));
+}
+
+#[test]
+fn what_a_line_could_not_know_the_end_does() {
+    let mut run = Run::of(vec![example::capture("node7")]);
+    // Before anything was answered.
+    let first = run.begin(0, 1, 1200, false);
+    run.end(0, first);
+    traffic(&mut run, 0, |_, port| port >= 32768);
+    let (lines, summary) = run.finish();
+    assert_eq!(lines[0], ("no_answer", Some(Strength::NoneYet)));
+    assert_eq!(lines.last(), Some(&("port_out_of_range", Some(Strength::Proven))));
+    assert_eq!(causes(&summary), [("port_out_of_range", 91)]);
+    assert_eq!(summary.by_strength, [(Strength::Proven, 91)].into());
+    assert_eq!(summary.policies[0].strength(), Strength::Proven);
+}
+
+#[test]
+fn dead_servers_are_called_no_answer_on_every_line_and_at_the_end() {
+    let mut run = Run::of(vec![example::capture("node7")]);
+    traffic(&mut run, 0, |_, _| false);
+    let (lines, summary) = run.finish();
+    assert!(lines.iter().all(|(cause, _)| *cause == "no_answer"), "{lines:?}");
+    assert_eq!(causes(&summary), [("no_answer", 180)]);
+    assert_eq!(summary.flagged_attempts, 90);
+    assert_eq!(summary.strength(), Some(Strength::Contradicted));
+    assert_eq!(summary.policies[0].strength(), Strength::NoneYet);
+}
+
+#[test]
+fn every_node_has_evidence_of_its_own() {
+    let mut run = Run::of(vec![example::capture("node7"), example::capture("node8")]);
+    traffic(&mut run, 0, |_, port| port >= 32768);
+    traffic(&mut run, 1, |to, _| to != 0);
+    let (_, summary) = run.finish();
+    assert_eq!(causes(&summary), [("no_answer", 60), ("port_out_of_range", 90)]);
+    let strengths: Vec<_> = summary.policies.iter().map(|policy| (policy.node.as_str(), policy.strength())).collect();
+    assert_eq!(strengths, [("node7", Strength::Proven), ("node8", Strength::Contradicted)]);
+}
+
+#[test]
+fn a_policy_that_the_evidence_contradicts_is_said_so_with_numbers() {
+    let mut capture = example::capture("node7");
+    let allow = Some(("10000-19999".parse().unwrap(), crate::model::Origin::Given));
+    capture.policy = PolicyChange { allow, allow6: None }.over(&capture.policy);
+    let mut run = Run::of(vec![capture]);
+    traffic(&mut run, 0, |_, port| port >= 32768);
+    let (_, summary) = run.finish();
+    assert_eq!(causes(&summary), [("no_answer", 90)]);
+    let sentences = summary.policies[0].sentences().join("\n");
+    assert!(sentences.contains("the allowed range 10000-19999 is contradicted: "), "{sentences}");
+    assert!(
+        sentences
+            .contains("90 of 126 attempts from ports above 19999 were answered, and 0 of 28 from ports in the range"),
+        "{sentences}"
+    );
+}
+
+#[test]
+fn what_is_answered_late_takes_back_what_it_counted_for() {
+    let mut run = Run::of(vec![example::capture("node7")]);
+    // Each first SYN is lost, each second one is answered.
+    let open: Vec<_> = (0..60_u16).map(|number| run.begin(0, 1, 2000 + number * 1000, false)).collect();
+    for (id, attempt) in open {
+        run.update(0, id, What::Ended, Attempt { outcome: Outcome::Established, ..attempt });
+    }
+    let (_, summary) = run.finish();
+    assert_eq!(causes(&summary), [("no_answer", 60)]);
+    let policy = &summary.policies[0];
+    assert_eq!((policy.inside().unanswered, policy.sides[0].outside.unanswered), (0, 0));
+    assert_eq!(policy.strength(), Strength::Contradicted);
+}
