@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::Place;
 use super::entry::{Entry, Role, Standing};
 use crate::infer::{Destination, Probe, evidence};
-use crate::model::{Answers, Assessment, Reason, Scope, Side};
+use crate::model::{Answers, Assessment, Reason, Scope, Side, SideEvidence};
 
 /// Destinations with an entry of their own.
 const EXACT: usize = 1024;
@@ -250,9 +250,13 @@ impl Family {
     }
 
     /// What the evidence says about each side that attempts left from, over all destinations.
-    pub(super) fn policies(&self) -> Vec<Assessment> {
+    pub(super) fn policies(&self) -> Vec<SideEvidence> {
         let tried = Side::OUTSIDE.into_iter().filter(|&side| self.all[side as usize].total() > 0);
-        tried.filter_map(|side| Some(self.over_all(self.policy(side)?, side))).collect()
+        let evidence = |side| {
+            let SideSums { filtered, passing, .. } = *self.sums(side)?;
+            Some(SideEvidence { assessment: self.over_all(self.policy(side)?, side), filtered, passing })
+        };
+        tried.filter_map(evidence).collect()
     }
 
     fn policy(&self, side: Side) -> Option<Reason> {

@@ -12,7 +12,7 @@ mod tests;
 
 use self::family::Family;
 use crate::infer::{Evidence, Observation, Probe, observe};
-use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side};
+use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side, SideEvidence};
 
 /// The evidence of one node, by address family; a family costs nothing before its first attempt.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +114,7 @@ impl PortEvidence {
     /// For each address family (whether it is IPv4) what the evidence says about each side outside of the policy that attempts
     /// left from, over all destinations. Only families of which there is any.
     #[must_use]
-    pub fn policies(&self) -> Vec<(bool, Vec<Assessment>)> {
+    pub fn policies(&self) -> Vec<(bool, Vec<SideEvidence>)> {
         let families = [(true, &self.v4), (false, &self.v6)];
         let known = families.into_iter().filter_map(|(is_ipv4, family)| Some((is_ipv4, family.as_deref()?.policies())));
         known.filter(|(_, sides)| !sides.is_empty()).collect()

@@ -158,16 +158,24 @@ pub struct Assessment {
     pub outside: Answers,
 }
 
+impl Reason {
+    /// How strong the claim is.
+    #[must_use]
+    pub const fn strength(self) -> Strength {
+        match self {
+            Self::SidesDiffer { .. } => Strength::Proven,
+            Self::OnlyInsideAnswered | Self::OthersDiffer => Strength::Supported,
+            Self::NothingToCompare | Self::NotOnUplink => Strength::NoneYet,
+            Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered => Strength::Contradicted,
+        }
+    }
+}
+
 impl Assessment {
     /// How strong the claim is.
     #[must_use]
     pub const fn strength(&self) -> Strength {
-        match self.reason {
-            Reason::SidesDiffer { .. } => Strength::Proven,
-            Reason::OnlyInsideAnswered | Reason::OthersDiffer => Strength::Supported,
-            Reason::NothingToCompare | Reason::NotOnUplink => Strength::NoneYet,
-            Reason::PortAnswered | Reason::OutsideAnswered | Reason::InsideUnanswered => Strength::Contradicted,
-        }
+        self.reason.strength()
     }
 
     /// The counts in words, for a sentence that has named the range that is allowed. `to` names the destination.

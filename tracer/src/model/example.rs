@@ -6,7 +6,7 @@ use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
 use super::{
     Answers, Assessment, Attempt, Capture, Dropped, Filter, HookState, Judgement, NatRange, Outcome, Policy, Reason,
-    Scope, Side, Strength,
+    Scope, Side, SideEvidence, Strength,
 };
 
 /// A flow from socket addresses as people write them.
@@ -59,7 +59,8 @@ pub const PROVEN: Assessment = Assessment {
 };
 
 /// The same over all destinations.
-pub const PROVEN_FOR_ALL: Assessment = Assessment { scope: Scope::Capture, ..PROVEN };
+pub const PROVEN_FOR_ALL: SideEvidence =
+    SideEvidence { assessment: Assessment { scope: Scope::Capture, ..PROVEN }, filtered: 3, passing: 1 };
 
 /// A capture on `node`, booted 2026-03-01 00:00 UTC, two hours east of it.
 pub fn capture(node: &str) -> Capture {

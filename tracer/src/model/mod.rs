@@ -33,6 +33,6 @@ pub use options::{CaptureOptions, RecordOptions};
 pub use owner::Owner;
 pub use owners::{OwnerAt, Owners};
 pub use policy::{Origin, Policy, PolicyChange};
-pub use policy_evidence::PolicyEvidence;
+pub use policy_evidence::{PolicyEvidence, SideEvidence};
 pub use ports::{PortSet, PortSetError};
 pub use strays::Strays;

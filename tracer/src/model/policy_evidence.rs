@@ -1,6 +1,6 @@
 //! What the evidence of a node says about its policy.
 
-use super::{Answers, Assessment, Capture, Origin, PortSet, Reason, Strength};
+use super::{Assessment, Capture, Origin, PortSet, Reason, Strength};
 
 /// What the evidence of a node says about the policy for one address family.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,14 +15,25 @@ pub struct PolicyEvidence {
     pub origin: Origin,
     /// The policy in words.
     words: String,
-    /// One for each side of it that attempts left from, over all destinations; not empty.
-    pub sides: Vec<Assessment>,
+    /// One for each side of it that attempts left from; not empty.
+    pub sides: Vec<SideEvidence>,
+}
+
+/// What the evidence says about one side of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SideEvidence {
+    /// Over all destinations.
+    pub assessment: Assessment,
+    /// Destinations that answer ports in the policy, and those on this side practically never.
+    pub filtered: u32,
+    /// Destinations that answer ports on this side.
+    pub passing: u32,
 }
 
 impl PolicyEvidence {
     /// Of a capture.
     #[must_use]
-    pub fn new(capture: &Capture, is_ipv4: bool, sides: Vec<Assessment>) -> Self {
+    pub fn new(capture: &Capture, is_ipv4: bool, sides: Vec<SideEvidence>) -> Self {
         let policy = &capture.policy;
         Self {
             node: capture.node.clone(),
@@ -43,13 +54,7 @@ impl PolicyEvidence {
     /// How strong the evidence for the policy is: that of its weakest side.
     #[must_use]
     pub fn strength(&self) -> Strength {
-        self.sides.iter().map(Assessment::strength).max().unwrap_or(Strength::NoneYet)
-    }
-
-    /// Attempts from ports in the policy.
-    #[must_use]
-    pub fn inside(&self) -> Answers {
-        self.sides.first().map(|side| side.inside).unwrap_or_default()
+        self.sides.iter().map(|side| side.assessment.strength()).max().unwrap_or(Strength::NoneYet)
     }
 
     /// A sentence about allowed ports that the path does not pass.
@@ -66,14 +71,21 @@ impl PolicyEvidence {
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         let family = self.family();
-        let sentence = |side: &Assessment| {
-            let verdict = match side.reason {
+        let sentence = |SideEvidence { assessment, filtered, passing }: &SideEvidence| {
+            let verdict = match assessment.reason {
                 Reason::SidesDiffer { .. } => "holds",
                 Reason::OnlyInsideAnswered | Reason::OthersDiffer => "holds so far",
                 Reason::NothingToCompare | Reason::NotOnUplink => "cannot be checked",
                 Reason::OutsideAnswered | Reason::PortAnswered | Reason::InsideUnanswered => "is contradicted",
             };
-            format!("{family}: {} {verdict}: {}", self.words, side.words(&self.allowed, "all"))
+            let (ports, counts) = (assessment.side.ports(&self.allowed), assessment.words(&self.allowed, "all"));
+            let mixed = match (filtered, passing) {
+                (0, _) | (_, 0) => String::new(),
+                (filtered, passing) => {
+                    format!("; destinations that do not answer such ports: {filtered}, that do: {passing}")
+                }
+            };
+            format!("{family}: {} {verdict} {ports}: {counts}{mixed}", self.words)
         };
         self.sides.iter().map(sentence).collect()
     }

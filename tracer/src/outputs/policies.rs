@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::infer::Conclusion;
-use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason};
+use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason, SideEvidence};
 use crate::outputs::escape::Escaped;
 
 /// One node and address family.
@@ -25,6 +25,8 @@ struct Side {
     evidence_strength: &'static str,
     inside: Counts,
     outside: Counts,
+    filtered_destinations: u32,
+    passing_destinations: u32,
     p_below_1e: Option<i64>,
     text: String,
 }
@@ -65,8 +67,9 @@ impl<'a> Policy<'a> {
 }
 
 impl Side {
-    fn new(side: &Assessment, allowed: &PortSet, text: String) -> Self {
-        let p_below_1e = match side.reason {
+    fn new(side: &SideEvidence, allowed: &PortSet, text: String) -> Self {
+        let SideEvidence { assessment: Assessment { reason, side, inside, outside, .. }, filtered, passing } = *side;
+        let p_below_1e = match reason {
             Reason::SidesDiffer { p_below } => Some(-i64::from(p_below)),
             Reason::OnlyInsideAnswered
             | Reason::OthersDiffer
@@ -77,10 +80,12 @@ impl Side {
             | Reason::InsideUnanswered => None,
         };
         Self {
-            ports: side.side.ports(allowed),
-            evidence_strength: side.strength().name(),
-            inside: side.inside.into(),
-            outside: side.outside.into(),
+            ports: side.ports(allowed),
+            evidence_strength: reason.strength().name(),
+            inside: inside.into(),
+            outside: outside.into(),
+            filtered_destinations: filtered,
+            passing_destinations: passing,
             p_below_1e,
             text,
         }

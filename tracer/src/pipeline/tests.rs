@@ -157,7 +157,7 @@ fn a_policy_that_the_evidence_contradicts_is_said_so_with_numbers() {
     let (_, summary) = run.finish();
     assert_eq!(causes(&summary), [("no_answer", 90)]);
     let sentences = summary.policies[0].sentences().join("\n");
-    assert!(sentences.contains("the allowed range 10000-19999 is contradicted: "), "{sentences}");
+    assert!(sentences.contains("the allowed range 10000-19999 is contradicted above 19999: "), "{sentences}");
     assert!(
         sentences
             .contains("90 of 126 attempts from ports above 19999 were answered, and 0 of 28 from ports in the range"),
@@ -176,6 +176,6 @@ fn what_is_answered_late_takes_back_what_it_counted_for() {
     let (_, summary) = run.finish();
     assert_eq!(causes(&summary), [("no_answer", 60)]);
     let policy = &summary.policies[0];
-    assert_eq!((policy.inside().unanswered, policy.sides[0].outside.unanswered), (0, 0));
+    assert_eq!((policy.sides[0].assessment.inside.unanswered, policy.sides[0].assessment.outside.unanswered), (0, 0));
     assert_eq!(policy.strength(), Strength::Contradicted);
 }

@@ -121,7 +121,8 @@ impl World {
         evidence.settle();
         seen.bytes = evidence.bytes();
         seen.end = left.into_iter().map(|(to, place)| (to, evidence.assess_place(place))).collect();
-        seen.policies = evidence.policies().into_iter().flat_map(|(_, sides)| sides).collect();
+        let policies = evidence.policies().into_iter().flat_map(|(_, sides)| sides);
+        seen.policies = policies.map(|side| side.assessment).collect();
         seen
     }
 }

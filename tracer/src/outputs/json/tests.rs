@@ -123,9 +123,10 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
             r#""evidence_strength":"proven","flagged_by_strength":{"contradicted":1,"proven":3},"policies":[{"node":"node7","#,
             r#""family":"ipv4","allowed":"32768-65535","allowed_from":"default","evidence_strength":"proven","#,
             r#""sides":[{"ports":"below 32768","evidence_strength":"proven","inside":{"answered":29,"unanswered":0},"#,
-            r#""outside":{"answered":0,"unanswered":31},"p_below_1e":-12,"text":"IPv4: the assumed range 32768-65535 "#,
-            r#"(default) holds: over all destinations, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 "#,
-            r#"from ports in the range (by chance: p < 1e-12)"}],"not_passed":null}]}"#,
+            r#""outside":{"answered":0,"unanswered":31},"filtered_destinations":3,"passing_destinations":1,"p_below_1e":-12,"#,
+            r#""text":"IPv4: the assumed range 32768-65535 (default) holds below 32768: over all destinations, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 "#,
+            r#"from ports in the range (by chance: p < 1e-12); "#,
+            r#"destinations that do not answer such ports: 3, that do: 1"}],"not_passed":null}]}"#,
             "\n"
         )
     );
