@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use snatrace::model::{Capture, Filter};
 use snatrace::outputs::{self, View};
-use snatrace::pipeline::{self, Pipeline};
-use snatrace::source::Source;
+use snatrace::pipeline::{self, Judge};
+use snatrace::source::{Joined, Source};
 use snatrace::store::{BATCH, Error, ReadReport, Reader};
 use tests::process::Outcome;
 use tracer_common::Event;
@@ -22,19 +22,21 @@ fn golden(case: &str) -> Vec<u8> {
 const CASES: [&str; 2] = ["fully_random-wire", "fully_random-kprobes"];
 
 /// A trace in memory.
-struct Trace<'a> {
+struct Trace {
     reader: Reader,
-    report: &'a mut ReadReport,
+    is_stopped: bool,
 }
 
-impl Source for Trace<'_> {
+impl Source for Trace {
     type Item = (u32, Event);
 
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
         batch.clear();
-        let more = self.reader.read(BATCH, 0, batch);
-        *self.report = *self.reader.report();
-        Ok(more?)
+        Ok(!self.is_stopped && self.reader.read(BATCH, 0, batch)?)
+    }
+
+    fn stop(&mut self) {
+        self.is_stopped = true;
     }
 }
 
@@ -45,12 +47,10 @@ fn replay(bytes: &[u8]) -> anyhow::Result<ReadReport> {
     let json = outputs::ALL.iter().find(|format| format.name == "json").unwrap();
     let view = View { format: json, all: true, utc: false, colour: false, filter: Filter::default() };
     let output = outputs::open(&view, Box::new(std::io::sink()));
-    let mut report = ReadReport::default();
-    let trace = Trace { reader, report: &mut report };
-    let mut recorder = None;
-    let run = pipeline::run(trace, &mut recorder, Pipeline::new(captures, view, None, output));
+    let mut trace = Trace { reader, is_stopped: false };
+    let run = pipeline::run(Joined::new(&mut trace, 1, None), Judge::new(captures, view, None, output));
     tokio::runtime::Builder::new_current_thread().build()?.block_on(run)?;
-    Ok(report)
+    Ok(*trace.reader.report())
 }
 
 /// A failure that says what is wrong with which file, in one line.

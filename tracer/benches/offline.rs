@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use snatrace::causes::{self, Case};
 use snatrace::infer::Infer;
-use snatrace::join::{FAR, Join, NEAR, Update, What};
+use snatrace::join::{Joins, Update, UpdateKind};
 use snatrace::model::Attempt;
-use snatrace::store::{Merged, Writer};
+use snatrace::store::{BATCH, Merged, Writer};
 use synthetic::{Traffic, capture};
 use tracer_common::Event;
 
@@ -22,27 +22,44 @@ use tracer_common::Event;
 const EVENTS: usize = 800_000;
 const PER_SECOND: u64 = 10_000;
 
-fn events() -> Vec<Event> {
-    Traffic::at_rate(PER_SECOND).take(EVENTS).collect()
+fn events() -> Vec<(u32, Event)> {
+    Traffic::at_rate(PER_SECOND).take(EVENTS).map(|event| (0, event)).collect()
 }
 
 /// The attempts of these events, as the causes see them when they end.
 fn attempts() -> Vec<Attempt> {
-    let (mut join, mut attempts) = (Join::default(), Vec::new());
-    let mut keep = |update: Update<'_>| {
-        if update.what == What::Ended {
-            attempts.push(update.snapshot.attempt());
+    let mut attempts = Vec::new();
+    updates(&mut Joins::new(1), &events(), |(_, update)| {
+        if let Update::Attempt { id: _, kind: UpdateKind::Ended, attempt } = update {
+            attempts.push(attempt);
         }
-    };
-    Traffic::at_rate(PER_SECOND).take(EVENTS).for_each(|event| join.event(&event, &mut keep));
-    join.finish(&mut keep);
+    });
     attempts
 }
 
-fn record(events: &[Event]) -> io::Result<PathBuf> {
+/// Joins the events in batches as they come from a trace, and hands on what follows from them up to the end.
+fn updates(join: &mut Joins, events: &[(u32, Event)], mut take: impl FnMut((u32, Update))) {
+    let mut updates = Vec::new();
+    for batch in events.chunks(BATCH) {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            rest = &rest[join.take(rest, &mut updates)..];
+            updates.drain(..).for_each(&mut take);
+        }
+    }
+    loop {
+        join.finish(&mut updates);
+        if updates.is_empty() {
+            return;
+        }
+        updates.drain(..).for_each(&mut take);
+    }
+}
+
+fn record(events: &[(u32, Event)]) -> io::Result<PathBuf> {
     let path = std::env::temp_dir().join(format!("snatrace-bench-{}.trace", std::process::id()));
     let mut writer = Writer::create(&path, &capture()).map_err(io::Error::other)?;
-    events.iter().try_for_each(|event| writer.write(event)).map_err(io::Error::other)?;
+    events.iter().try_for_each(|(_, event)| writer.write(event)).map_err(io::Error::other)?;
     writer.finish().map_err(io::Error::other)?;
     Ok(path)
 }
@@ -69,21 +86,15 @@ fn join(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(EVENTS as u64)).sample_size(20);
     group.bench_function("events", |bencher| {
         bencher.iter_batched_ref(
-            Join::default,
-            |join| {
-                for (index, event) in events.iter().enumerate() {
-                    events.get(index + NEAR).inspect(|event| join.warm(event));
-                    events.get(index + FAR).inspect(|event| join.foresee(event));
-                    join.event(event, &mut |update| ignore(&update));
-                }
-            },
+            || Joins::new(1),
+            |join| updates(join, &events, |update| ignore(&update)),
             BatchSize::PerIteration,
         );
     });
     group.finish();
 }
 
-fn ignore(update: &Update<'_>) {
+fn ignore(update: &(u32, Update)) {
     black_box(update);
 }
 

@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use serde_json::{Value, json};
 use snatrace::causes::{self, Case};
-use snatrace::join::{FAR, Join, NEAR, Update};
+use snatrace::join::{Joins, Update};
 use snatrace::model::Capture;
 use snatrace::store::{Merged, Writer};
 use synthetic::{OPEN_PER_RATE, Traffic, beginning, capture};
@@ -100,22 +100,32 @@ fn decode(trace: &PathBuf, mut take: impl FnMut(&[(u32, Event)])) -> Result<Valu
 /// What the pipeline does before it counts and shows.
 fn judge(trace: &PathBuf) -> Result<Value> {
     let capture = Merged::open(&[trace])?.captures().first().cloned().context("a trace has a capture")?;
-    let (mut join, mut most, mut flagged) = (Join::default(), 0, 0_u64);
+    let (mut join, mut max_open, mut flagged, mut updates) = (Joins::new(1), 0, 0_u64, Vec::new());
+    let mut judge = |updates: &mut Vec<(u32, Update)>| {
+        updates.drain(..).for_each(|(_, update)| flagged += u64::from(is_flagged(&capture, &update)));
+    };
     let result = decode(trace, |batch| {
-        for (index, (_, event)) in batch.iter().enumerate() {
-            batch.get(index + NEAR).inspect(|(_, event)| join.warm(event));
-            batch.get(index + FAR).inspect(|(_, event)| join.foresee(event));
-            join.event(event, &mut |update| flagged += u64::from(is_flagged(&capture, update)));
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let taken = join.take(rest, &mut updates);
+            rest = rest.get(taken..).unwrap_or_default();
+            judge(&mut updates);
         }
-        most = most.max(join.open());
+        max_open = max_open.max(join.open());
     })?;
-    join.finish(&mut |update| flagged += u64::from(is_flagged(&capture, update)));
-    Ok(json!({ "events": result["events"], "open": most, "flagged": flagged, "evicted": join.evicted() }))
+    loop {
+        join.finish(&mut updates);
+        if updates.is_empty() {
+            break;
+        }
+        judge(&mut updates);
+    }
+    Ok(json!({ "events": result["events"], "open": max_open, "flagged": flagged, "evicted": join.evicted() }))
 }
 
-fn is_flagged(capture: &Capture, update: Update<'_>) -> bool {
-    let attempt = update.snapshot.attempt();
-    let case = Case::new(&attempt, capture);
+fn is_flagged(capture: &Capture, update: &Update) -> bool {
+    let Update::Attempt { id: _, kind: _, attempt } = update else { return false };
+    let case = Case::new(attempt, capture);
     if attempt.retransmits == 0 && !causes::has_failed(&case) {
         return false;
     }
@@ -126,14 +136,14 @@ fn is_flagged(capture: &Capture, update: Update<'_>) -> bool {
 
 /// All are begun before the first of them is due to be sent again.
 fn open(attempts: u64) -> Value {
-    let (mut join, mut events) = (Join::default(), 0_u64);
+    let (mut join, mut events, mut updates) = (Joins::new(1), 0_u64, Vec::new());
     for event in (0..attempts).flat_map(beginning) {
         events += 1;
-        join.event(&event, &mut |update| ignore(&update));
+        while join.take(&[(0, event)], &mut updates) == 0 {
+            updates.clear();
+        }
+        black_box(&updates);
+        updates.clear();
     }
     json!({ "events": events, "open": join.open(), "evicted": join.evicted() })
-}
-
-fn ignore(update: &Update<'_>) {
-    black_box(update);
 }

@@ -1,16 +1,19 @@
-//! Where events come from: the live capture or traces, the same stream either way.
+//! Where events come from, the live capture or traces, and the updates that the join makes of them: the same stream either
+//! way.
 
 mod ahead;
+mod joined;
 #[cfg(feature = "ebpf")]
 mod live;
 #[cfg(feature = "ebpf")]
 mod timer;
 
-pub use ahead::{Ahead, Maker};
+pub use ahead::Ahead;
+pub use joined::Joined;
 #[cfg(feature = "ebpf")]
 pub use live::{Live, Stop};
 
-/// A stream of events, or of what was made of them, each with the number of the node that it comes from.
+/// A stream of events or of updates, each with the number of the node that it comes from.
 pub trait Source {
     /// What comes.
     type Item;
@@ -20,4 +23,19 @@ pub trait Source {
     /// # Errors
     /// When the capture or a trace cannot be read.
     fn next(&mut self, batch: &mut Vec<Self::Item>) -> impl Future<Output = anyhow::Result<bool>>;
+
+    /// Reads no more events. What follows from those that were read still comes, then the end.
+    fn stop(&mut self);
+}
+
+impl<S: Source> Source for &mut S {
+    type Item = S::Item;
+
+    async fn next(&mut self, batch: &mut Vec<S::Item>) -> anyhow::Result<bool> {
+        S::next(self, batch).await
+    }
+
+    fn stop(&mut self) {
+        S::stop(self);
+    }
 }

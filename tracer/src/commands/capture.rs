@@ -28,8 +28,8 @@ mod live {
     use crate::notice::notice;
     use crate::outputs::escape::Escaped;
     use crate::outputs::{self, Output, View};
-    use crate::pipeline::{self, Pipeline};
-    use crate::source::{Live, Stop};
+    use crate::pipeline::{self, Judge};
+    use crate::source::{Joined, Live, Stop};
     use crate::store::{self, Rotation, Writer};
     use crate::summary::Summary;
 
@@ -54,7 +54,7 @@ mod live {
         let is_shown = view.is_some();
         let is_stdout_ours = is_shown || record.is_some_and(|record| record.file.as_os_str() == store::STDIO);
         let view = view.unwrap_or_else(|| View::of_nothing(options.filter.clone()));
-        let pipeline = Pipeline::new(vec![capture], view, options.count, output);
+        let judge = Judge::new(vec![capture], view, options.count, output);
 
         if let Some(duration) = options.duration {
             stop.after(duration);
@@ -70,7 +70,8 @@ mod live {
         if let Some(why) = finder.off() {
             notice(format_args!("owner is off: {}", Escaped(&why)));
         }
-        let summary = pipeline::run(Live::new(tracer, stop, finder)?, &mut recorder, pipeline).await;
+        let updates = Joined::new(Live::new(tracer, stop, finder)?, 1, recorder.as_mut());
+        let summary = pipeline::run(updates.stepwise(options.count.is_some()), judge).await;
         // A write that failed says itself how much was recorded.
         if let Some(recorder) = recorder.filter(|_| !is_write_failure(&summary)) {
             let written = recorder.finish()?;

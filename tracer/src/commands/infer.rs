@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueHint;
 
+use super::End;
 use super::args::FilterArgs;
-use super::replay::Reported;
-use super::{End, block_on};
+use super::replay::run_ahead;
 use crate::outputs::{Nothing, View, inference};
-use crate::pipeline::{self, Pipeline};
+use crate::pipeline::Judge;
 use crate::source::Ahead;
 use crate::store::Merged;
 
@@ -32,8 +32,8 @@ pub fn run(args: &Args) -> Result<End> {
     let filter = args.filter.filter()?;
     let traces = Merged::open(&args.files)?;
     let captures = traces.captures().to_vec();
-    let pipeline = Pipeline::new(captures, View::of_nothing(filter), None, Box::new(Nothing));
-    let summary = block_on(pipeline::run_ahead(Ahead::new(traces)?, Reported, pipeline))??;
+    let updates = Ahead::new(traces)?.joined(captures.len())?;
+    let summary = run_ahead(updates, Judge::new(captures, View::of_nothing(filter), None, Box::new(Nothing)))?;
     inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
     Ok(End::Done)
 }

@@ -8,12 +8,14 @@ use clap::ValueHint;
 
 use super::args::{FilterArgs, ViewArgs};
 use super::{End, block_on, end, values};
+use crate::join::Update;
 use crate::model::{Origin, PolicyChange, PortSet};
 use crate::notice::notice;
 use crate::outputs::{self, escape::Escaped};
-use crate::pipeline::{self, Pipeline};
-use crate::source::{Ahead, Source};
-use crate::store::Merged;
+use crate::pipeline::{self, Judge};
+use crate::source::{Ahead, Joined};
+use crate::store::{Merged, ReadReport};
+use crate::summary::Summary;
 
 /// Options of `replay`. The policy comes from the trace or from here, never from the environment of this machine.
 #[derive(clap::Args, Debug)]
@@ -47,33 +49,29 @@ pub fn run(args: &Args) -> Result<End> {
         capture.policy = change.over(&capture.policy);
     }
     let output = outputs::open(&view, Box::new(io::stdout()));
-    let pipeline = Pipeline::new(captures, view, args.count, output);
-    let traces = Ahead::new(traces)?;
-    let summary = match args.count {
-        // It may end long before the traces do.
-        Some(_) => block_on(pipeline::run(Reported(traces), &mut None, pipeline))??,
-        None => block_on(pipeline::run_ahead(traces, Reported, pipeline))??,
+    let nodes = captures.len();
+    let judge = Judge::new(captures, view, args.count, output);
+    let mut traces = Ahead::new(traces)?;
+    let summary = if args.count.is_some() {
+        // It may end long before the traces do, so they are not joined ahead.
+        let summary = block_on(pipeline::run(Joined::new(&mut traces, nodes, None).stepwise(true), judge))?;
+        report_unread(traces.reports());
+        summary?
+    } else {
+        run_ahead(traces.joined(nodes)?, judge)?
     };
     Ok(end(&summary, args.view.exit_code))
 }
 
-/// Traces that say on stderr what of them could not be read.
-pub(super) struct Reported<T>(pub(super) Ahead<T>);
-
-impl<T> Source for Reported<T> {
-    type Item = T;
-
-    async fn next(&mut self, batch: &mut Vec<T>) -> Result<bool> {
-        self.0.next(batch).await
-    }
+/// Judges all of the traces, and says on standard error what of them could not be read.
+pub(super) fn run_ahead(mut updates: Ahead<(u32, Update)>, judge: Judge<'_>) -> Result<Summary> {
+    let summary = block_on(pipeline::run(&mut updates, judge))?;
+    report_unread(updates.reports());
+    summary
 }
 
-impl<T> Drop for Reported<T> {
-    fn drop(&mut self) {
-        for (path, report) in self.0.reports() {
-            if !report.is_complete() || report.unfinished > 0 {
-                notice(format_args!("{}: {report}", Escaped(&path.display().to_string())));
-            }
-        }
+fn report_unread(reports: &[(PathBuf, ReadReport)]) {
+    for (path, report) in reports.iter().filter(|(_, report)| !report.is_complete() || report.unfinished > 0) {
+        notice(format_args!("{}: {report}", Escaped(&path.display().to_string())));
     }
 }

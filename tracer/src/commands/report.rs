@@ -11,14 +11,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::FilterArgs;
 use super::{End, block_on, machine, values, wrong_usage};
+use crate::join::Update;
 use crate::model::{Origin, PolicyChange, PortSet};
 use crate::notice::notice;
 use crate::outputs::View;
 use crate::outputs::escape::Escaped;
-use crate::pipeline::{self, Pipeline};
+use crate::pipeline::{self, Judge};
 use crate::report::{self, Observer, Report};
 use crate::source::{Ahead, Source};
-use crate::store::{self, Merged, ReadReport};
+use crate::store::{self, Merged};
 use crate::tally::Tally;
 
 /// Options of `report`. As for `replay`, the policy comes from the trace or from here.
@@ -57,18 +58,18 @@ pub fn run(args: &Args) -> Result<End> {
 
     let mut tally = Tally::default();
     let output = Box::new(Observer::new(&mut tally));
-    let pipeline = Pipeline::new(captures.clone(), View::of_nothing(filter), None, output);
-    let mut read = ReadReport::default();
-    let bar = progress(&args.files);
-    let run = pipeline::run_ahead(Ahead::new(traces)?, |traces| Watched { bar, traces, read: &mut read }, pipeline);
-    let summary = block_on(run)??;
+    let judge = Judge::new(captures.clone(), View::of_nothing(filter), None, output);
+    let mut updates = WithProgress { bar: progress(&args.files), updates: Ahead::new(traces)?.joined(captures.len())? };
+    let summary = block_on(pipeline::run(&mut updates, judge))?;
+    updates.bar.finish_and_clear();
+    let summary = summary?;
 
     let report = Report {
         files: &args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
         captures: &captures,
         summary: &summary,
         tally: &tally,
-        read: &read,
+        read: updates.updates.report(),
         inference: &summary.infer.conclusions(),
         utc: args.utc,
     };
@@ -107,26 +108,21 @@ fn progress(files: &[PathBuf]) -> ProgressBar {
     ProgressBar::new(sizes.iter().sum()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Traces whose reading is watched.
-struct Watched<'a, T> {
+/// Updates of traces, with a bar that shows how much of the traces was read.
+struct WithProgress {
     bar: ProgressBar,
-    traces: Ahead<T>,
-    /// What was read, at the end.
-    read: &'a mut ReadReport,
+    updates: Ahead<(u32, Update)>,
 }
 
-impl<T> Source for Watched<'_, T> {
-    type Item = T;
+impl Source for WithProgress {
+    type Item = (u32, Update);
 
-    async fn next(&mut self, batch: &mut Vec<T>) -> Result<bool> {
-        self.bar.set_position(self.traces.position());
-        self.traces.next(batch).await
+    async fn next(&mut self, batch: &mut Vec<(u32, Update)>) -> Result<bool> {
+        self.bar.set_position(self.updates.position());
+        self.updates.next(batch).await
     }
-}
 
-impl<T> Drop for Watched<'_, T> {
-    fn drop(&mut self) {
-        *self.read = *self.traces.report();
-        self.bar.finish_and_clear();
+    fn stop(&mut self) {
+        self.updates.stop();
     }
 }

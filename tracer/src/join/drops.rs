@@ -11,8 +11,9 @@ use super::retransmits::Held;
 use super::slot::Slot;
 use super::times::{Coarse, ONE_SYN_NS, TABLE_NS};
 use super::tuple::Key;
+use super::update::Updates;
 use super::whole::SlotMut;
-use super::{Join, Update, fits};
+use super::{Join, fits};
 use crate::model::{Dropped, Outcome, TableFill};
 
 /// What an event has in place of a flow that is unknown.
@@ -101,32 +102,32 @@ pub(super) struct Fullest {
 impl Join {
     /// Notes a drop. The first of a SYN opens no attempt, for most of what nodes drop is of strangers; the second one of the
     /// same SYN does.
-    pub(super) fn ct_drop(&mut self, event: &CtDrop, update: &mut impl FnMut(Update<'_>)) {
+    pub(super) fn ct_drop(&mut self, event: &CtDrop, updates: &mut Updates<'_>) {
         let drop = Drop::from(event);
         let to_server = &Key::from(&drop.to_server);
         match self.attempts.find(drop.isn, fits::SAME, |slot| fits::dropped(slot, to_server)) {
-            Some((id, _)) => self.take_drop(id, &drop, update),
-            None if self.hints.has_dropped_before(&drop) => self.open_dropped(&drop, update),
+            Some((id, _)) => self.take_drop(id, &drop, updates),
+            None if self.hints.has_dropped_before(&drop) => self.open_dropped(&drop, updates),
             None => self.hints.drop(drop),
         }
     }
 
     /// A drop of an attempt. Without a socket here it says that the SYN was sent.
-    fn take_drop(&mut self, id: u32, drop: &Drop, update: &mut impl FnMut(Update<'_>)) {
+    fn take_drop(&mut self, id: u32, drop: &Drop, updates: &mut Updates<'_>) {
         let slot = self.attempts.get_mut(id);
         slot.dropped(drop);
         let ordinal = slot.sent_and_dropped(drop);
         self.heard(id, drop.time_ns);
         if let Some(ordinal) = ordinal {
             let held = Held { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
-            self.hold(held, update);
+            self.hold(held, updates);
         }
-        self.limit_dropped(update);
+        self.limit_dropped(updates);
     }
 
     /// A SYN that was dropped here, retransmitted, and dropped again; perhaps it has no socket here.
-    fn open_dropped(&mut self, drop: &Drop, update: &mut impl FnMut(Update<'_>)) {
-        let id = self.open_attempt(drop.isn, drop.time_ns, update);
+    fn open_dropped(&mut self, drop: &Drop, updates: &mut Updates<'_>) {
+        let id = self.open_attempt(drop.isn, drop.time_ns, updates);
         let mut slot = self.attempts.whole_mut(id);
         slot.came_dropped(drop);
         slot.dropped(drop);
@@ -135,17 +136,17 @@ impl Join {
         self.heard(id, drop.time_ns);
         if let Some(ordinal) = ordinal {
             let held = Held { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
-            self.hold(held, update);
+            self.hold(held, updates);
         }
-        self.limit_dropped(update);
+        self.limit_dropped(updates);
     }
 
     /// A flood of SYNs from outside must not push out the attempts of this node.
-    fn limit_dropped(&mut self, update: &mut impl FnMut(Update<'_>)) {
+    fn limit_dropped(&mut self, updates: &mut Updates<'_>) {
         if self.attempts.dropped() > self.limits.dropped
             && let Some(oldest) = self.attempts.front(Wait::Dropped)
         {
-            self.evict(oldest, update);
+            self.evict(oldest, updates);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Time: retransmits that have settled are told, attempts that are over end.
 
+use super::Join;
 use super::attempts::Wait;
 use super::bindings::Choice;
 use super::known::Known;
@@ -9,7 +10,7 @@ use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
 use super::tuple::Key;
-use super::{Join, Snapshot, Update, What};
+use super::update::{Update, UpdateKind, Updates};
 use crate::model::Outcome;
 
 /// Why an attempt ends.
@@ -24,22 +25,29 @@ enum Why {
 }
 
 impl Join {
-    /// Ends everything that is under way.
-    pub fn finish(&mut self, update: &mut impl FnMut(Update<'_>)) {
+    /// Ends everything that is under way; `false` where `updates` is full before.
+    pub(super) fn finish(&mut self, updates: &mut Updates<'_>) -> bool {
         while !self.settling.is_empty() {
+            if updates.is_full() {
+                return false;
+            }
             if let Some(held) = self.settling.pop() {
-                self.tell(held, update);
+                self.tell(held, updates);
             }
         }
         for wait in Wait::ALL {
             while let Some(id) = self.attempts.front(wait) {
-                self.end(id, Why::GivenUp, update);
+                if updates.is_full() {
+                    return false;
+                }
+                self.end(id, Why::GivenUp, updates);
             }
         }
+        true
     }
 
-    /// The clock moves on.
-    pub(super) fn advance(&mut self, time_ns: u64, update: &mut impl FnMut(Update<'_>)) {
+    /// The clock moves on; `false` where `updates` is full before everything that is due was reported.
+    pub(super) fn advance(&mut self, time_ns: u64, updates: &mut Updates<'_>) -> bool {
         if time_ns > self.now_ns {
             self.now_ns = time_ns;
         } else if self.now_ns - time_ns > FALL_BACK_NS {
@@ -47,21 +55,33 @@ impl Join {
         }
         // For most events this is all.
         if self.now_ns < self.due_ns {
-            return;
+            return true;
         }
-        while let Some(held) = self.settling.release(self.now_ns) {
-            self.tell(held, update);
+        let is_done = self.release_settled(updates)
+            && self.end_list(Wait::Done, DONE_NS, Why::Over, updates)
+            && self.end_list(Wait::Linger, LINGER_NS, Why::Over, updates)
+            && self.end_list(Wait::Answered, ANSWERED_NS, Why::Over, updates)
+            && self.end_list(Wait::Idle, IDLE_NS, Why::Idle, updates)
+            && self.end_list(Wait::Dropped, IDLE_NS, Why::Idle, updates);
+        if !is_done {
+            // Whatever the next event is, what is due comes first.
+            self.due_ns = 0;
+            return false;
         }
-        self.end_list(Wait::Done, DONE_NS, Why::Over, update);
-        self.end_list(Wait::Linger, LINGER_NS, Why::Over, update);
-        self.end_list(Wait::Answered, ANSWERED_NS, Why::Over, update);
-        self.end_list(Wait::Idle, IDLE_NS, Why::Idle, update);
-        self.end_list(Wait::Dropped, IDLE_NS, Why::Idle, update);
         let sweep_ns = self.now_ns.saturating_add(SWEEP_NS);
         self.due_ns = self.settling.next_due_ns().map_or(sweep_ns, |settles_ns| settles_ns.min(sweep_ns));
+        true
     }
 
-    fn end_list(&mut self, wait: Wait, for_ns: u64, why: Why, update: &mut impl FnMut(Update<'_>)) {
+    fn release_settled(&mut self, updates: &mut Updates<'_>) -> bool {
+        while !updates.is_full() {
+            let Some(held) = self.settling.release(self.now_ns) else { return true };
+            self.tell(held, updates);
+        }
+        false
+    }
+
+    fn end_list(&mut self, wait: Wait, for_ns: u64, why: Why, updates: &mut Updates<'_>) -> bool {
         while let Some(id) = self.attempts.front(wait) {
             let last_ns = self.attempts.get(id).last_ns;
             // A time far ahead of now was wrong and must not hold up those behind it.
@@ -69,32 +89,36 @@ impl Join {
             if self.now_ns.saturating_sub(last_ns) < for_ns && !is_wrong {
                 // What is heard of more often than it is put last again is not to hold up those behind it either.
                 if !self.attempts.is_long_before_next(id, RELIST_NS) {
-                    return;
+                    return true;
                 }
                 self.attempts.wait(id, wait);
                 continue;
             }
+            if updates.is_full() {
+                return false;
+            }
             self.attempts.fetch_behind(id);
-            self.end(id, if is_wrong { Why::GivenUp } else { why }, update);
+            self.end(id, if is_wrong { Why::GivenUp } else { why }, updates);
         }
+        true
     }
 
     /// Opens an attempt, in place of others where there are too many.
-    pub(super) fn open_attempt(&mut self, isn: u32, time_ns: u64, update: &mut impl FnMut(Update<'_>)) -> u32 {
+    pub(super) fn open_attempt(&mut self, isn: u32, time_ns: u64, updates: &mut Updates<'_>) -> u32 {
         if let Some(id) = self.attempts.crowded(isn) {
-            self.evict(id, update);
+            self.evict(id, updates);
         }
         if self.attempts.len() >= self.limits.attempts as usize
             && let Some(id) = Wait::ALL.into_iter().find_map(|wait| self.attempts.front(wait))
         {
-            self.evict(id, update);
+            self.evict(id, updates);
         }
         self.attempts.open(isn, time_ns)
     }
 
-    pub(super) fn evict(&mut self, id: u32, update: &mut impl FnMut(Update<'_>)) {
+    pub(super) fn evict(&mut self, id: u32, updates: &mut Updates<'_>) {
         self.evicted += 1;
-        self.end(id, Why::GivenUp, update);
+        self.end(id, Why::GivenUp, updates);
     }
 
     /// Something was heard of the attempt: puts it into the list it waits in now.
@@ -108,49 +132,56 @@ impl Join {
     }
 
     /// Holds a retransmit until late facts about it are in.
-    pub(super) fn hold(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
+    pub(super) fn hold(&mut self, held: Held, updates: &mut Updates<'_>) {
         let before = self.attempts.get(held.attempt).held;
         if let Some(other) = self.settling.take(before) {
-            self.tell(other, update);
+            self.tell(other, updates);
         }
         if self.settling.is_full()
             && let Some(oldest) = self.settling.pop()
         {
-            self.tell(oldest, update);
+            self.tell(oldest, updates);
         }
         self.due_ns = self.due_ns.min(held.time_ns.saturating_add(SETTLE_NS));
         let place = self.settling.hold(held);
         self.attempts.get_mut(held.attempt).held = place;
     }
 
-    fn tell(&mut self, held: Held, update: &mut impl FnMut(Update<'_>)) {
+    fn tell(&mut self, held: Held, updates: &mut Updates<'_>) {
         let mut slot = self.attempts.whole_mut(held.attempt);
         slot.held = NOT_HELD;
         self.network.retransmitted(&mut slot);
         let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
-        update(Update { id, what: What::Retransmit { time_ns, ordinal, is_repeated }, snapshot: self.snapshot(id) });
+        let kind = UpdateKind::Retransmit { time_ns, ordinal, is_repeated };
+        self.recall(id);
+        let outcome = self.attempts.get(id).outcome();
+        self.push(id, kind, outcome, updates);
     }
 
-    fn end(&mut self, id: u32, why: Why, update: &mut impl FnMut(Update<'_>)) {
+    fn end(&mut self, id: u32, why: Why, updates: &mut Updates<'_>) {
         if let Some(held) = self.settling.take(self.attempts.get(id).held) {
-            self.tell(held, update);
+            self.tell(held, updates);
         }
-        let mut snapshot = self.snapshot(id);
-        let has_socket = snapshot.slot.known.has(Known::SOCKET);
-        if why == Why::Idle && !has_socket && snapshot.outcome == Outcome::Pending {
-            snapshot.outcome = Outcome::TimedOut;
-        }
-        let outcome = snapshot.outcome;
-        update(Update { id, what: What::Ended, snapshot });
+        self.recall(id);
+        let slot = self.attempts.get(id);
+        let has_timed_out = why == Why::Idle && !slot.known.has(Known::SOCKET) && slot.outcome() == Outcome::Pending;
+        let outcome = if has_timed_out { Outcome::TimedOut } else { slot.outcome() };
+        self.push(id, UpdateKind::Ended, outcome, updates);
         self.network.ended(self.attempts.whole(id), outcome);
         self.attempts.close(id);
     }
 
-    fn snapshot(&mut self, id: u32) -> Snapshot<'_> {
-        self.recall(id);
+    fn push(&self, id: u32, kind: UpdateKind, outcome: Outcome, updates: &mut Updates<'_>) {
         let slot = self.attempts.whole(id);
-        let strays = self.attempts.strays(id);
-        Snapshot { slot, network: &self.network, strays, table: self.table_of(&slot), outcome: slot.outcome() }
+        let ifindex = self.network.ifindex(slot.interface);
+        let mut attempt = slot.to_attempt(self.table_of(&slot), outcome, ifindex);
+        // Healthy attempts need no more, and most are healthy.
+        if attempt.retransmits > 0 {
+            attempt.strays = self.attempts.strays(id);
+            attempt.egress = self.network.egress(slot);
+            attempt.later_path = self.network.later_path(slot);
+        }
+        updates.push(Update::Attempt { id, kind, attempt });
     }
 
     /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.

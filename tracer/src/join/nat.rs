@@ -7,8 +7,9 @@ use super::hints::Selection;
 use super::retransmits::Held;
 use super::slot::PackedRange;
 use super::tuple::Key;
+use super::update::Updates;
 use super::whole::SlotRef;
-use super::{Join, Update, fits};
+use super::{Join, fits};
 use crate::model::NatRange;
 
 impl Join {
@@ -31,13 +32,13 @@ impl Join {
     }
 
     /// Notes what NAT chose, and remembers it beyond the attempt.
-    pub(super) fn nat_bind(&mut self, event: &NatBind, update: &mut impl FnMut(Update<'_>)) {
+    pub(super) fn nat_bind(&mut self, event: &NatBind, updates: &mut Updates<'_>) {
         let (time_ns, netns, isn, zone) = (event.stamp.time_ns, event.stamp.netns, event.isn, event.zone);
         let (original, translated) = (&Key::from(&event.original), &Key::from(&event.translated));
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::bind(slot, original, translated));
-        let attempt = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
+        let attempt = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         if event.status & STATUS_SRC_NAT == 0 {
-            self.tracked(attempt, event, found.is_none(), update);
+            self.tracked(attempt, event, found.is_none(), updates);
             return;
         }
         let range = range_of(event).or_else(|| self.hints.claim(&event.original, netns, zone, time_ns));
@@ -52,14 +53,14 @@ impl Join {
         }
         self.heard(attempt, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, update);
+            self.hold(Held { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, updates);
         }
     }
 }
 
 impl Join {
     /// Notes the entry of a SYN whose source NAT left alone.
-    fn tracked(&mut self, attempt: u32, event: &NatBind, is_new: bool, update: &mut impl FnMut(Update<'_>)) {
+    fn tracked(&mut self, attempt: u32, event: &NatBind, is_new: bool, updates: &mut Updates<'_>) {
         let (time_ns, original) = (event.stamp.time_ns, &Key::from(&event.original));
         let mut ordinal = self.attempts.whole_mut(attempt).tracked(original, &Key::from(&event.translated), time_ns);
         if is_new {
@@ -67,7 +68,7 @@ impl Join {
         }
         self.heard(attempt, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, update);
+            self.hold(Held { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, updates);
         }
     }
 }

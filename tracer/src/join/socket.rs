@@ -5,7 +5,8 @@ use tracer_common::events::{SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTA
 use super::known::Known;
 use super::retransmits::{Held, NOT_HELD};
 use super::tuple::Key;
-use super::{Join, Update, fits};
+use super::update::Updates;
+use super::{Join, fits};
 use crate::model::Outcome;
 
 /// `ETIMEDOUT` (uapi/asm-generic/errno.h)
@@ -15,10 +16,10 @@ const ECONNREFUSED: u32 = 111;
 
 impl Join {
     /// Counts the retransmit and holds it until late facts are in.
-    pub(super) fn syn_retransmit(&mut self, event: &SynRetransmit, update: &mut impl FnMut(Update<'_>)) {
+    pub(super) fn syn_retransmit(&mut self, event: &SynRetransmit, updates: &mut Updates<'_>) {
         let (time_ns, flow) = (event.stamp.time_ns, &Key::from(&event.flow));
         let found = self.find_socket(event.isn, flow, &event.stamp).map(|(id, _)| id);
-        let id = self.note_socket(found, event.isn, flow, &event.stamp, update);
+        let id = self.note_socket(found, event.isn, flow, &event.stamp, updates);
         self.heard(id, time_ns);
         if event.err != 0 {
             self.attempts.get_mut(id).send_failed(event.ordinal, event.err);
@@ -33,12 +34,12 @@ impl Join {
             slot.untell();
         }
         if let Some(ordinal) = self.attempts.get_mut(id).sent_again(event.ordinal) {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated: false }, update);
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated: false }, updates);
         }
     }
 
     /// Notes the outcome, and what the socket knows of retransmits that nobody told.
-    pub(super) fn sock_state(&mut self, event: &SockState, update: &mut impl FnMut(Update<'_>)) {
+    pub(super) fn sock_state(&mut self, event: &SockState, updates: &mut Updates<'_>) {
         if event.flow.src_port == 0 {
             // The socket found no port to send from, so there was no SYN.
             return;
@@ -46,7 +47,7 @@ impl Join {
         let flow = &Key::from(&event.flow);
         let (isn, found) = self.find_closing(event, flow);
         let had_original = found.is_some_and(|id| self.attempts.get(id).known.has(Known::ORIGINAL));
-        let id = self.note_socket(found, isn, flow, &event.stamp, update);
+        let id = self.note_socket(found, isn, flow, &event.stamp, updates);
         let slot = self.attempts.get_mut(id);
         if slot.outcome == Outcome::Pending {
             slot.outcome = outcome(event);
@@ -58,7 +59,7 @@ impl Join {
         let is_repeated = missing.is_none() && !had_original && slot.held == NOT_HELD && before > 0;
         self.heard(id, time_ns);
         if let Some(ordinal) = missing.or(is_repeated.then_some(before)) {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated }, update);
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated }, updates);
         }
     }
 
@@ -88,9 +89,9 @@ impl Join {
         isn: u32,
         flow: &Key<'_>,
         stamp: &Stamp,
-        update: &mut impl FnMut(Update<'_>),
+        updates: &mut Updates<'_>,
     ) -> u32 {
-        let id = found.unwrap_or_else(|| self.open_attempt(isn, stamp.time_ns, update));
+        let id = found.unwrap_or_else(|| self.open_attempt(isn, stamp.time_ns, updates));
         self.attempts.whole_mut(id).socket(flow, stamp.netns);
         if found.is_none() {
             // An attempt that the socket opens has no transmissions of NAT or the wire to add to.

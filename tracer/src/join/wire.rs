@@ -8,16 +8,17 @@ use super::hints::Sighting;
 use super::known::Known;
 use super::retransmits::Held;
 use super::tuple::Key;
+use super::update::Updates;
 use super::whole::SlotRef;
-use super::{Join, Update, fits};
+use super::{Join, fits};
 use crate::model::Outcome;
 
 impl Join {
     /// Notes a sighting. Only a SYN that leaves can open an attempt; the others may be anybody's.
-    pub(super) fn wire(&mut self, event: &Wire, update: &mut impl FnMut(Update<'_>)) {
+    pub(super) fn wire(&mut self, event: &Wire, updates: &mut Updates<'_>) {
         let (isn, time_ns, detail) = (event.isn, event.stamp.time_ns, event.detail);
         match (event.packet, event.direction) {
-            (WIRE_SYN, WIRE_EGRESS) => self.leaving(event, update),
+            (WIRE_SYN, WIRE_EGRESS) => self.leaving(event, updates),
             (WIRE_SYN, WIRE_INGRESS) => {
                 self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_SYN, detail });
             }
@@ -35,11 +36,11 @@ impl Join {
         }
     }
 
-    fn leaving(&mut self, event: &Wire, update: &mut impl FnMut(Update<'_>)) {
+    fn leaving(&mut self, event: &Wire, updates: &mut Updates<'_>) {
         let (isn, time_ns) = (event.isn, event.stamp.time_ns);
         let flow = &Key::from(&event.flow);
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, flow));
-        let id = found.map_or_else(|| self.open_attempt(isn, time_ns, update), |(id, _)| id);
+        let id = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         let interface = self.network.number(event.stamp.netns, event.ifindex);
         let mut slot = self.attempts.whole_mut(id);
         let is_news = !slot.as_ref().is_translated(flow);
@@ -52,7 +53,7 @@ impl Join {
         }
         self.heard(id, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, update);
+            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, updates);
         }
     }
 

@@ -1,15 +1,14 @@
-//! Steps in, findings out: owners, causes, counts, outputs.
+//! Updates in, findings out: owners, causes, counts, outputs.
 
 use std::io;
 
 use tracer_common::Event;
 
-use super::joins::{Aside, Step};
 use super::judgements::Judgements;
 use super::undecided::Undecided;
 use crate::causes::{self, Case};
 use crate::evidence::PortEvidence;
-use crate::join::{Update, What};
+use crate::join::{Update, UpdateKind};
 use crate::model::{
     Attempt, Capture, Diagnosis, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, PolicyEvidence,
 };
@@ -17,13 +16,13 @@ use crate::outputs::{Output, View};
 use crate::summary::Summary;
 use crate::tally::{Answer, Counts};
 
-/// What is made of the steps of all nodes.
-pub(super) struct Judge<'a> {
+/// Judges the attempts of all nodes.
+pub struct Judge<'a> {
     nodes: Vec<Node>,
     shared: Shared<'a>,
 }
 
-/// One node that steps come from.
+/// One node that updates come from.
 struct Node {
     /// With the policy in force.
     capture: Capture,
@@ -42,11 +41,12 @@ struct Shared<'a> {
     shown: u64,
     /// How many findings to show at most.
     count: Option<u64>,
-    result: io::Result<()>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
+    /// Judges the attempts of these nodes by the policy of their capture; shows at most `count` findings.
+    #[must_use]
+    pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
         let node = |capture: Capture| Node {
             owners: Owners::of(&capture.owners),
             judgements: Judgements::default(),
@@ -55,7 +55,7 @@ impl<'a> Judge<'a> {
             capture,
         };
         let nodes = captures.into_iter().map(node).collect();
-        let shared = Shared { view, output, summary: Summary::default(), shown: 0, count, result: Ok(()) };
+        let shared = Shared { view, output, summary: Summary::default(), shown: 0, count };
         Self { nodes, shared }
     }
 
@@ -65,44 +65,31 @@ impl<'a> Judge<'a> {
         self.shared.output.flush()
     }
 
-    /// Takes the next step of a node. What could not be written is told by [`Judge::result`].
-    pub(super) fn step(&mut self, node: u32, step: &Step<'_>) {
-        match step {
-            Step::Update(Update { id, what, snapshot }) => self.update(node, *id, *what, &snapshot.attempt()),
-            Step::Beside(event) => self.beside(node, event),
-            Step::Evicted(count) => self.shared.summary.evicted += count,
+    /// Takes the next update of a node.
+    pub(super) fn update(&mut self, node: u32, update: &Update) -> io::Result<()> {
+        let Some(node) = self.nodes.get_mut(node as usize) else { return Ok(()) };
+        match update {
+            Update::Attempt { id, kind, attempt } => self.shared.attempt(node, *id, *kind, attempt)?,
+            Update::Context(event) => match event {
+                Event::Lost(lost) => self.shared.summary.lost(lost),
+                Event::Owner(owner) => node.owners.event(owner),
+                Event::Uplink(_)
+                | Event::Address(_)
+                | Event::Tick(_)
+                | Event::CtTable(_)
+                | Event::NatSelect(_)
+                | Event::NatBind(_)
+                | Event::SynRetransmit(_)
+                | Event::SockState(_)
+                | Event::Wire(_)
+                | Event::CtDrop(_) => {}
+            },
+            Update::Evicted(count) => self.shared.summary.evicted += count,
         }
+        Ok(())
     }
 
-    /// The same of one that was put aside.
-    pub(super) fn aside(&mut self, node: u32, aside: &Aside) {
-        match aside {
-            Aside::Update { id, what, attempt } => self.update(node, *id, *what, attempt),
-            Aside::Beside(event) => self.beside(node, event),
-            Aside::Evicted(count) => self.shared.summary.evicted += *count,
-        }
-    }
-
-    fn update(&mut self, node: u32, id: u32, what: What, attempt: &Attempt) {
-        if let Some(node) = self.nodes.get_mut(node as usize) {
-            self.shared.update(node, id, what, attempt);
-        }
-    }
-
-    fn beside(&mut self, node: u32, event: &Event) {
-        if let Event::Lost(lost) = event {
-            self.shared.summary.lost(lost);
-        }
-        if let (Event::Owner(owner), Some(node)) = (event, self.nodes.get_mut(node as usize)) {
-            node.owners.event(owner);
-        }
-    }
-
-    /// What became of writing since it was asked last.
-    pub(super) fn result(&mut self) -> io::Result<()> {
-        std::mem::replace(&mut self.shared.result, Ok(()))
-    }
-
+    /// Whether as many findings were shown as were asked for.
     pub(super) fn is_done(&self) -> bool {
         self.shared.is_done()
     }
@@ -112,7 +99,6 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
-        self.result()?;
         self.shared.summary.infer.settle();
         for Node { capture, evidence, undecided, .. } in &mut self.nodes {
             evidence.settle();
@@ -131,40 +117,41 @@ impl Shared<'_> {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
-    fn update(&mut self, node: &mut Node, id: u32, what: What, attempt: &Attempt) {
+    fn attempt(&mut self, node: &mut Node, id: u32, kind: UpdateKind, attempt: &Attempt) -> io::Result<()> {
         let Node { capture, owners, judgements, evidence, undecided } = node;
         let owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns));
         let matches = |filter: &Filter| filter.matches(attempt, owner);
-        let is_wanted = matches(&capture.filter) && matches(&self.view.filter) && self.result.is_ok();
+        let is_wanted = matches(&capture.filter) && matches(&self.view.filter);
         let case = Case::new(attempt, capture);
         let is_evidence = is_wanted && case.is_evidence();
-        match what {
-            What::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
+        match kind {
+            UpdateKind::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
                 if is_evidence {
                     evidence.retransmitted(id, attempt, case.allowed);
                 }
                 let is_flagged = causes::is_flagged(&case);
                 let subject = Subject { case: assessed(case, evidence, is_flagged), owner };
                 let mut judgement = judgements.load(id);
-                self.result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated);
+                let result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated);
                 judgements.store(id, judgement);
+                result
             }
-            What::Retransmit { .. } => {}
-            What::Ended => {
+            UpdateKind::Retransmit { .. } => Ok(()),
+            UpdateKind::Ended => {
                 let judgement = judgements.take(id);
                 evidence.ended(id, attempt, case.allowed, is_evidence);
-                if is_wanted {
-                    let case = assessed(case, evidence, judgement.flagged);
-                    let place =
-                        causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
-                    self.result = self.ended(&Subject { case, owner }, judgement, |otherwise, counts| match place {
-                        Some(place) => {
-                            undecided.add(place, otherwise, counts);
-                            true
-                        }
-                        None => false,
-                    });
+                if !is_wanted {
+                    return Ok(());
                 }
+                let case = assessed(case, evidence, judgement.flagged);
+                let place = causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
+                self.ended(&Subject { case, owner }, judgement, |otherwise, counts| match place {
+                    Some(place) => {
+                        undecided.add(place, otherwise, counts);
+                        true
+                    }
+                    None => false,
+                })
             }
         }
     }

@@ -4,9 +4,8 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::joins::Aside;
 use super::judge::Judge;
-use crate::join::What;
+use crate::join::{Update, UpdateKind};
 use crate::model::{Attempt, Capture, EndedAttempt, Filter, Finding, Outcome, PolicyChange, Strength, example};
 use crate::outputs::{Output, View};
 use crate::summary::Summary;
@@ -66,9 +65,8 @@ impl Run {
         Self { judge: Judge::new(captures, view, None, Box::new(Lines(Arc::clone(&lines)))), lines, next: 0 }
     }
 
-    fn update(&mut self, node: u32, id: u32, what: What, attempt: Attempt) {
-        self.judge.aside(node, &Aside::Update { id, what, attempt });
-        self.judge.result().unwrap();
+    fn update(&mut self, node: u32, id: u32, kind: UpdateKind, attempt: Attempt) {
+        self.judge.update(node, &Update::Attempt { id, kind, attempt }).unwrap();
     }
 
     /// One that is answered at once, or one that retransmits its SYN; the latter goes on.
@@ -78,16 +76,16 @@ impl Run {
         let attempt = Attempt { first_ns, last_ns: first_ns, ..attempt(destination, port) };
         if answered {
             let answered = Attempt { retransmits: 0, outcome: Outcome::Established, ..attempt.clone() };
-            self.update(node, id, What::Ended, answered);
+            self.update(node, id, UpdateKind::Ended, answered);
         } else {
-            let what = What::Retransmit { time_ns: first_ns + SECOND, ordinal: 1, is_repeated: false };
-            self.update(node, id, what, attempt.clone());
+            let kind = UpdateKind::Retransmit { time_ns: first_ns + SECOND, ordinal: 1, is_repeated: false };
+            self.update(node, id, kind, attempt.clone());
         }
         (id, attempt)
     }
 
     fn end(&mut self, node: u32, (id, attempt): (u32, Attempt)) {
-        self.update(node, id, What::Ended, Attempt { outcome: Outcome::TimedOut, ..attempt });
+        self.update(node, id, UpdateKind::Ended, Attempt { outcome: Outcome::TimedOut, ..attempt });
     }
 
     fn finish(self) -> (Vec<Told>, Summary) {
@@ -171,7 +169,7 @@ fn what_is_answered_late_takes_back_what_it_counted_for() {
     // Each first SYN is lost, each second one is answered.
     let open: Vec<_> = (0..60_u16).map(|number| run.begin(0, 1, 2000 + number * 1000, false)).collect();
     for (id, attempt) in open {
-        run.update(0, id, What::Ended, Attempt { outcome: Outcome::Established, ..attempt });
+        run.update(0, id, UpdateKind::Ended, Attempt { outcome: Outcome::Established, ..attempt });
     }
     let (_, summary) = run.finish();
     assert_eq!(causes(&summary), [("no_answer", 60)]);

@@ -1,5 +1,5 @@
-//! Traces as a source. A thread of its own reads, unpacks and decodes them a few batches ahead, and another one may make
-//! something else of that, so that where there is more than one CPU only the last of it takes time.
+//! Traces as a source, each stage in a thread of its own: one reads, unpacks and decodes a few batches ahead, another one joins
+//! what was read. Where there is more than one CPU only the last stage takes time.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -9,28 +9,19 @@ use anyhow::Context as _;
 use tracer_common::Event;
 
 use super::Source;
+use crate::join::{Joins, Update};
 use crate::store::{Error, Merged, ReadReport};
 
-/// Batches that wait at most.
-const DEPTH: usize = 3;
-/// Most that a maker hands on at once.
-const MOST: usize = 1024;
-
-/// What is made of batches in a thread of its own.
-pub trait Maker<T, U> {
-    /// Tells `out` what follows from a batch.
-    fn take(&mut self, batch: &[T], out: &mut impl FnMut(U));
-
-    /// Tells `out` what is left at the end.
-    fn finish(&mut self, out: &mut impl FnMut(U));
-}
+/// Batches that a stage may be ahead of the next one.
+const MAX_BATCHES_AHEAD: usize = 3;
 
 /// Traces that are read ahead.
 #[derive(Debug)]
 pub struct Ahead<T> {
-    read: Receiver<Read<T>>,
+    /// `None` once it was told to stop.
+    batches: Option<Receiver<Batch<T>>>,
     /// Batches on their way back, so that none is allocated anew.
-    spent: Sender<Vec<T>>,
+    used: Sender<Vec<T>>,
     position: u64,
     report: ReadReport,
     reports: Reports,
@@ -38,29 +29,34 @@ pub struct Ahead<T> {
 
 type Reports = Vec<(PathBuf, ReadReport)>;
 
-/// A batch, and what is known of the traces when it was read.
+/// A batch, and what is known of the traces once it is read.
 #[derive(Debug)]
-struct Read<T> {
-    batch: Result<Vec<T>, Error>,
+struct Batch<T> {
+    items: Result<Vec<T>, Error>,
     /// Nothing follows.
-    is_over: bool,
+    is_last: bool,
     position: u64,
     /// Of the files that ended with this batch.
     reports: Reports,
 }
 
-/// The other end.
-struct Reader<T> {
-    to: SyncSender<Read<T>>,
-    spent: Receiver<Vec<T>>,
+/// Where a stage hands its batches on to.
+struct Next<T> {
+    to: SyncSender<Batch<T>>,
+    used: Receiver<Vec<T>>,
 }
 
-impl<T> Reader<T> {
+impl<T> Next<T> {
     /// An empty batch.
     fn batch(&self) -> Vec<T> {
-        let mut batch = self.spent.try_recv().unwrap_or_default();
+        let mut batch = self.used.try_recv().unwrap_or_default();
         batch.clear();
         batch
+    }
+
+    /// Hands a batch on; `false` once nobody wants any.
+    fn send(&self, batch: Batch<T>) -> bool {
+        self.to.send(batch).is_ok()
     }
 }
 
@@ -71,7 +67,18 @@ impl Ahead<(u32, Event)> {
     /// When no thread can be started.
     pub fn new(traces: Merged) -> anyhow::Result<Self> {
         let (position, report) = (traces.position(), traces.report());
-        Self::start("reader", position, report, move |reader| read_on(traces, &reader))
+        Self::start("reader", position, report, move |next| read_all(traces, &next))
+    }
+
+    /// Has what is read joined in another thread, for so many nodes.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn joined(self, nodes: usize) -> anyhow::Result<Ahead<(u32, Update)>> {
+        let (position, report, reports) = (self.position, self.report, self.reports.clone());
+        let joins = Joins::new(nodes);
+        let ahead = Ahead::start("join", position, report, move |next| join_all(&self, joins, &next))?;
+        Ok(Ahead { reports, ..ahead })
     }
 }
 
@@ -80,28 +87,14 @@ impl<T: Send + 'static> Ahead<T> {
         name: &str,
         position: u64,
         report: ReadReport,
-        work: impl FnOnce(Reader<T>) + Send + 'static,
+        stage: impl FnOnce(Next<T>) + Send + 'static,
     ) -> anyhow::Result<Self> {
-        let (to, read) = sync_channel(DEPTH);
-        let (back, spent) = channel();
-        let reader = Reader { to, spent };
+        let (to, batches) = sync_channel(MAX_BATCHES_AHEAD);
+        let (back, used) = channel();
+        let next = Next { to, used };
         // Not waited for: it may be waiting for standard input.
-        thread::Builder::new().name(name.to_owned()).spawn(|| work(reader)).context("cannot start a thread")?;
-        Ok(Self { read, spent: back, position, report, reports: Reports::new() })
-    }
-
-    /// Lets a thread of its own make something else of what is read.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn then<U: Send + 'static>(
-        self,
-        name: &str,
-        maker: impl Maker<T, U> + Send + 'static,
-    ) -> anyhow::Result<Ahead<U>> {
-        let (position, report, reports) = (self.position, self.report, self.reports.clone());
-        let ahead = Ahead::start(name, position, report, move |reader| work_on(&self, maker, &reader))?;
-        Ok(Ahead { reports, ..ahead })
+        thread::Builder::new().name(name.to_owned()).spawn(|| stage(next)).context("cannot start a thread")?;
+        Ok(Self { batches: Some(batches), used: back, position, report, reports: Reports::new() })
     }
 }
 
@@ -129,80 +122,91 @@ impl<T> Source for Ahead<T> {
     type Item = T;
 
     async fn next(&mut self, batch: &mut Vec<T>) -> anyhow::Result<bool> {
-        let read = self.read.recv().context("a thread that reads ahead is gone")?;
-        self.position = read.position;
-        read.reports.iter().for_each(|(_, report)| self.report.add(report));
-        self.reports.extend(read.reports);
-        let spent = std::mem::replace(batch, read.batch?);
+        let Some(batches) = &self.batches else { return Ok(false) };
+        let Batch { items, is_last, position, reports } =
+            batches.recv().context("a thread that reads ahead is gone")?;
+        self.position = position;
+        reports.iter().for_each(|(_, report)| self.report.add(report));
+        self.reports.extend(reports);
+        let used = std::mem::replace(batch, items?);
         // Nobody takes it back once everything is read.
-        let _ = self.spent.send(spent);
-        Ok(!read.is_over)
+        let _ = self.used.send(used);
+        Ok(!is_last)
+    }
+
+    /// What the threads are ahead is dropped: they end when they hand on the next batch.
+    fn stop(&mut self) {
+        self.batches = None;
     }
 }
 
-/// Reads until the end, an error, or nobody listens.
-fn read_on(mut traces: Merged, reader: &Reader<(u32, Event)>) {
-    let mut told = 0;
+/// The first stage: reads until the end, an error, or nobody wants any more.
+fn read_all(mut traces: Merged, next: &Next<(u32, Event)>) {
+    let mut reported = 0;
     loop {
-        let mut batch = reader.batch();
+        let mut batch = next.batch();
         let more = traces.next_batch(&mut batch);
-        let is_over = !matches!(more, Ok(true));
-        let reports = traces.reports().get(told..).unwrap_or_default().to_vec();
-        told += reports.len();
-        let read = Read { batch: more.map(|_| batch), is_over, position: traces.position(), reports };
-        if reader.to.send(read).is_err() || is_over {
+        let is_last = !matches!(more, Ok(true));
+        let reports = traces.reports().get(reported..).unwrap_or_default().to_vec();
+        reported += reports.len();
+        let is_wanted = next.send(Batch { items: more.map(|_| batch), is_last, position: traces.position(), reports });
+        if is_last || !is_wanted {
             return;
         }
     }
 }
 
-/// The same with what a maker makes of it.
-fn work_on<T, U>(from: &Ahead<T>, mut maker: impl Maker<T, U>, reader: &Reader<U>) {
-    let mut made = Made { reader, position: from.position, batch: Vec::new(), is_heard: true };
-    for Read { batch, is_over, position, reports } in &from.read {
-        made.position = position;
-        let batch = batch.map(|batch| {
-            maker.take(&batch, &mut |item| made.push(item));
+/// The second stage: joins what the first one read.
+fn join_all(from: &Ahead<(u32, Event)>, mut joins: Joins, next: &Next<(u32, Update)>) {
+    for Batch { items, is_last, position, reports } in from.batches.iter().flatten() {
+        let send = |updates| next.send(Batch { items: Ok(updates), is_last: false, position, reports: Reports::new() });
+        let joined = items.map(|events| {
+            let is_wanted = join_batch(&events, &mut joins, next, send);
             // Nobody takes it back once everything is read.
-            let _ = from.spent.send(batch);
-            if is_over {
-                maker.finish(&mut |item| made.push(item));
-            }
+            let _ = from.used.send(events);
+            is_wanted && (!is_last || finish(&mut joins, next, send))
         });
-        made.hand_on();
-        // The end, a failure and what is known of a file come after what was made.
-        if is_over || !reports.is_empty() {
-            made.send(Read { batch: batch.map(|()| Vec::new()), is_over, position, reports });
+        if let Ok(false) = joined {
+            return;
         }
-        if is_over || !made.is_heard {
+        // The end, a failure and what is known of a file come after what was joined.
+        let is_news = is_last || !reports.is_empty();
+        if is_news && !next.send(Batch { items: joined.map(|_| Vec::new()), is_last, position, reports }) {
             return;
         }
     }
 }
 
-/// What was made and not handed on yet.
-struct Made<'a, T> {
-    reader: &'a Reader<T>,
-    position: u64,
-    batch: Vec<T>,
-    is_heard: bool,
-}
-
-impl<T> Made<'_, T> {
-    fn push(&mut self, item: T) {
-        self.batch.push(item);
-        if self.batch.len() == MOST {
-            self.hand_on();
+/// `false` once nobody wants any more.
+fn join_batch(
+    events: &[(u32, Event)],
+    joins: &mut Joins,
+    next: &Next<(u32, Update)>,
+    send: impl Fn(Vec<(u32, Update)>) -> bool,
+) -> bool {
+    let mut rest = events;
+    while !rest.is_empty() {
+        let mut updates = next.batch();
+        let taken = joins.take(rest, &mut updates);
+        rest = rest.get(taken..).unwrap_or_default();
+        if !send(updates) {
+            return false;
         }
     }
+    true
+}
 
-    fn hand_on(&mut self) {
-        let batch = std::mem::replace(&mut self.batch, self.reader.batch());
-        self.send(Read { batch: Ok(batch), is_over: false, position: self.position, reports: Reports::new() });
-    }
-
-    fn send(&mut self, read: Read<T>) {
-        self.is_heard = self.is_heard && self.reader.to.send(read).is_ok();
+/// `false` once nobody wants any more.
+fn finish(joins: &mut Joins, next: &Next<(u32, Update)>, send: impl Fn(Vec<(u32, Update)>) -> bool) -> bool {
+    loop {
+        let mut updates = next.batch();
+        joins.finish(&mut updates);
+        if updates.is_empty() {
+            return true;
+        }
+        if !send(updates) {
+            return false;
+        }
     }
 }
 
@@ -213,9 +217,10 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use tracer_common::events::{Stamp, Tick};
+    use tracer_common::events::{Stamp, Tick, WIRE_EGRESS, WIRE_SYN, Wire};
 
     use super::*;
+    use crate::join::UpdateKind;
     use crate::model::example;
     use crate::store::{BATCH, Writer};
 
@@ -233,67 +238,71 @@ mod tests {
         (events.iter().map(|(_, event)| event.stamp().time_ns).collect(), end)
     }
 
-    fn all<T: Copy>(source: &mut impl Source<Item = T>) -> (Vec<T>, anyhow::Result<bool>) {
+    fn all<T: Clone>(source: &mut impl Source<Item = T>) -> (Vec<T>, anyhow::Result<bool>) {
         let (mut all, mut batch) = (Vec::new(), Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         loop {
             match runtime.block_on(source.next(&mut batch)) {
-                Ok(true) => all.extend(batch.iter().copied()),
+                Ok(true) => all.extend(batch.iter().cloned()),
                 end => return (all, end),
             }
         }
     }
 
-    /// Tells each time twice, and at the end many more.
-    struct Twice;
-
-    impl Maker<(u32, Event), u64> for Twice {
-        fn take(&mut self, batch: &[(u32, Event)], out: &mut impl FnMut(u64)) {
-            batch.iter().flat_map(|(_, event)| [event.stamp().time_ns; 2]).for_each(out);
+    /// Writes that so many attempts began, all at once.
+    fn write_attempts(path: &Path, attempts: u32) {
+        let mut writer = Writer::create(path, &example::capture("node-1")).unwrap();
+        let flow = example::flow("192.0.2.1:40000", "203.0.113.80:443");
+        let stamp = Stamp { time_ns: 1, kind: Wire::KIND, netns: 0 };
+        for isn in 0..attempts {
+            let (packet, direction) = (WIRE_SYN, WIRE_EGRESS);
+            writer.write(&Wire { stamp, flow, isn, ifindex: 2, packet, direction, detail: 0 }.into()).unwrap();
         }
-
-        fn finish(&mut self, out: &mut impl FnMut(u64)) {
-            (0..LEFT).for_each(out);
-        }
+        writer.finish().unwrap();
     }
 
-    /// What is left at the end, in more than one batch.
-    const LEFT: u64 = 3 * MOST as u64 + 1;
+    /// Those of the updates that say that an attempt has ended.
+    fn ended(updates: &[(u32, Update)]) -> usize {
+        let is_it = |update: &Update| matches!(update, Update::Attempt { kind: UpdateKind::Ended, .. });
+        updates.iter().filter(|(_, update)| is_it(update)).count()
+    }
+
+    /// More than fit into one batch, of events and of updates.
+    const ATTEMPTS: u32 = (BATCH * (MAX_BATCHES_AHEAD + 3)) as u32 + 7;
 
     #[test]
-    fn a_maker_hands_on_everything_and_what_is_known_of_the_files() {
+    fn all_updates_are_handed_on_with_what_is_known_of_the_files() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        let events = (BATCH * (DEPTH + 3)) as u64 + 7;
-        write(&path, events);
-        let ahead = Ahead::new(Merged::open(&[&path]).unwrap()).unwrap();
-        let mut ahead = ahead.then("twice", Twice).unwrap();
-        let (times, end) = all(&mut ahead);
-        assert!(times.into_iter().eq((1..=events).flat_map(|time| [time; 2]).chain(0..LEFT)) && !end.unwrap());
-        assert_eq!((ahead.report().events, ahead.position()), (events, fs::metadata(&path).unwrap().len()));
+        write_attempts(&path, ATTEMPTS);
+        let mut ahead = Ahead::new(Merged::open(&[&path]).unwrap()).unwrap().joined(1).unwrap();
+        let (updates, end) = all(&mut ahead);
+        assert!(ended(&updates) == ATTEMPTS as usize && !end.unwrap());
+        assert!(matches!(updates.last(), Some((0, Update::Evicted(0)))));
+        assert_eq!((ahead.report().events, ahead.position()), (ATTEMPTS.into(), fs::metadata(&path).unwrap().len()));
         assert_eq!(ahead.reports(), [(path, *ahead.report())]);
     }
 
     #[test]
-    fn a_maker_ends_when_nobody_listens_any_more() {
+    fn joining_ends_when_nobody_wants_any_more() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        write(&path, (BATCH * (2 * DEPTH + 8)) as u64);
-        let (gone, ended) = sync_channel(0);
+        write(&path, (BATCH * (2 * MAX_BATCHES_AHEAD + 8)) as u64);
+        let (gone, has_ended) = sync_channel(0);
         let ahead = Ahead::new(Merged::open(&[&path]).unwrap()).unwrap();
-        let first = Ahead::<u64>::start("twice", 0, *ahead.report(), move |reader| {
-            work_on(&ahead, Twice, &reader);
+        let joined = Ahead::start("join", 0, *ahead.report(), move |next| {
+            join_all(&ahead, Joins::new(1), &next);
             gone.send(()).unwrap();
         });
-        drop(first.unwrap());
-        ended.recv().unwrap();
+        joined.unwrap().stop();
+        has_ended.recv().unwrap();
     }
 
     #[test]
     fn all_that_traces_hold_comes_in_order_with_what_is_known_of_the_files() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        let events = (BATCH * (DEPTH + 3)) as u64 + 7;
+        let events = (BATCH * (MAX_BATCHES_AHEAD + 3)) as u64 + 7;
         write(&path, events);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, [&bytes, [0; 5].as_slice()].concat()).unwrap();
@@ -317,8 +326,7 @@ mod tests {
         let (times, end) = read(&mut open());
         assert!(times.into_iter().eq(1..=events));
         assert!(end.unwrap_err().is::<Error>());
-        let (times, end) = all(&mut open().then("twice", Twice).unwrap());
-        assert!(times.into_iter().eq((1..=events).flat_map(|time| [time; 2])));
-        assert!(end.unwrap_err().is::<Error>());
+        let (updates, end) = all(&mut open().joined(1).unwrap());
+        assert!(updates.is_empty() && end.unwrap_err().is::<Error>());
     }
 }

@@ -263,4 +263,8 @@ impl Source for Live {
         }
         Ok(true)
     }
+
+    fn stop(&mut self) {
+        (self.is_over, self.has_more) = (true, false);
+    }
 }

@@ -146,11 +146,10 @@ fn a_selection_told_a_minute_later_still_tells_the_range_and_not_the_time() {
         closed(61 * S, AGAIN, pod(2), 0),
         select(0, pod(1)),
     ];
-    let mut join = Join::default();
+    let mut join = Joins::new(1);
     let outcomes = feed(&mut join, &events);
     assert!(outcomes.ended.is_empty(), "time fell back: {:#?}", outcomes.ended);
-    let mut outcomes = Outcomes::default();
-    join.finish(&mut |update| outcomes.take(update));
-    let first = outcomes.ended.iter().find(|attempt| attempt.isn == ISN);
+    let rest = finish(&mut join);
+    let first = rest.ended.iter().find(|attempt| attempt.isn == ISN);
     assert_eq!(first.map(|attempt| NatMode::from(attempt.range)), Some(NatMode::FullyRandom));
 }

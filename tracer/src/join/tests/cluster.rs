@@ -5,7 +5,7 @@ use crate::model::Outcome;
 
 #[test]
 fn an_attempt_inside_the_cluster_is_one_event() {
-    let mut join = Join::default();
+    let mut join = Joins::new(1);
     assert!(feed(&mut join, &[established(0, ISN, service(1))]).ended.is_empty());
     let outcomes = feed(&mut join, &[tick(S)]);
     let attempt = outcomes.only();

@@ -5,7 +5,7 @@ use crate::model::Outcome;
 
 #[test]
 fn a_success_is_told_by_its_answer_and_ends_when_no_syn_follows() {
-    let mut join = Join::default();
+    let mut join = Joins::new(1);
     let before = feed(&mut join, &[syn(0, ISN, node(9)), syn_ack(MS, ISN, node(9)), tick(3 * S)]);
     assert!(before.ended.is_empty());
     let outcomes = feed(&mut join, &[tick(5 * S)]);
@@ -21,7 +21,7 @@ fn an_rst_refuses() {
 
 #[test]
 fn an_icmp_error_ends_an_attempt_whose_syn_is_not_sent_again() {
-    let mut join = Join::default();
+    let mut join = Joins::new(1);
     let events = [syn(0, ISN, node(9)), unreachable(MS, ISN, node(9)), tick(3 * S)];
     assert!(feed(&mut join, &events).ended.is_empty());
     assert_eq!(feed(&mut join, &[tick(5 * S)]).only().outcome, Outcome::Closed);
@@ -91,7 +91,7 @@ fn a_syn_seen_between_two_nats_gives_way_to_the_socket() {
 
 #[test]
 fn a_syn_after_the_answer_makes_the_outcome_open_again() {
-    let mut join = Join::default();
+    let mut join = Joins::new(1);
     let events = [syn(0, ISN, node(9)), syn_ack(MS, ISN, node(9)), syn(S, ISN, node(9)), tick(10 * S)];
     let outcomes = feed(&mut join, &events);
     assert_eq!(outcomes.told(), [(S, 1)]);

@@ -27,7 +27,7 @@ use tracer_common::events::{
 };
 use tracer_common::{Flow, flow};
 
-use super::{Join, Update, What};
+use super::{Joins, Update, UpdateKind};
 use crate::model::Attempt;
 
 pub(super) const MS: u64 = 1_000_000;
@@ -227,13 +227,13 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
-    pub(super) fn take(&mut self, update: Update<'_>) {
-        let attempt = update.snapshot.attempt();
-        match update.what {
-            What::Retransmit { time_ns, ordinal, is_repeated } => {
+    fn take(&mut self, update: Update) {
+        let Update::Attempt { id: _, kind, attempt } = update else { return };
+        match kind {
+            UpdateKind::Retransmit { time_ns, ordinal, is_repeated } => {
                 self.retransmits.push(Told { at: time_ns - T0, ordinal, is_repeated, attempt });
             }
-            What::Ended => self.ended.push(attempt),
+            UpdateKind::Ended => self.ended.push(attempt),
         }
     }
 
@@ -255,20 +255,47 @@ impl Outcomes {
     }
 }
 
-/// Feeds events to a join.
-pub(super) fn feed(join: &mut Join, events: &[Event]) -> Outcomes {
-    let mut outcomes = Outcomes::default();
-    for event in events {
-        join.event(event, &mut |update| outcomes.take(update));
+/// Feeds events of one node to its join and hands on what follows from them.
+pub(super) fn feed_each(join: &mut Joins, events: &[Event], mut take: impl FnMut(Update)) {
+    let events: Vec<_> = events.iter().map(|event| (0, *event)).collect();
+    let (mut rest, mut updates) = (events.as_slice(), Vec::new());
+    while !rest.is_empty() {
+        rest = &rest[join.take(rest, &mut updates)..];
+        updates.drain(..).for_each(|(_, update)| take(update));
     }
+}
+
+/// Ends the capture and hands on what follows from that.
+pub(super) fn finish_each(join: &mut Joins, mut take: impl FnMut(Update)) {
+    let mut updates = Vec::new();
+    loop {
+        join.finish(&mut updates);
+        if updates.is_empty() {
+            return;
+        }
+        updates.drain(..).for_each(|(_, update)| take(update));
+    }
+}
+
+/// Feeds events to a join.
+pub(super) fn feed(join: &mut Joins, events: &[Event]) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    feed_each(join, events, |update| outcomes.take(update));
+    outcomes
+}
+
+/// Ends the capture.
+pub(super) fn finish(join: &mut Joins) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    finish_each(join, |update| outcomes.take(update));
     outcomes
 }
 
 /// Joins events up to the end of the capture.
 pub(super) fn join(events: &[Event]) -> Outcomes {
-    let mut join = Join::default();
+    let mut join = Joins::new(1);
     let mut outcomes = feed(&mut join, events);
-    join.finish(&mut |update| outcomes.take(update));
+    finish_each(&mut join, |update| outcomes.take(update));
     assert_eq!(join.open(), 0);
     outcomes
 }

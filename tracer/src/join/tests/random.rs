@@ -96,22 +96,22 @@ fn set_family(event: &mut Event, family: Family, random: &mut Rng) {
 fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (u64, u64) {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let (mut random, mut families) = (Rng::with_seed(seed), Rng::with_seed(seed));
-    let mut join = Join::with_limits(limits);
+    let mut join = Joins::with_limits(1, limits);
     let (mut updates, mut digest) = (0_u64, DefaultHasher::new());
     let as_ipv4 = |flow: Flow| {
         let mut flow = flow;
         set_prefix(&mut flow, PREFIXES[0]);
         flow
     };
-    let mut take = |update: Update<'_>| {
+    let mut take = |update: Update| {
+        let Update::Attempt { id: _, kind, attempt } = update else { return };
         updates += 1;
-        let (what, attempt) = (update.what, update.snapshot.attempt());
-        let told = match what {
-            What::Retransmit { time_ns, ordinal, .. } => {
+        let told = match kind {
+            UpdateKind::Retransmit { time_ns, ordinal, .. } => {
                 assert!(ordinal > 0);
                 Some((time_ns, ordinal))
             }
-            What::Ended => None,
+            UpdateKind::Ended => None,
         };
         let (original, translated) = (attempt.original.map(as_ipv4), attempt.translated.map(as_ipv4));
         (told, attempt.first_ns, attempt.isn, original, translated, attempt.outcome).hash(&mut digest);
@@ -121,11 +121,11 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (
         at += random.u64(..step_ns);
         let mut event = event(&mut random, at, wild);
         set_family(&mut event, family, &mut families);
-        join.event(&event, &mut take);
+        feed_each(&mut join, &[event], &mut take);
         assert!(join.open() <= limits.attempts as usize);
     }
-    join.finish(&mut take);
-    assert_eq!((join.open(), join.attempts.addresses()), (0, 0));
+    finish_each(&mut join, &mut take);
+    assert_eq!((join.open(), join.addresses()), (0, 0));
     (updates, digest.finish())
 }
 

@@ -31,7 +31,7 @@ fn strays_are_counted_by_kind_and_are_no_answer() {
 
 #[test]
 fn strays_of_one_attempt_are_not_those_of_the_next_with_its_number() {
-    let mut join = Join::default();
+    let mut join = Joins::new(1);
     let first = [syn(0, ISN, node(2)), syn(S, ISN, node(2)), stray(S + MS, ISN, node(2), ACK), tick(152 * S)];
     assert_eq!(feed(&mut join, &first).only().strays.acks, 1);
     let second = [syn(153 * S, ISN, node(2)), syn(154 * S, ISN, node(2)), tick(310 * S)];

@@ -1,0 +1,75 @@
+//! Events that are joined in the thread that asks for updates: those of a live capture, and those of traces of which reading
+//! is to stop at a finding.
+
+use tracer_common::Event;
+
+use super::Source;
+use crate::join::{Joins, Update};
+use crate::store::Writer;
+
+/// A source of updates over a source of events.
+#[derive(Debug)]
+pub struct Joined<'a, S> {
+    /// `None` once nothing more is read.
+    events: Option<S>,
+    joins: Joins,
+    recorder: Option<&'a mut Writer>,
+    batch: Vec<(u32, Event)>,
+    /// How many events of the batch were joined.
+    taken: usize,
+    is_stepwise: bool,
+}
+
+impl<'a, S: Source<Item = (u32, Event)>> Joined<'a, S> {
+    /// Joins the events of so many nodes, and writes each of them to a trace if there is a recorder.
+    pub fn new(events: S, nodes: usize, recorder: Option<&'a mut Writer>) -> Self {
+        let joins = Joins::new(nodes);
+        Self { events: Some(events), joins, recorder, batch: Vec::new(), taken: 0, is_stepwise: false }
+    }
+
+    /// Joins no event before the updates of the one before it were handed on, so that [`Source::stop`] stops right there.
+    #[must_use]
+    pub fn stepwise(self, is_stepwise: bool) -> Self {
+        Self { is_stepwise, ..self }
+    }
+
+    /// Joins some more of the batch; `false` where all of it was.
+    fn join(&mut self, updates: &mut Vec<(u32, Update)>) -> anyhow::Result<bool> {
+        let rest = self.batch.get(self.taken..).unwrap_or_default();
+        let next = if self.is_stepwise { rest.get(..1).unwrap_or_default() } else { rest };
+        let taken = self.joins.take(next, updates);
+        if let Some(recorder) = &mut self.recorder {
+            next.iter().take(taken).try_for_each(|(_, event)| recorder.write(event))?;
+        }
+        self.taken += taken;
+        Ok(!next.is_empty())
+    }
+}
+
+impl<S: Source<Item = (u32, Event)>> Source for Joined<'_, S> {
+    type Item = (u32, Update);
+
+    async fn next(&mut self, updates: &mut Vec<(u32, Update)>) -> anyhow::Result<bool> {
+        updates.clear();
+        loop {
+            if self.join(updates)? {
+                return Ok(true);
+            }
+            let Some(events) = &mut self.events else {
+                self.joins.finish(updates);
+                return Ok(!updates.is_empty());
+            };
+            self.taken = 0;
+            if !events.next(&mut self.batch).await? {
+                self.batch.clear();
+                // Let go of it first: what is left to do may wait for a slow reader of the output.
+                self.events = None;
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        self.events = None;
+        self.batch.clear();
+    }
+}
