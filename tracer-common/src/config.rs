@@ -21,6 +21,10 @@ macro_rules! for_each_global {
             SKB_DEV,
             /// `sk_buff.skb_iif`
             SKB_IIF,
+            /// `sk_buff.sk`
+            SKB_SK,
+            /// `sk_buff.len`
+            SKB_LEN,
             /// `net_device.ifindex`
             DEV_IFINDEX,
             /// `net_device.nd_net`
@@ -90,6 +94,10 @@ macro_rules! for_each_global {
             /// 1 where `wire` applies the destination filters too; off when the binding must come from the wire, for
             /// there a DNAT may have changed the destination
             FILTER_WIRE,
+            /// 1 where `wire` and `ct_drop` read bindings from conntrack entries, because the kprobe `nat_bind` is off
+            WIRE_BINDS,
+            /// 1 where interfaces that are no uplinks may be watched: a SYN that arrives there is reported
+            WATCHES_INNER,
             /// bytes waiting in the ring buffer at which the consumer is woken early
             WAKE_AT_BYTES,
         }
@@ -127,7 +135,7 @@ pub enum Loss {
     /// A table was full, so an older entry made room or a fact was not kept.
     TableFull = 2,
     /// The kernel ran no program because it was running already on that CPU (the kernel's `recursion_misses`, from 5.12; of kprobes
-    /// from 6.7).
+    /// from 6.7), or `ct_drop` left out the drop of a SYN from outside that exceeded [`OUTSIDE_DROPS_PER_SECOND`].
     /// Whether it would have told anything is not known.
     Skipped = 3,
 }
@@ -159,8 +167,24 @@ impl Loss {
 
 /// Bytes of a conntrack entry that are read at once.
 pub const CT_WINDOW: usize = 144;
-/// Most interfaces that strangers' SYNs are known by.
+/// Most interfaces that are watched at once.
 pub const UPLINKS: u32 = 1024;
+/// Value in the map of uplinks: TC sees what leaves.
+pub const UPLINK_BY_TC: u8 = 1;
+/// Value in the map of uplinks: `wire_sent` sees what leaves, after the programs of others in TC.
+pub const UPLINK_BY_QUEUE: u8 = 2;
+/// Most addresses of the node that `ct_drop` knows.
+pub const OWN_ADDRESSES: u32 = 16_384;
+/// Slots of the SYNs seen last, a power of two: 3 s of 20,000 connections a second.
+pub const SEEN_SYNS: u32 = 65_536;
+/// Most retransmitted SYNs whose stray answers are looked for.
+pub const WAITING_SYNS: u32 = 8192;
+/// Words of the set of ports with a waiting SYN; the one after them is not 0 where the set is not empty.
+pub const WAITING_WORDS: usize = 1024;
+/// Drops of forwarded SYNs that came in on an uplink: so many a second and CPU, and so many at once.
+pub const OUTSIDE_DROPS_PER_SECOND: u64 = 100;
+/// See [`OUTSIDE_DROPS_PER_SECOND`].
+pub const OUTSIDE_DROPS_BURST: u64 = 200;
 /// Most prefixes that one address filter holds.
 pub const FILTER_PREFIXES: u32 = 256;
 /// Most namespaces that the namespace filter holds.

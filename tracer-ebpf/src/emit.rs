@@ -19,9 +19,14 @@ const WAKE_WINDOW_BYTES: u64 = 1024;
 /// The stamp of an event that happens now.
 #[inline(always)]
 pub fn stamp(kind: u32, netns: u32) -> Stamp {
+    Stamp { time_ns: now_ns(), kind, netns }
+}
+
+/// Nanoseconds since boot, suspend included.
+#[inline(always)]
+pub fn now_ns() -> u64 {
     // SAFETY: the helper has no arguments and no preconditions.
-    let time_ns = unsafe { bpf_ktime_get_boot_ns() };
-    Stamp { time_ns, kind, netns }
+    unsafe { bpf_ktime_get_boot_ns() }
 }
 
 /// Has `fill` write an event where user space reads it, or counts that it was lost. The stack is too small for a copy.

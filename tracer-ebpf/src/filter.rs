@@ -6,7 +6,7 @@ use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use tracer_common::Flow;
 
 use crate::kernel::globals::{FILTER_BY_DPORT, FILTER_BY_DST, FILTER_BY_NETNS, FILTER_BY_SRC, FILTER_WIRE};
-use crate::maps::{FILTER_DPORT, FILTER_DST, FILTER_NETNS, FILTER_SRC, UPLINKS, WANTED_DST};
+use crate::maps::{FILTER_DPORT, FILTER_DST, FILTER_NETNS, FILTER_SRC, INNER, OWN_ADDRESSES, UPLINKS, WANTED_DST};
 
 /// Whether an original flow is wanted.
 #[inline(always)]
@@ -21,11 +21,31 @@ pub fn wants_netns(netns: u32) -> bool {
     FILTER_BY_NETNS.load() == 0 || unsafe { FILTER_NETNS.get(netns) }.is_some()
 }
 
-/// Whether packets that this interface received come from outside.
+/// Whether events may be restricted to namespaces.
 #[inline(always)]
-pub fn is_uplink(netns: u32, ifindex: u32) -> bool {
-    // SAFETY: the value is not used, and the map is only written before the programs run.
-    unsafe { UPLINKS.get([netns, ifindex]) }.is_some()
+pub fn by_netns() -> bool {
+    FILTER_BY_NETNS.load() != 0
+}
+
+/// `UPLINK_BY_*` if the interface is a watched uplink, so that packets that it received come from outside.
+#[inline(always)]
+pub fn uplink(netns: u32, ifindex: u32) -> Option<u8> {
+    // SAFETY: a byte, which is copied at once.
+    unsafe { UPLINKS.get([netns, ifindex]) }.copied()
+}
+
+/// Whether SYNs that arrive at this watched interface are on their way out.
+#[inline(always)]
+pub fn is_inner(ifindex: u32) -> bool {
+    // SAFETY: the value is not used.
+    unsafe { INNER.get(ifindex) }.is_some()
+}
+
+/// Whether the node has this address.
+#[inline(always)]
+pub fn is_own(addr: &[u8; 16]) -> bool {
+    // SAFETY: the value is not used.
+    unsafe { OWN_ADDRESSES.get(addr) }.is_some()
 }
 
 /// Whether a packet to this destination is wanted, which may be behind a DNAT.

@@ -9,8 +9,10 @@ mod filter;
 mod hooks;
 mod kernel;
 mod maps;
+mod options;
 mod packet;
 mod selection;
+mod waiting;
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -4,8 +4,10 @@
 use aya_ebpf::programs::TcContext;
 use bytemuck::{Pod, Zeroable as _};
 use tracer_common::Flow;
+use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN};
 
 use crate::address::mapped;
+use crate::options::{self, TCP_HEADER};
 
 /// Bytes of an Ethernet header.
 pub const ETHERNET: usize = 14;
@@ -28,6 +30,8 @@ const LONGEST_SYN: u16 = 120;
 pub const TCP_SYN: u8 = 0x02;
 pub const TCP_RST: u8 = 0x04;
 pub const TCP_ACK: u8 = 0x10;
+const TCP_ECE: u8 = 0x40;
+const TCP_CWR: u8 = 0x80;
 
 /// What is wanted of a TCP header.
 pub struct Tcp {
@@ -37,6 +41,36 @@ pub struct Tcp {
     pub flags: u8,
     /// Type times 256 and code of the ICMP error that quotes the header; else zero. Then there are no flags.
     pub icmp: u16,
+    /// Where the header begins in the packet
+    pub at: u32,
+    /// Bytes of the header, options included
+    pub header_len: u32,
+}
+
+impl Tcp {
+    /// `detail` of a SYN, but for [`WIRE_OWN`](tracer_common::events::WIRE_OWN).
+    #[inline(always)]
+    pub fn syn_bits(&self, has_data: bool, has_fast_open: bool) -> u16 {
+        let asks_for_ecn = self.flags & (TCP_ECE | TCP_CWR) == TCP_ECE | TCP_CWR;
+        let bit = |is_set: bool, bit: u16| if is_set { bit } else { 0 };
+        bit(asks_for_ecn, WIRE_ECN) | bit(has_data, WIRE_DATA) | bit(has_fast_open, WIRE_FAST_OPEN)
+    }
+}
+
+/// `detail` of a SYN, as far as its header has it.
+#[inline(always)]
+pub fn syn_bits(ctx: &TcContext, tcp: &Tcp) -> u16 {
+    // A card pads what is shorter.
+    const SHORTEST_FRAME: u32 = 60;
+    let len = ctx.len();
+    let has_data = len > SHORTEST_FRAME && len > tcp.at + tcp.header_len;
+    tcp.syn_bits(has_data, has_fast_open(ctx, tcp))
+}
+
+#[inline(always)]
+fn has_fast_open(ctx: &TcContext, tcp: &Tcp) -> bool {
+    let word = |at: u32| ctx.load::<[u8; 4]>((tcp.at + TCP_HEADER + at) as usize).ok();
+    options::have_fast_open(tcp.header_len, word)
 }
 
 /// Index of the interface that the packet passes.
@@ -67,29 +101,30 @@ pub fn is_of_its_socket(ctx: &TcContext, flow: &Flow) -> bool {
         && flow.dst_port == u16::from_be(dst_port)
 }
 
-/// Whether it is what nearly all packets are: TCP over IPv4 without options, neither SYN nor RST. Bits of a later fragment mean
-/// nothing, but it has nothing to tell either way.
+/// The destination port of what nearly all packets are: TCP over IPv4 without options, neither SYN nor RST. Bits of a later
+/// fragment mean nothing, but it has nothing to tell either way.
 #[inline(always)]
-pub fn is_dull<const LINK_HEADER: usize>(ctx: &TcContext) -> bool {
+pub fn dull_port<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<u16> {
     /// IPv4, and TCP as far as its flags.
     type Headers = [[u8; 2]; 17];
     const VERSION_4_WITHOUT_OPTIONS: u8 = 0x45;
     let (linear, mut unused) = (Linear::of(ctx), Headers::zeroed());
-    let Some(headers) = linear.view::<Headers>(LINK_HEADER, &mut unused) else { return false };
-    ethertype_be(ctx) == ETH_P_IP.to_be()
+    let headers = linear.view::<Headers>(LINK_HEADER, &mut unused)?;
+    let is_dull = ethertype_be(ctx) == ETH_P_IP.to_be()
         && headers[0][0] == VERSION_4_WITHOUT_OPTIONS
         && headers[4][1] == IPPROTO_TCP
-        && headers[16][1] & (TCP_SYN | TCP_RST) == 0
+        && headers[16][1] & (TCP_SYN | TCP_RST) == 0;
+    is_dull.then(|| u16::from_be_bytes(headers[11]))
 }
 
-/// The TCP header, if the packet has one with SYN or RST.
+/// The TCP header, if the packet has one with one of the wanted flags.
 #[inline(always)]
-pub fn tcp<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<Tcp> {
+pub fn tcp<const LINK_HEADER: usize>(ctx: &TcContext, wanted: u8) -> Option<Tcp> {
     let (linear, ethertype) = (Linear::of(ctx), u16::from_be(ethertype_be(ctx)));
     // A driver may leave all but the link header in fragments; what is not linear has to be copied.
     match linear.view::<Ipv4>(LINK_HEADER, &mut Ipv4::zeroed()) {
-        Some(_) => parse::<LINK_HEADER>(&linear, ethertype),
-        None => parse::<LINK_HEADER>(&Copied(ctx), ethertype),
+        Some(_) => parse::<LINK_HEADER>(&linear, ethertype, wanted),
+        None => parse::<LINK_HEADER>(&Copied(ctx), ethertype, wanted),
     }
 }
 
@@ -153,17 +188,17 @@ impl Packet for Copied<'_> {
 }
 
 #[inline(always)]
-fn parse<const LINK_HEADER: usize>(packet: &impl Packet, ethertype: u16) -> Option<Tcp> {
+fn parse<const LINK_HEADER: usize>(packet: &impl Packet, ethertype: u16, wanted: u8) -> Option<Tcp> {
     match ethertype {
-        ETH_P_IP => ipv4(packet, LINK_HEADER),
-        ETH_P_IPV6 => ipv6(packet, LINK_HEADER),
+        ETH_P_IP => ipv4(packet, LINK_HEADER, wanted),
+        ETH_P_IPV6 => ipv6(packet, LINK_HEADER, wanted),
         // Tags that the interface did not strip; two at most.
         ETH_P_8021Q | ETH_P_8021AD if LINK_HEADER == ETHERNET => match tagged(packet, ETHERNET)? {
-            ETH_P_IP => ipv4(packet, ETHERNET + VLAN_TAG),
-            ETH_P_IPV6 => ipv6(packet, ETHERNET + VLAN_TAG),
+            ETH_P_IP => ipv4(packet, ETHERNET + VLAN_TAG, wanted),
+            ETH_P_IPV6 => ipv6(packet, ETHERNET + VLAN_TAG, wanted),
             ETH_P_8021Q => match tagged(packet, ETHERNET + VLAN_TAG)? {
-                ETH_P_IP => ipv4(packet, ETHERNET + 2 * VLAN_TAG),
-                ETH_P_IPV6 => ipv6(packet, ETHERNET + 2 * VLAN_TAG),
+                ETH_P_IP => ipv4(packet, ETHERNET + 2 * VLAN_TAG, wanted),
+                ETH_P_IPV6 => ipv6(packet, ETHERNET + 2 * VLAN_TAG, wanted),
                 _ => None,
             },
             _ => None,
@@ -181,7 +216,7 @@ fn tagged(packet: &impl Packet, at: usize) -> Option<u16> {
 }
 
 #[inline(always)]
-fn ipv4(packet: &impl Packet, at: usize) -> Option<Tcp> {
+fn ipv4(packet: &impl Packet, at: usize, wanted: u8) -> Option<Tcp> {
     /// Only the first fragment has the TCP header.
     const FRAGMENT_OFFSET: u16 = 0x1fff;
     let mut copy = Ipv4::zeroed();
@@ -190,32 +225,34 @@ fn ipv4(packet: &impl Packet, at: usize) -> Option<Tcp> {
     if protocol != IPPROTO_TCP || u16::from_be(ip[3]) & FRAGMENT_OFFSET != 0 {
         return if protocol == IPPROTO_ICMP { icmp(packet, at + ipv4_len(ip)) } else { None };
     }
-    header_at(packet, at + ipv4_len(ip), || ipv4_addrs(ip))
+    header_at(packet, at + ipv4_len(ip), wanted, || ipv4_addrs(ip))
 }
 
 #[inline(always)]
-fn ipv6(packet: &impl Packet, at: usize) -> Option<Tcp> {
+fn ipv6(packet: &impl Packet, at: usize, wanted: u8) -> Option<Tcp> {
     let mut copy = Ipv6::zeroed();
     let ip = packet.view(at, &mut copy)?;
     let protocol = first(ip[3]);
     if protocol != IPPROTO_TCP {
         return if protocol == IPPROTO_ICMPV6 { icmpv6(packet, at + IPV6) } else { None };
     }
-    header_at(packet, at + IPV6, || ipv6_addrs(ip))
+    header_at(packet, at + IPV6, wanted, || ipv6_addrs(ip))
 }
 
 /// Nearly all packets leave here: they have neither SYN nor RST.
 #[inline(always)]
-fn header_at(packet: &impl Packet, at: usize, addrs: impl FnOnce() -> ([u8; 16], [u8; 16])) -> Option<Tcp> {
+fn header_at(packet: &impl Packet, at: usize, wanted: u8, addrs: impl FnOnce() -> ([u8; 16], [u8; 16])) -> Option<Tcp> {
     let mut copy = TcpHeader::zeroed();
     let tcp = packet.view(at, &mut copy)?;
     let flags = second(tcp[6]);
-    if flags & (TCP_SYN | TCP_RST) == 0 {
+    if flags & wanted == 0 {
         return None;
     }
     let (src, dst) = addrs();
     let flow = Flow { src, dst, src_port: u16::from_be(tcp[0]), dst_port: u16::from_be(tcp[1]) };
-    Some(Tcp { flow, seq: u32::from_be(word(tcp, 2)), ack: u32::from_be(word(tcp, 4)), flags, icmp: 0 })
+    let (seq, ack) = (u32::from_be(word(tcp, 2)), u32::from_be(word(tcp, 4)));
+    let header_len = u32::from(first(tcp[6]) >> 4) * 4;
+    Some(Tcp { flow, seq, ack, flags, icmp: 0, at: at as u32, header_len })
 }
 
 /// Destination unreachable (3) or time exceeded (11), RFC 792.
@@ -255,7 +292,7 @@ fn quoted(packet: &impl Packet, at: usize, (src, dst): ([u8; 16], [u8; 16]), icm
     let mut copy = Quoted::zeroed();
     let tcp = packet.view(at, &mut copy)?;
     let flow = Flow { src, dst, src_port: u16::from_be(tcp[0]), dst_port: u16::from_be(tcp[1]) };
-    Some(Tcp { flow, seq: u32::from_be(word(tcp, 2)), ack: 0, flags: 0, icmp })
+    Some(Tcp { flow, seq: u32::from_be(word(tcp, 2)), ack: 0, flags: 0, icmp, at: 0, header_len: 0 })
 }
 
 /// Bytes of the header, options included.

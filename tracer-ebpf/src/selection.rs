@@ -29,8 +29,13 @@ pub fn keep(entry: u64, fill: impl FnOnce(&mut NatSelect)) {
             Some(())
         });
     }
+    // `take` may interrupt this: it must not find an entry with the selection of another one.
+    let waits = &raw mut selection.entry;
+    // SAFETY: it points into the map's value.
+    unsafe { waits.write_volatile(0) };
     fill(&mut selection.event);
-    selection.entry = entry;
+    // SAFETY: as above.
+    unsafe { waits.write_volatile(entry) };
 }
 
 /// The selection that was made for this entry. An entry at the same address may be another one: then ports differ.

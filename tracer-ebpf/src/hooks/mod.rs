@@ -6,3 +6,4 @@ mod nat_select;
 mod sock_state;
 mod syn_retransmit;
 mod wire;
+mod wire_sent;

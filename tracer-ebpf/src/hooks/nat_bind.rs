@@ -1,12 +1,14 @@
-//! kprobe `int __nf_conntrack_confirm(struct sk_buff *skb)`: original and translated tuple of a new connection.
+//! kprobe `int __nf_conntrack_confirm(struct sk_buff *skb)`: original and translated tuple of a new connection. Where there is no
+//! kprobe, `wire` and `ct_drop` read them from the conntrack entries of the SYNs that leave or are dropped.
 
 use aya_ebpf::macros::kprobe;
 use aya_ebpf::programs::ProbeContext;
 use aya_log_ebpf::debug;
 use tracer_common::events::{NatBind, STATUS_DST_NAT, STATUS_SRC_NAT};
 
-use crate::kernel::conntrack::Room;
+use crate::kernel::conntrack::{Conn, Room};
 use crate::kernel::skb::Skb;
+use crate::maps::ENTRY;
 use crate::{emit, filter, selection};
 
 #[kprobe]
@@ -20,22 +22,51 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
     let skb = Skb::new(ctx.arg::<*const u8>(0)?);
     let mut room = Room::new();
     let conn = skb.conn(&mut room)?;
-    let status = conn.status();
-    let follows_backend = filter::follows_backends() && status & STATUS_DST_NAT != 0;
-    if status & STATUS_SRC_NAT == 0 && !follows_backend {
-        return None;
-    }
-    let original = conn.original()?;
-    if !filter::wants(&original) {
-        return None;
-    }
+    is_wanted(conn)?;
     let isn = skb.syn_seq()?;
-    if follows_backend {
+    report(conn, isn)?;
+    debug!(ctx, "nat_bind: status {:x}", conn.status());
+    Some(())
+}
+
+/// The binding of a SYN that leaves: to the kernel, the context of a TC program is the packet itself.
+#[inline(always)]
+pub fn of_packet(skb: Skb, isn: u32) -> Option<()> {
+    // Not on the stack, where packet and event leave too little. What sends packets does not nest on a CPU.
+    let room = ENTRY.get_ptr_mut(0)?;
+    // SAFETY: the map's value for this CPU.
+    of_entry(skb.conn(Room::of(unsafe { &mut *room }))?, isn)
+}
+
+/// The binding in this entry.
+#[inline(always)]
+pub fn of_entry(conn: Conn<'_>, isn: u32) -> Option<()> {
+    is_wanted(conn)?;
+    report(conn, isn)
+}
+
+/// Whether the entry has what is told here.
+#[inline(always)]
+fn is_wanted(conn: Conn<'_>) -> Option<()> {
+    let is_translated = conn.status() & STATUS_SRC_NAT != 0 || follows_backend(conn);
+    (is_translated && filter::wants(&conn.original()?)).then_some(())
+}
+
+#[inline(always)]
+fn follows_backend(conn: Conn<'_>) -> bool {
+    filter::follows_backends() && conn.status() & STATUS_DST_NAT != 0
+}
+
+#[inline(always)]
+fn report(conn: Conn<'_>, isn: u32) -> Option<()> {
+    if follows_backend(conn) {
         filter::want_backend(&conn.translated()?);
     }
+    let status = conn.status();
     if status & STATUS_SRC_NAT == 0 {
         return None;
     }
+    let original = conn.original()?;
     let taken = selection::take(conn.id(), &original);
     let netns = match &taken {
         Some(taken) => taken.netns,
@@ -57,6 +88,5 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
         };
         Some(())
     });
-    debug!(ctx, "nat_bind: source port {}, status {:x}", original.src_port, status);
     Some(())
 }

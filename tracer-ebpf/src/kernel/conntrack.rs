@@ -55,9 +55,10 @@ impl Range {
 }
 
 /// The part of `struct nf_conn` that everything of interest lies in: one read costs less than five.
-type Window = [u64; CT_WINDOW / 8];
+pub type Window = [u64; CT_WINDOW / 8];
 
 /// Room for a conntrack entry.
+#[repr(transparent)]
 pub struct Room(MaybeUninit<Window>);
 
 impl Room {
@@ -65,6 +66,13 @@ impl Room {
     #[inline(always)]
     pub const fn new() -> Self {
         Self(MaybeUninit::uninit())
+    }
+
+    /// Room in memory of another kind than the stack.
+    #[inline(always)]
+    pub fn of(memory: &mut Window) -> &mut Self {
+        // SAFETY: it is the same in memory, and only ever written whole.
+        unsafe { &mut *(&raw mut *memory).cast() }
     }
 }
 

@@ -4,14 +4,15 @@ use tracer_common::Flow;
 use tracer_common::events::NO_ENTRY;
 
 use super::globals::{
-    DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT, SKB_PKT_TYPE,
-    SKB_TCP_SEQ, SKB_TRANSPORT_HEADER,
+    DEV_IFINDEX, DEV_NET, NET_INUM, SK_NET, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT, SKB_PKT_TYPE,
+    SKB_SK, SKB_TCP_SEQ, SKB_TRANSPORT_HEADER,
 };
 use super::{
     Address, IPPROTO_TCP,
     conntrack::{Conn, Room},
 };
 use crate::address::mapped;
+use crate::options::TCP_HEADER;
 
 /// Bit of the flags byte of a TCP header.
 const TCP_SYN: u8 = 0x02;
@@ -20,9 +21,9 @@ const TCP_FLAGS: u32 = 13;
 /// `PACKET_OTHERHOST` (linux/if_packet.h, UAPI): a switch sent the packet to everybody
 const OTHERHOST: u8 = 3;
 
-/// Where the headers of a dropped SYN or SYN-ACK are. They are read when they are needed: the stack is small.
+/// Where the headers of a TCP packet are. They are read when they are needed: the stack is small.
 #[derive(Clone, Copy)]
-pub struct Syn {
+pub struct Header {
     head: Address,
     ip: u32,
     tcp: u32,
@@ -31,7 +32,7 @@ pub struct Syn {
     pub flags: u8,
 }
 
-impl Syn {
+impl Header {
     /// Addresses and ports as they are in the packet.
     #[inline(always)]
     pub fn flow(&self, flow: &mut Flow) -> Option<()> {
@@ -60,6 +61,32 @@ impl Syn {
     #[inline(always)]
     pub fn ack(&self) -> Option<u32> {
         self.head.peek(self.tcp + 8).map(u32::from_be)
+    }
+
+    /// Destination address.
+    #[inline(always)]
+    pub fn dst(&self) -> Option<[u8; 16]> {
+        if self.is_ipv4 { Some(mapped(self.head.peek(self.ip + 16)?)) } else { self.ipv6(24) }
+    }
+
+    /// Bytes of the TCP header.
+    #[inline(always)]
+    pub fn tcp_len(&self) -> Option<u32> {
+        Some(u32::from(self.head.peek::<u8>(self.tcp + 12)? >> 4) * 4)
+    }
+
+    /// Whether data follows the TCP header.
+    #[inline(always)]
+    pub fn has_data(&self) -> bool {
+        let Some(len) = self.head.peek::<u16>(self.ip + if self.is_ipv4 { 2 } else { 4 }) else { return false };
+        let len = u32::from(u16::from_be(len)) + if self.is_ipv4 { 0 } else { 40 };
+        self.tcp_len().is_some_and(|tcp_len| len > self.tcp - self.ip + tcp_len)
+    }
+
+    /// Four bytes of the TCP options, from there on.
+    #[inline(always)]
+    pub fn option_word(&self, at: u32) -> Option<[u8; 4]> {
+        self.head.peek::<u32>(self.tcp + TCP_HEADER + at).map(u32::to_ne_bytes)
     }
 }
 
@@ -120,6 +147,17 @@ impl Skb {
         self.0.peek(SKB_IIF.load())
     }
 
+    /// Inode number of the namespace of its socket, if it has one.
+    #[inline(always)]
+    pub fn socket_netns(self) -> Option<u32> {
+        let socket: u64 = self.0.peek(SKB_SK.load())?;
+        if socket == 0 {
+            return None;
+        }
+        let net: u64 = Address(socket).peek(SK_NET.load())?;
+        Address(net).peek(NET_INUM.load())
+    }
+
     /// Its device, if it has one.
     #[inline(always)]
     pub fn device(self) -> Option<Device> {
@@ -141,9 +179,10 @@ impl Skb {
         offset != u32::MAX && self.0.peek::<u8>(offset).is_some_and(|bits| bits & 7 == OTHERHOST)
     }
 
-    /// The headers if it is a SYN or SYN-ACK, from the IP header on: a packet that is dropped early has no other offset yet.
+    /// The headers if it is TCP with one of these flags, from the IP header on: a packet that is dropped early has no other
+    /// offset yet.
     #[inline(always)]
-    pub fn syn(self) -> Option<Syn> {
+    pub fn tcp(self, wanted: u8) -> Option<Header> {
         let head = Address(self.0.peek(SKB_HEAD.load())?);
         let ip = u32::from(self.0.peek::<u16>(SKB_NETWORK_HEADER.load())?);
         let version_ihl: u8 = head.peek(ip)?;
@@ -157,6 +196,6 @@ impl Skb {
             return None;
         }
         let flags: u8 = head.peek(ip + length + TCP_FLAGS)?;
-        (flags & TCP_SYN != 0).then_some(Syn { head, ip, tcp: ip + length, is_ipv4, flags })
+        (flags & wanted != 0).then_some(Header { head, ip, tcp: ip + length, is_ipv4, flags })
     }
 }

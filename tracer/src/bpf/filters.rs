@@ -1,10 +1,13 @@
 //! Hands the user's filters, and the uplinks, to the programs.
 
+use std::net::IpAddr;
+
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap};
 use ipnet::IpNet;
+use tracer_common::config::{OWN_ADDRESSES, UPLINK_BY_TC};
 use tracer_common::flow::octets;
 
 use super::{Options, map};
@@ -34,7 +37,16 @@ pub(super) fn fill(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> 
 pub(super) fn fill_uplinks(ebpf: &mut Ebpf, uplinks: &[(u32, u32)]) -> anyhow::Result<()> {
     let mut known: HashMap<_, [u32; 2], u8> = map(ebpf, "UPLINKS")?.try_into()?;
     for (index, inum) in uplinks {
-        known.insert([*inum, *index], 1, 0).context("cannot watch so many interfaces")?;
+        known.insert([*inum, *index], UPLINK_BY_TC, 0).context("cannot watch so many interfaces")?;
+    }
+    Ok(())
+}
+
+/// Writes the addresses of the node, by which SYNs to it are told from SYNs through it.
+pub(super) fn fill_addresses(ebpf: &mut Ebpf, addresses: &[IpAddr]) -> anyhow::Result<()> {
+    let mut own: HashMap<_, [u8; 16], u8> = map(ebpf, "OWN_ADDRESSES")?.try_into()?;
+    for address in addresses.iter().take(OWN_ADDRESSES as usize) {
+        own.insert(octets(*address), 1, 0).context("cannot note the addresses of this node")?;
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ const HOOKS: [Hook; 5] = [
     Hook {
         stem: "nat_bind",
         place: Place::Kprobe("__nf_conntrack_confirm"),
-        without: "translated ports are taken from the wire, joined by sequence number",
+        without: "bindings are read from the conntrack entries of SYNs that leave through a watched interface",
     },
     Hook {
         stem: "syn_retransmit",

@@ -109,6 +109,9 @@ fn sockets(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
 fn drops(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SKB_NETWORK_HEADER = btf.offset("sk_buff", "network_header")?;
     globals.SKB_IIF = btf.offset("sk_buff", "skb_iif")?;
+    globals.SKB_SK = btf.offset("sk_buff", "sk")?;
+    globals.SKB_LEN = btf.offset("sk_buff", "len")?;
+    globals.SK_NET = btf.offset("sock", "__sk_common.skc_net.net")?;
     globals.SKB_DEV = btf.offset("sk_buff", "dev")?;
     globals.DEV_IFINDEX = btf.offset("net_device", "ifindex")?;
     globals.DEV_NET = btf.offset("net_device", "nd_net.net")?;
@@ -119,7 +122,10 @@ fn drops(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.DROP_HAS_REASON = u32::from(args >= 3);
     let consumed = btf.enumerators("skb_drop_reason").into_iter().find(|(_, name)| *name == "SKB_CONSUMED");
     globals.DROP_CONSUMED = consumed.map_or(u32::MAX, |(value, _)| value);
-    if let Some(place) = symbols::range_of("nf_hook_slow") {
+    // gcc may split kfree_skb; the tracepoint then names kfree_skb itself as the place where the packet was freed.
+    const SPLIT: [&str; 2] = ["kfree_skb.part.0", "kfree_skb_reason.part.0"];
+    let has_caller = symbols::present(&SPLIT).is_ok_and(|found| found.is_empty());
+    if let Some(place) = symbols::range_of("nf_hook_slow").filter(|_| has_caller) {
         (globals.HOOK_SLOW_LOW, globals.HOOK_SLOW_HIGH) = (place.start as u32, (place.start >> 32) as u32);
         globals.HOOK_SLOW_LEN = (place.end - place.start) as u32;
     }

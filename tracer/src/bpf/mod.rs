@@ -14,6 +14,7 @@ mod routes;
 mod skipped;
 mod survey;
 mod tables;
+mod waiting;
 mod wire;
 
 use std::net::IpAddr;
@@ -36,6 +37,7 @@ use layout::Layout;
 use ring::Ring;
 pub use survey::survey;
 use tables::Tables;
+use waiting::Waiting;
 use wire::Wires;
 
 /// What to capture.
@@ -61,9 +63,9 @@ pub struct Tracer {
     ring: Ring,
     hooks: Hooks,
     wires: Wires,
+    waiting: Waiting,
     addresses: Vec<IpAddr>,
     drop_reasons: Vec<(u32, String)>,
-    follows_backends: bool,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     // Last, so that the programs outlive their links.
     ebpf: Ebpf,
@@ -77,8 +79,9 @@ impl Tracer {
     pub fn start(options: &Options) -> anyhow::Result<Self> {
         privileges::check()?;
         check_clock()?;
-        let tracer = Self::attach(options, hooks::has_kprobes())?;
-        if !tracer.follows_backends || tracer.hooks.may_run("nat_bind") {
+        let has_kprobes = hooks::has_kprobes();
+        let tracer = Self::attach(options, has_kprobes)?;
+        if !has_kprobes || tracer.hooks.may_run("nat_bind") {
             return Ok(tracer);
         }
         // The kernel has kprobes and keeps them from us. Only trying tells.
@@ -86,27 +89,35 @@ impl Tracer {
         Self::attach(options, false)
     }
 
-    /// `has_binds`: nat_bind will tell which destinations DNAT chooses, so that packets to others can be left out.
+    /// `has_binds`: the kprobe nat_bind will report bindings, so `wire` and `ct_drop` need not.
     fn attach(options: &Options, has_binds: bool) -> anyhow::Result<Self> {
         let layout = Layout::read(&btf::Btf::of_kernel()?);
         let namespaces = open_namespaces(&options.netns)?;
         let addresses = interfaces::addresses(&namespaces)?;
         let uplinks = interfaces::uplinks(&namespaces, &options.interfaces)?;
 
-        let globals = globals(&layout, options, has_binds);
+        let mut globals = globals(&layout, options, has_binds);
         let mut ebpf = load(&globals)?;
+        let mut loaded = wire::load(&mut ebpf);
+        if loaded.is_err() && globals.WIRE_BINDS != 0 {
+            // The kernel may forbid to read its memory (lockdown): then the wire alone tells translated ports.
+            (globals.WIRE_BINDS, globals.FILTER_WIRE) = (0, 0);
+            ebpf = load(&globals)?;
+            loaded = wire::load(&mut ebpf);
+        }
         let places = wire::namespaces(&uplinks);
         filters::fill(&mut ebpf, options, &namespaces)?;
         filters::fill_uplinks(&mut ebpf, &places)?;
+        filters::fill_addresses(&mut ebpf, &addresses)?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
         let mut ring = Ring::new(&mut ebpf, places, Tables::open(&namespaces)?)?;
-        let wires = Wires::attach(&mut ebpf, namespaces, uplinks, !options.interfaces.is_empty())?;
+        let wires = Wires::attach(&mut ebpf, loaded, namespaces, uplinks, !options.interfaces.is_empty())?;
         let hooks = Hooks::attach(&mut ebpf, &types()?, &layout, wires.state())?;
         ring.count_skipped(&ebpf);
         give_back();
-        let follows_backends = globals.FILTER_WIRE != 0;
-        Ok(Self { ring, hooks, wires, addresses, drop_reasons: layout.drop_reasons, follows_backends, logger, ebpf })
+        let waiting = Waiting::new(&mut ebpf)?;
+        Ok(Self { ring, hooks, wires, waiting, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
     }
 
     /// Which hooks are on, and why the others are not.
@@ -149,6 +160,7 @@ impl Tracer {
     /// # Errors
     /// When the counters cannot be read.
     pub fn tick(&mut self, time_ns: u64, is_last: bool, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
+        self.waiting.sweep(time_ns)?;
         self.ring.tick(time_ns, is_last, take)
     }
 
@@ -215,9 +227,12 @@ fn globals(layout: &Layout, options: &Options, has_binds: bool) -> Globals {
     globals.FILTER_BY_DST = u32::from(!options.dst.is_empty());
     globals.FILTER_BY_DPORT = u32::from(options.dport.is_some());
     globals.FILTER_BY_NETNS = u32::from(!options.netns.is_empty());
-    // Without nat_bind nothing tells which destination a DNAT chose, so `wire` has to let all of them through.
+    // Where no entry is read, nothing tells which destination a DNAT chose, so `wire` has to let all of them through.
     let by_destination = globals.FILTER_BY_DST | globals.FILTER_BY_DPORT;
-    globals.FILTER_WIRE = by_destination & u32::from(layout.conntrack.is_none() && has_binds);
+    let reads_entries = layout.conntrack.is_none();
+    globals.WIRE_BINDS = u32::from(reads_entries && !has_binds);
+    globals.FILTER_WIRE = by_destination & u32::from(reads_entries);
+    globals.WATCHES_INNER = u32::from(!options.interfaces.is_empty());
     globals.WAKE_AT_BYTES = RING_BYTES / 4;
     globals
 }

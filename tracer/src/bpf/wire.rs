@@ -52,6 +52,7 @@ impl Wires {
     /// watched; without others the rest goes on.
     pub(super) fn attach(
         ebpf: &mut Ebpf,
+        loaded: anyhow::Result<()>,
         namespaces: Vec<Netns>,
         uplinks: Vec<Interface>,
         are_named: bool,
@@ -62,7 +63,7 @@ impl Wires {
             wires.state.off = Some(NO_UPLINK.to_owned());
             return Ok(wires);
         }
-        match load(ebpf).and_then(|()| wires.attach_to_all(ebpf, &uplinks)) {
+        match loaded.and_then(|()| wires.attach_to_all(ebpf, &uplinks)) {
             Ok(()) => wires.watched = uplinks,
             Err(error) => {
                 wires.detach(ebpf)?;
@@ -144,7 +145,7 @@ impl Wires {
     }
 }
 
-fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
+pub(super) fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
     for name in INGRESS.into_iter().chain(EGRESS) {
         classifier(ebpf, name)?.load().with_context(|| format!("cannot load the eBPF program {name}"))?;
     }

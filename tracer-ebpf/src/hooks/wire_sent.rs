@@ -1,0 +1,75 @@
+//! BTF-enabled tracepoint `net_dev_queue(struct sk_buff *skb)`: a SYN left TC on an uplink where another program is attached too.
+//!
+//! Such a program may translate the packet (eBPF masquerade) and end the chain, so that no program after it runs in TC. This
+//! tracepoint comes after all of them. It is attached only while there is such a program: every packet of the node passes it.
+
+use aya_ebpf::macros::btf_tracepoint;
+use aya_ebpf::programs::BtfTracePointContext;
+use tracer_common::Flow;
+use tracer_common::config::UPLINK_BY_QUEUE;
+use tracer_common::events::{WIRE_EGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN};
+
+use super::wire;
+use crate::kernel::Typed;
+use crate::kernel::globals::{DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_LEN, SKB_SK};
+use crate::kernel::skb::{Header, Skb};
+use crate::kernel::sock::Sock;
+use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
+use crate::{filter, options};
+
+/// A SYN is not longer, even one that carries data (RFC 7413): neither is it part of a bulk transfer.
+const LONGEST: u32 = 1600;
+
+#[btf_tracepoint(function = "net_dev_queue")]
+pub fn wire_sent(ctx: BtfTracePointContext) -> i32 {
+    let _ = observe(&ctx);
+    0
+}
+
+#[inline(always)]
+fn observe(ctx: &BtfTracePointContext) -> Option<()> {
+    let packet = Typed::new(ctx.arg::<*const u8>(0));
+    if packet.load::<u32>(SKB_LEN.load()) > LONGEST {
+        return None;
+    }
+    let device = packet.follow(SKB_DEV.load());
+    let ifindex: u32 = device.load(DEV_IFINDEX.load());
+    let netns: u32 = device.follow(DEV_NET.load()).load(NET_INUM.load());
+    if filter::uplink(netns, ifindex) != Some(UPLINK_BY_QUEUE) {
+        return None;
+    }
+    let skb = Skb::new(ctx.arg::<*const u8>(0));
+    let header = skb.tcp(TCP_SYN | TCP_RST)?;
+    match header.flags & (TCP_SYN | TCP_ACK | TCP_RST) {
+        TCP_SYN => syn(packet, skb, &header, ifindex),
+        TCP_RST => {
+            let tcp = tcp(&header)?;
+            if !filter::wants_wire(&tcp.flow) {
+                return None;
+            }
+            wire::send(&tcp, WIRE_RST, WIRE_EGRESS, tcp.seq.wrapping_sub(1), ifindex, 0)
+        }
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn syn(packet: Typed, skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
+    let tcp = tcp(header)?;
+    wire::leaving(skb, &tcp, ifindex);
+    if !filter::wants_wire(&tcp.flow) {
+        return None;
+    }
+    let has_fast_open = options::have_fast_open(tcp.header_len, |at| header.option_word(at));
+    let bits = tcp.syn_bits(header.has_data(), has_fast_open);
+    let is_own = Sock::new(packet.follow(SKB_SK.load()).pointer()).and_then(Sock::flow) == Some(tcp.flow);
+    wire::send(&tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits | if is_own { WIRE_OWN } else { 0 })
+}
+
+#[inline(always)]
+fn tcp(header: &Header) -> Option<Tcp> {
+    let mut flow = Flow { src: [0; 16], dst: [0; 16], src_port: 0, dst_port: 0 };
+    header.flow(&mut flow)?;
+    let (seq, ack) = (header.seq()?, header.ack()?);
+    Some(Tcp { flow, seq, ack, flags: header.flags, icmp: 0, at: 0, header_len: header.tcp_len()? })
+}
