@@ -10,8 +10,10 @@ mod hooks;
 mod kernel;
 mod maps;
 mod options;
+mod outside;
 mod packet;
 mod selection;
+mod sighting;
 mod waiting;
 
 #[cfg(not(test))]

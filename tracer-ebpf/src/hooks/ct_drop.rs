@@ -5,10 +5,8 @@ use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
 use tracer_common::Flow;
-use tracer_common::config::{Loss, OUTSIDE_DROPS_BURST, OUTSIDE_DROPS_PER_SECOND};
 use tracer_common::events::{
-    CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, STATUS_CONFIRMED, STATUS_DST_NAT, STATUS_SRC_NAT, STATUS_SRC_NAT_DONE,
-    WIRE_SYN, WIRE_SYN_ACK,
+    CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, STATUS_CONFIRMED, STATUS_SRC_NAT, WIRE_SYN, WIRE_SYN_ACK,
 };
 
 use super::nat_bind;
@@ -16,10 +14,9 @@ use crate::kernel::conntrack::{Conn, Room};
 use crate::kernel::globals::{
     DROP_CONSUMED, DROP_HAS_REASON, HOOK_SLOW_HIGH, HOOK_SLOW_LEN, HOOK_SLOW_LOW, WIRE_BINDS,
 };
-use crate::kernel::skb::{Device, Header, Skb};
-use crate::maps::OUTSIDE_DROPS;
+use crate::kernel::skb::{Device, Skb};
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN};
-use crate::{emit, filter};
+use crate::{emit, filter, outside};
 
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 pub fn ct_drop(ctx: RawTracePointContext) -> i32 {
@@ -50,7 +47,7 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     let is_answer = syn.flags & TCP_ACK != 0;
     // A flood of SYNs that a firewall keeps out must not fill the ring buffer.
     let is_from_outside = || Some(filter::uplink(netns, skb.received_by()?).is_some());
-    if !is_answer && is_from_outside()? && !(is_forwarded(conn, &syn) && is_within_rate()) {
+    if !is_answer && is_from_outside()? && !(outside::is_forwarded(conn, &syn) && outside::is_within_rate()) {
         return None;
     }
     if WIRE_BINDS.load() != 0 && !is_answer {
@@ -81,36 +78,6 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
 #[inline(always)]
 fn is_undone(conn: Conn<'_>) -> bool {
     conn.status() & (STATUS_SRC_NAT | STATUS_CONFIRMED) == STATUS_SRC_NAT
-}
-
-/// Whether a SYN from outside was on its way to another machine: NAT was done, or the node does not have the address.
-#[inline(always)]
-fn is_forwarded(conn: Option<Conn<'_>>, syn: &Header) -> bool {
-    let status = conn.map_or(0, Conn::status);
-    let is_translated =
-        status & STATUS_DST_NAT != 0 || status & (STATUS_SRC_NAT_DONE | STATUS_CONFIRMED) == STATUS_SRC_NAT_DONE;
-    is_translated || syn.dst().is_some_and(|dst| !filter::is_own(&dst))
-}
-
-/// Whether one more drop of a SYN from outside may be reported now, on this CPU; one that may not is counted.
-#[inline(always)]
-fn is_within_rate() -> bool {
-    const PERIOD_NS: u64 = 1_000_000_000 / OUTSIDE_DROPS_PER_SECOND;
-    let Some(bucket) = OUTSIDE_DROPS.get_ptr_mut(0) else { return false };
-    // SAFETY: the map's value for this CPU. An interruption costs a drop more or less.
-    let [left, counted_ns] = unsafe { &mut *bucket };
-    let now_ns = emit::now_ns();
-    let more = now_ns.wrapping_sub(*counted_ns) / PERIOD_NS;
-    if more > 0 {
-        *left = (*left).saturating_add(more).min(OUTSIDE_DROPS_BURST);
-        *counted_ns = now_ns;
-    }
-    if *left == 0 {
-        emit::count(Loss::Skipped);
-        return false;
-    }
-    *left -= 1;
-    true
 }
 
 /// An entry knows the original tuple; without one, a SYN has it itself, and the answer to it tells nothing of it.

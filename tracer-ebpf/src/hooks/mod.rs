@@ -1,7 +1,7 @@
 //! One hook a file; the stem is the name of the program.
 
 mod ct_drop;
-mod nat_bind;
+pub mod nat_bind;
 mod nat_select;
 mod sock_state;
 mod syn_retransmit;

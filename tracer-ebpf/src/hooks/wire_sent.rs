@@ -9,13 +9,12 @@ use tracer_common::Flow;
 use tracer_common::config::UPLINK_BY_QUEUE;
 use tracer_common::events::{WIRE_EGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN};
 
-use super::wire;
 use crate::kernel::Typed;
 use crate::kernel::globals::{DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_LEN, SKB_SK};
 use crate::kernel::skb::{Header, Skb};
 use crate::kernel::sock::Sock;
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
-use crate::{filter, options};
+use crate::{filter, options, sighting};
 
 /// A SYN is not longer, even one that carries data (RFC 7413): neither is it part of a bulk transfer.
 const LONGEST: u32 = 1600;
@@ -47,7 +46,7 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
             if !filter::wants_wire(&tcp.flow) {
                 return None;
             }
-            wire::send(&tcp, WIRE_RST, WIRE_EGRESS, tcp.seq.wrapping_sub(1), ifindex, 0)
+            sighting::send(&tcp, WIRE_RST, WIRE_EGRESS, tcp.seq.wrapping_sub(1), ifindex, 0)
         }
         _ => None,
     }
@@ -56,14 +55,14 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
 #[inline(always)]
 fn syn(packet: Typed, skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
     let tcp = tcp(header)?;
-    wire::leaving(skb, &tcp, ifindex);
+    sighting::leaving(skb, &tcp, ifindex);
     if !filter::wants_wire(&tcp.flow) {
         return None;
     }
     let has_fast_open = options::have_fast_open(tcp.header_len, |at| header.option_word(at));
     let bits = tcp.syn_bits(header.has_data(), has_fast_open);
     let is_own = Sock::new(packet.follow(SKB_SK.load()).pointer()).and_then(Sock::flow) == Some(tcp.flow);
-    wire::send(&tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits | if is_own { WIRE_OWN } else { 0 })
+    sighting::send(&tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits | if is_own { WIRE_OWN } else { 0 })
 }
 
 #[inline(always)]

@@ -1,0 +1,61 @@
+//! What a packet on an interface is to an attempt that leaves through it, and the event that tells of it.
+
+use tracer_common::Flow;
+use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
+
+use crate::emit;
+use crate::hooks::nat_bind;
+use crate::kernel::globals::{WATCHES_INNER, WIRE_BINDS};
+use crate::kernel::skb::Skb;
+use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
+use crate::waiting;
+
+const TCP_SYN_ACK: u8 = TCP_SYN | TCP_ACK;
+const TCP_RST_ACK: u8 = TCP_RST | TCP_ACK;
+
+/// Kind, ISN of the attempt, flow towards the server.
+#[inline(always)]
+pub fn recognise(direction: u8, tcp: &Tcp) -> Option<(u8, u32, Flow)> {
+    if tcp.icmp != 0 {
+        // It quotes what left, as it left.
+        return (direction == WIRE_INGRESS).then_some((WIRE_UNREACHABLE, tcp.seq, tcp.flow));
+    }
+    match (direction, tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) {
+        (WIRE_EGRESS, TCP_SYN) => Some((WIRE_SYN, tcp.seq, tcp.flow)),
+        (WIRE_INGRESS, TCP_SYN) if WATCHES_INNER.load() != 0 => Some((WIRE_SYN, tcp.seq, tcp.flow)),
+        // The reset of a SYN-ACK that nobody here asked for takes its sequence number from the acknowledgement.
+        (WIRE_EGRESS, TCP_RST) => Some((WIRE_RST, tcp.seq.wrapping_sub(1), tcp.flow)),
+        (WIRE_INGRESS, TCP_SYN_ACK) => Some((WIRE_SYN_ACK, tcp.ack.wrapping_sub(1), tcp.flow.reversed())),
+        // The reset of a SYN has sequence number 0 and acknowledges it (RFC 9293, 3.10.7.1).
+        (WIRE_INGRESS, TCP_RST_ACK) if tcp.seq == 0 => Some((WIRE_RST, tcp.ack.wrapping_sub(1), tcp.flow.reversed())),
+        _ => None,
+    }
+}
+
+/// What is told of a SYN that leaves besides the SYN itself: its binding, before it; and it is remembered for what follows.
+#[inline(always)]
+pub fn leaving(skb: Skb, tcp: &Tcp, ifindex: u32) {
+    let seen = waiting::note(tcp.seq, &tcp.flow, ifindex);
+    if WIRE_BINDS.load() != 0 && !seen.is_known {
+        let _ = nat_bind::of_packet(skb, tcp.seq);
+    }
+    if seen.is_again {
+        waiting::wait_for(tcp.seq, &tcp.flow);
+    }
+}
+
+/// Sends the event.
+#[inline(always)]
+pub fn send(tcp: &Tcp, packet: u8, direction: u8, isn: u32, ifindex: u32, detail: u16) -> Option<()> {
+    emit::emit(|event: &mut Wire| {
+        event.stamp = emit::stamp(Wire::KIND, 0);
+        event.flow = tcp.flow;
+        event.isn = isn;
+        event.ifindex = ifindex;
+        event.packet = packet;
+        event.direction = direction;
+        event.detail = detail;
+        Some(())
+    });
+    Some(())
+}
