@@ -14,15 +14,14 @@ pub struct Args {
     /// Link the C library in as well, so that the binaries run anywhere
     #[arg(long = "static")]
     fixed: bool,
-    /// Install what is missing without asking
-    #[arg(long, short)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 const PACKAGES: &[&str] = &["--package", "snatrace", "--package", "snatrace-lab"];
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    setup::toolchain_and_linker(Consent { given: args.yes })?;
+    setup::toolchain_and_linker(args.consent)?;
     let binary = if args.fixed { static_binary()? } else { dynamic_binary()? };
     println!("{}\n{}", binary.display(), lab_beside(&binary).display());
     Ok(ExitCode::SUCCESS)

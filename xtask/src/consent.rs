@@ -4,9 +4,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, clap::Args)]
 pub struct Consent {
-    /// From `--yes`: never ask.
+    /// Install what is missing without asking
+    #[arg(long = "yes", short = 'y')]
     pub given: bool,
 }
 

@@ -11,16 +11,15 @@ use crate::{build, debian, process, setup};
 /// Set up, build, and run `snatrace-lab demo` as root
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing without asking
-    #[arg(long, short)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// What `snatrace-lab demo` is given, for example: fully_random -n 200
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    setup::all(Consent { given: args.yes })?;
+    setup::all(args.consent)?;
     let binary = build::lab_beside(&build::static_binary()?);
     let mut command = if debian::is_root() {
         process::command(&binary.to_string_lossy())

@@ -97,7 +97,7 @@ pub fn wait_until(child: &mut Child, deadline: Instant) -> Result<bool> {
     Ok(by_itself)
 }
 
-/// Whether it became true within the limit. Asks each millisecond: benches measure how long that takes.
+/// Whether it became true within the limit. Asks each millisecond.
 pub fn poll_for(limit: Duration, mut is_true: impl FnMut() -> Result<bool>) -> Result<bool> {
     let begin = Instant::now();
     while !is_true()? {

@@ -13,21 +13,20 @@ use anyhow::{Context, Result};
 
 use crate::consent::Consent;
 use crate::debian::{self, Need};
-use crate::paths;
+use crate::{paths, process};
 
 /// Find or install the toolchain for the eBPF programs, and what the demo needs
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing without asking
-    #[arg(long, short)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// What the lab of `snatrace-lab demo` calls.
 const DEMO: &[Need] = &[Need { program: "ip", package: "iproute2" }, Need { program: "nft", package: "nftables" }];
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    all(Consent { given: args.yes })?;
+    all(args.consent)?;
     eprintln!("setup: ready: eBPF programs are built by the toolchain `{}`", toolchain_name()?);
     Ok(ExitCode::SUCCESS)
 }
@@ -57,4 +56,15 @@ pub fn toolchain_name() -> Result<String> {
 
 fn is_ready() -> bool {
     linker::is_built() && toolchain_name().is_ok_and(|name| toolchain::has_source(&name))
+}
+
+/// Builds a program for cargo's use, unless an earlier run did; it stays below `target/tools`.
+pub fn cargo_tool(name: &str, version: &str, consent: Consent) -> Result<()> {
+    if paths::tools().join("bin").join(name).exists() {
+        return Ok(());
+    }
+    consent.ask(&format!("{name} {version} into {}", paths::tools().display()))?;
+    let mut cargo = process::cargo();
+    cargo.env_remove("CARGO_TARGET_DIR").args(["install", "--locked", &format!("{name}@{version}"), "--root"]);
+    process::run(cargo.arg(paths::tools())).with_context(|| format!("building {name}"))
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::Context;
 use super::report::Outcome;
@@ -42,27 +42,17 @@ pub fn clippy_ebpf(context: &Context) -> Result<Outcome> {
     done(&mut cargo)
 }
 
-pub fn deny(_: &Context) -> Result<Outcome> {
-    install_deny()?;
+pub fn deny(context: &Context) -> Result<Outcome> {
+    setup::cargo_tool("cargo-deny", DENY_VERSION, context.consent)?;
     done(cargo_deny().args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
 }
 
-pub fn advisories(_: &Context) -> Result<Outcome> {
-    install_deny()?;
+pub fn advisories(context: &Context) -> Result<Outcome> {
+    setup::cargo_tool("cargo-deny", DENY_VERSION, context.consent)?;
     if let Err(error) = process::run_for(FETCH_LIMIT, cargo_deny().args(["fetch", "db"])) {
         return Ok(Outcome::Skipped(format!("the advisory database cannot be fetched: {error:#}")));
     }
     done(cargo_deny().args(["check", "--disable-fetch", "advisories"]))
-}
-
-fn install_deny() -> Result<()> {
-    if paths::tools().join("bin/cargo-deny").exists() {
-        return Ok(());
-    }
-    let package = format!("cargo-deny@{DENY_VERSION}");
-    let mut cargo = process::cargo();
-    cargo.env_remove("CARGO_TARGET_DIR").args(["install", "--locked", &package, "--root"]);
-    process::run(cargo.arg(paths::tools())).context("building cargo-deny")
 }
 
 fn cargo_deny() -> Command {

@@ -15,25 +15,15 @@ use super::modules;
 use super::qemu::Job;
 use crate::{build, paths, process};
 
-const PROGRAMS: &[&str] = &[
-    "busybox",
-    "kmod",
-    "dash",
-    "ip",
-    "tc",
-    "nft",
-    "conntrack",
-    "bpftool",
-    "wg",
-    "setpriv",
-    "xtables-nft-multi",
-    "xtables-legacy-multi",
-];
+/// Separated by spaces.
+const PROGRAMS: &str =
+    "busybox kmod dash ip tc nft conntrack bpftool wg setpriv xtables-nft-multi xtables-legacy-multi";
+
 /// One archive after the other: the kernel unpacks them all.
 pub fn build(kernel: &Kernel, image: &Image, job: &Job) -> Result<PathBuf> {
     let dir = paths::target().join("vm/run");
     let name = format!("{}-{}", kernel.label, std::process::id());
-    let tree = Tree::new(dir.join(format!("{name}.tree")))?;
+    let tree = Tree::new(&dir)?;
     fill(&tree, kernel, job)?;
     let initramfs = dir.join(format!("{name}.cpio"));
     tree.pack(&initramfs)?;
@@ -44,7 +34,7 @@ pub fn build(kernel: &Kernel, image: &Image, job: &Job) -> Result<PathBuf> {
 
 fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
     let mut files = BTreeSet::new();
-    for name in PROGRAMS {
+    for name in PROGRAMS.split(' ') {
         let program = paths::program(name).with_context(|| format!("{name} is missing: it goes into the VM"))?;
         files.extend(libraries(&program)?);
         tree.copy(&program, &format!("/usr/sbin/{name}"))?;
@@ -73,7 +63,7 @@ fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
         for (file, name) in [(binary.clone(), "snatrace"), (build::lab_beside(binary), "snatrace-lab")] {
             tree.copy(&file, &format!("/usr/sbin/{name}"))?;
             // Symbols only cost memory in the guest; where strip is missing they stay.
-            let _ = process::output(process::command("strip").arg(tree.dir.join("usr/sbin").join(name)));
+            let _ = process::output(process::command("strip").arg(tree.dir().join("usr/sbin").join(name)));
         }
     }
     tree.write("/etc/hostname", &format!("vm-{}\n", kernel.label))?;
@@ -81,7 +71,7 @@ fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
     tree.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")?;
     tree.write("/script", &job.script)?;
     tree.write("/init", include_str!("init.sh"))?;
-    Ok(fs::set_permissions(tree.dir.join("init"), fs::Permissions::from_mode(0o755))?)
+    Ok(fs::set_permissions(tree.dir().join("init"), fs::Permissions::from_mode(0o755))?)
 }
 
 /// What the loader would load, the loader included.

@@ -33,9 +33,8 @@ pub struct Args {
     /// Use this snatrace instead of building it
     #[arg(long, env = "SNATRACE_BIN")]
     binary: Option<PathBuf>,
-    /// Install what is missing without asking
-    #[arg(long, short)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// Shell script to run inside; words are joined with spaces
     #[arg(last = true)]
     command: Vec<String>,
@@ -72,12 +71,11 @@ pub const CHECKS: &str = concat!(
 );
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let consent = Consent { given: args.yes };
-    debian::need(NEEDS, consent)?;
+    debian::need(NEEDS, args.consent)?;
     let binary = match &args.binary {
         Some(binary) => Some(binary.clone()),
         None if args.command.is_empty() => {
-            setup::toolchain_and_linker(consent)?;
+            setup::toolchain_and_linker(args.consent)?;
             Some(build::static_binary()?)
         }
         None => build::built_static_binary()?,

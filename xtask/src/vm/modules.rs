@@ -10,19 +10,9 @@ use super::archive::Tree;
 use super::image::{Image, still_good};
 use crate::process;
 
-/// Directories taken whole, so that a new nft or iptables expression needs no change here.
-const DIRECTORIES: &[&str] = &[
-    "kernel/net/netfilter/",
-    "kernel/net/ipv4/",
-    "kernel/net/ipv6/",
-    "kernel/net/bridge/",
-    "kernel/net/sched/",
-    "kernel/net/8021q/",
-    "kernel/net/packet/",
-    "kernel/net/core/",
-    "kernel/net/unix/",
-    "kernel/net/netlink/",
-];
+/// Directories below kernel/net taken whole, so that a new nft or iptables expression needs no change here.
+const DIRECTORIES: &[&str] =
+    &["netfilter", "ipv4", "ipv6", "bridge", "sched", "8021q", "packet", "core", "unix", "netlink"];
 const DRIVERS: &[&str] = &["veth", "vxlan", "dummy", "tun", "macvlan", "ipvlan", "geneve", "wireguard", "vrf"];
 
 /// The archive with the modules of this kernel, built once.
@@ -31,7 +21,7 @@ pub fn archive(image: &Image) -> Result<PathBuf> {
     if still_good(&archive)? {
         return Ok(archive);
     }
-    let tree = Tree::new(image.dir.join(format!("modules.tree-{}", std::process::id())))?;
+    let tree = Tree::new(&image.dir)?;
     let base = format!("lib/modules/{}", image.release);
     depmod(&image.dir, &image.release)?;
     for module in wanted(&image.dir.join(&base).join("modules.dep"))? {
@@ -40,8 +30,8 @@ pub fn archive(image: &Image) -> Result<PathBuf> {
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         tree.copy(&image.dir.join(&base).join(list), &format!("{base}/{list}"))?;
     }
-    process::output(process::command("find").arg(&tree.dir).args(["-name", "*.xz", "-exec", "xz", "-d", "{}", "+"]))?;
-    depmod(&tree.dir, &image.release)?;
+    process::output(process::command("find").arg(tree.dir()).args(["-name", "*.xz", "-exec", "xz", "-d", "{}", "+"]))?;
+    depmod(tree.dir(), &image.release)?;
     tree.pack(&archive)?;
     Ok(archive)
 }
@@ -63,6 +53,9 @@ fn wanted(list: &Path) -> Result<BTreeSet<String>> {
 
 fn is_wanted(module: &str) -> bool {
     let stem = module.rsplit('/').next().and_then(|file| file.split('.').next()).unwrap_or_default();
-    DIRECTORIES.iter().any(|dir| module.starts_with(dir))
+    module
+        .strip_prefix("kernel/net/")
+        .and_then(|path| path.split('/').next())
+        .is_some_and(|dir| DIRECTORIES.contains(&dir))
         || (module.starts_with("kernel/drivers/net/") && DRIVERS.contains(&stem))
 }

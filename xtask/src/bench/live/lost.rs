@@ -1,7 +1,6 @@
 //! A long storm at maximum rate, in which nothing may be lost; its recording gives the size of an event.
 
 use std::fs;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -12,9 +11,11 @@ use super::tools::{self, RECORD, TAIL};
 use crate::bench::table::Row;
 
 const BYTES_TARGET: f64 = 16.0;
+/// A minute, unless windows are shorter than usual.
+const WINDOWS: u32 = 20;
 
 pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
-    let length = Duration::from_secs(if bench.quick { 10 } else { 60 });
+    let length = bench.window * WINDOWS;
     let mut rows = Vec::new();
     for name in [TAIL, RECORD] {
         bench.progress(&format!("{name}: {} s of storm", length.as_secs()));

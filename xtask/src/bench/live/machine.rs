@@ -2,23 +2,13 @@
 
 use std::fs;
 
-/// Of all threads of a process.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Used {
-    pub cpu_ns: u64,
-    /// Voluntary context switches: each is followed by a wake-up.
-    pub sleeps: u64,
-}
-
-/// Zero for a process that has ended.
-pub fn used(pid: u32) -> Used {
-    let mut used = Used::default();
-    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-        let read = |file: &str| fs::read_to_string(task.path().join(file)).unwrap_or_default();
-        used.cpu_ns += read("schedstat").split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
-        used.sleeps += field(&read("status"), "voluntary_ctxt_switches:").unwrap_or(0);
-    }
-    used
+/// CPU time of all threads of a process; zero once it has ended.
+pub fn cpu_ns(pid: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let used = tasks.filter_map(|task| {
+        fs::read_to_string(task.path().join("schedstat")).ok()?.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    used.sum()
 }
 
 /// The kernel's threads that handle packets when the processes that caused them do not run.
@@ -32,10 +22,7 @@ pub fn packet_threads() -> Vec<u32> {
 
 /// The most memory that a process ever held.
 pub fn peak_kib(pid: u32) -> Option<u64> {
-    field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:")
-}
-
-fn field(status: &str, name: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -4,7 +4,6 @@
 //! however the run ends.
 
 mod cost;
-mod idle;
 mod lab;
 mod line;
 mod lost;
@@ -42,13 +41,10 @@ pub struct Args {
     /// Measure CPU with these tools only, comma-separated
     #[arg(long, value_delimiter = ',', value_parser = tools::find)]
     tools: Vec<&'static Tool>,
-    /// Take few and short windows: a first look, no result
-    #[arg(long)]
-    quick: bool,
-    /// Traced windows of each tool [default: 15; with --quick or --vm, 3]
+    /// Traced windows of each tool [default: 15; with --vm, 3]
     #[arg(long)]
     rounds: Option<u32>,
-    /// Length of a window [default: 3; with --quick 1.5, with --vm 1]
+    /// Length of a window [default: 3; with --vm, 1]
     #[arg(long)]
     seconds: Option<f64>,
     /// Connections a second while CPU is measured [default: as many as possible]
@@ -79,8 +75,6 @@ enum Part {
     Lost,
     /// Time from a retransmit to its line
     Line,
-    /// CPU and wake-ups without traffic, time to attach and to detach
-    Idle,
     /// Memory with a million attempts in progress
     Memory,
 }
@@ -91,7 +85,6 @@ impl Part {
             Self::Cpu => cost::measure(bench),
             Self::Lost => lost::measure(bench),
             Self::Line => line::measure(bench),
-            Self::Idle => idle::measure(bench),
             Self::Memory => memory::measure(bench),
         }
     }
@@ -103,7 +96,6 @@ pub struct Bench {
     snatrace: PathBuf,
     tools: Vec<&'static Tool>,
     rate: Option<u32>,
-    quick: bool,
     rounds: u32,
     window: Duration,
     /// Not measured after a start, while tables still grow.
@@ -173,16 +165,15 @@ impl Bench {
     fn new(args: &Args) -> Result<Self> {
         let lab = Lab::from_env()?;
         lab.prepare()?;
-        let (rounds, seconds, settle_ms) = if args.quick { (3, 1.5, 300) } else { (15, 3.0, 1000) };
+        let window = Duration::from_secs_f64(args.seconds.unwrap_or(3.0));
         Ok(Self {
             lab,
             snatrace: args.binary.clone().context("--inside needs --binary")?,
             tools: if args.tools.is_empty() { tools::ALL.iter().collect() } else { args.tools.clone() },
             rate: args.rate,
-            quick: args.quick,
-            rounds: args.rounds.unwrap_or(rounds),
-            window: Duration::from_secs_f64(args.seconds.unwrap_or(seconds)),
-            settle: Duration::from_millis(settle_ms),
+            rounds: args.rounds.unwrap_or(15),
+            window,
+            settle: window / 3,
             alone: args.alone,
             scratch: TempDir::with_prefix("snatrace-bench-")?,
         })

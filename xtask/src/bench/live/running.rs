@@ -22,16 +22,12 @@ pub struct Running<'a> {
     tool: &'static Tool,
     child: Child,
     pub dir: PathBuf,
-    /// From its start until it was attached.
-    pub started: Duration,
 }
 
 pub struct Ended {
     pub status: ExitStatus,
     pub lost: Option<u64>,
     pub peak_kib: Option<u64>,
-    /// From the signal to its end.
-    pub took: Duration,
 }
 
 impl<'a> Running<'a> {
@@ -41,17 +37,15 @@ impl<'a> Running<'a> {
         let words = (tool.command)(bench, &dir);
         let (program, args) = words.split_first().context("no program")?;
         let Some(program) = paths::program(program) else { bail!("{program} is not installed") };
-        let begin = Instant::now();
         let mut command = bench.lab.command(&bench.lab.node, &program);
         command.args(args).stderr(File::create(dir.join("err"))?);
         // conntrack writes a line a connection: nobody reads it.
         let stdout = if tool.ready == Ready::Netlink { Stdio::null() } else { File::create(dir.join("out"))?.into() };
         let child = command.stdout(stdout).spawn().with_context(|| format!("{} cannot be started", tool.name))?;
-        let mut running = Self { bench, tool, child, dir, started: Duration::ZERO };
+        let mut running = Self { bench, tool, child, dir };
         if !process::poll_for(START_LIMIT, || running.is_ready())? {
             bail!("{} was not attached after {} s", tool.name, START_LIMIT.as_secs());
         }
-        running.started = begin.elapsed();
         Ok(running)
     }
 
@@ -60,13 +54,13 @@ impl<'a> Running<'a> {
     }
 
     pub fn end(mut self) -> Result<Ended> {
-        let (peak_kib, begin) = (machine::peak_kib(self.pid()), Instant::now());
+        let peak_kib = machine::peak_kib(self.pid());
         self.interrupt();
-        if !process::wait_until(&mut self.child, begin + END_LIMIT)? {
+        if !process::wait_until(&mut self.child, Instant::now() + END_LIMIT)? {
             eprintln!("bench: {} did not end within {} s of Ctrl-C: killed", self.tool.name, END_LIMIT.as_secs());
         }
-        let (took, status) = (begin.elapsed(), self.child.wait()?);
-        Ok(Ended { status, lost: (self.tool.lost)(self.bench, &self.dir), peak_kib, took })
+        let status = self.child.wait()?;
+        Ok(Ended { status, lost: (self.tool.lost)(self.bench, &self.dir), peak_kib })
     }
 
     fn is_ready(&mut self) -> Result<bool> {

@@ -52,8 +52,7 @@ impl Storm {
     pub fn window(&mut self, length: Duration, tool: Option<u32>) -> Result<Window> {
         let mut pids = vec![self.client.child.id(), self.server.child.id(), std::process::id()];
         pids.extend(&self.packet_threads);
-        let used =
-            || [tool.as_slice(), &pids].map(|pids| pids.iter().map(|&pid| machine::used(pid).cpu_ns).sum::<u64>());
+        let used = || [tool.as_slice(), &pids].map(|pids| pids.iter().map(|&pid| machine::cpu_ns(pid)).sum::<u64>());
         self.client.ask()?;
         let before = used();
         thread::sleep(length);
