@@ -2,6 +2,7 @@
 
 pub mod attached;
 pub mod golden;
+pub mod fuzz;
 pub mod lab;
 pub mod process;
 

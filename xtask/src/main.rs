@@ -5,6 +5,7 @@ mod build;
 mod consent;
 mod debian;
 mod demo;
+mod fuzz;
 mod paths;
 mod process;
 mod setup;
@@ -26,6 +27,7 @@ enum Task {
     Bench(bench::Args),
     Build(build::Args),
     Demo(demo::Args),
+    Fuzz(fuzz::Args),
     Vm(vm::Args),
     Test(test::Args),
 }
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Build(args) => build::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Vm(args) => vm::run(&args),
         Task::Test(args) => test::run(&args),
     };

@@ -20,7 +20,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 pub use owner::Owner;
-pub use read::{Read, Source, Sources, read};
+pub use read::{Kernel, Read, Source, Sources, read, read_from};
 pub use tool::{Tools, run};
 pub use walk::{NatRule, Way};
 pub use words::for_shell as shell_word;

@@ -67,10 +67,12 @@ impl Sources {
 }
 
 /// What the kernel has, as far as it can be seen.
-pub(super) struct Kernel {
-    pub(super) nf_tables: bool,
+#[derive(Debug)]
+pub struct Kernel {
+    /// nf_tables is loaded.
+    pub nf_tables: bool,
     /// Tables of iptables-legacy by family; the reason where they cannot be seen.
-    pub(super) legacy: [Result<String, String>; 2],
+    pub legacy: [Result<String, String>; 2],
 }
 
 impl Kernel {
@@ -95,7 +97,8 @@ pub fn read(tools: &dyn Tools) -> Sources {
     read_from(tools, &Kernel::look())
 }
 
-pub(super) fn read_from(tools: &dyn Tools, kernel: &Kernel) -> Sources {
+/// Reads what these tools print about a kernel that has this.
+pub fn read_from(tools: &dyn Tools, kernel: &Kernel) -> Sources {
     let mut reading = Reading { tools, sources: Vec::new(), tables: Vec::new() };
     let nft = reading.nft(kernel);
     for (family, prefix) in ["iptables", "ip6tables"].into_iter().enumerate() {

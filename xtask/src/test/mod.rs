@@ -76,6 +76,7 @@ const STEPS: &[Step] = &[
         run: |context| context.binary().map(|_| Outcome::Done),
     },
     Step { name: "whole", what: "walls, command line, golden traces", run: suites::whole },
+    Step { name: "fuzz", what: "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", run: suites::fuzz },
     Step { name: "lab", what: "network namespaces on this kernel", run: suites::lab },
 ];
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Context;
 use super::report::Outcome;
 use crate::debian::{self, Need};
-use crate::{paths, process};
+use crate::{fuzz, paths, process};
 
 /// What the lab's tests call.
 const LAB: &[Need] = &[
@@ -28,6 +28,17 @@ pub fn unit(_: &Context) -> Result<Outcome> {
 
 pub fn whole(context: &Context) -> Result<Outcome> {
     run_targets(context, |name| !name.starts_with("lab"))
+}
+
+/// The corpus is replayed by `whole`; what is not installed yet is not built here, for that takes minutes.
+pub fn fuzz(_: &Context) -> Result<Outcome> {
+    if !fuzz::is_installed() {
+        return Ok(Outcome::Skipped(
+            "no cargo-fuzz: `whole` replayed the corpus, `cargo xtask fuzz` installs it".to_owned(),
+        ));
+    }
+    fuzz::TARGETS.iter().try_for_each(|target| fuzz::fuzz(target, 20))?;
+    Ok(Outcome::Done)
 }
 
 pub fn lab(context: &Context) -> Result<Outcome> {
