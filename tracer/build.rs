@@ -10,10 +10,12 @@ fn main() {
 
 #[cfg(feature = "ebpf")]
 mod ebpf {
+    use std::fmt::Display;
     use std::path::{Path, PathBuf};
     use std::{env, fs};
 
     use aya_build::{Package, Toolchain};
+    use object::build::elf::{Builder, SectionData};
 
     const SETUP: &str = "run `cargo xtask setup` (or build without live capture: --no-default-features)";
 
@@ -41,7 +43,31 @@ mod ebpf {
             ..Package::default()
         };
         aya_build::build_ebpf([package], Toolchain::Custom(toolchain.trim()))
-            .map_err(|error| format!("building the eBPF programs failed: {error:#}: {SETUP}"))
+            .map_err(|error| format!("building the eBPF programs failed: {error:#}: {SETUP}"))?;
+        strip(&PathBuf::from(var("OUT_DIR")?).join("snatrace-ebpf"))
+    }
+
+    /// Leaves DWARF out of what is embedded: it is most of the file, and the kernel takes types and lines from BTF.
+    fn strip(programs: &Path) -> Result<(), String> {
+        let failed = |error: &dyn Display| format!("stripping {} failed: {error}", programs.display());
+        let linked = fs::read(programs).map_err(|error| failed(&error))?;
+        let mut elf = Builder::read(linked.as_slice()).map_err(|error| failed(&error))?;
+        for section in &mut elf.sections {
+            let name = section.name.to_string();
+            section.delete = name.trim_start_matches(".rel").starts_with(".debug_");
+        }
+        // LLVM keeps the names of sections and symbols in one table; the writer wants two.
+        let names = elf.sections.add();
+        names.name = ".shstrtab".into();
+        names.sh_type = object::elf::SHT_STRTAB;
+        names.sh_addralign = 1;
+        names.data = SectionData::SectionString;
+        elf.delete_orphans();
+        elf.set_section_sizes();
+        let mut stripped = Vec::new();
+        elf.write(&mut stripped).map_err(|error| failed(&error))?;
+        // aya-build leaves a link to the linker's own output, which stays as it is.
+        fs::remove_file(programs).and_then(|()| fs::write(programs, stripped)).map_err(|error| failed(&error))
     }
 
     /// The inner cargo finds the linker by PATH, and a stable compiler takes `-Z build-std` only with RUSTC_BOOTSTRAP.

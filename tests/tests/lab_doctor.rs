@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use snatrace::model::law;
+use snatrace_lab::binomial;
 use tempfile::TempDir;
 
 /// Everything that reading could change, without dates and counters of packets.
@@ -84,7 +84,7 @@ fn predicted(doctor: &Value, family: &str) -> f64 {
 fn assert_predicted(played: &Played, family: &str, expected: f64) {
     let share = predicted(&played.doctor, family);
     assert!((share - expected).abs() < 1e-9, "{share} instead of {expected}");
-    let within = |probability| law::binomial_interval(played.connections, share, probability);
+    let within = |probability| binomial::interval(played.connections, share, probability);
     println!("predicted {share:.6}, failed {} of {}, 99 %: {:?}", played.failed, played.connections, within(0.99));
     // One right run in a hundred is outside of 99 %; a test should not fail for that.
     assert!(within(0.9999).contains(&played.failed), "{} failed, expected {:?}", played.failed, within(0.9999));

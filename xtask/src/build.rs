@@ -1,11 +1,13 @@
 //! `cargo xtask build`: the release binaries, snatrace and snatrace-lab; static, so that demo, tests, VMs and containers share them.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
 use crate::consent::Consent;
+use crate::debian::{self, Need};
 use crate::{paths, process, setup};
 
 /// Build the release binaries
@@ -34,7 +36,7 @@ pub fn static_binary() -> Result<PathBuf> {
     let mut cargo = process::cargo();
     cargo.env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static"));
     process::run(cargo.args(["build", "--release"]).args(PACKAGES).args(["--target", &host]))?;
-    Ok(paths::target().join(host).join("release/snatrace"))
+    stripped(paths::target().join(host).join("release/snatrace"))
 }
 
 /// The lab that belongs to a snatrace.
@@ -50,7 +52,23 @@ pub fn built_static_binary() -> Result<Option<PathBuf>> {
 
 fn dynamic_binary() -> Result<PathBuf> {
     process::run(process::cargo().args(["build", "--release"]).args(PACKAGES))?;
-    Ok(paths::target().join("release/snatrace"))
+    stripped(paths::target().join("release/snatrace"))
+}
+
+/// Moves the debug information of both binaries into files beside them, `NAME.debug`, where gdb and perf find it.
+fn stripped(snatrace: PathBuf) -> Result<PathBuf> {
+    debian::need(&[Need { program: "objcopy", package: "binutils" }], Consent { given: false })?;
+    for binary in [snatrace.clone(), lab_beside(&snatrace)] {
+        let (debug, small) = (binary.with_extension("debug"), binary.with_extension("stripped"));
+        let objcopy = || process::command("objcopy");
+        process::output(objcopy().arg("--only-keep-debug").args([&binary, &debug]))?;
+        let mut link = std::ffi::OsString::from("--add-gnu-debuglink=");
+        link.push(&debug);
+        process::output(objcopy().arg("--strip-all").arg(link).args([&binary, &small]))?;
+        // Not in place: the file is a link to Cargo's own, which stays as it is, and which the next build links again.
+        fs::rename(&small, &binary).with_context(|| format!("{} cannot be replaced", binary.display()))?;
+    }
+    Ok(snatrace)
 }
 
 fn host_triple() -> Result<String> {

@@ -3,6 +3,7 @@
 //! Pods, a node that masquerades, the provider's router with its stateless filter, and a server. Everything lives in
 //! namespaces of its own, numbered so that labs do not collide, and is undone by guards. See docs/lab.md.
 
+pub mod binomial;
 pub mod cgroup;
 pub mod claim;
 pub mod command;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use snatrace::model::law;
+use snatrace::model::port_distribution;
 
 use crate::filter::Filter;
 use crate::masquerade::Masquerade;
@@ -129,6 +129,8 @@ impl Scenario {
         }
         let (low, high) = self.filter.passes;
         // Every source port in the lab is above 1023.
-        law::share_outside(&law::default_range(u16::MAX), |port| (low..=high).contains(&port))
+        port_distribution::share_outside(&port_distribution::default_range(u16::MAX), |port| {
+            (low..=high).contains(&port)
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Compares what the capture flagged with the truth. Pure.
+//! Compares the attempts that a capture flagged with what became of the connections. Pure.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -6,12 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::binomial;
 use super::net::Net;
 use super::scenario::{Expect, Scenario};
 use super::traffic::truth::Truth;
-use snatrace::model::law;
 
-/// An attempt that the capture flagged or named a cause of, as its JSON lines name it.
+/// An attempt that the capture flagged, or named a cause of, as its JSON lines name it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flagged {
     /// Original tuple; `None` where the capture does not know it.
@@ -26,7 +26,7 @@ pub struct Flagged {
 pub type Tuple = (IpAddr, u16, IpAddr, u16);
 
 impl Flagged {
-    /// From a JSON line; `None` unless it is a flagged retransmit, or where causes count the end of an attempt.
+    /// From a JSON line; `None` unless it is a flagged retransmit, or, where causes count, the end of an attempt.
     #[must_use]
     pub fn parse(line: &Value, expect: Expect) -> Option<Self> {
         let (kind, cause) = match expect {
@@ -40,7 +40,7 @@ impl Flagged {
         let port = |name: &str| u16::try_from(line[name].as_u64()?).ok();
         let address = |name: &str| line[name].as_str()?.parse().ok();
         let tuple = || Some((address("src")?, port("src_port")?, address("dst")?, port("dst_port")?));
-        // A line without one is false, as it fits no attempt.
+        // Without an ISN the line matches no attempt and counts as a false flag.
         let isn = line["isn"].as_u64().and_then(|isn| isn.try_into().ok()).unwrap_or(0);
         Some(Self { tuple: tuple(), isn, cause })
     }
@@ -54,19 +54,21 @@ pub struct Score {
     /// Those that were not established.
     pub failed: u32,
     /// Those that the capture has to flag, or to name the cause of.
-    pub due: u32,
+    #[serde(rename = "due")]
+    pub expected: u32,
     /// Attempts that the capture flagged, or named a cause of.
     pub flagged: u32,
-    /// Of those, the ones whose original tuple the capture never told.
-    pub nameless: u32,
-    /// Flagged or given this cause, but should not be.
+    /// Of those, the ones whose original tuple the capture never reported.
+    #[serde(rename = "nameless")]
+    pub unidentified: u32,
+    /// Flagged, or given this cause, by mistake.
     pub false_flags: u32,
-    /// Should be flagged or given their cause, but are not.
+    /// Expected, but neither flagged nor given their cause.
     pub missed: u32,
-    /// The scenario means nothing when nothing is due.
+    /// A scenario about causes proves nothing when no attempt is expected.
     #[serde(skip)]
-    pub must_be_due: bool,
-    /// Facts that the capture lost.
+    pub must_expect: bool,
+    /// Events that the capture lost.
     pub lost: u64,
     /// Connections whose translated port was a new random draw.
     pub draws: u32,
@@ -83,26 +85,26 @@ impl Score {
     #[must_use]
     pub fn new(scenario: &Scenario, net: &Net, truths: &[Truth], flagged: &HashSet<Flagged>, lost: u64) -> Self {
         let failed: Vec<&Truth> = truths.iter().filter(|truth| !truth.ok).collect();
-        let due: Vec<Due<'_>> = match scenario.expect {
+        let expected: Vec<Expected<'_>> = match scenario.expect {
             Expect::FailedAreFlagged => failed.iter().map(|truth| (*truth, None)).collect(),
             Expect::NothingFlagged => Vec::new(),
             Expect::Causes(cause) => {
-                let is_due = |truth: &&Truth| !truth.ok || truth.retransmits > 0;
+                let is_expected = |truth: &&Truth| !truth.ok || truth.retransmits > 0;
                 let cause = |truth: &Truth| cause(net, SocketAddr::new(truth.dst, truth.dst_port));
-                truths.iter().filter(is_due).map(|truth| (truth, Some(cause(truth)))).collect()
+                truths.iter().filter(is_expected).map(|truth| (truth, Some(cause(truth)))).collect()
             }
         };
-        let Comparison { told, nameless, false_flags, missed } = compare(&due, flagged);
+        let Comparison { reported, unidentified, false_flags, missed } = compare(&expected, flagged);
         let draws = count(truths.iter().filter(|truth| truth.drawn));
         let expected_share = scenario.share_failing();
-        let interval = law::binomial_interval(draws, expected_share, 0.99);
+        let interval = binomial::interval(draws, expected_share, 0.99);
         Self {
             attempts: count(truths.iter()),
             failed: count(failed.iter()),
-            due: count(due.iter()),
-            must_be_due: matches!(scenario.expect, Expect::Causes(_)),
-            flagged: told,
-            nameless,
+            expected: count(expected.iter()),
+            must_expect: matches!(scenario.expect, Expect::Causes(_)),
+            flagged: reported,
+            unidentified,
             false_flags,
             missed,
             lost,
@@ -113,10 +115,10 @@ impl Score {
         }
     }
 
-    /// Whether the capture said exactly what is true.
+    /// Whether the capture reported exactly what it had to.
     #[must_use]
     pub const fn is_right(&self) -> bool {
-        (self.due > 0 || !self.must_be_due) && self.false_flags == 0 && self.missed == 0 && self.lost == 0
+        (self.expected > 0 || !self.must_expect) && self.false_flags == 0 && self.missed == 0 && self.lost == 0
     }
 
     /// The share of draws that failed; `None` without draws.
@@ -127,46 +129,47 @@ impl Score {
 }
 
 /// A connection that the capture has to flag, or to name this cause of.
-type Due<'a> = (&'a Truth, Option<&'static str>);
+type Expected<'a> = (&'a Truth, Option<&'static str>);
 
-/// What the capture said of the attempts that it had to tell of.
+/// What the capture reported of the attempts that it had to report.
 #[derive(Debug, Default)]
 struct Comparison {
-    /// Attempts it told of.
-    told: u32,
-    /// Of those, the ones it told without their original tuple.
-    nameless: u32,
+    /// Attempts that it reported.
+    reported: u32,
+    /// Of those, the ones without their original tuple.
+    unidentified: u32,
     false_flags: u32,
     missed: u32,
 }
 
-/// An attempt is known by its ISN, which NAT does not change, and by its original tuple where the capture names that: it
-/// may be told before the tuple is known, and again once it is.
-fn compare(due: &[Due<'_>], flagged: &HashSet<Flagged>) -> Comparison {
+/// Attempts are matched by ISN, which NAT does not change, and by original tuple where the capture names the tuple: a capture may
+/// report an attempt before it knows the tuple, and again afterwards.
+fn compare(expected: &[Expected<'_>], flagged: &HashSet<Flagged>) -> Comparison {
     let mut by_isn: HashMap<u32, Vec<&Flagged>> = HashMap::new();
     for flag in flagged {
         by_isn.entry(flag.isn).or_default().push(flag);
     }
     let mut result = Comparison::default();
     let mut right = HashSet::new();
-    for (truth, cause) in due {
+    for (truth, cause) in expected {
         let tuple = (truth.src, truth.src_port, truth.dst, truth.dst_port);
-        let is_it = |flag: &&&Flagged| flag.tuple.is_none_or(|told| told == tuple) && flag.cause.as_deref() == *cause;
-        let known = truth.isn.and_then(|isn| by_isn.get(&isn));
-        let told: Vec<&Flagged> = known.into_iter().flatten().filter(is_it).copied().collect();
-        result.missed += u32::from(told.is_empty());
-        result.nameless += u32::from(!told.is_empty() && told.iter().all(|flag| flag.tuple.is_none()));
-        right.extend(told);
+        let matches =
+            |flag: &&&Flagged| flag.tuple.is_none_or(|reported| reported == tuple) && flag.cause.as_deref() == *cause;
+        let same_isn = truth.isn.and_then(|isn| by_isn.get(&isn));
+        let reports: Vec<&Flagged> = same_isn.into_iter().flatten().filter(matches).copied().collect();
+        result.missed += u32::from(reports.is_empty());
+        result.unidentified += u32::from(!reports.is_empty() && reports.iter().all(|flag| flag.tuple.is_none()));
+        right.extend(reports);
     }
-    // Each attempt counts once, however often it is told.
+    // Each attempt counts once, however often the capture reports it.
     let attempts =
         |flags: &mut dyn Iterator<Item = &Flagged>| saturate(flags.map(|flag| flag.isn).collect::<HashSet<_>>().len());
-    result.told = attempts(&mut flagged.iter());
+    result.reported = attempts(&mut flagged.iter());
     result.false_flags = attempts(&mut flagged.iter().filter(|flag| !right.contains(*flag)));
     result
 }
 
-/// Facts that a summary line says were lost: a sum, or counts by kind.
+/// Lost events according to a summary line, which has their sum or counts by kind.
 #[must_use]
 pub fn lost_of(summary: &Value) -> u64 {
     let counts = || serde_json::from_value::<BTreeMap<String, u64>>(summary["lost"].clone()).ok();
@@ -206,12 +209,12 @@ mod tests {
         (score.false_flags, score.missed)
     }
 
-    fn nameless(isn: u32) -> Flagged {
+    fn unidentified(isn: u32) -> Flagged {
         Flagged { tuple: None, isn, cause: None }
     }
 
     #[test]
-    fn flagged_and_failed_alike_is_right() {
+    fn flagging_exactly_what_failed_is_right() {
         let truths = [truth(1, true), truth(2, false)];
         assert_eq!(score("fully_random", &truths, &[flag(2, 2)]), (0, 0));
     }
@@ -241,13 +244,13 @@ mod tests {
 
     #[test]
     fn an_attempt_whose_tuple_is_not_known_is_found_by_its_isn_and_counted() {
-        assert_eq!(score("forwarded", &[truth(1, false)], &[nameless(1)]), (0, 0));
-        assert_eq!(score("forwarded", &[truth(1, false)], &[nameless(2)]), (1, 1));
+        assert_eq!(score("forwarded", &[truth(1, false)], &[unidentified(1)]), (0, 0));
+        assert_eq!(score("forwarded", &[truth(1, false)], &[unidentified(2)]), (1, 1));
         let truths = [truth(1, false), truth(2, false)];
-        let due: Vec<_> = truths.iter().map(|truth| (truth, None)).collect();
-        let flagged = [nameless(1), flag(1, 1), nameless(2)].into();
-        let Comparison { told, nameless, false_flags, missed } = compare(&due, &flagged);
-        assert_eq!((told, nameless, false_flags, missed), (2, 1, 0, 0));
+        let expected: Vec<_> = truths.iter().map(|truth| (truth, None)).collect();
+        let flagged = [unidentified(1), flag(1, 1), unidentified(2)].into();
+        let Comparison { reported, unidentified, false_flags, missed } = compare(&expected, &flagged);
+        assert_eq!((reported, unidentified, false_flags, missed), (2, 1, 0, 0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! NodePorts: a port range of the node that translated ports and sockets can meet.
 
 use super::{Check, Facts, Level, Report, nat_rule, percent};
-use crate::model::law;
+use crate::model::port_distribution;
 
 pub(super) const CHECK: Check = Check { id: "node_ports", run };
 
@@ -19,7 +19,8 @@ fn run(facts: &Facts) -> Vec<Report> {
         return vec![Report::new(CHECK.id, level, seen)];
     }
     let (low, high) = (RANGE.start(), RANGE.end());
-    let share = law::share_outside(&law::default_range(u16::MAX), |port| !RANGE.contains(&port));
+    let share =
+        port_distribution::share_outside(&port_distribution::default_range(u16::MAX), |port| !RANGE.contains(&port));
     let draws =
         facts.rules.rules.iter().any(|rule| rule.nat.flags.draws() && rule.meets_tcp() && !rule.ways.is_empty());
     let sources = nat_rule::traffic(facts).sources;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
-use crate::model::{PortSet, law};
+use crate::model::{PortSet, port_distribution};
 use crate::ruleset::{Nat, Ports};
 
 /// Where the law is written.
@@ -45,19 +45,19 @@ pub(super) struct Traffic {
 pub(super) fn share(nat: &Nat, family: &'static str, allowed: &PortSet, traffic: &Traffic) -> Option<Share> {
     let ranges: Vec<_> = match &nat.ports {
         // Connections from lower ports draw from lower ranges; sockets of pods do not have such ports.
-        Ports::Default => vec![law::default_range(u16::MAX)],
+        Ports::Default => vec![port_distribution::default_range(u16::MAX)],
         Ports::Ranges(ranges) => ranges.iter().map(|&(low, high)| low..=high).collect(),
         Ports::Unknown => return None,
     };
     let passes = |port| allowed.contains(port);
-    let clash = traffic.entries.map_or(1.0, |entries| law::clash_chance(entries, &traffic.sources));
+    let clash = traffic.entries.map_or(1.0, |entries| port_distribution::clash_chance(entries, &traffic.sources));
     let keeps = !nat.flags.draws();
     let of = |range: &RangeInclusive<u16>, clash: f64| {
         if !keeps {
-            return law::share_outside(range, passes);
+            return port_distribution::share_outside(range, passes);
         }
         let kept = if nat.ports == Ports::Default { &(0..=u16::MAX) } else { range };
-        law::share_preserved(&traffic.sources, kept, range, clash, passes)
+        port_distribution::share_preserved(&traffic.sources, kept, range, clash, passes)
     };
     let without: Vec<f64> = ranges.iter().map(|range| of(range, 0.0)).collect();
     let all: Vec<f64> = ranges.iter().map(|range| of(range, clash)).chain(without.iter().copied()).collect();
@@ -71,7 +71,7 @@ pub(super) fn share(nat: &Nat, family: &'static str, allowed: &PortSet, traffic:
         at_least: all.iter().copied().fold(f64::INFINITY, f64::min),
         at_most: all.iter().copied().fold(0.0, f64::max),
         // A port is kept only where the range has it, so what can be drawn is all that can leave.
-        never: ranges.iter().all(|range| law::share_outside(range, passes) == 0.0),
+        never: ranges.iter().all(|range| port_distribution::share_outside(range, passes) == 0.0),
     })
 }
 

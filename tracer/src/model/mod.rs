@@ -11,7 +11,7 @@ pub mod filter;
 pub mod finding;
 pub mod judgement;
 pub mod later_path;
-pub mod law;
+pub mod port_distribution;
 pub mod options;
 pub mod owner;
 pub mod owners;

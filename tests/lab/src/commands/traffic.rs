@@ -1,4 +1,4 @@
-//! `traffic`: makes the connections of a lab's plan and writes the truth about each. Run by `demo` and tests.
+//! `traffic`: makes the connections of a lab's plan and writes what became of each. Run by `demo`, tests and benches.
 
 use std::fs::File;
 use std::io::{self, BufWriter, LineWriter};
@@ -15,25 +15,25 @@ use crate::traffic::{self, flood, storm};
 /// Make the connections of the lab that this runs in
 #[derive(Args)]
 pub struct TrafficArgs {
-    /// How many connections [default: as planned by the demo]
+    /// Number of connections [default: as planned by the demo]
     #[arg(short = 'n', long, value_name = "CONNECTIONS")]
     connections: Option<u32>,
-    /// How many at once [default: as planned by the demo]
+    /// Number of connections at once [default: as planned by the demo]
     #[arg(long, value_name = "N")]
     concurrency: Option<u32>,
-    /// Give a connection up after this long [default: as planned by the demo]
+    /// Give a connection up after this many milliseconds [default: as planned by the demo]
     #[arg(long, value_name = "MS")]
     give_up_ms: Option<u64>,
-    /// Write what became of each connection here, one JSON object a line, instead of to stdout
+    /// Write what became of each connection to this file instead of standard output, one JSON object per line
     #[arg(long, value_name = "FILE", env = "SNATRACE_LAB_TRUTH")]
     truth: Option<PathBuf>,
-    /// Storm instead, until standard input ends; a line on it asks for what was counted since the last one
+    /// Open connections as fast as possible until standard input ends; a line on standard input asks for the counts since the last one
     #[arg(long)]
     storm: bool,
-    /// Connections a second of the storm [default: as many as possible]
+    /// Connections per second of the storm [default: as many as possible]
     #[arg(long, value_name = "N", requires = "storm", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// Accept the storm's connections, until standard input ends
+    /// Accept the connections of a storm until standard input ends
     #[arg(long, conflicts_with = "storm")]
     storm_server: bool,
     /// Send so many SYNs from the node that get no answer, instead
@@ -46,8 +46,8 @@ pub struct TrafficArgs {
 /// # Errors
 /// When there is no lab, or connections cannot be begun.
 pub fn run(args: &TrafficArgs) -> Result<u8> {
-    // A capture that is killed must not leave its traffic behind.
-    nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("the end of the parent cannot be watched")?;
+    // A killed capture must not leave its traffic behind.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("cannot ask for a signal at the end of the parent")?;
     let mut plan = Plan::from_env()?;
     if let Some(count) = args.flood {
         flood::run(&Net::new(plan.lab), count)?;
@@ -61,7 +61,7 @@ pub fn run(args: &TrafficArgs) -> Result<u8> {
     plan.give_up_ms = args.give_up_ms.unwrap_or(plan.give_up_ms);
     match &args.truth {
         Some(path) => {
-            let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+            let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
             traffic::run(&plan, &mut BufWriter::new(file))?;
         }
         None => traffic::run(&plan, &mut LineWriter::new(io::stdout().lock()))?,
@@ -74,7 +74,7 @@ fn storm(args: &TrafficArgs, net: &Net) -> Result<u8> {
     if args.storm_server {
         storm::serve(net)?;
     } else {
-        // At a fixed rate hardly any waits for an earlier one; more than these would overflow the backlog of a processor.
+        // At a fixed rate, connections hardly ever wait for one another; more at once would overflow the packet queue of a processor.
         let usual = if args.rate.is_some() { 256 } else { 32 };
         let at_once = args.concurrency.map_or(usual, |at_once| at_once as usize);
         storm::run(net, storm::Load { rate: args.rate, at_once })?;

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use super::is_class;
 use super::world::{Ports, World};
 use crate::infer::Verdict;
-use crate::model::law;
+use crate::model::port_distribution;
 
 /// Anything but a filter.
 fn unfiltered(seed: u64) -> World {
@@ -15,8 +15,8 @@ fn unfiltered(seed: u64) -> World {
         0 => Ports::Sequential(32768..=60999),
         1 => Ports::Sequential(1024..=65535),
         2 => Ports::Drawn(32768..=60999),
-        3 => Ports::Drawn(law::default_range(700)),
-        _ => Ports::Drawn(law::default_range(40000)),
+        3 => Ports::Drawn(port_distribution::default_range(700)),
+        _ => Ports::Drawn(port_distribution::default_range(40000)),
     };
     let destinations = [1, 2, 3, 6, 20, 64, 300][rng.usize(..7)];
     World {

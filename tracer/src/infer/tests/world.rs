@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use fastrand::Rng;
 
 use crate::infer::{Conclusion, Infer};
-use crate::model::{Attempt, Outcome, PortSet, example, law};
+use crate::model::{Attempt, Outcome, PortSet, example, port_distribution};
 use tracer_common::Flow;
 
 /// How NAT chooses ports.
@@ -55,7 +55,7 @@ impl World {
     pub(super) fn new(seed: u64, attempts: u32) -> Self {
         Self {
             seed,
-            ports: Ports::Drawn(law::default_range(40000)),
+            ports: Ports::Drawn(port_distribution::default_range(40000)),
             passes: PortSet::any(),
             destinations: 6,
             dead: 0,

@@ -6,7 +6,7 @@ use crate::rule_set::Rules;
 use crate::scenario::Scenario;
 use crate::scenarios;
 
-/// `-o`: what standard output gets.
+/// Values of `-o`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum TextOrJson {
     /// Lines for people
@@ -19,31 +19,31 @@ pub(super) enum TextOrJson {
 /// Reproduce the failure in a small network of namespaces and watch snatrace flag it
 #[derive(Args)]
 pub struct DemoArgs {
-    /// What to play; see --list
+    /// Scenario to play; --list lists them
     #[arg(default_value = "fully_random", value_parser = scenarios::find)]
     pub(super) scenario: &'static Scenario,
     /// List the scenarios
     #[arg(long)]
     pub(super) list: bool,
-    /// How many connections
+    /// Number of connections
     #[arg(short = 'n', long, value_name = "CONNECTIONS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) connections: u32,
-    /// Whose rules masquerade on the node
+    /// Which component's NAT rules to use on the node
     #[arg(long, value_enum, default_value_t)]
     pub(super) rules: Rules,
-    /// Play it over IPv6, behind a filter that looks at IPv6
+    /// Play the scenario over IPv6, behind a filter that filters IPv6 too
     #[arg(long)]
     pub(super) ipv6: bool,
-    /// How many connections at once
+    /// Number of connections at once
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) concurrency: u32,
-    /// Give a connection up after this many milliseconds; its SYN is sent again after 1000
+    /// Give a connection up after this many milliseconds; the first SYN retransmit comes after 1000
     #[arg(long, value_name = "MS", default_value_t = 2500)]
     pub(super) give_up_ms: u64,
-    /// Format of what is written to standard output
+    /// Output format
     #[arg(short = 'o', long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(super) output: TextOrJson,
-    /// Build the lab, run this instead of a capture, and take the lab down again
+    /// Build the lab, run this command instead of a capture, and take the lab down
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<std::ffi::OsString>,
 }

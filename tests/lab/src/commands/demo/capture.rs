@@ -1,4 +1,4 @@
-//! Runs `tail` on the lab's node with the traffic as its command, and reads what it says.
+//! Runs `tail` on the lab's node with the traffic as its command, and reads its output.
 
 use std::collections::HashSet;
 use std::fs;
@@ -23,33 +23,33 @@ use crate::score::{Flagged, lost_of};
 use crate::traffic::truth::Truth;
 use crate::{netns, product};
 
-/// A capture that was told to stop and has not after this long is killed.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A capture that has not ended this long after a signal is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is known after the capture.
+/// The result of a capture.
 pub(super) struct Captured {
-    /// Every flagged attempt.
+    /// Flagged attempts.
     pub(super) flagged: HashSet<Flagged>,
-    /// What really became of the connections.
+    /// What became of the connections.
     pub(super) truths: Vec<Truth>,
-    /// Facts lost.
+    /// Lost events.
     pub(super) lost: u64,
     has_summary: bool,
     status: ExitStatus,
 }
 
 impl Captured {
-    /// Whether capture and traffic did all of their work, so that the comparison means something.
+    /// Fails unless capture and traffic did all of their work: otherwise the comparison means nothing.
     pub(super) fn check(&self, plan: &Plan) -> Result<()> {
         if !self.status.success() {
-            bail!("the capture failed ({}): its own message says why", self.status);
+            bail!("the capture failed ({}): see its message above", self.status);
         }
         if !self.has_summary {
             bail!("the capture ended without a summary");
         }
         if self.truths.len() != plan.connections as usize {
             bail!(
-                "only {} of {} connections were made: the traffic's own message says why",
+                "only {} of {} connections were made: see the message of `traffic` above",
                 self.truths.len(),
                 plan.connections
             );
@@ -75,9 +75,9 @@ pub(super) async fn run(
         summary: None,
     };
     let interrupted = reading.read(&mut child, signals).await?;
-    let status = child.wait().await.context("the capture cannot be waited for")?;
+    let status = child.wait().await.context("cannot wait for the capture")?;
     if interrupted {
-        bail!("interrupted: the lab is taken down, nothing was compared");
+        bail!("interrupted: nothing was compared; the lab is taken down");
     }
     Ok(Captured {
         flagged: reading.flagged,
@@ -103,10 +103,10 @@ fn start(scenario: &Scenario, lab: &Lab, plan: &Plan, truth: &Path) -> Result<Ch
         .env(plan::VARIABLE, plan.to_json()?)
         .env_remove("SNATRACE_ALLOW6")
         .stdout(Stdio::piped());
-    spawn(&mut command).context("the capture cannot be started")
+    spawn(&mut command).context("cannot start the capture")
 }
 
-/// What the capture said so far.
+/// What the capture has reported so far.
 struct Reading {
     json: bool,
     expect: Expect,
@@ -117,12 +117,12 @@ struct Reading {
 impl Reading {
     /// Reads until the capture ends; true when a signal ended it.
     async fn read(&mut self, child: &mut Child, signals: &mut Signals) -> Result<bool> {
-        let stdout = child.stdout.take().context("the capture has no output")?;
+        let stdout = child.stdout.take().context("the capture has no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
         let mut interrupted = false;
         loop {
             tokio::select! {
-                line = lines.next_line() => match line.context("the capture's output cannot be read")? {
+                line = lines.next_line() => match line.context("cannot read the output of the capture")? {
                     Some(line) => self.line(&line)?,
                     None => return Ok(interrupted),
                 },
@@ -130,13 +130,14 @@ impl Reading {
                     pass_on(child, signal);
                     interrupted = true;
                 }
-                () = tokio::time::sleep(PATIENCE), if interrupted => pass_on(child, Signal::SIGKILL),
+                () = tokio::time::sleep(STOP_TIMEOUT), if interrupted => pass_on(child, Signal::SIGKILL),
             }
         }
     }
 
     fn line(&mut self, line: &str) -> Result<()> {
-        let value: Value = serde_json::from_str(line).with_context(|| format!("the capture said no JSON: {line}"))?;
+        let value: Value = serde_json::from_str(line)
+            .with_context(|| format!("the capture printed a line that is not JSON: {line}"))?;
         if self.json {
             show::line(line)?;
         }
@@ -153,9 +154,10 @@ impl Reading {
     }
 }
 
-/// What the traffic wrote; nothing when it did not begin.
+/// What the traffic wrote; empty if it did not start.
 fn truths(path: &Path) -> Result<Vec<Truth>> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    let lines = text.lines().map(|line| serde_json::from_str(line).context("the traffic's truth cannot be read"));
+    let lines =
+        text.lines().map(|line| serde_json::from_str(line).context("cannot read the results of the connections"));
     lines.collect()
 }

@@ -1,4 +1,4 @@
-//! Children of the demo and the signals that end it: whatever happens, the lab is taken down.
+//! Child processes of the demo and the signals that end it: the lab is taken down in any case.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{self, SignalKind};
 
-/// The signals that mean: stop.
+/// The signals that end the demo.
 pub(super) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
@@ -19,7 +19,7 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn listen() -> Result<Self> {
-        let listen = |kind| unix::signal(kind).context("signals cannot be listened to");
+        let listen = |kind| unix::signal(kind).context("cannot listen for signals");
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
@@ -37,7 +37,7 @@ impl Signals {
     }
 }
 
-/// Starts a child that ends with us, even if we are killed.
+/// Starts a child that is terminated when this process ends, even if this process is killed.
 pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
     // SAFETY: prctl(2) is a bare system call, so it may be made between fork and exec.
     unsafe {
@@ -46,14 +46,14 @@ pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
     command.spawn()
 }
 
-/// Passes a signal on; a child that has ended already needs none.
+/// Forwards a signal to a child that has not ended.
 pub(super) fn pass_on(child: &Child, signal: Signal) {
     if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()) {
         let _ = kill(Pid::from_raw(id), signal);
     }
 }
 
-/// Runs a command that knows the lab from its environment, and ends as it ends.
+/// Runs a command with the lab in its environment and returns its exit code.
 pub(super) async fn run_in_lab(
     command: &[OsString],
     environment: &[(&'static str, String)],
@@ -63,16 +63,16 @@ pub(super) async fn run_in_lab(
     let mut command = Command::new(program);
     command.args(args).envs(environment.iter().map(|(name, value)| (name, value)));
     let mut child =
-        spawn(&mut command).with_context(|| format!("{} cannot be run: check its name and PATH", program.display()))?;
+        spawn(&mut command).with_context(|| format!("cannot run {}: check its name and PATH", program.display()))?;
     loop {
         tokio::select! {
-            status = child.wait() => return Ok(exit_code(status.context("the command cannot be waited for")?)),
+            status = child.wait() => return Ok(exit_code(status.context("cannot wait for the command")?)),
             signal = signals.next() => pass_on(&child, signal),
         }
     }
 }
 
-/// As a shell says it: the command's own code, or 128 and the signal that ended it.
+/// The exit code that a shell reports: the command's own, or 128 plus the number of the signal that ended it.
 pub(super) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     u8::try_from(code).unwrap_or(1)

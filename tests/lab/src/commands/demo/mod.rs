@@ -1,6 +1,6 @@
-//! `demo`: builds the lab, captures while its connections are made, and compares what was flagged with the truth.
+//! `demo`: builds the lab, captures while connections are made in it, and compares the flagged attempts with the failed connections.
 //!
-//! It captures by running `snatrace tail`, as a user would, so that what it shows is what a user gets.
+//! It captures by running `snatrace tail` as a user would, so that it shows what a user gets.
 
 mod args;
 mod capture;
@@ -89,14 +89,14 @@ fn plan(args: &DemoArgs, scenario: &Scenario, lab: &Lab) -> Plan {
 
 /// Time between two connections.
 fn pace_us(connections: u32) -> u64 {
-    /// Begun at once, all would send again at once, in one run of the kernel's timers: some labs side by side then overflow the
-    /// queue of a processor (`netdev_max_backlog`, 1000 packets), and what this machine drops itself is no fault of the scenario.
-    const LEAST_US: u64 = 500;
+    /// Connections that start together retransmit together, in one run of the kernel's timers. A few labs side by side then overflow
+    /// the packet queue of a processor (`netdev_max_backlog`, 1000 packets), a drop that no scenario expects.
+    const MIN_PACE_US: u64 = 500;
     // A few seconds for few connections, so that people see them one after the other.
-    if connections <= 100 { 3_000_000 / u64::from(connections) } else { LEAST_US }
+    if connections <= 100 { 3_000_000 / u64::from(connections) } else { MIN_PACE_US }
 }
 
-/// What a command in the lab is told about it.
+/// The variables that describe the lab to a command in it.
 fn environment(lab: &Lab, scenario: &Scenario, plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     let path = |name: &str| netns::path(name).display().to_string();
     let mut variables = vec![
@@ -117,7 +117,7 @@ fn environment(lab: &Lab, scenario: &Scenario, plan: &Plan) -> Result<Vec<(&'sta
     Ok(variables)
 }
 
-/// Says what takes a moment, to people only.
+/// Shows progress on a terminal.
 fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
         eprintln!("{text}");

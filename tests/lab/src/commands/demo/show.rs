@@ -1,4 +1,4 @@
-//! What the demo prints: what it plays, each flagged attempt as it comes, the table at the end.
+//! What the demo prints: the network, each flagged attempt as it comes, the table at the end.
 
 use std::io::{self, Write};
 
@@ -12,10 +12,10 @@ use crate::scenario::Expect;
 use crate::scenario::Scenario;
 use crate::score::Score;
 
-/// What is played, before anything happens.
+/// The scenario and its network, before anything happens.
 pub(super) fn header(scenario: &Scenario, plan: &Plan, lab: &Lab) -> Result<()> {
     let (low, high) = scenario.filter.passes;
-    let ipv6 = if scenario.filter.ipv6 { "" } else { " (IPv6 is not looked at)" };
+    let ipv6 = if scenario.filter.ipv6 { "" } else { " (IPv6 is not filtered)" };
     let text = format!(
         "{}: {}\n  pod {} -- node {} ({}) -- filter passes {low}-{high}{ipv6} -- server {}\n  {} connections, allowed ports {}\n",
         scenario.name,
@@ -57,13 +57,13 @@ fn endpoint(finding: &Value, address: &str, port: &str) -> String {
 /// The table at the end.
 pub(super) fn table(scenario: &Scenario, score: &Score, drops: u64) -> Result<()> {
     let mut text = format!(
-        "\n  attempts     {:>8}\n  failed       {:>8}\n  to be told   {:>8}\n  flagged      {:>8}\n  without src  {:>8}\n  false flags  {:>8}\n  missed       {:>8}\n  \
+        "\n  attempts     {:>8}\n  failed       {:>8}\n  expected     {:>8}\n  flagged      {:>8}\n  source unknown {:>6}\n  false flags  {:>8}\n  missed       {:>8}\n  \
          lost         {:>8}\n  filter drops {drops:>8}\n",
         score.attempts,
         score.failed,
-        score.due,
+        score.expected,
         score.flagged,
-        score.nameless,
+        score.unidentified,
         score.false_flags,
         score.missed,
         score.lost
@@ -71,7 +71,7 @@ pub(super) fn table(scenario: &Scenario, score: &Score, drops: u64) -> Result<()
     if let Some(share) = score.share() {
         let (low, high) = score.expected_counts;
         text += &format!(
-            "  share outside  {:.2} % of {} draws; exactly expected {:.2} %, 99 % of runs within {:.2}-{:.2} %\n",
+            "  share outside  {:.2} % of {} draws; expected: {:.2} %, 99 % of runs between {:.2} % and {:.2} %\n",
             share * 100.0,
             score.draws,
             score.expected_share * 100.0,
@@ -79,19 +79,23 @@ pub(super) fn table(scenario: &Scenario, score: &Score, drops: u64) -> Result<()
             percent(high, score.draws),
         );
     }
-    let verdict = if matches!(scenario.expect, Expect::Causes(_)) && score.is_right() {
-        "right: what failed or was sent again has its cause, and nothing else"
-    } else if !score.is_right() {
-        "WRONG: what was flagged is not what should have been"
-    } else if score.flagged == 0 {
-        "right: nothing is flagged, and nothing should be"
-    } else {
-        "right: what failed is flagged, and nothing else"
+    let verdict = match scenario.expect {
+        Expect::Causes(_) if !score.is_right() => {
+            "FAIL: not exactly the connections that failed or retransmitted have their cause"
+        }
+        Expect::Causes(_) => "PASS: exactly the connections that failed or retransmitted have their cause",
+        Expect::FailedAreFlagged | Expect::NothingFlagged if !score.is_right() => {
+            "FAIL: not exactly the failures were flagged"
+        }
+        Expect::FailedAreFlagged | Expect::NothingFlagged if score.flagged == 0 => {
+            "PASS: nothing was flagged, as expected"
+        }
+        Expect::FailedAreFlagged | Expect::NothingFlagged => "PASS: exactly the failures were flagged",
     };
     line(&format!("{text}\n  {}: {verdict}", scenario.name))
 }
 
-/// The same as one JSON object.
+/// The score as one JSON object.
 pub(super) fn json(scenario: &Scenario, plan: &Plan, score: &Score, drops: u64) -> Result<()> {
     let mut object = serde_json::to_value(score)?;
     object["kind"] = json!("demo");
@@ -104,7 +108,7 @@ pub(super) fn json(scenario: &Scenario, plan: &Plan, score: &Score, drops: u64) 
     line(&object.to_string())
 }
 
-/// Writes a line at once, so that people see it when it happens.
+/// Writes a line without delay, so that people see it as it happens.
 pub(super) fn line(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}")?;

@@ -1,4 +1,4 @@
-//! The law of port selection: how likely each translated port is when nf_nat draws one at random.
+//! How the kernel selects ports: the probability of each translated port when nf_nat draws one at random.
 //!
 //! The kernel draws a 16-bit offset and takes `min + offset % size`, so the first `65536 % size` ports of a range are
 //! drawn once more often than the rest. Everything here is exact; linear probing past occupied ports is left out.
@@ -61,56 +61,6 @@ pub fn share_preserved(
 pub fn clash_chance(entries: u64, sources: &RangeInclusive<u16>) -> f64 {
     let ports = sources.clone().count().max(1) as f64;
     1.0 - (entries as f64 * (-1.0 / ports).ln_1p()).exp()
-}
-
-/// The counts within which a binomial variable falls with at least the given probability, tails cut evenly.
-#[must_use]
-pub fn binomial_interval(draws: u32, share: f64, probability: f64) -> RangeInclusive<u32> {
-    if draws == 0 || share <= 0.0 {
-        return 0..=0;
-    }
-    if share >= 1.0 {
-        return draws..=draws;
-    }
-    let weights = binomial_weights(draws, share);
-    let tail = (1.0 - probability) / 2.0 * weights.iter().sum::<f64>();
-    let low = cut(weights.iter(), tail);
-    let high = draws - cut(weights.iter().rev(), tail);
-    low..=high
-}
-
-/// Probabilities of 0..=draws up to a common factor: 1 at the mode, so nothing overflows.
-fn binomial_weights(draws: u32, share: f64) -> Vec<f64> {
-    let odds = share / (1.0 - share);
-    let mode = (0..draws).take_while(|&k| ratio(draws, k, odds) > 1.0).count();
-    let steps: Vec<f64> = (0..draws).map(|k| ratio(draws, k, odds)).collect();
-    let mut weights = vec![1.0_f64; steps.len() + 1];
-    for index in mode..steps.len() {
-        weights[index + 1] = weights[index] * steps[index];
-    }
-    for index in (0..mode).rev() {
-        weights[index] = weights[index + 1] / steps[index];
-    }
-    weights
-}
-
-/// P(k + 1) / P(k)
-fn ratio(draws: u32, k: u32, odds: f64) -> f64 {
-    odds * f64::from(draws - k) / f64::from(k + 1)
-}
-
-/// How many outcomes from this end fit into the tail.
-fn cut<'a>(weights: impl Iterator<Item = &'a f64>, tail: f64) -> u32 {
-    let mut sum = 0.0;
-    let mut count = 0;
-    for weight in weights {
-        sum += weight;
-        if sum > tail {
-            break;
-        }
-        count += 1;
-    }
-    count
 }
 
 #[cfg(test)]
@@ -195,20 +145,5 @@ mod tests {
         assert!(clash_chance(0, &sources) == 0.0);
         assert!(close(clash_chance(1, &sources), 1.0 / 28232.0));
         assert!(close(clash_chance(28232, &sources), 1.0 - (1.0f64 - 1.0 / 28232.0).powi(28232)));
-    }
-
-    #[test]
-    fn binomial_interval_of_a_fair_coin_is_the_textbook_one() {
-        // Exact quantiles of Binomial(100, 1/2) at 0.5 % and 99.5 %.
-        assert_eq!(binomial_interval(100, 0.5, 0.99), 37..=63);
-        assert_eq!(binomial_interval(10, 0.5, 0.99), 1..=9);
-    }
-
-    #[test]
-    fn binomial_interval_stays_finite_for_many_draws() {
-        let interval = binomial_interval(10_000, 0.5, 0.99);
-        assert_eq!(interval, 4871..=5129);
-        assert_eq!(binomial_interval(10_000, 0.0, 0.99), 0..=0);
-        assert_eq!(binomial_interval(7, 1.0, 0.99), 7..=7);
     }
 }
