@@ -35,11 +35,11 @@ impl<'a> Case<'a> {
         self.assessment.map(|assessment| assessment.strength())
     }
 
-    /// Whether NAT is known to have changed the source, and the SYN may have left by an uplink: only then does the attempt say
-    /// something about the ports that the path passes.
+    /// Whether NAT is known to have changed the source, the SYN may have left by an uplink, and no ICMP error told why it is not
+    /// answered: only then does the attempt say something about the ports that the path passes.
     #[must_use]
     pub fn is_evidence(&self) -> bool {
-        self.may_have_left() && self.is_translated() == Some(true)
+        self.may_have_left() && self.is_translated() == Some(true) && self.attempt.icmp.is_none()
     }
 
     /// Whether NAT changed the source: `None` where nothing proves it either way.

@@ -11,14 +11,18 @@ mod family;
 mod tests;
 
 use self::family::Family;
-use crate::infer::{Evidence, Observation, Probe, observe};
+use crate::infer::{Destination, Evidence, Observation, Probe, observe};
 use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side, SideEvidence};
 
-/// The evidence of one node, by address family; a family costs nothing before its first attempt.
+/// Paths that are told apart; attempts by further uplinks share one.
+const MAX_PATHS: usize = 32;
+/// What further uplinks are counted as.
+const OTHER_UPLINKS: u32 = u32::MAX;
+
+/// The evidence of one node, by address family and uplink: each uplink may have a filter of its own.
 #[derive(Clone, Debug, Default)]
 pub struct PortEvidence {
-    v4: Option<Box<Family>>,
-    v6: Option<Box<Family>>,
+    paths: Vec<(Path, Family)>,
     /// By the number of the attempt: those under way that count as unanswered.
     open: Vec<Option<Open>>,
 }
@@ -31,10 +35,19 @@ struct Open {
     is_weighed: bool,
 }
 
-/// A destination and a side of the policy.
+/// The way that attempts of an address family take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// IPv4, else IPv6.
+    pub is_ipv4: bool,
+    /// The uplink that the SYN was seen leaving by, by its number; 0 where none was seen.
+    pub ifindex: u32,
+}
+
+/// A destination by a path, and a side of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    is_ipv4: bool,
+    path: u8,
     entry: u16,
     side: Side,
 }
@@ -47,7 +60,7 @@ impl PortEvidence {
             return;
         }
         let Some((place, probe)) = self.probe(attempt, allowed).filter(|(_, probe)| !probe.answered) else { return };
-        let is_weighed = self.family(place.is_ipv4).count(place, attempt.first_ns, probe);
+        let is_weighed = self.family(place).count(place, attempt.first_ns, probe);
         if id >= self.open.len() {
             self.open.resize(id + 1, None);
         }
@@ -62,10 +75,10 @@ impl PortEvidence {
             if now.is_some_and(|(of, probe)| of == place && !probe.answered) {
                 return;
             }
-            self.family(place.is_ipv4).uncount(place, is_weighed);
+            self.family(place).uncount(place, is_weighed);
         }
         if let Some((place, probe)) = now {
-            self.family(place.is_ipv4).count(place, attempt.first_ns, probe);
+            self.family(place).count(place, attempt.first_ns, probe);
         }
     }
 
@@ -96,34 +109,33 @@ impl PortEvidence {
     /// Where the attempt belongs. `None` where its translated port is unknown or allowed.
     pub fn place(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
         let translated = attempt.translated?;
-        let (is_ipv4, side) = (translated.is_ipv4(), Side::of(allowed, translated.src_port));
-        let entry = self.family(is_ipv4).entry(crate::infer::Destination::of(&translated));
-        (side != Side::Inside).then_some(Place { is_ipv4, entry, side })
+        let side = Side::of(allowed, translated.src_port);
+        let destination = Destination::of(&translated);
+        (side != Side::Inside).then(|| self.place_of(translated.is_ipv4(), attempt.ifindex, destination, side))
     }
 
     /// How strong the claim is about ports on that side, for attempts to that destination.
     pub fn assess_place(&mut self, place: Place) -> Assessment {
-        self.family(place.is_ipv4).assess(place.entry, place.side)
+        self.family(place).assess(place.entry, place.side)
     }
 
     /// Brings everything that is remembered up to date, at the end of a capture.
     pub fn settle(&mut self) {
-        [&mut self.v4, &mut self.v6].into_iter().flatten().for_each(|family| family.settle());
+        self.paths.iter_mut().for_each(|(_, family)| family.settle());
     }
 
-    /// For each address family (whether it is IPv4) what the evidence says about each side outside of the policy that attempts
-    /// left from, over all destinations. Only families of which there is any.
+    /// For each path what the evidence says about each side outside of the policy that attempts left from, over all destinations.
+    /// Only paths of which there is any.
     #[must_use]
-    pub fn policies(&self) -> Vec<(bool, Vec<SideEvidence>)> {
-        let families = [(true, &self.v4), (false, &self.v6)];
-        let known = families.into_iter().filter_map(|(is_ipv4, family)| Some((is_ipv4, family.as_deref()?.policies())));
+    pub fn policies(&self) -> Vec<(Path, Vec<SideEvidence>)> {
+        let known = self.paths.iter().map(|(path, family)| (*path, family.policies()));
         known.filter(|(_, sides)| !sides.is_empty()).collect()
     }
 
     /// Bytes allocated for destinations.
     #[cfg(test)]
     fn bytes(&self) -> usize {
-        [&self.v4, &self.v6].into_iter().flatten().map(|family| family.bytes()).sum()
+        self.paths.iter().map(|(_, family)| family.bytes()).sum()
     }
 
     fn probe(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<(Place, Probe)> {
@@ -131,14 +143,38 @@ impl PortEvidence {
         match evidence {
             Evidence::ChangedPort => None,
             Evidence::Port { destination, probe } => {
-                let entry = self.family(is_ipv4).entry(destination);
-                Some((Place { is_ipv4, entry, side: Side::of(allowed, probe.port) }, probe))
+                let side = Side::of(allowed, probe.port);
+                Some((self.place_of(is_ipv4, attempt.ifindex, destination, side), probe))
             }
         }
     }
 
-    fn family(&mut self, is_ipv4: bool) -> &mut Family {
-        let family = if is_ipv4 { &mut self.v4 } else { &mut self.v6 };
-        family.get_or_insert_default()
+    fn place_of(&mut self, is_ipv4: bool, ifindex: u32, destination: Destination, side: Side) -> Place {
+        let path = self.path(Path { is_ipv4, ifindex });
+        let entry = self.paths.get_mut(usize::from(path)).map_or(0, |(_, family)| family.entry(destination));
+        Place { path, entry, side }
+    }
+
+    /// The number of a path. There are few, so they are looked through.
+    fn path(&mut self, path: Path) -> u8 {
+        let find = |paths: &[(Path, Family)], path: Path| paths.iter().position(|(of, _)| *of == path);
+        let shared = Path { ifindex: OTHER_UPLINKS, ..path };
+        let known = find(&self.paths, path).or_else(|| {
+            if self.paths.len() >= MAX_PATHS {
+                return find(&self.paths, shared);
+            }
+            None
+        });
+        let place = known.unwrap_or_else(|| {
+            // Two more than the limit at most: one for each address family.
+            self.paths.push((if self.paths.len() >= MAX_PATHS { shared } else { path }, Family::default()));
+            self.paths.len() - 1
+        });
+        place as u8
+    }
+
+    fn family(&mut self, place: Place) -> &mut Family {
+        // A place is only made of a path that is there.
+        &mut self.paths[usize::from(place.path)].1
     }
 }

@@ -184,7 +184,17 @@ impl Assessment {
         let Self { reason, scope, side, inside, outside } = *self;
         let to = match scope {
             Scope::Destination => format!("to {to}"),
-            Scope::Capture => "over all destinations".to_owned(),
+            Scope::Capture => match reason {
+                Reason::SidesDiffer { .. } | Reason::OthersDiffer => {
+                    "over destinations tried from both sides".to_owned()
+                }
+                Reason::OnlyInsideAnswered
+                | Reason::NothingToCompare
+                | Reason::NotOnUplink
+                | Reason::PortAnswered
+                | Reason::OutsideAnswered
+                | Reason::InsideUnanswered => "over all destinations".to_owned(),
+            },
         };
         let ports = side.ports(allowed);
         let counts = || {

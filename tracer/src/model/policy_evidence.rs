@@ -1,14 +1,16 @@
-//! What the evidence of a node says about its policy.
+//! What the evidence of a node says about its policy, for each path out of it.
 
 use super::{Assessment, Capture, Origin, PortSet, Reason, Strength};
 
-/// What the evidence of a node says about the policy for one address family.
+/// What the evidence of a node says about the policy for one address family by one uplink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyEvidence {
     /// Host name of the node.
     pub node: String,
     /// IPv4, else IPv6.
     pub is_ipv4: bool,
+    /// The uplink that SYNs left by, by its number; 0 where none was seen.
+    pub ifindex: u32,
     /// The allowed ports.
     pub allowed: PortSet,
     /// Where they came from.
@@ -33,11 +35,12 @@ pub struct SideEvidence {
 impl PolicyEvidence {
     /// Of a capture.
     #[must_use]
-    pub fn new(capture: &Capture, is_ipv4: bool, sides: Vec<SideEvidence>) -> Self {
+    pub fn new(capture: &Capture, is_ipv4: bool, ifindex: u32, sides: Vec<SideEvidence>) -> Self {
         let policy = &capture.policy;
         Self {
             node: capture.node.clone(),
             is_ipv4,
+            ifindex,
             allowed: policy.allowed(is_ipv4).clone(),
             origin: policy.origin_of(is_ipv4),
             words: policy.words(is_ipv4),

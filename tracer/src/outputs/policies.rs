@@ -11,6 +11,7 @@ use crate::outputs::escape::Escaped;
 pub(super) struct Policy<'a> {
     node: &'a str,
     family: &'static str,
+    ifindex: Option<u32>,
     allowed: &'a PortSet,
     allowed_from: &'static str,
     evidence_strength: &'static str,
@@ -57,6 +58,7 @@ impl<'a> Policy<'a> {
         Self {
             node: &evidence.node,
             family: evidence.family_name(),
+            ifindex: (evidence.ifindex != 0).then_some(evidence.ifindex),
             allowed: &evidence.allowed,
             allowed_from: evidence.origin.name(),
             evidence_strength: evidence.strength().name(),
@@ -98,14 +100,20 @@ impl From<Answers> for Counts {
     }
 }
 
-/// A sentence for each node, address family and side, and one where the path does not pass what is allowed; several nodes are
-/// named.
+/// A sentence for each node, address family, uplink and side, and one where the path does not pass what is allowed; several nodes,
+/// and several uplinks of a node, are named.
 pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion]) -> Vec<String> {
-    let several = policies.iter().any(|policy| policy.node != policies[0].node);
+    let several_nodes = policies.iter().any(|policy| policy.node != policies[0].node);
     let of = |policy: &PolicyEvidence| {
-        let node = if several { format!("{}: ", Escaped(&policy.node)) } else { String::new() };
-        let too_wide = not_passed(policy, conclusions).map(|ports| policy.too_wide(&ports));
-        policy.sentences().into_iter().chain(too_wide).map(move |sentence| format!("{node}{sentence}"))
+        let is_sibling = |other: &PolicyEvidence| (&other.node, other.is_ipv4) == (&policy.node, policy.is_ipv4);
+        let siblings: Vec<_> = policies.iter().filter(|other| is_sibling(other)).collect();
+        let node = if several_nodes { format!("{}: ", Escaped(&policy.node)) } else { String::new() };
+        let uplink = if siblings.len() > 1 { format!("by interface {}, ", policy.ifindex) } else { String::new() };
+        // The inference knows no uplinks: it is said once.
+        let is_last = siblings.last().is_some_and(|last| std::ptr::eq(*last, policy));
+        let too_wide = not_passed(policy, conclusions).filter(|_| is_last).map(|ports| policy.too_wide(&ports));
+        let sides = policy.sentences().into_iter().map(move |sentence| format!("{uplink}{sentence}"));
+        sides.chain(too_wide).map(move |sentence| format!("{node}{sentence}")).collect::<Vec<_>>()
     };
     policies.iter().flat_map(of).collect()
 }

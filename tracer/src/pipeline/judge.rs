@@ -104,7 +104,8 @@ impl<'a> Judge<'a> {
             evidence.settle();
             undecided.decide(evidence, &mut self.shared.summary);
             let policies = evidence.policies().into_iter();
-            let policies = policies.map(|(is_ipv4, sides)| PolicyEvidence::new(capture, is_ipv4, sides));
+            let policies =
+                policies.map(|(path, sides)| PolicyEvidence::new(capture, path.is_ipv4, path.ifindex, sides));
             self.shared.summary.policies.extend(policies);
         }
         self.shared.output.finish(&self.shared.summary)?;

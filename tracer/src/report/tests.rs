@@ -52,7 +52,7 @@ fn summary(tally: &Tally) -> Summary {
         flagged_attempts: all.flagged,
         by_cause: [("port_out_of_range", Counts { attempts: all.unanswered, ..all })].into(),
         by_strength: [(Strength::Proven, all.flagged)].into(),
-        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, vec![example::PROVEN_FOR_ALL])],
+        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, 2, vec![example::PROVEN_FOR_ALL])],
         ..Summary::default()
     }
 }

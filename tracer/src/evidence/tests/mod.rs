@@ -237,6 +237,27 @@ fn destinations_that_have_nothing_to_do_with_it_prove_nothing() {
 }
 
 #[test]
+fn each_uplink_is_judged_by_itself() {
+    // Six destinations by the provider's uplink and thirty by a VPN, which has no filter.
+    let world = World {
+        answers: |to, port, _| to >= 6 || port >= 32768,
+        uplink: |to| if to < 6 { 2 } else { 7 },
+        destinations: 36,
+        attempts: 300,
+        ..World::new()
+    };
+    each(&world, |seed, seen| {
+        assert!(seen.end.iter().all(|(to, of)| *to < 6 && of.strength().holds()), "seed {seed}: {:?}", seen.end);
+        let strengths: Vec<_> = seen.policies.iter().map(Assessment::strength).collect();
+        assert_eq!(strengths.iter().filter(|&&of| of == Strength::Contradicted).count(), 1, "seed {seed}");
+        assert_eq!(strengths.iter().filter(|&&of| of == Strength::Proven).count(), 1, "seed {seed}");
+    });
+    // However many there are.
+    let seen = World { uplink: |to| to, destinations: 1000, attempts: 3000, ..World::new() }.play(1);
+    assert!(seen.policies.len() <= 33, "{}", seen.policies.len());
+}
+
+#[test]
 fn memory_is_bounded() {
     let seen = World { destinations: 62_000, attempts: 20_000, gap_ms: 1, ..World::new() }.play(1);
     assert!(seen.bytes < 500 << 10, "{}", seen.bytes);

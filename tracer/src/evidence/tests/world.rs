@@ -28,6 +28,8 @@ pub(super) struct World {
     /// Attempts to these destinations only have ports of that range.
     pub(super) ports_to: Option<(u32, RangeInclusive<u16>)>,
     pub(super) is_ipv6: bool,
+    /// The uplink of a destination.
+    pub(super) uplink: fn(u32) -> u32,
 }
 
 /// What was concluded.
@@ -53,6 +55,7 @@ impl World {
             ports: 1024..=65535,
             ports_to: None,
             is_ipv6: false,
+            uplink: |_| 2,
         }
     }
 
@@ -94,7 +97,7 @@ impl World {
             (format!("192.0.2.1:{port}"), format!("203.0.{}.{}:443", to / 250, to % 250))
         };
         let src = if self.is_ipv6 { "[fd00::7]:51234" } else { "10.42.0.7:51234" };
-        Attempt { retransmits: 0, ..example::attempt(src, &dst, &nat, &dst) }
+        Attempt { retransmits: 0, ifindex: (self.uplink)(to), ..example::attempt(src, &dst, &nat, &dst) }
     }
 
     fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Seen {

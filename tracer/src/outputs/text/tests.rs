@@ -318,7 +318,7 @@ fn the_end_has_all_counts() {
         flagged_retransmits: 1491,
         by_cause: [("port_out_of_range", attempts(497)), ("unknown", attempts(3))].into(),
         by_strength: [(Strength::Proven, 490), (Strength::Supported, 7)].into(),
-        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, vec![example::PROVEN_FOR_ALL])],
+        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, 2, vec![example::PROVEN_FOR_ALL])],
         ..Summary::default()
     };
     assert_eq!(
@@ -331,14 +331,14 @@ translated          1000  100.0 %
 retransmitted        500   50.0 %
 flagged              497   49.7 %  with 1491 retransmits
 evidence             490   98.6 %  + proven: a filter drops return traffic to these ports
-                       7    1.4 %  ~ supported: no answer to these ports so far, too few attempts to exclude chance
+                       7    1.4 %  ~ supported: allowed ports are answered, these are not; too few attempts to prove it
 by cause             497   99.4 %  port out of range
                        3    0.6 %  unknown
 lost                   0
 evicted                0
-IPv4: the assumed range 32768-65535 (default) holds below 32768: over all destinations, 0 of 31 attempts from ports
-    below 32768 were answered, and 29 of 29 from ports in the range (by chance: p < 1e-12); destinations that do not
-    answer such ports: 3, that do: 1
+IPv4: the assumed range 32768-65535 (default) holds below 32768: over destinations tried from both sides, 0 of 31
+    attempts from ports below 32768 were answered, and 29 of 29 from ports in the range (by chance: p < 1e-12);
+    destinations that do not answer such ports: 3, that do: 1
 port out of range: have the filter allow 1024-65535 for established connections, or let the NAT rule choose ports from
     the allowed range only (--to-ports LO-HI, nft: masquerade to :LO-HI): snatrace doctor names the rule and has the
     commands.
