@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use fastrand::Rng;
 use tracer_common::Flow;
@@ -12,7 +13,7 @@ use crate::model::{Assessment, Attempt, Outcome, PortSet, Side, Strength, exampl
 const MS: u64 = 1_000_000;
 
 /// What becomes of a SYN to that destination, from that port, sent at that millisecond.
-pub(super) type Answers = fn(u32, u16, u64) -> bool;
+pub(super) type Answers = Rc<dyn Fn(u32, u16, u64) -> bool>;
 
 /// What is true, and what is assumed.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(super) struct World {
     /// A SYN or its answer is lost on the way.
     pub(super) loss: f64,
     pub(super) ports: RangeInclusive<u16>,
+    /// Ports count up for each destination, as sockets choose them and plain masquerade keeps them; else they are drawn.
+    pub(super) counts_up: bool,
     /// Attempts to these destinations only have ports of that range.
     pub(super) ports_to: Option<(u32, RangeInclusive<u16>)>,
     pub(super) is_ipv6: bool,
@@ -47,12 +50,13 @@ impl World {
     pub(super) fn new() -> Self {
         Self {
             allowed: "32768-65535",
-            answers: |_, port, _| port >= 32768,
+            answers: Rc::new(|_, port, _| port >= 32768),
             destinations: 6,
             attempts: 200,
             gap_ms: 20,
             loss: 0.0,
             ports: 1024..=65535,
+            counts_up: false,
             ports_to: None,
             is_ipv6: false,
             uplink: |_| 2,
@@ -63,11 +67,19 @@ impl World {
         let allowed: PortSet = self.allowed.parse().unwrap();
         let mut rng = Rng::with_seed(seed);
         // By time and number: what happens then.
+        let mut next: BTreeMap<u32, u16> = BTreeMap::new();
         let mut events: BTreeMap<(u64, u32, u8), Attempt> = BTreeMap::new();
         for number in 0..self.attempts {
             let to = rng.u32(0..self.destinations);
             let range = self.ports_to.as_ref().filter(|(of, _)| *of == to).map_or(&self.ports, |(_, range)| range);
-            let (begin_ms, port) = (u64::from(number) * self.gap_ms, rng.u16(range.clone()));
+            let begin_ms = u64::from(number) * self.gap_ms;
+            let port = if self.counts_up {
+                let next = next.entry(to).or_insert_with(|| rng.u16(range.clone()));
+                *next = if *next > range.end() - 16 { *range.start() } else { *next + 2 * rng.u16(1..8) };
+                *next
+            } else {
+                rng.u16(range.clone())
+            };
             let arrives = |at_ms: u64, rng: &mut Rng| (self.answers)(to, port, at_ms) && rng.f64() >= self.loss;
             let sent = (0..3).map(|retransmit| begin_ms + 1000 * retransmit);
             let answered = sent.map(|at_ms| (at_ms, arrives(at_ms, &mut rng))).find(|(_, arrives)| *arrives);
