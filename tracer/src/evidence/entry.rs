@@ -1,5 +1,6 @@
 //! What is known of one destination: answers by the side of the policy that the port is on.
 
+use super::chance::is_suspect;
 use crate::infer::{Probe, Runs, Stratum, evidence};
 use crate::model::{Answers, Side};
 
@@ -122,6 +123,13 @@ impl Entry {
         } else {
             Role::Silent
         }
+    }
+
+    /// Inside ports are answered and those of the side are not, and chance does not explain it well.
+    pub(super) fn is_suspect(&self, side: Side) -> bool {
+        let ([inside_unanswered, inside_answered], [unanswered, _]) = (self.weighed[0], self.weighed[side as usize]);
+        self.role(side) == Role::Filtered
+            && is_suspect(inside_answered, inside_answered + inside_unanswered, unanswered)
     }
 
     /// Inside ports go unanswered: always, mostly, or since a while.

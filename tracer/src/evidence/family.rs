@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use super::Place;
+use super::chance::is_suspect;
 use super::entry::{Entry, Role, Standing};
 use crate::infer::{Destination, Probe, evidence};
 use crate::model::{Answers, Assessment, Reason, Scope, Side, SideEvidence};
@@ -13,8 +14,6 @@ const EXACT: usize = 1024;
 const NETWORKS: usize = 256;
 /// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
 const ENOUGH: f64 = 9.210_340;
-/// Of destinations that answered inside or were tried outside, none twice: above this, chance explains it too well to suspect.
-const SUSPECT: f64 = 0.2;
 
 /// The evidence of one address family.
 #[derive(Clone, Debug, Default)]
@@ -161,7 +160,7 @@ impl Family {
         let here = self.entries.get_mut(entry)?;
         let role = here.role(side);
         let (is_silent_inside, fails_inside) = (here.is_silent_inside(), here.fails_inside());
-        let answers_inside = here.answers_inside();
+        let (answers_inside, is_suspect_here) = (here.answers_inside(), here.is_suspect(side));
         if role == Role::Passing {
             return Some((Reason::OutsideAnswered, Scope::Destination));
         }
@@ -183,27 +182,22 @@ impl Family {
         Some(match (passing, role) {
             (0, _) if is_proven && answers_inside => (differ(pooled.nats), Scope::Capture),
             (0, _) if is_proven => (Reason::OthersDiffer, Scope::Capture),
-            (0, Role::Filtered) => (Reason::OnlyInsideAnswered, Scope::Destination),
+            (0, Role::Filtered) if is_suspect_here => (Reason::OnlyInsideAnswered, Scope::Destination),
             (0, _) if self.is_suspect(unanswered) => (Reason::OnlyInsideAnswered, Scope::Capture),
             (0, _) => (Reason::NothingToCompare, Scope::Capture),
-            (1.., Role::Filtered) if filtered > passing => (Reason::OnlyInsideAnswered, Scope::Destination),
+            (1.., Role::Filtered) if filtered > passing && is_suspect_here => {
+                (Reason::OnlyInsideAnswered, Scope::Destination)
+            }
             (1.., _) if is_proven && filtered > passing => (Reason::OthersDiffer, Scope::Capture),
             (1.., _) => (Reason::OutsideAnswered, Scope::Capture),
         })
     }
 
     /// Destinations that answered inside, and others that did not answer outside: each counts once, so that one dead destination
-    /// does not make a filter. Fisher's exact test.
+    /// does not make a filter.
     fn is_suspect(&self, unanswered: u32) -> bool {
-        let (answered, inside) = (self.inside_answered, f64::from(self.inside_answered + self.inside_silent));
-        let mut p = 1.0;
-        for drawn in (0..answered).map(f64::from) {
-            p *= (inside - drawn) / (inside + f64::from(unanswered) - drawn);
-            if p <= SUSPECT {
-                return true;
-            }
-        }
-        false
+        let Self { inside_answered: answered, inside_silent: silent, .. } = *self;
+        answered >= silent && is_suspect(answered, answered + silent, unanswered)
     }
 
     fn sums(&self, side: Side) -> Option<&SideSums> {
@@ -270,7 +264,9 @@ impl Family {
         Some(match passing {
             1.. if passing >= filtered => Reason::OutsideAnswered,
             _ if nats >= ENOUGH => differ(nats),
-            _ if filtered > 0 || self.is_suspect(unanswered) => Reason::OnlyInsideAnswered,
+            _ if self.is_suspect(unanswered) || self.entries.iter().any(|entry| entry.is_suspect(side)) => {
+                Reason::OnlyInsideAnswered
+            }
             _ => Reason::NothingToCompare,
         })
     }

@@ -5,6 +5,7 @@
 //! counts answers by the side of the policy that the port is on; `family` sums up over destinations and assesses a claim.
 //! docs/causes.md has the rules. All of it follows from events, so that a replay assesses as the live capture did.
 
+mod chance;
 mod entry;
 mod family;
 #[cfg(test)]
