@@ -1,6 +1,10 @@
 //! An attempt to be judged, with what is known around it.
 
-use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, Strength};
+use std::net::IpAddr;
+
+use tracer_common::Flow;
+
+use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch};
 
 /// An attempt to be judged, with what is known around it.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +54,11 @@ impl<'a> Case<'a> {
     pub fn is_translated(&self) -> Option<bool> {
         self.attempt.is_translated().or_else(|| {
             let translated = self.attempt.translated?;
-            self.capture.addresses.contains(&translated.src_addr()).then_some(true)
+            match self.attempt.egress.source {
+                SourceAddress::OfInterface | SourceAddress::OfOtherInterface => Some(true),
+                SourceAddress::NotOfNode => None,
+                SourceAddress::Unknown => self.capture.addresses.contains(&translated.src_addr()).then_some(true),
+            }
         })
     }
 
@@ -63,15 +71,53 @@ impl<'a> Case<'a> {
         self.attempt.outcome == Outcome::Established
     }
 
-    /// Something came back from the network: an answer of the destination, or an ICMP error of anybody.
-    pub(super) const fn heard_back(&self) -> bool {
+    /// Something came back from the network: an answer, a stray segment, or an ICMP error of anybody.
+    pub(super) fn heard_back(&self) -> bool {
         self.attempt.is_answered() || self.attempt.icmp.is_some()
     }
 
-    /// Whether it may have taken the way through an uplink: one was seen to, or nobody watches them.
+    /// Whether it may have taken the way through an uplink: a SYN was seen to, or one that did might not have been seen.
     #[must_use]
     pub fn may_have_left(&self) -> bool {
-        self.attempt.syns_leaving > 0 || !self.has_hook("wire")
+        if self.attempt.syns_leaving > 0 {
+            return !self.is_in_tunnel();
+        }
+        !self.has_hook("wire") || self.attempt.egress.watch == Watch::Incomplete
+    }
+
+    /// Whether its SYNs leave by an interface that encapsulates, to a private destination: inside an overlay or a VPN, where
+    /// no provider's filter sees their ports.
+    #[must_use]
+    pub fn is_in_tunnel(&self) -> bool {
+        let to_private = || self.attempt.translated.is_some_and(|flow| is_private(flow.dst_addr()));
+        self.attempt.egress.encapsulates && to_private()
+    }
+
+    /// To whom the source address belongs with which the newest SYN left.
+    ///
+    /// Traces before 1.4 know the node's addresses when the capture began, without their interfaces.
+    pub(super) fn source(&self) -> SourceAddress {
+        let (source, addresses) = (self.attempt.egress.source, &self.capture.addresses);
+        let is_known = source != SourceAddress::Unknown || addresses.is_empty();
+        match self.attempt.translated.filter(|_| !is_known) {
+            Some(flow) if !addresses.contains(&flow.src_addr()) => SourceAddress::NotOfNode,
+            Some(_) | None => source,
+        }
+    }
+
+    /// Whether NAT left the source alone, by the tuples, or because the entry of a SYN that leaves is read and names no binding.
+    pub(super) fn is_source_untouched(&self) -> bool {
+        match self.is_translated() {
+            Some(is_translated) => !is_translated,
+            None => self.attempt.selections == 0 && self.has_hook("nat_bind") && self.attempt.original.is_none(),
+        }
+    }
+
+    /// Whether NAT changed the destination.
+    pub(super) fn has_dnat(&self) -> bool {
+        let destination = |flow: Flow| (flow.dst, flow.dst_port);
+        let (original, translated) = (self.attempt.original.map(destination), self.attempt.translated.map(destination));
+        original.is_some() && translated.is_some() && original != translated
     }
 
     /// So many SYNs were dropped on this node that it explains the retransmits: half of them, or one where none was seen leaving.
@@ -111,6 +157,18 @@ impl<'a> Case<'a> {
         flow.map_or_else(|| "an unknown source".to_owned(), |flow| source(flow.src_addr(), flow.src_port))
     }
 
+    /// The interface by which the newest SYN left, for a sentence.
+    pub(super) fn interface(&self) -> String {
+        let name = self.attempt.egress.interface;
+        if name.is_known() { name.to_string() } else { format!("interface {}", self.attempt.ifindex) }
+    }
+
+    /// The destination that the client asked for, for a sentence.
+    pub(super) fn original_destination(&self) -> String {
+        let flow = self.attempt.original;
+        flow.map_or_else(|| self.destination(), |flow| source(flow.dst_addr(), flow.dst_port))
+    }
+
     /// The destination behind all translation, for a sentence.
     pub(super) fn destination(&self) -> String {
         let flow = self.attempt.translated.or(self.attempt.original);
@@ -118,8 +176,19 @@ impl<'a> Case<'a> {
     }
 }
 
-fn source(addr: std::net::IpAddr, port: u16) -> String {
+fn source(addr: IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(addr, port).to_string()
+}
+
+/// An address that no provider routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193 and link-local ones.
+fn is_private(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(addr) => {
+            let [first, second, ..] = addr.octets();
+            addr.is_private() || addr.is_link_local() || first == 100 && (64..128).contains(&second)
+        }
+        IpAddr::V6(addr) => addr.is_unique_local() || addr.is_unicast_link_local(),
+    }
 }
 
 /// An error of the kernel in words, as `Operation not permitted (os error 1)`; negative, as the kernel returns it.

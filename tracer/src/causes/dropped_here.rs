@@ -31,7 +31,12 @@ fn explain(case: &Case<'_>) -> String {
         return format!("this node could not send the SYN {errors}: {}", error_words(case.attempt.send_errno));
     }
     let dropped_words = times(u32::from(dropped.count), "SYN", "SYNs");
-    format!("this node dropped {dropped_words} of {} sent: {}", case.sent(), case.reason_words(dropped))
+    let hairpin = if case.attempt.is_hairpin {
+        "; after DNAT their destination is their client itself (hairpin), which needs masquerade and hairpin mode on its bridge port"
+    } else {
+        ""
+    };
+    format!("this node dropped {dropped_words} of {} sent: {}{hairpin}", case.sent(), case.reason_words(dropped))
 }
 
 #[cfg(test)]
@@ -52,6 +57,13 @@ mod tests {
         assert!(!applies_to(&CAUSE, &failing()));
         let attempt = dropped(2, 1);
         assert_eq!(explain(&Case::new(&attempt, &capture())), "this node dropped 2 SYNs of 2 sent: NETFILTER_DROP");
+    }
+
+    #[test]
+    fn a_client_that_is_its_own_destination_is_named() {
+        let attempt = Attempt { is_hairpin: true, ..dropped(2, 1) };
+        let explained = explain(&Case::new(&attempt, &capture()));
+        assert!(explained.ends_with("hairpin mode on its bridge port"), "{explained}");
     }
 
     #[test]

@@ -15,10 +15,14 @@ mod port_out_of_range;
 mod refused;
 mod reply_dropped_here;
 mod reply_stolen;
+mod stale_entry;
+mod syn_option_dropped;
 #[cfg(test)]
 mod testing;
+mod tuple_reused;
 mod unknown;
 mod unreachable;
+mod wrong_source;
 
 pub use case::Case;
 
@@ -54,7 +58,11 @@ pub const ALL: &[Cause] = &[
     dropped_here::CAUSE,
     reply_stolen::CAUSE,
     reply_dropped_here::CAUSE,
+    tuple_reused::CAUSE,
+    wrong_source::CAUSE,
+    stale_entry::CAUSE,
     not_translated::CAUSE,
+    syn_option_dropped::CAUSE,
     port_out_of_range::CAUSE,
     no_answer::CAUSE,
     unknown::CAUSE,

@@ -27,10 +27,8 @@ fn explain(case: &Case<'_>) -> String {
     let mut text = if attempt.syn_ack_seen || case.is_established() {
         format!("{to} answered after the SYN had left {left}; no answer to an earlier SYN was seen")
     } else {
-        let (source, interface) = (case.translated_source(), attempt.ifindex);
-        format!(
-            "the SYN left {left} as {source} by interface {interface}, and no SYN-ACK, RST or ICMP error for it was seen"
-        )
+        let (source, interface) = (case.translated_source(), case.interface());
+        format!("the SYN left {left} as {source} by {interface}, and no SYN-ACK, RST or ICMP error for it was seen")
     };
     if let Some(evidence) = port_out_of_range::evidence(case) {
         text += "; ";

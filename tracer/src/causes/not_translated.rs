@@ -1,30 +1,32 @@
-//! `not_translated`: the SYN leaves with the pod's own address, which nobody outside can answer.
+//! `not_translated`: the SYN leaves with its original source, which is no address of this node, so that nobody outside can answer.
+//!
+//! The border to `wrong_source`: here nothing changed the source; there NAT, or the client, chose one that is wrong.
 
 use super::{Case, Cause};
+use crate::model::SourceAddress;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "not_translated",
     applies,
     explain,
-    advice: "no NAT rule matched: unless the network routes pod addresses, masquerade what leaves the cluster (look for an \
-             exception that covers the destination, such as nonMasqueradeCIDRs or an ipBlock)",
+    advice: "no rule changed the source: unless the network routes such addresses, masquerade what leaves (look for a mark that another \
+             program clears, or an exception that covers the destination, such as nonMasqueradeCIDRs or an ipBlock)",
 };
 
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
-    let is_wrong = case.is_translated() == Some(false) && attempt.socket_netns.is_some() && is_foreign(case);
-    is_wrong && attempt.syns_leaving > 0 && attempt.retransmits > 0 && !case.heard_back()
-}
-
-/// The source is no address of the node. Old traces do not know those.
-fn is_foreign(case: &Case<'_>) -> bool {
-    let addresses = &case.capture.addresses;
-    case.attempt.original.is_some_and(|flow| !addresses.is_empty() && !addresses.contains(&flow.src_addr()))
+    let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
+    // Where such sources are answered, the network routes them; inside a tunnel it is meant to.
+    let is_routed = attempt.egress.source_is_answered || case.is_in_tunnel();
+    is_silent && !is_routed && case.is_source_untouched() && case.source() == SourceAddress::NotOfNode
 }
 
 fn explain(case: &Case<'_>) -> String {
+    let rules =
+        if case.has_dnat() { "DNAT changed the destination, no rule the source" } else { "no NAT rule matched" };
     format!(
-        "the SYN left with its original source {}, no NAT rule matched, and no answer was seen",
+        "the SYN left by {} with its original source {}, which is no address of this node ({rules}), and no answer to it was seen",
+        case.interface(),
         case.translated_source()
     )
 }
@@ -32,17 +34,21 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, failing};
-    use crate::model::{Attempt, example};
+    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::model::{Attempt, Capture, Egress, HookState, example};
+
+    /// A pod whose source nothing changes.
+    fn pod() -> Attempt {
+        let pod = example::attempt("10.42.0.7:4000", "203.0.113.80:443", "10.42.0.7:4000", "203.0.113.80:443");
+        Attempt { nat_netns: None, selections: 0, ..pod }
+    }
 
     #[test]
     fn a_pod_that_leaves_with_its_own_address_is_not_translated() {
-        let pod = example::attempt("10.42.0.7:4000", "203.0.113.80:443", "10.42.0.7:4000", "203.0.113.80:443");
-        let pod = Attempt { nat_netns: None, ..pod };
-        assert!(applies_to(&CAUSE, &pod));
-        assert!(!applies_to(&CAUSE, &Attempt { translated: None, ..pod.clone() }));
-        assert!(!applies_to(&CAUSE, &Attempt { retransmits: 0, ..pod.clone() }));
-        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_seen: true, ..pod }));
+        assert!(applies_to(&CAUSE, &pod()));
+        assert!(!applies_to(&CAUSE, &Attempt { translated: None, ..pod() }));
+        assert!(!applies_to(&CAUSE, &Attempt { retransmits: 0, ..pod() }));
+        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_seen: true, ..pod() }));
         assert!(!applies_to(&CAUSE, &failing()));
     }
 
@@ -50,5 +56,35 @@ mod tests {
     fn a_socket_of_the_node_has_the_right_address() {
         let node = example::attempt("192.0.2.1:4000", "203.0.113.80:443", "192.0.2.1:4000", "203.0.113.80:443");
         assert!(!applies_to(&CAUSE, &Attempt { nat_netns: None, ..node }));
+    }
+
+    #[test]
+    fn a_forwarded_syn_needs_no_socket_here_but_somebody_who_reads_its_entry() {
+        let forwarded = Attempt { original: None, socket_netns: None, ..pod() };
+        let egress = Egress { source: SourceAddress::NotOfNode, ..Egress::default() };
+        let forwarded = Attempt { egress, ..forwarded };
+        assert!(!applies_to(&CAUSE, &forwarded));
+        let nat_bind = HookState { stem: "nat_bind".to_owned(), off: None };
+        let capture = Capture { hooks: vec![nat_bind], ..capture() };
+        assert!(applies(&Case::new(&forwarded, &capture)));
+        assert!(!applies(&Case::new(&Attempt { selections: 1, ..forwarded }, &capture)));
+    }
+
+    #[test]
+    fn a_neighbour_that_was_answered_or_a_tunnel_shows_that_the_network_routes_it() {
+        let egress = Egress { source_is_answered: true, ..Egress::default() };
+        assert!(!applies_to(&CAUSE, &Attempt { egress, ..pod() }));
+        let inside = example::attempt("10.42.0.7:4000", "10.42.1.8:80", "10.42.0.7:4000", "10.42.1.8:80");
+        let egress = Egress { encapsulates: true, ..Egress::default() };
+        let inside = Attempt { nat_netns: None, selections: 0, ..inside };
+        assert!(applies_to(&CAUSE, &inside));
+        assert!(!applies_to(&CAUSE, &Attempt { egress, ..inside }));
+    }
+
+    #[test]
+    fn dnat_is_not_denied() {
+        let pod = Attempt { original: Some(example::flow("10.42.0.7:4000", "10.96.0.20:80")), ..pod() };
+        let explained = explain(&Case::new(&pod, &capture()));
+        assert!(explained.contains("DNAT changed the destination, no rule the source"), "{explained}");
     }
 }

@@ -4,8 +4,8 @@ use tracer_common::events::{NO_ENTRY, UNTRACKED};
 
 use super::Case;
 use super::case::{error_words, times};
-use super::unreachable;
-use crate::model::Dropped;
+use super::{tuple_reused, unreachable};
+use crate::model::{Dropped, SourceAddress, SynFeatures, Watch};
 
 /// What is known of the attempt.
 pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
@@ -13,11 +13,13 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     let mut facts = vec![format!("SYN sent {}", times(case.sent(), "time", "times"))];
     if attempt.syns_leaving > 0 {
         let times = times(attempt.syns_leaving, "time", "times");
-        let (source, interface) = (case.translated_source(), attempt.ifindex);
-        facts.push(format!("seen leaving {times} as {source} by interface {interface}"));
+        let (source, interface) = (case.translated_source(), case.interface());
+        let tunnel = if attempt.egress.encapsulates { ", which encapsulates" } else { "" };
+        facts.push(format!("seen leaving {times} as {source} by {interface}{tunnel}"));
     } else if case.has_hook("wire") {
-        facts.push("not seen leaving an uplink".to_owned());
+        facts.push(unseen(attempt.egress.watch).to_owned());
     }
+    facts.extend(egress(case));
     if attempt.selections > 1 {
         facts.push(format!("NAT chose a source {} times", attempt.selections));
     }
@@ -37,6 +39,9 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     }
     facts.extend(came_back(case));
     facts.extend(dropped(case, attempt.answer_dropped, "SYN-ACK"));
+    if attempt.is_answer_diverted {
+        facts.push("the SYN-ACK was on its way to another address or port than the client's".to_owned());
+    }
     if attempt.is_reset_here {
         facts.push("an RST left for the SYN-ACK while the client waited for it".to_owned());
     }
@@ -44,6 +49,41 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
         case.capture.hooks.iter().filter(|hook| hook.off.is_some()).map(|hook| hook.stem.as_str()).collect();
     if !off.is_empty() {
         facts.push(format!("hooks off: {}", off.join(", ")));
+    }
+    facts
+}
+
+/// A SYN was not seen leaving.
+const fn unseen(watch: Watch) -> &'static str {
+    match watch {
+        Watch::Unknown | Watch::Complete => "not seen leaving an uplink",
+        Watch::Incomplete => "not seen leaving; not every uplink was watched all the time",
+    }
+}
+
+/// How the SYNs left, where that is unusual.
+fn egress(case: &Case<'_>) -> Vec<String> {
+    let (egress, mut facts) = (&case.attempt.egress, Vec::new());
+    facts.extend(egress.first_interface.map(|first| format!("the first SYN left by {first}")));
+    match egress.source {
+        SourceAddress::Unknown | SourceAddress::OfInterface => {}
+        SourceAddress::OfOtherInterface => {
+            facts.push(format!("the source is an address of {}", egress.source_interface));
+        }
+        SourceAddress::NotOfNode => facts.push("the source is no address of this node".to_owned()),
+    }
+    let SynFeatures { ecn, data, fast_open } = egress.first_syn;
+    for (has_it, words) in [(ecn, "asks for ECN"), (data, "carries data"), (fast_open, "asks for Fast Open")] {
+        if has_it {
+            facts.push(format!("the first SYN {words}"));
+        }
+    }
+    if egress.newest_syn.lacks_any_of(egress.first_syn) {
+        facts.push("the newest SYN does not".to_owned());
+    }
+    if let Some(later) = case.attempt.later_path {
+        let attempts = times(later.attempts, "later attempt", "later attempts");
+        facts.push(format!("{attempts} of this client to this destination left in another way, none in this one"));
     }
     facts
 }
@@ -59,6 +99,13 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
     }
     if attempt.rst_seen {
         facts.push("RST arrived".to_owned());
+    }
+    let strays = tuple_reused::arrived(case);
+    if !strays.is_empty() {
+        facts.push(format!("{} arrived for the translated tuple", strays.join(", ")));
+    }
+    if case.attempt.strays.resets_sent > 0 {
+        facts.push("this node answered that with an RST".to_owned());
     }
     facts.extend(unreachable::words(case).map(|words| format!("ICMP arrived: {words}")));
     if !case.heard_back() && attempt.syns_leaving > 0 {

@@ -24,7 +24,10 @@ pub(super) fn is_candidate(case: &Case<'_>) -> bool {
 /// Whether the SYN was retransmitted and its translated port is outside the policy.
 pub(super) fn is_outside(case: &Case<'_>) -> bool {
     let Some(translated) = case.attempt.translated else { return false };
-    case.attempt.retransmits > 0 && case.is_translated() == Some(true) && !case.allowed.contains(translated.src_port)
+    case.attempt.retransmits > 0
+        && case.is_translated() == Some(true)
+        && !case.allowed.contains(translated.src_port)
+        && !case.is_in_tunnel()
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -53,7 +56,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::model::{Attempt, example};
+    use crate::model::{Attempt, Egress, example};
 
     fn applies_to(attempt: &Attempt) -> bool {
         let capture = example::capture("node7");
@@ -87,6 +90,19 @@ mod tests {
         assert_eq!((applies(&case), crate::causes::cause_of(&case).id), (false, "unknown"));
         let blind = crate::model::Capture { hooks: Vec::new(), ..capture };
         assert!(applies(&Case::new(&inside, &blind).assessed(Some(example::PROVEN))));
+    }
+
+    #[test]
+    fn inside_a_tunnel_no_filter_of_a_provider_sees_the_port() {
+        let inside = |to: &str| {
+            let egress = Egress { encapsulates: true, ..Egress::default() };
+            Attempt { egress, ..example::attempt("10.42.0.7:51234", to, "10.42.0.0:1200", to) }
+        };
+        let capture = example::capture("node7");
+        let is_flagged = |attempt: &Attempt| crate::causes::is_flagged(&Case::new(attempt, &capture));
+        assert!(!is_flagged(&inside("10.42.1.8:80")) && !applies_to(&inside("10.42.1.8:80")));
+        // A VPN may be the way to everywhere, and its provider may filter.
+        assert!(is_flagged(&inside("203.0.113.80:443")) && applies_to(&inside("203.0.113.80:443")));
     }
 
     #[test]

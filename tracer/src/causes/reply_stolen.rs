@@ -12,17 +12,33 @@ pub(super) const CAUSE: Cause = Cause {
 
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
-    // Dropped for want of a socket: it was taken for a packet to the node itself.
-    let to_node = case.reason(attempt.answer_dropped) == Some("NO_SOCKET") && attempt.answer_dropped.count > 0;
+    // Dropped for want of a socket, or by a socket that listens: it was taken for a packet to somebody on this node.
+    let to_node = attempt.answer_dropped.count > 0 && (is_unwanted(case) || attempt.is_answer_diverted);
     let is_gone = attempt.is_unheard && attempt.answer_dropped.count == 0 && attempt.socket_netns.is_some();
     let is_stolen = attempt.is_reset_here || to_node || is_gone;
     attempt.syn_ack_seen && !case.is_established() && is_stolen
 }
 
+/// It reached a port where nobody listens, or somebody who listens and wants no SYN-ACK.
+fn is_unwanted(case: &Case<'_>) -> bool {
+    matches!(case.reason(case.attempt.answer_dropped), Some("NO_SOCKET" | LISTENER))
+}
+
+/// A listening socket drops a segment that is neither SYN nor ACK of a handshake for this reason.
+const LISTENER: &str = "TCP_FLAGS";
+
 fn explain(case: &Case<'_>) -> String {
     let attempt = case.attempt;
     let port = attempt.translated.map_or(0, |translated| translated.src_port);
-    let fate = if attempt.is_reset_here { "this node rejected it with an RST" } else { "the client never got it" };
+    let by_listener = attempt.answer_dropped.count > 0 && case.reason(attempt.answer_dropped) == Some(LISTENER);
+    let fate = match () {
+        () if attempt.is_reset_here => "this node rejected it with an RST",
+        () if by_listener => "a listening socket on this node got it, and not the client",
+        () if attempt.is_answer_diverted => {
+            "it was sent to another address or port than the client's, and dropped there"
+        }
+        () => "the client never got it",
+    };
     let nodeport = if (30000..=32767).contains(&port) { ", which is in the usual NodePort range" } else { "" };
     format!("the SYN-ACK of {} came back to port {port}{nodeport}, but {fate}", case.destination())
 }
@@ -30,8 +46,8 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, failing};
-    use crate::model::{Attempt, Dropped, Outcome};
+    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::model::{Attempt, Capture, Dropped, Outcome};
 
     fn answered() -> Attempt {
         Attempt { syn_ack_seen: true, ..failing() }
@@ -43,6 +59,21 @@ mod tests {
         assert!(applies_to(&CAUSE, &Attempt { is_reset_here: true, ..answered() }));
         let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: 7 };
         assert!(applies_to(&CAUSE, &Attempt { answer_dropped, ..answered() }));
+    }
+
+    #[test]
+    fn a_thief_that_listens_drops_it_for_its_flags() {
+        let capture = Capture { drop_reasons: vec![(30, "TCP_FLAGS".to_owned())], ..capture() };
+        let attempt = Attempt { answer_dropped: Dropped { count: 2, reason: 30, ctinfo: 0 }, ..answered() };
+        let case = Case::new(&attempt, &capture);
+        assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);
+        assert!(explain(&case).ends_with("a listening socket on this node got it, and not the client"));
+    }
+
+    #[test]
+    fn an_answer_dropped_on_its_way_to_somebody_else_is_stolen_whatever_the_reason() {
+        let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3 };
+        assert!(applies_to(&CAUSE, &Attempt { answer_dropped, is_answer_diverted: true, ..answered() }));
     }
 
     #[test]

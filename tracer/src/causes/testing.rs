@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "only tests use it")]
 
 use super::{Case, Cause};
-use crate::model::{Attempt, Capture, example};
+use crate::model::{Attempt, Capture, InterfaceName, example};
 
 /// A pod's attempt through a port that is allowed, sent again once, both seen leaving, nothing came back.
 pub(super) fn failing() -> Attempt {
@@ -12,6 +12,13 @@ pub(super) fn failing() -> Attempt {
 /// On a node whose address is 192.0.2.1 and that knows the reasons of drops.
 pub(super) fn capture() -> Capture {
     Capture { addresses: vec!["192.0.2.1".parse().unwrap()], ..example::capture("node7") }
+}
+
+/// The name of an interface.
+pub(super) fn name(text: &str) -> InterfaceName {
+    let mut bytes = [0; 16];
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    InterfaceName::new(bytes)
 }
 
 pub(super) fn applies_to(cause: &Cause, attempt: &Attempt) -> bool {

@@ -1,6 +1,7 @@
 //! `unknown`: nothing that was seen tells.
 
 use super::{Case, Cause, port_out_of_range};
+use crate::model::Watch;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "unknown",
@@ -13,6 +14,9 @@ pub(super) const CAUSE: Cause = Cause {
 fn explain(case: &Case<'_>) -> String {
     let attempt = case.attempt;
     let seen = match attempt.syns_leaving {
+        0 if case.attempt.egress.watch == Watch::Incomplete => {
+            "it was not seen being dropped, and it may have left unseen: not every uplink was watched all the time"
+        }
         0 if case.has_hook("wire") => "it was neither seen leaving an uplink nor being dropped",
         0 => "no interface is watched",
         left if left.saturating_mul(2) < case.sent() => {

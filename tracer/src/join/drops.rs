@@ -114,7 +114,7 @@ impl Join {
 
     /// A drop of an attempt. Without a socket here it says that the SYN was sent.
     fn take_drop(&mut self, id: u32, drop: &Drop, updates: &mut Updates<'_>) {
-        let slot = self.attempts.get_mut(id);
+        let mut slot = self.attempts.whole_mut(id);
         slot.dropped(drop);
         let ordinal = slot.sent_and_dropped(drop);
         self.heard(id, drop.time_ns);
@@ -213,17 +213,28 @@ impl Slot {
             self.transmissions = self.transmissions.saturating_add(1);
         }
     }
+}
 
+impl SlotMut<'_> {
     fn dropped(&mut self, drop: &Drop) {
+        let to_server = &Key::from(&drop.to_server);
         if !drop.is_answer {
             self.syn_dropped.note(drop);
             self.unconfirmed = self.unconfirmed.saturating_add(drop.is_unconfirmed.into());
             if drop.ctinfo == NO_ENTRY {
                 self.known.set(Known::NO_ENTRY);
             }
+            if self.known.has(Known::ORIGINAL) && self.as_ref().original().src == drop.to_server.dst {
+                self.known.set(Known::HAIRPIN);
+            }
         } else if self.outcome == Outcome::Pending {
             // Once the client has given up, its own kernel drops what comes late.
             self.answer_dropped.note(drop);
+            let slot = self.as_ref();
+            let is_known = slot.known.has(Known::ORIGINAL | Known::TRANSLATED);
+            if is_known && !slot.is_original(to_server) && !slot.is_translated(to_server) {
+                self.known.set(Known::DIVERTED);
+            }
         }
     }
 }

@@ -180,6 +180,8 @@ impl Join {
             attempt.strays = self.attempts.strays(id);
             attempt.egress = self.network.egress(slot);
             attempt.later_path = self.network.later_path(slot);
+        } else {
+            attempt.egress.encapsulates = self.network.encapsulates(slot);
         }
         updates.push(Update::Attempt { id, kind, attempt });
     }

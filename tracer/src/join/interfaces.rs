@@ -53,6 +53,8 @@ pub(super) struct Interfaces {
     /// The newest that was asked for: nearly every SYN leaves by the same interface.
     newest: Option<(Place, u16)>,
     links: HashMap<Place, Link, FixedState>,
+    /// Numbers of interfaces that encapsulate
+    tunnels: Vec<u16>,
     holders: HashMap<[u8; 16], Vec<Holder>, FixedState>,
     addresses: usize,
     /// Namespaces whose addresses are known
@@ -81,6 +83,7 @@ impl Interfaces {
             self.numbers.insert(place, next);
             next
         });
+        self.note_tunnel(number);
         self.newest = Some((place, number));
         number
     }
@@ -112,8 +115,16 @@ impl Interfaces {
         self.link(number).map_or_else(InterfaceName::default, |link| link.name)
     }
 
+    #[inline]
     pub(super) fn encapsulates(&self, number: u16) -> bool {
-        self.link(number).is_some_and(|link| link.encapsulates)
+        !self.tunnels.is_empty() && self.tunnels.contains(&number)
+    }
+
+    fn note_tunnel(&mut self, number: u16) {
+        let is_noted = self.tunnels.contains(&number);
+        if !is_noted && self.link(number).is_some_and(|link| link.encapsulates) {
+            self.tunnels.push(number);
+        }
     }
 
     /// An interface is watched from now on, or no longer.
@@ -125,6 +136,11 @@ impl Interfaces {
         }
         self.links.insert(place, Link { name: InterfaceName::new(event.name), encapsulates, state: event.state });
         self.changed_ns = self.changed_ns.max(event.stamp.time_ns);
+        if encapsulates {
+            for number in 0..=u16::try_from(self.places.len()).unwrap_or(u16::MAX) {
+                self.note_tunnel(number);
+            }
+        }
     }
 
     /// An interface has an address from now on, or no longer.

@@ -62,6 +62,11 @@ impl Known {
     /// Its way is noted in `Paths`.
     pub(super) const FOLLOWED: u32 = 1 << 27;
 
+    /// An answer was dropped on its way to another address or port than NAT gives it.
+    pub(super) const DIVERTED: u32 = 1 << 28;
+    /// A SYN was dropped whose destination was its client itself.
+    pub(super) const HAIRPIN: u32 = 1 << 29;
+
     /// Notes what a SYN asked for.
     #[inline]
     pub(super) const fn put_features(&mut self, of: u32, detail: u16) {

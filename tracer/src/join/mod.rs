@@ -14,6 +14,7 @@ mod bindings;
 mod drops;
 mod ends;
 mod facts;
+mod features;
 mod fits;
 mod hints;
 mod interfaces;

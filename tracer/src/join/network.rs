@@ -3,6 +3,7 @@
 use tracer_common::events::{Address, Uplink};
 
 use super::answered_sources::AnsweredSources;
+use super::features::Features;
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::known::Known;
 use super::paths::{Paths, Way};
@@ -14,6 +15,7 @@ pub(super) struct Network {
     interfaces: Interfaces,
     answered: AnsweredSources,
     paths: Paths,
+    features: Features,
 }
 
 impl Network {
@@ -55,9 +57,23 @@ impl Network {
         let is_answered = outcome == Outcome::Established || slot.known.has_any(Known::SYN_ACK | Known::RST);
         if is_answered {
             self.answered.note(slot.newest_interface, &slot.translated());
+            self.note_features(slot);
         }
         if !self.paths.is_empty() && slot.known.has(Known::ORIGINAL) {
             self.note_way(slot, is_answered);
+        }
+    }
+
+    #[inline]
+    fn note_features(&mut self, slot: SlotRef<'_>) {
+        let (first, newest) = (slot.known.features(Known::FIRST_SYN), slot.known.features(Known::NEWEST_SYN));
+        if first.is_plain() {
+            return;
+        }
+        match slot.retransmits() {
+            0 => self.features.answered(&slot.translated()),
+            _ if newest.lacks_any_of(first) => self.features.only_plain_answered(&slot.translated()),
+            _ => {}
         }
     }
 
@@ -69,6 +85,12 @@ impl Network {
         if is_answered {
             self.paths.answered(&original, way, slot.first_ns);
         }
+    }
+
+    /// Whether the interface by which the newest SYN left encapsulates.
+    #[inline]
+    pub(super) fn encapsulates(&self, slot: SlotRef<'_>) -> bool {
+        self.interfaces.encapsulates(slot.newest_interface)
     }
 
     /// How the SYNs of an attempt left.
@@ -94,6 +116,7 @@ impl Network {
             watch,
             first_syn: slot.known.features(Known::FIRST_SYN),
             newest_syn: slot.known.features(Known::NEWEST_SYN),
+            others: self.features.of(&translated),
         }
     }
 

@@ -138,6 +138,8 @@ impl SlotRef<'_> {
             syn_dropped: self.syn_dropped.unpack(),
             unconfirmed: self.unconfirmed,
             answer_dropped: self.answer_dropped.unpack(),
+            is_answer_diverted: known(Known::DIVERTED),
+            is_hairpin: known(Known::HAIRPIN),
             table,
             strays: Strays::default(),
             egress: Egress::default(),

@@ -165,6 +165,10 @@ pub struct Attempt {
     pub unconfirmed: u8,
     /// Answers dropped on this node.
     pub answer_dropped: Dropped,
+    /// One of them was on its way to another address or port than NAT gives it: somebody else had taken it.
+    pub is_answer_diverted: bool,
+    /// A SYN was dropped here whose destination after NAT was its client itself (hairpin).
+    pub is_hairpin: bool,
     /// The fullest conntrack table while a SYN without entry was dropped.
     pub table: Option<TableFill>,
     /// What arrived and does not answer the SYN.
@@ -185,14 +189,14 @@ impl Attempt {
         Some((original.src, original.src_port) != (translated.src, translated.src_port) || self.nat_netns.is_some())
     }
 
-    /// Whether the destination answered: a SYN-ACK or an RST arrived, or the outcome implies one. The path lets answers
-    /// through to this port then.
+    /// Whether return traffic reached this node: a SYN-ACK, an RST or a stray segment arrived, or the outcome implies one. The
+    /// path accepts return traffic on this port then.
     #[must_use]
-    pub const fn is_answered(&self) -> bool {
+    pub fn is_answered(&self) -> bool {
         let implied = match self.outcome {
             Outcome::Established | Outcome::Refused => true,
             Outcome::Pending | Outcome::TimedOut | Outcome::Closed => false,
         };
-        implied || self.syn_ack_seen || self.rst_seen
+        implied || self.syn_ack_seen || self.rst_seen || self.strays.arrived() > 0
     }
 }

@@ -75,6 +75,12 @@ pub struct SynFeatures {
 }
 
 impl SynFeatures {
+    /// Whether it lacks something that another SYN has.
+    #[must_use]
+    pub const fn lacks_any_of(self, other: Self) -> bool {
+        other.ecn && !self.ecn || other.data && !self.data || other.fast_open && !self.fast_open
+    }
+
     /// Whether it has none of them.
     #[must_use]
     pub const fn is_plain(self) -> bool {
@@ -82,7 +88,16 @@ impl SynFeatures {
     }
 }
 
-/// How the SYNs of an attempt left this node. Known for attempts with retransmits only.
+/// How attempts to one destination fared whose first SYN asked for ECN or Fast Open, or carried data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeatureCounts {
+    /// The first SYN was answered.
+    pub answered: u32,
+    /// The first SYN was not answered, a retransmit without these features was.
+    pub only_plain_answered: u32,
+}
+
+/// How the SYNs of an attempt left this node. All but `encapsulates` is known for attempts with retransmits only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Egress {
     /// The interface by which the newest SYN left.
@@ -106,4 +121,6 @@ pub struct Egress {
     pub first_syn: SynFeatures,
     /// What the newest SYN seen leaving asked for.
     pub newest_syn: SynFeatures,
+    /// How other attempts to this destination fared whose first SYN asked for such features.
+    pub others: FeatureCounts,
 }

@@ -39,6 +39,8 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         syn_dropped: Dropped::default(),
         unconfirmed: 0,
         answer_dropped: Dropped::default(),
+        is_answer_diverted: false,
+        is_hairpin: false,
         table: None,
         outcome: Outcome::Pending,
         ..Attempt::default()

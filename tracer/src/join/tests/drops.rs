@@ -98,3 +98,26 @@ fn an_rst_that_leaves_for_the_answer_counts_only_while_the_client_waits() {
     let gone = [bind(0, ISN, pod(1), node(2)), closed(S, ISN, pod(1), 0), syn_ack(S + MS, ISN, node(2)), reset(S + MS)];
     assert!(!join(&gone).only().is_reset_here);
 }
+
+#[test]
+fn an_answer_dropped_on_its_way_to_somebody_else_was_diverted() {
+    let events =
+        |answer: Flow| [bind(0, ISN, pod(1), node(2)), retransmit(S, ISN, pod(1), 1), answer_dropped(S, ISN, answer)];
+    let thief = flow("10.77.9.5", 80, "192.0.2.7", 443);
+    for (answer, is_diverted) in [(thief, true), (node(2), false), (pod(1), false)] {
+        let outcomes = join(&events(answer));
+        let attempt = outcomes.only();
+        assert_eq!((attempt.answer_dropped.count, attempt.is_answer_diverted), (1, is_diverted), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_syn_whose_destination_is_its_client_is_a_hairpin() {
+    let hairpin = flow("198.51.100.1", 2, "10.42.0.9", 8080);
+    let events = |dropped_as: Flow| {
+        let drop = |at| dropped(at, ISN, dropped_as, STATUS_SRC_NAT_DONE | STATUS_CONFIRMED);
+        [bind(0, ISN, service(1), hairpin), drop(1), retransmit(S, ISN, service(1), 1), drop(S)]
+    };
+    assert!(join(&events(hairpin)).only().is_hairpin);
+    assert!(!join(&events(Flow { dst: node(2).dst, ..hairpin })).only().is_hairpin);
+}

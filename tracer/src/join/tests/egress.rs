@@ -6,7 +6,7 @@ use tracer_common::events::{
 };
 
 use super::*;
-use crate::model::{SourceAddress, SynFeatures, Watch};
+use crate::model::{FeatureCounts, SourceAddress, SynFeatures, Watch};
 
 const WAN2: u32 = 5;
 
@@ -114,4 +114,31 @@ fn what_the_first_syn_asked_for_and_the_newest_does_not() {
     let data = WIRE_DATA | WIRE_FAST_OPEN;
     let egress = join(&[syn_by(0, ISN, node(9), UPLINK, data), syn_by(S, ISN, node(9), UPLINK, 0)]).only().egress;
     assert_eq!(egress.first_syn, SynFeatures { ecn: false, data: true, fast_open: true });
+}
+
+#[test]
+fn how_others_to_the_destination_fared_with_such_a_syn_is_told() {
+    let mut events = Vec::new();
+    for isn in 0..3 {
+        events.extend([syn_by(0, isn, node(9), UPLINK, WIRE_ECN), syn_by(S, isn, node(9), UPLINK, 0)]);
+        events.push(syn_ack(S + MS, isn, node(9)));
+    }
+    events.extend([syn_by(2 * S, 7, node(9), UPLINK, WIRE_ECN), syn_ack(2 * S + MS, 7, node(9)), tick(8 * S)]);
+    let elsewhere = flow("198.51.100.1", 9, "192.0.2.8", 443);
+    events.extend([syn_by(8 * S, 8, elsewhere, UPLINK, WIRE_ECN), syn_by(9 * S, 8, elsewhere, UPLINK, 0)]);
+    events.extend([syn_by(8 * S, ISN, node(9), UPLINK, WIRE_ECN), syn_by(9 * S, ISN, node(9), UPLINK, 0)]);
+    let outcomes = join(&events);
+    let others = |isn: u32| outcomes.ended.iter().find(|attempt| attempt.isn == isn).unwrap().egress.others;
+    assert_eq!((others(ISN).answered, others(ISN).only_plain_answered), (1, 3));
+    assert_eq!(others(8), FeatureCounts::default());
+}
+
+#[test]
+fn an_attempt_without_retransmits_knows_its_tunnel_too() {
+    let vxlan = uplink(0, 9, "flannel.1", UPLINK_WATCHED, LINK_ENCAPSULATES);
+    let events = [vxlan, syn_by(1, ISN, node(9), 9, 0), syn_ack(2, ISN, node(9))];
+    assert!(join(&events).only().egress.encapsulates);
+    // The interface may be used before it is said to be watched.
+    let late = [syn_by(1, 7, node(8), 9, 0), vxlan, syn_by(1, ISN, node(9), 9, 0)];
+    assert!(join(&late).ended.iter().all(|attempt| attempt.egress.encapsulates));
 }

@@ -1,0 +1,160 @@
+//! `stale_entry`: the SYN follows a conntrack entry that is older than the rule or route which now holds.
+
+use super::case::times;
+use super::{Case, Cause};
+use crate::model::LaterPath;
+
+pub(super) const CAUSE: Cause = Cause {
+    id: "stale_entry",
+    applies,
+    explain,
+    advice: "the first SYN made a conntrack entry before the present rule or route, and each retransmit makes it live longer: delete it \
+             (conntrack -D -p tcp -s SOURCE -d DESTINATION), or have the client connect again from another port; load rules before \
+             clients start",
+};
+
+/// So many attempts for each way that later attempts take make it certain that this attempt's way is no longer taken, even where
+/// rules choose at random: chance misses one of n + 1 ways 16 n times with a probability below 1e-6.
+const ATTEMPTS_PER_WAY: u32 = 16;
+/// Ways that are told apart: with as many there may be more.
+const MAX_WAYS: u32 = 4;
+/// Without an answer, so many later attempts.
+const UNANSWERED_ATTEMPTS: u32 = 3;
+
+/// How the way of later attempts differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Difference {
+    /// They get DNAT, this attempt does not.
+    Dnat,
+    /// This attempt gets DNAT, they do not.
+    NoDnat,
+    /// DNAT sends them elsewhere.
+    OtherDnat,
+    /// NAT changes their source, and not this attempt's.
+    Snat,
+    /// NAT gives them another source address.
+    OtherSnat,
+}
+
+fn applies(case: &Case<'_>) -> bool {
+    let attempt = case.attempt;
+    let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
+    is_silent && difference(case).is_some()
+}
+
+fn difference(case: &Case<'_>) -> Option<(Difference, LaterPath)> {
+    let (original, translated, later) = (case.attempt.original?, case.attempt.translated?, case.attempt.later_path?);
+    let destination = (translated.dst, translated.dst_port);
+    let later_destination = (later.translated.dst, later.translated.dst_port);
+    let asked = (original.dst, original.dst_port);
+    let difference = match () {
+        () if destination == asked && later_destination != asked => Difference::Dnat,
+        () if destination != asked && later_destination == asked => Difference::NoDnat,
+        () if destination != later_destination => Difference::OtherDnat,
+        () if translated.src == original.src && later.translated.src != original.src => Difference::Snat,
+        () if translated.src != later.translated.src => Difference::OtherSnat,
+        () => return None,
+    };
+    is_certain(difference, &later).then_some((difference, later))
+}
+
+fn is_certain(difference: Difference, later: &LaterPath) -> bool {
+    match difference {
+        Difference::Dnat | Difference::NoDnat | Difference::Snat => {
+            later.is_answered || later.attempts >= UNANSWERED_ATTEMPTS
+        }
+        // A service with several backends, or a pool of addresses, has many ways at any time.
+        Difference::OtherDnat | Difference::OtherSnat => {
+            later.is_answered && later.ways < MAX_WAYS && later.attempts >= ATTEMPTS_PER_WAY.saturating_mul(later.ways)
+        }
+    }
+}
+
+fn explain(case: &Case<'_>) -> String {
+    let Some((difference, later)) = difference(case) else { return String::new() };
+    let attempts = times(later.attempts, "later attempt", "later attempts");
+    let (to, source) = (case.destination(), case.translated_source());
+    let asked = case.original_destination();
+    let later_to = std::net::SocketAddr::new(later.translated.dst_addr(), later.translated.dst_port);
+    let later_source = later.translated.src_addr();
+    let words = match difference {
+        Difference::Dnat => {
+            format!("the SYN left to {to} without DNAT, while {attempts} of this client to it went to {later_to}")
+        }
+        Difference::NoDnat => {
+            format!("DNAT sent the SYN to {to}, while {attempts} of this client to {asked} left without DNAT")
+        }
+        Difference::OtherDnat => {
+            format!(
+                "DNAT sent the SYN to {to}, while all {attempts} of this client to {asked} went elsewhere ({later_to})"
+            )
+        }
+        Difference::Snat => format!(
+            "the SYN left with its original source {source}, while {attempts} of this client to {asked} left as {later_source}"
+        ),
+        Difference::OtherSnat => {
+            format!("the SYN left as {source}, while all {attempts} of this client to {asked} left as {later_source}")
+        }
+    };
+    let answered = if later.is_answered { " and were answered" } else { "" };
+    format!("{words}{answered}: its conntrack entry is older than the rule or route that now holds")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::causes::cause_of;
+    use crate::causes::testing::{applies_to, capture};
+    use crate::model::{Attempt, InterfaceName, example};
+
+    /// The way of `attempts` later attempts, answered.
+    fn later(nat_src: &str, nat_dst: &str, attempts: u32) -> Option<LaterPath> {
+        let translated = example::flow(&format!("{nat_src}:0"), nat_dst);
+        Some(LaterPath { attempts, ways: 1, translated, interface: InterfaceName::default(), is_answered: true })
+    }
+
+    /// A pod's attempt to a service address.
+    fn stuck(nat_src: &str, nat_dst: &str, later_path: Option<LaterPath>) -> Attempt {
+        let attempt = example::attempt("10.42.0.7:5000", "10.96.0.20:80", nat_src, nat_dst);
+        Attempt { later_path, ..attempt }
+    }
+
+    #[test]
+    fn a_syn_without_dnat_while_later_ones_get_it_follows_an_old_entry() {
+        let attempt = stuck("192.0.2.1:40000", "10.96.0.20:80", later("192.0.2.1", "10.77.9.5:80", 1));
+        assert!(applies_to(&CAUSE, &attempt));
+        let capture = capture();
+        let case = Case::new(&attempt, &capture);
+        assert_eq!(cause_of(&case).id, "stale_entry");
+        let explained = explain(&case);
+        let expected = "the SYN left to 10.96.0.20:80 without DNAT, while 1 later attempt of this client to it went to 10.77.9.5:80";
+        assert!(explained.starts_with(expected), "{explained}");
+        assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.96.0.20:80", None)));
+        let answered = Attempt { syn_ack_seen: true, ..attempt };
+        assert!(!applies_to(&CAUSE, &answered));
+    }
+
+    #[test]
+    fn a_source_that_nat_left_alone_while_it_changes_later_ones() {
+        let attempt = stuck("10.42.0.7:5000", "10.96.0.20:80", later("192.0.2.1", "10.96.0.20:80", 1));
+        assert!(applies_to(&CAUSE, &Attempt { nat_netns: None, ..attempt }));
+    }
+
+    #[test]
+    fn one_backend_of_several_is_stale_only_if_nobody_is_sent_to_it_for_long() {
+        for (attempts, is_stale) in [(1, false), (15, false), (16, true)] {
+            let attempt = stuck("192.0.2.1:40000", "10.77.9.4:80", later("192.0.2.1", "10.77.9.5:80", attempts));
+            assert_eq!(applies_to(&CAUSE, &attempt), is_stale, "{attempts}");
+        }
+        let many = later("192.0.2.1", "10.77.9.5:80", 200).map(|later| LaterPath { ways: 4, ..later });
+        assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.77.9.4:80", many)));
+    }
+
+    #[test]
+    fn the_same_way_by_another_interface_is_no_other_rule() {
+        let attempt = stuck("192.0.2.1:40000", "10.96.0.20:80", later("192.0.2.1", "10.96.0.20:80", 100));
+        assert!(!applies_to(&CAUSE, &attempt));
+    }
+}

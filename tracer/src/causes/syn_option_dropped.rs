@@ -1,0 +1,104 @@
+//! `syn_option_dropped`: a device on the path drops SYNs that ask for ECN or carry data; the plain retransmit gets through.
+
+use super::{Case, Cause};
+use crate::model::SynFeatures;
+
+pub(super) const CAUSE: Cause = Cause {
+    id: "syn_option_dropped",
+    applies,
+    explain,
+    advice: "find the device that drops such SYNs; until then, in the client's network namespace, net.ipv4.tcp_ecn=2 (ECN only where \
+             the other side asks for it), or net.ipv4.tcp_fastopen without bit 1 (no data in SYNs)",
+};
+
+fn applies(case: &Case<'_>) -> bool {
+    let (attempt, egress) = (case.attempt, &case.attempt.egress);
+    let is_answered = attempt.syn_ack_seen || case.is_established();
+    attempt.retransmits > 0
+        && egress.newest_syn.lacks_any_of(egress.first_syn)
+        && is_answered
+        // What came before the plain SYN was sent answered the first one.
+        && (!attempt.is_unheard || case.is_established())
+        && !is_refuted(case)
+}
+
+/// As many first SYNs of the kind are answered as loss would leave.
+fn is_refuted(case: &Case<'_>) -> bool {
+    let others = case.attempt.egress.others;
+    others.answered >= (others.only_plain_answered.saturating_add(1)).saturating_mul(2)
+}
+
+fn explain(case: &Case<'_>) -> String {
+    let egress = &case.attempt.egress;
+    let (others, to) = (egress.others, case.destination());
+    let asked = words(egress.first_syn, egress.newest_syn);
+    let verb = if others.only_plain_answered > 0 { "drops" } else { "may drop" };
+    let more = match (others.only_plain_answered, others.answered) {
+        (0, 0) => String::new(),
+        (plain, 0) => format!(" ({plain} other attempts to it: the same)"),
+        (plain, answered) => {
+            format!(" (other attempts to it: {plain} the same, {answered} where the first SYN was answered)")
+        }
+    };
+    format!(
+        "the first SYN {asked} and was not answered, the retransmit without that was answered by {to}{more}: a device on the path \
+         {verb} such SYNs"
+    )
+}
+
+/// What the first SYN has and the newest one lacks.
+fn words(first: SynFeatures, newest: SynFeatures) -> String {
+    let lost = [
+        (first.ecn && !newest.ecn, "asked for ECN"),
+        (first.data && !newest.data, "carried data"),
+        (first.fast_open && !newest.fast_open, "asked for Fast Open"),
+    ];
+    let words: Vec<_> = lost.into_iter().filter_map(|(is_lost, words)| is_lost.then_some(words)).collect();
+    words.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::cause_of;
+    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::model::{Attempt, Egress, FeatureCounts, Outcome};
+
+    fn ecn(others: FeatureCounts) -> Attempt {
+        let egress =
+            Egress { first_syn: SynFeatures { ecn: true, ..SynFeatures::default() }, others, ..Egress::default() };
+        Attempt { egress, syn_ack_seen: true, outcome: Outcome::Established, ..failing() }
+    }
+
+    #[test]
+    fn only_the_plain_retransmit_is_answered() {
+        let one = ecn(FeatureCounts::default());
+        assert!(applies_to(&CAUSE, &one));
+        let capture = capture();
+        let case = Case::new(&one, &capture);
+        assert_eq!(cause_of(&case).id, "syn_option_dropped");
+        assert!(explain(&case).ends_with("a device on the path may drop such SYNs"), "{}", explain(&case));
+        let many = ecn(FeatureCounts { answered: 0, only_plain_answered: 9 });
+        let explained = explain(&Case::new(&many, &capture));
+        assert!(
+            explained.contains("asked for ECN and was not answered") && explained.contains("9 other attempts"),
+            "{explained}"
+        );
+        assert!(explained.ends_with("drops such SYNs"), "{explained}");
+    }
+
+    #[test]
+    fn loss_that_hits_a_few_of_many_is_no_such_device() {
+        assert!(!applies_to(&CAUSE, &ecn(FeatureCounts { answered: 100, only_plain_answered: 1 })));
+        assert!(applies_to(&CAUSE, &ecn(FeatureCounts { answered: 1, only_plain_answered: 9 })));
+    }
+
+    #[test]
+    fn without_an_answer_or_with_the_same_retransmit_it_is_not() {
+        let silent = Attempt { syn_ack_seen: false, outcome: Outcome::TimedOut, ..ecn(FeatureCounts::default()) };
+        assert!(!applies_to(&CAUSE, &silent));
+        let one = ecn(FeatureCounts::default());
+        let same = Egress { newest_syn: one.egress.first_syn, ..one.egress };
+        assert!(!applies_to(&CAUSE, &Attempt { egress: same, ..one }));
+    }
+}

@@ -1,0 +1,90 @@
+//! `tuple_reused`: the server answers for an older connection with the same addresses and ports.
+
+use super::case::times;
+use super::{Case, Cause};
+
+pub(super) const CAUSE: Cause = Cause {
+    id: "tuple_reused",
+    applies,
+    explain,
+    advice: "the server, or a device before it, still holds an older connection with these addresses and ports: --random-fully and \
+             more addresses or ports in the NAT rule make reuse rarer, tcp_timestamps=1 at both ends lets TIME_WAIT accept a new \
+             SYN; do not shorten nf_conntrack_tcp_timeout_time_wait here, which frees ports before the server does",
+};
+
+fn applies(case: &Case<'_>) -> bool {
+    case.attempt.retransmits > 0 && case.attempt.strays.arrived() > 0
+}
+
+fn explain(case: &Case<'_>) -> String {
+    let strays = case.attempt.strays;
+    let (to, source) = (case.destination(), case.translated_source());
+    let arrived = arrived(case).join(", ");
+    let reset = match strays.resets_sent {
+        0 => "",
+        _ => "; this node answered with an RST",
+    };
+    let end = if case.is_established() {
+        format!("; a later SYN was accepted, after {}", times(case.attempt.retransmits, "retransmit", "retransmits"))
+    } else {
+        String::new()
+    };
+    format!(
+        "{to} answered the SYN from {source} with {arrived}, as for an older connection with these addresses and ports, so return \
+         traffic does reach port {}{reset}{end}",
+        case.attempt.translated.map_or(0, |flow| flow.src_port),
+    )
+}
+
+/// What arrived and acknowledges another SYN or none, by kind.
+pub(super) fn arrived(case: &Case<'_>) -> Vec<String> {
+    let strays = case.attempt.strays;
+    let kinds = [
+        (strays.acks, "ACK that does not acknowledge it", "ACKs that do not acknowledge it"),
+        (strays.syn_acks, "SYN-ACK for another SYN", "SYN-ACKs for another SYN"),
+        (strays.rsts, "RST that does not acknowledge it", "RSTs that do not acknowledge it"),
+    ];
+    let words = |(count, one, many): (u8, &str, &str)| (count > 0).then(|| times(count.into(), one, many));
+    kinds.into_iter().filter_map(words).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::cause_of;
+    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::model::{Attempt, Outcome, Strays};
+
+    fn challenged() -> Attempt {
+        Attempt { strays: Strays { acks: 2, resets_sent: 2, ..Strays::default() }, ..failing() }
+    }
+
+    #[test]
+    fn an_ack_that_does_not_acknowledge_the_syn_is_of_an_older_connection() {
+        assert!(applies_to(&CAUSE, &challenged()));
+        assert!(!applies_to(&CAUSE, &failing()));
+        let (attempt, capture) = (challenged(), capture());
+        let case = Case::new(&attempt, &capture);
+        assert_eq!(cause_of(&case).id, "tuple_reused");
+        let explained = explain(&case);
+        assert!(
+            explained.contains("2 ACKs that do not acknowledge it") && explained.contains("with an RST"),
+            "{explained}"
+        );
+    }
+
+    #[test]
+    fn any_kind_of_stray_segment_counts_even_if_a_later_syn_is_accepted() {
+        for strays in [Strays { syn_acks: 1, ..Strays::default() }, Strays { rsts: 1, ..Strays::default() }] {
+            let attempt = Attempt { strays, syn_ack_seen: true, outcome: Outcome::Established, ..failing() };
+            assert!(applies_to(&CAUSE, &attempt));
+            assert!(explain(&Case::new(&attempt, &capture())).contains("a later SYN was accepted, after 1 retransmit"));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_this_node_loses_comes_first() {
+        let attempt = Attempt { is_unheard: true, syn_ack_seen: true, ..challenged() };
+        assert_eq!(cause_of(&Case::new(&attempt, &capture())).id, "reply_stolen");
+    }
+}

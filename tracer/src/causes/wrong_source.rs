@@ -1,0 +1,108 @@
+//! `wrong_source`: the SYN leaves with a source address that does not belong where it leaves.
+//!
+//! The border to `not_translated`: here NAT, or the client, chose an address that is wrong for the interface; there nothing
+//! changed the source at all.
+
+use super::{Case, Cause};
+use crate::model::SourceAddress;
+
+pub(super) const CAUSE: Cause = Cause {
+    id: "wrong_source",
+    applies,
+    explain,
+    advice: "look at routes, policy rules (ip rule) and fwmarks, and at SNAT rules with a fixed --to-source: traffic of each uplink \
+             needs the address of that uplink (MASQUERADE follows it); after a failover, delete the old conntrack entries \
+             (conntrack -D -q ADDRESS), which keep the address of the uplink before",
+};
+
+fn applies(case: &Case<'_>) -> bool {
+    let (attempt, egress) = (case.attempt, &case.attempt.egress);
+    let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
+    is_silent && !egress.source_is_answered && is_wrong(case)
+}
+
+fn is_wrong(case: &Case<'_>) -> bool {
+    // Traces before 1.4 know addresses of the beginning only.
+    match case.attempt.egress.source {
+        SourceAddress::Unknown | SourceAddress::OfInterface => false,
+        // An address on lo, a dummy or a bridge may be meant for all uplinks; that of another uplink is not.
+        SourceAddress::OfOtherInterface => case.attempt.egress.source_interface_is_uplink,
+        SourceAddress::NotOfNode => case.is_translated() != Some(false) && !case.is_source_untouched(),
+    }
+}
+
+fn explain(case: &Case<'_>) -> String {
+    let (attempt, egress) = (case.attempt, &case.attempt.egress);
+    let (source, leaves) = (case.translated_source(), case.interface());
+    let whose = match egress.source {
+        SourceAddress::OfOtherInterface => format!("an address of {}", egress.source_interface),
+        SourceAddress::NotOfNode | SourceAddress::Unknown | SourceAddress::OfInterface => {
+            "which is no address of this node".to_owned()
+        }
+    };
+    let first = match egress.first_interface {
+        Some(first) if attempt.selections <= 1 => {
+            format!("; its first SYN left by {first}, and the conntrack entry of that SYN keeps the source")
+        }
+        Some(first) => format!("; its first SYN left by {first}"),
+        None => String::new(),
+    };
+    format!(
+        "the SYN left by {leaves} with the source {source}, {whose}{first}; no attempt with this source was answered by {leaves}, \
+         and no answer to this one was seen"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::cause_of;
+    use crate::causes::testing::{applies_to, capture, failing, name};
+    use crate::model::{Attempt, Egress};
+
+    fn leaving(source: SourceAddress) -> Attempt {
+        let egress = Egress {
+            interface: name("wan2"),
+            first_interface: Some(name("eth0")),
+            source,
+            source_interface: name("eth0"),
+            source_interface_is_uplink: true,
+            ..Egress::default()
+        };
+        Attempt { egress, ..failing() }
+    }
+
+    #[test]
+    fn the_address_of_another_uplink_is_wrong() {
+        let attempt = leaving(SourceAddress::OfOtherInterface);
+        assert!(applies_to(&CAUSE, &attempt));
+        let capture = capture();
+        let case = Case::new(&attempt, &capture);
+        assert_eq!(cause_of(&case).id, "wrong_source");
+        let explained = explain(&case);
+        assert!(
+            explained.starts_with("the SYN left by wan2 with the source 192.0.2.1:40000, an address of eth0"),
+            "{explained}"
+        );
+        assert!(explained.contains("its first SYN left by eth0"), "{explained}");
+    }
+
+    #[test]
+    fn an_address_for_all_uplinks_or_one_that_was_answered_is_not() {
+        let attempt = leaving(SourceAddress::OfOtherInterface);
+        let on_lo = Egress { source_interface_is_uplink: false, ..attempt.egress };
+        assert!(!applies_to(&CAUSE, &Attempt { egress: on_lo, ..attempt.clone() }));
+        let answered = Egress { source_is_answered: true, ..attempt.egress };
+        assert!(!applies_to(&CAUSE, &Attempt { egress: answered, ..attempt.clone() }));
+        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_seen: true, ..attempt }));
+        assert!(!applies_to(&CAUSE, &leaving(SourceAddress::OfInterface)));
+    }
+
+    #[test]
+    fn an_address_of_nobody_here_is_wrong_only_if_nat_chose_it() {
+        assert!(applies_to(&CAUSE, &leaving(SourceAddress::NotOfNode)));
+        let attempt = leaving(SourceAddress::NotOfNode);
+        let untouched = Attempt { translated: attempt.original, nat_netns: None, ..attempt };
+        assert!(!applies_to(&CAUSE, &untouched));
+    }
+}

@@ -1,0 +1,62 @@
+//! How attempts fared whose first SYN asked for ECN or Fast Open, or carried data, by destination.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+use tracer_common::Flow;
+
+use crate::model::FeatureCounts;
+
+/// Destinations at most: the one in the same place is replaced. It is evidence only, so nothing is counted.
+const PLACES: usize = 256;
+
+/// By the hash of the destination's address.
+#[derive(Debug, Default)]
+pub(super) struct Features {
+    /// Empty until the first such attempt.
+    places: Vec<(u64, FeatureCounts)>,
+}
+
+impl Features {
+    /// The first SYN was answered.
+    pub(super) fn answered(&mut self, translated: &Flow) {
+        let counts = self.counts_mut(translated);
+        counts.answered = counts.answered.saturating_add(1);
+    }
+
+    /// Only a plain retransmit was answered.
+    pub(super) fn only_plain_answered(&mut self, translated: &Flow) {
+        let counts = self.counts_mut(translated);
+        counts.only_plain_answered = counts.only_plain_answered.saturating_add(1);
+    }
+
+    fn counts_mut(&mut self, translated: &Flow) -> &mut FeatureCounts {
+        if self.places.is_empty() {
+            self.places.resize(PLACES, (0, FeatureCounts::default()));
+        }
+        let hash = hash(translated);
+        let place = &mut self.places[place(hash)];
+        if place.0 != hash {
+            *place = (hash, FeatureCounts::default());
+        }
+        &mut place.1
+    }
+
+    /// How attempts to the same address fared so far.
+    pub(super) fn of(&self, translated: &Flow) -> FeatureCounts {
+        let hash = hash(translated);
+        let found = self.places.get(place(hash)).filter(|(other, _)| *other == hash);
+        found.map_or_else(FeatureCounts::default, |(_, counts)| *counts)
+    }
+}
+
+fn hash(translated: &Flow) -> u64 {
+    let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
+    hasher.write_u128(u128::from_ne_bytes(translated.dst));
+    // 0 is an empty place.
+    hasher.finish() | 1
+}
+
+fn place(hash: u64) -> usize {
+    (hash >> 1) as usize & (PLACES - 1)
+}
