@@ -54,7 +54,8 @@ mod ebpf {
         let mut elf = Builder::read(linked.as_slice()).map_err(|error| failed(&error))?;
         for section in &mut elf.sections {
             let name = section.name.to_string();
-            section.delete = name.trim_start_matches(".rel").starts_with(".debug_");
+            // Loaders take BTF as it is, without relocations.
+            section.delete = [".debug_", ".rel.debug_", ".rel.BTF"].iter().any(|start| name.starts_with(start));
         }
         // LLVM keeps the names of sections and symbols in one table; the writer wants two.
         let names = elf.sections.add();

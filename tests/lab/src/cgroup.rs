@@ -1,4 +1,4 @@
-//! Control groups of a lab, in whichever hierarchy this machine lets us make some; all below one group named after the lab.
+//! Control groups of a lab, all below one group named after the lab, in the first hierarchy that this machine lets us write.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,30 +8,30 @@ use anyhow::{Context, Result};
 use super::net;
 
 const MOUNT: &str = "/sys/fs/cgroup";
-/// Version 2, alone or beside version 1; then hierarchies of version 1 that a process can be put into without more ado.
+/// Version 2, alone or beside version 1; then those hierarchies of version 1 that accept a process without further setup.
 const HIERARCHIES: [&str; 5] = ["", "unified", "systemd", "pids", "freezer"];
 
-/// A lab's groups. They go away with this guard; processes have to be gone before.
+/// A lab's groups, removed when this guard is dropped; their processes must have ended before.
 #[derive(Debug)]
 pub struct Groups {
     top: PathBuf,
 }
 
 impl Groups {
-    /// Begins with the lab's own group; `None` where no hierarchy is mounted or none can be written.
+    /// Makes the lab's own group; `None` where no hierarchy is mounted or writable.
     #[must_use]
     pub fn create(number: u8) -> Option<Self> {
         let top = tops(number).find(|top| is_hierarchy(top) && fs::create_dir(top).is_ok())?;
         Some(Self { top })
     }
 
-    /// Makes a group at a path below the lab's own, and returns where it is.
+    /// Makes a group at a path below the lab's own group and returns its directory.
     ///
     /// # Errors
     /// When the kernel refuses it.
     pub fn group(&self, path: &str) -> Result<PathBuf> {
         let group = self.top.join(path);
-        fs::create_dir_all(&group).with_context(|| format!("the control group {} cannot be made", group.display()))?;
+        fs::create_dir_all(&group).with_context(|| format!("cannot make the control group {}", group.display()))?;
         Ok(group)
     }
 }
@@ -48,7 +48,7 @@ impl Drop for Groups {
 /// When the kernel refuses it.
 pub fn enter(group: &Path, process: u32) -> Result<()> {
     fs::write(group.join("cgroup.procs"), process.to_string())
-        .with_context(|| format!("process {process} cannot be put into {}", group.display()))
+        .with_context(|| format!("cannot put process {process} into {}", group.display()))
 }
 
 /// Removes what a killed owner of this number left behind.
@@ -61,12 +61,12 @@ fn tops(number: u8) -> impl Iterator<Item = PathBuf> {
     HIERARCHIES.into_iter().map(move |hierarchy| Path::new(MOUNT).join(hierarchy).join(&name))
 }
 
-/// A plain directory has no such file: nothing is mounted there.
+/// A plain directory, without a mounted hierarchy, has no such file.
 fn is_hierarchy(top: &Path) -> bool {
     top.with_file_name("cgroup.procs").exists()
 }
 
-/// From the innermost group on: a group's files go with it, so nothing else is ever removed.
+/// Removes the innermost groups first. rmdir(2) of a group needs no removal of its files.
 fn remove(group: &Path) {
     let entries = fs::read_dir(group).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_type().is_ok_and(|of| of.is_dir())) {

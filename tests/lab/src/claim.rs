@@ -1,7 +1,7 @@
-//! A lab's number: free, held by a lock while the lab's owner lives, and how leftovers of killed owners are found.
+//! A lab's number: a free one, held by a lock as long as the lab's process lives; and the leftovers of killed processes.
 //!
-//! The kernel releases the lock when its owner dies, however it dies. A lock file that can be locked therefore belongs
-//! to nobody, and what its number names may be removed.
+//! The kernel releases the lock when its owner dies, however it dies. A lock file that can be locked therefore has no owner, and
+//! everything named after its number may be removed.
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
@@ -13,10 +13,10 @@ use super::command::run;
 use super::{cgroup, net, netns};
 
 const DIRECTORY: &str = "/run/snatrace-lab";
-/// Low numbers are networks that people use themselves.
+/// Low numbers are networks that people often use.
 const NUMBERS: std::ops::RangeInclusive<u8> = 7..=250;
 
-/// A number that is ours until this is dropped.
+/// A number that belongs to this process until this is dropped.
 pub struct Claim {
     number: u8,
     lock_path: PathBuf,
@@ -30,7 +30,7 @@ impl Claim {
     /// When no number is free or the directory of the locks cannot be used.
     pub fn take() -> Result<Self> {
         let directory = Path::new(DIRECTORY);
-        fs::create_dir_all(directory).with_context(|| format!("{DIRECTORY} cannot be made"))?;
+        fs::create_dir_all(directory).with_context(|| format!("cannot make {DIRECTORY}"))?;
         sweep(directory);
         let routes = run("ip", &["-4", "route", "show", "table", "all"], "")?;
         for number in NUMBERS.filter(|&number| !is_used(&routes, number)) {
@@ -48,7 +48,7 @@ impl Claim {
         self.number
     }
 
-    /// A directory that goes away with the claim.
+    /// A directory that is removed with the claim.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.lock_path.with_extension("d")
@@ -56,7 +56,7 @@ impl Claim {
 
     fn lock(directory: &Path, number: u8) -> Result<Option<Self>> {
         let lock_path = directory.join(format!("{number}.lock"));
-        let context = || format!("{} cannot be locked", lock_path.display());
+        let context = || format!("cannot lock {}", lock_path.display());
         let file = File::options().create(true).append(true).open(&lock_path).with_context(context)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -76,21 +76,21 @@ impl Claim {
         }
         cgroup::sweep(self.number);
         let scratch = self.scratch();
-        // Absent is as good as removed; anything else shows when it is made.
+        // Fails where there is none; any other reason shows when the directory is made.
         let _ = fs::remove_dir_all(&scratch);
-        fs::create_dir(&scratch).with_context(|| format!("{} cannot be made", scratch.display()))
+        fs::create_dir(&scratch).with_context(|| format!("cannot make {}", scratch.display()))
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Leftovers are removed by the next start, so failing here loses nothing.
+        // The next start removes leftovers, so a failure here loses nothing.
         let _ = fs::remove_dir_all(self.scratch());
         let _ = fs::remove_file(&self.lock_path);
     }
 }
 
-/// Whether the machine itself has a route into the lab's network: it would not collide, but confuse.
+/// Whether the machine itself has a route into the lab's network: the two would not collide, but confuse people.
 fn is_used(routes: &str, number: u8) -> bool {
     let network = format!("10.{number}.");
     routes.split_whitespace().any(|word| word.starts_with(&network))
@@ -104,7 +104,7 @@ fn sweep(directory: &Path) {
     for number in numbers {
         let cleaned = Claim::lock(directory, number).and_then(|claim| claim.map_or(Ok(()), |claim| claim.clean()));
         if let Err(error) = cleaned {
-            log::warn!("what a killed lab left behind is still there: {error:#}");
+            log::warn!("cannot remove what a killed lab left behind: {error:#}");
         }
     }
 }

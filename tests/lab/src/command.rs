@@ -10,7 +10,7 @@ use super::net::Family;
 /// Runs a program with the given input and returns what it printed.
 ///
 /// # Errors
-/// When it cannot be started or fails; the message has its own words.
+/// When it cannot be started or fails; the message repeats what it wrote to standard error.
 pub fn run(program: &str, args: &[&str], input: &str) -> Result<String> {
     let line = || format!("`{program} {}`", args.join(" "));
     let mut child = Command::new(program)
@@ -19,15 +19,15 @@ pub fn run(program: &str, args: &[&str], input: &str) -> Result<String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("{} could not be started", line()))?;
+        .with_context(|| format!("cannot start {}", line()))?;
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(input.as_bytes()) {
-            // It ended early; its exit status says why.
+            // The program ended early; its exit status says why.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-            other => other.with_context(|| format!("{} does not take its input", line()))?,
+            other => other.with_context(|| format!("cannot write the input of {}", line()))?,
         }
     }
-    let output = child.wait_with_output().with_context(|| format!("{} could not be waited for", line()))?;
+    let output = child.wait_with_output().with_context(|| format!("cannot wait for {}", line()))?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         bail!("{} failed: {}", line(), words.trim());
@@ -35,7 +35,7 @@ pub fn run(program: &str, args: &[&str], input: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs many `ip` commands in a namespace, one a line.
+/// Runs many `ip` commands in a namespace, one per line.
 ///
 /// # Errors
 /// When one of them fails.
@@ -43,7 +43,7 @@ pub fn ip_batch(namespace: &str, lines: &[String]) -> Result<()> {
     run("ip", &["-n", namespace, "-batch", "-"], &(lines.join("\n") + "\n")).map(drop)
 }
 
-/// The same for commands of one address family, where their own words do not tell it.
+/// Runs `ip` commands whose address family does not follow from their arguments.
 ///
 /// # Errors
 /// When one of them fails.

@@ -1,10 +1,10 @@
-//! What scenarios break: rules of their own, in a table apart from those that masquerade.
+//! Rules by which scenarios break the network, in tables apart from those of the masquerade.
 
 use anyhow::Result;
 
 use super::{command, netns};
 
-/// Adds rules, one a line, to a chain of their own at this hook and priority in a namespace.
+/// Adds rules, one per line, to a new chain at this hook and priority in a namespace.
 ///
 /// # Errors
 /// When `nft` refuses them.
@@ -12,7 +12,7 @@ pub fn rule(namespace: &str, hook: &str, priority: i32, rules: &str) -> Result<(
     chains(namespace, hook, priority, rules, &[])
 }
 
-/// The same with more chains, by name, that the rules jump to.
+/// Adds rules, and further chains by name that the rules jump to.
 ///
 /// # Errors
 /// When `nft` refuses them.
@@ -21,7 +21,7 @@ pub fn chains(namespace: &str, hook: &str, priority: i32, rules: &str, more: &[(
     load(namespace, &table, &format!("hook {hook} priority {priority}"), rules, more)
 }
 
-/// Adds a rule to what leaves through `eth0`, behind everything that IP does.
+/// Adds a rule for packets that leave through `eth0`, after all processing by IP.
 ///
 /// # Errors
 /// When `nft` or the kernel (before 5.16) refuses it.

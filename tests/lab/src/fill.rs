@@ -1,4 +1,4 @@
-//! Fills the node's conntrack table, by the kernel's own interface for it (ctnetlink), with entries that count as in use.
+//! Fills the node's conntrack table through ctnetlink with entries that the kernel does not evict.
 
 use std::fs;
 use std::os::fd::AsRawFd as _;
@@ -12,8 +12,8 @@ use super::netns;
 const DIRECTORY: &str = "/proc/sys/net/netfilter";
 /// Entries in one message to the kernel.
 const BATCH: u32 = 128;
-/// More than this is not filled in reasonable time.
-const MOST: u32 = 2_000_000;
+/// Filling a larger table takes too long.
+const MAX_ENTRIES: u32 = 2_000_000;
 
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW`, and attributes (linux/netfilter/nfnetlink_conntrack.h, UAPI)
 const CT_NEW: u16 = 1 << 8;
@@ -22,7 +22,7 @@ const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_STATUS: u16 = 3;
 const CTA_TIMEOUT: u16 = 7;
 const NESTED: u16 = 1 << 15;
-/// `IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED`: the kernel does not give up such an entry for a new one.
+/// `IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED`: the kernel does not evict such an entry for a new one.
 const STATUS: u32 = 1 << 1 | 1 << 2 | 1 << 3;
 const TIMEOUT_S: u32 = 600;
 const UDP: u8 = 17;
@@ -36,13 +36,14 @@ pub fn fill(net: &Net) -> Result<()> {
     let std::net::IpAddr::V4(server) = net.server(Family::V4, 0) else { bail!("the server has no IPv4 address") };
     netns::within(&net.node_ns(), || {
         let max = number("nf_conntrack_max")?;
-        if max > MOST {
+        if max > MAX_ENTRIES {
             bail!(
                 "this machine's conntrack table has room for {max} entries: too many to fill; lower nf_conntrack_max"
             );
         }
         let (family, protocol) = (AddressFamily::Netlink, SockProtocol::NetlinkNetFilter);
-        let socket = socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).context("no netlink socket")?;
+        let socket =
+            socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).context("cannot open a netlink socket")?;
         let mut next = 0;
         while number("nf_conntrack_count")? < max && next < max * 2 {
             let mut bytes = Vec::new();
@@ -52,11 +53,11 @@ pub fn fill(net: &Net) -> Result<()> {
                 put_entry(&mut bytes, (src, port), (server.octets(), 9));
             }
             sendto(socket.as_raw_fd(), &bytes, &NetlinkAddr::new(0, 0), MsgFlags::empty())
-                .context("the kernel takes no conntrack entries")?;
+                .context("cannot add conntrack entries")?;
             next += BATCH;
         }
         if number("nf_conntrack_count")? < max {
-            bail!("the conntrack table does not fill up: is the kernel's module nf_conntrack_netlink there?");
+            bail!("the conntrack table does not fill up: is the kernel module nf_conntrack_netlink missing?");
         }
         Ok(())
     })
@@ -64,8 +65,8 @@ pub fn fill(net: &Net) -> Result<()> {
 
 fn number(name: &str) -> Result<u32> {
     let path = format!("{DIRECTORY}/{name}");
-    let text = fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
-    text.trim().parse().with_context(|| format!("{path} is no number"))
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    text.trim().parse().with_context(|| format!("{path} holds no number"))
 }
 
 type End = ([u8; 4], u16);
@@ -99,7 +100,7 @@ fn put_tuple(bytes: &mut Vec<u8>, kind: u16, src: End, dst: End) {
     put(bytes, kind | NESTED, &tuple);
 }
 
-/// An attribute, filled up to a multiple of four bytes.
+/// Appends an attribute, padded to a multiple of four bytes.
 fn put(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = u16::try_from(value.len() + 4).unwrap_or_default();
     bytes.extend(length.to_ne_bytes());

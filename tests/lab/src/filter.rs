@@ -1,24 +1,24 @@
-//! The provider's filter: stateless, so it knows an answer only by its flags and its destination port.
+//! The provider's filter: stateless, so it recognises return traffic by its flags and its destination port only.
 
 use anyhow::{Context, Result};
 
 use super::net::{Family, Net};
 use super::{command, netns};
 
-/// Which ports answers may go to.
+/// The destination ports of return traffic that pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filter {
-    /// The lowest and the highest port it lets answers through to.
+    /// The lowest and the highest port that passes.
     pub passes: (u16, u16),
-    /// Whether IPv6 is filtered too; many providers' filters ignore it.
+    /// Whether IPv6 is filtered too; the filters of many providers ignore IPv6.
     pub ipv6: bool,
 }
 
 impl Filter {
-    /// What providers ship: answers to 32768-65535 pass, IPv6 is not looked at.
+    /// The usual filter of providers: return traffic to 32768-65535 passes, IPv6 is not filtered.
     pub const USUAL: Self = Self { passes: (32768, 65535), ipv6: false };
 
-    /// Whether it looks at this family at all.
+    /// Whether this address family is filtered.
     #[must_use]
     pub const fn applies_to(&self, family: Family) -> bool {
         match family {
@@ -28,7 +28,7 @@ impl Filter {
     }
 }
 
-/// Sets the filter up in the router.
+/// Installs the filter on the router.
 ///
 /// # Errors
 /// When `nft` refuses it.
@@ -36,7 +36,7 @@ pub fn install(net: &Net, filter: Filter) -> Result<()> {
     netns::within(&net.router_ns(), || command::run("nft", &["-f", "-"], &text(net, filter)).map(drop))
 }
 
-/// How many answers it dropped.
+/// The number of packets that the filter dropped.
 ///
 /// # Errors
 /// When the counter cannot be read.

@@ -13,9 +13,7 @@ use crate::scenario::Scenario;
 use crate::server::Server;
 use crate::{filter, requirements, rules, topology};
 
-/// A lab that is up. Dropping it takes everything down again.
-///
-/// The fields are in the order of their undoing.
+/// A lab that is up. Dropping it takes everything down, in the order of the fields.
 pub struct Lab {
     /// Its addresses and names.
     pub net: Net,
@@ -42,13 +40,13 @@ impl Lab {
             topology::silence_pod(&net)?;
         }
         (scenario.prepare)(&net, scenario.family)
-            .with_context(|| format!("the fault of {} cannot be set up", scenario.name))?;
+            .with_context(|| format!("cannot set up the fault of {}", scenario.name))?;
         let server = Server::start(&netns::path(&net.server_ns()))?;
         let pods = Pods::start(&net, &claim.scratch())?;
         Ok(Self { net, pods, _server: server, _namespaces: namespaces, claim })
     }
 
-    /// How many answers the provider's filter dropped so far.
+    /// The number of packets that the provider's filter has dropped.
     ///
     /// # Errors
     /// When the counter cannot be read.
@@ -56,13 +54,13 @@ impl Lab {
         filter::drops(&self.net)
     }
 
-    /// The pods as Kubernetes leaves them, where this machine has control groups.
+    /// The pods as a kubelet leaves them, where this machine has control groups.
     #[must_use]
     pub const fn pods(&self) -> Option<&Pods> {
         self.pods.as_ref()
     }
 
-    /// A directory that goes away with the lab.
+    /// A directory that is removed with the lab.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.claim.scratch()

@@ -1,4 +1,4 @@
-//! The masquerade statement that scenarios vary, in the words of nft and of iptables.
+//! The masquerade statement, which each scenario chooses, in the syntax of nft and of iptables.
 
 /// The masquerade statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,19 +14,19 @@ pub enum Masquerade {
 }
 
 impl Masquerade {
-    /// As nft says it.
+    /// In the syntax of nft.
     #[must_use]
     pub fn nft(self) -> String {
         match self {
             Self::FullyRandom => "masquerade fully-random".to_owned(),
             Self::Plain => "masquerade".to_owned(),
-            // Ports need a protocol that has them.
+            // nft accepts ports only after a match of a protocol that has ports.
             Self::Ports(low, high) => format!("meta l4proto tcp masquerade to :{low}-{high}"),
             Self::Nothing => "accept".to_owned(),
         }
     }
 
-    /// As iptables says it, protocol match included.
+    /// In the syntax of iptables, with its protocol match.
     #[must_use]
     pub fn iptables(self) -> String {
         match self {

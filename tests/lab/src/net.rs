@@ -1,14 +1,14 @@
 //! Names and addresses of one lab, all derived from its number.
 //!
-//! IPv4 is one /16 per lab, IPv6 one /48, so that a capture is restricted to a lab by its source prefixes.
+//! A lab has one IPv4 /16 and one IPv6 /48, so a capture selects a lab by its source prefixes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-/// How many pods there are.
+/// Number of pods.
 pub const PODS: u32 = 2;
-/// How many addresses the server has, so that ports towards one of them do not run out.
+/// Number of the server's addresses: enough that translated ports towards one of them do not run out.
 pub const SERVERS: u32 = 16;
 /// The ports the server accepts on.
 pub const PORTS: [u16; 4] = [8080, 8081, 8082, 8083];
@@ -188,7 +188,7 @@ impl Net {
         self.address(family, SERVER_NET, FIRST_HOST + index % SERVERS)
     }
 
-    /// The network that the router cannot deliver to.
+    /// The network to which the router has no route.
     #[must_use]
     pub fn nowhere_net(&self, family: Family) -> String {
         match family {
@@ -197,19 +197,19 @@ impl Net {
         }
     }
 
-    /// An address in it.
+    /// An address in the network to which the router has no route.
     #[must_use]
     pub fn nowhere(&self, family: Family, index: u32) -> IpAddr {
         self.address(family, NOWHERE_NET, FIRST_HOST + index % SERVERS)
     }
 
-    /// An address on the node's uplink that nobody has.
+    /// An address on the node's uplink that no machine has.
     #[must_use]
     pub fn no_router(&self, family: Family) -> IpAddr {
         self.address(family, UPLINK_NET, 77)
     }
 
-    /// The destination of the n-th connection, straight to the server.
+    /// The destination of the n-th connection that goes to the server without a service.
     #[must_use]
     pub fn destination(&self, family: Family, index: u32) -> SocketAddr {
         let port = PORTS[(index / SERVERS) as usize % PORTS.len()];
@@ -234,7 +234,7 @@ impl Net {
     }
 }
 
-/// What the names of all namespaces of a lab begin with.
+/// The prefix of the names of all namespaces of a lab.
 #[must_use]
 pub fn prefix(number: u8) -> String {
     format!("snt{number}-")

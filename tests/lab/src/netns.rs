@@ -11,7 +11,7 @@ use snatrace::netns::Netns;
 /// Where iproute2 keeps its namespaces; `/var/run` is the older name of `/run`.
 const DIRECTORIES: [&str; 2] = ["/run/netns", "/var/run/netns"];
 
-/// A namespace that goes away with this guard.
+/// A namespace that is removed when this guard is dropped.
 pub struct Namespace {
     name: String,
 }
@@ -67,7 +67,7 @@ pub fn enter(path: &Path) -> Result<()> {
     Netns::open(path)?.enter()
 }
 
-/// Runs work in a namespace, on a thread of its own, so that the caller stays where it is.
+/// Runs work in a namespace, on a thread of its own: the calling thread stays in its namespace.
 ///
 /// # Errors
 /// When the namespace cannot be entered or the work fails.
@@ -83,6 +83,6 @@ pub fn set_sysctl(name: &str, key: &str, value: &str) -> Result<()> {
     within(name, || {
         // `/proc/sys/net` shows the namespace of the thread that opens it.
         fs::write(Path::new("/proc/sys").join(key), value)
-            .with_context(|| format!("sysctl {key} of namespace {name} cannot be set to {value}"))
+            .with_context(|| format!("cannot set sysctl {key} of namespace {name} to {value}"))
     })
 }

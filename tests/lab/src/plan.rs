@@ -1,4 +1,4 @@
-//! What the traffic client is to do: scenario, lab and how hard. Handed over in an environment variable.
+//! The connections that the traffic client makes: of which scenario, in which lab, how many. Passed in an environment variable.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::rule_set::Rules;
 use super::scenario::{Place, Scenario, Step};
 use super::scenarios;
 
-/// The environment variable in which the plan is handed over, as JSON.
+/// The environment variable that holds the plan as JSON.
 pub const VARIABLE: &str = "SNATRACE_LAB_PLAN";
 
 /// The traffic of one run.
@@ -26,9 +26,9 @@ pub struct Plan {
     pub lab: u8,
     /// Rules of the node.
     pub rules: Rules,
-    /// How many connections.
+    /// Number of connections.
     pub connections: u32,
-    /// How many at once.
+    /// Number of connections at once.
     pub concurrency: u32,
     /// When a connection is given up, in milliseconds: the first retransmit comes after one second.
     pub give_up_ms: u64,
@@ -42,17 +42,18 @@ impl Plan {
     /// # Errors
     /// When there is none or it cannot be read.
     pub fn from_env() -> Result<Self> {
-        let text = std::env::var(VARIABLE)
-            .with_context(|| format!("{VARIABLE} is not set: run this inside `snatrace demo SCENARIO -- COMMAND`"))?;
-        serde_json::from_str(&text).with_context(|| format!("{VARIABLE} cannot be read"))
+        let text = std::env::var(VARIABLE).with_context(|| {
+            format!("{VARIABLE} is not set: run this inside `snatrace-lab demo SCENARIO -- COMMAND`")
+        })?;
+        serde_json::from_str(&text).with_context(|| format!("cannot read {VARIABLE}"))
     }
 
-    /// The plan as it is handed over.
+    /// The plan as JSON.
     ///
     /// # Errors
-    /// Never, as far as is known.
+    /// Never: every plan has a JSON form.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string(self).context("the plan cannot be written as JSON")
+        serde_json::to_string(self).context("cannot write the plan as JSON")
     }
 
     /// When a connection is given up.

@@ -1,6 +1,6 @@
 //! The lab's pods as Kubernetes leaves them on a node: a process that holds the namespace, control groups, log directories.
 //!
-//! The directories are below a root of the lab's own, never in the machine's `/var/log/pods`.
+//! The directories are below a root of the lab, never in the machine's `/var/log/pods`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -20,7 +20,7 @@ struct Pod {
     containers: &'static [&'static str],
     /// Its control group by its UID, as the kubelet names it.
     group: fn(&str) -> String,
-    /// What the name of a container's group is made of besides its id.
+    /// The parts of the name of a container's group around the container's id.
     around: (&'static str, &'static str),
 }
 
@@ -44,7 +44,7 @@ const ALL: [Pod; PODS as usize] = [
     },
 ];
 
-/// Pods that go away with this guard.
+/// Pods that are removed when this guard is dropped.
 #[derive(Debug)]
 pub struct Pods {
     root: PathBuf,
@@ -55,29 +55,29 @@ pub struct Pods {
 }
 
 impl Pods {
-    /// Makes the pods of a lab; `None` where this machine lets us make no control groups: then they have no names.
+    /// Makes the pods of a lab; `None` on a machine where no control group can be made: without groups, pods have no names.
     ///
     /// # Errors
-    /// When they cannot be made although there are control groups.
+    /// When there are control groups but a pod cannot be made.
     pub fn start(net: &Net, scratch: &Path) -> Result<Option<Self>> {
         let Some(groups) = Groups::create(net.number()) else { return Ok(None) };
         let root = scratch.join("host");
         let mut pods = Self { root, containers: Vec::new(), pauses: Vec::new(), groups };
-        fs::create_dir_all(&pods.root).with_context(|| format!("{} cannot be made", pods.root.display()))?;
-        symlink("/proc", pods.root.join("proc")).context("a link to /proc cannot be made")?;
+        fs::create_dir_all(&pods.root).with_context(|| format!("cannot make {}", pods.root.display()))?;
+        symlink("/proc", pods.root.join("proc")).context("cannot make a link to /proc")?;
         for (index, pod) in (0..).zip(&ALL) {
-            pods.add(net, index, pod).with_context(|| format!("the pod {} cannot be made", pod.name))?;
+            pods.add(net, index, pod).with_context(|| format!("cannot make the pod {}", pod.name))?;
         }
         Ok(Some(pods))
     }
 
-    /// What a capture is given as the root of the host.
+    /// The root of the host for a capture: `--host-root`.
     #[must_use]
     pub fn host_root(&self) -> &Path {
         &self.root
     }
 
-    /// Where the first container of a pod has its processes.
+    /// The control group of the first container of a pod.
     #[must_use]
     pub fn container(&self, pod: usize) -> Option<&Path> {
         self.containers.get(pod).map(PathBuf::as_path)
@@ -94,7 +94,7 @@ impl Pods {
         let pause = self.groups.group(&group(0))?;
         for container in pod.containers {
             let logs = format!("var/log/pods/{}_{}_{uid}/{container}", pod.namespace, pod.name);
-            fs::create_dir_all(self.root.join(logs)).context("a log directory cannot be made")?;
+            fs::create_dir_all(self.root.join(logs)).context("cannot make a log directory")?;
         }
         let child = netns::within(&net.pod_ns(index), hold)?;
         let process = child.id();
@@ -103,7 +103,7 @@ impl Pods {
     }
 }
 
-/// A process in the namespace of the calling thread that ends when we do: its input does.
+/// A process in the namespace of the calling thread. It ends with this process, because its standard input ends.
 fn hold() -> Result<Child> {
     let mut command = Command::new("cat");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().context("cannot run cat: install coreutils")
@@ -112,7 +112,7 @@ fn hold() -> Result<Child> {
 impl Drop for Pods {
     fn drop(&mut self) {
         for pause in &mut self.pauses {
-            // Fails only when it is gone already.
+            // Fails only when the process has ended.
             let _ = pause.kill();
             let _ = pause.wait();
         }

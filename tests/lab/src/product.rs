@@ -1,4 +1,4 @@
-//! The `snatrace` that a lab runs: never linked in, so that what the lab shows is what a user of the binary gets.
+//! The `snatrace` binary that a lab runs. It is a child process, so the lab shows what a user of the binary gets.
 
 use std::env;
 use std::path::PathBuf;

@@ -5,10 +5,10 @@ use anyhow::{Result, bail};
 use crate::command::run;
 use crate::rule_set::Rules;
 
-/// Whether everything that the lab needs is here.
+/// Checks that this machine has everything that the lab needs.
 ///
 /// # Errors
-/// The first thing that is missing, and where to get it.
+/// Names the first thing that is missing, and where to get it.
 pub fn check(rules: Rules) -> Result<()> {
     if !nix::unistd::geteuid().is_root() {
         bail!("the lab needs root: it makes network namespaces; run it with sudo");

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::Scenario;
 
-/// Whose rules masquerade, and in which variant.
+/// Which component's NAT rules, for which tool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rules {
@@ -24,7 +24,7 @@ impl Rules {
     /// Every rule set.
     pub const ALL: [Self; 4] = [Self::FlannelNft, Self::FlannelIptables, Self::KubeProxyNft, Self::KubeProxyIptables];
 
-    /// The word on the command line.
+    /// Its name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,7 +44,8 @@ impl Rules {
         }
     }
 
-    /// kube-proxy masquerades what goes through a service, flannel what leaves the cluster.
+    /// Whether the rules are those of kube-proxy, which masquerades connections through a service; flannel masquerades connections that
+    /// leave the cluster.
     #[must_use]
     pub const fn is_kube_proxy(self) -> bool {
         match self {

@@ -9,18 +9,18 @@ use crate::filter::Filter;
 use crate::masquerade::Masquerade;
 use crate::net::{Family, Net};
 
-/// One thing that the lab can play.
+/// One network with its connections, and what a capture must report of them.
 #[derive(Clone, Copy)]
 pub struct Scenario {
-    /// Its word on the command line, in tests and docs.
+    /// Its name on the command line, in tests and docs.
     pub name: &'static str,
     /// What happens, in one line.
     pub about: &'static str,
     /// How the node masquerades.
     pub masquerade: Masquerade,
-    /// Whether connections go through services even where the rules do not ask for it.
+    /// Whether connections go through services with every rule set.
     pub services: bool,
-    /// What the provider's filter lets through.
+    /// The provider's filter.
     pub filter: Filter,
     /// The policy that the capture is given.
     pub allow: &'static str,
@@ -30,24 +30,24 @@ pub struct Scenario {
     pub raw: bool,
     /// The n-th chain: connections that follow one another, to one destination.
     pub chain: fn(u32) -> Vec<Step>,
-    /// What is broken besides, once everything is set up.
+    /// Breaks something in the network once the network is up.
     pub prepare: fn(&Net, Family) -> Result<()>,
-    /// The destination of the n-th chain where there are no services.
+    /// The destination of the n-th chain when it goes through no service.
     pub destination: fn(&Net, Family, u32) -> SocketAddr,
     /// Connections are made two at a time, at the same moment, from the same port of both pods.
     pub pairs: bool,
-    /// What the capture must say.
+    /// What the capture must report.
     pub expect: Expect,
 }
 
-/// What the capture must say.
+/// What the capture must report.
 #[derive(Clone, Copy, Debug)]
 pub enum Expect {
-    /// Flagged is what failed, no more and no less.
+    /// Exactly the connections that failed are flagged.
     FailedAreFlagged,
     /// Nothing is flagged, even if something fails.
     NothingFlagged,
-    /// Each connection that failed or whose SYN was sent again has the cause that its destination makes.
+    /// Exactly the connections that failed or retransmitted their SYN have a cause: the one that their destination makes.
     Causes(fn(&Net, SocketAddr) -> &'static str),
 }
 
@@ -58,7 +58,7 @@ pub struct Step {
     pub from: Place,
     /// Its source port; `None` lets the kernel choose.
     pub src_port: Option<u16>,
-    /// How it is closed when it worked.
+    /// How it is closed once it is established.
     pub close: Close,
     /// Whether its translated port is a new random draw, so that it counts for the share.
     pub drawn: bool,
@@ -73,24 +73,24 @@ pub enum Place {
     Node,
 }
 
-/// How a connection that worked is closed.
+/// How an established connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
-    /// As usual.
+    /// By a FIN.
     Fin,
     /// By an RST of the server: the source port is free at once, the conntrack entry lives on for 10 s.
     ResetByServer,
-    /// Not before all others are over.
+    /// After all other connections have ended.
     Hold,
 }
 
 impl Step {
-    /// A connection from the first pod, its port chosen by the pod's kernel, its translated port by chance.
+    /// A connection from the first pod, with a source port that the kernel chooses and a translated port that is drawn at random.
     pub const RANDOM: Self = Self { from: Place::Pod(0), src_port: None, close: Close::Fin, drawn: true };
 }
 
 impl Scenario {
-    /// What most scenarios are variations of: the failure as people meet it.
+    /// The failure as users meet it, which most scenarios vary.
     pub const USUAL: Self = Self {
         name: "",
         about: "",
@@ -107,7 +107,7 @@ impl Scenario {
         expect: Expect::FailedAreFlagged,
     };
 
-    /// What scenarios about other causes are variations of: no filter, every port is allowed.
+    /// No filter, every port allowed: scenarios about other causes vary this.
     pub const UNFILTERED: Self = Self {
         filter: Filter { passes: (1, 65535), ..Filter::USUAL },
         allow: "any",
@@ -115,13 +115,13 @@ impl Scenario {
         ..Self::USUAL
     };
 
-    /// The same over IPv6, where the filter looks at IPv6.
+    /// The scenario over IPv6, with a filter that filters IPv6.
     #[must_use]
     pub const fn over_ipv6(&self) -> Self {
         Self { family: Family::V6, filter: Filter { ipv6: true, ..self.filter }, ..*self }
     }
 
-    /// The share of random draws whose answers the filter drops, exactly.
+    /// The exact share of random draws whose return traffic the filter drops.
     #[must_use]
     pub fn share_failing(&self) -> f64 {
         if !self.filter.applies_to(self.family) {

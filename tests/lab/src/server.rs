@@ -1,6 +1,6 @@
-//! The server: accepts, waits for the client to close, closes. A client that says anything is reset.
+//! The server: accepts, waits for the client to close, closes. It resets the connection of a client that sends data.
 //!
-//! The client closes first, so that TIME_WAIT is on its side and a reused port never meets it here.
+//! The client closes first, so TIME_WAIT is on its side, and a reused port never meets TIME_WAIT on the server.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -17,9 +17,9 @@ use super::{netns, topology};
 
 const BACKLOG: u32 = 4096;
 /// No client of the lab keeps a connection longer.
-const LONGEST_CONNECTION: Duration = Duration::from_secs(60);
+const MAX_CONNECTION: Duration = Duration::from_secs(60);
 
-/// A server that stops with this guard.
+/// A server that stops when this guard is dropped.
 pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -38,11 +38,11 @@ impl Server {
             .name("lab-server".to_owned())
             .spawn(move || {
                 if let Err(error) = serve(&namespace, &ready, stopped) {
-                    // Fails only when nobody waits any more.
+                    // Fails only when `start` has returned.
                     let _ = ready.send(Err(error));
                 }
             })
-            .context("the lab's server has no thread")?;
+            .context("cannot start the thread of the lab's server")?;
         let server = Self { stop: Some(stop), thread: Some(thread) };
         is_ready.recv().map_err(|_| anyhow!("the lab's server ended before it was ready"))??;
         Ok(server)
@@ -56,7 +56,7 @@ impl Drop for Server {
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
-            // A panic in it was printed; here only its end matters.
+            // A panic of the thread has been printed; only its end matters here.
             let _ = thread.join();
         }
     }
@@ -70,9 +70,9 @@ fn serve(namespace: &Path, ready: &mpsc::Sender<Result<()>>, stopped: oneshot::R
             let listener = listen(port).with_context(|| format!("the lab's server cannot listen on port {port}"))?;
             tokio::spawn(accept(listener));
         }
-        // Fails only when the one who waits is gone.
+        // Fails only when `start` has returned.
         let _ = ready.send(Ok(()));
-        // Both a message and a dropped sender mean: stop.
+        // The server stops on a message and when the sender is dropped.
         let _ = stopped.await;
         Ok(())
     })
@@ -93,7 +93,7 @@ async fn accept(listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(wait_for_end(stream))),
-            // Out of descriptors or a connection that died in the queue: the next one may work.
+            // Out of descriptors, or the connection ended in the queue: the next one may succeed.
             Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
         }
     }
@@ -101,10 +101,10 @@ async fn accept(listener: TcpListener) {
 
 async fn wait_for_end(mut stream: TcpStream) {
     let mut buffer = [0; 64];
-    let read = tokio::time::timeout(LONGEST_CONNECTION, stream.read(&mut buffer)).await;
-    // End of stream, an RST and the time limit all mean that it is over; closing is all there is to do.
+    let read = tokio::time::timeout(MAX_CONNECTION, stream.read(&mut buffer)).await;
+    // After the end of the stream, an RST or the time limit, only closing is left.
     if let Ok(Ok(1..)) = read {
-        // Fails only when the connection is gone already.
+        // Fails only when the connection has ended.
         let _ = stream.set_zero_linger();
     }
 }

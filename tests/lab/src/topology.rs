@@ -8,7 +8,7 @@ use super::command::{self, ip_batch};
 use super::net::{Family, Net, PODS, SERVERS, with_length};
 use super::netns;
 
-/// Marks what the raw client sends, in the one namespace where it is looked at.
+/// The mark of packets that the raw client sends; only rules in its own namespace match it.
 pub const RAW_MARK: u32 = 0x736e;
 
 /// Connects the namespaces of a lab.
@@ -37,7 +37,7 @@ pub fn has_ipv6() -> bool {
     Path::new("/proc/sys/net/ipv6").exists()
 }
 
-/// Keeps the pods' kernel from answering the raw client's SYN-ACKs, of which it knows nothing, with RSTs.
+/// Keeps the kernel of the pods from sending RSTs for the raw client's connections, which the kernel does not know.
 ///
 /// # Errors
 /// When the rule cannot be made.
@@ -53,8 +53,8 @@ pub fn silence_pod(net: &Net) -> Result<()> {
     (0..PODS).try_for_each(|pod| netns::within(&net.pod_ns(pod), || command::run("nft", &["-f", "-"], &rule).map(drop)))
 }
 
-/// A new namespace inherits what the machine's administrator chose for IPv6; the lab needs it on. And it has no time to
-/// look for duplicate addresses: until that is done, a router cannot ask for its neighbours and drops what it forwards.
+/// Enables IPv6, which a new namespace has only if the machine's administrator enabled it, without duplicate address detection: during
+/// the detection a router cannot resolve its neighbours and drops what it forwards.
 fn set_up_ipv6(name: &str) -> Result<()> {
     if !has_ipv6() {
         return Ok(());
@@ -108,7 +108,7 @@ fn pod_lines(net: &Net, pod: u32) -> Vec<String> {
 
 fn addresses(lines: &mut Vec<String>, device: &str, address: impl Fn(Family) -> std::net::IpAddr) {
     for family in families() {
-        // Without `nodad` an IPv6 address cannot be used for a second or two.
+        // Without `nodad` an IPv6 address is unusable for a second or two.
         let nodad = if family == Family::V6 { " nodad" } else { "" };
         lines.push(format!("address add {} dev {device}{nodad}", with_length(address(family))));
     }

@@ -1,5 +1,7 @@
 //! The rules themselves, each with a test that it complains.
 
+use proc_macro2::{TokenStream, TokenTree};
+
 use super::source::Source;
 
 pub fn names_aya(source: &Source) -> Vec<String> {
@@ -78,7 +80,8 @@ pub fn names_tuples_otherwise(source: &Source) -> Vec<String> {
 }
 
 fn found(source: &Source, is_wrong: impl Fn(&str) -> bool, rule: &str) -> Vec<String> {
-    let wrong = source.words().filter(|(_, word)| is_wrong(word));
+    let words = source.words();
+    let wrong = words.iter().filter(|(_, word)| is_wrong(word));
     wrong.map(|(line, word)| format!("line {line}: `{word}`: {rule}")).collect()
 }
 
@@ -99,7 +102,7 @@ impl Rooms {
 
     pub fn imports_upwards(&self, source: &Source) -> Vec<String> {
         let Some(own) = self.floor(source.room()) else { return Vec::new() };
-        let imports = imports(&source.code);
+        let imports = imports(source.tokens());
         let upwards = imports.iter().filter(|name| self.floor(name).is_some_and(|floor| floor < own));
         upwards.map(|name| format!("imports {name}, which stands above {} in lib.rs", source.room())).collect()
     }
@@ -110,41 +113,27 @@ impl Rooms {
 }
 
 /// The first names of all paths that begin at the crate's root, `crate::{a::X, b}` included.
-fn imports(code: &str) -> Vec<String> {
-    let name = |text: &str| -> String {
-        text.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
-    };
-    let paths = code.match_indices("crate::").map(|(at, path)| code[at + path.len()..].trim_start());
-    paths
-        .flat_map(|path| match path.strip_prefix('{') {
-            Some(group) => heads(group).into_iter().map(name).collect(),
-            None => vec![name(path)],
-        })
-        .filter(|name| !name.is_empty())
-        .collect()
-}
-
-/// The parts of a braced list, cut at the commas of its own level.
-fn heads(group: &str) -> Vec<&str> {
-    let mut depth = 0;
-    let mut start = 0;
-    let mut heads = Vec::new();
-    for (at, letter) in group.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            '}' if depth == 0 => {
-                heads.push(&group[start..at]);
-                break;
+fn imports(tokens: TokenStream) -> Vec<String> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut names = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match (token, tokens.get(at + 1), tokens.get(at + 3)) {
+            (TokenTree::Group(group), ..) => names.extend(imports(group.stream())),
+            (TokenTree::Ident(root), Some(TokenTree::Punct(_)), Some(next)) if root == "crate" => {
+                names.extend(heads(next));
             }
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                heads.push(&group[start..at]);
-                start = at + 1;
-            }
-            _ => {}
+            (TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_), ..) => {}
         }
     }
-    heads
+    names
+}
+
+/// The name itself, or the first name of each part of a braced list.
+fn heads(next: &TokenTree) -> Vec<String> {
+    let TokenTree::Group(list) = next else { return vec![next.to_string()] };
+    let list: Vec<TokenTree> = list.stream().into_iter().collect();
+    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(sign) if sign.as_char() == ',');
+    list.split(is_comma).filter_map(|part| Some(part.first()?.to_string())).collect()
 }
 
 fn complains(rule: impl Fn(&Source) -> Vec<String>, path: &str, text: &str) -> bool {

@@ -36,7 +36,7 @@ pub struct TrafficArgs {
     /// Accept the connections of a storm until standard input ends
     #[arg(long, conflicts_with = "storm")]
     storm_server: bool,
-    /// Send so many SYNs from the node that get no answer, instead
+    /// Send this many SYNs from the node that get no answer, instead
     #[arg(long, value_name = "N", conflicts_with_all = ["storm", "storm_server"])]
     flood: Option<u32>,
 }

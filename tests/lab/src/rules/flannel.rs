@@ -1,4 +1,4 @@
-//! flannel's masquerade rules: what a pod sends out of the cluster leaves with the node's address.
+//! flannel's masquerade rules: packets from pods to destinations outside the cluster leave with the node's address.
 //!
 //! After flannel's `pkg/trafficmngr`: tables `flannel-ipv4` and `flannel-ipv6`, or the chain FLANNEL-POSTRTG.
 

@@ -1,7 +1,7 @@
-//! kube-proxy's rules: services become backends (DNAT), and what is marked 0x4000 is masqueraded.
+//! kube-proxy's rules: DNAT from services to backends, and masquerade of packets with the mark 0x4000.
 //!
 //! After Kubernetes' `pkg/proxy/nftables` and `pkg/proxy/iptables`, with one service in front of each of the server's
-//! addresses. By default only what comes from outside the pods is marked; `--masquerade-all` marks everything.
+//! addresses. By default kube-proxy marks only packets from outside the pods; `--masquerade-all` marks all packets.
 
 use std::fmt::Write;
 

@@ -1,6 +1,6 @@
-//! What masquerades on the node: the rule sets of flannel and kube-proxy, each for nft and for iptables.
+//! The node's NAT rules: the rule sets of flannel and kube-proxy, each for nft and for iptables.
 //!
-//! They are the real ones, with the addresses of the lab. Scenarios vary only the masquerade statement.
+//! They are the real rules with the addresses of the lab. Scenarios vary only the masquerade statement.
 
 mod flannel;
 mod kube_proxy;
@@ -13,15 +13,14 @@ use crate::masquerade::Masquerade;
 use crate::rule_set::Rules;
 use crate::scenario::Scenario;
 
-/// Sets the rules up on the node.
+/// Installs the rules on the node.
 ///
 /// # Errors
 /// When `nft` or `iptables-restore` refuses them.
 pub fn install(net: &Net, rules: Rules, scenario: &Scenario) -> Result<()> {
     for family in Family::ALL.into_iter().filter(|&family| family == Family::V4 || topology::has_ipv6()) {
         for text in texts(net, family, rules, scenario) {
-            load(net, family, rules, &text)
-                .with_context(|| format!("the rules of {} cannot be set up", rules.name()))?;
+            load(net, family, rules, &text).with_context(|| format!("cannot install the rules of {}", rules.name()))?;
         }
     }
     Ok(())
@@ -41,7 +40,7 @@ fn texts(net: &Net, family: Family, rules: Rules, scenario: &Scenario) -> Vec<St
     texts
 }
 
-/// Lab, family, masquerade statement, and whether everything that goes through services is masqueraded.
+/// Makes rules from lab, family, masquerade statement, and whether all connections through services are masqueraded.
 type Text = fn(&Net, Family, Masquerade, bool) -> String;
 
 fn load(net: &Net, family: Family, rules: Rules, text: &str) -> Result<()> {

@@ -1,6 +1,6 @@
-//! `conntrack_full`: the node's table is full of entries in use, so a SYN gets none and is dropped.
+//! `conntrack_full`: the node's conntrack table is full of entries in use, so the kernel drops SYNs, which need new entries.
 //!
-//! The limit is the machine's own and stays as it is: the table of the lab's node is really filled up to it.
+//! The limit is that of the machine and stays as it is: the table of the lab's node is filled up to this limit.
 
 use crate::fill;
 use crate::scenario::{Expect, Scenario};

@@ -1,4 +1,4 @@
-//! `dropped_here`: the node drops SYNs in four places: before NAT, after it, for want of a neighbour, on the interface.
+//! `dropped_here`: the node drops SYNs in four places: before NAT, after NAT, without a neighbour, on the interface.
 
 use anyhow::Result;
 
@@ -22,7 +22,7 @@ fn prepare(net: &Net, family: Family) -> Result<()> {
     (8..12).try_for_each(|index| dead_neighbour(net, family, index))?;
     faults::rule(&node, "output", 0, keep_errors(family))?;
     let last = drop(12);
-    // Kernels before 5.16 cannot filter on the way out of an interface.
+    // Kernels before 5.16 have no netfilter egress hook.
     faults::egress_rule(&node, &last).or_else(|_| faults::rule(&node, "forward", 20, &last))
 }
 

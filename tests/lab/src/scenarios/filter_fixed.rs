@@ -1,6 +1,6 @@
 //! `filter_fixed`: the fix at the provider. The filter passes 1024-65535. Nothing fails.
 //!
-//! The capture keeps the narrow policy: a port outside it is no reason to flag a connection that works.
+//! The capture keeps the narrow policy: a connection that is established is not flagged, whatever its port.
 
 use crate::filter::Filter;
 use crate::scenario::Scenario;

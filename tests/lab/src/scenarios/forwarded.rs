@@ -1,4 +1,4 @@
-//! `forwarded`: SYNs whose TCP is not this kernel's, as from a VM or a TUN stack. Only the wire sees them.
+//! `forwarded`: SYNs from another TCP stack than this kernel's, as from a VM or a TUN device. Only TC sees them.
 
 use crate::scenario::{Scenario, Step};
 
@@ -11,6 +11,6 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn chain(index: u32) -> Vec<Step> {
-    // 35000 is no multiple of the number of destinations, so no tuple comes back soon.
+    // 35000 is not a multiple of the number of destinations, so tuples repeat late.
     vec![Step { src_port: u16::try_from(30000 + index % 35000).ok(), ..Step::RANDOM }]
 }

@@ -1,4 +1,4 @@
-//! `fully_random`: the failure as people meet it. Half of all connections from pods fail.
+//! `fully_random`: the failure as users meet it. Half of all connections from pods fail.
 
 use crate::scenario::Scenario;
 

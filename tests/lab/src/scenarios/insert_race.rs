@@ -1,7 +1,7 @@
 //! `insert_race`: two pods connect from the same port to one destination at the same moment.
 //!
-//! Plain masquerade keeps the port of both, as neither entry is confirmed when the other's port is looked up. The second to be
-//! confirmed is dropped. What makes the moment long enough is what does so in large clusters: many rules after NAT.
+//! Plain masquerade keeps the port of both, because neither entry is confirmed when the kernel looks up the other's port. The packet
+//! that is confirmed second is dropped. Many rules after NAT make the race likely, as in large clusters.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use crate::masquerade::Masquerade;
 use crate::net::{Family, Net};
 use crate::scenario::{Expect, Place, Scenario, Step};
 
-/// Rules that a SYN passes between the choice of a port and its confirmation, about 10 ns each: a chain so often, and so long.
+/// Rules that a SYN passes between port selection and confirmation, about 10 ns each: this many jumps to a chain of this many rules.
 const JUMPS: usize = 64;
 const RULES: usize = 2000;
 

@@ -1,4 +1,4 @@
-//! `ipv6` and `ipv6_unfiltered`: the same over IPv6, behind a filter that looks at IPv6, and behind one that does not.
+//! `ipv6` and `ipv6_unfiltered`: `fully_random` over IPv6, behind a filter that filters IPv6, and behind one that ignores IPv6.
 
 use crate::filter::Filter;
 use crate::net::Family;

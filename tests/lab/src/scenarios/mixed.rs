@@ -1,4 +1,4 @@
-//! `mixed` and `mixed_filtered`: several causes at once, each by its destination, among connections that work.
+//! `mixed` and `mixed_filtered`: several causes at once, one for each destination, among connections that succeed.
 
 use std::net::SocketAddr;
 
@@ -33,7 +33,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 pub(super) const FILTERED: Scenario = Scenario {
     name: "mixed_filtered",
     about: "half of the destinations are dropped by the node, the others answer through the filter",
-    // Half of the ports that are drawn never meet the filter, so the share says nothing.
+    // Half of the connections never reach the filter, so their share proves nothing.
     chain: Scenario::UNFILTERED.chain,
     prepare: |net, family| drop_in_forward(net, family, DROPPED),
     destination: |net, family, index| {
@@ -45,7 +45,7 @@ pub(super) const FILTERED: Scenario = Scenario {
     ..Scenario::USUAL
 };
 
-/// Which server is which.
+/// Servers by what happens to their connections.
 const DROPPED: u32 = 1;
 const DEAD: u32 = 2;
 const ASYMMETRIC: u32 = 3;

@@ -1,4 +1,4 @@
-//! What the lab can play, one scenario a file.
+//! The scenarios, one per file.
 //!
 //! To add one: a file here, a line in `ALL`, a row in docs/lab.md.
 
@@ -66,7 +66,7 @@ pub const ALL: &[&Scenario] = &[
 /// The scenario of this name.
 ///
 /// # Errors
-/// When there is none; the message lists those that there are.
+/// When there is none; the message lists all scenarios.
 pub fn find(name: &str) -> Result<&'static Scenario> {
     let Some(scenario) = ALL.iter().find(|scenario| scenario.name == name) else {
         let names: Vec<_> = ALL.iter().map(|scenario| scenario.name).collect();

@@ -1,4 +1,4 @@
-//! `no_answer`: the server swallows SYNs, as one that is dead or whose firewall drops.
+//! `no_answer`: the server drops SYNs, like a machine that is down or whose firewall drops.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "no_answer",
-    about: "the server swallows SYNs: every connection fails, whatever its port",
+    about: "the server drops SYNs: every connection fails, whatever its port",
     prepare: |net, _| faults::rule(&net.server_ns(), "input", 0, "tcp flags & syn == syn drop"),
     expect: Expect::Causes(|_, _| "no_answer"),
     ..Scenario::UNFILTERED

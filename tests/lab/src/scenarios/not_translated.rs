@@ -1,4 +1,4 @@
-//! `not_translated`: no rule masquerades, so SYNs leave with the pod's address, which nobody has a route to.
+//! `not_translated`: no rule masquerades, so SYNs leave with the pod's address, to which no router has a route.
 
 use crate::masquerade::Masquerade;
 use crate::scenario::{Expect, Scenario};

@@ -1,4 +1,4 @@
-//! `other_range`: a filter with another range than the usual one, passed to the capture as its policy.
+//! `other_range`: a filter with an unusual range, which is also the policy of the capture.
 
 use crate::filter::Filter;
 use crate::scenario::Scenario;

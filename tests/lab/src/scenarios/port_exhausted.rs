@@ -1,4 +1,4 @@
-//! `port_exhausted`: masquerade to a single port, and one destination. The first connection has it, and keeps it.
+//! `port_exhausted`: masquerade to a single port, and one destination. The first connection gets this port and keeps it.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use crate::scenario::{Close, Expect, Scenario, Step};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "port_exhausted",
-    about: "masquerade to one port, one destination: the first connection has it, all others fail",
+    about: "masquerade to one port, one destination: the first connection gets it, all others fail",
     masquerade: Masquerade::Ports(40000, 40000),
     chain: |_| vec![Step { close: Close::Hold, drawn: false, ..Step::RANDOM }],
     destination: |net, family, _| SocketAddr::new(net.server(family, 0), PORTS[0]),

@@ -1,10 +1,10 @@
-//! `port_out_of_range`: as `fully_random`, and every failure is to be told with its cause.
+//! `port_out_of_range`: as `fully_random`, and every failure must have this cause.
 
 use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "port_out_of_range",
-    about: "as fully_random; what failed must have this cause",
+    about: "as fully_random; every failure must have this cause",
     expect: Expect::Causes(|_, _| "port_out_of_range"),
     ..Scenario::USUAL
 };

@@ -12,7 +12,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn chain(index: u32) -> Vec<Step> {
-    // Every second source port is outside the range, so that the rule has to choose.
+    // Every second source port is outside the range, so the rule selects another.
     let low = (index % 2 == 1).then(|| u16::try_from(2000 + index / 2 % 30000).ok()).flatten();
     vec![Step { src_port: low, drawn: false, ..Step::RANDOM }]
 }

@@ -1,6 +1,6 @@
 //! `preserved_clash`: the rare variant. Two pods use the same source port towards one destination.
 //!
-//! Plain masquerade keeps the port of the first; for the second it is taken, so a random one is drawn.
+//! Plain masquerade keeps the port of the first pod; for the second pod the port is taken, so the kernel draws a random one.
 
 use crate::masquerade::Masquerade;
 use crate::scenario::{Place, Scenario, Step};
@@ -14,7 +14,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn chain(index: u32) -> Vec<Step> {
-    // A port of its own for each pair: a second destination would get the port of the first again.
+    // Each pair has its own port: with a port used before, the kernel would keep it towards a second destination.
     let src_port = u16::try_from(32768 + index % 32768).ok();
     let first = Step { src_port, drawn: false, ..Step::RANDOM };
     vec![first, Step { from: Place::Pod(1), drawn: true, ..first }]

@@ -1,6 +1,6 @@
-//! `reply_stolen`: NAT chooses ports that the node takes for its own NodePorts before conntrack sees the answers.
+//! `reply_stolen`: NAT selects ports that the node treats as its NodePorts before conntrack sees the return traffic.
 //!
-//! A notrack rule stands for what does this in clusters: a load balancer in eBPF or XDP that looks at the port only.
+//! A notrack rule stands for the load balancer in eBPF or XDP that does this in clusters and matches by port only.
 
 use anyhow::Result;
 
@@ -11,7 +11,7 @@ use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "reply_stolen",
-    about: "NAT chooses NodePorts, which the node takes for itself: the answers never reach the pod",
+    about: "NAT selects NodePorts, whose return traffic the node takes for its own: replies never reach the pod",
     masquerade: Masquerade::Ports(30000, 32767),
     prepare,
     expect: Expect::Causes(|_, _| "reply_stolen"),

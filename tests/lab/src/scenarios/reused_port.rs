@@ -1,8 +1,8 @@
 //! `reused_port`: the same source port again, to the same destination, while the old conntrack entry lives.
 //!
-//! The entry comes back with its old translated port and no new selection. One that the server closed by RST lives on
-//! for 10 s, one that never had an answer for 120 s: the bad port persists. (After an RST of the client the kernel
-//! deletes the entry when the next SYN comes, and draws anew.)
+//! The connection gets the old translated port without a new selection. An entry that the server closed by RST lives on for 10 s, an
+//! entry without any reply for 120 s: the bad port persists. (After an RST of the client the kernel deletes the entry at the next SYN
+//! and draws a new port.)
 
 use crate::scenario::{Close, Scenario, Step};
 

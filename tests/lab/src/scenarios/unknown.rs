@@ -1,4 +1,4 @@
-//! `unknown`: SYNs leave through an interface that is not watched, to a neighbour that is somebody else.
+//! `unknown`: SYNs leave through an interface that is not watched, with the MAC address of another machine.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::scenario::{Expect, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "unknown",
-    about: "SYNs leave through an interface that is not watched and get lost there: nothing tells why",
+    about: "SYNs leave through an interface that is not watched and get lost there: no event shows why",
     prepare,
     expect: Expect::Causes(|_, _| "unknown"),
     ..Scenario::UNFILTERED

@@ -1,7 +1,7 @@
-//! Connections of the kernel's own TCP, many at once on one thread.
+//! Connections of the kernel's TCP, many at once on one thread.
 //!
-//! A socket belongs to the namespace its thread is in while it is made. So the thread moves before it makes one, and
-//! everything after that works from anywhere.
+//! A socket belongs to the namespace that its thread is in when the socket is made. So the thread enters the namespace first, and uses
+//! the socket from any namespace later.
 
 use std::cell::RefCell;
 use std::io;
@@ -29,7 +29,7 @@ use crate::scenario::Close;
 
 type Sender = mpsc::UnboundedSender<Result<Truth>>;
 
-/// Makes all connections; `report` gets each one's truth when it ends.
+/// Makes all connections; `report` gets the truth about each when it ends.
 pub(super) fn run(plan: &Plan, chains: Vec<Chain>, report: Report<'_>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
@@ -48,7 +48,7 @@ async fn start_all(plan: Plan, chains: Vec<Chain>, sender: Sender) {
     let begin = tokio::time::Instant::now();
     for (chain, index) in chains.into_iter().zip(0_u32..) {
         sleep_until(begin + Duration::from_micros(plan.pace_us) * index).await;
-        // Fails only when the semaphore is closed, which nobody does.
+        // Fails only when the semaphore is closed, which never happens.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (current, sender, give_up) = (Rc::clone(&current), sender.clone(), plan.give_up());
         spawn_local(async move {
@@ -79,7 +79,8 @@ impl Current {
 async fn attempt(connection: &Connection, current: &Current, give_up: Duration) -> Result<Truth> {
     current.enter(&connection.netns)?;
     let begin = Instant::now();
-    let (stream, src) = start(connection).with_context(|| format!("no connection to {} was begun", connection.dst))?;
+    let (stream, src) =
+        start(connection).with_context(|| format!("cannot begin a connection to {}", connection.dst))?;
     let mut truth = Truth::new(src, connection.dst, connection.step.drawn);
     // A socket becomes writable when it is established or has failed.
     match timeout(give_up, stream.writable()).await {
@@ -95,41 +96,41 @@ async fn attempt(connection: &Connection, current: &Current, give_up: Duration) 
     if truth.ok && connection.step.close == Close::ResetByServer {
         wait_for_reset(stream, give_up).await;
     } else if truth.ok && connection.step.close == Close::Hold {
-        // Those that began last give up this long after they began.
+        // The connections that began last have given up by then.
         tokio::time::sleep(give_up * 2).await;
     }
     Ok(truth)
 }
 
-/// Asks the server for an RST and waits until it is here, for only then is the source port free.
+/// Asks the server for an RST and waits for it: only then is the source port free.
 async fn wait_for_reset(mut stream: TcpStream, longest: Duration) {
     let asked = async {
         stream.write_all(b"reset").await?;
         stream.read_u8().await
     };
-    // The RST is an error; without one the next connection from the port says what is wrong.
+    // The RST is an error here; without an RST the next connection from the port fails and says why.
     let _ = timeout(longest, asked).await;
 }
 
-/// Begins a connection without waiting for it. Only now does the kernel choose the source port.
+/// Begins a connection without waiting for it. The kernel chooses the source port now.
 fn start(connection: &Connection) -> Result<(TcpStream, SocketAddr)> {
     let socket = open(connection)?;
     begin(&socket, connection.dst)?;
     let stream = StdStream::from(socket);
-    let src = stream.local_addr().context("the source port is unknown")?;
+    let src = stream.local_addr().context("cannot read the source port")?;
     Ok((TcpStream::from_std(stream)?, src))
 }
 
-/// A socket in the namespace of this thread, bound where the connection asks for it.
+/// A socket in the namespace of this thread, bound to the connection's source port if it has one.
 pub(super) fn open(connection: &Connection) -> Result<OwnedFd> {
     let family = if connection.dst.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket: OwnedFd = socket::socket(family, SockType::Stream, flags, None).context("no socket")?;
+    let socket: OwnedFd = socket::socket(family, SockType::Stream, flags, None).context("cannot open a socket")?;
     if let Some(port) = connection.step.src_port {
-        // Bindable again while an earlier connection from the port is in TIME_WAIT.
+        // Allows the port while an earlier connection from it is in TIME_WAIT.
         setsockopt(&socket, sockopt::ReuseAddr, &true).context("SO_REUSEADDR")?;
         let src = SockaddrStorage::from(SocketAddr::new(connection.src, port));
-        socket::bind(socket.as_raw_fd(), &src).with_context(|| format!("source port {port} cannot be bound"))?;
+        socket::bind(socket.as_raw_fd(), &src).with_context(|| format!("cannot bind source port {port}"))?;
     }
     Ok(socket)
 }

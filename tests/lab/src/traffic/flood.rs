@@ -1,4 +1,4 @@
-//! SYNs from a raw socket on the node that get no answer: attempts that stay open, as many as one likes.
+//! SYNs from a raw socket on the node that get no answer: any number of attempts that stay open.
 //!
 //! The load of `cargo xtask bench live memory`. Their checksum is wrong, so the server drops them.
 
@@ -19,18 +19,18 @@ use crate::netns;
 const BURST: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Sends so many SYNs, each with an ISN of its own.
+/// Sends SYNs, each with an ISN of its own.
 ///
 /// # Errors
-/// When there is no raw socket, or it does not send.
+/// When no raw socket can be opened, or it cannot send.
 pub fn run(net: &Net, count: u32) -> Result<()> {
     netns::enter(&netns::path(&net.node_ns()))?;
     let (IpAddr::V4(node), IpAddr::V4(server)) = (net.node(Family::V4), net.server(Family::V4, 1)) else {
-        bail!("the flood is IPv4");
+        bail!("the flood supports IPv4 only");
     };
     let flags = SockFlag::SOCK_CLOEXEC;
-    let socket =
-        socket::socket(AddressFamily::Inet, SockType::Raw, flags, SockProtocol::Tcp).context("no raw socket")?;
+    let socket = socket::socket(AddressFamily::Inet, SockType::Raw, flags, SockProtocol::Tcp)
+        .context("cannot open a raw socket")?;
     let (dst, to) = (SocketAddrV4::new(server, CLOSED_PORT), SockaddrIn::from(SocketAddrV4::new(server, 0)));
     for number in 0..count {
         let [.., high, low] = number.to_be_bytes();
@@ -41,7 +41,7 @@ pub fn run(net: &Net, count: u32) -> Result<()> {
         match socket::sendto(socket.as_raw_fd(), &syn, &to, MsgFlags::empty()) {
             Ok(_) => {}
             Err(Errno::ENOBUFS) => thread::sleep(PAUSE),
-            Err(errno) => return Err(errno).context("a SYN cannot be sent"),
+            Err(errno) => return Err(errno).context("cannot send a SYN"),
         }
         if number % BURST == 0 {
             thread::sleep(PAUSE);

@@ -1,4 +1,4 @@
-//! What a socket itself says of its connection.
+//! What a socket reports about its connection.
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -10,16 +10,16 @@ const TCP_SEND_QUEUE: c_int = 2;
 /// `TCP_REPAIR_OFF_NO_WP`: without sending anything
 const TCP_REPAIR_OFF_NO_WP: c_int = -1;
 
-/// How many times the socket sent its SYN again; 0 where it does not say.
+/// Number of SYN retransmits of the socket; 0 where the kernel does not provide it.
 pub(super) fn retransmits(socket: &impl AsFd) -> u32 {
     // SAFETY: all fields are integers, for which zero is a value.
     let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
     if get(socket, libc::TCP_INFO, &mut info) { info.tcpi_total_retrans } else { 0 }
 }
 
-/// The initial sequence number of a socket that has sent nothing but SYNs; `None` where it does not say.
+/// The initial sequence number of a socket that has sent only SYNs; `None` where the kernel does not provide it.
 ///
-/// Read as checkpoints of processes are made, in repair mode (tcp(7), `TCP_REPAIR`), which forgets `SO_REUSEADDR`.
+/// Read in repair mode (tcp(7), `TCP_REPAIR`), which resets `SO_REUSEADDR`.
 pub(super) fn isn(socket: &impl AsFd) -> Option<u32> {
     let reuse = getsockopt(socket, sockopt::ReuseAddr).ok()?;
     let mut next = 0_u32;
@@ -37,7 +37,7 @@ fn set(socket: &impl AsFd, option: c_int, value: c_int) -> bool {
     unsafe { libc::setsockopt(descriptor, libc::IPPROTO_TCP, option, (&raw const value).cast(), length) == 0 }
 }
 
-/// Of a type that all bytes are a value of.
+/// `T` must be a type for which all bytes are valid.
 fn get<T: Copy>(socket: &impl AsFd, option: c_int, value: &mut T) -> bool {
     let (descriptor, mut length) = (socket.as_fd().as_raw_fd(), size_of::<T>() as libc::socklen_t);
     let place = (&raw mut *value).cast();

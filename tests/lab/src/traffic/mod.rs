@@ -1,4 +1,4 @@
-//! The client: makes the connections of a plan and tells the truth about each.
+//! The client: makes the connections of a plan and reports the truth about each.
 
 mod connect;
 pub mod flood;
@@ -19,7 +19,7 @@ use truth::Truth;
 use super::plan::Plan;
 use super::scenarios;
 
-/// Makes the connections of a plan and writes the truth, one JSON object a line, as each one ends.
+/// Makes the connections of a plan and writes the truth about each when it ends, one JSON object per line.
 ///
 /// # Errors
 /// When sockets cannot be made or the truth cannot be written; a connection that fails is no error.
@@ -27,8 +27,8 @@ pub fn run(plan: &Plan, out: &mut dyn Write) -> Result<()> {
     let chains = plan.chains()?;
     raise_descriptor_limit()?;
     let mut write = |truth: &Truth| -> Result<()> {
-        serde_json::to_writer(&mut *out, truth).context("the truth cannot be written")?;
-        out.write_all(b"\n").context("the truth cannot be written")
+        serde_json::to_writer(&mut *out, truth).context("cannot write the truth")?;
+        out.write_all(b"\n").context("cannot write the truth")
     };
     let scenario = scenarios::find(&plan.scenario)?;
     if scenario.raw {
@@ -38,14 +38,14 @@ pub fn run(plan: &Plan, out: &mut dyn Write) -> Result<()> {
     } else {
         connect::run(plan, chains, &mut write)?;
     }
-    out.flush().context("the truth cannot be written")
+    out.flush().context("cannot write the truth")
 }
 
-/// Every connection needs a descriptor, and the usual limit is 1024.
+/// Raises the limit of open files: every connection needs one, and the usual limit is 1024.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn raise_descriptor_limit() -> Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("the limit of open files cannot be read")?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("the limit of open files cannot be raised")
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("cannot read the limit of open files")?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("cannot raise the limit of open files")
 }

@@ -13,10 +13,10 @@ use super::{connect, info};
 use crate::netns;
 use crate::plan::{Chain, Connection, Plan};
 
-/// Between two pairs, so that one is over before the next begins.
+/// Time between two pairs, so that one has ended before the next begins.
 const PAUSE: Duration = Duration::from_millis(2);
 /// How long one of a pair waits for the other; a CPU may be busy with something else.
-const LONGEST_WAIT: Duration = Duration::from_millis(200);
+const MAX_WAIT: Duration = Duration::from_millis(200);
 
 /// Makes the connections of each chain at the same moment.
 pub(super) fn run(plan: &Plan, chains: &[Chain], report: Report<'_>) -> Result<()> {
@@ -49,18 +49,18 @@ fn make_all(connections: Vec<&Connection>, arrived: &AtomicUsize, give_up: Durat
     begun.into_iter().map(|(connection, socket, begin)| finish(connection, socket, begin + give_up)).collect()
 }
 
-/// Returns when both sides are here, or the other is late.
+/// Returns when both sides have arrived, or the other side is late.
 fn meet(arrived: &AtomicUsize, both: usize) {
     arrived.fetch_add(1, Ordering::AcqRel);
     let begin = Instant::now();
-    while arrived.load(Ordering::Acquire) < both && begin.elapsed() < LONGEST_WAIT {
+    while arrived.load(Ordering::Acquire) < both && begin.elapsed() < MAX_WAIT {
         std::hint::spin_loop();
     }
 }
 
 fn finish(connection: &Connection, socket: OwnedFd, end: Instant) -> Result<Truth> {
     let stream = TcpStream::from(socket);
-    let src = stream.local_addr().context("the source port is unknown")?;
+    let src = stream.local_addr().context("cannot read the source port")?;
     let mut truth = Truth::new(src, connection.dst, false);
     truth.ok = is_established_by(&stream, end);
     truth.retransmits = info::retransmits(&stream);

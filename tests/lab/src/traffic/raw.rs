@@ -1,6 +1,6 @@
-//! SYNs from a raw socket: a client whose TCP is not this kernel's, as in a VM or behind a TUN device.
+//! SYNs from a raw socket: a client with another TCP stack than this kernel's, as in a VM or behind a TUN device.
 //!
-//! It sends its SYN again every 300 ms, takes the SYN-ACK as success, and ends with an RST so that the server forgets.
+//! It retransmits its SYN every 300 ms, takes the SYN-ACK as success, and ends with an RST so that the server frees the connection.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,10 +22,10 @@ use crate::plan::{Chain, Connection, Plan};
 use crate::topology::RAW_MARK;
 
 const RETRANSMIT_AFTER: Duration = Duration::from_millis(300);
-/// Room for the SYN-ACKs of everything that is sent at once.
+/// Room for the SYN-ACKs of all SYNs that are sent together.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
-/// Makes all connections; `report` gets each one's truth when it ends.
+/// Makes all connections; `report` gets the truth about each when it ends.
 pub(super) fn run(plan: &Plan, chains: &[Chain], report: Report<'_>) -> Result<()> {
     let connections: Vec<&Connection> = chains.iter().flat_map(|chain| &chain.connections).collect();
     let Some(first) = connections.first() else { return Ok(()) };
@@ -66,19 +66,19 @@ struct Pending {
 fn open() -> Result<OwnedFd> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = socket::socket(AddressFamily::Inet, SockType::Raw, flags, SockProtocol::Tcp)
-        .context("no raw socket in the pod")?;
-    setsockopt(&socket, sockopt::Mark, &RAW_MARK).context("a raw socket does not take SO_MARK")?;
-    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).context("a raw socket does not take SO_RCVBUFFORCE")?;
+        .context("cannot open a raw socket in the pod")?;
+    setsockopt(&socket, sockopt::Mark, &RAW_MARK).context("cannot set SO_MARK of a raw socket")?;
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).context("cannot set SO_RCVBUFFORCE of a raw socket")?;
     Ok(socket)
 }
 
 impl Client {
     fn begin(&mut self, connection: &Connection, now: Instant) -> Result<()> {
         let (SocketAddr::V4(dst), Some(port)) = (connection.dst, connection.step.src_port) else {
-            bail!("the raw client speaks IPv4 from chosen ports only");
+            bail!("the raw client supports IPv4 from chosen ports only");
         };
         let SocketAddr::V4(src) = SocketAddr::new(connection.src, port) else {
-            bail!("the raw client speaks IPv4 only");
+            bail!("the raw client supports IPv4 only");
         };
         let isn = self.new_isn(src, dst);
         let mut truth = Truth::new(src.into(), dst.into(), connection.step.drawn);
@@ -88,7 +88,7 @@ impl Client {
         Ok(())
     }
 
-    /// Spread over all numbers, and none that is in use.
+    /// A random ISN that no pending connection uses.
     fn new_isn(&self, src: SocketAddrV4, dst: SocketAddrV4) -> u32 {
         use std::hash::{BuildHasher, RandomState};
         let [.., a, b, c, d] = RandomState::new().hash_one((src, dst)).to_be_bytes();
@@ -102,7 +102,7 @@ impl Client {
     fn send(&self, bytes: &[u8], dst: SocketAddrV4) -> Result<()> {
         let to = SockaddrIn::from(SocketAddrV4::new(*dst.ip(), 0));
         match socket::sendto(self.socket.as_raw_fd(), bytes, &to, MsgFlags::empty()) {
-            // No room now: the SYN is sent again later.
+            // No buffer space: the SYN is retransmitted later.
             Ok(_) | Err(Errno::EAGAIN | Errno::ENOBUFS) => Ok(()),
             Err(errno) => Err(io::Error::from(errno)).context("the raw client cannot send"),
         }
@@ -134,7 +134,7 @@ impl Client {
     }
 
     fn answered(&mut self, answer: SynAck, report: Report<'_>) -> Result<()> {
-        // Repeated answers and those to somebody else find nothing.
+        // Repeated SYN-ACKs, and those for other sockets, match no pending connection.
         let is_ours = |pending: &Pending| pending.src.port() == answer.port;
         if !self.pending.get(&answer.isn).is_some_and(is_ours) {
             return Ok(());

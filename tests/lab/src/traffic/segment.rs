@@ -12,7 +12,7 @@ pub(super) fn syn(src: SocketAddrV4, dst: SocketAddrV4, isn: u32) -> [u8; LENGTH
     segment(src, dst, isn, SYN)
 }
 
-/// The RST with which a client takes its SYN back.
+/// The RST by which a client abandons its connection.
 pub(super) fn rst(src: SocketAddrV4, dst: SocketAddrV4, sequence: u32) -> [u8; LENGTH] {
     segment(src, dst, sequence, RST)
 }
@@ -43,12 +43,12 @@ fn checksum(src: SocketAddrV4, dst: SocketAddrV4, bytes: &[u8; LENGTH]) -> u16 {
     !u16::from_be_bytes([high, low])
 }
 
-/// A SYN-ACK, as the client needs it.
+/// The fields of a SYN-ACK that the client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SynAck {
     /// The client's port.
     pub port: u16,
-    /// The client's ISN: one less than what is acknowledged.
+    /// The client's ISN: one less than the acknowledged number.
     pub isn: u32,
 }
 

@@ -1,11 +1,11 @@
-//! What really became of a connection, as its client knows it.
+//! What became of a connection, as its client saw it.
 
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-/// Receives each connection's truth when it ends.
+/// Receives the truth about each connection when it ends.
 pub(super) type Report<'a> = &'a mut dyn FnMut(&Truth) -> Result<()>;
 
 /// One connection, as its client saw it.
@@ -19,7 +19,7 @@ pub struct Truth {
     pub dst: IpAddr,
     /// Destination port before NAT.
     pub dst_port: u16,
-    /// Initial sequence number: chosen by the client itself, or as its socket says; `None` where it does not.
+    /// Initial sequence number: chosen by the client, or read from its socket; `None` where the socket does not provide it.
     pub isn: Option<u32>,
     /// It was established.
     pub ok: bool,
@@ -27,7 +27,7 @@ pub struct Truth {
     pub error: Option<String>,
     /// Its translated port was a new random draw.
     pub drawn: bool,
-    /// How many times its SYN was sent again, as its socket says.
+    /// Number of SYN retransmits that its socket reports.
     #[serde(default)]
     pub retransmits: u32,
     /// How long it took to succeed or to be given up.
@@ -35,7 +35,7 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Of a connection that has not ended yet.
+    /// The truth about a connection that has not ended.
     #[must_use]
     pub fn new(src: SocketAddr, dst: SocketAddr, drawn: bool) -> Self {
         Self {

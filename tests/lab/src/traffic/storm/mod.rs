@@ -1,8 +1,8 @@
-//! A connection storm: as many connections as the machine makes, or a fixed rate, from a pod through the node's NAT.
+//! A connection storm: as many connections as the machine can make, or a fixed rate, from a pod through the node's NAT.
 //!
 //! The load of `cargo xtask bench live`. One thread, few system calls a connection: each is begun without waiting for it
-//! and closed by an RST as soon as it is established, so that nothing lingers. A line on standard input asks for what
-//! was counted since the last one; its end ends the storm.
+//! and closed by an RST as soon as it is established, so that no socket lingers. A line on standard input asks for the counts
+//! since the last one; the end of standard input ends the storm.
 
 mod pace;
 mod server;
@@ -28,21 +28,21 @@ use self::window::Window;
 use crate::net::{Family, Net, SERVERS};
 use crate::netns;
 
-/// No storm goes on for ever, whoever forgets it.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// A forgotten storm ends by itself.
+const MAX_LENGTH: Duration = Duration::from_secs(3600);
 const STDIN: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 
-/// How hard to storm.
+/// The load of a storm.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Connections a second; as many as possible without it.
+    /// Connections per second; `None` for as many as possible.
     pub rate: Option<u32>,
     /// Connections at once.
     pub at_once: usize,
 }
 
-/// Storms until standard input ends.
+/// Makes connections until standard input ends.
 ///
 /// # Errors
 /// When the pod's namespace cannot be entered or sockets cannot be made.
@@ -50,11 +50,11 @@ pub fn run(net: &Net, load: Load) -> Result<()> {
     netns::enter(&netns::path(&net.pod_ns(0)))?;
     let mut storm = Storm::new(destinations(net), load)?;
     let begin = Instant::now();
-    while begin.elapsed() < LONGEST && storm.turn()? {}
+    while begin.elapsed() < MAX_LENGTH && storm.turn()? {}
     Ok(())
 }
 
-/// One destination after the other, addresses first.
+/// The destinations in turn: all addresses of one port, then the next port.
 fn destinations(net: &Net) -> Vec<SockaddrStorage> {
     let address = |port| (0..SERVERS).map(move |index| SocketAddr::new(net.server(Family::V4, index), port));
     PORTS.flat_map(address).map(SockaddrStorage::from).collect()
@@ -73,11 +73,13 @@ struct Storm {
 
 impl Storm {
     fn new(destinations: Vec<SockaddrStorage>, load: Load) -> Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).context("no epoll")?;
-        epoll.add(io::stdin(), EpollEvent::new(EpollFlags::EPOLLIN, STDIN)).context("standard input is no pipe")?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).context("cannot open an epoll")?;
+        epoll
+            .add(io::stdin(), EpollEvent::new(EpollFlags::EPOLLIN, STDIN))
+            .context("cannot wait for standard input: it must be a pipe")?;
         let pace = Pace::new(load.rate)?;
         if let Some(timer) = pace.timer() {
-            epoll.add(timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).context("no timer")?;
+            epoll.add(timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).context("cannot watch the timer")?;
         }
         let open = (0..load.at_once).map(|_| None).collect();
         let free = (0..load.at_once).rev().collect();
@@ -111,8 +113,8 @@ impl Storm {
         let Some(dst) = self.destinations.get(self.next % self.destinations.len()) else { return Ok(()) };
         self.next += 1;
         let socket = socket::socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_NONBLOCK, None)
-            .context("the storm has no socket")?;
-        // Closing sends an RST, and neither end keeps anything of the connection.
+            .context("cannot open a socket for the storm")?;
+        // Closing sends an RST, and neither end keeps state of the connection.
         setsockopt(&socket, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 }).context("SO_LINGER")?;
         let begin = Instant::now();
         self.pace.begun();
@@ -149,7 +151,7 @@ impl Storm {
             return Ok(false);
         }
         let mut out = io::stdout().lock();
-        serde_json::to_writer(&mut out, &self.window.close()).context("the storm cannot say what it counted")?;
+        serde_json::to_writer(&mut out, &self.window.close()).context("cannot write the counts of the storm")?;
         out.write_all(b"\n")?;
         out.flush()?;
         Ok(true)

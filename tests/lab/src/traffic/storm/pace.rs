@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-/// A fiftieth of a second's connections.
-const MOST_OWED: u64 = 50;
+/// Connections of a fiftieth of a second.
+const MAX_BACKLOG: u64 = 50;
 
 /// At once, or evenly spread over time.
 pub(super) struct Pace {
@@ -23,7 +23,7 @@ struct Even {
 }
 
 impl Pace {
-    /// With a rate, a timer fires as often; without one, connections are always due.
+    /// With a rate, a timer fires for each connection; without a rate, connections are always due.
     pub(super) fn new(rate: Option<u32>) -> Result<Self> {
         Ok(Self { even: rate.map(Even::new).transpose()? })
     }
@@ -40,7 +40,7 @@ impl Pace {
     /// The timer fires again only after it was read.
     pub(super) fn tick(&self) {
         if let Some(even) = &self.even {
-            // Nothing to read is as good: it fires again.
+            // Fails where there is nothing to read: the timer fires again.
             let _ = even.timer.wait();
         }
     }
@@ -53,17 +53,18 @@ impl Pace {
 }
 
 impl Even {
-    /// After a stall only so much is made up for: all of it at once would be a burst that queues have no room for.
+    /// Limits the burst after a stall, which would overflow the packet queues.
     fn owed(&mut self, elapsed: Duration) -> u64 {
         let due = due_after(elapsed, self.rate);
-        self.begun = self.begun.max(due.saturating_sub(u64::from(self.rate) / MOST_OWED));
+        self.begun = self.begun.max(due.saturating_sub(u64::from(self.rate) / MAX_BACKLOG));
         due - self.begun.min(due)
     }
 
     fn new(rate: u32) -> Result<Self> {
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK).context("no timer")?;
+        let timer =
+            TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK).context("cannot create a timer")?;
         let period = TimeSpec::from_duration(Duration::from_secs(1) / rate.max(1));
-        timer.set(Expiration::Interval(period), TimerSetTimeFlags::empty()).context("the timer cannot be set")?;
+        timer.set(Expiration::Interval(period), TimerSetTimeFlags::empty()).context("cannot set the timer")?;
         Ok(Self { timer, rate, start: Instant::now(), begun: 0 })
     }
 }

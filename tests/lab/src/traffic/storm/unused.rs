@@ -1,6 +1,6 @@
-//! CPU time of the machine that nobody used, for what a storm costs all of it.
+//! Idle and stolen CPU time of the machine, from which the cost of a storm to the whole machine follows.
 //!
-//! The kernel takes idle time at each change, so it is exact where user and system time are sampled at ticks.
+//! The kernel accounts idle time at each change, so idle time is exact where user and system time are sampled at ticks.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ pub(super) struct Unused {
     pub(super) idle_ns: u64,
     /// Taken away by the hypervisor.
     pub(super) steal_ns: u64,
-    /// How many processors there are.
+    /// Number of processors.
     pub(super) cpus: u64,
 }
 
@@ -24,7 +24,7 @@ static TICK_NS: LazyLock<u64> = LazyLock::new(|| {
 });
 
 impl Unused {
-    /// Up to now; nothing where /proc cannot be read.
+    /// The values now; 0 where /proc cannot be read.
     pub(super) fn now() -> Self {
         fs::read_to_string("/proc/stat").map(|text| Self::parse(&text, *TICK_NS)).unwrap_or_default()
     }
@@ -38,7 +38,7 @@ impl Unused {
         Self { idle_ns: field(3) + field(4), steal_ns: field(7), cpus }
     }
 
-    /// What was not used since then.
+    /// The difference since `self`.
     pub(super) fn since(&self, earlier: &Self) -> Self {
         Self {
             idle_ns: self.idle_ns.saturating_sub(earlier.idle_ns),

@@ -1,4 +1,4 @@
-//! What a storm counts between two questions.
+//! What a storm counts between two requests.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::unused::Unused;
 
-/// A bound on memory: ten minutes at more than any machine makes.
-const MOST_SAMPLES: usize = 16 << 20;
+/// Bounds the memory: ten minutes at a higher rate than any machine reaches.
+const MAX_SAMPLES: usize = 16 << 20;
 
-/// Counts since the last question.
+/// Counts since the last request.
 pub(super) struct Window {
     begin: Instant,
     unused: Unused,
@@ -18,11 +18,11 @@ pub(super) struct Window {
     latencies_ns: Vec<u32>,
 }
 
-/// The answer, one JSON object a line.
+/// The answer, one JSON object per line.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Counted {
     elapsed_ns: u64,
-    /// CPU time of the machine that nobody used, and how many processors did not use it.
+    /// Idle and stolen CPU time of the machine, and its number of processors.
     idle_ns: u64,
     steal_ns: u64,
     cpus: u64,
@@ -50,12 +50,12 @@ impl Window {
 
     pub(super) fn established(&mut self, latency: Duration) {
         self.established += 1;
-        if self.latencies_ns.len() < MOST_SAMPLES {
+        if self.latencies_ns.len() < MAX_SAMPLES {
             self.latencies_ns.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
         }
     }
 
-    /// Says what was counted and begins anew.
+    /// Returns the counts and starts again at 0.
     pub(super) fn close(&mut self) -> Counted {
         let elapsed_ns = u64::try_from(self.begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let Unused { idle_ns, steal_ns, cpus } = Unused::now().since(&self.unused);
@@ -77,7 +77,7 @@ impl Window {
         counted
     }
 
-    /// Of the sorted latencies; 0 when there are none.
+    /// A percentile of the sorted latencies; 0 when there are none.
     fn quantile(&self, percent: usize) -> u32 {
         let rank = (self.latencies_ns.len() * percent).div_ceil(100).saturating_sub(1);
         self.latencies_ns.get(rank).copied().unwrap_or(0)
