@@ -1,11 +1,13 @@
 //! What is known of one destination: answers by the side of the policy that the port is on.
 
 use super::chance::is_suspect;
-use crate::infer::{Probe, Runs, Stratum, evidence};
+use crate::infer::{Probe, Runs, Stratum, evidence_within};
 use crate::model::{Answers, Side};
 
 /// Weighed attempts of a destination; beyond that all of its weights are halved, so that what changed shows.
 const MAX_WEIGHED: u32 = 1024;
+/// Outcomes that the test lists for a destination; beyond that a coarser bound does.
+const MAX_OUTCOMES: u64 = 64;
 /// Consecutive inside attempts without an answer after which a destination counts as not answering: a loss of 5 % does that
 /// once in 8,000 times.
 const INSIDE_RUN: u32 = 3;
@@ -13,9 +15,10 @@ const INSIDE_RUN: u32 = 3;
 const RARELY: u32 = 10;
 
 /// What a destination says about the ports of one side outside of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Role {
     /// Nothing.
+    #[default]
     Silent,
     /// Inside ports are mostly answered, those of this side practically never.
     Filtered,
@@ -26,6 +29,8 @@ pub(super) enum Role {
 /// A destination, or a network of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
+    /// As the sums over destinations know it.
+    pub(super) standing: Standing,
     /// Unanswered and answered attempts, by side.
     counts: [[u32; 2]; 4],
     /// The same without failures that follow one another (see `infer`), and with less of what is long ago.
@@ -36,6 +41,8 @@ pub(super) struct Entry {
     /// Inside attempts since then that are unanswered.
     inside_run: u32,
     tests: [Test; 3],
+    /// The sum of `weighed`.
+    weight: u32,
 }
 
 /// A result of the test of significance, kept until much more is known.
@@ -47,7 +54,7 @@ struct Test {
 }
 
 /// What the sums over destinations need to know of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) roles: [Role; 3],
     /// An inside attempt was answered; `None` where there was none.
@@ -75,32 +82,35 @@ impl Entry {
             }
         }
         self.weighed[side as usize][usize::from(probe.answered)] += 1;
-        if self.weighed.as_flattened().iter().sum::<u32>() > MAX_WEIGHED {
-            self.weighed.as_flattened_mut().iter_mut().for_each(|count| *count = count.div_ceil(2));
+        self.weight += 1;
+        if self.weight > MAX_WEIGHED {
+            self.halve();
         }
         true
+    }
+
+    fn halve(&mut self) {
+        self.weighed.as_flattened_mut().iter_mut().for_each(|count| *count = count.div_ceil(2));
+        self.weight = self.weighed.as_flattened().iter().sum();
+        self.tests.iter_mut().for_each(|test| test.at /= 2);
     }
 
     /// Takes back an unanswered attempt.
     pub(super) const fn uncount(&mut self, side: Side, is_weighed: bool) {
         let (exact, weighed) = (&mut self.counts[side as usize][0], &mut self.weighed[side as usize][0]);
         *exact = exact.saturating_sub(1);
-        *weighed = weighed.saturating_sub(is_weighed as u32);
+        if is_weighed && *weighed > 0 {
+            *weighed -= 1;
+            self.weight -= 1;
+        }
     }
 
     pub(super) fn counts(&self, side: Side) -> Answers {
         answers(self.counts[side as usize])
     }
 
-    /// By side: attempts inside and from the side, where it is filtered.
-    pub(super) fn filtered(&self) -> [[Answers; 2]; 3] {
-        Side::OUTSIDE.map(|side| match self.role(side) {
-            Role::Filtered => [Side::Inside, side].map(|side| self.counts(side)),
-            Role::Silent | Role::Passing => [Answers::default(); 2],
-        })
-    }
-
-    pub(super) fn standing(&self) -> Standing {
+    /// What it stands for now.
+    pub(super) fn stands(&self) -> Standing {
         let [inside, ..] = self.weighed;
         Standing {
             roles: Side::OUTSIDE.map(|side| self.role(side)),
@@ -166,11 +176,17 @@ impl Entry {
         let stratum = self.stratum(side);
         let weighed = stratum.attempts as u32;
         let Some(test) = self.tests.get_mut((side as usize).wrapping_sub(1)) else { return 0.0 };
-        // A tenth more hardly changes it.
-        if weighed < test.at || weighed > test.at + test.at / 8 {
-            *test = Test { nats: evidence(&[stratum]).total, at: weighed };
+        // Few more hardly change it; the more there are, the less.
+        let more = if test.at < 64 { test.at / 8 } else { test.at };
+        if weighed > test.at + more {
+            *test = Test { nats: evidence_of(stratum), at: weighed };
         }
         test.nats
+    }
+
+    /// The same, computed now.
+    pub(super) fn evidence(&self, side: Side) -> f64 {
+        evidence_of(self.stratum(side))
     }
 
     /// The next test starts from what is known then.
@@ -179,6 +195,10 @@ impl Entry {
     }
 }
 
-pub(super) fn answers([unanswered, answered]: [u32; 2]) -> Answers {
+fn evidence_of(stratum: Stratum) -> f64 {
+    evidence_within(&[stratum], MAX_OUTCOMES).total
+}
+
+fn answers([unanswered, answered]: [u32; 2]) -> Answers {
     Answers { answered: answered.into(), unanswered: unanswered.into() }
 }

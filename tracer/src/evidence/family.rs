@@ -89,26 +89,31 @@ impl Family {
 
     fn change<T>(&mut self, Place { entry, side, .. }: Place, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         let entry = self.entries.get_mut(usize::from(entry))?;
-        let (standing, counts) = (entry.standing(), entry.counts(side));
-        for (sums, filtered) in self.sides.iter_mut().zip(entry.filtered()) {
-            sums.filtered_answers.iter_mut().zip(filtered).for_each(|(sum, one)| replace(sum, one, Answers::default()));
-        }
+        let (before, counts) = (entry.standing, entry.counts(side));
         let result = change(entry);
-        let (standing_now, counts_now) = (entry.standing(), entry.counts(side));
-        for (sums, filtered) in self.sides.iter_mut().zip(entry.filtered()) {
-            sums.filtered_answers.iter_mut().zip(filtered).for_each(|(sum, one)| replace(sum, Answers::default(), one));
-        }
+        let (now, counts_now) = (entry.stands(), entry.counts(side));
         replace(&mut self.all[side as usize], counts, counts_now);
-        if standing.is_answering && standing_now.is_answering {
+        if before.is_answering && now.is_answering {
             replace(&mut self.answering[side as usize], counts, counts_now);
-        } else if standing_now.is_answering {
-            for (place, side) in ALL_SIDES.into_iter().enumerate() {
-                replace(&mut self.answering[place], Answers::default(), entry.counts(side));
+        } else if now.is_answering {
+            for (sum, side) in self.answering.iter_mut().zip(ALL_SIDES) {
+                replace(sum, Answers::default(), entry.counts(side));
             }
         }
-        if standing != standing_now {
-            self.stands(standing, u32::wrapping_sub);
-            self.stands(standing_now, u32::wrapping_add);
+        for ((sums, outside), (role, role_now)) in
+            self.sides.iter_mut().zip(Side::OUTSIDE).zip(before.roles.into_iter().zip(now.roles))
+        {
+            for (sum, of) in sums.filtered_answers.iter_mut().zip([Side::Inside, outside]) {
+                let of_now = entry.counts(of);
+                let of_before = if of == side { counts } else { of_now };
+                let filtered = |role, counts| if role == Role::Filtered { counts } else { Answers::default() };
+                replace(sum, filtered(role, of_before), filtered(role_now, of_now));
+            }
+        }
+        if before != now {
+            entry.standing = now;
+            self.stands(before, u32::wrapping_sub);
+            self.stands(now, u32::wrapping_add);
         }
         Some(result)
     }
@@ -219,7 +224,7 @@ impl Family {
     }
 
     fn test(&self, side: Side) -> Pooled {
-        let answering = self.entries.iter().filter(|entry| entry.standing().is_answering);
+        let answering = self.entries.iter().filter(|entry| entry.standing.is_answering);
         let strata: Vec<_> = answering.map(|entry| entry.stratum(side)).collect();
         let evidence = evidence(&strata);
         let strongest = evidence.parts.iter().copied().fold(0.0, f64::max);
@@ -258,7 +263,7 @@ impl Family {
         let destinations = self.entries.len() as f64;
         let own = || {
             let entries = self.entries.iter().filter(|entry| entry.role(side) == Role::Filtered);
-            entries.map(|entry| evidence(&[entry.stratum(side)]).total - destinations.ln()).fold(0.0, f64::max)
+            entries.map(|entry| entry.evidence(side) - destinations.ln()).fold(0.0, f64::max)
         };
         let nats = if filtered == 0 { 0.0 } else { pooled.nats.max(own()) };
         Some(match passing {

@@ -46,7 +46,7 @@ pub struct Path {
 }
 
 /// A destination by a path, and a side of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     path: u8,
     entry: u16,
@@ -55,36 +55,48 @@ pub struct Place {
 
 impl PortEvidence {
     /// A SYN of the attempt was retransmitted. The attempt may have taken the way through an uplink, and NAT changed its source.
-    pub fn retransmitted(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet) {
-        let id = id as usize;
-        if allowed.is_any() || self.open.get(id).is_some_and(Option::is_some) {
-            return;
+    /// Where it is counted, if it is.
+    pub fn retransmitted(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
+        if allowed.is_any() {
+            return None;
         }
-        let Some((place, probe)) = self.probe(attempt, allowed).filter(|(_, probe)| !probe.answered) else { return };
+        let id = id as usize;
+        if let Some(Some(Open { place, .. })) = self.open.get(id) {
+            return Some(*place);
+        }
+        let (place, probe) = self.probe(attempt, allowed).filter(|(_, probe)| !probe.answered)?;
         let is_weighed = self.family(place).count(place, attempt.first_ns, probe);
         if id >= self.open.len() {
             self.open.resize(id + 1, None);
         }
         self.open[id] = Some(Open { place, is_weighed });
+        Some(place)
     }
 
     /// The attempt has ended; where it is evidence, the same holds for it. Its number is another attempt's from now on.
-    pub fn ended(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet, is_evidence: bool) {
+    pub fn ended(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet, is_evidence: bool) -> Option<Place> {
         let open = self.open.get_mut(id as usize).and_then(Option::take);
         let now = if is_evidence && !allowed.is_any() { self.probe(attempt, allowed) } else { None };
         if let Some(Open { place, is_weighed }) = open {
             if now.is_some_and(|(of, probe)| of == place && !probe.answered) {
-                return;
+                return Some(place);
             }
             self.family(place).uncount(place, is_weighed);
         }
-        if let Some((place, probe)) = now {
-            self.family(place).count(place, attempt.first_ns, probe);
-        }
+        let (place, probe) = now?;
+        self.family(place).count(place, attempt.first_ns, probe);
+        Some(place)
     }
 
     /// How strong the claim is about the port of this attempt, which is outside the policy. `None` where the port is allowed.
-    pub fn assess(&mut self, attempt: &Attempt, allowed: &PortSet, may_have_left: bool) -> Option<Assessment> {
+    /// `counted` is where the attempt is counted, if it is.
+    pub fn assess(
+        &mut self,
+        attempt: &Attempt,
+        allowed: &PortSet,
+        may_have_left: bool,
+        counted: Option<Place>,
+    ) -> Option<Assessment> {
         let translated = attempt.translated?;
         let side = Side::of(allowed, translated.src_port);
         let bare = |reason| Assessment {
@@ -103,7 +115,8 @@ impl PortEvidence {
         if attempt.is_answered() {
             return Some(bare(Reason::PortAnswered));
         }
-        let place = self.place(attempt, allowed)?;
+        let counted = counted.filter(|place| place.side == side);
+        let place = counted.or_else(|| self.place(attempt, allowed))?;
         Some(self.assess_place(place))
     }
 

@@ -30,7 +30,7 @@ use self::counts::Counts;
 use self::destinations::Destinations;
 pub(crate) use self::observation::{Evidence, Observation, Probe, observe};
 pub(crate) use self::runs::Runs;
-pub(crate) use self::significance::{Stratum, evidence};
+pub(crate) use self::significance::{Stratum, evidence, evidence_within};
 use crate::model::Attempt;
 
 /// How many attempts are counted at once.

@@ -77,7 +77,11 @@ pub(super) fn needed() -> f64 {
 
 /// The sharpest bound.
 pub(crate) fn evidence(strata: &[Stratum]) -> Evidence {
-    let most = (OUTCOMES / strata.len().max(1) as u64).clamp(16, 512);
+    evidence_within(strata, (OUTCOMES / strata.len().max(1) as u64).clamp(16, 512))
+}
+
+/// The same, with at most so many outcomes of a stratum listed.
+pub(crate) fn evidence_within(strata: &[Stratum], most: u64) -> Evidence {
     let outcomes: Vec<_> = strata.iter().map(|stratum| Outcomes::of(stratum, most)).collect();
     let with = |tilt: f64| -> Vec<f64> {
         let parts = strata.iter().zip(&outcomes);

@@ -7,7 +7,7 @@ use tracer_common::Event;
 use super::judgements::Judgements;
 use super::undecided::Undecided;
 use crate::causes::{self, Case};
-use crate::evidence::PortEvidence;
+use crate::evidence::{Place, PortEvidence};
 use crate::join::{Update, UpdateKind};
 use crate::model::{
     Attempt, Capture, Diagnosis, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, PolicyEvidence,
@@ -127,11 +127,9 @@ impl Shared<'_> {
         let is_evidence = is_wanted && case.is_evidence();
         match kind {
             UpdateKind::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
-                if is_evidence {
-                    evidence.retransmitted(id, attempt, case.allowed);
-                }
+                let place = if is_evidence { evidence.retransmitted(id, attempt, case.allowed) } else { None };
                 let is_flagged = causes::is_flagged(&case);
-                let subject = Subject { case: assessed(case, evidence, is_flagged), owner };
+                let subject = Subject { case: assessed(case, evidence, is_flagged, place), owner };
                 let mut judgement = judgements.load(id);
                 let result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated);
                 judgements.store(id, judgement);
@@ -140,11 +138,11 @@ impl Shared<'_> {
             UpdateKind::Retransmit { .. } => Ok(()),
             UpdateKind::Ended => {
                 let judgement = judgements.take(id);
-                evidence.ended(id, attempt, case.allowed, is_evidence);
+                let place = evidence.ended(id, attempt, case.allowed, is_evidence);
                 if !is_wanted {
                     return Ok(());
                 }
-                let case = assessed(case, evidence, judgement.flagged);
+                let case = assessed(case, evidence, judgement.flagged, place);
                 let place = causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
                 self.ended(&Subject { case, owner }, judgement, |otherwise, counts| match place {
                     Some(place) => {
@@ -223,8 +221,8 @@ impl Shared<'_> {
 }
 
 /// The case with what the evidence says about its port, where the attempt is flagged.
-fn assessed<'a>(case: Case<'a>, evidence: &mut PortEvidence, is_flagged: bool) -> Case<'a> {
-    let mut assess = || evidence.assess(case.attempt, case.allowed, case.may_have_left());
+fn assessed<'a>(case: Case<'a>, evidence: &mut PortEvidence, is_flagged: bool, place: Option<Place>) -> Case<'a> {
+    let mut assess = || evidence.assess(case.attempt, case.allowed, case.may_have_left(), place);
     case.assessed(if is_flagged { assess() } else { None })
 }
 

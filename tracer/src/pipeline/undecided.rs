@@ -1,6 +1,7 @@
 //! Ended attempts whose cause rests on evidence: counted by where they belong until the end, so that all of it counts.
 
-use std::collections::BTreeMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use crate::causes;
 use crate::evidence::{Place, PortEvidence};
@@ -9,7 +10,7 @@ use crate::tally::Counts;
 
 /// By destination and side of the policy, and by the cause that they have if it is not the filter: bounded, as destinations are.
 #[derive(Debug, Default)]
-pub(super) struct Undecided(BTreeMap<(Place, &'static str), Counts>);
+pub(super) struct Undecided(HashMap<(Place, &'static str), Counts, FixedState>);
 
 impl Undecided {
     pub(super) fn add(&mut self, place: Place, otherwise: &'static str, counts: Counts) {

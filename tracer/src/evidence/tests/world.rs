@@ -121,9 +121,9 @@ impl World {
             let is_flagged = attempt.retransmits > 0 && Side::of(allowed, flow.src_port) != Side::Inside;
             let to = destination(&flow);
             if kind == 0 {
-                evidence.retransmitted(number, &attempt, allowed);
+                let counted = evidence.retransmitted(number, &attempt, allowed);
                 if is_flagged && attempt.retransmits == 1 {
-                    let strength = evidence.assess(&attempt, allowed, true).unwrap().strength();
+                    let strength = evidence.assess(&attempt, allowed, true, counted).unwrap().strength();
                     seen.lines.push((at_ms, to, strength));
                 }
             } else {
