@@ -212,7 +212,9 @@ impl Family {
     /// The test over all destinations, each a stratum.
     fn pooled(&mut self, side: Side) -> Pooled {
         let Some(sums) = self.sums(side).copied() else { return Pooled::default() };
-        let is_stale = self.observed > sums.pooled.at + sums.pooled.at / 4;
+        // The more there are, the less a few more change it.
+        let more = if sums.pooled.at < 4096 { sums.pooled.at / 4 } else { sums.pooled.at };
+        let is_stale = self.observed > sums.pooled.at + more;
         if sums.filtered == 0 || !is_stale {
             return if sums.filtered == 0 { Pooled::default() } else { sums.pooled };
         }

@@ -3,6 +3,7 @@
 //! To add one: a file here, a line in `ALL`, a row in docs/lab.md.
 
 mod conntrack_full;
+mod dead_servers;
 mod dropped_here;
 mod filter_fixed;
 mod forwarded;
@@ -61,6 +62,8 @@ pub const ALL: &[&Scenario] = &[
     &unknown::SCENARIO,
     &mixed::SCENARIO,
     &mixed::FILTERED,
+    &dead_servers::ALL_DEAD,
+    &dead_servers::ONE_DEAD,
 ];
 
 /// The scenario of this name.
