@@ -19,6 +19,7 @@ pub mod ruleset;
 #[cfg(feature = "ebpf")]
 pub mod bpf;
 pub mod store;
+pub mod netlink;
 pub mod netns;
 pub mod notice;
 pub mod status;

@@ -9,6 +9,7 @@ use nix::sys::utsname::uname;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Uid;
 
+use super::links::{self, Link};
 use crate::model::{HookState, Policy};
 use crate::netns::Netns;
 use crate::ruleset::{self, Sources};
@@ -51,6 +52,8 @@ pub struct Facts {
     pub hooks: Known<Vec<HookState>>,
     /// The rules.
     pub rules: Sources,
+    /// The interfaces, by name.
+    pub links: BTreeMap<String, Link>,
     /// What files say, by path; missing ones are left out.
     pub files: BTreeMap<&'static str, String>,
     /// What `conntrack -S` says, where the file with the counters is missing.
@@ -71,6 +74,7 @@ impl Default for Facts {
             clocks: Err(unknown()),
             hooks: Err(unknown()),
             rules: Sources::default(),
+            links: BTreeMap::new(),
             files: BTreeMap::new(),
             conntrack_stats: None,
         }
@@ -110,7 +114,8 @@ impl Facts {
         let conntrack_stats = (!files.contains_key("/proc/thread-self/net/stat/nf_conntrack") && can_ask())
             .then(|| ruleset::Tools::run(&tools, "conntrack", &["-S"]).ok().flatten())
             .flatten();
-        Ok(Self { policy, rules: ruleset::read(&tools), files, conntrack_stats, ..Self::default() })
+        let links = links::read().unwrap_or_default();
+        Ok(Self { policy, rules: ruleset::read(&tools), links, files, conntrack_stats, ..Self::default() })
     }
 
     /// The file whose name ends so.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Facts, Fix, Level, Report, fixes, nat_rule, percent};
+use super::{Check, Facts, Fix, Level, Report, nat_rule, percent, switches};
 use crate::model::Origin;
 use crate::ruleset::Owner;
 
@@ -44,7 +44,7 @@ fn run(facts: &Facts) -> Vec<Report> {
     report.details.extend(DOES_NOT_HELP.map(str::to_owned));
     report.fixes.push(provider());
     let owners: BTreeSet<Owner> = outside.iter().filter_map(|(rule, _)| rule.owner).collect();
-    report.fixes.extend(owners.into_iter().filter_map(|owner| fixes::switch(owner, v4)));
+    report.fixes.extend(owners.into_iter().filter_map(|owner| switches::switch(owner, v4)));
     vec![report]
 }
 
@@ -61,9 +61,9 @@ fn provider() -> Fix {
     Fix {
         what: "ask the provider, or set in its firewall: let TCP answers (ACK set, \"established\") through to ports 1024-65535"
             .to_owned(),
-        commands: Vec::new(),
         consequence: "nothing changes on the node, and all its ports can be used (RFC 6056 recommends this range); no new \
                       connection comes in by it, for those have no ACK"
             .to_owned(),
+        ..Fix::default()
     }
 }

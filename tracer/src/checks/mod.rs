@@ -10,21 +10,26 @@ mod filter;
 mod fixes;
 mod hooks;
 mod kernel;
+mod links;
 mod nat_rule;
+mod nat_words;
 mod node_ports;
 mod own_ports;
 mod privileges;
 mod rule_sources;
 mod share;
+mod switches;
+mod tunnels;
 
 use serde::Serialize;
 
 pub use facts::Facts;
+pub use links::Link;
 pub use nat_rule::RuleReport;
 pub use share::Share;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// As it should be.
@@ -51,12 +56,14 @@ impl Level {
 }
 
 /// What can be done, and what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Fix {
     /// What it is.
     pub what: String,
-    /// To be pasted into a root shell, one after the other; none where it is not done here.
+    /// To be pasted into a root shell on this node, in this order; none where it is not done here.
     pub commands: Vec<String>,
+    /// To be run where the cluster is administered.
+    pub elsewhere: Vec<String>,
     /// What follows from it.
     pub consequence: String,
 }

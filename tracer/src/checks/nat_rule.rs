@@ -1,16 +1,20 @@
-//! Each rule that chooses source ports: what it will do to connections, by the law, and what can be done about it.
+//! Each rule that chooses source ports: what it does to connections, by how the kernel selects ports, and what helps.
+
+use std::collections::HashMap;
 
 use serde::Serialize;
 
 use super::share::{self, Share, Traffic};
-use super::{Check, Facts, Level, Report, fixes, percent};
+use super::{Check, Facts, Level, Report, fixes, nat_words, tunnels};
 use crate::model::{Origin, PortSet};
-use crate::ruleset::{Family, Flags, Kind, NatRule, Owner, Ports, Way};
+use crate::ruleset::{Family, Flags, Insertion, Kind, NatRule, Owner, Ports, Reach};
 
 pub(super) const CHECK: Check = Check { id: "nat_rule", run };
 
 /// The range of sockets where nothing else is known (`inet_init_net`).
 const DEFAULT_SOURCES: (u16, u16) = (32768, 60999);
+/// So many rules that differ in what they match only are one report.
+const MIN_GROUP: usize = 4;
 
 /// A rule, for machines.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,21 +43,86 @@ pub struct RuleReport {
     pub ports: Ports,
     /// Who writes it.
     pub owner: Option<Owner>,
-    /// Whether a packet can meet it.
+    /// The program that alone may change its table.
+    pub table_owner: Option<String>,
+    /// Whether a hook leads to it.
     pub reached: bool,
-    /// Whether a TCP connection can.
+    /// Whether a new TCP connection that leaves the node can meet it.
     pub meets_tcp: bool,
+    /// How many rules like this there are, this one included.
+    pub rules: usize,
     /// What it does to each family that it meets; empty where that cannot be said.
     pub shares: Vec<Share>,
 }
 
+/// A rule with what was found of it.
+struct Judged<'a> {
+    rule: &'a NatRule,
+    report: Report,
+    insertion: Option<Insertion>,
+}
+
 fn run(facts: &Facts) -> Vec<Report> {
     let mut known = Known::new();
-    facts.rules.rules.iter().map(|rule| report(facts, rule, &mut known)).collect()
+    let judged: Vec<_> = facts.rules.rules.iter().map(|rule| judge(facts, rule, &mut known)).collect();
+    let mut groups = groups(judged);
+    // What is inserted above a rule of iptables moves those below it, so the lowest of a chain comes first.
+    let mut chains = HashMap::new();
+    groups.sort_by_cached_key(|group| {
+        let rule = group.first().map(|one| one.rule);
+        let next = chains.len();
+        let chain = *chains.entry(rule.map(|rule| (&rule.tool, &rule.table, &rule.chain))).or_insert(next);
+        let is_numbered = |one: &&Judged<'_>| one.rule.tool != "nft";
+        (chain, std::cmp::Reverse(group.iter().filter(is_numbered).map(|one| one.rule.line.number).max()))
+    });
+    let mut placed = fixes::Placed::default();
+    groups.into_iter().filter_map(|group| merge(facts, group, &mut placed)).collect()
+}
+
+/// Rules whose reports say the same, in the order of the first of each.
+fn groups(judged: Vec<Judged<'_>>) -> Vec<Vec<Judged<'_>>> {
+    let key = |one: &Judged<'_>| {
+        let rule = one.rule;
+        (one.report.level, one.report.summary.clone(), rule.tool.clone(), rule.table.clone(), one.insertion.is_some())
+    };
+    let mut counts: HashMap<_, usize> = HashMap::new();
+    judged.iter().for_each(|one| *counts.entry(key(one)).or_default() += 1);
+    let mut places: HashMap<_, usize> = HashMap::new();
+    let mut groups: Vec<Vec<Judged<'_>>> = Vec::new();
+    for one in judged {
+        let key = key(&one);
+        match places.get(&key).copied().filter(|_| counts[&key] >= MIN_GROUP) {
+            Some(place) => groups[place].push(one),
+            None => {
+                places.insert(key, groups.len());
+                groups.push(vec![one]);
+            }
+        }
+    }
+    groups
+}
+
+/// One report of a group, with the commands of all.
+fn merge(facts: &Facts, group: Vec<Judged<'_>>, placed: &mut fixes::Placed) -> Option<Report> {
+    let count = group.len();
+    let (mut insertions, mut reports): (Vec<_>, Vec<_>) =
+        group.into_iter().map(|one| (one.insertion, one.report)).unzip();
+    insertions.sort_by_key(|one| std::cmp::Reverse(one.as_ref().map(|one| one.number)));
+    let mut report = reports.drain(..).next()?;
+    if let Some(fix) = report.fixes.first_mut() {
+        fix.commands = insertions.iter().flatten().flat_map(|insertion| placed.commands(facts, insertion)).collect();
+    }
+    if count > 1 {
+        report.summary = format!("{count} rules like this: {}", report.summary);
+        if let Some(rule) = &mut report.rule {
+            rule.rules = count;
+        }
+    }
+    Some(report)
 }
 
 /// Shares by flags, ports and family: thousands of rules have few different ones.
-type Known = Vec<((Flags, Ports, &'static str), Option<Share>)>;
+type Known = HashMap<(Flags, Ports, &'static str), Option<Share>>;
 
 /// What is known of the connections: sockets of pods have the default range unless somebody changed it there.
 pub(super) fn traffic(facts: &Facts) -> Traffic {
@@ -61,18 +130,38 @@ pub(super) fn traffic(facts: &Facts) -> Traffic {
     Traffic { sources: low..=high, entries: facts.number("nf_conntrack_count") }
 }
 
-fn report(facts: &Facts, rule: &NatRule, known: &mut Known) -> Report {
+/// Whether no filter in front of the node sees the port that the rule chooses.
+pub(super) fn is_hidden(facts: &Facts, rule: &NatRule) -> bool {
+    rule.stays_private() || tunnel(facts, rule)
+}
+
+fn tunnel(facts: &Facts, rule: &NatRule) -> bool {
+    rule.leaves_by().is_some_and(|names| names.iter().all(|name| tunnels::is_tunnel(name, &facts.links)))
+}
+
+fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut Known) -> Judged<'a> {
+    let reach = rule.reach();
     let shares = shares(facts, rule, known);
-    let level = level(facts, rule, &shares);
-    let mut report = Report::new("nat_rule", level, summary(rule, &shares));
-    report = report.detail(format!("rule: {}", place(rule)));
-    report.details.extend(rule.ways.iter().flat_map(applies_to));
-    report.details.extend(law(facts, rule, &shares));
-    if level > Level::Ok && !rule.stays_inside() {
-        report.fixes = fixes::ports(facts, rule, &shares);
+    let level = level(facts, rule, &reach, &shares);
+    let hidden = match () {
+        () if rule.stays_private() => {
+            "; its destinations are private, so a provider's filter is unlikely to be in the path"
+        }
+        () if tunnel(facts, rule) => {
+            "; it leaves by an interface that encapsulates, so a provider's filter does not see this port"
+        }
+        () => "",
+    };
+    let mut report = Report::new("nat_rule", level, nat_words::summary(rule, &reach, &shares, hidden));
+    report.details = nat_words::details(facts, rule, &reach, &shares);
+    let mut insertion = None;
+    if level >= Level::Warn {
+        let (fix, inserted) = fixes::ports(facts, rule, &shares);
+        report.fixes.extend(fix);
+        insertion = inserted;
     }
-    report.rule = Some(for_machines(rule, shares));
-    report
+    report.rule = Some(for_machines(rule, &reach, shares));
+    Judged { rule, report, insertion }
 }
 
 fn shares(facts: &Facts, rule: &NatRule, known: &mut Known) -> Vec<Share> {
@@ -84,25 +173,20 @@ fn shares(facts: &Facts, rule: &NatRule, known: &mut Known) -> Vec<Share> {
     let traffic = traffic(facts);
     let mut share = |&(family, allowed): &(&'static str, &PortSet)| {
         let key = (rule.nat.flags, rule.nat.ports.clone(), family);
-        if let Some((_, share)) = known.iter().find(|(other, _)| *other == key) {
-            return share.clone();
-        }
-        let share = share::share(&rule.nat, family, allowed, &traffic);
-        known.push((key, share.clone()));
-        share
+        known.entry(key).or_insert_with(|| share::share(&rule.nat, family, allowed, &traffic)).clone()
     };
     families.iter().filter_map(&mut share).collect()
 }
 
-fn level(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Level {
-    if !rule.meets_tcp() || rule.shadowed_by.is_some() || (!shares.is_empty() && shares.iter().all(|one| one.never)) {
+fn level(facts: &Facts, rule: &NatRule, reach: &Reach, shares: &[Share]) -> Level {
+    if *reach != Reach::Met || (!shares.is_empty() && shares.iter().all(|one| one.never)) {
         return Level::Ok;
     }
     let is_certain = shares.iter().any(|share| share.outside.unwrap_or(share.at_most) > 0.0);
     // Nobody said that there is such a filter; and what asks for a mark meets only what somebody marks.
     let is_assumed = facts.policy.origin == Origin::Default || rule.asks_for_mark();
     match () {
-        () if rule.ways.is_empty() || rule.stays_inside() => Level::Note,
+        () if is_hidden(facts, rule) => Level::Note,
         () if shares.is_empty() => Level::Warn,
         () if is_certain && is_assumed => Level::Warn,
         () if is_certain => Level::Problem,
@@ -110,148 +194,7 @@ fn level(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Level {
     }
 }
 
-/// `masquerade fully-random`
-pub(super) fn statement(rule: &NatRule) -> String {
-    let kind = match rule.nat.kind {
-        Kind::Masquerade => "masquerade",
-        Kind::Snat => "snat",
-        Kind::Netmap => "netmap",
-    };
-    let mut words = vec![kind.to_owned()];
-    if let Ports::Ranges(ranges) = &rule.nat.ports {
-        let ranges: Vec<_> = ranges.iter().map(|(low, high)| format!("{low}-{high}")).collect();
-        words.push(format!("to :{}", ranges.join(" or :")));
-    }
-    words.extend(fixes::flags(&rule.nat.flags));
-    words.join(" ")
-}
-
-fn place(rule: &NatRule) -> String {
-    let text = if rule.line.text.is_empty() { "(nft did not write it out)" } else { &rule.line.text };
-    let owner = rule.owner.map_or_else(String::new, |owner| format!(", written by {}", owner.name()));
-    let at = match rule.line.handle {
-        Some(handle) => format!("handle {handle}"),
-        None => format!("number {}", rule.line.number),
-    };
-    format!("{text} (chain {} of {} {}, {at}, {}{owner})", rule.chain, rule.table_family, rule.table, rule.tool)
-}
-
-fn summary(rule: &NatRule, shares: &[Share]) -> String {
-    let statement = statement(rule);
-    if !rule.meets_tcp() {
-        return format!("{statement}: meets no TCP connection");
-    }
-    if rule.ways.is_empty() {
-        return format!("{statement}: no packet meets it, for no postrouting or input hook leads to it");
-    }
-    if rule.shadowed_by.is_some() {
-        return format!("{statement}: TCP connections do not get here, a rule above takes them all");
-    }
-    if shares.is_empty() {
-        return format!("{statement}: its ports come from something that cannot be read here, so no share can be said");
-    }
-    let parts: Vec<_> = shares.iter().map(|share| sentence(share, shares.len() > 1)).collect();
-    let inside = if rule.stays_inside() {
-        "; its destinations are private, so a provider's filter is hardly on the way"
-    } else {
-        ""
-    };
-    format!("{statement}: {}{inside}", parts.join("; "))
-}
-
-fn sentence(share: &Share, name: bool) -> String {
-    let (family, allowed) = (if name { format!("{}: ", share.family) } else { String::new() }, &share.allowed);
-    if share.never {
-        return format!("{family}can never leave {allowed}");
-    }
-    match share.outside {
-        Some(outside) if outside > 0.0 => {
-            format!("{family}{} of connections leave outside {allowed}", percent(outside))
-        }
-        Some(_) => format!("{family}leaves {allowed} only when ports clash"),
-        None => format!(
-            "{family}{} to {} of connections leave outside {allowed}, by what its map chooses",
-            percent(share.at_least),
-            percent(share.at_most)
-        ),
-    }
-}
-
-fn applies_to(way: &Way) -> Vec<String> {
-    const SHOWN: usize = 6;
-    let mut lines = vec![format!("reached by: {} > {}", way.hook, way.chains.join(" > "))];
-    lines.extend(way.jumps.iter().map(|jump| format!("only what meets: {jump}")));
-    lines.extend(way.excepts.iter().take(SHOWN).map(|except| format!("not what meets before: {except}")));
-    if way.excepts.len() > SHOWN {
-        lines.push(format!("nor what meets {} more lines before it", way.excepts.len() - SHOWN));
-    }
-    lines
-}
-
-/// How the shares follow.
-fn law(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let Some(share) = shares.first().filter(|_| rule.meets_tcp()) else { return lines };
-    let drawn = share.draws_from.join(" or ");
-    let traffic = traffic(facts);
-    let (low, high) = (traffic.sources.start(), traffic.sources.end());
-    if share.keeps {
-        lines.push(format!(
-            "a connection keeps its original port where that is free{}; otherwise it draws from {drawn}",
-            if rule.nat.ports == Ports::Default { "" } else { " and in the rule's range" }
-        ));
-        lines.push(format!(
-            "assumed: source ports evenly from {low}-{high} (ip_local_port_range here; each pod has its own, 32768-60999 \
-             unless changed)"
-        ));
-        if !share.never {
-            lines.push(clashes(&traffic, share));
-        }
-    } else {
-        lines.push(format!("every new connection draws from {drawn}, whatever its original port{}", bias(rule)));
-    }
-    if shares.iter().any(|share| share.family == "ipv6" && !share.never) && facts.policy.v4 == facts.policy.v6 {
-        lines.push("many filters ignore IPv6; if yours does, say --allow6 any".to_owned());
-    }
-    if rule.nat.ports == Ports::Default {
-        lines.push("from source ports below 512 it draws from 1-511, below 1024 from 600-1023".to_owned());
-    }
-    if rule.nat.flags.persistent {
-        lines.push("persistent concerns addresses, not ports".to_owned());
-    }
-    lines.push(share::SOURCE.to_owned());
-    lines
-}
-
-fn bias(rule: &NatRule) -> String {
-    let sizes: Vec<u32> = match &rule.nat.ports {
-        Ports::Default => vec![64512],
-        Ports::Ranges(ranges) => ranges.iter().map(|(low, high)| u32::from(high - low) + 1).collect(),
-        Ports::Unknown => Vec::new(),
-    };
-    match sizes[..] {
-        [size] if 65536 % size != 0 => {
-            let (first, weight) = (65536 % size, 65536 / size);
-            format!(" (each of the first {first} ports has {} of 65536 chances, the others {weight})", weight + 1)
-        }
-        _ => String::new(),
-    }
-}
-
-fn clashes(traffic: &Traffic, share: &Share) -> String {
-    match traffic.entries {
-        Some(entries) => format!(
-            "clashes: if all {entries} conntrack entries of now went to one destination, {} of the connections to it would \
-             leave outside; to others fewer",
-            percent(share.at_most)
-        ),
-        None => {
-            "clashes: how many conntrack entries there are cannot be seen, so their share cannot be bounded".to_owned()
-        }
-    }
-}
-
-fn for_machines(rule: &NatRule, shares: Vec<Share>) -> RuleReport {
+fn for_machines(rule: &NatRule, reach: &Reach, shares: Vec<Share>) -> RuleReport {
     let (line, nat) = (&rule.line, &rule.nat);
     let mode = match (nat.flags.fully_random, nat.flags.random, &nat.ports) {
         (true, _, _) => "fully_random",
@@ -272,8 +215,10 @@ fn for_machines(rule: &NatRule, shares: Vec<Share>) -> RuleReport {
         persistent: nat.flags.persistent,
         ports: nat.ports.clone(),
         owner: rule.owner,
+        table_owner: rule.owned_by.clone(),
         reached: !rule.ways.is_empty(),
-        meets_tcp: rule.meets_tcp() && rule.shadowed_by.is_none(),
+        meets_tcp: *reach == Reach::Met,
+        rules: 1,
         shares,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Check, Facts, Level, Report, nat_rule, percent};
 use crate::model::port_distribution;
+use crate::ruleset::Reach;
 
 pub(super) const CHECK: Check = Check { id: "node_ports", run };
 
@@ -21,8 +22,7 @@ fn run(facts: &Facts) -> Vec<Report> {
     let (low, high) = (RANGE.start(), RANGE.end());
     let share =
         port_distribution::share_outside(&port_distribution::default_range(u16::MAX), |port| !RANGE.contains(&port));
-    let draws =
-        facts.rules.rules.iter().any(|rule| rule.nat.flags.draws() && rule.meets_tcp() && !rule.ways.is_empty());
+    let draws = facts.rules.rules.iter().any(|rule| rule.nat.flags.draws() && rule.reach() == Reach::Met);
     let sources = nat_rule::traffic(facts).sources;
     let meets_own = sources.start() <= high && sources.end() >= low;
     let mut report = Report::new(

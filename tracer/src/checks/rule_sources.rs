@@ -7,8 +7,8 @@ pub(super) const CHECK: Check = Check { id: "rule_sources", run };
 
 fn run(facts: &Facts) -> Vec<Report> {
     let rules = &facts.rules;
-    let told: Vec<&str> =
-        rules.sources.iter().filter(|source| source.read == Read::Told).map(|source| source.tool.as_str()).collect();
+    let listed: Vec<&str> =
+        rules.sources.iter().filter(|source| source.read == Read::Listed).map(|source| source.tool.as_str()).collect();
     let nft_is_missing = rules.sources.iter().any(|source| source.tool == "nft" && source.read == Read::Missing);
     let is_blind = rules.is_blind();
     let level = match () {
@@ -16,10 +16,10 @@ fn run(facts: &Facts) -> Vec<Report> {
         () if nft_is_missing => Level::Note,
         () => Level::Ok,
     };
-    let summary = match told[..] {
+    let summary = match listed[..] {
         [] if is_blind => "no rules could be listed".to_owned(),
         [] => "no tool has rules to list".to_owned(),
-        _ => format!("rules listed by {}", told.join(", ")),
+        _ => format!("rules listed by {}", listed.join(", ")),
     };
     let mut report = Report::new(CHECK.id, level, summary);
     report.details.extend(rules.sources.iter().filter_map(unseen));
@@ -33,7 +33,7 @@ fn run(facts: &Facts) -> Vec<Report> {
 
 fn unseen(source: &Source) -> Option<String> {
     match &source.read {
-        Read::Told => None,
+        Read::Listed => None,
         Read::Empty(why) => Some(format!("{} not asked: {why}", source.tool)),
         Read::Missing => Some(format!("{} is not installed: its rules, if there are any, are not seen", source.tool)),
         Read::Failed(why) => Some(format!("not seen: {why}")),

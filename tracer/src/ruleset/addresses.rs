@@ -1,6 +1,6 @@
 //! Addresses that rules name, and whether a filter of a provider can be on the way to them.
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
 /// Prefixes that are not routed on the internet: private, shared, unique, link and loopback, multicast.
 const NOT_ROUTED: [&str; 10] = [
@@ -19,6 +19,19 @@ const NOT_ROUTED: [&str; 10] = [
 /// `10.0.0.0/8` or `10.0.0.1`.
 pub(super) fn parse(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+}
+
+/// The prefixes that together are this range.
+pub(super) fn of_range(first: &str, last: &str) -> Option<Vec<IpNet>> {
+    match (first.parse().ok()?, last.parse().ok()?) {
+        (std::net::IpAddr::V4(first), std::net::IpAddr::V4(last)) => {
+            Some(Ipv4Subnets::new(first, last, 0).map(IpNet::V4).collect())
+        }
+        (std::net::IpAddr::V6(first), std::net::IpAddr::V6(last)) => {
+            Some(Ipv6Subnets::new(first, last, 0).map(IpNet::V6).collect())
+        }
+        _ => None,
+    }
 }
 
 /// Whether no address of the prefix is routed on the internet.

@@ -1,25 +1,48 @@
-//! `iptables-save` as a table: the table `nat` only, for no other chooses ports.
+//! `iptables-save` as tables: `nat`, and those that decide what gets there.
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::conditions::{Condition, Subject};
+use super::protocols::{self, Protocols};
 use super::words::{self, Word, for_shell};
 use super::{Action, Base, Chain, Family, Flags, Kind, Line, Nat, Ports, Table, addresses};
 
-/// The kernel's priority of the NAT hooks that choose source ports (`NF_IP_PRI_NAT_SRC`).
-const PRIORITY: i64 = 100;
+/// The kernel's priorities of the hooks: of NAT those that choose source ports (`NF_IP_PRI_NAT_SRC`).
+const PRIORITIES: [(&str, i64); 4] = [("raw", -300), ("mangle", -150), ("filter", 0), ("nat", 100)];
+/// Matches that decide anew for each packet.
+const CHANGING: [&str; 8] = ["limit", "hashlimit", "recent", "quota", "quota2", "statistic", "connlimit", "rateest"];
+/// Options that take any word, also one that looks like an option.
+const ANY_WORD: [&str; 8] = [
+    "--comment",
+    "--log-prefix",
+    "--nflog-prefix",
+    "--string",
+    "--hex-string",
+    "--name",
+    "--match-set",
+    "--hashlimit-name",
+];
 
-/// The table `nat` of a save; `None` where it has none. `tool` is what changes it: `iptables-nft`, `ip6tables`.
-pub(super) fn parse(save: &str, tool: &str) -> Option<Table> {
-    let is_ipv6 = tool.starts_with("ip6");
-    let lines = save.lines().map(str::trim).skip_while(|line| *line != "*nat").skip(1);
-    let nat: Vec<&str> = lines.take_while(|line| *line != "COMMIT").collect();
-    if !save.lines().any(|line| line.trim() == "*nat") {
-        return None;
+/// The tables of a save. `tool` is what changes them: `iptables-nft`, `ip6tables`.
+pub(super) fn parse(save: &str, tool: &str) -> Vec<Table> {
+    let mut tables = Vec::new();
+    let mut lines = save.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        if let Some(name) = line.strip_prefix('*') {
+            let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "COMMIT").collect();
+            tables.extend(table(name, &body, tool));
+        }
     }
-    let mut chains: Vec<Chain> = nat.iter().filter_map(|line| chain(line)).collect();
+    tables
+}
+
+fn table(name: &str, body: &[&str], tool: &str) -> Option<Table> {
+    let (_, priority) = PRIORITIES.into_iter().find(|(known, _)| *known == name)?;
+    let is_ipv6 = tool.starts_with("ip6");
+    let mut chains: Vec<Chain> = body.iter().filter_map(|line| chain(line, name == "nat", priority)).collect();
     let places: HashMap<String, usize> =
         chains.iter().enumerate().map(|(index, chain)| (chain.name.clone(), index)).collect();
-    for text in nat {
+    for text in body {
         let mut words = words::split(text).into_iter();
         if words.next().is_none_or(|word| word.text != "-A") {
             continue;
@@ -31,17 +54,21 @@ pub(super) fn parse(save: &str, tool: &str) -> Option<Table> {
         chains[index].lines.push(line);
     }
     let family = if is_ipv6 { "ip6" } else { "ip" };
-    Some(Table { tool: tool.to_owned(), family: family.to_owned(), name: "nat".to_owned(), chains })
+    Some(Table { tool: tool.to_owned(), family: family.to_owned(), name: name.to_owned(), owned_by: None, chains })
 }
 
 /// `:POSTROUTING ACCEPT [0:0]`
-fn chain(line: &str) -> Option<Chain> {
-    let name = line.strip_prefix(':')?.split(' ').next()?.to_owned();
+fn chain(line: &str, is_nat: bool, priority: i64) -> Option<Chain> {
+    let mut words = line.strip_prefix(':')?.split(' ');
+    let (name, policy) = (words.next()?.to_owned(), words.next());
     let hook = match name.as_str() {
-        "POSTROUTING" | "INPUT" | "PREROUTING" | "OUTPUT" => Some(name.to_lowercase()),
+        "POSTROUTING" | "INPUT" | "PREROUTING" | "OUTPUT" | "FORWARD" => Some(name.to_lowercase()),
         _ => None,
     };
-    Some(Chain { name, base: hook.map(|hook| Base { hook, priority: PRIORITY }), lines: Vec::new() })
+    let drops = policy == Some("DROP");
+    let base =
+        hook.filter(|_| policy != Some("-")).map(|hook| Base { is_nat, hook, drops, priority, registered: None });
+    Some(Chain { name, base, lines: Vec::new() })
 }
 
 /// An option with its values, and whether a `!` stands before it.
@@ -60,13 +87,20 @@ impl Part {
         let negation = self.negated.then(|| "!".to_owned());
         negation.into_iter().chain([self.name.clone()]).chain(self.values.iter().cloned())
     }
+
+    /// Without the `!`.
+    fn plain(&self) -> String {
+        [&self.name].into_iter().chain(&self.values).map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn parts(words: Vec<Word>) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut negated = false;
     for word in words {
+        let takes_any = |part: &Part| part.values.is_empty() && ANY_WORD.contains(&part.name.as_str());
         match parts.last_mut() {
+            Some(part) if takes_any(part) && !negated => part.values.push(word.text),
             _ if !word.quoted && word.text == "!" => negated = true,
             Some(part) if word.quoted || !word.text.starts_with('-') => part.values.push(word.text),
             _ => {
@@ -83,47 +117,105 @@ fn line(words: Vec<Word>, family: Family, number: usize, is_chain: impl Fn(&str)
     let mut parts = parts(words);
     let target_at = parts.iter().position(|part| part.name == "-j" || part.name == "-g").unwrap_or(parts.len());
     let target = parts.split_off(target_at);
-    let mut line = Line {
-        handle: None,
-        number,
-        text,
-        conditions: BTreeSet::new(),
-        matches: Vec::new(),
-        protocols: None,
-        family,
-        destinations: Vec::new(),
-        action: action(&target, is_chain),
-    };
-    parts.iter().for_each(|part| condition(&mut line, part));
+    let sets_mark = ["MARK", "CONNMARK", "SET"].contains(&target.first().map_or("", Part::value));
+    let mut line = Line { number, sets_mark, action: action(&target, is_chain), ..Line::new(family) };
+    line.matches = matches(&parts, &text);
+    let mut parts = parts.into_iter().peekable();
+    while let Some(part) = parts.next() {
+        if part.name == "-m" {
+            let is_option = |part: &Part| part.name.starts_with("--");
+            let mut options = Vec::new();
+            while let Some(option) = parts.next_if(is_option) {
+                options.push(option);
+            }
+            line.conditions.extend(of_module(part.value(), &options, number));
+        } else {
+            condition(&mut line, &part);
+        }
+    }
+    line.text = text;
     line
 }
 
+/// The words before the target but protocol and comments; or why they cannot stand in a second rule.
+fn matches(parts: &[Part], text: &str) -> Result<Vec<String>, String> {
+    if text.contains("[unsupported") {
+        return Err("this iptables does not understand all of it".to_owned());
+    }
+    let modules = parts.iter().filter(|part| part.name == "-m");
+    if let Some(module) = modules.map(Part::value).find(|name| CHANGING.contains(name)) {
+        return Err(format!("it asks for `{module}`, which a second rule would count anew"));
+    }
+    let is_comment = |part: &Part| part.name == "--comment" || (part.name == "-m" && part.value() == "comment");
+    let kept = parts.iter().filter(|part| part.name != "-p" && !is_comment(part));
+    Ok(kept.flat_map(Part::words).collect())
+}
+
 fn condition(line: &mut Line, part: &Part) {
-    if part.name == "--comment" || (part.name == "-m" && part.value() == "comment") {
-        return;
-    }
-    line.matches.extend(part.words());
-    match (part.name.as_str(), part.negated) {
-        ("-p", false) => line.protocols = Some([part.value().to_owned()].into()),
-        ("-m", _) if ["tcp", "udp"].contains(&part.value()) => {}
-        ("-d", false) => {
-            line.destinations.extend(addresses::parse(part.value()));
-            line.conditions.insert(part.words().collect::<Vec<_>>().join(" "));
+    let prefixes = |part: &Part| part.value().split(',').map(addresses::parse).collect::<Option<Vec<_>>>();
+    // `eth+` is what nft writes as `eth*`.
+    let interface = |part: &Part| -> BTreeSet<String> { [part.value().replace('+', "*")].into() };
+    let subject = match part.name.as_str() {
+        "-p" => {
+            let named = [protocols::name(part.value())].into();
+            let own = if part.negated { Protocols::Not(named) } else { Protocols::Only(named) };
+            line.protocols = line.protocols.and(&own);
+            return;
         }
-        _ => {
-            line.conditions.insert(part.words().collect::<Vec<_>>().join(" "));
-        }
+        "-s" => prefixes(part).map(Subject::Source),
+        "-d" => prefixes(part).map(Subject::Destination),
+        "-i" => Some(Subject::In(interface(part))),
+        "-o" => Some(Subject::Out(interface(part))),
+        _ => None,
+    };
+    line.conditions.push(Condition::new(subject.unwrap_or_else(|| Subject::Other(part.plain())), part.negated));
+}
+
+/// What a match with its options asks for.
+fn of_module(name: &str, options: &[Part], number: usize) -> Option<Condition> {
+    let text = || options.iter().flat_map(Part::words).collect::<Vec<_>>().join(" ");
+    if name == "comment" || (options.is_empty() && ["tcp", "udp", "sctp", "dccp"].contains(&name)) {
+        return None;
     }
+    if CHANGING.contains(&name) {
+        return Some(Condition::new(Subject::Changing(format!("{name} {} of {number}", text())), false));
+    }
+    let [option] = options else { return Some(Condition::other(format!("-m {name} {}", text()))) };
+    let subject = match (name, option.name.as_str()) {
+        ("mark" | "connmark", "--mark") => mark(option.value(), name == "connmark"),
+        ("conntrack", "--ctstate") | ("state", "--state") => {
+            Some(Subject::State(option.value().split(',').map(str::to_lowercase).collect()))
+        }
+        _ => None,
+    };
+    let subject = subject.unwrap_or_else(|| Subject::Other(format!("-m {name} {}", option.plain())));
+    Some(Condition::new(subject, option.negated))
+}
+
+/// `0x4000/0x4000`
+fn mark(text: &str, of_connection: bool) -> Option<Subject> {
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let (value, mask) = text.split_once('/').map_or((text, None), |(value, mask)| (value, Some(mask)));
+    let mask = mask.map_or(Some(u32::MAX), number)?;
+    Some(Subject::Mark { of_connection, mask, values: [number(value)?].into() })
 }
 
 fn action(target: &[Part], is_chain: impl Fn(&str) -> bool) -> Action {
-    let Some(name) = target.first().map(Part::value) else { return Action::Other };
-    match name {
+    let Some(first) = target.first() else { return Action::Other };
+    match first.value() {
         "MASQUERADE" => Action::Nat(nat(Kind::Masquerade, target)),
         "SNAT" => Action::Nat(nat(Kind::Snat, target)),
         "NETMAP" => Action::Nat(nat(Kind::Netmap, target)),
-        "ACCEPT" | "RETURN" | "DROP" | "QUEUE" | "NFQUEUE" => Action::Ends,
-        name if is_chain(name) => Action::To(vec![name.to_owned()]),
+        "ACCEPT" => Action::Accept,
+        "RETURN" => Action::Return,
+        "DROP" | "REJECT" | "QUEUE" | "NFQUEUE" => Action::Drop,
+        "NOTRACK" => Action::Notrack,
+        "CT" if target.iter().any(|part| part.name == "--notrack") => Action::Notrack,
+        name if is_chain(name) && first.name == "-g" => Action::Goto(name.to_owned()),
+        name if is_chain(name) => Action::Jump(name.to_owned()),
         _ => Action::Other,
     }
 }

@@ -4,23 +4,30 @@
 //! chooses a source port, with the way to it.
 
 mod addresses;
+mod conditions;
 mod iptables;
 mod nft;
 mod nft_expr;
+mod nft_print;
+mod nft_statement;
 mod nft_text;
 mod owner;
+mod protocols;
+mod reach;
 mod read;
+mod rewrite;
 mod tool;
 mod walk;
 mod words;
 
-use std::collections::BTreeSet;
-
-use ipnet::IpNet;
 use serde::Serialize;
 
+pub use conditions::{Condition, Subject};
 pub use owner::Owner;
+pub use protocols::Protocols;
+pub use reach::Reach;
 pub use read::{Kernel, Read, Source, Sources, read, read_from};
+pub use rewrite::{Insertion, with_ports};
 pub use tool::{Tools, run};
 pub use walk::{NatRule, Way};
 pub use words::for_shell as shell_word;
@@ -38,6 +45,15 @@ pub enum Family {
 }
 
 impl Family {
+    /// That of a table, by nft's word for it.
+    fn of_table(word: &str) -> Self {
+        match word {
+            "ip" => Self::V4,
+            "ip6" => Self::V6,
+            _ => Self::Both,
+        }
+    }
+
     /// What both meet; `None` where that is nothing.
     #[must_use]
     pub fn and(self, other: Self) -> Option<Self> {
@@ -61,7 +77,7 @@ pub enum Kind {
 }
 
 /// How the statement wants ports to be chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Flags {
     /// `random`
     pub random: bool,
@@ -80,7 +96,7 @@ impl Flags {
 }
 
 /// The ports that the statement names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ports {
     /// None: the kernel's default ranges.
@@ -109,14 +125,43 @@ pub struct Nat {
 pub enum Action {
     /// It chooses a source port.
     Nat(Nat),
-    /// To other chains.
-    To(Vec<String>),
-    /// To none: packets that match do not reach the lines below.
-    Ends,
+    /// To one chain or another, or to a verdict, by what else the packet meets.
+    Branches(Vec<Branch>),
+    /// Through another chain and back.
+    Jump(String),
+    /// Through another chain, and not back.
+    Goto(String),
+    /// Back to the chain that jumped here.
+    Return,
+    /// Past all other lines of this hook's chain.
+    Accept,
+    /// The packet goes no further.
+    Drop,
+    /// conntrack, and so NAT, leaves the packet alone.
+    Notrack,
     /// A target of iptables that nft cannot read.
     Foreign(String),
     /// It does something else, and the next line follows.
     Other,
+}
+
+impl Action {
+    fn jump(target: Option<String>) -> Self {
+        target.map_or(Self::Other, Self::Jump)
+    }
+
+    fn goto(target: Option<String>) -> Self {
+        target.map_or(Self::Other, Self::Goto)
+    }
+}
+
+/// One outcome of a verdict map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// What leads here.
+    pub condition: Option<Condition>,
+    /// What happens then.
+    pub action: Action,
 }
 
 /// One line of a chain.
@@ -128,27 +173,53 @@ pub struct Line {
     pub number: usize,
     /// As the tool writes it.
     pub text: String,
-    /// What it asks for beside the protocol, each in a form that equals only the same.
-    pub conditions: BTreeSet<String>,
-    /// The part of `text` before the statement, as words for a shell.
-    pub matches: Vec<String>,
-    /// Transport protocols that it can meet; any without.
-    pub protocols: Option<BTreeSet<String>>,
+    /// What it asks for beside protocol and family.
+    pub conditions: Vec<Condition>,
+    /// The phrases before the statement, to be written again in another rule; or why they cannot be.
+    pub matches: Result<Vec<String>, String>,
+    /// Transport protocols that it can meet.
+    pub protocols: Protocols,
     /// Families that it can meet.
     pub family: Family,
-    /// Destinations that it asks for; any without.
-    pub destinations: Vec<IpNet>,
+    /// It asks for what no packet has.
+    pub is_contradiction: bool,
+    /// It sets a mark.
+    pub sets_mark: bool,
     /// Where it leads.
     pub action: Action,
+}
+
+impl Line {
+    /// One that asks for nothing and does nothing.
+    fn new(family: Family) -> Self {
+        Self {
+            handle: None,
+            number: 0,
+            text: String::new(),
+            conditions: Vec::new(),
+            matches: Err("it chooses no source port".to_owned()),
+            protocols: Protocols::Any,
+            family,
+            is_contradiction: false,
+            sets_mark: false,
+            action: Action::Other,
+        }
+    }
 }
 
 /// Where a chain begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
-    /// `postrouting` or `input`; others choose no source ports.
+    /// Whether NAT is its purpose, not filtering.
+    pub is_nat: bool,
+    /// `postrouting` or `input` choose source ports.
     pub hook: String,
+    /// What becomes of packets that no line decides about.
+    pub drops: bool,
     /// Lower comes first.
     pub priority: i64,
+    /// Grows with the time at which it was registered, where that can be seen; of one priority the newest comes first.
+    pub registered: Option<(u64, u64)>,
 }
 
 /// One chain.
@@ -156,7 +227,7 @@ pub struct Base {
 pub struct Chain {
     /// Its name.
     pub name: String,
-    /// Set where it begins at a hook for NAT.
+    /// Set where it begins at a hook.
     pub base: Option<Base>,
     /// Its lines.
     pub lines: Vec<Line>,
@@ -171,6 +242,8 @@ pub struct Table {
     pub family: String,
     /// Its name.
     pub name: String,
+    /// The kernel lets nobody else write it: the program that owns it, where that is known.
+    pub owned_by: Option<String>,
     /// Its chains.
     pub chains: Vec<Chain>,
 }

@@ -7,11 +7,24 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::nft_expr::{Maps, line};
+use super::nft_text::Listing;
 use super::{Base, Chain, Table};
 
 #[derive(Deserialize)]
 struct Ruleset {
     nftables: Vec<Object>,
+}
+
+/// What one call of nft lists.
+pub(super) struct Objects(Vec<Object>);
+
+/// Reads what nft lists.
+///
+/// # Errors
+/// When it is not what nft writes.
+pub(super) fn objects(json: &str) -> anyhow::Result<Objects> {
+    let ruleset: Ruleset = serde_json::from_str(json).context("cannot understand what nft -j lists")?;
+    Ok(Objects(ruleset.nftables))
 }
 
 /// One object has one of these keys; others are not read.
@@ -31,6 +44,8 @@ struct ChainObject {
     kind: Option<String>,
     hook: Option<String>,
     prio: Option<i64>,
+    policy: Option<String>,
+    handle: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -55,32 +70,28 @@ struct MapObject {
 /// Family, table and chain or map.
 type Place = (String, String, String);
 
-/// Parses the output; `texts` has the rules as people write them, by family, table and handle.
-///
-/// # Errors
-/// When it is not what nft writes.
-pub(super) fn parse(json: &str, texts: &HashMap<(String, String, u64), String>) -> anyhow::Result<Vec<Table>> {
-    let ruleset: Ruleset = serde_json::from_str(json).context("cannot understand what nft -j lists")?;
+/// Tables of everything that was listed; `listing` has the rules as people write them.
+pub(super) fn tables(all: impl IntoIterator<Item = Objects>, listing: &Listing) -> Vec<Table> {
     let mut maps: HashMap<Place, Vec<Value>> = HashMap::new();
     let mut tables = Tables::default();
     let mut rules = Vec::new();
-    for object in ruleset.nftables {
+    for object in all.into_iter().flat_map(|objects| objects.0) {
         if let Some(map) = object.map {
             maps.insert((map.family, map.table, map.name), map.elem);
         }
         if let Some(chain) = object.chain {
-            tables.add(chain);
+            tables.add(chain, listing);
         }
         rules.extend(object.rule);
     }
     for rule in rules {
         let named = |name: &str| maps.get(&(rule.family.clone(), rule.table.clone(), name.to_owned()));
-        let text = rule.handle.and_then(|handle| texts.get(&(rule.family.clone(), rule.table.clone(), handle)));
+        let text = rule.handle.and_then(|handle| listing.texts.get(&(rule.family.clone(), rule.table.clone(), handle)));
         let text = text.map_or("", String::as_str);
         let parsed = line(&rule.expr, rule.handle, text, &rule.family, &(&named as Maps<'_>));
         tables.push(&(rule.family.clone(), rule.table.clone(), rule.chain.clone()), parsed);
     }
-    Ok(tables.tables)
+    tables.tables
 }
 
 #[derive(Default)]
@@ -91,17 +102,26 @@ struct Tables {
 }
 
 impl Tables {
-    fn add(&mut self, chain: ChainObject) {
+    fn add(&mut self, chain: ChainObject, listing: &Listing) {
+        let key = (chain.family.clone(), chain.table.clone());
+        let header = listing.tables.get(&key);
         let known = self.tables.iter().position(|table| table.family == chain.family && table.name == chain.table);
         let at = known.unwrap_or_else(|| {
-            let (tool, family, name) = ("nft".to_owned(), chain.family.clone(), chain.table.clone());
-            self.tables.push(Table { tool, family, name, chains: Vec::new() });
+            let (tool, (family, name)) = ("nft".to_owned(), key);
+            let owner = header.filter(|header| header.is_owned);
+            let owned_by = owner.map(|owner| owner.program.clone().unwrap_or_else(|| "another program".to_owned()));
+            self.tables.push(Table { tool, family, name, owned_by, chains: Vec::new() });
             self.tables.len() - 1
         });
-        let base = match (chain.kind.as_deref(), chain.hook) {
-            (Some("nat"), Some(hook)) => Some(Base { hook, priority: chain.prio.unwrap_or_default() }),
-            _ => None,
-        };
+        let is_awake = header.is_none_or(|header| !header.is_dormant);
+        let base = chain.hook.filter(|_| is_awake).map(|hook| Base {
+            is_nat: chain.kind.as_deref() == Some("nat"),
+            hook,
+            priority: chain.prio.unwrap_or_default(),
+            drops: chain.policy.as_deref() == Some("drop"),
+            // Tables are listed in the order in which they were made.
+            registered: chain.handle.map(|handle| (at as u64, handle)),
+        });
         let chains = &mut self.tables[at].chains;
         self.places.insert((chain.family, chain.table, chain.name.clone()), (at, chains.len()));
         chains.push(Chain { name: chain.name, base, lines: Vec::new() });

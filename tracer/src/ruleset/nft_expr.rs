@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{Action, Family, Flags, Kind, Line, Nat, Ports, addresses, nft_text};
+use super::conditions::{Condition, Subject};
+use super::protocols::{self, Protocols};
+use super::{Action, Branch, Family, Flags, Kind, Line, Nat, Ports, addresses, nft_print, nft_statement};
 
 /// Elements of a named map.
 pub(super) type Maps<'a> = &'a dyn Fn(&str) -> Option<&'a Vec<Value>>;
@@ -18,40 +20,48 @@ struct Reading<'a> {
 
 /// Reads a rule. Its number is that of the caller.
 pub(super) fn line(exprs: &[Value], handle: Option<u64>, text: &str, family: &str, maps: &Maps<'_>) -> Line {
-    let family = match family {
-        "ip" => Family::V4,
-        "ip6" => Family::V6,
-        _ => Family::Both,
-    };
-    let line = Line {
-        handle,
-        number: 0,
-        text: text.to_owned(),
-        conditions: BTreeSet::new(),
-        matches: nft_text::matches(text),
-        protocols: None,
-        family,
-        destinations: Vec::new(),
-        action: Action::Other,
-    };
+    let line = Line { handle, text: text.to_owned(), ..Line::new(Family::of_table(family)) };
     let mut reading = Reading { line, maps: *maps };
     let statements = exprs.iter().filter_map(Value::as_object).flat_map(serde_json::Map::iter);
     statements.for_each(|(name, value)| reading.statement(name, value));
-    reading.line
+    reading.finish(exprs)
 }
 
 impl Reading<'_> {
+    fn finish(self, exprs: &[Value]) -> Line {
+        let mut line = self.line;
+        let Action::Nat(nat) = &line.action else { return line };
+        line.matches = nft_print::matches(exprs).and_then(|phrases| {
+            if line.text.is_empty() {
+                return Err("nft does not list its text".to_owned());
+            }
+            let statement = nft_statement::original(nat, exprs).ok_or("its statement is not understood")?;
+            match nft_print::is_faithful(&phrases, &statement, &line.text) {
+                true => Ok(phrases),
+                false => Err(format!("written again it would read `{} {statement}`", phrases.join(" "))),
+            }
+        });
+        line
+    }
+
     fn statement(&mut self, name: &str, value: &Value) {
         match name {
             "match" => self.condition(value),
             "masquerade" => self.nat(Kind::Masquerade, value),
             "snat" => self.nat(Kind::Snat, value),
-            "jump" | "goto" => self.line.action = Action::To(target(value).into_iter().collect()),
+            "jump" => self.line.action = Action::jump(target(value)),
+            "goto" => self.line.action = Action::goto(target(value)),
             "vmap" => self.verdict_map(value),
-            "return" | "accept" | "drop" | "reject" | "queue" => self.line.action = Action::Ends,
+            "return" => self.line.action = Action::Return,
+            "accept" => self.line.action = Action::Accept,
+            "drop" | "reject" | "queue" => self.line.action = Action::Drop,
+            "notrack" => self.line.action = Action::Notrack,
+            "mangle" if value["key"]["meta"]["key"] == "mark" || value["key"]["ct"]["key"] == "mark" => {
+                self.line.sets_mark = true;
+            }
             "xt" => self.foreign(value),
             // They decide whether the rule goes on, each packet anew.
-            "limit" | "quota" | "ct count" | "dynset" | "set" => self.opaque(name, value),
+            "limit" | "quota" | "ct count" | "dynset" | "set" => self.changing(name, value),
             _ => {}
         }
     }
@@ -59,41 +69,57 @@ impl Reading<'_> {
     fn condition(&mut self, value: &Value) {
         let (left, right) = (&value["left"], &value["right"]);
         let is_equal = value["op"] == "==" || value["op"] == "in";
+        let is_unequal = value["op"] == "!=";
         let payload = left["payload"]["protocol"].as_str();
-        match payload {
-            Some("ip") => self.meet(Family::V4),
-            Some("ip6") => self.meet(Family::V6),
-            Some(protocol @ ("tcp" | "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmpv6")) => {
-                self.protocols(&[protocol.to_owned()].into());
+        // Also `ip saddr . tcp dport` and `tcp flags & syn`.
+        let parts = left["concat"].as_array().or(left["&"].as_array()).into_iter().flatten();
+        for header in parts.chain([left]).filter_map(|part| part["payload"]["protocol"].as_str()) {
+            match header {
+                "ip" => self.meet(Family::V4),
+                "ip6" => self.meet(Family::V6),
+                "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmpv6" => {
+                    self.protocols(&Protocols::only(header));
+                }
+                _ => {}
             }
-            _ => {}
         }
         let meta = left["meta"]["key"].as_str();
-        if is_equal && meta == Some("nfproto") {
-            self.meet(if *right == "ipv6" { Family::V6 } else { Family::V4 });
+        if meta == Some("nfproto") && (is_equal || is_unequal) {
+            let named = if (*right == "ipv6") == is_equal { Family::V6 } else { Family::V4 };
+            return self.meet(named);
         }
         let field = left["payload"]["field"].as_str();
         let names_protocol = meta == Some("l4proto")
             || matches!((payload, field), (Some("ip"), Some("protocol")) | (Some("ip6"), Some("nexthdr")));
-        if is_equal
-            && names_protocol
-            && let Some(named) = protocols(right)
-        {
-            return self.protocols(&named);
+        if names_protocol && let Some(named) = words(right) {
+            let named = named.iter().map(|name| protocols::name(name)).collect();
+            match (is_equal, is_unequal) {
+                (true, _) => return self.protocols(&Protocols::Only(named)),
+                (_, true) => return self.protocols(&Protocols::Not(named)),
+                (false, false) => {}
+            }
         }
-        if is_equal && field == Some("daddr") {
-            self.line.destinations.extend(prefixes(right));
-        }
-        self.line.conditions.insert(value.to_string());
+        let subject = if is_equal || is_unequal { subject(left, right) } else { None };
+        self.line.conditions.push(match subject {
+            Some(subject) => Condition::new(subject, is_unequal),
+            None if left["numgen"].is_object() => {
+                Condition::new(Subject::Changing(format!("{value} of {:?}", self.line.handle)), false)
+            }
+            None if is_unequal => Condition::new(Subject::Other(format!("{left} == {right}")), true),
+            None if is_equal => Condition::other(format!("{left} == {right}")),
+            None => Condition::other(value.to_string()),
+        });
     }
 
     fn meet(&mut self, family: Family) {
-        self.line.family = self.line.family.and(family).unwrap_or(family);
+        match self.line.family.and(family) {
+            Some(both) => self.line.family = both,
+            None => self.line.is_contradiction = true,
+        }
     }
 
-    fn protocols(&mut self, named: &BTreeSet<String>) {
-        let both = |held: &BTreeSet<String>| held.intersection(named).cloned().collect();
-        self.line.protocols = Some(self.line.protocols.as_ref().map_or_else(|| named.clone(), both));
+    fn protocols(&mut self, named: &Protocols) {
+        self.line.protocols = self.line.protocols.and(named);
     }
 
     fn nat(&mut self, kind: Kind, value: &Value) {
@@ -118,12 +144,7 @@ impl Reading<'_> {
         if !port.is_null() {
             return range(port).map_or(Ports::Unknown, |range| Ports::Ranges(vec![range]));
         }
-        let data = &statement["addr"]["map"]["data"];
-        let elements = match data.as_str().and_then(|name| name.strip_prefix('@')) {
-            Some(name) => (self.maps)(name),
-            None => data["set"].as_array(),
-        };
-        let Some(elements) = elements else {
+        let Some(elements) = self.elements(&statement["addr"]["map"]["data"]) else {
             return if statement["addr"]["map"].is_null() { Ports::Default } else { Ports::Unknown };
         };
         // An element is [key, value]; one with ports has { "concat": [address, port] } as its value.
@@ -136,30 +157,80 @@ impl Reading<'_> {
         }
     }
 
-    fn verdict_map(&mut self, value: &Value) {
-        let data = &value["data"];
-        let elements = match data.as_str().and_then(|name| name.strip_prefix('@')) {
+    /// Those of a map: by its name, or in the rule itself.
+    fn elements<'a>(&'a self, data: &'a Value) -> Option<&'a Vec<Value>> {
+        match data.as_str().and_then(|name| name.strip_prefix('@')) {
             Some(name) => (self.maps)(name),
             None => data["set"].as_array(),
-        };
-        let verdicts = elements.into_iter().flatten().map(|element| &element[1]);
-        let targets: BTreeSet<_> =
-            verdicts.filter_map(|verdict| target(&verdict["jump"]).or_else(|| target(&verdict["goto"]))).collect();
-        self.line.action = Action::To(targets.into_iter().collect());
-        self.opaque("vmap", value);
+        }
+    }
+
+    fn verdict_map(&mut self, value: &Value) {
+        let key = &value["key"];
+        let mut branches = Vec::new();
+        for element in self.elements(&value["data"]).into_iter().flatten() {
+            let (name, verdict) = (&element[0], &element[1]);
+            let condition = match subject(key, name) {
+                _ if name.is_null() || *name == "*" => Condition::other(format!("{value}: others")),
+                Some(subject) => Condition::new(subject, false),
+                None => Condition::other(format!("{key} == {name}")),
+            };
+            let action = match () {
+                () if !verdict["jump"].is_null() => Action::jump(target(&verdict["jump"])),
+                () if !verdict["goto"].is_null() => Action::goto(target(&verdict["goto"])),
+                () if verdict.get("accept").is_some() => Action::Accept,
+                () if verdict.get("drop").is_some() => Action::Drop,
+                () if verdict.get("return").is_some() => Action::Return,
+                () => Action::Other,
+            };
+            branches.push(Branch { condition: Some(condition), action });
+        }
+        self.line.action = Action::Branches(branches);
     }
 
     fn foreign(&mut self, value: &Value) {
         if value["type"] == "target" {
             self.line.action = Action::Foreign(value["name"].as_str().unwrap_or_default().to_owned());
         } else {
-            self.opaque("xt", value);
+            self.changing("xt", value);
         }
     }
 
-    /// A condition that equals no other, not even one that reads the same.
-    fn opaque(&mut self, name: &str, value: &Value) {
-        self.line.conditions.insert(format!("{name} {value} of {:?}", self.line.handle));
+    fn changing(&mut self, name: &str, value: &Value) {
+        let text = format!("{name} {value} of {:?}", self.line.handle);
+        self.line.conditions.push(Condition::new(Subject::Changing(text), false));
+    }
+}
+
+/// What a comparison looks at, where that is known; `None` for values that are not in the rule itself.
+fn subject(left: &Value, right: &Value) -> Option<Subject> {
+    let mask = |value: &Value| u32::try_from(value.as_u64()?).ok();
+    match left["payload"]["field"]
+        .as_str()
+        .filter(|_| ["ip", "ip6"].iter().any(|name| left["payload"]["protocol"] == *name))
+    {
+        Some("saddr") => return prefixes(right).map(Subject::Source),
+        Some("daddr") => return prefixes(right).map(Subject::Destination),
+        _ => {}
+    }
+    let of_mark = |value: &Value| match (&value["meta"]["key"], &value["ct"]["key"]) {
+        (key, _) if *key == "mark" => Some(false),
+        (_, key) if *key == "mark" => Some(true),
+        _ => None,
+    };
+    if let Some([one, bits]) = left["&"].as_array().map(Vec::as_slice)
+        && let Some(of_connection) = of_mark(one)
+    {
+        return Some(Subject::Mark { of_connection, mask: mask(bits)?, values: numbers(right)? });
+    }
+    if let Some(of_connection) = of_mark(left) {
+        return Some(Subject::Mark { of_connection, mask: u32::MAX, values: numbers(right)? });
+    }
+    match (left["meta"]["key"].as_str(), left["ct"]["key"].as_str()) {
+        (Some("iifname" | "iif"), _) => words(right).map(Subject::In),
+        (Some("oifname" | "oif"), _) => words(right).map(Subject::Out),
+        (_, Some("state")) => words(right).map(Subject::State),
+        _ => None,
     }
 }
 
@@ -182,40 +253,53 @@ fn range(value: &Value) -> Option<(u16, u16)> {
     Some((one.min(other), one.max(other)))
 }
 
+/// An address, or the first and the last of a range, which nft may write as a prefix.
 fn address(value: &Value) -> Option<String> {
     match value["range"].as_array().map(Vec::as_slice) {
         Some([first, last]) => Some(format!("{}-{}", first.as_str()?, last.as_str()?)),
+        _ if value["prefix"].is_object() => match prefix(value)? {
+            IpNet::V4(net) => Some(format!("{}-{}", net.network(), net.broadcast())),
+            IpNet::V6(net) => Some(format!("{}-{}", net.network(), net.broadcast())),
+        },
         _ => value.as_str().map(str::to_owned),
     }
 }
 
-/// The protocols of a comparison, by name; `None` for a set that is not in the rule itself.
-fn protocols(value: &Value) -> Option<BTreeSet<String>> {
-    let name = |value: &Value| match value {
-        Value::String(name) if !name.starts_with('@') => Some(name.clone()),
-        Value::Number(number) if number.as_u64() == Some(6) => Some("tcp".to_owned()),
-        Value::Number(number) if number.as_u64() == Some(17) => Some("udp".to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    match value["set"].as_array() {
-        Some(set) => set.iter().map(name).collect(),
-        None => name(value).map(|name| [name].into()),
+/// One value or a set of them; `None` for a set that is not in the rule itself.
+fn members(value: &Value) -> Vec<&Value> {
+    match value["set"].as_array().or(value.as_array()) {
+        Some(set) => set.iter().collect(),
+        None => vec![value],
     }
 }
 
-fn prefixes(value: &Value) -> Vec<IpNet> {
-    let prefix = |value: &Value| {
-        let inside = &value["prefix"];
-        let text = match (inside["addr"].as_str(), inside["len"].as_u64()) {
-            (Some(address), Some(length)) => format!("{address}/{length}"),
-            _ => value.as_str()?.to_owned(),
-        };
-        addresses::parse(&text)
+fn words(value: &Value) -> Option<BTreeSet<String>> {
+    let word = |value: &Value| match value {
+        Value::String(name) if !name.starts_with('@') => Some(name.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
-    match value["set"].as_array() {
-        // One that is not understood may be anywhere.
-        Some(set) => set.iter().map(prefix).collect::<Option<_>>().unwrap_or_default(),
-        None => prefix(value).into_iter().collect(),
-    }
+    members(value).into_iter().map(word).collect()
+}
+
+fn numbers(value: &Value) -> Option<BTreeSet<u32>> {
+    members(value).into_iter().map(|value| u32::try_from(value.as_u64()?).ok()).collect()
+}
+
+fn prefix(value: &Value) -> Option<IpNet> {
+    let inside = &value["prefix"];
+    let text = match (inside["addr"].as_str(), inside["len"].as_u64()) {
+        (Some(address), Some(length)) => format!("{address}/{length}"),
+        _ => value.as_str()?.to_owned(),
+    };
+    addresses::parse(&text)
+}
+
+/// Prefixes, also of ranges; `None` where one is not understood.
+fn prefixes(value: &Value) -> Option<Vec<IpNet>> {
+    let all = members(value).into_iter().map(|value| match value["range"].as_array().map(Vec::as_slice) {
+        Some([first, last]) => addresses::of_range(first.as_str()?, last.as_str()?),
+        _ => prefix(value).map(|prefix| vec![prefix]),
+    });
+    Some(all.collect::<Option<Vec<_>>>()?.concat())
 }

@@ -1,12 +1,34 @@
 //! `nft -a list ruleset`: the text of each rule as nft itself writes it, found by the rule's handle.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::words;
+/// Texts by family, table and handle.
+pub(super) type Texts = HashMap<(String, String, u64), String>;
 
-/// Texts by family, table and handle. A rule that spans several lines becomes one.
-pub(super) fn parse(listing: &str) -> HashMap<(String, String, u64), String> {
-    let mut texts = HashMap::new();
+/// What the listing says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Listing {
+    pub(super) texts: Texts,
+    /// Every table, by family and name, in order of the names.
+    pub(super) tables: BTreeMap<(String, String), Header>,
+}
+
+/// What the listing says of a table itself. nft 1.0.6 writes a table's flags as broken JSON, so they are read here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The kernel lets nobody but its owner change it.
+    pub(super) is_owned: bool,
+    /// Its chains are at no hook.
+    pub(super) is_dormant: bool,
+    /// The program that owns it.
+    pub(super) program: Option<String>,
+    /// Its chains.
+    pub(super) chains: Vec<String>,
+}
+
+/// Reads the listing. A rule that spans several lines becomes one.
+pub(super) fn parse(listing: &str) -> Listing {
+    let mut parsed = Listing::default();
     let mut table = None;
     let mut is_in_chain = false;
     let mut rule = String::new();
@@ -17,15 +39,24 @@ pub(super) fn parse(listing: &str) -> HashMap<(String, String, u64), String> {
             // `table inet o { # progname nft`: a rule of a table whose name is not understood has no text.
             0 if !line.is_empty() => {
                 table = opening(body, "table");
+                if let Some(table) = &table {
+                    let program = line.split_once("progname ").map(|(_, name)| name.to_owned());
+                    parsed.tables.entry(table.clone()).or_default().program = program;
+                }
                 is_in_chain = false;
                 rule.clear();
             }
             0 => {}
-            1 => is_in_chain = body.starts_with("chain ") && body.ends_with('{'),
+            1 => {
+                is_in_chain = body.starts_with("chain ") && body.ends_with('{');
+                if let Some(header) = table.as_ref().and_then(|table| parsed.tables.get_mut(table)) {
+                    header.line(body, is_in_chain);
+                }
+            }
             _ if is_in_chain => {
                 rule = if rule.is_empty() { body.to_owned() } else { format!("{rule} {body}") };
                 if let (Some((family, name)), Some(handle)) = (&table, handle) {
-                    texts.insert((family.clone(), name.clone(), handle), std::mem::take(&mut rule));
+                    parsed.texts.insert((family.clone(), name.clone(), handle), std::mem::take(&mut rule));
                 } else if rule.ends_with(';') {
                     // `type nat hook postrouting priority srcnat; policy accept;`
                     rule.clear();
@@ -34,7 +65,18 @@ pub(super) fn parse(listing: &str) -> HashMap<(String, String, u64), String> {
             _ => {}
         }
     }
-    texts
+    parsed
+}
+
+impl Header {
+    fn line(&mut self, body: &str, is_chain: bool) {
+        if let Some(flags) = body.strip_prefix("flags ") {
+            let has = |name: &str| flags.trim_end_matches(';').split(',').any(|flag| flag.trim() == name);
+            (self.is_owned, self.is_dormant) = (has("owner"), has("dormant"));
+        } else if is_chain {
+            self.chains.extend(body.split(' ').nth(1).map(str::to_owned));
+        }
+    }
 }
 
 /// `table ip nat {`
@@ -52,24 +94,4 @@ fn split_handle(line: &str) -> (&str, Option<u64>) {
         Some((body, handle)) => (body, Some(handle)),
         None => (line, None),
     }
-}
-
-/// What stands before the NAT statement, without counters: what a rule has to ask for to meet the same packets.
-pub(super) fn matches(text: &str) -> Vec<String> {
-    let words = words::split(text);
-    let is_statement = |word: &words::Word| !word.quoted && ["masquerade", "snat", "xt"].contains(&word.text.as_str());
-    let end = words.iter().rposition(is_statement).unwrap_or(words.len());
-    let mut matches = Vec::new();
-    let mut words = words.into_iter().take(end).peekable();
-    while let Some(word) = words.next() {
-        if !word.quoted && word.text == "counter" {
-            // counter packets 0 bytes 0
-            while words.next_if(|word| word.text == "packets" || word.text == "bytes").is_some() {
-                words.next();
-            }
-        } else {
-            matches.push(if word.quoted { format!("\"{}\"", word.text) } else { word.text });
-        }
-    }
-    matches
 }

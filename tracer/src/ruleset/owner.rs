@@ -28,28 +28,91 @@ pub enum Owner {
     Tailscale,
     /// A plugin of the container network interface (`portmap`, `bridge`).
     Cni,
+    /// firewalld.
+    Firewalld,
+    /// systemd-networkd.
+    Networkd,
+    /// NetworkManager.
+    NetworkManager,
+    /// Incus.
+    Incus,
+    /// LXD.
+    Lxd,
+    /// Antrea.
+    Antrea,
+    /// Kube-OVN.
+    KubeOvn,
+    /// kube-router.
+    KubeRouter,
+    /// OVN-Kubernetes.
+    OvnKubernetes,
+    /// OpenShift SDN.
+    OpenshiftSdn,
+    /// Weave Net.
+    Weave,
+    /// Shorewall.
+    Shorewall,
+    /// OpenWrt's fw4.
+    Fw4,
 }
 
 /// How tables and chains begin.
-const NAMES: [(&str, Owner); 18] = [
+const NAMES: [(&str, Owner); 44] = [
     ("flannel-ipv", Owner::Flannel),
     ("FLANNEL-POSTRTG", Owner::Flannel),
     ("kube-proxy", Owner::KubeProxy),
+    ("KUBE-ROUTER", Owner::KubeRouter),
     ("KUBE-", Owner::KubeProxy),
     ("DOCKER", Owner::Docker),
     ("docker-", Owner::Docker),
     ("cali-", Owner::Calico),
     ("calico", Owner::Calico),
+    ("filter-cali-", Owner::Calico),
+    ("nat-cali-", Owner::Calico),
     ("CILIUM_", Owner::Cilium),
+    ("OLD_CILIUM_", Owner::Cilium),
     ("AWS-SNAT-CHAIN", Owner::AwsVpcCni),
     ("IP-MASQ", Owner::IpMasqAgent),
     ("LIBVIRT_", Owner::Libvirt),
     ("libvirt_", Owner::Libvirt),
     ("NETAVARK", Owner::Netavark),
     ("netavark", Owner::Netavark),
+    ("nv_", Owner::Netavark),
     ("ts-postrouting", Owner::Tailscale),
     ("CNI-", Owner::Cni),
     ("cni_plugins_", Owner::Cni),
+    ("firewalld", Owner::Firewalld),
+    ("nat_POST_", Owner::Firewalld),
+    ("POST_", Owner::Firewalld),
+    ("io.systemd.nat", Owner::Networkd),
+    ("nm-shared-", Owner::NetworkManager),
+    ("nm-sh-", Owner::NetworkManager),
+    ("incus", Owner::Incus),
+    ("lxd", Owner::Lxd),
+    ("ANTREA-", Owner::Antrea),
+    ("antrea", Owner::Antrea),
+    ("OVN-KUBE-", Owner::OvnKubernetes),
+    ("ovn-kubernetes", Owner::OvnKubernetes),
+    ("ovn-kube-", Owner::OvnKubernetes),
+    ("OVN-POSTROUTING", Owner::KubeOvn),
+    ("OVN-MASQUERADE", Owner::KubeOvn),
+    ("OVN-NAT-", Owner::KubeOvn),
+    ("OPENSHIFT-MASQUERADE", Owner::OpenshiftSdn),
+    ("WEAVE", Owner::Weave),
+    ("SHOREWALL", Owner::Shorewall),
+    ("shorewall", Owner::Shorewall),
+    ("fw4", Owner::Fw4),
+];
+/// How chains end.
+const ENDS: [(&str, Owner); 2] = [("_masq", Owner::Shorewall), ("_snat", Owner::Shorewall)];
+/// What rules in shared chains have in comments and names of sets.
+const MARKS: [(&str, Owner); 6] = [
+    ("flanneld masq", Owner::Flannel),
+    ("generated for LXD network", Owner::Lxd),
+    ("generated for Incus network", Owner::Incus),
+    ("kube-router-", Owner::KubeRouter),
+    ("ovn40", Owner::KubeOvn),
+    ("AWS, SNAT", Owner::AwsVpcCni),
 ];
 
 impl Owner {
@@ -68,13 +131,48 @@ impl Owner {
             Self::Netavark => "netavark (podman)",
             Self::Tailscale => "Tailscale",
             Self::Cni => "a CNI plugin",
+            Self::Firewalld => "firewalld",
+            Self::Networkd => "systemd-networkd",
+            Self::NetworkManager => "NetworkManager",
+            Self::Incus => "Incus",
+            Self::Lxd => "LXD",
+            Self::Antrea => "Antrea",
+            Self::KubeOvn => "Kube-OVN",
+            Self::KubeRouter => "kube-router",
+            Self::OvnKubernetes => "OVN-Kubernetes",
+            Self::OpenshiftSdn => "OpenShift SDN",
+            Self::Weave => "Weave Net",
+            Self::Shorewall => "Shorewall",
+            Self::Fw4 => "fw4 (OpenWrt)",
         }
     }
 
-    /// The writer of a rule in this table and chain, where the names tell; `text` has flannel's comment in old versions.
+    /// The writer of a rule in this table and chain, where the names show it; `text` is that of the rule.
     pub(super) fn of(table: &str, chain: &str, text: &str) -> Option<Self> {
         let by_name = |name: &str| NAMES.iter().find(|(start, _)| name.starts_with(start)).map(|(_, owner)| *owner);
-        let by_comment = || text.contains("flanneld masq").then_some(Self::Flannel);
-        by_name(chain).or_else(|| by_name(table)).or_else(by_comment)
+        let by_end = || ENDS.iter().find(|(end, _)| chain.ends_with(end)).map(|(_, owner)| *owner);
+        let by_mark = || MARKS.iter().find(|(mark, _)| text.contains(mark)).map(|(_, owner)| *owner);
+        by_name(chain).or_else(|| by_name(table)).or_else(by_mark).or_else(by_end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_is_known_by_table_chain_or_comment() {
+        for (table, chain, text, owner) in [
+            ("firewalld", "nat_POST_public_allow", "", Some(Owner::Firewalld)),
+            ("nat", "POST_public_allow", "", Some(Owner::Firewalld)),
+            ("nat", "POSTROUTING", "", None),
+            ("nat", "POSTROUTING", "-m comment --comment 'generated for LXD network lxdbr0'", Some(Owner::Lxd)),
+            ("nat", "KUBE-POSTROUTING", "", Some(Owner::KubeProxy)),
+            ("nat", "eth0_masq", "", Some(Owner::Shorewall)),
+            ("io.systemd.nat", "postrouting", "", Some(Owner::Networkd)),
+            ("mine", "post", "", None),
+        ] {
+            assert_eq!(Owner::of(table, chain, text), owner, "{table} {chain} {text}");
+        }
     }
 }

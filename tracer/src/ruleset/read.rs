@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 
 use serde::Serialize;
 
+use super::nft_text::Listing;
 use super::tool::Tools;
 use super::walk::{self, NatRule};
 use super::{Action, Table, iptables, nft, nft_text};
@@ -17,27 +18,31 @@ use crate::symbols;
 /// A function that every kernel with nf_tables exports.
 const NF_TABLES: &str = "nft_register_expr";
 
+/// Calls of nft where it cannot list all at once.
+const MAX_CALLS: usize = 500;
+
 /// What became of asking one tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Source {
     /// Its name.
     pub tool: String,
-    /// What it told.
+    /// What came of it.
     #[serde(flatten)]
     pub read: Read,
 }
 
-/// What a tool told.
+/// What came of asking a tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "why", rename_all = "snake_case")]
 pub enum Read {
     /// Its rules.
-    Told,
-    /// There is nothing that it could tell.
+    #[serde(rename = "told")]
+    Listed,
+    /// There is nothing that it could list.
     Empty(String),
     /// It is not installed.
     Missing,
-    /// It could not tell.
+    /// It could not list them.
     Failed(String),
 }
 
@@ -50,19 +55,25 @@ pub struct Sources {
     pub rules: Vec<NatRule>,
     /// Rules that only iptables can read, and that it did not, by table.
     pub unread: Vec<(String, usize)>,
-    /// Names of all chains: they tell what else is at work here.
+    /// Names of all chains and tables: they show what else is at work here.
     pub chains: BTreeSet<String>,
 }
 
 impl Sources {
+    /// Whether ufw is at work here: it has no chain of its own for NAT.
+    #[must_use]
+    pub fn has_ufw(&self) -> bool {
+        self.chains.iter().any(|name| name.starts_with("ufw-") || name.starts_with("ufw6-"))
+    }
+
     /// Whether there may be rules that nobody could list.
     #[must_use]
     pub fn is_blind(&self) -> bool {
         let is = |source: &Source, read: &Read| source.read == *read;
         let failed = self.sources.iter().any(|source| matches!(source.read, Read::Failed(_)));
         let nft_is_missing = self.sources.iter().any(|source| source.tool == "nft" && is(source, &Read::Missing));
-        let told = self.sources.iter().any(|source| is(source, &Read::Told));
-        failed || !self.unread.is_empty() || (nft_is_missing && !told)
+        let is_listed = self.sources.iter().any(|source| is(source, &Read::Listed));
+        failed || !self.unread.is_empty() || (nft_is_missing && !is_listed)
     }
 }
 
@@ -104,11 +115,20 @@ pub fn read_from(tools: &dyn Tools, kernel: &Kernel) -> Sources {
     for (family, prefix) in ["iptables", "ip6tables"].into_iter().enumerate() {
         reading.iptables(kernel, prefix, &kernel.legacy[family]);
     }
+    reading.tables.iter_mut().for_each(|table| register(table, &nft));
     let nft = nft.into_iter().filter(|table| !reading.has(table)).collect::<Vec<_>>();
     let unread = nft.iter().filter_map(unread).collect();
     reading.tables.extend(nft);
-    let chains = reading.tables.iter().flat_map(|table| table.chains.iter().map(|chain| chain.name.clone())).collect();
+    let chains = names(&reading.tables);
     Sources { rules: walk::walk(&reading.tables), sources: reading.sources, unread, chains }
+}
+
+fn names(tables: &[Table]) -> BTreeSet<String> {
+    let of = |table: &Table| {
+        let chains = table.chains.iter().map(|chain| chain.name.clone());
+        chains.chain([table.name.clone()]).collect::<Vec<_>>()
+    };
+    tables.iter().flat_map(of).collect()
 }
 
 struct Reading<'a> {
@@ -123,19 +143,42 @@ impl Reading<'_> {
             self.note("nft", Read::Empty("the kernel has no nf_tables loaded, so there are no such rules".to_owned()));
             return Vec::new();
         }
+        // What rules look like, and what nft 1.0.6 tells wrongly in JSON.
+        let listing = self.tools.run("nft", &["-a", "list", "ruleset"]).ok().flatten().unwrap_or_default();
+        let listing = nft_text::parse(&listing);
         let Some(json) = self.ask("nft", &["-j", "list", "ruleset"]) else { return Vec::new() };
-        // Only what rules look like; without it they are still found.
-        let texts = self.tools.run("nft", &["-a", "list", "ruleset"]).ok().flatten().unwrap_or_default();
-        match nft::parse(&json, &nft_text::parse(&texts)) {
-            Ok(tables) => {
-                self.note("nft", Read::Told);
-                tables
+        let objects = nft::objects(&json).map(|objects| vec![objects]);
+        match objects.or_else(|error| self.by_chain(&listing).ok_or(error)) {
+            Ok(objects) => {
+                self.note("nft", Read::Listed);
+                nft::tables(objects, &listing)
             }
             Err(error) => {
                 self.note("nft", Read::Failed(format!("{error:#}")));
                 Vec::new()
             }
         }
+    }
+
+    /// nft 1.0.6 cannot write a table with flags as JSON; what is in the table it can.
+    fn by_chain(&self, listing: &Listing) -> Option<Vec<nft::Objects>> {
+        if listing.tables.values().all(|header| !header.is_owned && !header.is_dormant) {
+            return None;
+        }
+        let ask = |args: &[&str]| nft::objects(&self.tools.run("nft", args).ok()??).ok();
+        let mut objects = vec![ask(&["-j", "list", "maps"])?];
+        let mut calls = 0;
+        for ((family, table), header) in &listing.tables {
+            if header.is_owned || header.is_dormant {
+                for chain in &header.chains {
+                    calls += 1;
+                    objects.push(ask(&["-j", "list", "chain", family, table, chain]).filter(|_| calls <= MAX_CALLS)?);
+                }
+            } else {
+                objects.push(ask(&["-j", "list", "table", family, table])?);
+            }
+        }
+        Some(objects)
     }
 
     /// Both backends; where only the plain name is installed, it says itself which one it is.
@@ -172,7 +215,7 @@ impl Reading<'_> {
         }
         let Some(text) = self.ask(&save, &[]) else { return };
         self.tables.extend(iptables::parse(&text, tool));
-        self.note(&save, Read::Told);
+        self.note(&save, Read::Listed);
     }
 
     fn ask(&mut self, tool: &str, args: &[&str]) -> Option<String> {
@@ -190,10 +233,23 @@ impl Reading<'_> {
 
     /// Whether iptables-nft has told this table already, and better.
     fn has(&self, table: &Table) -> bool {
-        let is_same =
-            |told: &Table| told.family == table.family && told.name == table.name && !told.tool.ends_with("-legacy");
-        self.tables.iter().any(is_same)
+        self.tables.iter().any(|other| is_same(table, other))
     }
+}
+
+/// When the chains of a table that iptables-nft lists were registered, as nft tells.
+fn register(table: &mut Table, nft: &[Table]) {
+    let Some(same) = nft.iter().find(|other| is_same(other, table)) else { return };
+    for chain in &mut table.chains {
+        let listed = same.chains.iter().find(|other| other.name == chain.name).and_then(|other| other.base.as_ref());
+        if let Some((base, listed)) = chain.base.as_mut().zip(listed) {
+            (base.priority, base.registered) = (listed.priority, listed.registered);
+        }
+    }
+}
+
+fn is_same(nft: &Table, other: &Table) -> bool {
+    other.family == nft.family && other.name == nft.name && !other.tool.ends_with("-legacy")
 }
 
 fn unread(table: &Table) -> Option<(String, usize)> {

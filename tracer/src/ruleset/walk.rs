@@ -1,39 +1,45 @@
 //! Follows the jumps from the hooks where source ports are chosen, and lists the rules that choose them.
 //!
-//! Packets meet the hooks' chains in the order of their priority; the first rule that matches chooses, and no other after
-//! it. Returns in chains that were left again are not followed: a rule may meet less than is said here, never more.
+//! Packets meet the hooks' chains in the order of their priority; of one priority the chain that was registered last comes
+//! first. The first rule that matches chooses, and no other after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Chain, Family, Line, Nat, Owner, Table, addresses};
+use super::conditions::{leave_by, stay_private};
+use super::reach::{Passage, Reach, Taken};
+use super::{Action, Base, Chain, Line, Nat, Owner, Table};
 
 /// Deeper than the kernel's own limit on jumps (16).
 const MAX_DEPTH: usize = 16;
-/// Enough for every set of rules that people write; a bound for those that nobody did.
+/// Lines visited: enough for every set of rules that people write.
 const MAX_STEPS: usize = 200_000;
 /// Ways to one rule that are kept.
 const MAX_WAYS: usize = 8;
+/// Lines above a rule that are compared with it, the nearest ones.
+const MAX_COMPARED: usize = 1000;
+/// Lines above a rule that are kept for people.
+const MAX_EXCEPTS: usize = 6;
+/// conntrack sees packets from this priority on (`NF_IP_PRI_CONNTRACK`); a chain before can keep it from doing so.
+const CONNTRACK: i64 = -200;
 
 /// One way from a hook to a rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
     /// `postrouting` or `input`.
     pub hook: String,
-    /// Priority of the hook's chain.
-    pub priority: i64,
     /// The chains, from that of the hook.
     pub chains: Vec<String>,
-    /// What the rule and the jumps to it ask for.
-    pub conditions: BTreeSet<String>,
     /// The jumps that ask for something, as the tool writes them.
     pub jumps: Vec<String>,
-    /// Lines above that take packets away from it, as the tool writes them.
+    /// Lines above that take packets away from it, as the tool writes them: the first ones.
     pub excepts: Vec<String>,
-    /// Transport protocols that come this way; any without.
-    pub protocols: Option<BTreeSet<String>>,
-    /// Destinations that come this way; any without.
-    destinations: Vec<ipnet::IpNet>,
-    family: Option<Family>,
+    /// How many more of those there are.
+    pub more_excepts: usize,
+    /// Whether connections come this way.
+    pub reach: Reach,
+    /// Whether only packets come this way that something has marked.
+    pub asks_for_mark: bool,
+    passage: Passage,
 }
 
 /// A rule that chooses source ports.
@@ -45,6 +51,8 @@ pub struct NatRule {
     pub table_family: String,
     /// Its table.
     pub table: String,
+    /// The program that alone may write the table.
+    pub owned_by: Option<String>,
     /// Its chain.
     pub chain: String,
     /// The rule itself.
@@ -52,97 +60,263 @@ pub struct NatRule {
     /// Its statement.
     pub nat: Nat,
     /// Families that it meets.
-    pub family: Family,
-    /// The ways to it; none means that no packet meets it.
+    pub family: super::Family,
+    /// The ways to it; none means that no hook leads to it.
     pub ways: Vec<Way>,
     /// Who writes it, where names tell.
     pub owner: Option<Owner>,
-    /// The rule above that takes all its TCP connections, by the place in the list.
-    pub shadowed_by: Option<usize>,
 }
 
 impl NatRule {
-    /// Whether a TCP connection can meet it.
+    /// Whether a connection can meet it: the best of its ways.
     #[must_use]
-    pub fn meets_tcp(&self) -> bool {
-        let named = |protocols: &Option<BTreeSet<String>>| protocols.as_ref().is_none_or(|held| held.contains("tcp"));
-        named(&self.line.protocols) && (self.ways.is_empty() || self.ways.iter().any(|way| named(&way.protocols)))
+    pub fn reach(&self) -> Reach {
+        if !self.line.protocols.have_tcp() {
+            return Reach::NotTcp;
+        }
+        let rank = |reach: &Reach| match reach {
+            Reach::Met => 0,
+            Reach::Incoming => 1,
+            Reach::NotTcp => 2,
+            Reach::Never(_) => 3,
+        };
+        let best = self.ways.iter().map(|way| &way.reach).min_by_key(|reach| rank(reach));
+        best.cloned().unwrap_or_else(|| Reach::Never("no hook leads to it".to_owned()))
+    }
+
+    /// The ways by which connections come.
+    pub fn met_ways(&self) -> impl Iterator<Item = &Way> {
+        self.ways.iter().filter(|way| way.reach == Reach::Met)
     }
 
     /// Whether it asks for destinations that are not routed on the internet.
     #[must_use]
-    pub fn stays_inside(&self) -> bool {
-        let is_inside = |way: &Way| !way.destinations.is_empty() && way.destinations.iter().all(addresses::is_private);
-        !self.ways.is_empty() && self.ways.iter().all(is_inside)
+    pub fn stays_private(&self) -> bool {
+        let mut ways = self.met_ways().peekable();
+        ways.peek().is_some() && ways.all(|way| stay_private(&way.passage.conditions))
+    }
+
+    /// The interfaces that its packets leave by, where each way names some.
+    #[must_use]
+    pub fn leaves_by(&self) -> Option<BTreeSet<&str>> {
+        let names = self.met_ways().map(|way| leave_by(&way.passage.conditions));
+        let names: Option<Vec<_>> = names.collect();
+        names.filter(|ways| !ways.is_empty()).map(|ways| ways.into_iter().flatten().map(String::as_str).collect())
     }
 
     /// Whether it meets only what somebody has marked, as kube-proxy's does.
     #[must_use]
     pub fn asks_for_mark(&self) -> bool {
-        // kube-proxy's chain sends away what has no mark; others ask for one themselves.
-        let asks = |way: &Way| way.conditions.iter().any(|key| key.contains("mark"));
-        self.owner == Some(Owner::KubeProxy) || (!self.ways.is_empty() && self.ways.iter().all(asks))
+        let mut ways = self.met_ways().peekable();
+        ways.peek().is_some() && ways.all(|way| way.asks_for_mark)
     }
 }
 
 /// All rules that choose source ports, in the order in which packets meet them, then those that none meets.
 pub(super) fn walk(tables: &[Table]) -> Vec<NatRule> {
-    let mut walk = Walk { found: BTreeMap::new(), rules: Vec::new(), steps: 0 };
-    let mut starts: Vec<_> =
-        tables.iter().flat_map(|table| table.chains.iter().map(move |chain| (table, chain))).collect();
-    starts.retain(|(_, chain)| chain.base.as_ref().is_some_and(|base| ["postrouting", "input"].contains(&&*base.hook)));
-    starts.sort_by_key(|(_, chain)| chain.base.as_ref().map_or(0, |base| base.priority));
-    for (table, chain) in starts {
-        let Some(base) = &chain.base else { continue };
-        let way = Way { hook: base.hook.clone(), priority: base.priority, ..Way::default() };
-        walk.chain(table, chain, &way);
+    let mut walk = Walk { untracked: untracked(tables), ..Walk::default() };
+    for hook in ["postrouting", "input"] {
+        let mut earlier: Vec<(Start<'_>, Taken)> = Vec::new();
+        for start in starts(tables, hook) {
+            let (table, chain, _) = start;
+            let matters = |(other, one): &&(Start<'_>, Taken)| {
+                comes_before(other, &start) && one.family.and(super::Family::of_table(&table.family)).is_some()
+            };
+            walk.taken = earlier.iter().filter(matters).map(|(_, one)| one.clone()).collect();
+            let given = walk.taken.len();
+            walk.is_mark_changed = false;
+            let at = At { hook, chains: Vec::new(), jumps: Vec::new(), passage: Passage::new() };
+            walk.chain(table, chain, &at);
+            // A packet that left the chain without a verdict that chooses goes on to the next one.
+            let is_leaky = walk.taken[given..].iter().scan(false, |leaks, one| {
+                let before = *leaks;
+                *leaks |= !one.is_last;
+                Some(before)
+            });
+            let after: Vec<_> = walk.taken[given..]
+                .iter()
+                .zip(is_leaky)
+                .map(|(one, leaks)| Taken { is_leaky: one.is_leaky || leaks, ..one.clone() })
+                .collect();
+            earlier.extend(after.into_iter().filter(|one| one.is_last).map(|one| (start, one)));
+        }
     }
     for table in tables {
         for chain in &table.chains {
             chain.lines.iter().for_each(|line| walk.rule(table, chain, line, None));
         }
     }
-    let mut rules = walk.rules;
-    shadow(&mut rules);
-    rules
+    // No packet meets rules of both, and IPv4 is read first.
+    walk.rules.sort_by_key(|rule| rule.table_family == "ip6");
+    walk.rules
 }
 
+/// A chain at a hook.
+type Start<'a> = (&'a Table, &'a Chain, &'a Base);
+
+/// Those of a hook, in the order in which packets meet them.
+fn starts<'a>(tables: &'a [Table], hook: &str) -> Vec<Start<'a>> {
+    let all = tables.iter().flat_map(|table| table.chains.iter().map(move |chain| (table, chain)));
+    let mut starts: Vec<_> = all.filter_map(|(table, chain)| Some((table, chain, chain.base.as_ref()?))).collect();
+    starts.retain(|(_, _, base)| base.is_nat && base.hook == hook);
+    starts.sort_by_key(|(_, _, base)| (base.priority, std::cmp::Reverse(base.registered)));
+    starts
+}
+
+/// Whether it is certain that packets meet one before the other.
+fn comes_before((_, _, one): &Start<'_>, (_, _, other): &Start<'_>) -> bool {
+    one.priority < other.priority
+        || (one.registered.is_some() && one.registered > other.registered && other.registered.is_some())
+}
+
+/// Lines that keep conntrack, and so NAT, away from packets that are routed through the node.
+fn untracked(tables: &[Table]) -> Vec<Taken> {
+    let chains = tables.iter().flat_map(|table| &table.chains);
+    let early = chains
+        .filter(|chain| chain.base.as_ref().is_some_and(|base| base.hook == "prerouting" && base.priority < CONNTRACK));
+    let first = |chain: &Chain| {
+        // What a line above takes away may not get to the one that matters.
+        let lines: Vec<_> = chain
+            .lines
+            .iter()
+            .take_while(|line| line.action == Action::Other || line.action == Action::Notrack)
+            .cloned()
+            .collect();
+        lines.into_iter().filter(|line| line.action == Action::Notrack)
+    };
+    early.flat_map(first).map(|line| Taken::by(&line, line.text.clone())).collect()
+}
+
+/// Where the walk is.
+#[derive(Clone)]
+struct At<'a> {
+    hook: &'a str,
+    chains: Vec<String>,
+    jumps: Vec<String>,
+    passage: Passage,
+}
+
+#[derive(Default)]
 struct Walk<'a> {
     /// Place in `rules` by table, chain and line.
     found: BTreeMap<(&'a str, &'a str, &'a str, &'a str, usize), usize>,
     rules: Vec<NatRule>,
+    /// Lines that have taken packets away, of all chains that lead here.
+    taken: Vec<Taken>,
+    untracked: Vec<Taken>,
+    /// A line has set a mark, so packets may have one now.
+    is_mark_changed: bool,
     steps: usize,
 }
 
 impl<'a> Walk<'a> {
-    fn chain(&mut self, table: &'a Table, chain: &'a Chain, way: &Way) {
-        if way.chains.len() >= MAX_DEPTH || way.chains.contains(&chain.name) {
+    fn chain(&mut self, table: &'a Table, chain: &'a Chain, at: &At<'_>) {
+        if at.chains.len() >= MAX_DEPTH || at.chains.contains(&chain.name) {
             return;
         }
-        let mut way = way.clone();
-        way.chains.push(chain.name.clone());
+        let mut at = at.clone();
+        at.chains.push(chain.name.clone());
         for line in &chain.lines {
             self.steps += 1;
             if self.steps > MAX_STEPS {
                 return;
             }
-            match &line.action {
-                Action::Nat(_) => {
-                    let here = through(&way, line);
-                    self.rule(table, chain, line, Some(here));
+            let passage = at.passage.through(line);
+            if let Action::Nat(_) = &line.action {
+                let way = self.way(&at, passage);
+                self.rule(table, chain, line, Some(way));
+                self.take(line, true, true);
+            } else if let Action::Branches(branches) = &line.action {
+                for branch in branches {
+                    let mut line = line.clone();
+                    line.conditions.extend(branch.condition.clone());
+                    let mut passage = passage.clone();
+                    branch.condition.iter().for_each(|condition| passage.add(condition));
+                    self.lead(table, &branch.action, &line, passage, &at);
                 }
-                Action::To(targets) => {
-                    let mut onward = through(&way, line);
-                    if !line.conditions.is_empty() || line.protocols.is_some() {
-                        onward.jumps.push(line.text.clone());
-                    }
-                    for target in table.chains.iter().filter(|chain| targets.contains(&chain.name)) {
-                        self.chain(table, target, &onward);
-                    }
+            } else {
+                if line.sets_mark && !self.needs_mark(&passage) {
+                    self.is_mark_changed = true;
                 }
-                Action::Ends => way.excepts.push(line.text.clone()),
-                Action::Foreign(_) | Action::Other => {}
+                self.lead(table, &line.action, line, passage, &at);
             }
+        }
+    }
+
+    fn lead(&mut self, table: &'a Table, action: &Action, line: &Line, passage: Passage, at: &At<'_>) {
+        match action {
+            Action::Jump(target) | Action::Goto(target) => {
+                let mut on = At { passage, ..at.clone() };
+                if !line.conditions.is_empty() || line.protocols != super::Protocols::Any {
+                    on.jumps.push(line.text.clone());
+                }
+                let given = self.taken.len();
+                if let Some(chain) = table.chains.iter().find(|chain| chain.name == *target) {
+                    self.chain(table, chain, &on);
+                }
+                self.come_back(given, line);
+                if matches!(action, Action::Goto(_)) {
+                    self.take(line, false, false);
+                }
+            }
+            Action::Return => self.take(line, false, false),
+            Action::Accept => self.take(line, true, false),
+            Action::Drop => self.take(line, true, true),
+            Action::Nat(_) | Action::Branches(_) | Action::Notrack | Action::Foreign(_) | Action::Other => {}
+        }
+    }
+
+    /// Keeps of the lines of a chain that was left those that give a verdict, as lines of the chain that jumped.
+    fn come_back(&mut self, given: usize, jump: &Line) {
+        let inside = self.taken.split_off(given);
+        let mut leaks = false;
+        for mut one in inside {
+            if !one.is_final {
+                leaks = true;
+                continue;
+            }
+            one.is_leaky |= leaks;
+            let asked = Taken::by(jump, String::new());
+            one.takes_tcp &= asked.takes_tcp;
+            one.family = one.family.and(asked.family).unwrap_or(one.family);
+            one.conditions.extend(asked.conditions);
+            self.taken.push(one);
+        }
+    }
+
+    fn take(&mut self, line: &Line, is_final: bool, is_last: bool) {
+        self.taken.push(Taken { is_final, is_last, ..Taken::by(line, line.text.clone()) });
+    }
+
+    /// Lines above that can matter.
+    fn above(&self) -> &[Taken] {
+        &self.taken[self.taken.len().saturating_sub(MAX_COMPARED)..]
+    }
+
+    fn needs_mark(&self, passage: &Passage) -> bool {
+        !self.is_mark_changed && (passage.asks_for_mark() || self.above().iter().any(|one| one.takes(passage, true)))
+    }
+
+    fn way(&self, at: &At<'_>, passage: Passage) -> Way {
+        let taken_by = self.above().iter().find(|one| one.takes(&passage, false));
+        let untracked = self.untracked.iter().find(|one| one.takes(&passage, false));
+        let reach = match (taken_by, untracked) {
+            _ if !passage.protocols.have_tcp() => Reach::NotTcp,
+            _ if passage.is_empty => Reach::Never("no packet meets everything that leads to it".to_owned()),
+            (Some(line), _) => Reach::Never(format!("TCP connections are taken above it, by `{}`", line.text)),
+            (None, Some(line)) => Reach::Never(format!("conntrack does not see what it meets: `{}`", line.text)),
+            (None, None) if at.hook == "input" => Reach::Incoming,
+            (None, None) => Reach::Met,
+        };
+        Way {
+            hook: at.hook.to_owned(),
+            chains: at.chains.clone(),
+            jumps: at.jumps.clone(),
+            excepts: self.taken.iter().take(MAX_EXCEPTS).map(|one| one.text.clone()).collect(),
+            more_excepts: self.taken.len().saturating_sub(MAX_EXCEPTS),
+            reach,
+            asks_for_mark: self.needs_mark(&passage),
+            passage,
         }
     }
 
@@ -154,65 +328,24 @@ impl<'a> Walk<'a> {
                 tool: table.tool.clone(),
                 table_family: table.family.clone(),
                 table: table.name.clone(),
+                owned_by: table.owned_by.clone(),
                 chain: chain.name.clone(),
                 line: line.clone(),
                 nat: nat.clone(),
                 family: line.family,
                 ways: Vec::new(),
                 owner: Owner::of(&table.name, &chain.name, &line.text),
-                shadowed_by: None,
             });
             self.rules.len() - 1
         });
         let rule = &mut self.rules[at];
-        if let Some(way) = way.filter(|_| rule.ways.len() < MAX_WAYS) {
-            let family = way.family.unwrap_or(rule.family);
-            rule.family = if rule.ways.is_empty() || rule.family == family { family } else { Family::Both };
+        if let Some(mut way) = way.filter(|_| rule.ways.len() < MAX_WAYS) {
+            if !way.chains.contains(&chain.name) {
+                way.chains.push(chain.name.clone());
+            }
+            let family = way.passage.family;
+            rule.family = if rule.ways.is_empty() || rule.family == family { family } else { super::Family::Both };
             rule.ways.push(way);
         }
     }
-}
-
-/// The way on through a line.
-fn through(way: &Way, line: &Line) -> Way {
-    let mut way = way.clone();
-    way.conditions.extend(line.conditions.iter().cloned());
-    way.destinations.extend(line.destinations.iter().copied());
-    way.family = Some(way.family.map_or(line.family, |family| family.and(line.family).unwrap_or(line.family)));
-    way.protocols = match (way.protocols, &line.protocols) {
-        (Some(one), Some(other)) => Some(one.intersection(other).cloned().collect()),
-        (one, other) => one.or_else(|| other.clone()),
-    };
-    way
-}
-
-/// Notes which rules lose all their TCP connections to one above.
-fn shadow(rules: &mut [NatRule]) {
-    for below in 1..rules.len() {
-        let (above, rest) = rules.split_at_mut(below);
-        if let Some(rule) = rest.first_mut() {
-            rule.shadowed_by = above.iter().position(|above| takes_all(above, rule));
-        }
-    }
-}
-
-/// Whether every TCP connection that could meet `below` has met `above` before.
-fn takes_all(above: &NatRule, below: &NatRule) -> bool {
-    let same_table =
-        (&above.tool, &above.table_family, &above.table) == (&below.tool, &below.table_family, &below.table);
-    let covers = |one: &Way, other: &Way| {
-        one.hook == other.hook
-            && (same_table || one.priority < other.priority)
-            && one.protocols.as_ref().is_none_or(|held| held.contains("tcp"))
-            && (same_table || one.family == Some(Family::Both) || one.family == other.family)
-            && one.conditions.is_subset(&other.conditions)
-            && one.excepts.iter().all(|except| other.excepts.contains(except))
-            && one.conditions.iter().all(|key| is_lasting(key))
-    };
-    !below.ways.is_empty() && below.ways.iter().all(|other| above.ways.iter().any(|one| covers(one, other)))
-}
-
-/// Whether two lines that ask for this meet the same packets: no chance, no rate.
-fn is_lasting(condition: &str) -> bool {
-    !["statistic", "limit", "quota", "recent", "numgen", "random"].iter().any(|word| condition.contains(word))
 }

@@ -64,10 +64,10 @@ fn a_save_that_stops_in_the_middle_is_read_as_far_as_it_goes() {
     for end in 0..save.len() {
         let _ = iptables::parse(&save[..end], "iptables");
     }
-    assert!(iptables::parse("*filter\nCOMMIT\n", "iptables").is_none());
+    assert!(iptables::parse("*security\nCOMMIT\n", "iptables").is_empty());
     let odd = ":POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j SNAT --to-source :9-70000\n-A POSTROUTING -j\n-A POSTROUTING\n-A NOWHERE -j MASQUERADE\n";
-    let table = iptables::parse(&format!("*nat\n{odd}"), "iptables").unwrap();
-    let Action::Nat(nat) = &table.chains[0].lines[0].action else { unreachable!() };
+    let tables = iptables::parse(&format!("*nat\n{odd}"), "iptables");
+    let Action::Nat(nat) = &tables[0].chains[0].lines[0].action else { unreachable!() };
     assert_eq!((&nat.ports, &nat.address), (&Ports::Unknown, &None));
 }
 
@@ -75,17 +75,19 @@ fn a_save_that_stops_in_the_middle_is_read_as_far_as_it_goes() {
 fn a_comment_cannot_pass_for_a_handle_or_a_statement() {
     let text =
         "table ip t {\n\tchain c {\n\t\tip saddr 10.0.0.1 masquerade comment \"snat # handle 3\" # handle 9\n\t}\n}\n";
-    let texts = nft_text::parse(text);
+    let texts = nft_text::parse(text).texts;
     assert_eq!(texts.keys().map(|key| key.2).collect::<Vec<_>>(), [9]);
-    assert_eq!(nft_text::matches(texts.values().next().unwrap()), ["ip", "saddr", "10.0.0.1"]);
 }
 
 #[test]
 fn a_table_with_an_owner_gives_its_texts_to_no_other_table() {
     let listing = "table ip a { # handle 1\n\tchain post { # handle 1\n\t\tmasquerade random # handle 2\n\t}\n}\n\
-        table inet o { # progname nft # handle 2\n\tflags owner\n\n\tchain c { # handle 1\n\t\ttcp dport 22 # handle 2\n\t}\n}\n\
+        table inet o { # handle 2 progname nft\n\tflags owner\n\n\tchain c { # handle 1\n\t\ttcp dport 22 # handle 2\n\t}\n}\n\
         table odd\n\tchain c {\n\t\taccept # handle 2\n\t}\n";
-    let texts = nft_text::parse(listing);
+    let listing = nft_text::parse(listing);
+    let owner = &listing.tables[&("inet".to_owned(), "o".to_owned())];
+    assert!(owner.is_owned && owner.program.as_deref() == Some("nft"), "{owner:?}");
+    let texts = listing.texts;
     let text = |family: &str, table: &str| texts.get(&(family.to_owned(), table.to_owned(), 2)).map(String::as_str);
     assert_eq!((text("ip", "a"), text("inet", "o"), texts.len()), (Some("masquerade random"), Some("tcp dport 22"), 2));
 }
@@ -93,10 +95,10 @@ fn a_table_with_an_owner_gives_its_texts_to_no_other_table() {
 proptest! {
     #[test]
     fn no_text_makes_a_parser_panic(text in "(\\PC|[\\n\\t\"'\\\\*:#-]){0,200}") {
-        let _ = nft::parse(&text, &nft_text::parse(&text));
+        let listing = nft_text::parse(&text);
+        let _ = nft::objects(&text).map(|objects| nft::tables([objects], &listing));
         let _ = iptables::parse(&format!("*nat\n:A - [0:0]\n-A A {text}"), "iptables");
         let _ = iptables::parse(&text, "ip6tables");
-        let _ = nft_text::matches(&text);
     }
 
     #[test]

@@ -14,6 +14,10 @@ fn rules(sources: &Sources) -> Vec<(String, Nat)> {
     sources.rules.iter().map(|rule| (rule.chain.clone(), rule.nat.clone())).collect()
 }
 
+fn is_met(rule: &NatRule) -> bool {
+    rule.reach() == Reach::Met
+}
+
 fn plain(kind: Kind) -> Nat {
     Nat { kind, flags: Flags::default(), ports: Ports::Default, address: None }
 }
@@ -27,8 +31,7 @@ fn flannels_rules_are_found_in_both_variants() {
     let (of_nft, of_iptables) = (testing::flannel_nft(), testing::flannel_iptables());
     for (sources, chain) in [(&of_nft, "postrtg"), (&of_iptables, "FLANNEL-POSTRTG")] {
         assert_eq!(rules(sources), vec![(chain.to_owned(), fully_random()); 4]);
-        assert!(sources.rules.iter().all(|rule| rule.owner == Some(Owner::Flannel) && rule.meets_tcp()));
-        assert_eq!(sources.rules.iter().map(NatRule::stays_inside).collect::<Vec<_>>(), [false, true, false, true]);
+        assert!(sources.rules.iter().all(|rule| rule.owner == Some(Owner::Flannel)));
         assert_eq!(
             sources.rules.iter().map(|rule| rule.family).collect::<Vec<_>>(),
             [Family::V4, Family::V4, Family::V6, Family::V6]
@@ -36,6 +39,10 @@ fn flannels_rules_are_found_in_both_variants() {
         assert_eq!(sources.rules[0].ways[0].excepts.len(), 4);
         assert!(sources.unread.is_empty());
     }
+    // What the second rule asks for is sent back by the last line above, but not in the older variant.
+    assert_eq!(of_nft.rules.iter().map(is_met).collect::<Vec<_>>(), [true, false, true, false]);
+    assert_eq!(of_iptables.rules.iter().map(is_met).collect::<Vec<_>>(), [true; 4]);
+    assert_eq!(of_iptables.rules.iter().map(NatRule::stays_private).collect::<Vec<_>>(), [false, true, false, true]);
     assert_eq!(of_nft.rules[0].line.text, "ip saddr 10.7.0.0/18 ip daddr != 224.0.0.0/4 masquerade fully-random");
     assert_eq!(
         (of_nft.rules[0].line.handle, of_nft.rules[0].ways[0].chains.join(">")),
@@ -53,7 +60,7 @@ fn kube_proxys_rules_are_found_in_both_variants() {
         let [rule] = &sources.rules[..] else { unreachable!("{:?}", sources.rules) };
         assert_eq!((&rule.nat, rule.owner), (&fully_random(), Some(Owner::KubeProxy)));
         assert_eq!(rule.ways[0].chains.join(">"), chains);
-        assert!(rule.asks_for_mark() && !rule.stays_inside());
+        assert!(rule.asks_for_mark() && !rule.stays_private());
         assert!(rule.ways[0].excepts[0].contains("0x"), "{:?}", rule.ways[0].excepts);
     }
     assert!(of_nft.chains.contains("nodeport-endpoints-check") && of_iptables.chains.contains("KUBE-SERVICES"));
@@ -86,12 +93,19 @@ fn dockers_and_libvirts_rules_have_their_options() {
     ];
     assert_eq!(rules(&sources).into_iter().map(|(_, nat)| nat).collect::<Vec<_>>(), expected);
     let libvirt: Vec<_> = sources.rules.iter().filter(|rule| rule.owner == Some(Owner::Libvirt)).collect();
-    assert_eq!(libvirt.iter().map(|rule| rule.meets_tcp()).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(libvirt.iter().map(|rule| is_met(rule)).collect::<Vec<_>>(), [true, false, false]);
     assert_eq!(libvirt[0].ways.len(), 2, "it is reached by a jump and by a goto");
-    assert_eq!(libvirt[2].shadowed_by, Some(2), "TCP is taken by the rule for TCP");
-    assert_eq!(sources.rules[5].line.matches.join(" "), "-s 10.5.0.0/16", "comments are no conditions");
+    assert!(
+        matches!(libvirt[2].reach(), Reach::Never(why) if why.contains("-p tcp")),
+        "TCP is taken by the rule for TCP"
+    );
+    assert_eq!(
+        sources.rules[5].line.matches.as_ref().unwrap().join(" "),
+        "-s 10.5.0.0/16",
+        "comments are no conditions"
+    );
     // A hairpin rule of Docker: the container speaks to itself.
-    assert!(sources.rules[1].stays_inside());
+    assert!(sources.rules[1].stays_private());
 }
 
 #[test]
@@ -114,12 +128,12 @@ fn nft_rules_of_every_kind_are_understood() {
     assert_eq!((rule(8).ways.len(), rule(9).ways.len(), rule(10).ways.len()), (2, 1, 0));
     assert!(rule(9).nat.flags.random && rule(9).nat.flags.persistent && rule(9).nat.flags.draws());
     assert_eq!(
-        rule(15).line.matches.join(" "),
+        rule(15).line.matches.as_ref().unwrap().join(" "),
         "ip saddr 10.42.0.0/16 ip daddr != { 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.0.2.0/24, 192.168.0.0/16, 198.18.0.0/15, 203.0.113.0/24 }"
     );
     assert_eq!(rule(16).nat.ports, Ports::Ranges(vec![(32768, 60999)]));
     assert_eq!(rule(19).nat.ports, Ports::Ranges(vec![(5000, 5000)]));
-    assert!(rule(18).meets_tcp() && !rule(20).meets_tcp());
+    assert!(rule(18).reach() != Reach::NotTcp && rule(20).reach() == Reach::NotTcp);
     assert_eq!(rule(22).nat.ports, Ports::Ranges(vec![(10000, 20000)]));
     assert_eq!(rule(23).nat.address.as_deref(), Some("192.0.2.7-192.0.2.9"));
     // Maps: of addresses, in the rule, with ports, of prefixes.
@@ -142,12 +156,10 @@ fn a_rule_loses_its_tcp_only_to_one_that_asks_for_no_more() {
     let shadowed = |handle| {
         let rule =
             sources.rules.iter().find(|rule| rule.table == "variants" && rule.line.handle == Some(handle)).unwrap();
-        rule.shadowed_by.map(|at| sources.rules[at].line.handle.unwrap())
+        matches!(rule.reach(), Reach::Never(why) if why.contains("nfproto ipv4 snat"))
     };
-    assert_eq!(shadowed(15), None);
-    assert_eq!(shadowed(16), None, "the one above asks for addresses");
-    // 16 takes all TCP.
-    assert_eq!((shadowed(18), shadowed(19), shadowed(24)), (Some(16), Some(16), Some(16)));
+    // The chain of priority 99 takes all of IPv4, and 10.0.0.0/8 before that.
+    assert!(shadowed(16) && shadowed(18) && shadowed(24) && !shadowed(15));
 }
 
 #[test]

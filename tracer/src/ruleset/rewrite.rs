@@ -1,0 +1,115 @@
+//! A rule once more with other ports, to stand above it: built from what was parsed, never by changing text.
+
+use super::{Kind, NatRule, Protocols, nft_statement};
+
+/// Rules to put above another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Insertion {
+    /// The tool that does it.
+    pub tool: String,
+    /// nft's word for the table's family.
+    pub family: String,
+    /// The table.
+    pub table: String,
+    /// The chain.
+    pub chain: String,
+    /// nft's number of the rule below.
+    pub handle: Option<u64>,
+    /// The place of the rule below, from 1.
+    pub number: usize,
+    /// Each rule as phrases of nft, or as words of iptables.
+    pub rules: Vec<Vec<String>>,
+}
+
+/// The rule with these ports.
+///
+/// # Errors
+/// Why there is none: what to change is then said in words.
+pub fn with_ports(rule: &NatRule, ports: (u16, u16)) -> Result<Insertion, String> {
+    if let Some(program) = &rule.owned_by {
+        return Err(format!("{program} owns the table, and the kernel lets nobody else change it"));
+    }
+    let names = [&rule.table, &rule.chain, &rule.table_family];
+    let matches = rule.line.matches.clone()?;
+    if !names.into_iter().chain(&matches).chain(&rule.nat.address).all(|text| is_fit(text)) {
+        return Err("it has characters that cannot be pasted".to_owned());
+    }
+    let protocols = rule.line.protocols.common();
+    if protocols.is_empty() {
+        return Err("it meets neither TCP nor UDP".to_owned());
+    }
+    let is_nft = rule.tool == "nft";
+    let rules =
+        if is_nft { nft(rule, &matches, &protocols, ports) } else { iptables(rule, &matches, &protocols, ports) };
+    let rules = rules.ok_or_else(|| match rule.nat.kind {
+        Kind::Netmap => "a prefix is mapped to another one, without ports".to_owned(),
+        Kind::Masquerade | Kind::Snat => "its addresses come from a map".to_owned(),
+    })?;
+    if is_nft && rule.line.handle.is_none() {
+        return Err("nft does not tell its handle".to_owned());
+    }
+    Ok(Insertion {
+        tool: rule.tool.clone(),
+        family: rule.table_family.clone(),
+        table: rule.table.clone(),
+        chain: rule.chain.clone(),
+        handle: rule.line.handle,
+        number: rule.line.number,
+        rules,
+    })
+}
+
+fn nft(rule: &NatRule, matches: &[String], protocols: &[&str], ports: (u16, u16)) -> Option<Vec<Vec<String>>> {
+    let mut phrases = Vec::new();
+    // Ports need a protocol that has them. It comes first, so that what the rule does on the way is done for those only.
+    if !rule.line.protocols.all_have_ports() {
+        phrases.push(match protocols {
+            [one] => format!("meta l4proto {one}"),
+            _ => "meta l4proto { tcp, udp }".to_owned(),
+        });
+    }
+    phrases.extend(matches.iter().cloned());
+    phrases.push(nft_statement::with_ports(&rule.nat, &rule.table_family, ports)?);
+    Some(vec![phrases])
+}
+
+fn iptables(
+    rule: &NatRule,
+    matches: &[String],
+    protocols: &[&str],
+    (low, high): (u16, u16),
+) -> Option<Vec<Vec<String>>> {
+    let nat = &rule.nat;
+    let ports = if low == high { low.to_string() } else { format!("{low}-{high}") };
+    let target = match nat.kind {
+        Kind::Masquerade => vec!["MASQUERADE".to_owned(), "--to-ports".to_owned(), ports],
+        Kind::Snat => {
+            let address = nat.address.as_ref()?;
+            let address = if address.contains(':') { format!("[{address}]") } else { address.clone() };
+            vec!["SNAT".to_owned(), "--to-source".to_owned(), format!("{address}:{ports}")]
+        }
+        Kind::Netmap => return None,
+    };
+    let flags = [
+        (nat.flags.random, "--random"),
+        (nat.flags.fully_random, "--random-fully"),
+        // Only SNAT knows it.
+        (nat.flags.persistent && nat.kind == Kind::Snat, "--persistent"),
+    ];
+    let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word.to_owned());
+    let end: Vec<String> = ["-j".to_owned()].into_iter().chain(target).chain(flags).collect();
+    let one = |protocol: &str| -> Vec<String> {
+        let start = ["-p".to_owned(), protocol.to_owned()];
+        start.into_iter().chain(matches.iter().cloned()).chain(end.iter().cloned()).collect()
+    };
+    let own = match &rule.line.protocols {
+        Protocols::Only(names) if rule.line.protocols.all_have_ports() => names.iter().map(|name| one(name)).collect(),
+        Protocols::Any | Protocols::Only(_) | Protocols::Not(_) => protocols.iter().map(|name| one(name)).collect(),
+    };
+    Some(own)
+}
+
+/// No control characters, nothing that a terminal or a reader mistakes.
+fn is_fit(text: &str) -> bool {
+    text.chars().all(|char| matches!(char, ' '..='~'))
+}
