@@ -7,6 +7,8 @@ pub mod pipeline;
 pub mod source;
 pub mod report;
 pub mod outputs;
+pub mod checks;
+pub mod conntrack;
 pub mod summary;
 pub mod tally;
 pub mod evidence;
@@ -14,7 +16,6 @@ pub mod infer;
 pub mod join;
 pub mod causes;
 pub mod enrichers;
-pub mod checks;
 pub mod ruleset;
 #[cfg(feature = "ebpf")]
 pub mod bpf;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -10,9 +11,11 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Uid;
 
 use super::links::{self, Link};
+use super::{BpfNat, Seen};
+use crate::conntrack::{self, Observations};
 use crate::model::{HookState, Policy};
 use crate::netns::Netns;
-use crate::ruleset::{self, Sources};
+use crate::ruleset::{self, Sources, shell_word};
 use crate::symbols;
 
 /// Files of /proc that are looked at; those of /proc/net by way of the thread, which is in the namespace.
@@ -54,6 +57,12 @@ pub struct Facts {
     pub rules: Sources,
     /// The interfaces, by name.
     pub links: BTreeMap<String, Link>,
+    /// What the conntrack table shows; `None` where there is none.
+    pub seen: Known<Option<Seen>>,
+    /// Reverse path filtering by interface, `all` among them.
+    pub rp_filters: BTreeMap<String, u8>,
+    /// eBPF programs that may translate sources.
+    pub bpf_nat: BpfNat,
     /// What files say, by path; missing ones are left out.
     pub files: BTreeMap<&'static str, String>,
     /// What `conntrack -S` says, where the file with the counters is missing.
@@ -75,6 +84,9 @@ impl Default for Facts {
             hooks: Err(unknown()),
             rules: Sources::default(),
             links: BTreeMap::new(),
+            seen: Ok(None),
+            rp_filters: BTreeMap::new(),
+            bpf_nat: BpfNat::default(),
             files: BTreeMap::new(),
             conntrack_stats: None,
         }
@@ -101,6 +113,7 @@ impl Facts {
             kernel: name.release().to_string_lossy().into_owned(),
             btf: btf(),
             clocks: clocks().map_err(|error| format!("{error:#}")),
+            bpf_nat: bpf_nat(),
             hooks: hooks(&paths).map_err(|error| format!("{error:#}")),
             ..network
         })
@@ -115,7 +128,37 @@ impl Facts {
             .then(|| ruleset::Tools::run(&tools, "conntrack", &["-S"]).ok().flatten())
             .flatten();
         let links = links::read().unwrap_or_default();
-        Ok(Self { policy, rules: ruleset::read(&tools), links, files, conntrack_stats, ..Self::default() })
+        let seen = seen().map_err(|error| format!("{error:#}"));
+        Ok(Self {
+            policy,
+            rules: ruleset::read(&tools),
+            rp_filters: rp_filters(&links),
+            links,
+            seen,
+            files,
+            conntrack_stats,
+            ..Self::default()
+        })
+    }
+
+    /// Interfaces with a default route.
+    pub fn uplinks(&self) -> impl Iterator<Item = &str> {
+        let uplinks = self.links.iter().filter(|(name, link)| link.has_default_route && *name != "lo");
+        uplinks.map(|(name, _)| name.as_str())
+    }
+
+    /// How an interface filters by reverse path: the stricter of its own setting and that of all, where 2 is loose.
+    #[must_use]
+    pub fn rp_filter(&self, interface: &str) -> Option<u8> {
+        let own = self.rp_filters.get(interface).copied();
+        own.max(self.rp_filters.get("all").copied())
+    }
+
+    /// What a command for the namespace that was looked at begins with.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        let enter = |path: &PathBuf| format!("nsenter {} ", shell_word(&format!("--net={}", path.display())));
+        self.netns.as_ref().map_or_else(String::new, enter)
     }
 
     /// The file whose name ends so.
@@ -137,6 +180,79 @@ impl Facts {
         let (low, high): (u16, u16) = (ports.next()?.ok()?, ports.next()?.ok()?);
         (low <= high).then_some((low, high))
     }
+}
+
+/// What the conntrack table of this namespace shows.
+fn seen() -> Result<Option<Seen>> {
+    let mut observations = Observations::default();
+    let source = conntrack::read(&mut observations)?;
+    Ok(source.map(|source| Seen { source, counts: observations.counts, conclusions: observations.conclusions() }))
+}
+
+/// Where Cilium pins its maps.
+const PINNED: &str = "/sys/fs/bpf/tc/globals";
+/// Options of Cilium's agent that decide about ports.
+const OPTIONS: [&str; 3] = ["node-port-range", "node-port-nat-range-ext", "enable-bpf-masquerade"];
+
+fn bpf_nat() -> BpfNat {
+    let names = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
+    let pinned = fs::read_dir(PINNED).into_iter().flatten().filter_map(names);
+    let mut found = BpfNat { pinned: pinned.filter(|name| name.contains("snat")).collect(), ..BpfNat::default() };
+    match classifiers() {
+        Ok(programs) => found.programs = programs,
+        Err(error) => found.unseen = Some(format!("{error:#}")),
+    }
+    if found.is_there() {
+        found.options = cilium_options();
+    }
+    found
+}
+
+/// Those of the running agent: from its command line, and from the files of its configuration.
+fn cilium_options() -> BTreeMap<String, String> {
+    let is_agent =
+        |path: &PathBuf| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "cilium-agent");
+    let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let Some(agent) = processes.filter(|path| path.join("comm").exists()).find(is_agent) else {
+        return BTreeMap::new();
+    };
+    let line = fs::read(agent.join("cmdline")).unwrap_or_default();
+    let words = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let given: BTreeMap<String, String> = words
+        .filter_map(|word| {
+            word.strip_prefix("--")?.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+        })
+        .collect();
+    let directory = given.get("config-dir").map(|directory| agent.join("root").join(directory.trim_start_matches('/')));
+    let option = |name: &str| {
+        let file = || fs::read_to_string(directory.as_ref()?.join(name)).ok();
+        Some((name.to_owned(), given.get(name).cloned().or_else(file)?.trim().to_owned()))
+    };
+    let mut options: BTreeMap<_, _> = OPTIONS.iter().filter_map(|name| option(name)).collect();
+    // That it runs is known, and so are its defaults.
+    options.entry("node-port-range".to_owned()).or_insert_with(|| "30000,32767".to_owned());
+    options
+}
+
+#[cfg(feature = "ebpf")]
+fn classifiers() -> Result<Vec<(String, Vec<String>)>> {
+    let found = crate::bpf::classifiers()?;
+    Ok(found.into_iter().map(|program| (program.name, program.maps)).collect())
+}
+
+#[cfg(not(feature = "ebpf"))]
+fn classifiers() -> Result<Vec<(String, Vec<String>)>> {
+    anyhow::bail!("this snatrace was built without the feature `ebpf`, so it cannot list programs")
+}
+
+fn rp_filters(links: &BTreeMap<String, Link>) -> BTreeMap<String, u8> {
+    let all = "all".to_owned();
+    let names = links.keys().chain([&all]);
+    let read = |name: &String| {
+        let text = fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{name}/rp_filter")).ok()?;
+        Some((name.clone(), text.trim().parse().ok()?))
+    };
+    names.filter_map(read).collect()
 }
 
 fn btf() -> Known<u64> {

@@ -50,6 +50,9 @@ fn run(facts: &Facts) -> Vec<Report> {
 
 fn none(facts: &Facts) -> Report {
     let summary = match facts.rules.is_blind() {
+        _ if facts.bpf_nat.is_there() => {
+            "no rule of nftables or iptables chooses source ports: eBPF programs do (see bpf_nat)"
+        }
         true => "no rules could be seen, so nothing can be said of their ports",
         false => "no rule here chooses source ports: nothing is translated in this namespace",
     };

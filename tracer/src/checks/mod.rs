@@ -2,12 +2,14 @@
 //!
 //! To add one: a file here with `CHECK`, a line in `ALL`, a row in docs/doctor.md. What it needs is read in `facts`.
 
+mod bpf_nat;
 mod clock;
 mod conntrack;
 mod conntrack_drops;
 mod facts;
 mod filter;
 mod fixes;
+mod forward;
 mod hooks;
 mod kernel;
 mod links;
@@ -16,17 +18,24 @@ mod nat_words;
 mod node_ports;
 mod own_ports;
 mod privileges;
+mod rp_filter;
 mod rule_sources;
+pub mod seen_now;
 mod share;
 mod switches;
 mod tunnels;
+mod uplinks;
+mod verdict;
 
 use serde::Serialize;
 
+pub use bpf_nat::BpfNat;
 pub use facts::Facts;
 pub use links::Link;
 pub use nat_rule::RuleReport;
+pub use seen_now::Seen;
 pub use share::Share;
+pub use verdict::{Outcome, Verdict, verdict};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -111,11 +120,16 @@ pub const ALL: &[Check] = &[
     kernel::CHECK,
     clock::CHECK,
     hooks::CHECK,
+    seen_now::CHECK,
     rule_sources::CHECK,
     nat_rule::CHECK,
+    bpf_nat::CHECK,
     filter::CHECK,
     own_ports::CHECK,
     node_ports::CHECK,
+    forward::CHECK,
+    rp_filter::CHECK,
+    uplinks::CHECK,
     conntrack::CHECK,
     conntrack_drops::CHECK,
 ];

@@ -60,6 +60,7 @@ struct Judged<'a> {
     rule: &'a NatRule,
     report: Report,
     insertion: Option<Insertion>,
+    is_reached: bool,
 }
 
 fn run(facts: &Facts) -> Vec<Report> {
@@ -83,7 +84,9 @@ fn run(facts: &Facts) -> Vec<Report> {
 fn groups(judged: Vec<Judged<'_>>) -> Vec<Vec<Judged<'_>>> {
     let key = |one: &Judged<'_>| {
         let rule = one.rule;
-        (one.report.level, one.report.summary.clone(), rule.tool.clone(), rule.table.clone(), one.insertion.is_some())
+        // Why a rule is not reached names another rule, and so differs.
+        let effect = if one.is_reached { one.report.summary.clone() } else { nat_words::statement(rule) };
+        (one.report.level, effect, rule.tool.clone(), rule.table.clone(), one.insertion.is_some())
     };
     let mut counts: HashMap<_, usize> = HashMap::new();
     judged.iter().for_each(|one| *counts.entry(key(one)).or_default() += 1);
@@ -161,7 +164,7 @@ fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut Known) -> Judged<'a> 
         insertion = inserted;
     }
     report.rule = Some(for_machines(rule, &reach, shares));
-    Judged { rule, report, insertion }
+    Judged { rule, report, insertion, is_reached: reach == Reach::Met }
 }
 
 fn shares(facts: &Facts, rule: &NatRule, known: &mut Known) -> Vec<Share> {

@@ -1,25 +1,40 @@
-//! `infer`: which translated ports the path lets through, from the answered and unanswered attempts of traces.
+//! `infer`: which translated ports the path lets through, from the answered and unanswered attempts of traces, or from a
+//! conntrack table.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::ValueHint;
 
-use super::End;
 use super::args::FilterArgs;
 use super::replay::run_ahead;
+use super::{End, values};
+use crate::conntrack::{self, Observations};
+use crate::model::Filter;
+use crate::netns::Netns;
 use crate::outputs::{Nothing, View, inference};
 use crate::pipeline::Judge;
 use crate::source::Ahead;
 use crate::store::Merged;
 
+/// Bytes read at once.
+const BUFFER: usize = 1 << 18;
+
 /// Options of `infer`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Traces of nodes behind the same filter, `-` for standard input
-    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "conntrack", conflicts_with = "conntrack", value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
+    /// Infer from a conntrack table instead: this node's (needs root), or the output of `conntrack -L` or `conntrack -E`, or a
+    /// copy of /proc/net/nf_conntrack; `-` for standard input
+    #[arg(long, value_name = "FILE", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    conntrack: Option<Option<PathBuf>>,
+    /// With --conntrack: read the table of this network namespace, a name of `ip netns` or a path such as /proc/PID/ns/net
+    #[arg(long, value_name = "NETNS", requires = "conntrack", value_parser = values::netns, value_hint = ValueHint::FilePath)]
+    netns: Option<PathBuf>,
     /// How to show the conclusion
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     output: String,
@@ -27,13 +42,63 @@ pub struct Args {
     filter: FilterArgs,
 }
 
-/// Runs to the end of the traces, then concludes.
+/// Runs to the end of what is read, then concludes.
 pub fn run(args: &Args) -> Result<End> {
     let filter = args.filter.filter()?;
+    if let Some(file) = &args.conntrack {
+        let mut observations = Observations::new(table_filter(filter)?);
+        match (file, &args.netns) {
+            (Some(_), Some(_)) => {
+                return Err(super::wrong_usage("--netns is for the table of this node: leave the file out").into());
+            }
+            (Some(file), None) => lines(file, &mut observations)?,
+            (None, netns) => table(netns.as_deref(), &mut observations)?,
+        }
+        let (conclusions, is_json) = (observations.conclusions(), args.output == "json");
+        inference::write_table(&conclusions, &observations.counts, is_json, io::stdout())?;
+        return Ok(End::Done);
+    }
     let traces = Merged::open(&args.files)?;
     let captures = traces.captures().to_vec();
     let updates = Ahead::new(traces)?.joined(captures.len())?;
     let summary = run_ahead(updates, Judge::new(captures, View::of_nothing(filter), None, Box::new(Nothing)))?;
     inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
     Ok(End::Done)
+}
+
+/// Nobody knows whose socket an entry is.
+fn table_filter(filter: Filter) -> Result<Filter> {
+    match filter.pod.is_empty() && filter.namespace.is_empty() && filter.container.is_empty() {
+        true => Ok(filter),
+        false => {
+            Err(super::wrong_usage("a conntrack table has no pods or containers: use --src, --dst or --dport").into())
+        }
+    }
+}
+
+fn lines(file: &Path, observations: &mut Observations) -> Result<()> {
+    let name = file.display();
+    if file == Path::new("-") {
+        conntrack::lines(BufReader::with_capacity(BUFFER, io::stdin().lock()), observations)
+    } else {
+        let open = File::open(file).with_context(|| format!("cannot open {name}"))?;
+        conntrack::lines(BufReader::with_capacity(BUFFER, open), observations)
+    }
+    .with_context(|| format!("failed to read {name}"))?;
+    let counts = &observations.counts;
+    anyhow::ensure!(
+        counts.entries + counts.other_protocols > 0 || counts.not_understood == 0,
+        "{name} has no line as conntrack writes them: expected `conntrack -L`, `conntrack -E` or /proc/net/nf_conntrack"
+    );
+    Ok(())
+}
+
+fn table(netns: Option<&Path>, observations: &mut Observations) -> Result<()> {
+    let source = match netns {
+        Some(path) => Netns::open(path)?.run(|| conntrack::read(observations))?,
+        None => conntrack::read(observations)?,
+    };
+    source.map(|_| ()).context(
+        "no conntrack table can be read here without loading a module: run `conntrack -L > FILE` and give that file",
+    )
 }

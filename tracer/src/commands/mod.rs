@@ -53,19 +53,19 @@ enum Command {
     /// Show what became of all attempts of traces, in tables and pictures; needs no privileges
     Report(Box<report::Args>),
     /// Infer from traces which translated ports the path lets through
-    Infer(infer::Args),
+    Infer(Box<infer::Args>),
     /// Say what the rules of this node will do to connections, before any is lost
     Doctor(Box<doctor::Args>),
 }
 
-fn run(command: &Command) -> Result<End> {
-    match command {
+fn run(cli: &Cli) -> Result<End> {
+    match &cli.command {
         Command::Tail(args) => tail::run(args),
         Command::Record(args) => record::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Report(args) => report::run(args),
         Command::Infer(args) => infer::run(args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Doctor(args) => doctor::run(args, cli.verbose > 0),
     }
 }
 
@@ -106,7 +106,7 @@ pub fn main() -> ExitCode {
         Err(error) => with_variable(error).exit(),
     };
     start_log(cli.verbose);
-    match run(&cli.command) {
+    match run(&cli) {
         Ok(end) => ExitCode::from(end),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => match error.downcast::<clap::Error>() {

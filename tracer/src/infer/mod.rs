@@ -32,6 +32,7 @@ pub(crate) use self::observation::{Evidence, Observation, Probe, observe};
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};
 use crate::model::Attempt;
+use tracer_common::Flow;
 
 /// How many attempts are counted at once.
 const BATCH: usize = 128;
@@ -60,6 +61,15 @@ impl Infer {
     pub fn ended(&mut self, attempt: &Attempt) {
         let Some(Observation { is_ipv4, evidence }) = observe(attempt) else { return };
         let family = if is_ipv4 { &mut self.v4 } else { &mut self.v6 };
+        family.get_or_insert_default().take(&evidence);
+    }
+
+    /// Takes what else is known of a connection that left as `translated`: from a conntrack table, for example. `second` is when
+    /// it began, on any clock.
+    pub fn observe(&mut self, translated: &Flow, answered: bool, second: u64) {
+        let probe = Probe { port: translated.src_port, answered, second };
+        let evidence = Evidence::Port { destination: Destination::of(translated), probe };
+        let family = if translated.is_ipv4() { &mut self.v4 } else { &mut self.v6 };
         family.get_or_insert_default().take(&evidence);
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::json::write_line;
 use super::policies::{PolicyLine, sentences};
 use super::text::paragraph;
+use crate::conntrack::EntryCounts;
 use crate::infer::{Carrier, Class, Conclusion, Edge, Passes, Tally, Verdict};
 use crate::model::PortSet;
 use crate::summary::Summary;
@@ -160,14 +161,7 @@ impl From<&Carrier> for CarrierObject {
 /// When they cannot be written.
 pub fn write(summary: &Summary, as_json: bool, out: Box<dyn Write>) -> io::Result<()> {
     let (mut out, conclusions) = (io::BufWriter::new(out), summary.infer.conclusions());
-    for conclusion in &conclusions {
-        if as_json {
-            let (family, inference) = (conclusion.family_name(), conclusion.into());
-            write_line(&mut out, &InferenceLine { kind: "inference", family, inference })?;
-        } else {
-            out.write_all(text(conclusion).as_bytes())?;
-        }
-    }
+    write_conclusions(&conclusions, as_json, &mut out)?;
     if conclusions.is_empty() && !as_json {
         out.write_all(b"no attempt with a known translated port was answered or retransmitted: nothing to conclude\n")?;
     }
@@ -180,6 +174,49 @@ pub fn write(summary: &Summary, as_json: bool, out: Box<dyn Write>) -> io::Resul
         out.write_all(text.as_bytes())?;
     }
     out.flush()
+}
+
+/// Writes what a conntrack table shows: conclusions as of traces, then how many entries of each kind there were.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn write_table(conclusions: &[Conclusion], counts: &EntryCounts, as_json: bool, out: impl Write) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    write_conclusions(conclusions, as_json, &mut out)?;
+    if as_json {
+        write_line(&mut out, &CountsLine { kind: "conntrack", counts })?;
+    } else {
+        let mut text = String::new();
+        if conclusions.is_empty() {
+            paragraph(
+                &mut text,
+                "no translated connection has been answered or has waited long enough: nothing to conclude",
+            );
+        }
+        paragraph(&mut text, &counts.to_string());
+        out.write_all(text.as_bytes())?;
+    }
+    out.flush()
+}
+
+fn write_conclusions(conclusions: &[Conclusion], as_json: bool, out: &mut impl Write) -> io::Result<()> {
+    for conclusion in conclusions {
+        if as_json {
+            let (family, inference) = (conclusion.family_name(), conclusion.into());
+            write_line(out, &InferenceLine { kind: "inference", family, inference })?;
+        } else {
+            out.write_all(text(conclusion).as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// `kind:"conntrack"`
+#[derive(Serialize)]
+struct CountsLine<'a> {
+    kind: &'static str,
+    #[serde(flatten)]
+    counts: &'a EntryCounts,
 }
 
 /// The line of JSON.

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod conditions;
+mod forward;
 mod iptables;
 mod nft;
 mod nft_expr;
@@ -23,6 +24,7 @@ mod words;
 use serde::Serialize;
 
 pub use conditions::{Condition, Subject};
+pub use forward::ForwardChain;
 pub use owner::Owner;
 pub use protocols::Protocols;
 pub use reach::Reach;

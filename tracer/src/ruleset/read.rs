@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::nft_text::Listing;
 use super::tool::Tools;
 use super::walk::{self, NatRule};
-use super::{Action, Table, iptables, nft, nft_text};
+use super::{Action, ForwardChain, Table, forward, iptables, nft, nft_text};
 use crate::symbols;
 
 /// A function that every kernel with nf_tables exports.
@@ -53,6 +53,8 @@ pub struct Sources {
     pub sources: Vec<Source>,
     /// The rules that choose source ports.
     pub rules: Vec<NatRule>,
+    /// The chains that decide about forwarded packets.
+    pub forward: Vec<ForwardChain>,
     /// Rules that only iptables can read, and that it did not, by table.
     pub unread: Vec<(String, usize)>,
     /// Names of all chains and tables: they show what else is at work here.
@@ -120,7 +122,13 @@ pub fn read_from(tools: &dyn Tools, kernel: &Kernel) -> Sources {
     let unread = nft.iter().filter_map(unread).collect();
     reading.tables.extend(nft);
     let chains = names(&reading.tables);
-    Sources { rules: walk::walk(&reading.tables), sources: reading.sources, unread, chains }
+    Sources {
+        forward: forward::forward(&reading.tables),
+        rules: walk::walk(&reading.tables),
+        sources: reading.sources,
+        unread,
+        chains,
+    }
 }
 
 fn names(tables: &[Table]) -> BTreeSet<String> {

@@ -3,7 +3,7 @@
 //! Packets meet the hooks' chains in the order of their priority; of one priority the chain that was registered last comes
 //! first. The first rule that matches chooses, and no other after it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::conditions::{leave_by, stay_private};
 use super::reach::{Passage, Reach, Taken};
@@ -115,6 +115,9 @@ impl NatRule {
 /// All rules that choose source ports, in the order in which packets meet them, then those that none meets.
 pub(super) fn walk(tables: &[Table]) -> Vec<NatRule> {
     let mut walk = Walk { untracked: untracked(tables), ..Walk::default() };
+    for table in tables {
+        walk.chains.extend(table.chains.iter().map(|chain| ((std::ptr::from_ref(table), chain.name.as_str()), chain)));
+    }
     for hook in ["postrouting", "input"] {
         let mut earlier: Vec<(Start<'_>, Taken)> = Vec::new();
         for start in starts(tables, hook) {
@@ -207,6 +210,8 @@ struct Walk<'a> {
     /// A line has set a mark, so packets may have one now.
     is_mark_changed: bool,
     steps: usize,
+    /// Chains by table and name.
+    chains: HashMap<(*const Table, &'a str), &'a Chain>,
 }
 
 impl<'a> Walk<'a> {
@@ -251,7 +256,7 @@ impl<'a> Walk<'a> {
                     on.jumps.push(line.text.clone());
                 }
                 let given = self.taken.len();
-                if let Some(chain) = table.chains.iter().find(|chain| chain.name == *target) {
+                if let Some(chain) = self.chains.get(&(std::ptr::from_ref(table), target.as_str())).copied() {
                     self.chain(table, chain, &on);
                 }
                 self.come_back(given, line);

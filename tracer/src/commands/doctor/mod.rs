@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::args::LivePolicy;
 use super::values::{self, TextOrJson};
 use super::{End, machine};
-use crate::checks::{self, Facts, Level, Report};
+use crate::checks::{self, Facts, Level, Outcome, Report, Verdict};
 use crate::model::{Policy, PortSet};
 
 /// Options of `doctor`.
@@ -41,23 +41,30 @@ struct Findings<'a> {
     netns: Option<String>,
     allowed: &'a PortSet,
     allowed6: &'a PortSet,
+    /// The older name of `allowed_from`.
     policy: &'static str,
+    allowed_from: &'static str,
+    verdict: Outcome,
+    conclusion: &'a Verdict,
     level: Level,
     checks: &'a [Report],
 }
 
 /// Looks, and says what it sees.
-pub fn run(args: &Args) -> Result<End> {
+pub fn run(args: &Args, verbose: bool) -> Result<End> {
     // `auto` is what the namespace says that is looked at.
     let policy = || Ok(args.policy.change()?.over(&Policy::default()));
     let facts = Facts::read(args.netns.as_deref(), policy)?;
     let reports = checks::run(&facts);
+    let verdict = checks::verdict(&facts, &reports);
     let level = reports.iter().map(|report| report.level).max().unwrap_or(Level::Ok);
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.output {
-        TextOrJson::Text => out.write_all(text::write(&facts, &reports, machine::wants_colour()).as_bytes())?,
+        TextOrJson::Text => {
+            out.write_all(text::write(&facts, &reports, &verdict, verbose, machine::wants_colour()).as_bytes())?;
+        }
         TextOrJson::Json => {
-            serde_json::to_writer(&mut out, &findings(&facts, &reports, level)).map_err(io::Error::from)?;
+            serde_json::to_writer(&mut out, &findings(&facts, &reports, &verdict, level)).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
         }
     }
@@ -65,7 +72,7 @@ pub fn run(args: &Args) -> Result<End> {
     Ok(if args.exit_code && level == Level::Problem { End::Flagged } else { End::Done })
 }
 
-fn findings<'a>(facts: &'a Facts, reports: &'a [Report], level: Level) -> Findings<'a> {
+fn findings<'a>(facts: &'a Facts, reports: &'a [Report], verdict: &'a Verdict, level: Level) -> Findings<'a> {
     Findings {
         kind: "doctor",
         version: env!("CARGO_PKG_VERSION"),
@@ -75,6 +82,9 @@ fn findings<'a>(facts: &'a Facts, reports: &'a [Report], level: Level) -> Findin
         allowed: &facts.policy.v4,
         allowed6: &facts.policy.v6,
         policy: facts.policy.origin.name(),
+        allowed_from: facts.policy.origin.name(),
+        verdict: verdict.outcome,
+        conclusion: verdict,
         level,
         checks: reports,
     }

@@ -1,35 +1,49 @@
-//! Reports for people: at most 100 columns wide, commands ready to be pasted.
+//! Reports for people: the verdict, its evidence and the best fix first, at most 80 columns wide, commands ready to be pasted.
 
 use anstyle::{AnsiColor, Style};
 use textwrap::core::Word;
 use textwrap::{Options, WordSeparator};
 
-use crate::checks::{Facts, Fix, Level, Report};
+use crate::checks::{Facts, Fix, Level, Outcome, Report, Verdict};
 use crate::model::Origin;
 use crate::outputs::escape::Escaped;
 use crate::outputs::text::paragraphs::options;
 
 /// No line is wider, unless a single word is.
-const PAGE: usize = 100;
+const PAGE: usize = 80;
 /// Where the summary begins: after the level and the name of the check.
 const COLUMN: usize = 25;
 const INDENT: usize = 4;
+/// Lines of everything; more would not be read.
+const MAX_LINES: usize = 100;
+/// Lines of one piece of evidence before `--verbose`.
+const MAX_EVIDENCE_LINES: usize = 3;
+/// Commands of the best fix before `--verbose`.
+const MAX_COMMANDS: usize = 2;
 
-/// The whole text.
-pub(super) fn write(facts: &Facts, reports: &[Report], colour: bool) -> String {
+/// The whole text; `verbose` adds every check, and how the kernel selects ports.
+pub(super) fn write(facts: &Facts, reports: &[Report], verdict: &Verdict, verbose: bool, colour: bool) -> String {
     let mut page = Page { text: String::new(), colour };
-    page.paragraph(0, 0, &header(facts));
+    page.paragraph(0, 2, &header(facts));
+    page.verdict(verdict, verbose);
     page.text.push('\n');
-    reports.iter().for_each(|report| page.report(report));
-    page.text.push('\n');
-    page.paragraph(0, 0, &counts(reports));
+    if verbose {
+        reports.iter().for_each(|report| page.report(report));
+    } else {
+        let is_told = |report: &&Report| verdict.evidence.iter().any(|evidence| evidence.starts_with(&report.summary));
+        let rest = reports.iter().filter(|report| report.level >= Level::Warn && !is_told(report));
+        rest.for_each(|report| page.head(report));
+    }
+    page.cut();
+    let more = if verbose { "-o json has everything" } else { "--verbose shows each check, -o json everything" };
+    page.paragraph(0, 2, &format!("{}; {more}", counts(reports)));
     page.text
 }
 
 fn header(facts: &Facts) -> String {
     let policy = &facts.policy;
     let origin = match policy.origin {
-        Origin::Default => "assumed; say yours with --allow",
+        Origin::Default => "assumed",
         Origin::Given => "--allow",
         Origin::Auto => "--allow auto: ip_local_port_range",
     };
@@ -38,7 +52,7 @@ fn header(facts: &Facts) -> String {
         false => format!("IPv4 {} ({origin}), IPv6 {} (--allow6)", policy.v4, policy.v6),
     };
     let netns = facts.netns.as_ref().map_or_else(String::new, |path| format!(" in {}", path.display()));
-    format!("snatrace doctor on {} ({}){netns}: allowed translated ports {allowed}", facts.node, facts.kernel)
+    format!("snatrace doctor on {} ({}){netns}: filter accepts {allowed}", facts.node, facts.kernel)
 }
 
 fn counts(reports: &[Report]) -> String {
@@ -53,13 +67,41 @@ struct Page {
 }
 
 impl Page {
-    fn report(&mut self, report: &Report) {
+    fn verdict(&mut self, verdict: &Verdict, verbose: bool) {
+        let level = match verdict.outcome {
+            Outcome::Failing | Outcome::WillFail => Level::Problem,
+            Outcome::MayFail | Outcome::Unknown => Level::Warn,
+            Outcome::Ok => Level::Ok,
+        };
+        let style = if self.colour { style(level) } else { Style::new() };
+        let text = format!("{}: {}", verdict.outcome.name().to_uppercase(), verdict.text);
+        self.text.push_str(&format!("{style}{}{style:#}\n", wrapped(0, 2, &text, options(PAGE).break_words(false))));
+        for evidence in &verdict.evidence {
+            let lines = wrapped(2, INDENT, &format!("evidence: {evidence}"), options(PAGE).break_words(false));
+            let kept: Vec<&str> = lines.lines().take(if verbose { MAX_LINES } else { MAX_EVIDENCE_LINES }).collect();
+            let cut = if kept.len() < lines.lines().count() { " ..." } else { "" };
+            self.text.push_str(&format!("{}{cut}\n", kept.join("\n")));
+        }
+        let Some(fix) = &verdict.fix else { return };
+        self.paragraph(2, INDENT, &format!("fix: {}", fix.what));
+        let shown = if verbose { fix.commands.len() } else { MAX_COMMANDS };
+        fix.commands.iter().take(shown).for_each(|command| self.command(INDENT + 4, INDENT + 8, command));
+        if fix.commands.len() > shown {
+            self.paragraph(INDENT, INDENT, &format!("and {} more commands, in this order", fix.commands.len() - shown));
+        }
+    }
+
+    fn head(&mut self, report: &Report) {
         let style = if self.colour { style(report.level) } else { Style::new() };
         self.text.push_str(&format!("{style}{:<8}{style:#} {:<16}", report.level.name(), report.id));
         // The head takes the place of the first line's indent.
         let summary = wrapped(COLUMN, COLUMN, &report.summary, options(PAGE).break_words(false));
         self.text.push_str(summary.trim_start());
         self.text.push('\n');
+    }
+
+    fn report(&mut self, report: &Report) {
+        self.head(report);
         for detail in &report.details {
             self.paragraph(INDENT, INDENT + 2, detail);
         }
@@ -68,10 +110,23 @@ impl Page {
 
     fn fix(&mut self, fix: &Fix) {
         self.paragraph(INDENT, INDENT + 2, &format!("fix: {}", fix.what));
-        for command in &fix.commands {
+        for command in fix.commands.iter().chain(&fix.elsewhere) {
             self.command(INDENT + 4, INDENT + 8, command);
         }
         self.paragraph(INDENT + 4, INDENT + 4, &format!("then: {}", fix.consequence));
+    }
+
+    /// Ends the text where it has become too long, but not within a command.
+    fn cut(&mut self) {
+        // What follows has three lines.
+        const ROOM: usize = MAX_LINES - 3;
+        let lines: Vec<&str> = self.text.lines().collect();
+        if lines.len() > ROOM {
+            let is_whole = |kept: &usize| !lines[*kept - 1].ends_with('\\');
+            let kept = (1..ROOM).rev().find(is_whole).unwrap_or(1);
+            let left = lines.len() - kept;
+            self.text = lines[..kept].join("\n") + &format!("\n({left} more lines)\n");
+        }
     }
 
     fn paragraph(&mut self, first: usize, others: usize, text: &str) {

@@ -14,23 +14,40 @@ fn facts() -> Facts {
 }
 
 #[test]
-fn the_text_fits_100_columns_without_colour() {
+fn the_text_fits_80_columns_without_colour() {
     for rules in [testing::docker(), testing::flannel_iptables(), testing::kube_proxy_nft(), testing::variants()] {
         let facts = Facts { rules, ..facts() };
-        let text = write(&facts, &checks::run(&facts), false);
-        let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 100).collect();
-        assert!(wide.is_empty() && !text.contains('\u{1b}'), "{wide:#?}");
-        assert!(
-            text.contains("\nnote     nat_rule") && text.ends_with(" 6\n") || text.contains("\nproblem "),
-            "{text}"
-        );
+        for verbose in [false, true] {
+            let text = text(&facts, verbose, false);
+            let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();
+            assert!(wide.is_empty() && !text.contains('\u{1b}'), "{wide:#?}");
+            assert!(text.lines().count() <= 100, "{text}");
+            assert_eq!(text.contains("reached by: "), verbose, "{text}");
+        }
+    }
+}
+
+fn text(facts: &Facts, verbose: bool, colour: bool) -> String {
+    let reports = checks::run(facts);
+    write(facts, &reports, &checks::verdict(facts, &reports), verbose, colour)
+}
+
+#[test]
+fn verdict_evidence_and_the_first_command_are_in_the_first_12_lines() {
+    for rules in [testing::flannel_nft(), testing::flannel_iptables(), testing::kube_proxy_nft()] {
+        let text = text(&Facts { rules, ..facts() }, false, false);
+        let start: Vec<&str> = text.lines().take(12).collect();
+        let start = start.join("\n");
+        let is_there = |word: &str| start.contains(word);
+        assert!(is_there(" FAIL: ") && is_there("evidence: ") && is_there("fix: ") && is_there("nsenter"), "{text}");
+        assert!(is_there("32768-65535 --random-fully") || is_there("to :32768-65535"), "{text}");
     }
 }
 
 #[test]
 fn colours_are_used_only_when_wanted() {
     let facts = facts();
-    assert!(write(&facts, &checks::run(&facts), true).contains("\u{1b}[1m\u{1b}[31mproblem"));
+    assert!(text(&facts, true, true).contains("\u{1b}[1m\u{1b}[31mproblem"));
 }
 
 #[test]
@@ -38,7 +55,7 @@ fn names_from_the_system_cannot_steer_the_terminal() {
     let mut facts = facts();
     facts.node = "\u{1b}]0;owned\u{7}".to_owned();
     facts.rules.rules[0].line.text = "\u{1b}[2J\u{202e}\u{9b}1m".to_owned();
-    let text = write(&facts, &checks::run(&facts), false);
+    let text = text(&facts, true, false);
     assert!(text.chars().all(|char| char == '\n' || matches!(char, ' '..='~')), "{text:?}");
 }
 

@@ -1,0 +1,76 @@
+//! What the node's own conntrack table shows right now: which translated ports get an answer, and which do not.
+
+use super::{Check, Facts, Fix, Level, Report};
+use crate::conntrack::{EntryCounts, Source};
+use crate::infer::{Conclusion, Verdict};
+
+pub(super) const CHECK: Check = Check { id: "seen_now", run };
+
+/// What was read of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// Where it was read.
+    pub source: Source,
+    /// How many entries there were of each kind.
+    pub counts: EntryCounts,
+    /// What follows, for each address family.
+    pub conclusions: Vec<Conclusion>,
+}
+
+fn run(facts: &Facts) -> Vec<Report> {
+    let seen = match &facts.seen {
+        Ok(Some(seen)) => seen,
+        Ok(None) => {
+            return vec![Report::new(
+                CHECK.id,
+                Level::Note,
+                "this namespace has no conntrack table that can be read without loading a module",
+            )];
+        }
+        Err(why) => {
+            return vec![Report::new(CHECK.id, Level::Note, format!("the conntrack table cannot be read: {why}"))];
+        }
+    };
+    let counts = seen.counts.to_string();
+    if seen.conclusions.is_empty() {
+        let summary = "no translated connection in the conntrack table has been answered or has waited long enough";
+        return vec![Report::new(CHECK.id, Level::Note, summary).detail(counts)];
+    }
+    seen.conclusions.iter().map(|conclusion| report(facts, conclusion, &counts)).collect()
+}
+
+fn report(facts: &Facts, conclusion: &Conclusion, counts: &str) -> Report {
+    let level = match &conclusion.verdict {
+        Verdict::Class(_) => Level::Problem,
+        Verdict::OneDestination(_) => Level::Warn,
+        Verdict::NoClass { .. } => Level::Ok,
+        Verdict::TooFew { .. } => Level::Note,
+    };
+    let mut report = Report::new(CHECK.id, level, format!("right now, {conclusion}")).detail(counts);
+    report.details.extend(conclusion.carriers().iter().map(ToString::to_string));
+    let likely = conclusion.class().and_then(|class| class.likely.as_ref());
+    let allowed = if conclusion.is_ipv4 { &facts.policy.v4 } else { &facts.policy.v6 };
+    if let Some(likely) = likely.filter(|likely| *likely != allowed) {
+        let option = if conclusion.is_ipv4 { "--allow" } else { "--allow6" };
+        report.fixes.push(Fix {
+            what: format!("run doctor again with {option} {likely}: what it says of the rules is for {allowed}"),
+            consequence: "the commands then choose ports that this filter accepts".to_owned(),
+            ..Fix::default()
+        });
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_without_a_table_has_nothing_to_show() {
+        let level = |seen| run(&Facts { seen, ..Facts::default() })[0].level;
+        assert_eq!(level(Ok(None)), Level::Note);
+        assert_eq!(level(Err("no".to_owned())), Level::Note);
+        let empty = Seen { source: Source::Netlink, counts: EntryCounts::default(), conclusions: Vec::new() };
+        assert_eq!(level(Ok(Some(empty))), Level::Note);
+    }
+}

@@ -1,0 +1,126 @@
+//! All reports in one sentence, with the evidence for it and the best thing to do.
+
+use serde::Serialize;
+
+use super::{Facts, Fix, Level, Report};
+use crate::infer::Verdict as Inferred;
+use crate::model::Origin;
+
+/// What it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Connections fail by their translated port right now: the conntrack table shows it.
+    Failing,
+    /// Connections will fail, if the filter is as it was said.
+    WillFail,
+    /// Connections may fail: nobody has said what the filter accepts, or only some of the evidence is there.
+    MayFail,
+    /// Whether they will cannot be said: rules could not be read.
+    Unknown,
+    /// No rule lets connections leave outside the allowed ports.
+    Ok,
+}
+
+impl Outcome {
+    /// The word for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failing => "failing now",
+            Self::WillFail => "will fail",
+            Self::MayFail => "may fail",
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+/// The verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// In one sentence.
+    pub text: String,
+    /// What that rests on.
+    pub evidence: Vec<String>,
+    /// The best thing to do.
+    pub fix: Option<Fix>,
+}
+
+/// The verdict of these reports.
+#[must_use]
+pub fn verdict(facts: &Facts, reports: &[Report]) -> Verdict {
+    let of =
+        |id: &'static str, level: Level| reports.iter().filter(move |report| report.id == id && report.level == level);
+    let rule = of("nat_rule", Level::Problem)
+        .chain(of("bpf_nat", Level::Problem))
+        .chain(of("nat_rule", Level::Warn))
+        .chain(of("bpf_nat", Level::Warn))
+        .next();
+    let seen = of("seen_now", Level::Problem).chain(of("seen_now", Level::Warn)).next();
+    let other = reports
+        .iter()
+        .filter(|report| !["nat_rule", "bpf_nat", "seen_now"].contains(&report.id))
+        .find(|report| report.level == Level::Problem);
+    let allowed = &facts.policy.v4;
+    let is_failing = facts.classes().next().is_some();
+    let (outcome, text) = match (rule, seen, other) {
+        (_, Some(_), _) if is_failing => {
+            (Outcome::Failing, format!("connections are failing now, by their translated port: {}", failing(facts)))
+        }
+        (_, _, Some(report)) => (Outcome::Failing, report.summary.clone()),
+        (Some(report), _, None) if report.level == Level::Problem => (
+            Outcome::WillFail,
+            format!("a NAT rule chooses ports outside {allowed}, on which the filter accepts no return traffic"),
+        ),
+        (Some(_), _, None) if facts.policy.origin == Origin::Default => (
+            Outcome::MayFail,
+            format!(
+                "a NAT rule chooses ports outside {allowed}; connections fail if a filter accepts return traffic on no others (assumed: say with --allow what yours accepts)"
+            ),
+        ),
+        (Some(_), _, None) => (Outcome::MayFail, format!("a NAT rule may choose ports outside {allowed}")),
+        (None, Some(_), None) => {
+            (Outcome::MayFail, "unanswered connections to one destination depend on their translated port".to_owned())
+        }
+        (None, None, None) if facts.rules.is_blind() => {
+            (Outcome::Unknown, "rules could not be read, so nothing can be said of translated ports".to_owned())
+        }
+        (None, None, None) => (Outcome::Ok, format!("no rule here lets connections leave outside {allowed}")),
+    };
+    let evidence = seen.into_iter().chain(rule).map(first).collect();
+    let fix = rule.and_then(|report| report.fixes.first()).or_else(|| other.and_then(|report| report.fixes.first()));
+    let provider = || reports.iter().filter(|report| report.id == "filter").find_map(|report| report.fixes.first());
+    let wants_fix = !matches!(outcome, Outcome::Ok | Outcome::Unknown);
+    Verdict { outcome, text, evidence, fix: fix.or_else(provider).filter(|_| wants_fix).cloned() }
+}
+
+/// Which ports, as short as can be.
+fn failing(facts: &Facts) -> String {
+    let ranges = facts.classes().map(|class| class.likely.as_ref().unwrap_or(&class.split).to_string());
+    format!("the path accepts return traffic on {} only", ranges.collect::<Vec<_>>().join("; IPv6 on "))
+}
+
+/// The summary, and where a rule is.
+fn first(report: &Report) -> String {
+    match &report.rule {
+        Some(rule) => {
+            let at = rule.handle.map_or_else(|| format!("number {}", rule.number), |handle| format!("handle {handle}"));
+            format!("{} (chain {} of {} {}, {at})", report.summary, rule.chain, rule.family, rule.table)
+        }
+        None => report.summary.clone(),
+    }
+}
+
+impl Facts {
+    /// The classes of ports that the conntrack table shows beyond doubt.
+    pub fn classes(&self) -> impl Iterator<Item = &crate::infer::Class> {
+        let seen = self.seen.as_ref().ok().and_then(Option::as_ref);
+        seen.into_iter().flat_map(|seen| &seen.conclusions).filter_map(|conclusion| match &conclusion.verdict {
+            Inferred::Class(class) => Some(class),
+            Inferred::OneDestination(_) | Inferred::NoClass { .. } | Inferred::TooFew { .. } => None,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! The table over netlink (ctnetlink), where the kernel has it loaded.
+
+use netlink_sys::protocols::NETLINK_NETFILTER;
+use tracer_common::Flow;
+
+use super::entry::{Entry, State};
+use crate::{netlink, symbols};
+
+/// Is there where the table can be asked for without loading a module.
+const CTNETLINK: &str = "ctnetlink_net_init";
+/// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET`
+const GET: u16 = 0x0101;
+/// `NLM_F_REQUEST | NLM_F_DUMP`
+const DUMP: u16 = 0x0301;
+/// A netlink header and `struct nfgenmsg`.
+const HEADERS: usize = 20;
+/// Bytes of an attribute's header.
+const ATTRIBUTE: usize = 4;
+/// What of an attribute's kind is its number (`NLA_TYPE_MASK`).
+const KIND: u16 = 0x3fff;
+const TCP: u8 = 6;
+/// `IPS_SEEN_REPLY`
+const SEEN_REPLY: u32 = 1 << 1;
+
+/// Attributes: `CTA_*`, inside a tuple `CTA_TUPLE_*`, `CTA_IP_*`, `CTA_PROTO_*`.
+mod cta {
+    pub(super) const TUPLE_ORIG: u16 = 1;
+    pub(super) const TUPLE_REPLY: u16 = 2;
+    pub(super) const STATUS: u16 = 3;
+    pub(super) const PROTOINFO: u16 = 4;
+    pub(super) const TIMEOUT: u16 = 7;
+    pub(super) const TUPLE_IP: u16 = 1;
+    pub(super) const TUPLE_PROTO: u16 = 2;
+    pub(super) const IP_V4_SRC: u16 = 1;
+    pub(super) const IP_V4_DST: u16 = 2;
+    pub(super) const IP_V6_SRC: u16 = 3;
+    pub(super) const IP_V6_DST: u16 = 4;
+    pub(super) const PROTO_NUM: u16 = 1;
+    pub(super) const PROTO_SRC_PORT: u16 = 2;
+    pub(super) const PROTO_DST_PORT: u16 = 3;
+    pub(super) const PROTOINFO_TCP: u16 = 1;
+    pub(super) const PROTOINFO_TCP_STATE: u16 = 1;
+}
+
+/// Whether asking loads nothing.
+pub(super) fn is_loaded() -> bool {
+    symbols::present(&[CTNETLINK]).is_ok_and(|found| found.contains(CTNETLINK))
+}
+
+/// Shows every TCP entry of the namespace of this thread.
+pub(super) fn read(mut each: impl FnMut(Entry)) -> anyhow::Result<()> {
+    let mut request = Vec::with_capacity(HEADERS);
+    request.extend_from_slice(&(HEADERS as u32).to_ne_bytes());
+    request.extend_from_slice(&GET.to_ne_bytes());
+    request.extend_from_slice(&DUMP.to_ne_bytes());
+    // Number, sender; then any family, version 0.
+    request.resize(HEADERS, 0);
+    netlink::dump(NETLINK_NETFILTER, &request, |message| {
+        if let Some(entry) = message.get(HEADERS..).and_then(entry) {
+            each(entry);
+        }
+    })?;
+    Ok(())
+}
+
+/// The entry of these attributes; `None` for what is not TCP or not understood.
+fn entry(attributes: &[u8]) -> Option<Entry> {
+    let (mut original, mut reply, mut status, mut remaining, mut state) = (None, None, 0, None, State::Other);
+    for attribute in all(attributes) {
+        match attribute.kind {
+            cta::TUPLE_ORIG => original = Some(tuple(attribute.value)?),
+            cta::TUPLE_REPLY => reply = Some(tuple(attribute.value)?),
+            cta::STATUS => status = number(attribute.value)?,
+            cta::TIMEOUT => remaining = number(attribute.value),
+            cta::PROTOINFO => {
+                let tcp = find(attribute.value, cta::PROTOINFO_TCP)?;
+                state = State::of_number(*find(tcp, cta::PROTOINFO_TCP_STATE)?.first()?);
+            }
+            _ => {}
+        }
+    }
+    Some(Entry { original: original?, reply: reply?, is_replied: status & SEEN_REPLY != 0, state, remaining })
+}
+
+fn tuple(attributes: &[u8]) -> Option<Flow> {
+    let mut flow = Flow { src: [0; 16], dst: [0; 16], src_port: 0, dst_port: 0 };
+    let mut is_tcp = false;
+    for attribute in all(attributes) {
+        for inside in all(attribute.value) {
+            let value = inside.value;
+            match (attribute.kind, inside.kind) {
+                (cta::TUPLE_IP, cta::IP_V4_SRC | cta::IP_V6_SRC) => flow.src = address(value)?,
+                (cta::TUPLE_IP, cta::IP_V4_DST | cta::IP_V6_DST) => flow.dst = address(value)?,
+                (cta::TUPLE_PROTO, cta::PROTO_NUM) => is_tcp = *value.first()? == TCP,
+                (cta::TUPLE_PROTO, cta::PROTO_SRC_PORT) => flow.src_port = u16::from_be_bytes(*value.first_chunk()?),
+                (cta::TUPLE_PROTO, cta::PROTO_DST_PORT) => flow.dst_port = u16::from_be_bytes(*value.first_chunk()?),
+                _ => {}
+            }
+        }
+    }
+    is_tcp.then_some(flow)
+}
+
+/// As a flow has it: IPv4 mapped into IPv6.
+fn address(bytes: &[u8]) -> Option<[u8; 16]> {
+    match bytes.len() {
+        4 => Some(std::net::Ipv4Addr::from(*bytes.first_chunk::<4>()?).to_ipv6_mapped().octets()),
+        16 => bytes.first_chunk().copied(),
+        _ => None,
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+/// One attribute.
+struct Attribute<'a> {
+    kind: u16,
+    value: &'a [u8],
+}
+
+/// The attributes up to the first that is broken.
+fn all(bytes: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let header: [u8; ATTRIBUTE] = *rest.first_chunk()?;
+        let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
+        let value = rest.get(ATTRIBUTE..length)?;
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(Attribute { kind: u16::from_ne_bytes([header[2], header[3]]) & KIND, value })
+    })
+}
+
+fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+    all(bytes).find(|attribute| attribute.kind == kind).map(|attribute| attribute.value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = (ATTRIBUTE + value.len()) as u16;
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend_from_slice(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn tuple_of(src: &str, dst: &str) -> Vec<u8> {
+        let flow = Flow::new(src.parse().unwrap(), dst.parse().unwrap());
+        let addresses = [(1, flow.src), (2, flow.dst)].map(|(kind, address)| attribute(kind, &address[12..]));
+        let ports = [(2, flow.src_port), (3, flow.dst_port)].map(|(kind, port)| attribute(kind, &port.to_be_bytes()));
+        let protocol = [vec![attribute(1, &[TCP])], ports.to_vec()].concat().concat();
+        [attribute(0x8000 | 1, &addresses.concat()), attribute(0x8000 | 2, &protocol)].concat()
+    }
+
+    fn bytes() -> Vec<u8> {
+        let state = attribute(4, &attribute(1, &attribute(1, &[1])));
+        [
+            attribute(0x8000 | 1, &tuple_of("10.42.0.5:40112", "203.0.113.80:443")),
+            attribute(0x8000 | 2, &tuple_of("203.0.113.80:443", "192.0.2.1:1200")),
+            attribute(3, &0x188_u32.to_be_bytes()),
+            state,
+            attribute(7, &117_u32.to_be_bytes()),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn an_entry_of_the_kernel_is_understood() {
+        let entry = entry(&bytes()).unwrap();
+        assert_eq!(entry.translated().src_port, 1200);
+        assert_eq!((entry.state, entry.remaining, entry.is_replied), (State::SynSent, Some(117), false));
+    }
+
+    #[test]
+    fn an_entry_that_is_cut_off_anywhere_is_no_trouble() {
+        let bytes = bytes();
+        assert!((0..bytes.len()).filter(|end| entry(&bytes[..*end]).is_some()).count() < bytes.len());
+        let mut zero = bytes;
+        zero[0] = 0;
+        assert_eq!(entry(&zero), None);
+    }
+}

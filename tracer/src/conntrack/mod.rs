@@ -1,0 +1,75 @@
+//! The conntrack table as observations: every translated connection of the last minutes, answered or not.
+//!
+//! A table is read from the kernel (`dump`), from /proc/net/nf_conntrack, or from what the tool `conntrack` wrote (`text`,
+//! `events`). Each entry becomes at most one observation for the inference (`observations`).
+
+mod dump;
+mod entry;
+mod events;
+mod observations;
+mod text;
+
+use std::io::{self, BufRead, Read as _};
+
+pub use entry::{Entry, State};
+pub use observations::{EntryCounts, MIN_AGE_S, Observations};
+
+use self::events::Events;
+use self::text::{Kind, Line};
+
+/// A line that is longer is cut; those of conntrack have a few hundred bytes.
+const MAX_LINE: u64 = 4096;
+
+/// Where a table was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Over netlink.
+    Netlink,
+    /// /proc/net/nf_conntrack
+    Proc,
+}
+
+/// Reads the table of the namespace of this thread, without making the kernel load anything; `None` where it has none.
+///
+/// # Errors
+/// When there is one that cannot be read.
+pub fn read(observations: &mut Observations) -> anyhow::Result<Option<Source>> {
+    observations.times = entry::Timeouts::read();
+    if dump::is_loaded() {
+        dump::read(|entry| observations.take(&entry))?;
+        return Ok(Some(Source::Netlink));
+    }
+    match std::fs::File::open("/proc/thread-self/net/nf_conntrack") {
+        Ok(file) => {
+            lines(io::BufReader::with_capacity(1 << 16, file), observations)?;
+            Ok(Some(Source::Proc))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(anyhow::Error::new(error).context("cannot read /proc/net/nf_conntrack")),
+    }
+}
+
+/// Reads lines of `conntrack -L`, `conntrack -E` or /proc/net/nf_conntrack.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn lines(mut input: impl BufRead, observations: &mut Observations) -> io::Result<()> {
+    let mut events = Events::default();
+    let mut line = Vec::with_capacity(512);
+    loop {
+        line.clear();
+        if (&mut input).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        match text::parse(&line) {
+            Some(Line { kind: Kind::Entry, entry, .. }) => observations.take(&entry),
+            Some(Line { kind: Kind::Event(event), entry, second }) => events.take(event, &entry, second, observations),
+            Some(Line { kind: Kind::OtherProtocol, .. }) => observations.counts.other_protocols += 1,
+            None => {
+                observations.counts.not_understood += u64::from(line.iter().any(|byte| !byte.is_ascii_whitespace()));
+            }
+        }
+    }
+    events.end(observations);
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The chains at the forward hook that can drop: by policy, or what conntrack finds invalid.
+
+use super::conditions::Subject;
+use super::{Action, Chain, Line, Table};
+
+/// Chains visited from one hook.
+const MAX_CHAINS: usize = 2000;
+
+/// A chain at the forward hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardChain {
+    /// Chain and table.
+    pub name: String,
+    /// Whether its policy is to drop.
+    pub drops: bool,
+    /// Lines that accept packets other than those of known connections, in the chains that it leads to too.
+    pub accepts: usize,
+    /// Lines that drop invalid packets, as the tool writes them.
+    pub invalid: Vec<String>,
+}
+
+pub(super) fn forward(tables: &[Table]) -> Vec<ForwardChain> {
+    let mut found = Vec::new();
+    for table in tables {
+        for chain in &table.chains {
+            let Some(base) = chain.base.as_ref().filter(|base| base.hook == "forward") else { continue };
+            let lines = lines(table, chain);
+            let accepts = lines.iter().filter(|line| line.action == Action::Accept && !is_only_known(line)).count();
+            let drops_invalid = |line: &&&Line| line.action == Action::Drop && names_state(line, "invalid");
+            let invalid = lines.iter().filter(drops_invalid).map(|line| line.text.clone()).collect();
+            let name = format!("{} of {} {}", chain.name, table.family, table.name);
+            found.push(ForwardChain { name, drops: base.drops, accepts, invalid });
+        }
+    }
+    found
+}
+
+/// Those of a chain and of all that it leads to.
+fn lines<'a>(table: &'a Table, start: &'a Chain) -> Vec<&'a Line> {
+    let mut chains = vec![start];
+    let mut next = 0;
+    while let Some(chain) = chains.get(next).copied().filter(|_| chains.len() < MAX_CHAINS) {
+        next += 1;
+        for line in &chain.lines {
+            let targets: Vec<&Action> = match &line.action {
+                Action::Branches(branches) => branches.iter().map(|branch| &branch.action).collect(),
+                action @ (Action::Jump(_) | Action::Goto(_)) => vec![action],
+                Action::Nat(_)
+                | Action::Return
+                | Action::Accept
+                | Action::Drop
+                | Action::Notrack
+                | Action::Foreign(_)
+                | Action::Other => Vec::new(),
+            };
+            for target in targets {
+                let (Action::Jump(name) | Action::Goto(name)) = target else { continue };
+                let known = chains.iter().any(|chain| chain.name == *name);
+                chains.extend(table.chains.iter().find(|chain| chain.name == *name).filter(|_| !known));
+            }
+        }
+    }
+    chains.into_iter().flat_map(|chain| &chain.lines).collect()
+}
+
+/// Whether it asks for packets of connections that are known.
+fn is_only_known(line: &Line) -> bool {
+    line.conditions.iter().any(|condition| condition.of_new() == Some(false))
+}
+
+fn names_state(line: &Line, state: &str) -> bool {
+    line.conditions.iter().any(|condition| {
+        if let Subject::State(states) = &condition.subject {
+            !condition.negated && states.contains(state)
+        } else {
+            false
+        }
+    })
+}
