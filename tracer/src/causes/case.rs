@@ -105,11 +105,16 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether NAT left the source alone, by the tuples, or because the entry of a SYN that leaves is read and names no binding.
+    /// Whether NAT left the source alone: by the tuples; or where no binding was seen, because `nat_bind` would have seen one, or no
+    /// rule chooses a private address that the node does not have.
     pub(super) fn is_source_untouched(&self) -> bool {
         match self.is_translated() {
             Some(is_translated) => !is_translated,
-            None => self.attempt.selections == 0 && self.has_hook("nat_bind") && self.attempt.original.is_none(),
+            None => {
+                let is_private = || self.attempt.translated.is_some_and(|flow| is_private(flow.src_addr()));
+                let is_unbound = self.attempt.selections == 0 && self.attempt.original.is_none();
+                is_unbound && (self.has_hook("nat_bind") || is_private())
+            }
         }
     }
 

@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn a_forwarded_syn_needs_no_socket_here_but_somebody_who_reads_its_entry() {
-        let forwarded = Attempt { original: None, socket_netns: None, ..pod() };
+        let public = example::attempt("203.0.113.7:4000", "203.0.113.80:443", "203.0.113.7:4000", "203.0.113.80:443");
+        let forwarded = Attempt { original: None, socket_netns: None, nat_netns: None, selections: 0, ..public };
         let egress = Egress { source: SourceAddress::NotOfNode, ..Egress::default() };
         let forwarded = Attempt { egress, ..forwarded };
         assert!(!applies_to(&CAUSE, &forwarded));
@@ -68,6 +69,8 @@ mod tests {
         let capture = Capture { hooks: vec![nat_bind], ..capture() };
         assert!(applies(&Case::new(&forwarded, &capture)));
         assert!(!applies(&Case::new(&Attempt { selections: 1, ..forwarded }, &capture)));
+        // No rule chooses a private address that the node does not have.
+        assert!(applies_to(&CAUSE, &Attempt { original: None, socket_netns: None, egress, ..pod() }));
     }
 
     #[test]

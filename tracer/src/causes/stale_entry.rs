@@ -1,8 +1,12 @@
 //! `stale_entry`: the SYN follows a conntrack entry that is older than the rule or route which now holds.
 
+use std::net::SocketAddr;
+
+use tracer_common::Flow;
+
 use super::case::times;
 use super::{Case, Cause};
-use crate::model::LaterPath;
+use crate::model::{LaterPath, Watch};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "stale_entry",
@@ -24,6 +28,8 @@ const UNANSWERED_ATTEMPTS: u32 = 3;
 /// How the way of later attempts differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Difference {
+    /// They are answered without leaving by an uplink, this attempt leaves by one.
+    Inside,
     /// They get DNAT, this attempt does not.
     Dnat,
     /// This attempt gets DNAT, they do not.
@@ -44,15 +50,19 @@ fn applies(case: &Case<'_>) -> bool {
 
 fn difference(case: &Case<'_>) -> Option<(Difference, LaterPath)> {
     let (original, translated, later) = (case.attempt.original?, case.attempt.translated?, case.attempt.later_path?);
-    let destination = (translated.dst, translated.dst_port);
-    let later_destination = (later.translated.dst, later.translated.dst_port);
-    let asked = (original.dst, original.dst_port);
+    let Some(others) = later.translated else {
+        // Where not every uplink was watched, they may have left unseen.
+        let is_watched = case.has_hook("wire") && case.attempt.egress.watch != Watch::Incomplete;
+        return is_watched.then_some((Difference::Inside, later));
+    };
+    let destination = |flow: Flow| (flow.dst, flow.dst_port);
+    let (asked, own, theirs) = (destination(original), destination(translated), destination(others));
     let difference = match () {
-        () if destination == asked && later_destination != asked => Difference::Dnat,
-        () if destination != asked && later_destination == asked => Difference::NoDnat,
-        () if destination != later_destination => Difference::OtherDnat,
-        () if translated.src == original.src && later.translated.src != original.src => Difference::Snat,
-        () if translated.src != later.translated.src => Difference::OtherSnat,
+        () if own == asked && theirs != asked => Difference::Dnat,
+        () if own != asked && theirs == asked => Difference::NoDnat,
+        () if own != theirs => Difference::OtherDnat,
+        () if translated.src == original.src && others.src != original.src => Difference::Snat,
+        () if translated.src != others.src => Difference::OtherSnat,
         () => return None,
     };
     is_certain(difference, &later).then_some((difference, later))
@@ -60,7 +70,7 @@ fn difference(case: &Case<'_>) -> Option<(Difference, LaterPath)> {
 
 fn is_certain(difference: Difference, later: &LaterPath) -> bool {
     match difference {
-        Difference::Dnat | Difference::NoDnat | Difference::Snat => {
+        Difference::Inside | Difference::Dnat | Difference::NoDnat | Difference::Snat => {
             later.is_answered || later.attempts >= UNANSWERED_ATTEMPTS
         }
         // A service with several backends, or a pool of addresses, has many ways at any time.
@@ -75,9 +85,13 @@ fn explain(case: &Case<'_>) -> String {
     let attempts = times(later.attempts, "later attempt", "later attempts");
     let (to, source) = (case.destination(), case.translated_source());
     let asked = case.original_destination();
-    let later_to = std::net::SocketAddr::new(later.translated.dst_addr(), later.translated.dst_port);
-    let later_source = later.translated.src_addr();
+    let others = later.translated.unwrap_or_default();
+    let (later_to, later_source) = (SocketAddr::new(others.dst_addr(), others.dst_port), others.src_addr());
     let words = match difference {
+        Difference::Inside => format!(
+            "the SYN left to {to} by {}, while {attempts} of this client to {asked} did not leave by an uplink",
+            case.interface()
+        ),
         Difference::Dnat => {
             format!("the SYN left to {to} without DNAT, while {attempts} of this client to it went to {later_to}")
         }
@@ -107,12 +121,18 @@ mod tests {
     use super::*;
     use crate::causes::cause_of;
     use crate::causes::testing::{applies_to, capture};
-    use crate::model::{Attempt, InterfaceName, example};
+    use crate::model::{Attempt, Egress, InterfaceName, example};
 
     /// The way of `attempts` later attempts, answered.
     fn later(nat_src: &str, nat_dst: &str, attempts: u32) -> Option<LaterPath> {
         let translated = example::flow(&format!("{nat_src}:0"), nat_dst);
-        Some(LaterPath { attempts, ways: 1, translated, interface: InterfaceName::default(), is_answered: true })
+        Some(LaterPath {
+            attempts,
+            ways: 1,
+            translated: Some(translated),
+            interface: InterfaceName::default(),
+            is_answered: true,
+        })
     }
 
     /// A pod's attempt to a service address.
@@ -134,6 +154,16 @@ mod tests {
         assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.96.0.20:80", None)));
         let answered = Attempt { syn_ack_seen: true, ..attempt };
         assert!(!applies_to(&CAUSE, &answered));
+    }
+
+    #[test]
+    fn a_syn_that_leaves_while_later_ones_are_answered_inside() {
+        let inside = later("192.0.2.1", "10.77.9.5:80", 3).map(|later| LaterPath { translated: None, ..later });
+        let attempt = stuck("192.0.2.1:40000", "10.96.0.20:80", inside);
+        assert!(applies_to(&CAUSE, &attempt));
+        assert!(explain(&Case::new(&attempt, &capture())).contains("did not leave by an uplink and were answered"));
+        let egress = Egress { watch: Watch::Incomplete, ..attempt.egress };
+        assert!(!applies_to(&CAUSE, &Attempt { egress, ..attempt }));
     }
 
     #[test]

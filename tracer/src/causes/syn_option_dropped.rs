@@ -1,5 +1,6 @@
 //! `syn_option_dropped`: a device on the path drops SYNs that ask for ECN or carry data; the plain retransmit gets through.
 
+use super::case::times;
 use super::{Case, Cause};
 use crate::model::SynFeatures;
 
@@ -35,7 +36,7 @@ fn explain(case: &Case<'_>) -> String {
     let verb = if others.only_plain_answered > 0 { "drops" } else { "may drop" };
     let more = match (others.only_plain_answered, others.answered) {
         (0, 0) => String::new(),
-        (plain, 0) => format!(" ({plain} other attempts to it: the same)"),
+        (plain, 0) => format!(" (the same in {} to it)", times(plain, "other attempt", "other attempts")),
         (plain, answered) => {
             format!(" (other attempts to it: {plain} the same, {answered} where the first SYN was answered)")
         }

@@ -13,13 +13,16 @@ pub(super) const CAUSE: Cause = Cause {
 };
 
 fn applies(case: &Case<'_>) -> bool {
-    case.attempt.retransmits > 0 && case.attempt.strays.arrived() > 0
+    case.attempt.retransmits > 0 && case.attempt.strays.any()
 }
 
 fn explain(case: &Case<'_>) -> String {
     let strays = case.attempt.strays;
     let (to, source) = (case.destination(), case.translated_source());
-    let arrived = arrived(case).join(", ");
+    let arrived = match arrived(case) {
+        kinds if kinds.is_empty() => "segments that this node did not expect".to_owned(),
+        kinds => kinds.join(", "),
+    };
     let reset = match strays.resets_sent {
         0 => "",
         _ => "; this node answered with an RST",
@@ -69,6 +72,17 @@ mod tests {
         let explained = explain(&case);
         assert!(
             explained.contains("2 ACKs that do not acknowledge it") && explained.contains("with an RST"),
+            "{explained}"
+        );
+    }
+
+    #[test]
+    fn an_rst_of_this_node_tells_of_a_segment_that_was_not_seen() {
+        let attempt = Attempt { strays: Strays { resets_sent: 1, ..Strays::default() }, ..failing() };
+        assert!(applies_to(&CAUSE, &attempt));
+        let explained = explain(&Case::new(&attempt, &capture()));
+        assert!(
+            explained.contains("segments that this node did not expect") && explained.contains("with an RST"),
             "{explained}"
         );
     }

@@ -154,6 +154,7 @@ impl Join {
         let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
         let kind = UpdateKind::Retransmit { time_ns, ordinal, is_repeated };
         self.recall(id);
+        self.take_resets(id);
         let outcome = self.attempts.get(id).outcome();
         self.push(id, kind, outcome, updates);
     }
@@ -163,6 +164,7 @@ impl Join {
             self.tell(held, updates);
         }
         self.recall(id);
+        self.take_resets(id);
         let slot = self.attempts.get(id);
         let has_timed_out = why == Why::Idle && !slot.known.has(Known::SOCKET) && slot.outcome() == Outcome::Pending;
         let outcome = if has_timed_out { Outcome::TimedOut } else { slot.outcome() };

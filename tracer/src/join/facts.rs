@@ -59,7 +59,13 @@ impl SlotMut<'_> {
     }
 
     /// What NAT chose, for this attempt itself.
-    pub(super) fn bind(&mut self, original: &Key<'_>, translated: &Key<'_>, choice: &Choice) -> Option<u32> {
+    pub(super) fn bind(
+        &mut self,
+        original: &Key<'_>,
+        translated: &Key<'_>,
+        choice: &Choice,
+        is_chosen: bool,
+    ) -> Option<u32> {
         let continues = super::fits::continues(self.as_ref(), original);
         let of_another = continues || super::fits::chooses_again(self.as_ref(), original, translated);
         let seen_since = self.known.has(Known::SEEN) && self.sent_at.since_ns(Coarse::from_ns(choice.time_ns)) > 0;
@@ -76,7 +82,11 @@ impl SlotMut<'_> {
         if !of_another {
             self.came_from(original);
         }
-        self.binds = self.binds.saturating_add(1);
+        if is_chosen || self.binds == 0 {
+            self.binds = self.binds.saturating_add(1);
+        } else if self.is_newest_transmission(choice.time_ns) {
+            return None;
+        }
         self.transmission(Known::SENT_BOUND, choice.time_ns)
     }
 
@@ -113,7 +123,10 @@ impl SlotMut<'_> {
         if !self.known.has(Known::SEEN) {
             self.interface = interface;
             self.known.put_features(Known::FIRST_SYN, detail);
-        } else if interface != self.newest_interface && self.is_sighting_of_newest(time_ns) {
+        } else if interface != self.newest_interface
+            && self.known.has(Known::SENT_SEEN)
+            && self.is_newest_transmission(time_ns)
+        {
             return None;
         }
         self.known.set(Known::SEEN);
@@ -123,10 +136,9 @@ impl SlotMut<'_> {
         self.transmission(Known::SENT_SEEN, time_ns)
     }
 
-    /// The newest transmission has been seen leaving, and this is the same SYN on its way through another interface.
-    fn is_sighting_of_newest(&self, time_ns: u64) -> bool {
-        let apart_ns = Coarse::from_ns(time_ns).since_ns(self.sent_at).unsigned_abs();
-        self.known.has(Known::SENT_SEEN) && apart_ns <= ONE_SYN_NS
+    /// Whether what happened at this time can be part of the newest transmission: one SYN passes several interfaces.
+    fn is_newest_transmission(&self, time_ns: u64) -> bool {
+        Coarse::from_ns(time_ns).since_ns(self.sent_at).unsigned_abs() <= ONE_SYN_NS
     }
 
     fn leaves_as(&mut self, translated: &Key<'_>) {

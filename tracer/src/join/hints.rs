@@ -10,6 +10,8 @@ use crate::model::NatRange;
 
 /// Sightings kept; a flood of SYNs from outside pushes them through quickly, but what belongs together is close.
 const SIGHTINGS: u32 = 4096;
+/// RSTs kept: until the first retransmit of their attempt, a second or more.
+const RESETS: u32 = 4096;
 /// Dropped packets kept: those of strangers that a firewall keeps out are among them.
 const DROPS: u32 = 16_384;
 
@@ -37,16 +39,29 @@ pub(super) struct Sighting {
     pub(super) detail: u16,
 }
 
+/// An RST that left and that resets no answer of an attempt.
+#[derive(Clone, Copy, Debug)]
+struct Reset {
+    time_ns: u64,
+    flow: Flow,
+}
+
 #[derive(Debug)]
 pub(super) struct Hints {
     selections: Recent<Selection>,
     sightings: Recent<Sighting>,
     drops: Recent<Drop>,
+    resets: Recent<Reset>,
 }
 
 impl Hints {
     pub(super) fn new(selections: u32) -> Self {
-        Self { selections: Recent::new(selections), sightings: Recent::new(SIGHTINGS), drops: Recent::new(DROPS) }
+        Self {
+            selections: Recent::new(selections),
+            sightings: Recent::new(SIGHTINGS),
+            drops: Recent::new(DROPS),
+            resets: Recent::new(RESETS),
+        }
     }
 
     /// Keeps a selection; how many that might still have mattered were forgotten for it.
@@ -80,6 +95,17 @@ impl Hints {
         self.sightings.of(spread(isn)).filter(near)
     }
 
+    /// Keeps an RST that left with this tuple.
+    pub(super) fn reset(&mut self, time_ns: u64, flow: Flow) {
+        self.resets.push(flow.hash(), Reset { time_ns, flow });
+    }
+
+    /// How many RSTs left with this tuple since then.
+    pub(super) fn resets_since(&self, flow: &Flow, since_ns: u64) -> usize {
+        let is_it = |reset: &&Reset| reset.time_ns >= since_ns && reset.flow == *flow;
+        self.resets.of(flow.hash()).filter(is_it).count()
+    }
+
     /// Keeps a dropped packet.
     pub(super) fn drop(&mut self, drop: Drop) {
         self.drops.push(spread(drop.isn), drop);
@@ -108,7 +134,7 @@ impl Hints {
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.selections.bytes() + self.sightings.bytes() + self.drops.bytes()
+        self.selections.bytes() + self.sightings.bytes() + self.drops.bytes() + self.resets.bytes()
     }
 }
 

@@ -1,9 +1,10 @@
 //! `nat_select` and `nat_bind`: what NAT was asked for, and what it chose.
 
-use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN, STATUS_SRC_NAT};
+use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN, STATUS_CONFIRMED, STATUS_SRC_NAT};
 
 use super::bindings::Choice;
 use super::hints::Selection;
+use super::known::Known;
 use super::retransmits::Held;
 use super::slot::PackedRange;
 use super::tuple::Key;
@@ -47,7 +48,10 @@ impl Join {
 
         let mut slot = self.attempts.whole_mut(attempt);
         let before = slot.as_ref().translated();
-        let mut ordinal = slot.bind(original, translated, &choice);
+        // An entry that is confirmed is read again where its SYN leaves by another interface.
+        let is_known = slot.known.has(Known::TRANSLATED) && slot.as_ref().is_translated(translated);
+        let is_chosen = event.status & STATUS_CONFIRMED == 0 || !is_known;
+        let mut ordinal = slot.bind(original, translated, &choice, is_chosen);
         if found.is_none() || !slot.as_ref().is_translated(&Key::from(&before)) {
             ordinal = self.take_hints(attempt, time_ns).or(ordinal);
         }

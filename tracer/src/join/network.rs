@@ -51,15 +51,14 @@ impl Network {
     /// Notes what became of an attempt that ends.
     #[inline]
     pub(super) fn ended(&mut self, slot: SlotRef<'_>, outcome: Outcome) {
-        if !slot.known.has(Known::SEEN | Known::TRANSLATED) {
-            return;
-        }
         let is_answered = outcome == Outcome::Established || slot.known.has_any(Known::SYN_ACK | Known::RST);
-        if is_answered {
+        let is_seen = slot.known.has(Known::SEEN | Known::TRANSLATED);
+        if is_seen && is_answered {
             self.answered.note(slot.newest_interface, &slot.translated());
             self.note_features(slot);
         }
-        if !self.paths.is_empty() && slot.known.has(Known::ORIGINAL) {
+        // One that nobody saw leaving tells something only if it went well.
+        if !self.paths.is_empty() && slot.known.has(Known::ORIGINAL) && (is_seen || is_answered) {
             self.note_way(slot, is_answered);
         }
     }
@@ -130,5 +129,8 @@ impl Network {
 }
 
 fn way(slot: SlotRef<'_>) -> Way {
-    Way::new(&slot.translated(), slot.newest_interface)
+    match slot.known.has(Known::SEEN | Known::TRANSLATED) {
+        true => Way::new(&slot.translated(), slot.newest_interface),
+        false => Way::unseen(),
+    }
 }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use tracer_common::Flow;
 
-use super::interfaces::Interfaces;
+use super::interfaces::{Interfaces, NO_INTERFACE};
 use crate::model::LaterPath;
 
 /// Clients with a destination at most: the one in the same place is replaced. It is evidence only, so nothing is counted.
@@ -24,14 +24,19 @@ struct Client {
 /// How a SYN left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Way {
-    /// After NAT; its source port is 0.
-    translated: Flow,
+    /// After NAT; its source port is 0. `None` for a SYN that no watched interface saw
+    translated: Option<Flow>,
     interface: u16,
 }
 
 impl Way {
     pub(super) fn new(translated: &Flow, interface: u16) -> Self {
-        Self { translated: Flow { src_port: 0, ..*translated }, interface }
+        Self { translated: Some(Flow { src_port: 0, ..*translated }), interface }
+    }
+
+    /// By no watched interface.
+    pub(super) const fn unseen() -> Self {
+        Self { translated: None, interface: NO_INTERFACE }
     }
 }
 

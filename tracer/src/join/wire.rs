@@ -30,7 +30,6 @@ impl Join {
                 self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_UNREACHABLE, detail });
             }
             (WIRE_RST, WIRE_EGRESS) => self.reset(event),
-            (WIRE_STRAY, WIRE_EGRESS) => self.stray_reset(event),
             // Answers that leave belong to attempts of others.
             _ => {}
         }
@@ -57,24 +56,30 @@ impl Join {
         }
     }
 
-    /// Something on this node rejects the answer to a SYN. If that is the client itself, then it has given up before.
+    /// Something on this node rejects the answer to a SYN. If that is the client itself, then it has given up before. An RST with
+    /// another number resets a segment that answers no SYN: it is looked for by its tuple.
     fn reset(&mut self, event: &Wire) {
         let flow = &Key::from(&event.flow);
         let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, flow));
-        let Some((id, _)) = found else { return };
+        let Some((id, _)) = found else {
+            self.hints.reset(event.stamp.time_ns, event.flow);
+            return;
+        };
         let slot = self.attempts.get_mut(id);
         if slot.outcome == Outcome::Pending && slot.known.has(Known::SOCKET | Known::SYN_ACK) {
             slot.known.set(Known::RESET_HERE);
         }
     }
 
-    /// This node resets a segment that does not answer the SYN.
-    fn stray_reset(&mut self, event: &Wire) {
-        let flow = &Key::from(&event.flow);
-        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, flow));
-        if let Some((id, _)) = found {
-            let strays = self.attempts.strays_mut(id);
-            strays.resets_sent = strays.resets_sent.saturating_add(1);
+    /// Notes the RSTs that left with the translated tuple while the SYN of a retransmitted attempt waited.
+    pub(super) fn take_resets(&mut self, id: u32) {
+        let slot = self.attempts.whole(id);
+        if slot.retransmits() == 0 || !slot.known.has(Known::TRANSLATED) {
+            return;
+        }
+        let count = self.hints.resets_since(&slot.translated(), slot.first_ns);
+        if count > 0 {
+            self.attempts.strays_mut(id).resets_sent = u8::try_from(count).unwrap_or(u8::MAX);
         }
     }
 

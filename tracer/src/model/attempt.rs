@@ -197,6 +197,6 @@ impl Attempt {
             Outcome::Established | Outcome::Refused => true,
             Outcome::Pending | Outcome::TimedOut | Outcome::Closed => false,
         };
-        implied || self.syn_ack_seen || self.rst_seen || self.strays.arrived() > 0
+        implied || self.syn_ack_seen || self.rst_seen || self.strays.any()
     }
 }

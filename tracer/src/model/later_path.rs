@@ -12,8 +12,9 @@ pub struct LaterPath {
     pub attempts: u32,
     /// How many different ways they took; at most 4 are told apart.
     pub ways: u32,
-    /// The newest of them, after NAT; its source port is 0.
-    pub translated: Flow,
+    /// The newest of them, after NAT; its source port is 0. `None` for one that was answered and not seen leaving by a watched
+    /// interface.
+    pub translated: Option<Flow>,
     /// The interface by which it left.
     pub interface: InterfaceName,
     /// One of those with that way was answered.

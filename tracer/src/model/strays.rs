@@ -16,6 +16,12 @@ pub struct Strays {
 }
 
 impl Strays {
+    /// Whether any segment arrived, seen or answered with an RST.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.arrived() > 0 || self.resets_sent > 0
+    }
+
     /// How many segments arrived.
     #[must_use]
     pub fn arrived(self) -> u32 {

@@ -1,5 +1,7 @@
 //! Source ports that are used again while the old conntrack entry lives.
 
+use tracer_common::events::STATUS_CONFIRMED;
+
 use super::*;
 use crate::model::{NatMode, NatRange, Outcome};
 
@@ -152,4 +154,18 @@ fn a_selection_told_a_minute_later_still_tells_the_range_and_not_the_time() {
     let rest = finish(&mut join);
     let first = rest.ended.iter().find(|attempt| attempt.isn == ISN);
     assert_eq!(first.map(|attempt| NatMode::from(attempt.range)), Some(NatMode::FullyRandom));
+}
+
+#[test]
+fn the_entry_of_a_syn_that_leaves_by_another_interface_is_no_second_choice() {
+    let read = |at| {
+        let Event::NatBind(event) = bind(at, ISN, pod(1), node(2)) else { panic!("a binding is one") };
+        Event::from(NatBind { status: event.status | STATUS_CONFIRMED, ..event })
+    };
+    let outcomes = join(&[read(0), syn(1, ISN, node(2)), read(S), syn_by(S + 1, ISN, node(2), 5, 0)]);
+    assert_eq!((outcomes.only().selections, outcomes.told()), (1, vec![(S, 1)]));
+    let passes_two = [read(0), syn(1, ISN, node(2)), read(2), syn_by(3, ISN, node(2), 5, 0)];
+    assert_eq!((join(&passes_two).only().retransmits, join(&passes_two).only().selections), (0, 1));
+    let chosen_again = join(&[bind(0, ISN, pod(1), node(2)), bind(S, ISN, pod(1), node(2))]);
+    assert_eq!(chosen_again.only().selections, 2);
 }

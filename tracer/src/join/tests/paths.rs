@@ -38,7 +38,8 @@ fn later_attempts_that_get_dnat_are_told_to_one_that_does_not() {
     for attempt in stuck {
         let later = attempt.later_path.unwrap();
         assert_eq!((later.attempts, later.ways, later.is_answered), (3, 1, true));
-        assert_eq!((later.translated.dst, later.translated.dst_port), (backend(1).dst, 8080));
+        let translated = later.translated.unwrap();
+        assert_eq!((translated.dst, translated.dst_port), (backend(1).dst, 8080));
     }
 }
 
@@ -58,4 +59,13 @@ fn what_began_before_is_not_later() {
     events.extend(stuck(S, ISN, 1));
     let outcomes = join(&events);
     assert_eq!(outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path, None);
+}
+
+#[test]
+fn later_attempts_that_are_answered_without_leaving_take_another_way() {
+    let mut events = stuck(0, ISN, 1).to_vec();
+    events.extend([established(2 * S, 7, service(50)), established(2 * S, 8, service(51)), tick(4 * S)]);
+    let outcomes = join(&events);
+    let later = outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path.unwrap();
+    assert_eq!((later.attempts, later.translated, later.is_answered), (2, None, true));
 }

@@ -15,7 +15,7 @@ fn strays_are_counted_by_kind_and_are_no_answer() {
         retransmit(S, ISN, pod(1), 1),
         stray(S + MS, ISN, node(2), ACK),
         stray(S + 2 * MS, ISN, node(2), RST),
-        seen(S + 2 * MS, ISN, node(2), UPLINK, WIRE_STRAY, WIRE_EGRESS),
+        seen(S + 2 * MS, 77, node(2), UPLINK, WIRE_RST, WIRE_EGRESS),
         retransmit(3 * S, ISN, pod(1), 2),
         stray(3 * S + MS, ISN, node(2), ACK),
         stray(3 * S + MS, ISN, node(2), SYN_ACK),
@@ -36,4 +36,21 @@ fn strays_of_one_attempt_are_not_those_of_the_next_with_its_number() {
     assert_eq!(feed(&mut join, &first).only().strays.acks, 1);
     let second = [syn(153 * S, ISN, node(2)), syn(154 * S, ISN, node(2)), tick(310 * S)];
     assert_eq!(feed(&mut join, &second).only().strays, Strays::default());
+}
+
+#[test]
+fn an_rst_that_resets_no_answer_shows_that_a_stray_segment_came_before_anybody_waited_for_it() {
+    let reset = |at, port| seen(at, 77, node(port), UPLINK, WIRE_RST, WIRE_EGRESS);
+    let events = [
+        // Of the connection before
+        reset(0, 2),
+        syn(MS, ISN, node(2)),
+        reset(2 * MS, 2),
+        reset(3 * MS, 3),
+        syn(S, ISN, node(2)),
+        syn_ack(S + MS, ISN, node(2)),
+    ];
+    let outcomes = join(&events);
+    assert_eq!(outcomes.only().strays, Strays { resets_sent: 1, ..Strays::default() });
+    assert_eq!(outcomes.only().outcome, Outcome::Established);
 }
