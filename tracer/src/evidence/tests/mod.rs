@@ -190,6 +190,33 @@ fn a_destination_that_bypasses_the_filter_spoils_nothing() {
 }
 
 #[test]
+fn a_destination_that_bypasses_the_filter_is_not_blamed_on_it() {
+    let answers: Answers = Rc::new(|to, port, _| if to == 0 { at_most_nine_in_ten(to, port) } else { port >= 32768 });
+    each(&World { answers, attempts: 600, ..World::new() }, |seed, seen| {
+        let here = seen.end.iter().filter(|(to, _)| *to == 0).count();
+        assert!(here > 0 && seen.end_of(Strength::Contradicted, Some(0)) == here, "seed {seed}");
+        assert_eq!(seen.end_of(Strength::Proven, None), seen.end.len() - here, "seed {seed}");
+    });
+}
+
+#[test]
+fn a_destination_that_failed_once_inside_is_not_judged_by_the_others() {
+    // The last of seven is dead, and was tried once from an inside port.
+    for (inside, strength) in [(0, Strength::Supported), (1, Strength::NoneYet), (2, Strength::Contradicted)] {
+        let world = World {
+            answers: Rc::new(|to, port, _| to != 6 && port >= 32768),
+            script: (0..120)
+                .map(|number| (number % 6, 2000 + number as u16 * 500))
+                .chain((0..5).map(|number| (6, if number < inside { 40000 } else { 3000 } + number as u16)))
+                .collect(),
+            ..World::new()
+        };
+        let seen = world.play(1);
+        assert_eq!(seen.end_of(strength, Some(6)), 5 - inside as usize, "{inside} inside: {:?}", seen.end.last());
+    }
+}
+
+#[test]
 fn a_filter_for_one_destination_is_proven_there_and_nowhere_else() {
     let answers: Answers = Rc::new(|to, port, _| to != 0 && at_most_nine_in_ten(to, port) || to == 0 && port >= 32768);
     each(&World { answers, attempts: 400, ..World::new() }, |seed, seen| {

@@ -31,6 +31,8 @@ pub(super) struct World {
     /// Attempts to these destinations only have ports of that range.
     pub(super) ports_to: Option<(u32, RangeInclusive<u16>)>,
     pub(super) is_ipv6: bool,
+    /// Destination and port of each attempt, in place of drawn ones.
+    pub(super) script: Vec<(u32, u16)>,
     /// The uplink of a destination.
     pub(super) uplink: fn(u32) -> u32,
 }
@@ -59,6 +61,7 @@ impl World {
             counts_up: false,
             ports_to: None,
             is_ipv6: false,
+            script: Vec::new(),
             uplink: |_| 2,
         }
     }
@@ -69,11 +72,15 @@ impl World {
         // By time and number: what happens then.
         let mut next: BTreeMap<u32, u16> = BTreeMap::new();
         let mut events: BTreeMap<(u64, u32, u8), Attempt> = BTreeMap::new();
-        for number in 0..self.attempts {
-            let to = rng.u32(0..self.destinations);
+        let attempts = if self.script.is_empty() { self.attempts } else { self.script.len() as u32 };
+        for number in 0..attempts {
+            let scripted = self.script.get(number as usize).copied();
+            let to = scripted.map_or_else(|| rng.u32(0..self.destinations), |(to, _)| to);
             let range = self.ports_to.as_ref().filter(|(of, _)| *of == to).map_or(&self.ports, |(_, range)| range);
             let begin_ms = u64::from(number) * self.gap_ms;
-            let port = if self.counts_up {
+            let port = if let Some((_, port)) = scripted {
+                port
+            } else if self.counts_up {
                 let next = next.entry(to).or_insert_with(|| rng.u16(range.clone()));
                 *next = if *next > range.end() - 16 { *range.start() } else { *next + 2 * rng.u16(1..8) };
                 *next
