@@ -169,9 +169,9 @@ impl Loss {
 pub const CT_WINDOW: usize = 144;
 /// Most interfaces that are watched at once.
 pub const UPLINKS: u32 = 1024;
-/// Value in the map of uplinks: TC sees what leaves.
-pub const UPLINK_BY_TC: u8 = 1;
-/// Value in the map of uplinks: `wire_sent` sees what leaves, after the programs of others in TC.
+/// Bit in the map of watched interfaces: it leads to the outside, so SYNs that come in there are of strangers.
+pub const UPLINK_OUTSIDE: u8 = 1;
+/// Bit in the map of watched interfaces: `wire_sent` sees what leaves, after the programs of others in TC.
 pub const UPLINK_BY_QUEUE: u8 = 2;
 /// Most addresses of the node that `ct_drop` knows.
 pub const OWN_ADDRESSES: u32 = 16_384;

@@ -27,11 +27,11 @@ pub fn by_netns() -> bool {
     FILTER_BY_NETNS.load() != 0
 }
 
-/// `UPLINK_BY_*` if the interface is a watched uplink, so that packets that it received come from outside.
+/// `UPLINK_*` of a watched interface; 0 of others.
 #[inline(always)]
-pub fn uplink(netns: u32, ifindex: u32) -> Option<u8> {
+pub fn uplink(netns: u32, ifindex: u32) -> u8 {
     // SAFETY: a byte, which is copied at once.
-    unsafe { UPLINKS.get([netns, ifindex]) }.copied()
+    unsafe { UPLINKS.get([netns, ifindex]) }.copied().unwrap_or(0)
 }
 
 /// Whether SYNs that arrive at this watched interface are on their way out.

@@ -38,7 +38,7 @@ pub static FILTER_DPORT: Array<u64> = Array::with_max_entries(1024, 0);
 #[map]
 pub static FILTER_NETNS: HashMap<u32, u8> = HashMap::with_max_entries(FILTER_NAMESPACES, 0);
 
-/// The watched uplinks, as namespace inode number and index, with `UPLINK_BY_*`: SYNs that come in there are of strangers.
+/// The watched interfaces, as namespace inode number and index, with `UPLINK_*`.
 #[map]
 pub static UPLINKS: HashMap<[u32; 2], u8> = HashMap::with_max_entries(MAX_UPLINKS, 0);
 

@@ -83,6 +83,9 @@ impl Netns {
     /// # Errors
     /// When the namespace cannot be entered, or `inside` fails.
     pub fn run<T: Send>(&self, inside: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+        if self.is_current()? {
+            return inside();
+        }
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 self.enter()?;

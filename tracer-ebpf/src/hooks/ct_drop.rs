@@ -5,6 +5,7 @@ use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
 use tracer_common::Flow;
+use tracer_common::config::UPLINK_OUTSIDE;
 use tracer_common::events::{
     CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, STATUS_CONFIRMED, STATUS_SRC_NAT, WIRE_SYN, WIRE_SYN_ACK,
 };
@@ -46,7 +47,7 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     }
     let is_answer = syn.flags & TCP_ACK != 0;
     // A flood of SYNs that a firewall keeps out must not fill the ring buffer.
-    let is_from_outside = || Some(filter::uplink(netns, skb.received_by()?).is_some());
+    let is_from_outside = || Some(filter::uplink(netns, skb.received_by()?) & UPLINK_OUTSIDE != 0);
     if !is_answer && is_from_outside()? && !(outside::is_forwarded(conn, &syn) && outside::is_within_rate()) {
         return None;
     }

@@ -7,12 +7,11 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use tracer_common::Flow;
 use tracer_common::config::UPLINK_BY_QUEUE;
-use tracer_common::events::{WIRE_EGRESS, WIRE_OWN, WIRE_RST, WIRE_SYN};
+use tracer_common::events::{WIRE_EGRESS, WIRE_RST, WIRE_SYN};
 
 use crate::kernel::Typed;
-use crate::kernel::globals::{DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_LEN, SKB_SK};
+use crate::kernel::globals::{DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_LEN};
 use crate::kernel::skb::{Header, Skb};
-use crate::kernel::sock::Sock;
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
 use crate::{filter, options, sighting};
 
@@ -34,13 +33,13 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
     let device = packet.follow(SKB_DEV.load());
     let ifindex: u32 = device.load(DEV_IFINDEX.load());
     let netns: u32 = device.follow(DEV_NET.load()).load(NET_INUM.load());
-    if filter::uplink(netns, ifindex) != Some(UPLINK_BY_QUEUE) {
+    if filter::uplink(netns, ifindex) & UPLINK_BY_QUEUE == 0 {
         return None;
     }
     let skb = Skb::new(ctx.arg::<*const u8>(0));
     let header = skb.tcp(TCP_SYN | TCP_RST)?;
     match header.flags & (TCP_SYN | TCP_ACK | TCP_RST) {
-        TCP_SYN => syn(packet, skb, &header, ifindex),
+        TCP_SYN => syn(skb, &header, ifindex),
         TCP_RST => {
             let tcp = tcp(&header)?;
             if !filter::wants_wire(&tcp.flow) {
@@ -53,7 +52,7 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
 }
 
 #[inline(always)]
-fn syn(packet: Typed, skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
+fn syn(skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
     let tcp = tcp(header)?;
     sighting::leaving(skb, &tcp, ifindex);
     if !filter::wants_wire(&tcp.flow) {
@@ -61,8 +60,7 @@ fn syn(packet: Typed, skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
     }
     let has_fast_open = options::have_fast_open(tcp.header_len, |at| header.option_word(at));
     let bits = tcp.syn_bits(header.has_data(), has_fast_open);
-    let is_own = Sock::new(packet.follow(SKB_SK.load()).pointer()).and_then(Sock::flow) == Some(tcp.flow);
-    sighting::send(&tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits | if is_own { WIRE_OWN } else { 0 })
+    sighting::send(&tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits)
 }
 
 #[inline(always)]

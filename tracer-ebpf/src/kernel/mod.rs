@@ -82,12 +82,6 @@ impl Typed {
         unsafe { self.0.wrapping_add(offset as usize).cast::<T>().read_volatile() }
     }
 
-    /// The pointer itself, for helpers that want one with a type.
-    #[inline(always)]
-    pub fn pointer(self) -> *const u8 {
-        self.0
-    }
-
     /// Follows a pointer `offset` bytes on, whose type the verifier knows too.
     #[inline(always)]
     pub fn follow(self, offset: u32) -> Self {

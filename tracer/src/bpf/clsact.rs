@@ -78,13 +78,19 @@ pub(super) fn remove_leftovers(index: u32) -> anyhow::Result<()> {
 
 /// All filters on both directions of a clsact qdisc.
 fn filters(index: u32) -> anyhow::Result<Vec<TcMessage>> {
+    let mut found = of_direction(index, true)?;
+    found.extend(of_direction(index, false)?);
+    Ok(found)
+}
+
+/// The filters on one direction of a clsact qdisc, in the order in which they run.
+pub(super) fn of_direction(index: u32, is_ingress: bool) -> anyhow::Result<Vec<TcMessage>> {
     const TC_H_CLSACT: u16 = 0xffff;
-    let mut found = Vec::new();
-    // TC_H_MIN_INGRESS and TC_H_MIN_EGRESS (linux/pkt_sched.h)
-    for minor in [0xfff2, 0xfff3] {
-        let dump = message(index, TcHandle { major: TC_H_CLSACT, minor });
-        found.extend(request(RouteNetlinkMessage::GetTrafficFilter(dump), NLM_F_REQUEST | NLM_F_DUMP)?);
-    }
+    const TC_H_MIN_INGRESS: u16 = 0xfff2;
+    const TC_H_MIN_EGRESS: u16 = 0xfff3;
+    let minor = if is_ingress { TC_H_MIN_INGRESS } else { TC_H_MIN_EGRESS };
+    let dump = message(index, TcHandle { major: TC_H_CLSACT, minor });
+    let mut found = request(RouteNetlinkMessage::GetTrafficFilter(dump), NLM_F_REQUEST | NLM_F_DUMP)?;
     // The kernel also names each priority once, with handle 0.
     found.retain(|filter| filter.header.handle != TcHandle::UNSPEC);
     Ok(found)
@@ -95,7 +101,7 @@ fn message(index: u32, parent: TcHandle) -> TcMessage {
     TcMessage::from_parts(header, Vec::new())
 }
 
-fn is_ours(filter: &TcMessage) -> bool {
+pub(super) fn is_ours(filter: &TcMessage) -> bool {
     filter.attributes.iter().any(|attribute| {
         let TcAttribute::Options(options) = attribute else { return false };
         options.iter().any(

@@ -1,16 +1,18 @@
-//! Hands the user's filters, and the uplinks, to the programs.
+//! Hands the user's filters, the watched interfaces and the node's addresses to the programs.
 
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, HashMap};
+use aya::maps::{Array, HashMap, MapData};
 use ipnet::IpNet;
-use tracer_common::config::{OWN_ADDRESSES, UPLINK_BY_TC};
+use tracer_common::config::{OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLINK_OUTSIDE};
 use tracer_common::flow::octets;
 
-use super::{Options, map};
+use super::links::Held;
+use super::wire::Watched;
+use super::{Options, map, take};
 use crate::netns::Netns;
 
 /// Writes the user's filters into the maps that the programs look them up in.
@@ -33,22 +35,70 @@ pub(super) fn fill(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> 
     Ok(())
 }
 
-/// Writes index and namespace of the uplinks, for the hooks that leave out what arrives through one.
-pub(super) fn fill_uplinks(ebpf: &mut Ebpf, uplinks: &[(u32, u32)]) -> anyhow::Result<()> {
-    let mut known: HashMap<_, [u32; 2], u8> = map(ebpf, "UPLINKS")?.try_into()?;
-    for (index, inum) in uplinks {
-        known.insert([*inum, *index], UPLINK_BY_TC, 0).context("cannot watch so many interfaces")?;
-    }
-    Ok(())
+/// What the programs know of the node, kept as it changes: the watched interfaces and the addresses.
+pub(super) struct Known {
+    uplinks: HashMap<MapData, [u32; 2], u8>,
+    inner: HashMap<MapData, u32, u8>,
+    own: HashMap<MapData, [u8; 16], u8>,
+    /// What is in the maps.
+    watched: BTreeMap<[u32; 2], u8>,
+    arriving: BTreeSet<u32>,
+    addresses: BTreeSet<[u8; 16]>,
 }
 
-/// Writes the addresses of the node, by which SYNs to it are told from SYNs through it.
-pub(super) fn fill_addresses(ebpf: &mut Ebpf, addresses: &[IpAddr]) -> anyhow::Result<()> {
-    let mut own: HashMap<_, [u8; 16], u8> = map(ebpf, "OWN_ADDRESSES")?.try_into()?;
-    for address in addresses.iter().take(OWN_ADDRESSES as usize) {
-        own.insert(octets(*address), 1, 0).context("cannot note the addresses of this node")?;
+impl Known {
+    pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
+        Ok(Self {
+            uplinks: take(ebpf, "UPLINKS")?,
+            inner: take(ebpf, "INNER")?,
+            own: take(ebpf, "OWN_ADDRESSES")?,
+            watched: BTreeMap::new(),
+            arriving: BTreeSet::new(),
+            addresses: BTreeSet::new(),
+        })
     }
-    Ok(())
+
+    /// Writes the watched interfaces.
+    pub(super) fn watch(&mut self, watched: &[Watched]) -> anyhow::Result<()> {
+        let flags = |watched: &Watched| {
+            let outside = if watched.interface.is_uplink { UPLINK_OUTSIDE } else { 0 };
+            outside | if watched.is_by_queue() { UPLINK_BY_QUEUE } else { 0 }
+        };
+        let now: BTreeMap<_, _> =
+            watched.iter().map(|watched| ([watched.interface.inum, watched.interface.index], flags(watched))).collect();
+        for (key, flags) in now.iter().filter(|(key, flags)| self.watched.get(*key) != Some(flags)) {
+            self.uplinks.insert(key, flags, 0).context("cannot watch so many interfaces")?;
+        }
+        for key in self.watched.keys().filter(|key| !now.contains_key(*key)) {
+            let _ = self.uplinks.remove(key);
+        }
+        // Packets tell the index only: where namespaces share one, SYNs that arrive are left out.
+        let outside: BTreeSet<_> =
+            watched.iter().filter(|it| it.interface.is_uplink).map(|it| it.interface.index).collect();
+        let arriving: BTreeSet<_> =
+            watched.iter().map(|it| it.interface.index).filter(|index| !outside.contains(index)).collect();
+        for index in arriving.difference(&self.arriving) {
+            self.inner.insert(index, 1, 0).context("cannot watch so many interfaces")?;
+        }
+        for index in self.arriving.difference(&arriving) {
+            let _ = self.inner.remove(index);
+        }
+        (self.watched, self.arriving) = (now, arriving);
+        Ok(())
+    }
+
+    /// Writes the addresses of the node.
+    pub(super) fn own<'a>(&mut self, held: impl Iterator<Item = &'a Held>) -> anyhow::Result<()> {
+        let now: BTreeSet<_> = held.map(|(_, addr, _)| *addr).take(OWN_ADDRESSES as usize).collect();
+        for gone in self.addresses.difference(&now) {
+            let _ = self.own.remove(gone);
+        }
+        for added in now.difference(&self.addresses) {
+            self.own.insert(added, 1, 0).context("cannot note the addresses of this node")?;
+        }
+        self.addresses = now;
+        Ok(())
+    }
 }
 
 fn fill_prefixes(ebpf: &mut Ebpf, name: &str, prefixes: &[IpNet]) -> anyhow::Result<()> {

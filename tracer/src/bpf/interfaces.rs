@@ -1,18 +1,28 @@
-//! Finds the interfaces that `wire` is attached to.
+//! The interfaces that `wire` is attached to: those that lead to the outside, or those that the user named. Followed while they
+//! come, go, and are renamed or made again, and while routes and rules lead elsewhere.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use nix::ifaddrs::getifaddrs;
-use nix::net::if_::{if_indextoname, if_nametoindex};
-use nix::sys::socket::SockaddrStorage;
+use anyhow::bail;
 
+use super::links::{self, Held, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
+use super::netlink::{Connection, Monitor};
 use super::routes;
 use crate::netns::Netns;
 
+/// Kinds of announcements (linux/rtnetlink.h).
+const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
+const RTM_NEWQDISC: u16 = 36;
+const RTM_DELTFILTER: u16 = 45;
+
+/// At least so long between two looks, and so many times as long as the last one took: routers have a million routes.
+const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE_FACTOR: u32 = 10;
+
 /// An interface that connections leave through.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Interface {
     /// Index into the list of namespaces.
     pub(super) netns: usize,
@@ -21,83 +31,149 @@ pub(super) struct Interface {
     pub(super) index: u32,
     /// Whether packets on it begin with an Ethernet header.
     pub(super) has_ethernet: bool,
+    /// Whether it leads to the outside. One that the user named may not.
+    pub(super) is_uplink: bool,
+    /// `LINK_*`
+    pub(super) link: u8,
 }
 
-/// The named interfaces, each in whichever of the namespaces has it; without names those with a default route.
-pub(super) fn uplinks(namespaces: &[Netns], names: &[String]) -> anyhow::Result<Vec<Interface>> {
-    let mut uplinks = Vec::new();
+/// What has changed in a namespace.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// Interfaces to watch from now on, if that was looked at.
+    pub(super) interfaces: Option<Vec<Interface>>,
+    /// Indexes of interfaces that went away, or may have: one with the same index is another one.
+    pub(super) gone: BTreeSet<u32>,
+    /// Addresses that are new, and that are no longer.
+    pub(super) added: Vec<Held>,
+    pub(super) removed: Vec<Held>,
+    /// Whether filters of TC may have changed.
+    pub(super) has_filters: bool,
+}
+
+/// A namespace whose interfaces are followed.
+pub(super) struct Followed {
+    netns: usize,
+    inum: u32,
+    connection: Connection,
+    monitor: Monitor,
+    addresses: BTreeSet<Held>,
+    /// Something was announced that has not been looked at yet.
+    has_changed: bool,
+    gone: BTreeSet<u32>,
+    has_filters: bool,
+    not_before: Instant,
+}
+
+impl Followed {
+    /// Announcements count from here on, so what is read after it misses nothing.
+    pub(super) fn open(netns: usize, namespace: &Netns) -> anyhow::Result<Self> {
+        let (monitor, connection) = namespace.run(|| Ok((Monitor::open()?, Connection::open()?)))?;
+        Ok(Self {
+            netns,
+            inum: namespace.inum()?,
+            connection,
+            monitor,
+            addresses: BTreeSet::new(),
+            has_changed: false,
+            gone: BTreeSet::new(),
+            has_filters: false,
+            not_before: Instant::now(),
+        })
+    }
+
+    /// Inode number of the namespace.
+    pub(super) const fn inum(&self) -> u32 {
+        self.inum
+    }
+
+    /// The addresses as they were read last.
+    pub(super) const fn addresses(&self) -> &BTreeSet<Held> {
+        &self.addresses
+    }
+
+    /// Everything as it is now.
+    pub(super) fn look(&mut self, names: &[String]) -> anyhow::Result<Change> {
+        let started = Instant::now();
+        (self.has_changed, self.has_filters) = (false, false);
+        let interfaces = self.interfaces(names)?;
+        let addresses = links::addresses(&self.connection)?;
+        let change = Change {
+            interfaces: Some(interfaces),
+            gone: std::mem::take(&mut self.gone),
+            added: addresses.difference(&self.addresses).copied().collect(),
+            removed: self.addresses.difference(&addresses).copied().collect(),
+            has_filters: true,
+        };
+        self.addresses = addresses;
+        self.not_before = Instant::now() + PAUSE.max(started.elapsed() * PAUSE_FACTOR);
+        Ok(change)
+    }
+
+    /// What has changed since the last call.
+    pub(super) fn follow(&mut self, names: &[String], watched: &BTreeSet<u32>) -> anyhow::Result<Change> {
+        let (mut has_changed, mut has_filters, mut gone) = (self.has_changed, self.has_filters, BTreeSet::new());
+        let has_missed = self.monitor.read(|kind, body| match kind {
+            RTM_NEWLINK | RTM_DELLINK => {
+                let index = links::index(body).unwrap_or_default();
+                let is_named = || links::name(body).is_some_and(|name| names.iter().any(|named| named == name));
+                has_changed |= watched.contains(&index) || is_named();
+                if kind == RTM_DELLINK {
+                    gone.insert(index);
+                }
+            }
+            RTM_NEWADDR | RTM_DELADDR => has_changed = true,
+            RTM_NEWROUTE | RTM_DELROUTE => has_changed |= routes::is_wide(body),
+            // Filters and qdiscs; an interface that is watched is looked at.
+            RTM_NEWQDISC..=RTM_DELTFILTER => has_filters = true,
+            // Rules and nexthop objects.
+            _ => has_changed = true,
+        })?;
+        if has_missed {
+            log::info!("the kernel announced more changes than could be kept: everything is read again");
+            gone.extend(watched);
+        }
+        self.gone.extend(gone.intersection(watched));
+        (self.has_changed, self.has_filters) = (has_changed || has_missed, has_filters);
+        if self.has_changed && Instant::now() >= self.not_before {
+            return self.look(names);
+        }
+        Ok(Change { has_filters: std::mem::take(&mut self.has_filters), ..Change::default() })
+    }
+
+    /// The named interfaces that there are; without names those that lead to the outside.
+    fn interfaces(&self, names: &[String]) -> anyhow::Result<Vec<Interface>> {
+        let links = links::all(&self.connection)?;
+        let outside = routes::outside(&self.connection, &links::vrfs(&links))?;
+        let is_wanted = |link: &links::Link| match names {
+            [] => outside.contains(&link.index) && link.leaves(),
+            _ => names.contains(&link.name),
+        };
+        let interface = |link: links::Link| Interface {
+            netns: self.netns,
+            inum: self.inum,
+            index: link.index,
+            has_ethernet: link.has_ethernet,
+            is_uplink: outside.contains(&link.index),
+            link: link.flags,
+            name: link.name,
+        };
+        let mut found: Vec<_> = links.into_values().filter(is_wanted).map(interface).collect();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
+    }
+}
+
+/// Looks into all namespaces: ways to follow them, and the interfaces.
+pub(super) fn follow_all(namespaces: &[Netns], names: &[String]) -> anyhow::Result<(Vec<Followed>, Vec<Interface>)> {
+    let (mut followed, mut interfaces) = (Vec::new(), Vec::new());
     for (netns, namespace) in namespaces.iter().enumerate() {
-        let inum = namespace.inum()?;
-        let found = namespace.run(|| {
-            let names = if names.is_empty() { default_routes()? } else { names.iter().cloned().collect() };
-            names
-                .into_iter()
-                .filter(|name| if_nametoindex(name.as_str()).is_ok())
-                .map(|name| look(netns, inum, name))
-                .collect()
-        });
-        uplinks.extend::<Vec<_>>(found?);
+        let mut space = Followed::open(netns, namespace)?;
+        interfaces.extend(space.look(names)?.interfaces.unwrap_or_default());
+        followed.push(space);
     }
-    match names.iter().find(|name| !uplinks.iter().any(|uplink| uplink.name == **name)) {
+    match names.iter().find(|name| !interfaces.iter().any(|interface| interface.name == **name)) {
         Some(missing) => bail!("unknown interface {}: `ip link` lists those that exist here", missing.escape_debug()),
-        None => Ok(uplinks),
+        None => Ok((followed, interfaces)),
     }
-}
-
-/// All addresses of these namespaces but those that every host has.
-pub(super) fn addresses(namespaces: &[Netns]) -> anyhow::Result<Vec<IpAddr>> {
-    let mut all = BTreeSet::new();
-    for namespace in namespaces {
-        let found = namespace
-            .run(|| Ok(getifaddrs().context("cannot list the addresses of the interfaces")?.collect::<Vec<_>>()))?;
-        let addresses = found.into_iter().filter_map(|interface| ip(&interface.address?));
-        all.extend(addresses.filter(|address| !address.is_loopback()));
-    }
-    Ok(all.into_iter().collect())
-}
-
-fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
-    let v4 = address.as_sockaddr_in().map(|v4| v4.ip().into());
-    v4.or_else(|| address.as_sockaddr_in6().map(|v6| v6.ip().into()))
-}
-
-fn look(netns: usize, inum: u32, name: String) -> anyhow::Result<Interface> {
-    let index = if_nametoindex(name.as_str()).with_context(|| format!("cannot find interface {name}"))?;
-    let has_ethernet = has_ethernet(&name)?;
-    Ok(Interface { netns, inum, name, index, has_ethernet })
-}
-
-/// Interfaces with a default route in the namespace of this thread.
-fn default_routes() -> anyhow::Result<BTreeSet<String>> {
-    let names = routes::defaults()?.into_iter().filter_map(name_of);
-    Ok(names.filter(|name| name != "lo").collect())
-}
-
-/// The name of an interface of the namespace that this thread is in; one that has gone meanwhile has none any more.
-pub(super) fn name_of(index: u32) -> Option<String> {
-    // nix takes the null pointer of a failure for an empty name.
-    if_indextoname(index).ok()?.into_string().ok().filter(|name| !name.is_empty())
-}
-
-/// Asks the kernel for the type of the link; sysfs shows only the namespace that it was mounted in.
-fn has_ethernet(name: &str) -> anyhow::Result<bool> {
-    use nix::libc::{ARPHRD_ETHER, ARPHRD_LOOPBACK, SIOCGIFHWADDR, c_char, ifreq, ioctl};
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-    use std::os::fd::AsRawFd as _;
-
-    let asked = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    // SAFETY: ifreq is plain data, for which zeroes are valid.
-    let mut request: ifreq = unsafe { std::mem::zeroed() };
-    if name.len() >= request.ifr_name.len() {
-        bail!("the name of interface {name} is too long");
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from as c_char;
-    }
-    // SAFETY: the request outlives the call, which reads its name and writes its address.
-    let result = unsafe { ioctl(asked.as_raw_fd(), SIOCGIFHWADDR, &raw mut request) };
-    nix::errno::Errno::result(result).with_context(|| format!("cannot ask interface {name} for its type"))?;
-    // SAFETY: SIOCGIFHWADDR fills the address.
-    let link_type = unsafe { request.ifr_ifru.ifru_hwaddr.sa_family };
-    Ok(matches!(link_type, ARPHRD_ETHER | ARPHRD_LOOPBACK))
 }

@@ -1,15 +1,19 @@
 //! The live capture: loads the programs, attaches them, reads the ring buffer. The only module that knows aya.
 
 pub mod btf;
+mod chain;
 mod claim;
 mod clsact;
 mod filters;
+mod follow;
 mod foreign;
 mod hooks;
 mod interfaces;
 mod layout;
+mod links;
 mod netlink;
 mod privileges;
+mod queue;
 mod ring;
 mod routes;
 mod skipped;
@@ -33,6 +37,8 @@ use tracer_common::config::Globals;
 use crate::model::{HookState, PortSet, boot_offset_s};
 use crate::netns::Netns;
 use crate::notice::notice;
+use filters::Known;
+use follow::Follow;
 pub use foreign::{Classifier, classifiers};
 use hooks::Hooks;
 use layout::Layout;
@@ -65,6 +71,7 @@ pub struct Tracer {
     ring: Ring,
     hooks: Hooks,
     wires: Wires,
+    follow: Follow,
     waiting: Waiting,
     addresses: Vec<IpAddr>,
     drop_reasons: Vec<(u32, String)>,
@@ -95,8 +102,7 @@ impl Tracer {
     fn attach(options: &Options, has_binds: bool) -> anyhow::Result<Self> {
         let layout = Layout::read(&btf::Btf::of_kernel()?);
         let namespaces = open_namespaces(&options.netns)?;
-        let addresses = interfaces::addresses(&namespaces)?;
-        let uplinks = interfaces::uplinks(&namespaces, &options.interfaces)?;
+        let (spaces, uplinks) = interfaces::follow_all(&namespaces, &options.interfaces)?;
 
         let mut globals = globals(&layout, options, has_binds);
         let mut ebpf = load(&globals)?;
@@ -107,19 +113,22 @@ impl Tracer {
             ebpf = load(&globals)?;
             loaded = wire::load(&mut ebpf);
         }
-        let places = wire::namespaces(&uplinks);
         filters::fill(&mut ebpf, options, &namespaces)?;
-        filters::fill_uplinks(&mut ebpf, &places)?;
-        filters::fill_addresses(&mut ebpf, &addresses)?;
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
-        let mut ring = Ring::new(&mut ebpf, places, Tables::open(&namespaces)?)?;
-        let wires = Wires::attach(&mut ebpf, loaded, namespaces, uplinks, !options.interfaces.is_empty())?;
-        let hooks = Hooks::attach(&mut ebpf, &types()?, &layout, wires.state())?;
+        let types = types()?;
+        let mut ring = Ring::new(&mut ebpf, Tables::open(&namespaces)?)?;
+        let mut follow = Follow::new(spaces, &options.interfaces, Known::new(&mut ebpf)?);
+        let wires = Wires::attach(&mut ebpf, &types, loaded, namespaces, uplinks, !options.interfaces.is_empty())?;
+        follow.begin(&wires, ring::boot_ns()?)?;
+        ring.place(wires.watched());
+        let hooks = Hooks::attach(&mut ebpf, &types, &layout, wires.state())?;
+        drop(types);
         ring.count_skipped(&ebpf);
         give_back();
         let waiting = Waiting::new(&mut ebpf)?;
-        Ok(Self { ring, hooks, wires, waiting, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
+        let addresses = follow.addresses();
+        Ok(Self { ring, hooks, wires, follow, waiting, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
     }
 
     /// Which hooks are on, and why the others are not.
@@ -131,10 +140,10 @@ impl Tracer {
     /// Names of the interfaces whose packets are looked at.
     #[must_use]
     pub fn interfaces(&self) -> Vec<&str> {
-        self.wires.interfaces()
+        self.wires.watched().iter().map(|watched| watched.interface.name.as_str()).collect()
     }
 
-    /// Addresses of the namespaces that are looked at.
+    /// Addresses of the namespaces that are looked at, as of the start.
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
@@ -154,6 +163,7 @@ impl Tracer {
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
+        self.follow.events(take);
         self.ring.drain(take)
     }
 
@@ -176,9 +186,15 @@ impl Tracer {
         on
     }
 
-    /// Interfaces that went away since the last call; whatever takes their place is not watched.
-    pub fn gone(&mut self) -> Vec<String> {
-        self.wires.gone()
+    /// Follows what has changed about interfaces, routes and addresses; what is to be said of it.
+    ///
+    /// # Errors
+    /// When the changes cannot be read.
+    pub fn follow(&mut self) -> anyhow::Result<Vec<String>> {
+        if self.follow.poll(&mut self.ebpf, &mut self.wires, ring::boot_ns()?)? {
+            self.ring.place(self.wires.watched());
+        }
+        Ok(self.follow.notices())
     }
 
     /// Whether a hook waits for a module.

@@ -13,6 +13,7 @@ use tracer_common::events::{Lost, Selected, Stamp, Tick};
 use super::skipped::Skipped;
 use super::tables::Tables;
 use super::take;
+use super::wire::Watched;
 use crate::netns::Netns;
 
 /// Events handed over at once: a ring buffer that was full after a stall must not be in memory a second time.
@@ -31,9 +32,22 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    pub(super) fn new(ebpf: &mut Ebpf, namespaces: Vec<(u32, u32)>, tables: Tables) -> anyhow::Result<Self> {
+    pub(super) fn new(ebpf: &mut Ebpf, tables: Tables) -> anyhow::Result<Self> {
         let (events, lost, selected) = (take(ebpf, "EVENTS")?, take(ebpf, "LOST")?, take(ebpf, "SELECTED")?);
-        Ok(Self { events, lost, selected, seen: Default::default(), namespaces, tables, skipped: Skipped::default() })
+        Ok(Self {
+            events,
+            lost,
+            selected,
+            seen: Default::default(),
+            namespaces: Vec::new(),
+            tables,
+            skipped: Skipped::default(),
+        })
+    }
+
+    /// The interfaces whose events come from now on.
+    pub(super) fn place(&mut self, watched: &[Watched]) {
+        self.namespaces = watched.iter().map(|watched| (watched.interface.index, watched.interface.inum)).collect();
     }
 
     /// Counts from now on what these programs were kept from seeing.
@@ -118,7 +132,7 @@ fn namespace(namespaces: &[(u32, u32)], ifindex: u32) -> u32 {
 }
 
 /// The clock of events: nanoseconds since boot, suspend included.
-fn boot_ns() -> anyhow::Result<u64> {
+pub(super) fn boot_ns() -> anyhow::Result<u64> {
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("cannot read the clock")?;
     Ok(now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
 }

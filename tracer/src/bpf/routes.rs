@@ -1,93 +1,321 @@
-//! Which interfaces have a default route.
+//! Which interfaces lead to the outside: those with routes that together are as wide as a /8 of public addresses (IPv4) or a /16
+//! (IPv6), in a table that a rule leads to.
+//!
+//! That is a default route, the two halves of one (`0.0.0.0/1` and `128.0.0.0/1`), `2000::/3`, the long lists of VPNs that leave out
+//! private networks, and each hop of a route with several; in the main table, in one of policy routing, of a VPN or of a VRF.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::Context as _;
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
-use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::netlink;
+use super::netlink::{Connection, attributes, number};
 
-/// Indexes of the interfaces with a default route in the main table, of the namespace of this thread.
-///
-/// Other tables are for some packets only: a default route there, as for policy routing or a VRF, makes no uplink.
-pub(super) fn defaults() -> anyhow::Result<BTreeSet<u32>> {
-    let mut found = of_family(AddressFamily::Inet)?;
-    // Fails where IPv6 is off.
-    found.extend(of_family(AddressFamily::Inet6).unwrap_or_default());
-    Ok(found)
+/// Kinds of messages, and what a route and a rule do (linux/rtnetlink.h, linux/fib_rules.h, linux/nexthop.h).
+const RTM_GETROUTE: u16 = 26;
+const RTM_GETRULE: u16 = 34;
+const RTM_GETNEXTHOP: u16 = 106;
+const RTN_UNICAST: u8 = 1;
+const FR_ACT_TO_TBL: u8 = 1;
+const RT_TABLE_MAIN: u32 = 254;
+const RT_TABLE_DEFAULT: u32 = 253;
+const RTM_F_CLONED: u32 = 0x200;
+
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+
+/// Networks of IPv4 that are no way to the outside: private, shared, loopback, link-local, multicast, reserved.
+const SPECIAL: [(Ipv4Addr, u8); 9] = [
+    (Ipv4Addr::new(10, 0, 0, 0), 8),
+    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    (Ipv4Addr::new(127, 0, 0, 0), 8),
+    (Ipv4Addr::new(169, 254, 0, 0), 16),
+    (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 168, 0, 0), 16),
+    (Ipv4Addr::new(198, 18, 0, 0), 15),
+    (Ipv4Addr::new(224, 0, 0, 0), 4),
+    (Ipv4Addr::new(240, 0, 0, 0), 4),
+];
+/// The global unicast addresses of IPv6 that are in use.
+const GLOBAL: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+
+/// Addresses, in units of one of IPv4 and of a /64 of IPv6, that make routes as wide as the outside.
+const WIDE_V4: u64 = 1 << 24;
+const WIDE_V6: u64 = 1 << 48;
+
+/// How many public addresses are routed through each interface, by family and index.
+#[derive(Debug, Default)]
+struct Widths(BTreeMap<(u8, u32), u64>);
+
+impl Widths {
+    fn add(&mut self, family: u8, index: u32, width: u64) {
+        let sum = self.0.entry((family, index)).or_default();
+        *sum = sum.saturating_add(width);
+    }
+
+    /// The interfaces that lead to the outside.
+    fn outside(&self) -> BTreeSet<u32> {
+        let is_wide = |family: u8, width: u64| width >= if family == AF_INET { WIDE_V4 } else { WIDE_V6 };
+        self.0.iter().filter(|((family, _), width)| is_wide(*family, **width)).map(|((_, index), _)| *index).collect()
+    }
 }
 
-fn of_family(family: AddressFamily) -> anyhow::Result<BTreeSet<u32>> {
-    let mut asked = RouteMessage::default();
-    asked.header.address_family = family;
-    let answers = netlink::request(RouteNetlinkMessage::GetRoute(asked), NLM_F_REQUEST | NLM_F_DUMP)
-        .context("cannot list the routes")?;
-    let routes = answers
-        .iter()
-        .filter_map(|answer| if let RouteNetlinkMessage::NewRoute(route) = answer { Some(route) } else { None });
-    Ok(routes.filter(|route| is_default(route)).flat_map(interfaces).collect())
-}
-
-/// A route to everything, in the main table, that does not reject.
-fn is_default(route: &RouteMessage) -> bool {
-    let RouteHeader { destination_prefix_length, table, kind, .. } = route.header;
-    // An attribute has the table where its number does not fit the header.
-    let table = route
-        .attributes
-        .iter()
-        .find_map(|attribute| if let RouteAttribute::Table(table) = attribute { Some(*table) } else { None })
-        .unwrap_or(table.into());
-    destination_prefix_length == 0 && table == u32::from(RouteHeader::RT_TABLE_MAIN) && kind == RouteType::Unicast
-}
-
-/// Those that the route leaves through.
-fn interfaces(route: &RouteMessage) -> Vec<u32> {
-    let mut found = Vec::new();
-    for attribute in &route.attributes {
-        if let RouteAttribute::Oif(index) = attribute {
-            found.push(*index);
-        } else if let RouteAttribute::MultiPath(hops) = attribute {
-            found.extend(hops.iter().map(|hop| hop.interface_index));
+/// Indexes of the interfaces that lead to the outside; `vrfs` are the tables of VRFs, which a rule of its own kind leads to.
+pub(super) fn outside(connection: &Connection, vrfs: &BTreeSet<u32>) -> anyhow::Result<BTreeSet<u32>> {
+    let hops = nexthops(connection);
+    let mut widths = Widths::default();
+    for family in [AF_INET, AF_INET6] {
+        let mut tables = tables(connection, family);
+        tables.extend(vrfs);
+        let mut body = [0; 12];
+        body[0] = family;
+        let dumped = connection.dump(RTM_GETROUTE, &body, |_, route| {
+            weigh(route, &tables, &hops, &mut widths);
+        });
+        // Fails where IPv6 is off.
+        if family == AF_INET {
+            dumped.context("cannot list the routes")?;
         }
     }
-    found
+    Ok(widths.outside())
+}
+
+/// Whether a change of this route may change what leads to the outside.
+pub(super) fn is_wide(route: &[u8]) -> bool {
+    /// Narrower ones would have to come by the thousands.
+    const WIDEST: [(u8, u8); 2] = [(AF_INET, 16), (AF_INET6, 32)];
+    let (family, len) = (route.first().copied(), route.get(1).copied());
+    WIDEST.iter().any(|(known, widest)| family == Some(*known) && len.is_some_and(|len| len <= *widest))
+}
+
+/// The tables that rules lead to.
+fn tables(connection: &Connection, family: u8) -> BTreeSet<u32> {
+    const FRA_TABLE: u16 = 15;
+    let mut tables = BTreeSet::new();
+    let mut body = [0; 12];
+    body[0] = family;
+    let dumped = connection.dump(RTM_GETRULE, &body, |_, rule| {
+        let (Some(header), Some(rest)) = (rule.get(..12), rule.get(12..)) else { return };
+        let (table, action) = (header[4], header[7]);
+        if action == FR_ACT_TO_TBL {
+            // An attribute has the table where its number does not fit the header.
+            let named = attributes(rest).find(|(kind, _)| *kind == FRA_TABLE).and_then(|(_, table)| number(table));
+            tables.insert(named.unwrap_or(table.into()));
+        }
+    });
+    // A kernel without policy routing has no rules.
+    if dumped.is_err() || tables.is_empty() {
+        tables.extend([RT_TABLE_MAIN, RT_TABLE_DEFAULT]);
+    }
+    tables
+}
+
+/// The interfaces of nexthop objects, by id: a kernel may be told to name routes' hops by id only.
+fn nexthops(connection: &Connection) -> BTreeMap<u32, Vec<u32>> {
+    const NHA_ID: u16 = 1;
+    const NHA_GROUP: u16 = 2;
+    const NHA_OIF: u16 = 5;
+    const MEMBER: usize = 8;
+    let (mut hops, mut groups) = (BTreeMap::new(), Vec::new());
+    let dumped = connection.dump(RTM_GETNEXTHOP, &[0; 8], |_, nexthop| {
+        let Some(rest) = nexthop.get(8..) else { return };
+        let find = |wanted| attributes(rest).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
+        let Some(id) = find(NHA_ID).and_then(number) else { return };
+        if let Some(members) = find(NHA_GROUP) {
+            groups.push((id, members.chunks(MEMBER).filter_map(number).collect::<Vec<_>>()));
+        } else if let Some(index) = find(NHA_OIF).and_then(number) {
+            hops.insert(id, vec![index]);
+        }
+    });
+    if let Err(error) = dumped {
+        log::debug!("this kernel has no nexthop objects: {error:#}");
+    }
+    for (id, members) in groups {
+        let all = members.iter().filter_map(|member| hops.get(member)).flatten().copied().collect();
+        hops.insert(id, all);
+    }
+    hops
+}
+
+/// Adds what is routed through the interfaces of a route.
+fn weigh(route: &[u8], tables: &BTreeSet<u32>, nexthops: &BTreeMap<u32, Vec<u32>>, widths: &mut Widths) {
+    const RTA_DST: u16 = 1;
+    const RTA_OIF: u16 = 4;
+    const RTA_MULTIPATH: u16 = 9;
+    const RTA_TABLE: u16 = 15;
+    const RTA_NH_ID: u16 = 30;
+    let (Some(header), Some(rest)) = (route.get(..12), route.get(12..)) else { return };
+    let (family, len, table, kind) = (header[0], header[1], header[4], header[7]);
+    let is_cloned = number(&header[8..]).is_some_and(|flags| flags & RTM_F_CLONED != 0);
+    if kind != RTN_UNICAST || is_cloned {
+        return;
+    }
+    let (mut dst, mut table, mut indexes, mut by_id) = (&[][..], u32::from(table), Vec::new(), None);
+    for (kind, payload) in attributes(rest) {
+        match kind {
+            RTA_DST => dst = payload,
+            RTA_TABLE => table = number(payload).unwrap_or(table),
+            RTA_OIF => indexes.extend(number(payload)),
+            RTA_MULTIPATH => indexes.extend(hops(payload)),
+            RTA_NH_ID => by_id = number(payload),
+            _ => {}
+        }
+    }
+    if !tables.contains(&table) {
+        return;
+    }
+    let width = if family == AF_INET { width_v4(dst, len) } else { width_v6(dst, len) };
+    if width == 0 {
+        return;
+    }
+    if indexes.is_empty() {
+        indexes.extend(by_id.and_then(|id| nexthops.get(&id)).into_iter().flatten());
+    }
+    indexes.sort_unstable();
+    indexes.dedup();
+    indexes.into_iter().for_each(|index| widths.add(family, index, width));
+}
+
+/// The interfaces of a route with several hops (`rtnexthop`).
+fn hops(mut rest: &[u8]) -> Vec<u32> {
+    const HOP: usize = 8;
+    let mut indexes = Vec::new();
+    while let (Some(len), Some(index)) = (rest.first_chunk(), rest.get(4..).and_then(number)) {
+        indexes.push(index);
+        let len = usize::from(u16::from_ne_bytes(*len)).max(HOP).next_multiple_of(4);
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    indexes
+}
+
+/// How many public addresses the prefix has, at least.
+fn width_v4(dst: &[u8], len: u8) -> u64 {
+    let addr = Ipv4Addr::from(dst.first_chunk().copied().unwrap_or_default());
+    let is_inside =
+        |(special, special_len): &(Ipv4Addr, u8)| len >= *special_len && same_prefix_v4(addr, *special, *special_len);
+    if len > 32 || SPECIAL.iter().any(is_inside) { 0 } else { 1 << (32 - len) }
+}
+
+fn same_prefix_v4(one: Ipv4Addr, other: Ipv4Addr, len: u8) -> bool {
+    (one.to_bits() ^ other.to_bits()) >> (32 - u32::from(len)) == 0
+}
+
+/// How many global /64 the prefix has.
+fn width_v6(dst: &[u8], len: u8) -> u64 {
+    let addr = Ipv6Addr::from(dst.first_chunk().copied().unwrap_or_default());
+    let (global, global_len) = GLOBAL;
+    let common = len.min(global_len);
+    let differs = addr.to_bits() ^ global.to_bits();
+    let is_global = differs.checked_shr(128 - u32::from(common)).unwrap_or(0) == 0;
+    // A wider one has all of it.
+    if is_global && len <= 64 { 1 << (64 - len.max(global_len)) } else { 0 }
 }
 
 #[cfg(test)]
 mod tests {
-    use netlink_packet_route::route::RouteNextHop;
-
     use super::*;
 
-    fn route(table: u8, length: u8, kind: RouteType, attributes: Vec<RouteAttribute>) -> RouteMessage {
-        let mut route = RouteMessage::default();
-        route.header = RouteHeader { table, destination_prefix_length: length, kind, ..route.header };
-        route.attributes = attributes;
-        route
+    const MAIN: u32 = RT_TABLE_MAIN;
+
+    fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let len = (4 + payload.len()) as u16;
+        let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(payload);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    /// A route as the kernel writes it.
+    fn route(prefix: &str, table: u32, kind: u8, rest: &[Vec<u8>]) -> Vec<u8> {
+        let (addr, len) = prefix.split_once('/').unwrap_or((prefix, "0"));
+        let addr: std::net::IpAddr = addr.parse().unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        let len = len.parse().unwrap_or(0);
+        let (family, octets) = match addr {
+            std::net::IpAddr::V4(v4) => (AF_INET, v4.octets().to_vec()),
+            std::net::IpAddr::V6(v6) => (AF_INET6, v6.octets().to_vec()),
+        };
+        let mut bytes = vec![family, len, 0, 0, u8::try_from(table).unwrap_or(252), 0, 0, kind, 0, 0, 0, 0];
+        bytes.extend(attribute(15, &table.to_ne_bytes()));
+        if len > 0 {
+            bytes.extend(attribute(1, &octets));
+        }
+        bytes.extend(rest.concat());
+        bytes
+    }
+
+    fn through(index: u32) -> Vec<u8> {
+        attribute(4, &index.to_ne_bytes())
+    }
+
+    fn lead_out(tables: &[u32], routes: &[Vec<u8>]) -> Vec<u32> {
+        let nexthops = BTreeMap::from([(7, vec![30, 31])]);
+        let tables = tables.iter().copied().collect();
+        let mut widths = Widths::default();
+        routes.iter().for_each(|route| weigh(route, &tables, &nexthops, &mut widths));
+        widths.outside().into_iter().collect()
     }
 
     #[test]
-    fn only_the_main_table_has_default_routes_and_only_those_that_deliver() {
-        let (main, unicast) = (RouteHeader::RT_TABLE_MAIN, RouteType::Unicast);
-        let through = || vec![RouteAttribute::Oif(2)];
-        assert!(is_default(&route(main, 0, unicast, through())));
-        assert!(!is_default(&route(100, 0, unicast, through())));
-        assert!(!is_default(&route(main, 24, unicast, through())));
-        assert!(!is_default(&route(main, 0, RouteType::Unreachable, through())));
-        // Numbers above 255 are in an attribute, and the header has RT_TABLE_COMPAT.
-        assert!(!is_default(&route(252, 0, unicast, vec![RouteAttribute::Table(1000)])));
+    fn a_default_route_leads_out_in_each_table_that_a_rule_leads_to() {
+        let unicast = |prefix, table, index| route(prefix, table, RTN_UNICAST, &[through(index)]);
+        let routes = [unicast("0.0.0.0/0", MAIN, 2), unicast("0.0.0.0/0", 51820, 3), unicast("::/0", 2, 4)];
+        assert_eq!(lead_out(&[MAIN], &routes), [2]);
+        assert_eq!(lead_out(&[MAIN, 51820], &routes), [2, 3]);
+        assert_eq!(lead_out(&[2], &routes), [4]);
+        const RTN_BLACKHOLE: u8 = 6;
+        assert!(lead_out(&[MAIN], &[route("0.0.0.0/0", MAIN, RTN_BLACKHOLE, &[through(2)])]).is_empty());
+    }
+
+    #[test]
+    fn halves_and_long_lists_lead_out_and_private_networks_do_not() {
+        let via = |prefixes: &[&str]| -> Vec<Vec<u8>> {
+            prefixes.iter().map(|prefix| route(prefix, MAIN, RTN_UNICAST, &[through(5)])).collect()
+        };
+        for wide in [
+            &["0.0.0.0/1", "128.0.0.0/1"][..],
+            &["128.0.0.0/1"],
+            &["::/1", "8000::/1"],
+            &["2000::/3"],
+            &["2400::/12"],
+            &["20.0.0.0/8"],
+            &["11.0.0.0/9", "11.128.0.0/9"],
+            &["1.0.0.0/10", "2.0.0.0/10", "3.0.0.0/10", "4.0.0.0/10"],
+        ] {
+            assert_eq!(lead_out(&[MAIN], &via(wide)), [5], "{wide:?}");
+        }
+        for narrow in [
+            &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"][..],
+            &["198.51.100.0/24", "203.0.113.7/32"],
+            &["11.0.0.0/9"],
+            &["224.0.0.0/4", "127.0.0.0/8"],
+            &["fc00::/7", "fe80::/64", "ff00::/8", "8000::/1"],
+            &["2001:db8::/32", "2001:db8:1::/48"],
+        ] {
+            assert!(lead_out(&[MAIN], &via(narrow)).is_empty(), "{narrow:?}");
+        }
     }
 
     #[test]
     fn a_route_of_several_hops_leaves_through_each() {
-        let hop = |index| {
-            let mut hop = RouteNextHop::default();
-            hop.interface_index = index;
-            hop
-        };
-        let hops = vec![RouteAttribute::MultiPath(vec![hop(3), hop(4)])];
-        assert_eq!(interfaces(&route(RouteHeader::RT_TABLE_MAIN, 0, RouteType::Unicast, hops)), [3, 4]);
+        let hop = |index: u32| [8u16.to_ne_bytes().as_slice(), &[0, 0], &index.to_ne_bytes()].concat();
+        let several = attribute(9, &[hop(3), hop(4)].concat());
+        assert_eq!(lead_out(&[MAIN], &[route("0.0.0.0/0", MAIN, RTN_UNICAST, &[several])]), [3, 4]);
+        let by_id = attribute(30, &7u32.to_ne_bytes());
+        assert_eq!(lead_out(&[MAIN], &[route("0.0.0.0/0", MAIN, RTN_UNICAST, &[by_id])]), [30, 31]);
+    }
+
+    #[test]
+    fn what_is_cut_off_is_no_route() {
+        let whole = route("0.0.0.0/0", MAIN, RTN_UNICAST, &[through(2)]);
+        for len in 0..whole.len() {
+            assert!(lead_out(&[MAIN], &[whole[..len].to_vec()]).is_empty(), "{len}");
+        }
+    }
+
+    #[test]
+    fn only_wide_routes_have_the_uplinks_read_again() {
+        assert!(is_wide(&route("0.0.0.0/1", MAIN, RTN_UNICAST, &[])));
+        assert!(is_wide(&route("2000::/3", MAIN, RTN_UNICAST, &[])));
+        assert!(!is_wide(&route("10.42.0.7/32", MAIN, RTN_UNICAST, &[])) && !is_wide(&[]));
     }
 }

@@ -17,7 +17,7 @@ use crate::model::HookState;
 pub fn survey(netns: &[PathBuf]) -> anyhow::Result<Vec<HookState>> {
     let layout = Layout::read(&Btf::of_kernel()?);
     let namespaces = open_namespaces(netns)?;
-    let uplinks = interfaces::uplinks(&namespaces, &[]).map(|uplinks| uplinks.len());
+    let uplinks = interfaces::follow_all(&namespaces, &[]).map(|(_, uplinks)| uplinks.len());
     let options = Options { netns: netns.to_vec(), ..Options::default() };
     let mut ebpf = privileges::check().and_then(|()| load(&globals(&layout, &options, true)));
     let mut states = hooks::survey(&mut ebpf, &types()?, &layout);

@@ -134,8 +134,12 @@ impl Interfaces {
         if self.links.len() >= usize::from(u16::MAX) && !self.links.contains_key(&place) {
             return;
         }
-        self.links.insert(place, Link { name: InterfaceName::new(event.name), encapsulates, state: event.state });
-        self.changed_ns = self.changed_ns.max(event.stamp.time_ns);
+        let before =
+            self.links.insert(place, Link { name: InterfaceName::new(event.name), encapsulates, state: event.state });
+        // A later part of a recording begins with what has not changed.
+        if before.is_none_or(|before| before.state != event.state) {
+            self.changed_ns = self.changed_ns.max(event.stamp.time_ns);
+        }
         if encapsulates {
             for number in 0..=u16::try_from(self.places.len()).unwrap_or(u16::MAX) {
                 self.note_tunnel(number);

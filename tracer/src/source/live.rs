@@ -34,7 +34,7 @@ const MUCH: usize = 128;
 const TICK: Duration = Duration::from_secs(1);
 /// How long to go on after the command has ended, for facts that are still under way.
 const LINGER: Duration = Duration::from_millis(150);
-/// How often to look whether nf_nat has been loaded, and whether the interfaces are still there.
+/// How often to look whether nf_nat has been loaded.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// When a live capture stops.
@@ -229,22 +229,21 @@ impl Live {
         }
     }
 
-    fn look_again(&mut self) {
+    /// Follows the interfaces, and attaches what has waited for a module.
+    fn look_again(&mut self) -> anyhow::Result<()> {
+        for line in self.tracer.get_mut().follow()? {
+            notice(format_args!("{line}"));
+        }
         if self.last_look.elapsed() < LOOK {
-            return;
+            return Ok(());
         }
         self.last_look = Instant::now();
-        for name in self.tracer.get_mut().gone() {
-            let name = name.escape_debug();
-            notice(format_args!(
-                "interface {name} is gone, and what takes its place is not watched: start snatrace again"
-            ));
-        }
         if self.tracer.get_ref().is_waiting() {
             for stem in self.tracer.get_mut().retry() {
                 notice(format_args!("{stem} is on: nf_nat has been loaded"));
             }
         }
+        Ok(())
     }
 }
 
@@ -258,7 +257,7 @@ impl Source for Live {
                 return Ok(false);
             }
             self.wait().await?;
-            self.look_again();
+            self.look_again()?;
             self.drain(batch)?;
         }
         Ok(true)

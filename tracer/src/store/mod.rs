@@ -8,7 +8,8 @@
 //! recorder or a full disk costs no more than that.
 //!
 //! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `beginning`, `reader`,
-//! `session` (the parts of one recording), `merged`; on the other side `target`, `rotation`, `writer`.
+//! `session` (the parts of one recording), `merged`; on the other side `target`, `rotation`,
+//! `watched` (what a later part begins with), `writer`.
 
 mod beginning;
 mod block;
@@ -24,6 +25,7 @@ mod rotation;
 mod session;
 mod target;
 mod varint;
+mod watched;
 mod writer;
 
 #[cfg(test)]

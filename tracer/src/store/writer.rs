@@ -10,6 +10,7 @@ use zstd::bulk::Compressor;
 use super::block::ItemWriter;
 use super::frame::{self, FRAME_LEN, Header};
 use super::rotation::Rotation;
+use super::watched::WatchedState;
 use super::{Error, MAJOR, MINOR, STDIO, target};
 use crate::model::{Capture, Owners};
 
@@ -48,6 +49,9 @@ pub struct Writer {
     capture: Capture,
     /// Told so far: a file may be read without those before it.
     owners: Owners,
+    /// As of the beginning of the block, and what tells of changes in it.
+    watched: WatchedState,
+    changes: Vec<Event>,
     rotation: Option<Rotation>,
     flush_at_bytes: usize,
     items: ItemWriter,
@@ -99,6 +103,8 @@ impl Writer {
             file,
             capture: capture.clone(),
             owners: Owners::of(&capture.owners),
+            watched: WatchedState::default(),
+            changes: Vec::new(),
             rotation,
             flush_at_bytes: rotation.map_or(FLUSH_AT_BYTES, flush_at_bytes),
             items: ItemWriter::default(),
@@ -124,6 +130,9 @@ impl Writer {
         self.items.push(event);
         if let Event::Owner(owner) = event {
             self.owners.event(owner);
+        }
+        if matches!(event, Event::Uplink(_) | Event::Address(_)) {
+            self.changes.push(*event);
         }
         if self.items.bytes().len() >= self.flush_at_bytes { self.flush() } else { Ok(()) }
     }
@@ -169,7 +178,34 @@ impl Writer {
         packed.map_err(|reason| self.failure(reason))?;
         if self.is_full() {
             self.next_file()?;
+            self.restate()?;
         }
+        self.append_block()?;
+        self.file_has_events = true;
+        self.items.clear();
+        self.changes.drain(..).for_each(|event| self.watched.event(&event));
+        Ok(())
+    }
+
+    /// Begins a later file with what is watched, for it may be read without those before it.
+    fn restate(&mut self) -> Result<(), Error> {
+        let (first_ns, _) = self.items.span();
+        let mut items = ItemWriter::default();
+        self.watched.events(first_ns).for_each(|event| items.push(&event));
+        if items.events() == 0 {
+            return Ok(());
+        }
+        std::mem::swap(&mut items, &mut self.items);
+        let payload = std::mem::take(&mut self.payload);
+        let packed = self.pack();
+        packed.map_err(|reason| self.failure(reason))?;
+        let appended = self.append_block();
+        (self.items, self.payload) = (items, payload);
+        appended
+    }
+
+    /// Appends what was packed.
+    fn append_block(&mut self) -> Result<(), Error> {
         let (first_ns, last_ns) = self.items.span();
         let events = self.items.events();
         let header = Header {
@@ -187,9 +223,7 @@ impl Writer {
         header.put(&mut self.frame);
         self.frame.extend_from_slice(&self.payload);
         self.append()?;
-        self.file_has_events = true;
         self.written.events += u64::from(events);
-        self.items.clear();
         Ok(())
     }
 

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tracer_common::events::SynRetransmit;
+use tracer_common::Event;
+use tracer_common::events::{ADDRESS_ADDED, Address, Stamp, SynRetransmit, UPLINK_LEFT, UPLINK_WATCHED, Uplink};
 
 use super::{EACH, attempt, capture, owner, place, read, three_blocks, tick};
 use crate::model::Owners;
@@ -136,8 +137,12 @@ fn only_the_newest_files_are_kept() {
     let mut parts: Vec<_> = files.iter().map(|file| u64::from(part(file))).collect();
     parts.sort_unstable();
     assert_eq!(parts, [written.files - 3, written.files - 2, written.files - 1]);
-    let (events, _) = read_all(&files);
-    let all: Vec<_> = (0..40).flat_map(|n| attempt(n * 600_000_000, n as u16)).collect();
+    let (mut events, _) = read_all(&files);
+    let mut all: Vec<_> = (0..40).flat_map(|n| attempt(n * 600_000_000, n as u16)).collect();
+    // What is watched is said again at the beginning of each file.
+    for events in [&mut events, &mut all] {
+        events.retain(|event| !matches!(event, Event::Uplink(_) | Event::Address(_)));
+    }
     assert!(!events.is_empty() && all.ends_with(&events));
 }
 
@@ -181,4 +186,43 @@ fn a_file_whose_predecessors_are_gone_knows_who_namespaces_belong_to() {
         let known = owners.at(owner(5).stamp().netns, 5).unwrap();
         assert_eq!(known.text(), "shop/checkout-7d9f8b6c5d-x2x4z/app");
     }
+}
+
+#[test]
+fn a_later_file_begins_with_what_is_watched() {
+    let stamp = |kind, time_ns| Stamp { time_ns, kind, netns: 5 };
+    let uplink = |time_ns, ifindex, state| {
+        let name = *b"eth0\0\0\0\0\0\0\0\0\0\0\0\0";
+        Event::from(Uplink { stamp: stamp(Uplink::KIND, time_ns), ifindex, state, link: 0, unused: [0; 2], name })
+    };
+    let address = |time_ns, state| {
+        let (stamp, addr) = (stamp(Address::KIND, time_ns), [7; 16]);
+        Event::from(Address { stamp, addr, ifindex: 2, prefix: 64, state, unused: [0; 2] })
+    };
+    let (dir, path) = place();
+    let rotation = Rotation { max_bytes: 2_000, keep: None };
+    let mut writer = Writer::rotating(&path, &capture(), rotation).unwrap();
+    let mut write = |event: Event| writer.write(&event).unwrap();
+    write(uplink(1, 2, UPLINK_WATCHED));
+    write(address(1, ADDRESS_ADDED));
+    (1..2_000_u64).for_each(|n| write(tick(n * 50_000_000)));
+    write(uplink(100_000_000_000, 2, UPLINK_LEFT));
+    write(uplink(100_000_000_000, 3, UPLINK_WATCHED));
+    (2_000..4_000_u64).for_each(|n| write(tick(n * 50_000_000)));
+    assert!(writer.finish().unwrap().files > 3);
+
+    let files = files(dir.path());
+    let first = |file: &Path| read(&std::fs::read(file).unwrap()).unwrap().0[..2].to_vec();
+    let same = |event: &Event, other: Event| match (event, other) {
+        (Event::Uplink(one), Event::Uplink(other)) => (one.ifindex, one.state) == (other.ifindex, other.state),
+        (Event::Address(one), Event::Address(other)) => one.addr == other.addr && one.state == other.state,
+        _ => false,
+    };
+    let second = first(&path.with_extension("trace1"));
+    assert!(
+        same(&second[0], uplink(0, 2, UPLINK_WATCHED)) && same(&second[1], address(0, ADDRESS_ADDED)),
+        "{second:?}"
+    );
+    let last = first(&path.with_extension(format!("trace{}", files.len() - 1)));
+    assert!(same(&last[0], uplink(0, 3, UPLINK_WATCHED)) && same(&last[1], address(0, ADDRESS_ADDED)), "{last:?}");
 }

@@ -1,0 +1,80 @@
+//! Which programs TC runs on an interface, and where ours are among them.
+
+use aya::programs::SchedClassifier;
+use aya::programs::tc::TcAttachType;
+
+use super::clsact;
+use super::interfaces::Interface;
+
+/// What begins like this is ours, of this run or of another one.
+const OURS: &str = "wire_";
+
+/// One direction of an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// Whether the program of this run is there.
+    pub(super) has_ours: bool,
+    /// Programs and filters of others that run before it, or anywhere where it is not there.
+    pub(super) before: usize,
+    /// Those that run after it.
+    pub(super) after: usize,
+}
+
+impl Chain {
+    /// Programs of others.
+    pub(super) const fn others(self) -> usize {
+        self.before + self.after
+    }
+
+    /// Adds the next one to run.
+    fn push(&mut self, is_this: bool, is_ours: bool) {
+        match (is_this, is_ours, self.has_ours) {
+            (true, ..) => self.has_ours = true,
+            (false, true, _) => {}
+            (false, false, false) => self.before += 1,
+            (false, false, true) => self.after += 1,
+        }
+    }
+}
+
+/// The programs of TCX, then the filters of clsact, as the kernel runs them; in the namespace of this thread. `own` are the
+/// programs of this run, by id, and the handle of its filters.
+pub(super) fn read(
+    interface: &Interface,
+    direction: TcAttachType,
+    own: &[u32],
+    handle: Option<u32>,
+) -> anyhow::Result<Chain> {
+    let mut chain = Chain::default();
+    // Fails where the kernel has no TCX.
+    if let Ok((_, programs)) = SchedClassifier::query_tcx(&interface.name, direction) {
+        for program in programs {
+            let is_ours = program.name_as_str().is_some_and(|name| name.starts_with(OURS));
+            chain.push(own.contains(&program.id()), is_ours);
+        }
+    }
+    let is_ingress = matches!(direction, TcAttachType::Ingress);
+    for filter in clsact::of_direction(interface.index, is_ingress)? {
+        let is_ours = clsact::is_ours(&filter);
+        let is_this = is_ours && handle == Some(u32::from(filter.header.handle));
+        chain.push(is_this, is_ours);
+    }
+    Ok(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_of_others_are_counted_on_their_side() {
+        let mut chain = Chain::default();
+        chain.push(false, false);
+        chain.push(false, true);
+        chain.push(true, true);
+        chain.push(false, false);
+        chain.push(false, false);
+        assert_eq!(chain, Chain { has_ours: true, before: 1, after: 2 });
+        assert_eq!(chain.others(), 3);
+    }
+}

@@ -1,0 +1,158 @@
+//! Keeps the programs on the interfaces that lead to the outside while those change, and has every change told: as events, so that
+//! a replay knows what was watched when, and as lines for people.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
+
+use aya::Ebpf;
+use tracer_common::Event;
+use tracer_common::events::{
+    ADDRESS_ADDED, ADDRESS_REMOVED, Address, INTERFACE_NAME, Stamp, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
+};
+
+use super::filters::Known;
+use super::interfaces::{Change, Followed, Interface};
+use super::links::Held;
+use super::wire::{Became, Sight, Watched, Wires};
+
+/// How often to look whether programs of others came between: the kernel does not announce those of TCX.
+const CHECK_NS: u64 = 1_000_000_000;
+
+/// The namespaces that are followed.
+pub(super) struct Follow {
+    spaces: Vec<Followed>,
+    names: Vec<String>,
+    known: Known,
+    events: Vec<Event>,
+    notices: Vec<String>,
+    /// Interfaces with programs of others on egress, of which that was said.
+    shared: BTreeSet<(u32, u32)>,
+    next_check_ns: u64,
+}
+
+impl Follow {
+    /// From what was found at the start.
+    pub(super) fn new(spaces: Vec<Followed>, names: &[String], known: Known) -> Self {
+        Self {
+            spaces,
+            names: names.to_vec(),
+            known,
+            events: Vec::new(),
+            notices: Vec::new(),
+            shared: BTreeSet::new(),
+            next_check_ns: 0,
+        }
+    }
+
+    /// Has everything told as it is at the start.
+    pub(super) fn begin(&mut self, wires: &Wires, time_ns: u64) -> anyhow::Result<()> {
+        for watched in wires.watched() {
+            let state = if watched.sight == Sight::Blind { UPLINK_BLIND } else { UPLINK_WATCHED };
+            self.events.push(uplink(&watched.interface, state, time_ns).into());
+        }
+        for space in &self.spaces {
+            let held = space.addresses().iter();
+            self.events.extend(held.map(|held| Event::from(address(space.inum(), held, ADDRESS_ADDED, time_ns))));
+        }
+        self.share(wires.watched());
+        self.known.watch(wires.watched())?;
+        self.known.own(self.spaces.iter().flat_map(Followed::addresses))
+    }
+
+    /// Looks for changes and follows them; whether what is watched has changed.
+    pub(super) fn poll(&mut self, ebpf: &mut Ebpf, wires: &mut Wires, time_ns: u64) -> anyhow::Result<bool> {
+        let (mut has_filters, mut has_changed, mut has_addresses) = (false, false, false);
+        for index in 0..self.spaces.len() {
+            let Some(space) = self.spaces.get_mut(index) else { break };
+            let inum = space.inum();
+            let watched = wires.watched().iter().filter(|watched| watched.interface.inum == inum);
+            let change = space.follow(&self.names, &watched.map(|watched| watched.interface.index).collect())?;
+            has_filters |= change.has_filters;
+            has_addresses |= !change.added.is_empty() || !change.removed.is_empty();
+            has_changed |= self.change(ebpf, wires, inum, change, time_ns);
+        }
+        if has_addresses {
+            self.known.own(self.spaces.iter().flat_map(Followed::addresses))?;
+        }
+        if has_filters || time_ns >= self.next_check_ns {
+            self.next_check_ns = time_ns + CHECK_NS;
+            let became = wires.mend(ebpf);
+            has_changed |= !became.is_empty();
+            became.into_iter().for_each(|(interface, became)| self.tell(&interface, became, time_ns));
+        }
+        self.share(wires.watched());
+        self.known.watch(wires.watched())?;
+        Ok(has_changed)
+    }
+
+    /// Follows a change in one namespace; whether what is watched has changed.
+    fn change(&mut self, ebpf: &mut Ebpf, wires: &mut Wires, inum: u32, change: Change, time_ns: u64) -> bool {
+        let told = |held: &Held, state| Event::from(address(inum, held, state, time_ns));
+        self.events.extend(change.removed.iter().map(|held| told(held, ADDRESS_REMOVED)));
+        self.events.extend(change.added.iter().map(|held| told(held, ADDRESS_ADDED)));
+        let Some(interfaces) = change.interfaces.filter(|_| wires.can_follow()) else { return false };
+        let became = wires.update(ebpf, inum, interfaces, &change.gone);
+        let has_changed = !became.is_empty();
+        became.into_iter().for_each(|(interface, became)| self.tell(&interface, became, time_ns));
+        has_changed
+    }
+
+    fn tell(&mut self, interface: &Interface, became: Became, time_ns: u64) {
+        let name = interface.name.escape_debug();
+        let (state, notice) = match became {
+            Became::Watched => (Some(UPLINK_WATCHED), format!("watching {name}")),
+            Became::Left(why) => (Some(UPLINK_LEFT), format!("no longer watching {name}: {why}")),
+            Became::Blind => (
+                Some(UPLINK_BLIND),
+                format!(
+                    "answers that arrive on {name} may not be seen: another program is in front of snatrace's and may end the \
+                     chain: `bpftool net show dev {name}` lists them"
+                ),
+            ),
+            Became::Refused(why) => (None, format!("{why}: SYNs that leave through it are not seen")),
+        };
+        self.events.extend(state.map(|state| Event::from(uplink(interface, state, time_ns))));
+        self.notices.push(notice);
+    }
+
+    /// Says once of each interface that programs of others are on its way out.
+    fn share(&mut self, watched: &[Watched]) {
+        let shared = watched.iter().filter(|watched| watched.is_by_queue()).map(|watched| &watched.interface);
+        let now: BTreeSet<_> = shared.clone().map(|interface| (interface.inum, interface.index)).collect();
+        for interface in shared.filter(|interface| !self.shared.contains(&(interface.inum, interface.index))) {
+            let name = interface.name.escape_debug();
+            self.notices.push(format!(
+                "{name} has other programs on its way out (eBPF masquerade?): SYNs are looked at after them"
+            ));
+        }
+        self.shared = now;
+    }
+
+    /// All addresses of the namespaces.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        let all = self.spaces.iter().flat_map(Followed::addresses);
+        let all: BTreeSet<_> = all.map(|(_, addr, _)| Ipv6Addr::from(*addr).to_canonical()).collect();
+        all.into_iter().collect()
+    }
+
+    /// Hands over what is to be told as events.
+    pub(super) fn events(&mut self, take: &mut impl FnMut(Event)) {
+        self.events.drain(..).for_each(take);
+    }
+
+    /// What is to be said to people.
+    pub(super) fn notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+}
+
+fn uplink(interface: &Interface, state: u8, time_ns: u64) -> Uplink {
+    let mut name = [0; INTERFACE_NAME];
+    name.iter_mut().zip(interface.name.bytes()).for_each(|(to, from)| *to = from);
+    let stamp = Stamp { time_ns, kind: Uplink::KIND, netns: interface.inum };
+    Uplink { stamp, ifindex: interface.index, state, link: interface.link, unused: [0; 2], name }
+}
+
+fn address(netns: u32, &(ifindex, addr, prefix): &Held, state: u8, time_ns: u64) -> Address {
+    Address { stamp: Stamp { time_ns, kind: Address::KIND, netns }, addr, ifindex, prefix, state, unused: [0; 2] }
+}

@@ -1,0 +1,198 @@
+//! The interfaces of a namespace, and their addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context as _;
+use nix::libc::{ARPHRD_ETHER, ARPHRD_LOOPBACK};
+use tracer_common::events::{INTERFACE_NAME, LINK_ENCAPSULATES};
+use tracer_common::flow::octets;
+
+use super::netlink::{Connection, attributes, number};
+
+pub(super) const RTM_NEWLINK: u16 = 16;
+pub(super) const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+pub(super) const RTM_NEWADDR: u16 = 20;
+pub(super) const RTM_DELADDR: u16 = 21;
+const RTM_GETADDR: u16 = 22;
+
+/// Kinds of interfaces that put packets into packets (`IFLA_INFO_KIND`).
+const ENCAPSULATING: [&str; 22] = [
+    "vxlan",
+    "geneve",
+    "gre",
+    "gretap",
+    "erspan",
+    "ip6gre",
+    "ip6gretap",
+    "ip6erspan",
+    "ipip",
+    "sit",
+    "ip6tnl",
+    "vti",
+    "vti6",
+    "xfrm",
+    "wireguard",
+    "tun",
+    "gtp",
+    "bareudp",
+    "amt",
+    "nebula",
+    "ovpn",
+    "pfcp",
+];
+/// The end of Cilium's tunnels on the node is a plain pair of interfaces.
+const ENCAPSULATING_NAMES: [&str; 2] = ["cilium_host", "cilium_net"];
+
+/// An interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) index: u32,
+    pub(super) name: String,
+    /// Whether packets on it begin with an Ethernet header
+    pub(super) has_ethernet: bool,
+    /// `LINK_*`
+    pub(super) flags: u8,
+    is_loopback: bool,
+    /// The table of the VRF that it is.
+    vrf: Option<u32>,
+}
+
+/// All interfaces, by index.
+pub(super) fn all(connection: &Connection) -> anyhow::Result<BTreeMap<u32, Link>> {
+    let mut links = BTreeMap::new();
+    let found = |_, body: &[u8]| links.extend(parse(body).map(|link| (link.index, link)));
+    connection.dump(RTM_GETLINK, &[0; 16], found).context("cannot list the interfaces")?;
+    Ok(links)
+}
+
+/// The tables of VRFs.
+pub(super) fn vrfs(links: &BTreeMap<u32, Link>) -> BTreeSet<u32> {
+    links.values().filter_map(|link| link.vrf).collect()
+}
+
+impl Link {
+    /// Whether packets leave the node by it.
+    pub(super) const fn leaves(&self) -> bool {
+        !self.is_loopback
+    }
+}
+
+/// Index of the interface that a message is about (`ifinfomsg`).
+pub(super) fn index(body: &[u8]) -> Option<u32> {
+    body.get(4..).and_then(number)
+}
+
+/// Name of the interface that a message is about.
+pub(super) fn name(body: &[u8]) -> Option<&str> {
+    const IFLA_IFNAME: u16 = 3;
+    let (_, name) = attributes(body.get(16..)?).find(|(kind, _)| *kind == IFLA_IFNAME)?;
+    text(name)
+}
+
+fn parse(body: &[u8]) -> Option<Link> {
+    const IFLA_LINKINFO: u16 = 18;
+    const IFLA_INFO_KIND: u16 = 1;
+    const IFLA_INFO_DATA: u16 = 2;
+    const IFLA_VRF_TABLE: u16 = 1;
+    let layer = u16::from_ne_bytes(*body.get(2..)?.first_chunk()?);
+    let find = |bytes, wanted| attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
+    let info = find(body.get(16..)?, IFLA_LINKINFO).unwrap_or_default();
+    let (kind, name) = (find(info, IFLA_INFO_KIND).and_then(text).unwrap_or_default(), name(body)?.to_owned());
+    // A tap has Ethernet frames, which are a virtual machine's own.
+    let is_tap = kind == "tun" && layer == ARPHRD_ETHER;
+    let encapsulates = ENCAPSULATING.contains(&kind) && !is_tap || ENCAPSULATING_NAMES.contains(&name.as_str());
+    let table = || find(find(info, IFLA_INFO_DATA)?, IFLA_VRF_TABLE).and_then(number);
+    Some(Link {
+        index: index(body)?,
+        name,
+        has_ethernet: matches!(layer, ARPHRD_ETHER | ARPHRD_LOOPBACK),
+        flags: if encapsulates { LINK_ENCAPSULATES } else { 0 },
+        is_loopback: layer == ARPHRD_LOOPBACK,
+        vrf: (kind == "vrf").then(table).flatten(),
+    })
+}
+
+/// A string that ends with a zero.
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes.split(|byte| *byte == 0).next()?).ok().filter(|text| text.len() < INTERFACE_NAME)
+}
+
+/// Index of the interface, address in its stored form, length of the prefix in that form.
+pub(super) type Held = (u32, [u8; 16], u8);
+
+/// All addresses but those that every host has.
+pub(super) fn addresses(connection: &Connection) -> anyhow::Result<BTreeSet<Held>> {
+    let mut held = BTreeSet::new();
+    let found = |_, body: &[u8]| held.extend(address(body));
+    connection.dump(RTM_GETADDR, &[0; 8], found).context("cannot list the addresses of the interfaces")?;
+    Ok(held)
+}
+
+/// `ifaddrmsg`; the local address is that of this end.
+fn address(body: &[u8]) -> Option<Held> {
+    const IFA_ADDRESS: u16 = 1;
+    const IFA_LOCAL: u16 = 2;
+    const OF_IPV4: u8 = 96;
+    let find = |wanted| attributes(body.get(8..)?).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
+    let bytes = find(IFA_LOCAL).or_else(|| find(IFA_ADDRESS))?;
+    let (len, index) = (*body.get(1)?, index(body)?);
+    let (addr, len) = match bytes.len() {
+        4 => (std::net::IpAddr::from(*bytes.first_chunk::<4>()?), len.saturating_add(OF_IPV4)),
+        16 => (std::net::IpAddr::from(*bytes.first_chunk::<16>()?), len),
+        _ => return None,
+    };
+    (!addr.is_loopback()).then(|| (index, octets(addr), len))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let len = (4 + payload.len()) as u16;
+        let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(payload);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn link(name: &str, layer: u16, kind: &str) -> Link {
+        let mut body = vec![0; 16];
+        body[2..4].copy_from_slice(&layer.to_ne_bytes());
+        body[4] = 7;
+        body.extend(attribute(3, format!("{name}\0").as_bytes()));
+        body.extend(attribute(18 | 0x8000, &attribute(1, format!("{kind}\0").as_bytes())));
+        parse(&body).unwrap()
+    }
+
+    #[test]
+    fn tunnels_are_told_from_ways_to_a_provider() {
+        const ARPHRD_NONE: u16 = 0xfffe;
+        for (name, layer, kind) in
+            [("flannel.1", 1, "vxlan"), ("wg0", ARPHRD_NONE, "wireguard"), ("tun0", ARPHRD_NONE, "tun")]
+        {
+            assert_eq!(link(name, layer, kind).flags, LINK_ENCAPSULATES, "{name}");
+        }
+        assert_eq!(link("cilium_host", 1, "veth").flags, LINK_ENCAPSULATES);
+        for (name, layer, kind) in [("eth0", 1, ""), ("vnet0", 1, "tun"), ("br0", 1, "bridge"), ("ppp0", 512, "ppp")] {
+            assert_eq!(link(name, layer, kind).flags, 0, "{name}");
+        }
+        let wg = link("wg0", ARPHRD_NONE, "wireguard");
+        assert!(!wg.has_ethernet && wg.leaves() && wg.index == 7);
+        assert!(!link("lo", ARPHRD_LOOPBACK, "").leaves());
+    }
+
+    #[test]
+    fn addresses_are_kept_in_their_stored_form() {
+        let mut body = vec![2, 24, 0, 0, 7, 0, 0, 0];
+        body.extend(attribute(1, &[192, 0, 2, 1]));
+        body.extend(attribute(2, &[192, 0, 2, 10]));
+        assert_eq!(address(&body).unwrap(), (7, octets([192, 0, 2, 10].into()), 120));
+        body.truncate(8);
+        body.extend(attribute(1, &[127, 0, 0, 1]));
+        assert_eq!(address(&body), None);
+    }
+}

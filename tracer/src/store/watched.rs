@@ -1,0 +1,66 @@
+//! What was watched, and which addresses the node had, as of an event: a later part of a recording begins with it, since it may be
+//! read without those before it.
+
+use std::collections::BTreeMap;
+
+use tracer_common::Event;
+use tracer_common::events::{ADDRESS_ADDED, Address, UPLINK_LEFT, Uplink};
+
+/// Most interfaces and addresses that are kept; a node has fewer.
+const MAX_KEPT: usize = 16_384;
+
+/// The last event of each interface that is watched, and of each address that is there.
+#[derive(Debug, Default)]
+pub struct WatchedState {
+    uplinks: BTreeMap<(u32, u32), Uplink>,
+    addresses: BTreeMap<(u32, u32, [u8; 16]), Address>,
+}
+
+impl WatchedState {
+    /// Notes an event, if it tells of an interface or an address.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Uplink(uplink) => {
+                let key = (uplink.stamp.netns, uplink.ifindex);
+                if uplink.state == UPLINK_LEFT {
+                    self.uplinks.remove(&key);
+                } else if self.uplinks.len() < MAX_KEPT {
+                    self.uplinks.insert(key, *uplink);
+                }
+            }
+            Event::Address(address) => {
+                let key = (address.stamp.netns, address.ifindex, address.addr);
+                if address.state != ADDRESS_ADDED {
+                    self.addresses.remove(&key);
+                } else if self.addresses.len() < MAX_KEPT {
+                    self.addresses.insert(key, *address);
+                }
+            }
+            Event::NatSelect(_)
+            | Event::NatBind(_)
+            | Event::SynRetransmit(_)
+            | Event::SockState(_)
+            | Event::Wire(_)
+            | Event::Lost(_)
+            | Event::Tick(_)
+            | Event::CtDrop(_)
+            | Event::CtTable(_)
+            | Event::Owner(_) => {}
+        }
+    }
+
+    /// Events that say the same at a later time.
+    pub fn events(&self, time_ns: u64) -> impl Iterator<Item = Event> {
+        let uplinks = self.uplinks.values().map(move |uplink| {
+            let mut uplink = *uplink;
+            uplink.stamp.time_ns = time_ns;
+            Event::from(uplink)
+        });
+        let addresses = self.addresses.values().map(move |address| {
+            let mut address = *address;
+            address.stamp.time_ns = time_ns;
+            Event::from(address)
+        });
+        uplinks.chain(addresses)
+    }
+}
