@@ -190,7 +190,11 @@ fn an_interface_that_goes_away_is_told_and_the_rest_goes_on() {
     tail.args(["--", "sh", "-c", "ip link del brief0; sleep 2.5; exec \"$@\"", "sh"]).args(Lab::traffic(40));
     let outcome = Outcome::of(&mut tail);
     assert!(outcome.stderr.contains("snatrace: watching brief0, eth0\n"), "{}", outcome.stderr);
-    assert!(said(&outcome).len() == 1 && said(&outcome)[0].contains("interface brief0 is gone"), "{}", outcome.stderr);
+    assert!(
+        said(&outcome).len() == 1 && said(&outcome)[0].contains("no longer watching brief0: it is gone"),
+        "{}",
+        outcome.stderr
+    );
     assert_eq!(summary(&outcome.done())["attempts"], 40);
 }
 

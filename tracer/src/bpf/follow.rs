@@ -76,7 +76,8 @@ impl Follow {
         }
         if has_filters || time_ns >= self.next_check_ns {
             self.next_check_ns = time_ns + CHECK_NS;
-            let became = wires.mend(ebpf);
+            let mut became = wires.leave(ebpf, time_ns);
+            became.extend(wires.mend(ebpf));
             has_changed |= !became.is_empty();
             became.into_iter().for_each(|(interface, became)| self.tell(&interface, became, time_ns));
         }
@@ -91,7 +92,7 @@ impl Follow {
         self.events.extend(change.removed.iter().map(|held| told(held, ADDRESS_REMOVED)));
         self.events.extend(change.added.iter().map(|held| told(held, ADDRESS_ADDED)));
         let Some(interfaces) = change.interfaces.filter(|_| wires.can_follow()) else { return false };
-        let became = wires.update(ebpf, inum, interfaces, &change.gone);
+        let became = wires.update(ebpf, inum, interfaces, &change.gone, time_ns);
         let has_changed = !became.is_empty();
         became.into_iter().for_each(|(interface, became)| self.tell(&interface, became, time_ns));
         has_changed

@@ -23,6 +23,9 @@ const INGRESS: [&str; 2] = ["wire_l3_ingress", "wire_ingress"];
 const EGRESS: [&str; 2] = ["wire_l3_egress", "wire_egress"];
 
 const NO_UPLINK: &str = "no interface here leads to the outside (name one with --iface): answers are not seen";
+/// How long an interface is watched on once it no longer leads to the outside: answers may still come, and routes that are made
+/// again take a moment.
+const LINGER_NS: u64 = 10_000_000_000;
 /// How often a program is put back into its place until another one that wants it too is let be.
 const MAX_MENDS: u32 = 5;
 
@@ -37,6 +40,8 @@ pub(super) struct Wires {
     watched: Vec<Watched>,
     queue: Queue,
     state: HookState,
+    /// The user named the interfaces.
+    are_named: bool,
     /// Interfaces that could not be watched, so that it is said once.
     refused: BTreeSet<(u32, u32)>,
 }
@@ -60,6 +65,8 @@ pub(super) struct Watched {
     claim: Option<Claim>,
     pub(super) sight: Sight,
     mends: u32,
+    /// Since when it no longer leads to the outside.
+    unwanted_ns: Option<u64>,
 }
 
 /// A program on one direction.
@@ -98,7 +105,7 @@ impl Wires {
     ) -> anyhow::Result<Self> {
         let state = HookState { stem: "wire".to_owned(), off: None };
         let queue = Queue::load(ebpf, btf);
-        let mut wires = Self { namespaces, watched: Vec::new(), queue, state, refused: BTreeSet::new() };
+        let mut wires = Self { namespaces, watched: Vec::new(), queue, state, are_named, refused: BTreeSet::new() };
         if uplinks.is_empty() {
             wires.state.off = Some(NO_UPLINK.to_owned());
         }
@@ -145,19 +152,23 @@ impl Wires {
         inum: u32,
         wanted: Vec<Interface>,
         gone: &BTreeSet<u32>,
+        time_ns: u64,
     ) -> Vec<(Interface, Became)> {
         let mut became = Vec::new();
         let (stay, leave): (Vec<_>, Vec<_>) = std::mem::take(&mut self.watched).into_iter().partition(|watched| {
             let interface = &watched.interface;
-            let is_same = |other: &Interface| other.index == interface.index && other.name == interface.name;
-            interface.inum != inum || !gone.contains(&interface.index) && wanted.iter().any(is_same)
+            let is_renamed = |other: &Interface| other.index == interface.index && other.name != interface.name;
+            interface.inum != inum || !gone.contains(&interface.index) && !wanted.iter().any(is_renamed)
         });
         self.watched = stay;
         self.refused.retain(|(of, index)| *of != inum || wanted.iter().any(|wanted| wanted.index == *index));
+        for watched in self.watched.iter_mut().filter(|watched| watched.interface.inum == inum) {
+            watched.unwanted_ns = watched.unwanted_ns.or(Some(time_ns));
+        }
         for interface in wanted {
             let key = |interface: &Interface| (interface.inum, interface.index);
             if let Some(known) = self.watched.iter_mut().find(|known| key(&known.interface) == key(&interface)) {
-                known.interface = interface;
+                (known.interface, known.unwanted_ns) = (interface, None);
                 continue;
             }
             match self.watch(ebpf, interface.clone()) {
@@ -169,11 +180,7 @@ impl Wires {
             }
         }
         for watched in leave {
-            let why = if gone.contains(&watched.interface.index) {
-                "it is gone"
-            } else {
-                "it no longer leads to the outside"
-            };
+            let why = if gone.contains(&watched.interface.index) { "it is gone" } else { "it has another name" };
             let interface = watched.interface.clone();
             let is_again = became.iter().any(|(other, _)| other.index == interface.index && other.inum == inum);
             // What went away took our programs along.
@@ -182,6 +189,23 @@ impl Wires {
             }
             let at = if is_again { 0 } else { became.len() };
             became.insert(at, (interface, Became::Left(why)));
+        }
+        became
+    }
+
+    /// Leaves interfaces that have not led to the outside for a while.
+    pub(super) fn leave(&mut self, ebpf: &mut Ebpf, time_ns: u64) -> Vec<(Interface, Became)> {
+        let is_over = |watched: &Watched| watched.unwanted_ns.is_some_and(|since_ns| time_ns >= since_ns + LINGER_NS);
+        let (leave, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.watched).into_iter().partition(is_over);
+        self.watched = stay;
+        let why = if self.are_named { "it has another name" } else { "it no longer leads to the outside" };
+        let mut became = Vec::new();
+        for watched in leave {
+            let interface = watched.interface.clone();
+            if let Err(error) = self.release(ebpf, watched) {
+                log::debug!("{}: {error:#}", interface.name);
+            }
+            became.push((interface, Became::Left(why)));
         }
         became
     }
@@ -216,8 +240,15 @@ impl Wires {
 
     fn watch(&mut self, ebpf: &mut Ebpf, interface: Interface) -> anyhow::Result<()> {
         let name = interface.name.clone();
-        let mut watched =
-            Watched { interface, ingress: None, egress: None, claim: None, sight: Sight::Clear, mends: 0 };
+        let mut watched = Watched {
+            interface,
+            ingress: None,
+            egress: None,
+            claim: None,
+            sight: Sight::Clear,
+            mends: 0,
+            unwanted_ns: None,
+        };
         let attached = self.namespaces[watched.interface.netns].run(|| {
             attach(ebpf, &mut watched, TcAttachType::Ingress)?;
             attach(ebpf, &mut watched, TcAttachType::Egress)?;
