@@ -11,6 +11,7 @@ use aya::{Btf, Ebpf};
 
 use super::layout::Layout;
 use super::privileges;
+use super::refusal;
 use super::survey::try_load;
 use crate::model::HookState;
 use crate::symbols;
@@ -138,9 +139,9 @@ impl Hooks {
                 Ok(Some("the kernel module nf_nat is not loaded yet, will attach when it is".to_owned()))
             }
             Err(error) if is_forbidden(&error) => {
-                Ok(Some(format!("the kernel forbids it ({}): {error:#}", hook.why_forbidden())))
+                Ok(Some(format!("the kernel forbids it ({}): {}", hook.why_forbidden(), refusal::of_program(&error))))
             }
-            Err(error) => Ok(Some(format!("{error:#}"))),
+            Err(error) => Ok(Some(refusal::of_program(&error))),
         }
     }
 

@@ -14,6 +14,7 @@ mod links;
 mod netlink;
 mod privileges;
 mod queue;
+mod refusal;
 mod ring;
 mod routes;
 mod skipped;
@@ -264,12 +265,7 @@ fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
     }
     loader.override_global(aya_log::LEVEL, &log_level, true);
     loader.map_max_entries("EVENTS", RING_BYTES);
-    loader
-        .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snatrace-ebpf")))
-        .context(
-            "cannot load the eBPF maps: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and before Linux 5.11 with \
-             CAP_SYS_RESOURCE",
-        )
+    loader.load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snatrace-ebpf"))).map_err(refusal::of_maps)
 }
 
 /// The kernel's type information as aya wants it.

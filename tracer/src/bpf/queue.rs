@@ -5,6 +5,8 @@ use aya::programs::BtfTracePoint;
 use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::{Btf, Ebpf};
 
+use super::refusal;
+
 const PROGRAM: &str = "wire_sent";
 const TRACEPOINT: &str = "net_dev_queue";
 
@@ -19,7 +21,7 @@ impl Queue {
     pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf) -> Self {
         let loaded = program(ebpf).and_then(|program| Ok(program.load(TRACEPOINT, btf)?));
         if let Err(error) = &loaded {
-            log::info!("{PROGRAM} cannot be loaded: {error:#}");
+            log::info!("{PROGRAM} cannot be loaded: {}", refusal::of_program(error));
         }
         Self { is_loaded: loaded.is_ok(), link: None }
     }

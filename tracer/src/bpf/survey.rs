@@ -7,7 +7,7 @@ use aya::Ebpf;
 use super::btf::Btf;
 use super::hooks;
 use super::layout::Layout;
-use super::{Options, globals, interfaces, load, open_namespaces, privileges, types, wire};
+use super::{Options, globals, interfaces, load, open_namespaces, privileges, refusal, types, wire};
 use crate::model::HookState;
 
 /// Looks at every hook; `netns` as for a capture.
@@ -32,7 +32,7 @@ pub(super) fn try_load(
     load: impl FnOnce(&mut Ebpf) -> anyhow::Result<()>,
 ) -> Option<String> {
     match ebpf {
-        Ok(ebpf) => load(ebpf).err().map(|error| format!("{error:#}")),
+        Ok(ebpf) => load(ebpf).err().map(|error| refusal::of_program(&error)),
         Err(error) => Some(format!("{error:#}")),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use aya::programs::tc::{NlOptions, SchedClassifierLinkId, TcAttachOptions, TcAttachType, TcHandle};
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier};
 use aya::{Btf, Ebpf};
@@ -14,6 +14,7 @@ use super::claim::Claim;
 use super::clsact;
 use super::interfaces::Interface;
 use super::queue::Queue;
+use super::refusal;
 use super::survey::try_load;
 use crate::model::HookState;
 use crate::netns::Netns;
@@ -116,9 +117,9 @@ impl Wires {
                 let _ = classifier(ebpf, name)?.unload();
             }
             if are_named {
-                return Err(error.context("without --iface the rest would go on"));
+                bail!("{}: without --iface the rest would go on", refusal::of_program(&error));
             }
-            wires.state.off = Some(format!("{error:#}: answers are not seen"));
+            wires.state.off = Some(format!("{}: answers are not seen", refusal::of_program(&error)));
         }
         Ok(wires)
     }
@@ -174,7 +175,7 @@ impl Wires {
             match self.watch(ebpf, interface.clone()) {
                 Ok(()) => became.push((interface, Became::Watched)),
                 Err(error) if self.refused.insert(key(&interface)) => {
-                    became.push((interface, Became::Refused(format!("{error:#}"))));
+                    became.push((interface, Became::Refused(refusal::of_program(&error))));
                 }
                 Err(error) => log::debug!("{}: {error:#}", interface.name),
             }
