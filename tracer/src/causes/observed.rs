@@ -105,7 +105,7 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
         facts.push(format!("{} arrived for the translated tuple", strays.join(", ")));
     }
     if case.attempt.strays.resets_sent > 0 {
-        facts.push("this node answered that with an RST".to_owned());
+        facts.push("an RST left with the translated tuple that is for no SYN-ACK of this SYN".to_owned());
     }
     facts.extend(unreachable::words(case).map(|words| format!("ICMP arrived: {words}")));
     if !case.heard_back() && attempt.syns_leaving > 0 {

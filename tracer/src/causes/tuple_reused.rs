@@ -20,7 +20,7 @@ fn explain(case: &Case<'_>) -> String {
     let strays = case.attempt.strays;
     let (to, source) = (case.destination(), case.translated_source());
     let arrived = match arrived(case) {
-        kinds if kinds.is_empty() => "segments that this node did not expect".to_owned(),
+        kinds if kinds.is_empty() => "a segment that was not seen here".to_owned(),
         kinds => kinds.join(", "),
     };
     let reset = match strays.resets_sent {
@@ -82,7 +82,7 @@ mod tests {
         assert!(applies_to(&CAUSE, &attempt));
         let explained = explain(&Case::new(&attempt, &capture()));
         assert!(
-            explained.contains("segments that this node did not expect") && explained.contains("with an RST"),
+            explained.contains("a segment that was not seen here") && explained.contains("with an RST"),
             "{explained}"
         );
     }

@@ -26,8 +26,12 @@ mod reply_dropped_here;
 mod reply_stolen;
 mod reused_port;
 mod service;
+mod stale_entry;
+mod syn_option_dropped;
+mod tuple_reused;
 mod unknown;
 mod unreachable;
+mod wrong_source;
 
 use anyhow::{Result, bail};
 
@@ -56,7 +60,11 @@ pub const ALL: &[&Scenario] = &[
     &dropped_here::SCENARIO,
     &reply_stolen::SCENARIO,
     &reply_dropped_here::SCENARIO,
+    &tuple_reused::SCENARIO,
+    &wrong_source::SCENARIO,
+    &stale_entry::SCENARIO,
     &not_translated::SCENARIO,
+    &syn_option_dropped::SCENARIO,
     &no_answer::SCENARIO,
     &loss::SCENARIO,
     &unknown::SCENARIO,
