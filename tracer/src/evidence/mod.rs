@@ -139,11 +139,13 @@ impl PortEvidence {
     }
 
     /// For each path what the evidence says about each side outside of the policy that attempts left from, over all destinations.
-    /// Only paths of which there is any.
+    /// Only paths of which there is any, IPv4 first.
     #[must_use]
     pub fn policies(&self) -> Vec<(Path, Vec<SideEvidence>)> {
         let known = self.paths.iter().map(|(path, family)| (*path, family.policies()));
-        known.filter(|(_, sides)| !sides.is_empty()).collect()
+        let mut known: Vec<_> = known.filter(|(_, sides)| !sides.is_empty()).collect();
+        known.sort_by_key(|(Path { is_ipv4, ifindex }, _)| (!is_ipv4, *ifindex));
+        known
     }
 
     /// Bytes allocated for destinations.
