@@ -27,7 +27,7 @@ mod live {
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
     use crate::notice::notice;
     use crate::outputs::escape::Escaped;
-    use crate::outputs::{self, Output, View};
+    use crate::outputs::{self, View};
     use crate::pipeline::{self, Judge};
     use crate::source::{Joined, Live, Stop};
     use crate::store::{self, Rotation, Writer};
@@ -47,14 +47,14 @@ mod live {
             tell_hooks(&capture.hooks);
         }
         let mut recorder = record.map(|record| create(record, &capture)).transpose()?;
-        let output = view.as_ref().map_or_else(
-            || Box::new(outputs::Nothing) as Box<dyn Output>,
-            |view| outputs::open(view, Box::new(io::stdout())),
-        );
+        let output = view.as_ref().map(|view| outputs::open(view, Box::new(io::stdout())));
         let is_shown = view.is_some();
         let is_stdout_ours = is_shown || record.is_some_and(|record| record.file.as_os_str() == store::STDIO);
-        let view = view.unwrap_or_else(|| View::of_nothing(options.filter.clone()));
-        let judge = Judge::new(vec![capture], view, options.count, output);
+        let view = view.unwrap_or_else(|| View::silent(options.filter.clone()));
+        let mut judge = Judge::new(vec![capture], view, options.count);
+        if let Some(output) = output {
+            judge = judge.with_output(output);
+        }
 
         if let Some(duration) = options.duration {
             stop.after(duration);

@@ -14,7 +14,7 @@ use super::{End, values};
 use crate::conntrack::{self, Observations};
 use crate::model::Filter;
 use crate::netns::Netns;
-use crate::outputs::{Nothing, View, inference};
+use crate::outputs::{View, inference};
 use crate::pipeline::Judge;
 use crate::source::Ahead;
 use crate::store::Merged;
@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<End> {
     let traces = Merged::open(&args.files)?;
     let captures = traces.captures().to_vec();
     let updates = Ahead::new(traces)?.joined(captures.len())?;
-    let summary = run_ahead(updates, Judge::new(captures, View::of_nothing(filter), None, Box::new(Nothing)))?;
+    let summary = run_ahead(updates, Judge::new(captures, View::silent(filter), None))?;
     inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
     Ok(End::Done)
 }

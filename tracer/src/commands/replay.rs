@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Result<End> {
     }
     let output = outputs::open(&view, Box::new(io::stdout()));
     let nodes = captures.len();
-    let judge = Judge::new(captures, view, args.count, output);
+    let judge = Judge::new(captures, view, args.count).with_output(output);
     let mut traces = Ahead::new(traces)?;
     let summary = if args.count.is_some() {
         // It may end long before the traces do, so they are not joined ahead.

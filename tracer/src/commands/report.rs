@@ -17,10 +17,9 @@ use crate::notice::notice;
 use crate::outputs::View;
 use crate::outputs::escape::Escaped;
 use crate::pipeline::{self, Judge};
-use crate::report::{self, Observer, Report};
+use crate::report::{self, Report, TallyObserver};
 use crate::source::{Ahead, Source};
 use crate::store::{self, Merged};
-use crate::tally::Tally;
 
 /// Options of `report`. As for `replay`, the policy comes from the trace or from here.
 #[derive(clap::Args, Debug)]
@@ -56,9 +55,8 @@ pub fn run(args: &Args) -> Result<End> {
         capture.policy = change.over(&capture.policy);
     }
 
-    let mut tally = Tally::default();
-    let output = Box::new(Observer::new(&mut tally));
-    let judge = Judge::new(captures.clone(), View::of_nothing(filter), None, output);
+    let mut observer = TallyObserver::new(&captures);
+    let judge = Judge::new(captures.clone(), View::silent(filter), None).with_observer(&mut observer);
     let mut updates = WithProgress { bar: progress(&args.files), updates: Ahead::new(traces)?.joined(captures.len())? };
     let summary = block_on(pipeline::run(&mut updates, judge))?;
     updates.bar.finish_and_clear();
@@ -68,7 +66,7 @@ pub fn run(args: &Args) -> Result<End> {
         files: &args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
         captures: &captures,
         summary: &summary,
-        tally: &tally,
+        tally: observer.tally(),
         read: updates.updates.report(),
         inference: &summary.infer.conclusions(),
         utc: args.utc,

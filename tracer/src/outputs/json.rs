@@ -130,6 +130,10 @@ pub(super) fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Res
 }
 
 impl Output for Json {
+    fn explains(&self, _: &Finding<'_>) -> bool {
+        true
+    }
+
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
         self.clock = Clock::new(captures, self.utc);
         captures.iter().try_for_each(|capture| write_line(&mut self.out, &CaptureLine::from(*capture)))

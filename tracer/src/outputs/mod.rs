@@ -22,15 +22,8 @@ pub trait Output {
     /// When it cannot be written.
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()>;
 
-    /// Whether findings are of any use to it.
-    fn shows_findings(&self) -> bool {
-        true
-    }
-
     /// Whether it writes the diagnosis of this finding: to explain one costs more than to find it.
-    fn explains(&self, _finding: &Finding<'_>) -> bool {
-        self.shows_findings()
-    }
+    fn explains(&self, finding: &Finding<'_>) -> bool;
 
     /// A SYN retransmit that the user asked to see.
     ///
@@ -38,23 +31,13 @@ pub trait Output {
     /// When it cannot be written.
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()>;
 
-    /// An attempt that has ended, whether or not there was a finding about it.
+    /// With `--all`, an attempt that has ended and whose SYN was retransmitted, or that failed for a known cause.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn over(&mut self, _ended: &EndedAttempt<'_>) -> io::Result<()> {
-        Ok(())
-    }
+    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()>;
 
-    /// An attempt that is over whose SYN was sent again, or that failed for a cause, with `--all`. Nothing by default.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn ended(&mut self, _finding: &Finding<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Make everything so far visible; called when there is nothing more to write for the moment.
+    /// Makes everything so far visible; called when there is nothing more to write for the moment.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -65,6 +48,12 @@ pub trait Output {
     /// # Errors
     /// When it cannot be written.
     fn finish(&mut self, summary: &Summary) -> io::Result<()>;
+}
+
+/// Something that looks at every attempt, whether or not there is a finding about it.
+pub trait Observer {
+    /// An attempt that has ended.
+    fn ended(&mut self, ended: &EndedAttempt<'_>);
 }
 
 /// Where an output writes to.
@@ -104,39 +93,11 @@ impl View {
     pub fn shows(&self, finding: &Finding<'_>) -> bool {
         (self.all || finding.judgement.flagged) && self.filter.matches(finding.attempt, finding.owner)
     }
-}
 
-impl View {
-    /// Of what is recorded without being shown.
+    /// The view of a capture that is recorded or counted without being shown.
     #[must_use]
-    pub fn of_nothing(filter: Filter) -> Self {
+    pub fn silent(filter: Filter) -> Self {
         Self { format: &ALL[0], all: false, utc: false, colour: false, filter }
-    }
-}
-
-/// The output of a recording that shows nothing.
-#[derive(Debug)]
-pub struct Nothing;
-
-impl Output for Nothing {
-    fn shows_findings(&self) -> bool {
-        false
-    }
-
-    fn start(&mut self, _captures: &[&Capture]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finding(&mut self, _finding: &Finding<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finish(&mut self, _summary: &Summary) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -9,10 +9,8 @@ use super::undecided::Undecided;
 use crate::causes::{self, Case};
 use crate::evidence::{Place, PortEvidence};
 use crate::join::{Update, UpdateKind};
-use crate::model::{
-    Attempt, Capture, Diagnosis, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, PolicyEvidence,
-};
-use crate::outputs::{Output, View};
+use crate::model::{Attempt, Capture, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, PolicyEvidence};
+use crate::outputs::{Observer, Output, View};
 use crate::summary::Summary;
 use crate::tally::{Answer, Counts};
 
@@ -36,7 +34,8 @@ struct Node {
 /// What all nodes share.
 struct Shared<'a> {
     view: View,
-    output: Box<dyn Output + 'a>,
+    output: Option<Box<dyn Output + 'a>>,
+    observer: Option<&'a mut dyn Observer>,
     summary: Summary,
     shown: u64,
     /// How many findings to show at most.
@@ -44,9 +43,9 @@ struct Shared<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// Judges the attempts of these nodes by the policy of their capture; shows at most `count` findings.
+    /// Judges the attempts of these nodes by the policy of their capture, up to `count` findings of the view.
     #[must_use]
-    pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>, output: Box<dyn Output + 'a>) -> Self {
+    pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>) -> Self {
         let node = |capture: Capture| Node {
             owners: Owners::of(&capture.owners),
             judgements: Judgements::default(),
@@ -55,14 +54,28 @@ impl<'a> Judge<'a> {
             capture,
         };
         let nodes = captures.into_iter().map(node).collect();
-        let shared = Shared { view, output, summary: Summary::default(), shown: 0, count };
+        let shared = Shared { view, output: None, observer: None, summary: Summary::default(), shown: 0, count };
         Self { nodes, shared }
     }
 
+    /// Writes findings and the summary to an output.
+    #[must_use]
+    pub fn with_output(mut self, output: Box<dyn Output + 'a>) -> Self {
+        self.shared.output = Some(output);
+        self
+    }
+
+    /// Shows every attempt that has ended to an observer.
+    #[must_use]
+    pub fn with_observer(mut self, observer: &'a mut dyn Observer) -> Self {
+        self.shared.observer = Some(observer);
+        self
+    }
+
     pub(super) fn start(&mut self) -> io::Result<()> {
-        let captures: Vec<_> = self.nodes.iter().map(|node| &node.capture).collect();
-        self.shared.output.start(&captures)?;
-        self.shared.output.flush()
+        let Some(output) = &mut self.shared.output else { return Ok(()) };
+        output.start(&self.nodes.iter().map(|node| &node.capture).collect::<Vec<_>>())?;
+        output.flush()
     }
 
     /// Takes the next update of a node.
@@ -95,7 +108,7 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.shared.output.flush()
+        self.shared.output.as_mut().map_or(Ok(()), |output| output.flush())
     }
 
     pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
@@ -108,7 +121,9 @@ impl<'a> Judge<'a> {
                 policies.map(|(path, sides)| PolicyEvidence::new(capture, path.is_ipv4, path.ifindex, sides));
             self.shared.summary.policies.extend(policies);
         }
-        self.shared.output.finish(&self.shared.summary)?;
+        if let Some(output) = &mut self.shared.output {
+            output.finish(&self.shared.summary)?;
+        }
         Ok(self.shared.summary)
     }
 }
@@ -178,15 +193,9 @@ impl Shared<'_> {
             return Ok(());
         }
         self.shown += 1;
-        if !self.output.shows_findings() {
-            return Ok(());
-        }
-        let diagnosis = self.diagnosis(cause, case, &finding);
-        self.output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
-    }
-
-    fn diagnosis(&self, cause: &causes::Cause, case: &Case<'_>, finding: &Finding<'_>) -> Option<Diagnosis> {
-        self.output.explains(finding).then(|| causes::diagnose(cause, case))
+        let Some(output) = &mut self.output else { return Ok(()) };
+        let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
+        output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
 
     /// What came after the last retransmit may tell more of the cause. `put_aside` takes what more evidence may decide otherwise,
@@ -209,14 +218,17 @@ impl Shared<'_> {
                 self.summary.caused(cause.id, judgement.strength, counts);
             }
         }
-        self.output.over(&EndedAttempt { capture, attempt, owner, judgement })?;
+        if let Some(observer) = &mut self.observer {
+            observer.ended(&EndedAttempt { capture, attempt, owner, judgement });
+        }
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
         let is_news = before.cause != judgement.cause || causes::is_unknown(cause);
         self.shown += u64::from(is_news);
         let finding = subject.finding(attempt.last_ns, attempt.retransmits, judgement);
         let finding = Finding { is_news, is_over: true, ..finding };
-        let diagnosis = self.diagnosis(cause, case, &finding);
-        self.output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
+        let Some(output) = &mut self.output else { return Ok(()) };
+        let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
+        output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::judge::Judge;
 use crate::join::{Update, UpdateKind};
-use crate::model::{Attempt, Capture, EndedAttempt, Filter, Finding, Outcome, PolicyChange, Strength, example};
+use crate::model::{Attempt, Capture, Filter, Finding, Outcome, PolicyChange, Strength, example};
 use crate::outputs::{Output, View};
 use crate::summary::Summary;
 
@@ -18,6 +18,10 @@ type Told = (&'static str, Option<Strength>);
 struct Lines(Arc<Mutex<Vec<Told>>>);
 
 impl Output for Lines {
+    fn explains(&self, _: &Finding<'_>) -> bool {
+        true
+    }
+
     fn start(&mut self, _: &[&Capture]) -> io::Result<()> {
         Ok(())
     }
@@ -31,10 +35,6 @@ impl Output for Lines {
 
     fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
         self.finding(finding)
-    }
-
-    fn over(&mut self, _: &EndedAttempt<'_>) -> io::Result<()> {
-        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -61,8 +61,9 @@ struct Run {
 impl Run {
     fn of(captures: Vec<Capture>) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let view = View { all: true, ..View::of_nothing(Filter::default()) };
-        Self { judge: Judge::new(captures, view, None, Box::new(Lines(Arc::clone(&lines)))), lines, next: 0 }
+        let view = View { all: true, ..View::silent(Filter::default()) };
+        let output = Box::new(Lines(Arc::clone(&lines)));
+        Self { judge: Judge::new(captures, view, None).with_output(output), lines, next: 0 }
     }
 
     fn update(&mut self, node: u32, id: u32, kind: UpdateKind, attempt: Attempt) {

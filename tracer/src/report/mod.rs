@@ -12,7 +12,7 @@ mod tests;
 pub mod text;
 mod words;
 
-pub use observer::Observer;
+pub use observer::TallyObserver;
 
 use crate::infer::Conclusion;
 use crate::model::{Capture, Clock, PortSet};

@@ -1,28 +1,33 @@
-//! Where the pipeline meets the tally.
+//! Counts the attempts that the pipeline judges in the tally.
 
-use std::io;
-
-use crate::model::{Capture, EndedAttempt, Finding};
-use crate::outputs::Output;
-use crate::summary::Summary;
+use crate::model::{Capture, EndedAttempt};
+use crate::outputs::Observer;
 use crate::tally::Tally;
 
 /// Counts ended attempts.
 #[derive(Debug)]
-pub struct Observer<'a> {
-    tally: &'a mut Tally,
-    /// What the pipeline calls captures by, in the order of their numbers.
+pub struct TallyObserver {
+    tally: Tally,
+    /// Session and node of each capture, in the order of their numbers.
     sessions: Vec<(u64, String)>,
+    /// The number of the newest attempt's capture: attempts of one capture mostly come in a row.
     last: usize,
 }
 
-impl<'a> Observer<'a> {
-    /// An output that only counts.
-    pub fn new(tally: &'a mut Tally) -> Self {
-        Self { tally, sessions: Vec::new(), last: 0 }
+impl TallyObserver {
+    /// An empty tally of attempts on these captures.
+    #[must_use]
+    pub fn new(captures: &[Capture]) -> Self {
+        let sessions = captures.iter().map(|capture| (capture.session, capture.node.clone())).collect();
+        Self { tally: Tally::default(), sessions, last: 0 }
     }
 
-    /// Attempts of one capture mostly come in a row.
+    /// What was counted.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     fn number(&mut self, capture: &Capture) -> usize {
         let is_it = |(session, node): &(u64, String)| *session == capture.session && *node == capture.node;
         if !self.sessions.get(self.last).is_some_and(is_it) {
@@ -32,31 +37,9 @@ impl<'a> Observer<'a> {
     }
 }
 
-impl Output for Observer<'_> {
-    fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
-        self.sessions = captures.iter().map(|capture| (capture.session, capture.node.clone())).collect();
-        Ok(())
-    }
-
-    fn shows_findings(&self) -> bool {
-        false
-    }
-
-    fn finding(&mut self, _finding: &Finding<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn over(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
+impl Observer for TallyObserver {
+    fn ended(&mut self, ended: &EndedAttempt<'_>) {
         let number = self.number(ended.capture);
         self.tally.ended(number, ended);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finish(&mut self, _summary: &Summary) -> io::Result<()> {
-        Ok(())
     }
 }
