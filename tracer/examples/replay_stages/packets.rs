@@ -26,7 +26,7 @@ impl Packets {
         Ok(Self { uplink: uplink.map(begin).transpose()?, both_sides: both_sides.map(begin).transpose()?, written: 0 })
     }
 
-    /// A sighting is a packet on the uplink. A pod sends its SYN before NAT is asked, and again with each retransmit;
+    /// A wire observation is a packet on the uplink. A pod sends its SYN before NAT is asked, and again with each retransmit;
     /// what it gets is what became of its socket.
     pub fn write(&mut self, event: &Event) -> Result<()> {
         let time_ns = event.stamp().time_ns;

@@ -14,7 +14,7 @@ pub(super) const CAUSE: Cause = Cause {
 
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
-    let was_lost_here = attempt.is_unheard && !case.is_established();
+    let was_lost_here = attempt.syn_ack_undelivered && !case.is_established();
     let has_other_cause = attempt.rst_seen || attempt.icmp.is_some() || was_lost_here;
     // Where most SYNs were not seen leaving, silence says nothing about the path.
     let has_left = attempt.syns_leaving > 0 && attempt.syns_leaving.saturating_mul(2) >= case.sent();
@@ -57,6 +57,6 @@ mod tests {
     fn loss_that_the_retransmit_makes_good_is_no_answer_at_first() {
         let late = Attempt { syn_ack_seen: true, outcome: Outcome::Established, ..failing() };
         assert!(applies_to(&CAUSE, &late));
-        assert!(!applies_to(&CAUSE, &Attempt { is_unheard: true, outcome: Outcome::Pending, ..late }));
+        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, outcome: Outcome::Pending, ..late }));
     }
 }

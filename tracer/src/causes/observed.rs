@@ -94,7 +94,7 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
     if attempt.syn_ack_seen {
         facts.push("SYN-ACK arrived".to_owned());
     }
-    if attempt.is_unheard {
+    if attempt.syn_ack_undelivered {
         facts.push("the SYN was retransmitted after that".to_owned());
     }
     if attempt.rst_seen {

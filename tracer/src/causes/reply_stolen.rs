@@ -14,7 +14,7 @@ fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     // Dropped for want of a socket, or by a socket that listens: it was taken for a packet to somebody on this node.
     let to_node = attempt.answer_dropped.count > 0 && (is_unwanted(case) || attempt.is_answer_diverted);
-    let is_gone = attempt.is_unheard && attempt.answer_dropped.count == 0 && attempt.socket_netns.is_some();
+    let is_gone = attempt.syn_ack_undelivered && attempt.answer_dropped.count == 0 && attempt.socket_netns.is_some();
     let is_stolen = attempt.is_reset_here || to_node || is_gone;
     attempt.syn_ack_seen && !case.is_established() && is_stolen
 }
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_vanishes_on_this_node_is_stolen() {
-        assert!(applies_to(&CAUSE, &Attempt { is_unheard: true, ..answered() }));
+        assert!(applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, ..answered() }));
         assert!(applies_to(&CAUSE, &Attempt { is_reset_here: true, ..answered() }));
         let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: 7 };
         assert!(applies_to(&CAUSE, &Attempt { answer_dropped, ..answered() }));
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_dropped_for_another_reason_is_not() {
         let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3 };
-        let attempt = Attempt { answer_dropped, is_unheard: true, ..answered() };
+        let attempt = Attempt { answer_dropped, syn_ack_undelivered: true, ..answered() };
         assert!(!applies_to(&CAUSE, &attempt));
     }
 

@@ -19,7 +19,7 @@ fn applies(case: &Case<'_>) -> bool {
         && egress.newest_syn.lacks_any_of(egress.first_syn)
         && is_answered
         // What came before the plain SYN was sent answered the first one.
-        && (!attempt.is_unheard || case.is_established())
+        && (!attempt.syn_ack_undelivered || case.is_established())
         && !is_refuted(case)
 }
 

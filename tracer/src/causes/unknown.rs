@@ -22,7 +22,7 @@ fn explain(case: &Case<'_>) -> String {
         left if left.saturating_mul(2) < case.sent() => {
             "most of its SYNs were neither seen leaving an uplink nor being dropped"
         }
-        _ if attempt.is_unheard => "an answer came back and did not get to the client",
+        _ if attempt.syn_ack_undelivered => "an answer came back and did not get to the client",
         _ => "what was seen fits no known cause",
     };
     let evidence = port_out_of_range::evidence(case).map(|evidence| format!("; {evidence}")).unwrap_or_default();

@@ -4,40 +4,22 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::known::Known;
+use super::isn_hash::hash_isn;
 use super::slot::{NONE, Slot};
+use super::slot_flags::SlotFlags;
+use super::slot_view::{SlotView, SlotViewMut};
 use super::tuple::Addresses;
-use super::whole::{SlotMut, SlotRef};
+use super::wait::Wait;
 use crate::fetch::fetch;
 use crate::model::Strays;
 
 /// Attempts of one bucket at most, so that a sender who gives every SYN the same ISN costs no more than others.
-const MAX_CHAIN: usize = 64;
+const MAX_BUCKET_LEN: usize = 64;
 /// Buckets at the start.
-const FIRST_BUCKETS: usize = 1024;
-
-/// What an attempt waits for; each has its list, ordered by how long ago something was heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// Anything at all; so far its SYNs were only dropped here, and it has no socket here.
-    Dropped,
-    /// Anything at all.
-    Idle,
-    /// Another SYN, which would show that the answer did not get through.
-    Answered,
-    /// Late facts; the outcome is known.
-    Linger,
-    /// Nothing; it went as it should.
-    Done,
-}
-
-impl Wait {
-    /// In the order in which attempts are given up when there are too many.
-    pub(super) const ALL: [Self; 5] = [Self::Dropped, Self::Done, Self::Linger, Self::Answered, Self::Idle];
-}
+const INITIAL_BUCKETS: usize = 1024;
 
 #[derive(Clone, Copy, Debug)]
-struct Ends {
+struct ListEnds {
     front: u32,
     back: u32,
 }
@@ -51,21 +33,21 @@ pub(super) struct Attempts {
     free: u32,
     len: usize,
     buckets: Vec<u32>,
-    lists: [Ends; Wait::ALL.len()],
+    lists: [ListEnds; Wait::ALL.len()],
     /// Attempts in the list of [`Wait::Dropped`]
     dropped: u32,
 }
 
 impl Default for Attempts {
     fn default() -> Self {
-        let empty = Ends { front: NONE, back: NONE };
+        let empty = ListEnds { front: NONE, back: NONE };
         Self {
             slots: Vec::new(),
             addresses: Addresses::default(),
             strays: HashMap::default(),
             free: NONE,
             len: 0,
-            buckets: vec![NONE; FIRST_BUCKETS],
+            buckets: vec![NONE; INITIAL_BUCKETS],
             lists: [empty; Wait::ALL.len()],
             dropped: 0,
         }
@@ -86,24 +68,24 @@ impl Attempts {
     }
 
     /// With its tuples.
-    pub(super) fn whole(&self, id: u32) -> SlotRef<'_> {
-        SlotRef { slot: self.get(id), addresses: &self.addresses }
+    pub(super) fn view(&self, id: u32) -> SlotView<'_> {
+        SlotView { slot: self.get(id), addresses: &self.addresses }
     }
 
     /// With its tuples.
-    pub(super) fn whole_mut(&mut self, id: u32) -> SlotMut<'_> {
-        SlotMut { slot: &mut self.slots[id as usize], addresses: &mut self.addresses }
+    pub(super) fn view_mut(&mut self, id: u32) -> SlotViewMut<'_> {
+        SlotViewMut { slot: &mut self.slots[id as usize], addresses: &mut self.addresses }
     }
 
     /// What arrived for the attempt and does not answer its SYN.
     pub(super) fn strays(&self, id: u32) -> Strays {
-        let has_some = self.get(id).known.has(Known::STRAYS);
+        let has_some = self.get(id).known.has(SlotFlags::STRAYS);
         has_some.then(|| self.strays.get(&id).copied()).flatten().unwrap_or_default()
     }
 
     /// The same, to be changed.
     pub(super) fn strays_mut(&mut self, id: u32) -> &mut Strays {
-        self.get_mut(id).known.set(Known::STRAYS);
+        self.get_mut(id).known.set(SlotFlags::STRAYS);
         self.strays.entry(id).or_default()
     }
 
@@ -132,11 +114,11 @@ impl Attempts {
 
     /// The attempt with this ISN that fits best by `fit`, where higher is better and `BEST` ends the search; of equals
     /// the newest.
-    pub(super) fn find(&self, isn: u32, best: u8, fit: impl Fn(SlotRef<'_>) -> Option<u8>) -> Option<(u32, u8)> {
+    pub(super) fn find(&self, isn: u32, best: u8, fit: impl Fn(SlotView<'_>) -> Option<u8>) -> Option<(u32, u8)> {
         let mut found: Option<(u32, u8)> = None;
         let mut id = self.buckets[self.bucket(isn)];
         while id != NONE {
-            let slot = self.whole(id);
+            let slot = self.view(id);
             if slot.isn == isn
                 && let Some(grade) = fit(slot)
                 && found.is_none_or(|(_, other)| grade > other)
@@ -154,7 +136,7 @@ impl Attempts {
     /// The oldest attempt of the ISN's bucket if that is full.
     pub(super) fn crowded(&self, isn: u32) -> Option<u32> {
         let mut id = self.buckets[self.bucket(isn)];
-        for _ in 1..MAX_CHAIN {
+        for _ in 1..MAX_BUCKET_LEN {
             if id == NONE {
                 return None;
             }
@@ -189,10 +171,10 @@ impl Attempts {
     pub(super) fn close(&mut self, id: u32) {
         self.detach(id);
         self.unlink(id);
-        if self.get(id).known.has(Known::STRAYS) {
+        if self.get(id).known.has(SlotFlags::STRAYS) {
             self.strays.remove(&id);
         }
-        self.whole_mut(id).release();
+        self.view_mut(id).release();
         let free = self.free;
         self.get_mut(id).next = free;
         self.free = id;
@@ -210,7 +192,7 @@ impl Attempts {
         (id != NONE).then_some(id)
     }
 
-    /// Whether it was heard of so much later than the next in its list, which is to be in the order of that.
+    /// Whether the last event of this attempt is so much later than that of the next one in its list, which is ordered by that.
     pub(super) fn is_long_before_next(&self, id: u32, by_ns: u64) -> bool {
         let slot = self.get(id);
         slot.after != NONE && slot.last_ns.saturating_sub(self.get(slot.after).last_ns) >= by_ns
@@ -250,10 +232,8 @@ impl Attempts {
         }
     }
 
-    /// Kernels draw ISNs by hash already; the multiplication is for those who count up.
     fn bucket(&self, isn: u32) -> usize {
-        let spread = u64::from(isn).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        spread as usize & (self.buckets.len() - 1)
+        hash_isn(isn) as usize & (self.buckets.len() - 1)
     }
 
     fn link(&mut self, id: u32) {

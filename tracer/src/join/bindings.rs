@@ -24,7 +24,7 @@ pub(super) struct Binding<T> {
     pub(super) choice: Choice,
 }
 
-/// What a binding tells besides its tuples.
+/// A binding without its tuples.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Choice {
     pub(super) time_ns: u64,
@@ -170,7 +170,7 @@ fn recall_one<T: Kept>(recent: &Recent<Binding<T>>, original: T, trust: Trust) -
     found.filter(|_| !ambiguous)
 }
 
-/// The same original tuple in another namespace or zone is another connection, and nobody tells which one this is.
+/// The same original tuple in another namespace or zone is another connection, and no event says which one this is.
 fn contradicts<T: PartialEq>(newest: &Binding<T>, other: &Binding<T>) -> bool {
     let place = |choice: &Choice| (choice.netns, choice.zone);
     place(&newest.choice) != place(&other.choice) && newest.translated != other.translated

@@ -1,8 +1,8 @@
 //! Which attempt a fact belongs to, among those with its ISN: how well it fits, or that it contradicts.
 
-use super::known::Known;
+use super::slot_flags::SlotFlags;
+use super::slot_view::{DestinationMatch, SlotView};
 use super::tuple::Key;
-use super::whole::{Goes, SlotRef};
 
 /// The same tuple; no other attempt can fit better.
 pub(super) const SAME: u8 = 3;
@@ -11,22 +11,23 @@ pub(super) const SAME_DESTINATION: u8 = 2;
 /// Only the ISN: the destination was translated too, or another NAT came between.
 pub(super) const SAME_ISN: u8 = 1;
 
-/// A socket told its own addresses.
-pub(super) fn socket(slot: SlotRef<'_>, original: &Key<'_>, netns: u32) -> Option<u8> {
+/// An event of a socket, with the socket's own addresses.
+pub(super) fn socket(slot: SlotView<'_>, original: &Key<'_>, netns: u32) -> Option<u8> {
     if knows_original(slot) {
         let same = slot.is_original(original) && (netns == 0 || slot.socket_netns == 0 || slot.socket_netns == netns);
         // What NAT64 made of the socket's SYN may have come first.
-        let is_before_nat64 = || slot.socket_netns == 0 && slot.original_goes(original) == Goes::Embedded;
+        let is_before_nat64 =
+            || slot.socket_netns == 0 && slot.original_destination(original) == DestinationMatch::Embedded;
         return if same { Some(SAME) } else { is_before_nat64().then_some(SAME_ISN) };
     }
-    if slot.known.has(Known::ORIGINAL) && slot.is_original(original) {
+    if slot.known.has(SlotFlags::ORIGINAL) && slot.is_original(original) {
         return Some(SAME);
     }
-    by_destination(slot.translated_goes(original))
+    by_destination(slot.translated_destination(original))
 }
 
 /// NAT bound a translated tuple to an original one.
-pub(super) fn bind(slot: SlotRef<'_>, original: &Key<'_>, translated: &Key<'_>) -> Option<u8> {
+pub(super) fn bind(slot: SlotView<'_>, original: &Key<'_>, translated: &Key<'_>) -> Option<u8> {
     if knows_original(slot) {
         return match slot.is_original(original) {
             true => Some(SAME),
@@ -36,86 +37,88 @@ pub(super) fn bind(slot: SlotRef<'_>, original: &Key<'_>, translated: &Key<'_>) 
     }
     match slot.is_translated(translated) {
         true => Some(SAME),
-        false => same_destination(slot.translated_goes(translated)),
+        false => same_destination(slot.translated_destination(translated)),
     }
 }
 
 /// A second NAT on the way translates what the first one made.
-pub(super) fn continues(slot: SlotRef<'_>, original: &Key<'_>) -> bool {
-    let is_of_first = || slot.known.has(Known::TRANSLATED) && slot.is_translated(original);
+pub(super) fn continues(slot: SlotView<'_>, original: &Key<'_>) -> bool {
+    let is_of_first = || slot.known.has(SlotFlags::TRANSLATED) && slot.is_translated(original);
     knows_original(slot)
         && !slot.is_original(original)
-        && (is_of_first() || slot.original_goes(original) == Goes::Embedded)
+        && (is_of_first() || slot.original_destination(original) == DestinationMatch::Embedded)
 }
 
-/// That second NAT chose anew for a SYN that was sent again, and the first one did not have to.
-pub(super) fn chooses_again(slot: SlotRef<'_>, original: &Key<'_>, translated: &Key<'_>) -> bool {
-    slot.known.has(Known::CONTINUED) && !slot.is_original(original) && slot.translated_goes(translated) == Goes::There
+/// That second NAT chose anew for a retransmitted SYN, and the first one did not have to.
+pub(super) fn chooses_again(slot: SlotView<'_>, original: &Key<'_>, translated: &Key<'_>) -> bool {
+    slot.known.has(SlotFlags::SECOND_NAT)
+        && !slot.is_original(original)
+        && slot.translated_destination(translated) == DestinationMatch::Same
 }
 
 /// A SYN left. Another source than known before means that NAT chose again.
-pub(super) fn leaving(slot: SlotRef<'_>, translated: &Key<'_>) -> Option<u8> {
+pub(super) fn leaving(slot: SlotView<'_>, translated: &Key<'_>) -> Option<u8> {
     if !knows_translated(slot) {
-        return by_destination(slot.original_goes(translated));
+        return by_destination(slot.original_destination(translated));
     }
     match slot.is_translated(translated) {
         true => Some(SAME),
-        false => same_destination(slot.translated_goes(translated)),
+        false => same_destination(slot.translated_destination(translated)),
     }
 }
 
 /// An answer arrived for a translated tuple.
-pub(super) fn answer(slot: SlotRef<'_>, translated: &Key<'_>) -> Option<u8> {
+pub(super) fn answer(slot: SlotView<'_>, translated: &Key<'_>) -> Option<u8> {
     if !knows_translated(slot) {
-        return by_destination(slot.original_goes(translated));
+        return by_destination(slot.original_destination(translated));
     }
     slot.is_translated(translated).then_some(SAME)
 }
 
-/// A SYN arrived, to be forwarded. It tells the original only if it came first: what left may arrive again elsewhere.
-pub(super) fn arriving(slot: SlotRef<'_>, original: &Key<'_>, time_ns: u64) -> Option<u8> {
+/// A SYN arrived, to be forwarded. Its tuple is the original one only if it came first: a SYN that left may arrive again elsewhere.
+pub(super) fn arriving(slot: SlotView<'_>, original: &Key<'_>, time_ns: u64) -> Option<u8> {
     if knows_original(slot) {
         return slot.is_original(original).then_some(SAME);
     }
     if time_ns > slot.first_ns {
         return None;
     }
-    by_destination(slot.translated_goes(original))
+    by_destination(slot.translated_destination(original))
 }
 
 /// A packet was dropped, before or after NAT, on its way or as the answer; `to_server` is in the direction of the SYN.
-pub(super) fn dropped(slot: SlotRef<'_>, to_server: &Key<'_>) -> Option<u8> {
+pub(super) fn dropped(slot: SlotView<'_>, to_server: &Key<'_>) -> Option<u8> {
     // NAT chooses anew for a SYN that was dropped, so the destination counts as well.
-    let grade = |is_it: bool, goes: Goes| if is_it { Some(SAME) } else { by_destination(goes) };
-    let original = || grade(slot.is_original(to_server), slot.original_goes(to_server));
-    let translated = || grade(slot.is_translated(to_server), slot.translated_goes(to_server));
-    let original = slot.known.has(Known::ORIGINAL).then(original).flatten();
-    original.max(slot.known.has(Known::TRANSLATED).then(translated).flatten())
+    let grade = |is_it: bool, goes: DestinationMatch| if is_it { Some(SAME) } else { by_destination(goes) };
+    let original = || grade(slot.is_original(to_server), slot.original_destination(to_server));
+    let translated = || grade(slot.is_translated(to_server), slot.translated_destination(to_server));
+    let original = slot.known.has(SlotFlags::ORIGINAL).then(original).flatten();
+    original.max(slot.known.has(SlotFlags::TRANSLATED).then(translated).flatten())
 }
 
 /// What was seen arriving may have been translated before that, by another NAT of this kernel.
-fn knows_original(slot: SlotRef<'_>) -> bool {
-    slot.known.has(Known::ORIGINAL) && !slot.known.has(Known::ARRIVED)
+fn knows_original(slot: SlotView<'_>) -> bool {
+    slot.known.has(SlotFlags::ORIGINAL) && !slot.known.has(SlotFlags::ARRIVED)
 }
 
-/// A remembered binding is a guess that anything the wire tells replaces.
-fn knows_translated(slot: SlotRef<'_>) -> bool {
-    slot.known.has(Known::TRANSLATED) && !slot.known.has(Known::REMEMBERED)
+/// A cached binding is an assumption, which any wire observation replaces.
+fn knows_translated(slot: SlotView<'_>) -> bool {
+    slot.known.has(SlotFlags::TRANSLATED) && !slot.known.has(SlotFlags::FROM_CACHED_BINDING)
 }
 
-const fn by_destination(goes: Goes) -> Option<u8> {
+const fn by_destination(goes: DestinationMatch) -> Option<u8> {
     match goes {
-        Goes::There => Some(SAME_DESTINATION),
-        Goes::Elsewhere | Goes::Embedded => Some(SAME_ISN),
-        Goes::Never => None,
+        DestinationMatch::Same => Some(SAME_DESTINATION),
+        DestinationMatch::Different | DestinationMatch::Embedded => Some(SAME_ISN),
+        DestinationMatch::OtherFamily => None,
     }
 }
 
 /// Only the source differs, or NAT64 came between.
-const fn same_destination(goes: Goes) -> Option<u8> {
+const fn same_destination(goes: DestinationMatch) -> Option<u8> {
     match goes {
-        Goes::There => Some(SAME_DESTINATION),
-        Goes::Embedded => Some(SAME_ISN),
-        Goes::Elsewhere | Goes::Never => None,
+        DestinationMatch::Same => Some(SAME_DESTINATION),
+        DestinationMatch::Embedded => Some(SAME_ISN),
+        DestinationMatch::Different | DestinationMatch::OtherFamily => None,
     }
 }

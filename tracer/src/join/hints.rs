@@ -3,17 +3,18 @@
 use tracer_common::Flow;
 
 use super::bindings::Kept;
-use super::drops::Drop;
+use super::dropped_packet::DroppedPacket;
+use super::isn_hash::hash_isn;
 use super::recent::Recent;
 use super::times::{DROP_HINT_NS, HINT_NS, ONE_SYN_NS, SETTLE_NS};
 use crate::model::NatRange;
 
-/// Sightings kept; a flood of SYNs from outside pushes them through quickly, but what belongs together is close.
-const SIGHTINGS: u32 = 4096;
+/// Wire observations kept; a flood of SYNs from outside pushes them through quickly, but what belongs together is close.
+const MAX_WIRE_OBSERVATIONS: u32 = 4096;
 /// RSTs kept: until the first retransmit of their attempt, a second or more.
-const RESETS: u32 = 4096;
+const MAX_RESETS: u32 = 4096;
 /// Dropped packets kept: those of strangers that a firewall keeps out are among them.
-const DROPS: u32 = 16_384;
+const MAX_DROPPED_PACKETS: u32 = 16_384;
 
 /// `nat_select`: what the rule says, for the binding that is about to be made.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ pub(super) struct Selection {
 
 /// Something seen on an interface that fits no attempt yet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sighting {
+pub(super) struct WireObservation {
     pub(super) isn: u32,
     pub(super) time_ns: u64,
     /// In the direction of the SYN
@@ -49,8 +50,8 @@ struct Reset {
 #[derive(Debug)]
 pub(super) struct Hints {
     selections: Recent<Selection>,
-    sightings: Recent<Sighting>,
-    drops: Recent<Drop>,
+    observations: Recent<WireObservation>,
+    drops: Recent<DroppedPacket>,
     resets: Recent<Reset>,
 }
 
@@ -58,9 +59,9 @@ impl Hints {
     pub(super) fn new(selections: u32) -> Self {
         Self {
             selections: Recent::new(selections),
-            sightings: Recent::new(SIGHTINGS),
-            drops: Recent::new(DROPS),
-            resets: Recent::new(RESETS),
+            observations: Recent::new(MAX_WIRE_OBSERVATIONS),
+            drops: Recent::new(MAX_DROPPED_PACKETS),
+            resets: Recent::new(MAX_RESETS),
         }
     }
 
@@ -84,15 +85,17 @@ impl Hints {
         Some(selection.range)
     }
 
-    /// Keeps a sighting.
-    pub(super) fn see(&mut self, sighting: Sighting) {
-        self.sightings.push(spread(sighting.isn), sighting);
+    /// Keeps a wire observation.
+    pub(super) fn see(&mut self, observation: WireObservation) {
+        self.observations.push(hash_isn(observation.isn), observation);
     }
 
-    /// The sightings around `time_ns` that have this ISN, the newest first.
-    pub(super) fn seen(&self, isn: u32, time_ns: u64) -> impl Iterator<Item = &Sighting> {
-        let near = move |sighting: &&Sighting| sighting.isn == isn && sighting.time_ns.abs_diff(time_ns) <= HINT_NS;
-        self.sightings.of(spread(isn)).filter(near)
+    /// The observations around `time_ns` that have this ISN, the newest first.
+    pub(super) fn seen(&self, isn: u32, time_ns: u64) -> impl Iterator<Item = &WireObservation> {
+        let near = move |observation: &&WireObservation| {
+            observation.isn == isn && observation.time_ns.abs_diff(time_ns) <= HINT_NS
+        };
+        self.observations.of(hash_isn(isn)).filter(near)
     }
 
     /// Keeps an RST that left with this tuple.
@@ -107,25 +110,30 @@ impl Hints {
     }
 
     /// Keeps a dropped packet.
-    pub(super) fn drop(&mut self, drop: Drop) {
-        self.drops.push(spread(drop.isn), drop);
+    pub(super) fn drop(&mut self, drop: DroppedPacket) {
+        self.drops.push(hash_isn(drop.isn), drop);
     }
 
     /// Whether this SYN was dropped before, as another transmission.
-    pub(super) fn has_dropped_before(&self, drop: &Drop) -> bool {
-        let is_before = |other: &Drop| {
+    pub(super) fn has_dropped_before(&self, drop: &DroppedPacket) -> bool {
+        let is_before = |other: &DroppedPacket| {
             !other.claimed
                 && !other.is_answer
                 && other.isn == drop.isn
                 && (other.to_server.dst, other.to_server.dst_port) == (drop.to_server.dst, drop.to_server.dst_port)
                 && (ONE_SYN_NS..=DROP_HINT_NS).contains(&drop.time_ns.saturating_sub(other.time_ns))
         };
-        !drop.is_answer && self.drops.of(spread(drop.isn)).any(is_before)
+        !drop.is_answer && self.drops.of(hash_isn(drop.isn)).any(is_before)
     }
 
     /// A packet dropped before `time_ns` that has this ISN, is the one, and was not claimed before.
-    pub(super) fn claim_drop(&mut self, isn: u32, time_ns: u64, is_it: impl Fn(&Drop) -> bool) -> Option<Drop> {
-        let drop = self.drops.find(spread(isn), |drop| {
+    pub(super) fn claim_drop(
+        &mut self,
+        isn: u32,
+        time_ns: u64,
+        is_it: impl Fn(&DroppedPacket) -> bool,
+    ) -> Option<DroppedPacket> {
+        let drop = self.drops.find(hash_isn(isn), |drop| {
             !drop.claimed && drop.isn == isn && drop.time_ns.abs_diff(time_ns) <= DROP_HINT_NS && is_it(drop)
         })?;
         drop.claimed = true;
@@ -134,10 +142,6 @@ impl Hints {
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.selections.bytes() + self.sightings.bytes() + self.drops.bytes() + self.resets.bytes()
+        self.selections.bytes() + self.observations.bytes() + self.drops.bytes() + self.resets.bytes()
     }
-}
-
-fn spread(isn: u32) -> u64 {
-    u64::from(isn).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
 }

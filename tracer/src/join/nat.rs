@@ -3,14 +3,15 @@
 use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN, STATUS_CONFIRMED, STATUS_SRC_NAT};
 
 use super::bindings::Choice;
+use super::fits;
 use super::hints::Selection;
-use super::known::Known;
+use super::node::Join;
 use super::retransmits::Held;
 use super::slot::PackedRange;
+use super::slot_flags::SlotFlags;
+use super::slot_view::SlotView;
 use super::tuple::Key;
 use super::update::Updates;
-use super::whole::SlotRef;
-use super::{Join, fits};
 use crate::model::NatRange;
 
 impl Join {
@@ -26,7 +27,7 @@ impl Join {
             return;
         };
         let translated = &Key::from(&translated);
-        let is_same = |slot: SlotRef<'_>| fits::bind(slot, original, translated);
+        let is_same = |slot: SlotView<'_>| fits::bind(slot, original, translated);
         if self.attempts.find(choice.isn, fits::SAME, is_same).is_some_and(|(found, _)| found == choice.attempt) {
             self.attempts.get_mut(choice.attempt).ranged(packed);
         }
@@ -46,10 +47,10 @@ impl Join {
         let choice = Choice { time_ns, netns, attempt, isn, zone, range: range.map(PackedRange::pack) };
         self.evicted += self.bindings.push(original, translated, choice);
 
-        let mut slot = self.attempts.whole_mut(attempt);
+        let mut slot = self.attempts.view_mut(attempt);
         let before = slot.as_ref().translated();
         // An entry that is confirmed is read again where its SYN leaves by another interface.
-        let is_known = slot.known.has(Known::TRANSLATED) && slot.as_ref().is_translated(translated);
+        let is_known = slot.known.has(SlotFlags::TRANSLATED) && slot.as_ref().is_translated(translated);
         let is_chosen = event.status & STATUS_CONFIRMED == 0 || !is_known;
         let mut ordinal = slot.bind(original, translated, &choice, is_chosen);
         if found.is_none() || !slot.as_ref().is_translated(&Key::from(&before)) {
@@ -66,7 +67,7 @@ impl Join {
     /// Notes the entry of a SYN whose source NAT left alone.
     fn tracked(&mut self, attempt: u32, event: &NatBind, is_new: bool, updates: &mut Updates<'_>) {
         let (time_ns, original) = (event.stamp.time_ns, &Key::from(&event.original));
-        let mut ordinal = self.attempts.whole_mut(attempt).tracked(original, &Key::from(&event.translated), time_ns);
+        let mut ordinal = self.attempts.view_mut(attempt).tracked(original, &Key::from(&event.translated), time_ns);
         if is_new {
             ordinal = self.take_hints(attempt, time_ns).or(ordinal);
         }

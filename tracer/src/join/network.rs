@@ -5,9 +5,9 @@ use tracer_common::events::{Address, Uplink};
 use super::answered_sources::AnsweredSources;
 use super::features::Features;
 use super::interfaces::{Interfaces, NO_INTERFACE};
-use super::known::Known;
 use super::paths::{Paths, Way};
-use super::whole::{SlotMut, SlotRef};
+use super::slot_flags::SlotFlags;
+use super::slot_view::{SlotView, SlotViewMut};
 use crate::model::{Egress, LaterPath, Outcome, SourceAddress};
 
 #[derive(Debug, Default)]
@@ -38,11 +38,13 @@ impl Network {
     }
 
     /// Notes the way of an attempt whose SYN was retransmitted, and from now on those of its client.
-    pub(super) fn retransmitted(&mut self, slot: &mut SlotMut<'_>) {
-        if slot.known.has(Known::FOLLOWED) || !slot.known.has(Known::ORIGINAL | Known::TRANSLATED | Known::SEEN) {
+    pub(super) fn retransmitted(&mut self, slot: &mut SlotViewMut<'_>) {
+        if slot.known.has(SlotFlags::FOLLOWED)
+            || !slot.known.has(SlotFlags::ORIGINAL | SlotFlags::TRANSLATED | SlotFlags::SEEN)
+        {
             return;
         }
-        slot.known.set(Known::FOLLOWED);
+        slot.known.set(SlotFlags::FOLLOWED);
         let original = slot.as_ref().original();
         self.paths.follow(&original);
         self.paths.took(&original, way(slot.as_ref()), slot.first_ns);
@@ -50,22 +52,22 @@ impl Network {
 
     /// Notes what became of an attempt that ends.
     #[inline]
-    pub(super) fn ended(&mut self, slot: SlotRef<'_>, outcome: Outcome) {
-        let is_answered = outcome == Outcome::Established || slot.known.has_any(Known::SYN_ACK | Known::RST);
-        let is_seen = slot.known.has(Known::SEEN | Known::TRANSLATED);
+    pub(super) fn ended(&mut self, slot: SlotView<'_>, outcome: Outcome) {
+        let is_answered = outcome == Outcome::Established || slot.known.has_any(SlotFlags::SYN_ACK | SlotFlags::RST);
+        let is_seen = slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED);
         if is_seen && is_answered {
             self.answered.note(slot.newest_interface, &slot.translated());
             self.note_features(slot);
         }
         // One that nobody saw leaving tells something only if it went well.
-        if !self.paths.is_empty() && slot.known.has(Known::ORIGINAL) && (is_seen || is_answered) {
+        if !self.paths.is_empty() && slot.known.has(SlotFlags::ORIGINAL) && (is_seen || is_answered) {
             self.note_way(slot, is_answered);
         }
     }
 
     #[inline]
-    fn note_features(&mut self, slot: SlotRef<'_>) {
-        let (first, newest) = (slot.known.features(Known::FIRST_SYN), slot.known.features(Known::NEWEST_SYN));
+    fn note_features(&mut self, slot: SlotView<'_>) {
+        let (first, newest) = (slot.known.features(SlotFlags::FIRST_SYN), slot.known.features(SlotFlags::NEWEST_SYN));
         if first.is_plain() {
             return;
         }
@@ -76,9 +78,9 @@ impl Network {
         }
     }
 
-    fn note_way(&mut self, slot: SlotRef<'_>, is_answered: bool) {
+    fn note_way(&mut self, slot: SlotView<'_>, is_answered: bool) {
         let (original, way) = (slot.original(), way(slot));
-        if !slot.known.has(Known::FOLLOWED) {
+        if !slot.known.has(SlotFlags::FOLLOWED) {
             self.paths.took(&original, way, slot.first_ns);
         }
         if is_answered {
@@ -88,14 +90,14 @@ impl Network {
 
     /// Whether the interface by which the newest SYN left encapsulates.
     #[inline]
-    pub(super) fn encapsulates(&self, slot: SlotRef<'_>) -> bool {
+    pub(super) fn encapsulates(&self, slot: SlotView<'_>) -> bool {
         self.interfaces.encapsulates(slot.newest_interface)
     }
 
     /// How the SYNs of an attempt left.
-    pub(super) fn egress(&self, slot: SlotRef<'_>) -> Egress {
+    pub(super) fn egress(&self, slot: SlotView<'_>) -> Egress {
         let watch = self.interfaces.watch_since(slot.first_ns);
-        if !slot.known.has(Known::SEEN) {
+        if !slot.known.has(SlotFlags::SEEN) {
             return Egress { watch, ..Egress::default() };
         }
         let (first, newest, translated) = (slot.interface, slot.newest_interface, slot.translated());
@@ -113,23 +115,23 @@ impl Network {
             source_interface_is_uplink: owner.is_uplink,
             source_is_answered,
             watch,
-            first_syn: slot.known.features(Known::FIRST_SYN),
-            newest_syn: slot.known.features(Known::NEWEST_SYN),
+            first_syn: slot.known.features(SlotFlags::FIRST_SYN),
+            newest_syn: slot.known.features(SlotFlags::NEWEST_SYN),
             others: self.features.of(&translated),
         }
     }
 
     /// How later attempts left than this one.
-    pub(super) fn later_path(&self, slot: SlotRef<'_>) -> Option<LaterPath> {
-        if !slot.known.has(Known::FOLLOWED) {
+    pub(super) fn later_path(&self, slot: SlotView<'_>) -> Option<LaterPath> {
+        if !slot.known.has(SlotFlags::FOLLOWED) {
             return None;
         }
         self.paths.later(&slot.original(), way(slot), slot.first_ns, &self.interfaces)
     }
 }
 
-fn way(slot: SlotRef<'_>) -> Way {
-    match slot.known.has(Known::SEEN | Known::TRANSLATED) {
+fn way(slot: SlotView<'_>) -> Way {
+    match slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED) {
         true => Way::new(&slot.translated(), slot.newest_interface),
         false => Way::unseen(),
     }

@@ -2,9 +2,10 @@
 
 use tracer_common::Event;
 
+use super::limits::Limits;
+use super::node::Join;
 use super::prefetch::{INDEX_DISTANCE, SLOT_DISTANCE};
 use super::update::{MAX_BATCH_LEN, Update, Updates};
-use super::{Join, Limits};
 
 /// One join for each node, by its number.
 #[derive(Debug)]

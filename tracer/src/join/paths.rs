@@ -11,7 +11,7 @@ use crate::model::LaterPath;
 
 /// Clients with a destination at most: the one in the same place is replaced. It is evidence only, so nothing is counted.
 const PLACES: usize = 4096;
-/// Ways of a client to a destination that are told apart.
+/// Ways of a client to a destination that are distinguished.
 const MAX_WAYS: usize = 4;
 
 /// Source address and destination before NAT.

@@ -3,7 +3,7 @@
 use tracer_common::Event;
 use tracer_common::events::TCP_ESTABLISHED;
 
-use super::Join;
+use super::node::Join;
 
 /// Events between [`Join::prefetch_slot`] and the event: memory is slower than this many events.
 pub(super) const SLOT_DISTANCE: usize = 4;

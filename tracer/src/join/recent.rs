@@ -6,9 +6,9 @@
 use crate::fetch::fetch;
 
 /// Facts that are added while memory is fetched.
-const FEW: u32 = 4;
+const PREFETCH_DISTANCE: u32 = 4;
 /// Most facts looked at in one bucket.
-const MAX_STEPS: usize = 64;
+const MAX_FACTS_SEARCHED: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Recent<T> {
@@ -54,7 +54,7 @@ impl<T> Recent<T> {
     /// Has fetched what it takes to add a fact with this hash after a few others.
     pub(super) fn fetch(&self, hash: u64) {
         fetch(self.newest.get(self.bucket(hash)));
-        fetch(self.facts.get(self.place(self.next.wrapping_add(FEW))));
+        fetch(self.facts.get(self.place(self.next.wrapping_add(PREFETCH_DISTANCE))));
     }
 
     /// The facts with this hash, the newest first; one with another hash may be among them.
@@ -82,7 +82,10 @@ impl<T> Recent<T> {
             (age, serial) = (older_age, link.older);
             Some((place, link.tag))
         };
-        std::iter::from_fn(step).take(MAX_STEPS).filter(move |&(_, other)| other == tag(hash)).map(|(place, _)| place)
+        std::iter::from_fn(step)
+            .take(MAX_FACTS_SEARCHED)
+            .filter(move |&(_, other)| other == tag(hash))
+            .map(|(place, _)| place)
     }
 
     fn bucket(&self, hash: u64) -> usize {

@@ -4,13 +4,13 @@
 
 use core::mem::offset_of;
 
-use super::attempts::Wait;
-use super::drops::PackedDrops;
+use super::dropped_packet::PackedDrops;
 use super::interfaces::NO_INTERFACE;
-use super::known::Known;
 use super::retransmits::NOT_HELD;
+use super::slot_flags::SlotFlags;
 use super::times::Coarse;
 use super::tuple::Tuple;
+use super::wait::Wait;
 use crate::model::{NatRange, Outcome};
 
 /// No slot.
@@ -24,8 +24,8 @@ pub(super) struct Slot {
     pub(super) original: Tuple,
     pub(super) isn: u32,
     pub(super) translated: Tuple,
-    pub(super) known: Known,
-    /// Newest transmission of the SYN that NAT or the wire told
+    pub(super) known: SlotFlags,
+    /// Newest transmission of the SYN by the events of NAT and the wire
     pub(super) sent_at: Coarse,
     /// The next of the same bucket; of the free slots in a free slot
     pub(super) next: u32,
@@ -42,7 +42,7 @@ pub(super) struct Slot {
     pub(super) interface: u16,
     /// The same of the newest SYN
     pub(super) newest_interface: u16,
-    /// Newest answer that the wire told
+    /// Newest answer by the events of the wire
     pub(super) answered_at: Coarse,
     pub(super) range: PackedRange,
     /// The retransmit that waits for late facts, by its place in `Settling`
@@ -56,17 +56,17 @@ pub(super) struct Slot {
     pub(super) binds: u8,
     /// Times a SYN left with another translated source than known before
     pub(super) source_changes: u8,
-    /// Transmissions of the SYN that NAT or the wire told
+    /// Transmissions of the SYN by the events of NAT and the wire
     pub(super) transmissions: u8,
     pub(super) syns_leaving: u8,
-    /// Retransmits that the socket told and that worked
+    /// Retransmits that the socket reported and that worked
     pub(super) sent: u8,
-    /// Highest ordinal that the socket told
+    /// Highest ordinal that the socket reported
     pub(super) ordinal: u8,
     /// Ordinals that the socket used up for retransmits that failed
     pub(super) unsent: u8,
     pub(super) send_errors: u8,
-    /// As the socket told
+    /// As the socket reported it
     pub(super) outcome: Outcome,
     pub(super) wait: Wait,
     /// Of the SYNs dropped, those whose translated source was chosen but not confirmed
@@ -123,7 +123,7 @@ impl Slot {
             unsent: 0,
             send_errors: 0,
             send_errno: 0,
-            known: Known::default(),
+            known: SlotFlags::default(),
             outcome: Outcome::Pending,
             wait: Wait::Idle,
             icmp: 0,
@@ -133,13 +133,13 @@ impl Slot {
         }
     }
 
-    /// From the socket where it told of retransmits; else every transmission but the first.
+    /// By the socket's events where it has any about retransmits; else every transmission but the first.
     pub(super) fn retransmits(&self) -> u32 {
-        let told = self.sent.max(self.ordinal.saturating_sub(self.unsent));
-        u32::from(told.max(self.transmissions.saturating_sub(1)))
+        let reported = self.sent.max(self.ordinal.saturating_sub(self.unsent));
+        u32::from(reported.max(self.transmissions.saturating_sub(1)))
     }
 
-    /// Bindings where a hook told of them; else what changes on the wire prove.
+    /// The number of bindings; without such events, what changes on the wire prove.
     pub(super) fn selections(&self) -> u32 {
         let changes = u32::from(self.source_changes);
         u32::from(self.binds).max(if changes > 0 { changes + 1 } else { 0 })
@@ -148,8 +148,8 @@ impl Slot {
     /// The socket's word; only where there is no socket, what the wire says.
     pub(super) fn outcome(&self) -> Outcome {
         match () {
-            () if self.known.has(Known::SOCKET) => self.outcome,
-            () if self.is_answered() && self.known.has(Known::ANSWER_IS_RST) => Outcome::Refused,
+            () if self.known.has(SlotFlags::SOCKET) => self.outcome,
+            () if self.is_answered() && self.known.has(SlotFlags::ANSWER_IS_RST) => Outcome::Refused,
             () if self.is_answered() => Outcome::Established,
             // Most clients give up at once; those that do not send again.
             () if self.icmp != 0 && self.retransmits() == 0 => Outcome::Closed,
@@ -157,8 +157,8 @@ impl Slot {
         }
     }
 
-    /// The wire saw an answer, and no SYN was sent again after it.
+    /// An answer was seen on the wire, and no SYN was retransmitted after it.
     pub(super) fn is_answered(&self) -> bool {
-        self.known.has(Known::ANSWERED) && (self.transmissions == 0 || self.answered_at.since_ns(self.sent_at) >= 0)
+        self.known.has(SlotFlags::ANSWERED) && (self.transmissions == 0 || self.answered_at.since_ns(self.sent_at) >= 0)
     }
 }

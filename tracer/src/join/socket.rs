@@ -1,12 +1,13 @@
-//! `syn_retransmit` and `sock_state`: what a socket of this kernel tells of its attempt.
+//! `syn_retransmit` and `sock_state`: what a socket of this kernel reports about its attempt.
 
 use tracer_common::events::{SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED};
 
-use super::known::Known;
+use super::fits;
+use super::node::Join;
 use super::retransmits::{Held, NOT_HELD};
+use super::slot_flags::SlotFlags;
 use super::tuple::Key;
 use super::update::Updates;
-use super::{Join, fits};
 use crate::model::Outcome;
 
 /// `ETIMEDOUT` (uapi/asm-generic/errno.h)
@@ -25,20 +26,20 @@ impl Join {
             self.attempts.get_mut(id).send_failed(event.ordinal, event.err);
             return;
         }
-        self.attempts.get_mut(id).note_unheard(time_ns);
+        self.attempts.get_mut(id).note_undelivered(time_ns);
         let place = self.attempts.get(id).held;
         if self.settling.get(place).is_some_and(|held| !held.by_socket) {
             self.settling.take(place);
             let slot = self.attempts.get_mut(id);
             slot.held = NOT_HELD;
-            slot.untell();
+            slot.discount_wire_retransmit();
         }
         if let Some(ordinal) = self.attempts.get_mut(id).sent_again(event.ordinal) {
             self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated: false }, updates);
         }
     }
 
-    /// Notes the outcome, and what the socket knows of retransmits that nobody told.
+    /// Notes the outcome, and retransmits that the socket counted and no event reported.
     pub(super) fn sock_state(&mut self, event: &SockState, updates: &mut Updates<'_>) {
         if event.flow.src_port == 0 {
             // The socket found no port to send from, so there was no SYN.
@@ -46,7 +47,7 @@ impl Join {
         }
         let flow = &Key::from(&event.flow);
         let (isn, found) = self.find_closing(event, flow);
-        let had_original = found.is_some_and(|id| self.attempts.get(id).known.has(Known::ORIGINAL));
+        let had_original = found.is_some_and(|id| self.attempts.get(id).known.has(SlotFlags::ORIGINAL));
         let id = self.note_socket(found, isn, flow, &event.stamp, updates);
         let slot = self.attempts.get_mut(id);
         if slot.outcome == Outcome::Pending {
@@ -63,19 +64,19 @@ impl Join {
         }
     }
 
-    /// The ISN is one less than told once the SYN was acknowledged; a socket that closes can be either side of that.
+    /// Once the SYN was acknowledged, the event has the ISN plus one; a socket that closes can be on either side of that.
     fn find_closing(&self, event: &SockState, flow: &Key<'_>) -> (u32, Option<u32>) {
         let before = event.isn.wrapping_sub(1);
         if event.new_state == TCP_ESTABLISHED {
             return (before, self.find_socket(before, flow, &event.stamp).map(|(id, _)| id));
         }
-        let told = self.find_socket(event.isn, flow, &event.stamp);
-        if told.is_some_and(|(_, grade)| grade == fits::SAME) {
-            return (event.isn, told.map(|(id, _)| id));
+        let same_isn = self.find_socket(event.isn, flow, &event.stamp);
+        if same_isn.is_some_and(|(_, grade)| grade == fits::SAME) {
+            return (event.isn, same_isn.map(|(id, _)| id));
         }
         match self.find_socket(before, flow, &event.stamp) {
-            Some((id, grade)) if grade > told.map_or(fits::SAME_ISN, |(_, grade)| grade) => (before, Some(id)),
-            Some(_) | None => (event.isn, told.map(|(id, _)| id)),
+            Some((id, grade)) if grade > same_isn.map_or(fits::SAME_ISN, |(_, grade)| grade) => (before, Some(id)),
+            Some(_) | None => (event.isn, same_isn.map(|(id, _)| id)),
         }
     }
 
@@ -92,7 +93,7 @@ impl Join {
         updates: &mut Updates<'_>,
     ) -> u32 {
         let id = found.unwrap_or_else(|| self.open_attempt(isn, stamp.time_ns, updates));
-        self.attempts.whole_mut(id).socket(flow, stamp.netns);
+        self.attempts.view_mut(id).socket(flow, stamp.netns);
         if found.is_none() {
             // An attempt that the socket opens has no transmissions of NAT or the wire to add to.
             let _ = self.take_hints(id, stamp.time_ns);
@@ -107,7 +108,7 @@ const fn outcome(event: &SockState) -> Outcome {
         (TCP_CLOSE, ETIMEDOUT) => Outcome::TimedOut,
         (TCP_CLOSE, ECONNREFUSED) => Outcome::Refused,
         (TCP_CLOSE, _) => Outcome::Closed,
-        // Both ends sent a SYN; whether the socket gets on from there is not told.
+        // Both ends sent a SYN; no event says how the socket goes on from there.
         _ => Outcome::Pending,
     }
 }

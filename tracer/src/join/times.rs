@@ -3,28 +3,29 @@
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
 
-/// A retransmit is told this long after it was sent: the sighting or binding of the same packet may arrive a little later.
+/// A retransmit is reported this long after it was sent: the wire observation or binding of the same packet may arrive a
+/// little later.
 pub const SETTLE_NS: u64 = 20 * MS;
-/// How far apart two facts about one transmission of a SYN can be: a CPU may be taken away in between, and no SYN is sent again
+/// How far apart two facts about one transmission of a SYN can be: a CPU may be taken away in between, and no SYN is retransmitted
 /// within 200 ms (`TCP_RTO_MIN`).
 pub const ONE_SYN_NS: u64 = 150 * MS;
-/// An attempt that became established at once, as its socket has told, ends this long after: all facts about it came
+/// An attempt that became established at once, by its socket's event, ends this long after: all facts about it came
 /// before. At 10,000 connections a second only those of this short time have to stay in the CPU's cache.
 pub const DONE_NS: u64 = 100 * MS;
 /// Attempts that are over are looked for this often.
 pub const SWEEP_NS: u64 = 10 * MS;
-/// An attempt whose socket has told another outcome ends this long after the last that was heard of it.
+/// An attempt whose socket reported another outcome ends this long after its last event.
 pub const LINGER_NS: u64 = SECOND;
-/// The same where only the wire told: longer than the first gap between two SYNs (3 s on old systems), for if the answer
+/// The same where only the wire reported it: longer than the first gap between two SYNs (3 s on old systems), for if the answer
 /// did not get through to the client, then another SYN follows.
 pub const ANSWERED_NS: u64 = 4 * SECOND;
 /// An answer later than this comes after gaps too long for `ANSWERED_NS`; such an attempt waits until it is idle.
 pub const ANSWERED_WITHIN_NS: u64 = 2 * SECOND;
-/// An attempt of which nothing is heard for this long ends: longer than any gap between SYNs (`TCP_RTO_MAX` is 120 s).
+/// An attempt without an event for this long ends: longer than any gap between SYNs (`TCP_RTO_MAX` is 120 s).
 pub const IDLE_NS: u64 = 150 * SECOND;
-/// A sighting or a selection that came before its attempt is kept this long.
+/// A wire observation or a selection that came before its attempt is kept this long.
 pub const HINT_NS: u64 = SECOND;
-/// A dropped SYN that came before its attempt is kept this long: until it is sent again (3 s on old systems).
+/// A dropped SYN that came before its attempt is kept this long: until it is retransmitted (3 s on old systems).
 pub const DROP_HINT_NS: u64 = 4 * SECOND;
 /// A table that was nearly full counts for a SYN dropped this long before or after it was read, which is once a second.
 pub const TABLE_NS: u64 = 2 * SECOND;

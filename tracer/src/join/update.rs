@@ -39,7 +39,7 @@ pub enum UpdateKind {
         /// It was reported before, when the original tuple was unknown.
         is_repeated: bool,
     },
-    /// Nothing more will be heard of this attempt. Comes exactly once for each.
+    /// No more updates of this attempt follow. Comes exactly once for each.
     Ended,
 }
 

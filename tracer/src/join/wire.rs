@@ -4,30 +4,31 @@ use tracer_common::events::{
     WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 
-use super::hints::Sighting;
-use super::known::Known;
+use super::fits;
+use super::hints::WireObservation;
+use super::node::Join;
 use super::retransmits::Held;
+use super::slot_flags::SlotFlags;
+use super::slot_view::SlotView;
 use super::tuple::Key;
 use super::update::Updates;
-use super::whole::SlotRef;
-use super::{Join, fits};
 use crate::model::Outcome;
 
 impl Join {
-    /// Notes a sighting. Only a SYN that leaves can open an attempt; the others may be anybody's.
+    /// Notes a wire observation. Only a SYN that leaves can open an attempt; the others may be anybody's.
     pub(super) fn wire(&mut self, event: &Wire, updates: &mut Updates<'_>) {
         let (isn, time_ns, detail) = (event.isn, event.stamp.time_ns, event.detail);
         match (event.packet, event.direction) {
             (WIRE_SYN, WIRE_EGRESS) => self.leaving(event, updates),
             (WIRE_SYN, WIRE_INGRESS) => {
-                self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_SYN, detail });
+                self.observed(WireObservation { isn, time_ns, flow: event.flow, packet: WIRE_SYN, detail });
             }
             (packet @ (WIRE_SYN_ACK | WIRE_RST | WIRE_STRAY), WIRE_INGRESS) => {
-                self.sighted(Sighting { isn, time_ns, flow: event.flow.reversed(), packet, detail });
+                self.observed(WireObservation { isn, time_ns, flow: event.flow.reversed(), packet, detail });
             }
             (WIRE_UNREACHABLE, WIRE_INGRESS) => {
                 // It quotes the SYN, so its flow has the direction of the SYN already.
-                self.sighted(Sighting { isn, time_ns, flow: event.flow, packet: WIRE_UNREACHABLE, detail });
+                self.observed(WireObservation { isn, time_ns, flow: event.flow, packet: WIRE_UNREACHABLE, detail });
             }
             (WIRE_RST, WIRE_EGRESS) => self.reset(event),
             // Answers that leave belong to attempts of others.
@@ -41,7 +42,7 @@ impl Join {
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, flow));
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         let interface = self.network.number(event.stamp.netns, event.ifindex);
-        let mut slot = self.attempts.whole_mut(id);
+        let mut slot = self.attempts.view_mut(id);
         let is_news = !slot.as_ref().is_translated(flow);
         let mut ordinal = slot.leaving(flow, interface, event.detail, time_ns);
         if event.detail & WIRE_OWN != 0 {
@@ -66,15 +67,15 @@ impl Join {
             return;
         };
         let slot = self.attempts.get_mut(id);
-        if slot.outcome == Outcome::Pending && slot.known.has(Known::SOCKET | Known::SYN_ACK) {
-            slot.known.set(Known::RESET_HERE);
+        if slot.outcome == Outcome::Pending && slot.known.has(SlotFlags::SOCKET | SlotFlags::SYN_ACK) {
+            slot.known.set(SlotFlags::RESET_HERE);
         }
     }
 
     /// Notes the RSTs that left with the translated tuple while the SYN of a retransmitted attempt waited.
     pub(super) fn take_resets(&mut self, id: u32) {
-        let slot = self.attempts.whole(id);
-        if slot.retransmits() == 0 || !slot.known.has(Known::TRANSLATED) {
+        let slot = self.attempts.view(id);
+        if slot.retransmits() == 0 || !slot.known.has(SlotFlags::TRANSLATED) {
             return;
         }
         let count = self.hints.resets_since(&slot.translated(), slot.first_ns);
@@ -83,28 +84,28 @@ impl Join {
         }
     }
 
-    fn sighted(&mut self, sighting: Sighting) {
-        let flow = &Key::from(&sighting.flow);
-        let found = self.attempts.find(sighting.isn, fits::SAME, |slot| sighting_fits(slot, &sighting, flow));
+    fn observed(&mut self, observation: WireObservation) {
+        let flow = &Key::from(&observation.flow);
+        let found = self.attempts.find(observation.isn, fits::SAME, |slot| observation_fits(slot, &observation, flow));
         match found {
             Some((id, _)) => {
-                self.attempts.sighted(id, &sighting, flow);
-                self.heard(id, sighting.time_ns);
+                self.attempts.observed(id, &observation, flow);
+                self.heard(id, observation.time_ns);
             }
-            None => self.hints.see(sighting),
+            None => self.hints.see(observation),
         }
     }
 
     /// Notes what was seen before the attempt was known, or before its translated tuple was; the ordinal if that shows
-    /// that the SYN was sent again.
+    /// that the SYN was retransmitted.
     pub(super) fn take_hints(&mut self, id: u32, time_ns: u64) -> Option<u32> {
         let slot = self.attempts.get(id);
         let (isn, transmissions) = (slot.isn, slot.transmissions);
-        for sighting in self.hints.seen(isn, time_ns) {
-            let flow = &Key::from(&sighting.flow);
-            if sighting_fits(self.attempts.whole(id), sighting, flow).is_some() {
-                self.attempts.sighted(id, sighting, flow);
-                self.attempts.get_mut(id).heard(sighting.time_ns);
+        for observation in self.hints.seen(isn, time_ns) {
+            let flow = &Key::from(&observation.flow);
+            if observation_fits(self.attempts.view(id), observation, flow).is_some() {
+                self.attempts.observed(id, observation, flow);
+                self.attempts.get_mut(id).heard(observation.time_ns);
             }
         }
         self.take_drops(id, time_ns);
@@ -113,6 +114,10 @@ impl Join {
     }
 }
 
-fn sighting_fits(slot: SlotRef<'_>, sighting: &Sighting, flow: &Key<'_>) -> Option<u8> {
-    if sighting.packet == WIRE_SYN { fits::arriving(slot, flow, sighting.time_ns) } else { fits::answer(slot, flow) }
+fn observation_fits(slot: SlotView<'_>, observation: &WireObservation, flow: &Key<'_>) -> Option<u8> {
+    if observation.packet == WIRE_SYN {
+        fits::arriving(slot, flow, observation.time_ns)
+    } else {
+        fits::answer(slot, flow)
+    }
 }

@@ -1,4 +1,4 @@
-//! One TCP connection attempt: socket, binding, retransmits, sightings and outcome, joined.
+//! One TCP connection attempt: socket, binding, retransmits, wire observations and outcome, joined.
 
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED};
@@ -129,7 +129,7 @@ pub struct Attempt {
     pub isn: u32,
     /// Before NAT. Unknown for a forwarded attempt that only the wire saw.
     pub original: Option<Flow>,
-    /// After NAT, as the SYN leaves. Unknown until a binding or a sighting tells.
+    /// After NAT, as the SYN leaves. Unknown until a binding or a wire observation is known.
     pub translated: Option<Flow>,
     /// Namespace of the socket.
     pub socket_netns: Option<u32>,
@@ -154,7 +154,7 @@ pub struct Attempt {
     /// An RST was seen arriving as the answer to the SYN.
     pub rst_seen: bool,
     /// The SYN was sent again after a SYN-ACK had arrived, so the client did not get it.
-    pub is_unheard: bool,
+    pub syn_ack_undelivered: bool,
     /// An RST was seen leaving as the answer to a SYN-ACK, while the client still waited for one.
     pub is_reset_here: bool,
     /// Type and code of an ICMP error that quoted the SYN.

@@ -33,7 +33,7 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         ifindex: 2,
         syn_ack_seen: false,
         rst_seen: false,
-        is_unheard: false,
+        syn_ack_undelivered: false,
         is_reset_here: false,
         icmp: None,
         syn_dropped: Dropped::default(),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::no_answer;
-use crate::net::{Family, Net, PORTS};
+use crate::net::{Family, PORTS};
 use crate::scenario::{Expect, Scenario};
 
 pub(super) const ALL_DEAD: Scenario = Scenario {

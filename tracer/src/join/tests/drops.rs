@@ -86,8 +86,8 @@ fn an_icmp_error_that_quotes_the_syn_is_told_with_type_and_code() {
 #[test]
 fn a_syn_sent_again_well_after_its_answer_shows_that_the_client_did_not_get_it() {
     let events = |again| [bind(0, ISN, pod(1), node(2)), syn_ack(MS, ISN, node(2)), retransmit(again, ISN, pod(1), 1)];
-    assert!(join(&events(S)).only().is_unheard);
-    assert!(!join(&events(2 * MS)).only().is_unheard);
+    assert!(join(&events(S)).only().syn_ack_undelivered);
+    assert!(!join(&events(2 * MS)).only().syn_ack_undelivered);
 }
 
 #[test]

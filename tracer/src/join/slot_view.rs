@@ -4,33 +4,33 @@ use core::ops::{Deref, DerefMut};
 
 use tracer_common::Flow;
 
-use super::known::Known;
 use super::nat64;
 use super::slot::Slot;
+use super::slot_flags::SlotFlags;
 use super::tuple::{Addresses, Key, Tuple};
 use crate::model::{Attempt, Egress, Outcome, Strays, TableFill};
 
 /// How a tuple's destination compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Goes {
+pub(super) enum DestinationMatch {
     /// The same address and port
-    There,
+    Same,
     /// Another one
-    Elsewhere,
+    Different,
     /// One of the other family that embeds the address, or is embedded by it (RFC 6052): NAT64
     Embedded,
     /// Another one of the other family
-    Never,
+    OtherFamily,
 }
 
 /// A slot and where its addresses are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SlotRef<'a> {
+pub(super) struct SlotView<'a> {
     pub(super) slot: &'a Slot,
     pub(super) addresses: &'a Addresses,
 }
 
-impl Deref for SlotRef<'_> {
+impl Deref for SlotView<'_> {
     type Target = Slot;
 
     fn deref(&self) -> &Slot {
@@ -38,39 +38,39 @@ impl Deref for SlotRef<'_> {
     }
 }
 
-impl SlotRef<'_> {
-    /// Only [`Known`] says whether there is one.
+impl SlotView<'_> {
+    /// Only [`SlotFlags`] says whether there is one.
     #[inline]
     pub(super) fn original(self) -> Flow {
-        self.flow(self.slot.original, Known::WIDE_ORIGINAL)
+        self.flow(self.slot.original, SlotFlags::WIDE_ORIGINAL)
     }
 
-    /// Only [`Known`] says whether there is one.
+    /// Only [`SlotFlags`] says whether there is one.
     #[inline]
     pub(super) fn translated(self) -> Flow {
-        self.flow(self.slot.translated, Known::WIDE_TRANSLATED)
+        self.flow(self.slot.translated, SlotFlags::WIDE_TRANSLATED)
     }
 
     #[inline]
     pub(super) fn is_original(self, key: &Key<'_>) -> bool {
-        self.is(self.slot.original, Known::WIDE_ORIGINAL, key)
+        self.is(self.slot.original, SlotFlags::WIDE_ORIGINAL, key)
     }
 
     #[inline]
     pub(super) fn is_translated(self, key: &Key<'_>) -> bool {
-        self.is(self.slot.translated, Known::WIDE_TRANSLATED, key)
+        self.is(self.slot.translated, SlotFlags::WIDE_TRANSLATED, key)
     }
 
     /// How far the original tuple has the destination.
     #[inline]
-    pub(super) fn original_goes(self, key: &Key<'_>) -> Goes {
-        self.goes(self.slot.original, Known::WIDE_ORIGINAL, key)
+    pub(super) fn original_destination(self, key: &Key<'_>) -> DestinationMatch {
+        self.goes(self.slot.original, SlotFlags::WIDE_ORIGINAL, key)
     }
 
     /// How far the translated tuple has the destination.
     #[inline]
-    pub(super) fn translated_goes(self, key: &Key<'_>) -> Goes {
-        self.goes(self.slot.translated, Known::WIDE_TRANSLATED, key)
+    pub(super) fn translated_destination(self, key: &Key<'_>) -> DestinationMatch {
+        self.goes(self.slot.translated, SlotFlags::WIDE_TRANSLATED, key)
     }
 
     #[inline]
@@ -90,7 +90,7 @@ impl SlotRef<'_> {
     }
 
     #[inline]
-    fn goes(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> Goes {
+    fn goes(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> DestinationMatch {
         let is_wide = self.known.has(wide);
         let same = match key.narrow {
             Some(other) if !is_wide => tuple.has_destination_of(other),
@@ -100,14 +100,14 @@ impl SlotRef<'_> {
             }
             _ => return self.goes_across(tuple, wide, key),
         };
-        if same { Goes::There } else { Goes::Elsewhere }
+        if same { DestinationMatch::Same } else { DestinationMatch::Different }
     }
 
     #[cold]
-    fn goes_across(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> Goes {
+    fn goes_across(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> DestinationMatch {
         let own = self.flow(tuple, wide);
         let is_embedded = own.dst_port == key.flow.dst_port && nat64::is_same(&own.dst, &key.flow.dst);
-        if is_embedded { Goes::Embedded } else { Goes::Never }
+        if is_embedded { DestinationMatch::Embedded } else { DestinationMatch::OtherFamily }
     }
 
     /// The attempt in the words of the model.
@@ -119,27 +119,27 @@ impl SlotRef<'_> {
             first_ns: self.first_ns,
             last_ns: self.last_ns,
             isn: self.isn,
-            original: known(Known::ORIGINAL).then(|| self.original()),
-            translated: known(Known::TRANSLATED).then(|| self.translated()),
+            original: known(SlotFlags::ORIGINAL).then(|| self.original()),
+            translated: known(SlotFlags::TRANSLATED).then(|| self.translated()),
             socket_netns: (self.socket_netns != 0).then_some(self.socket_netns),
             nat_netns: (self.nat_netns != 0).then_some(self.nat_netns),
-            range: known(Known::RANGE).then(|| self.range.unpack()),
+            range: known(SlotFlags::RANGE).then(|| self.range.unpack()),
             selections: self.selections(),
             retransmits: self.retransmits(),
             send_errors: u32::from(self.send_errors),
             send_errno: i32::from(self.send_errno),
             syns_leaving: u32::from(self.syns_leaving),
             ifindex,
-            syn_ack_seen: known(Known::SYN_ACK),
-            rst_seen: known(Known::RST),
-            is_unheard: known(Known::UNHEARD),
-            is_reset_here: known(Known::RESET_HERE),
+            syn_ack_seen: known(SlotFlags::SYN_ACK),
+            rst_seen: known(SlotFlags::RST),
+            syn_ack_undelivered: known(SlotFlags::SYN_ACK_UNDELIVERED),
+            is_reset_here: known(SlotFlags::RESET_HERE),
             icmp: (self.icmp != 0).then_some((self.icmp.to_be_bytes()[0], self.icmp.to_be_bytes()[1])),
             syn_dropped: self.syn_dropped.unpack(),
             unconfirmed: self.unconfirmed,
             answer_dropped: self.answer_dropped.unpack(),
-            is_answer_diverted: known(Known::DIVERTED),
-            is_hairpin: known(Known::HAIRPIN),
+            is_answer_diverted: known(SlotFlags::DIVERTED),
+            is_hairpin: known(SlotFlags::HAIRPIN),
             table,
             strays: Strays::default(),
             egress: Egress::default(),
@@ -151,12 +151,12 @@ impl SlotRef<'_> {
 
 /// A slot and where its addresses are, to be changed.
 #[derive(Debug)]
-pub(super) struct SlotMut<'a> {
+pub(super) struct SlotViewMut<'a> {
     pub(super) slot: &'a mut Slot,
     pub(super) addresses: &'a mut Addresses,
 }
 
-impl Deref for SlotMut<'_> {
+impl Deref for SlotViewMut<'_> {
     type Target = Slot;
 
     fn deref(&self) -> &Slot {
@@ -164,25 +164,25 @@ impl Deref for SlotMut<'_> {
     }
 }
 
-impl DerefMut for SlotMut<'_> {
+impl DerefMut for SlotViewMut<'_> {
     fn deref_mut(&mut self) -> &mut Slot {
         self.slot
     }
 }
 
-impl SlotMut<'_> {
+impl SlotViewMut<'_> {
     #[inline]
-    pub(super) fn as_ref(&self) -> SlotRef<'_> {
-        SlotRef { slot: self.slot, addresses: self.addresses }
+    pub(super) fn as_ref(&self) -> SlotView<'_> {
+        SlotView { slot: self.slot, addresses: self.addresses }
     }
 
     #[inline]
     pub(super) fn set_original(&mut self, key: &Key<'_>) {
         match key.narrow {
-            Some(narrow) if !self.slot.known.has(Known::WIDE_ORIGINAL) => self.slot.original = narrow,
+            Some(narrow) if !self.slot.known.has(SlotFlags::WIDE_ORIGINAL) => self.slot.original = narrow,
             _ => {
-                let neighbour = self.wide(self.slot.translated, Known::WIDE_TRANSLATED);
-                self.slot.original = self.replaced(self.slot.original, Known::WIDE_ORIGINAL, neighbour, key);
+                let neighbour = self.wide(self.slot.translated, SlotFlags::WIDE_TRANSLATED);
+                self.slot.original = self.replaced(self.slot.original, SlotFlags::WIDE_ORIGINAL, neighbour, key);
             }
         }
     }
@@ -190,10 +190,10 @@ impl SlotMut<'_> {
     #[inline]
     pub(super) fn set_translated(&mut self, key: &Key<'_>) {
         match key.narrow {
-            Some(narrow) if !self.slot.known.has(Known::WIDE_TRANSLATED) => self.slot.translated = narrow,
+            Some(narrow) if !self.slot.known.has(SlotFlags::WIDE_TRANSLATED) => self.slot.translated = narrow,
             _ => {
-                let neighbour = self.wide(self.slot.original, Known::WIDE_ORIGINAL);
-                self.slot.translated = self.replaced(self.slot.translated, Known::WIDE_TRANSLATED, neighbour, key);
+                let neighbour = self.wide(self.slot.original, SlotFlags::WIDE_ORIGINAL);
+                self.slot.translated = self.replaced(self.slot.translated, SlotFlags::WIDE_TRANSLATED, neighbour, key);
             }
         }
     }
@@ -215,7 +215,7 @@ impl SlotMut<'_> {
     /// Gives back its addresses.
     #[inline]
     pub(super) fn release(&mut self) {
-        let wide = Known::WIDE_ORIGINAL | Known::WIDE_TRANSLATED;
+        let wide = SlotFlags::WIDE_ORIGINAL | SlotFlags::WIDE_TRANSLATED;
         if self.slot.known.has_any(wide) {
             self.release_wide();
             self.slot.known.clear(wide);
@@ -224,8 +224,8 @@ impl SlotMut<'_> {
 
     #[cold]
     fn release_wide(&mut self) {
-        let original = self.wide(self.slot.original, Known::WIDE_ORIGINAL);
-        if let Some(translated) = self.wide(self.slot.translated, Known::WIDE_TRANSLATED) {
+        let original = self.wide(self.slot.original, SlotFlags::WIDE_ORIGINAL);
+        if let Some(translated) = self.wide(self.slot.translated, SlotFlags::WIDE_TRANSLATED) {
             self.addresses.release(translated, original);
         }
         if let Some(original) = original {

@@ -1,24 +1,24 @@
-//! Time: retransmits that have settled are told, attempts that are over end.
+//! Time: retransmits that have settled are reported, attempts that are over end.
 
-use super::Join;
-use super::attempts::Wait;
 use super::bindings::Choice;
-use super::known::Known;
+use super::node::Join;
 use super::retransmits::{Held, NOT_HELD};
 use super::slot::Slot;
+use super::slot_flags::SlotFlags;
 use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
 use super::tuple::Key;
 use super::update::{Update, UpdateKind, Updates};
+use super::wait::Wait;
 use crate::model::Outcome;
 
 /// Why an attempt ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+enum EndReason {
     /// Nothing more is expected.
     Over,
-    /// Nothing was heard for longer than any gap between two SYNs.
+    /// No event came for longer than any gap between two SYNs.
     Idle,
     /// It has to make room, or the capture ends.
     GivenUp,
@@ -32,7 +32,7 @@ impl Join {
                 return false;
             }
             if let Some(held) = self.settling.pop() {
-                self.tell(held, updates);
+                self.report(held, updates);
             }
         }
         for wait in Wait::ALL {
@@ -40,7 +40,7 @@ impl Join {
                 if updates.is_full() {
                     return false;
                 }
-                self.end(id, Why::GivenUp, updates);
+                self.end(id, EndReason::GivenUp, updates);
             }
         }
         true
@@ -58,11 +58,11 @@ impl Join {
             return true;
         }
         let is_done = self.release_settled(updates)
-            && self.end_list(Wait::Done, DONE_NS, Why::Over, updates)
-            && self.end_list(Wait::Linger, LINGER_NS, Why::Over, updates)
-            && self.end_list(Wait::Answered, ANSWERED_NS, Why::Over, updates)
-            && self.end_list(Wait::Idle, IDLE_NS, Why::Idle, updates)
-            && self.end_list(Wait::Dropped, IDLE_NS, Why::Idle, updates);
+            && self.end_list(Wait::Done, DONE_NS, EndReason::Over, updates)
+            && self.end_list(Wait::Linger, LINGER_NS, EndReason::Over, updates)
+            && self.end_list(Wait::Answered, ANSWERED_NS, EndReason::Over, updates)
+            && self.end_list(Wait::Idle, IDLE_NS, EndReason::Idle, updates)
+            && self.end_list(Wait::Dropped, IDLE_NS, EndReason::Idle, updates);
         if !is_done {
             // Whatever the next event is, what is due comes first.
             self.due_ns = 0;
@@ -76,18 +76,18 @@ impl Join {
     fn release_settled(&mut self, updates: &mut Updates<'_>) -> bool {
         while !updates.is_full() {
             let Some(held) = self.settling.release(self.now_ns) else { return true };
-            self.tell(held, updates);
+            self.report(held, updates);
         }
         false
     }
 
-    fn end_list(&mut self, wait: Wait, for_ns: u64, why: Why, updates: &mut Updates<'_>) -> bool {
+    fn end_list(&mut self, wait: Wait, for_ns: u64, reason: EndReason, updates: &mut Updates<'_>) -> bool {
         while let Some(id) = self.attempts.front(wait) {
             let last_ns = self.attempts.get(id).last_ns;
             // A time far ahead of now was wrong and must not hold up those behind it.
             let is_wrong = last_ns.saturating_sub(self.now_ns) > FALL_BACK_NS;
             if self.now_ns.saturating_sub(last_ns) < for_ns && !is_wrong {
-                // What is heard of more often than it is put last again is not to hold up those behind it either.
+                // An attempt with many events is moved to the end of its list only now and then: it must not hold up those behind it.
                 if !self.attempts.is_long_before_next(id, RELIST_NS) {
                     return true;
                 }
@@ -98,7 +98,7 @@ impl Join {
                 return false;
             }
             self.attempts.fetch_behind(id);
-            self.end(id, if is_wrong { Why::GivenUp } else { why }, updates);
+            self.end(id, if is_wrong { EndReason::GivenUp } else { reason }, updates);
         }
         true
     }
@@ -118,10 +118,10 @@ impl Join {
 
     pub(super) fn evict(&mut self, id: u32, updates: &mut Updates<'_>) {
         self.evicted += 1;
-        self.end(id, Why::GivenUp, updates);
+        self.end(id, EndReason::GivenUp, updates);
     }
 
-    /// Something was heard of the attempt: puts it into the list it waits in now.
+    /// An event belongs to the attempt: puts it into the list that it waits in now.
     pub(super) fn heard(&mut self, id: u32, time_ns: u64) {
         let slot = self.attempts.get_mut(id);
         let gap_ns = slot.heard(time_ns);
@@ -135,20 +135,20 @@ impl Join {
     pub(super) fn hold(&mut self, held: Held, updates: &mut Updates<'_>) {
         let before = self.attempts.get(held.attempt).held;
         if let Some(other) = self.settling.take(before) {
-            self.tell(other, updates);
+            self.report(other, updates);
         }
         if self.settling.is_full()
             && let Some(oldest) = self.settling.pop()
         {
-            self.tell(oldest, updates);
+            self.report(oldest, updates);
         }
         self.due_ns = self.due_ns.min(held.time_ns.saturating_add(SETTLE_NS));
         let place = self.settling.hold(held);
         self.attempts.get_mut(held.attempt).held = place;
     }
 
-    fn tell(&mut self, held: Held, updates: &mut Updates<'_>) {
-        let mut slot = self.attempts.whole_mut(held.attempt);
+    fn report(&mut self, held: Held, updates: &mut Updates<'_>) {
+        let mut slot = self.attempts.view_mut(held.attempt);
         slot.held = NOT_HELD;
         self.network.retransmitted(&mut slot);
         let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
@@ -159,22 +159,23 @@ impl Join {
         self.push(id, kind, outcome, updates);
     }
 
-    fn end(&mut self, id: u32, why: Why, updates: &mut Updates<'_>) {
+    fn end(&mut self, id: u32, reason: EndReason, updates: &mut Updates<'_>) {
         if let Some(held) = self.settling.take(self.attempts.get(id).held) {
-            self.tell(held, updates);
+            self.report(held, updates);
         }
         self.recall(id);
         self.take_resets(id);
         let slot = self.attempts.get(id);
-        let has_timed_out = why == Why::Idle && !slot.known.has(Known::SOCKET) && slot.outcome() == Outcome::Pending;
+        let has_timed_out =
+            reason == EndReason::Idle && !slot.known.has(SlotFlags::SOCKET) && slot.outcome() == Outcome::Pending;
         let outcome = if has_timed_out { Outcome::TimedOut } else { slot.outcome() };
         self.push(id, UpdateKind::Ended, outcome, updates);
-        self.network.ended(self.attempts.whole(id), outcome);
+        self.network.ended(self.attempts.view(id), outcome);
         self.attempts.close(id);
     }
 
     fn push(&self, id: u32, kind: UpdateKind, outcome: Outcome, updates: &mut Updates<'_>) {
-        let slot = self.attempts.whole(id);
+        let slot = self.attempts.view(id);
         let ifindex = self.network.ifindex(slot.interface);
         let mut attempt = slot.to_attempt(self.table_of(&slot), outcome, ifindex);
         // Healthy attempts need no more, and most are healthy.
@@ -188,10 +189,10 @@ impl Join {
         updates.push(Update::Attempt { id, kind, attempt });
     }
 
-    /// A socket of which neither NAT nor the wire told: perhaps it found the binding of an earlier attempt in place.
+    /// An attempt of a socket without events of NAT or the wire: the SYN may have used the binding of an earlier attempt.
     fn recall(&mut self, id: u32) {
-        let mut slot = self.attempts.whole_mut(id);
-        if !slot.known.has(Known::SOCKET) || slot.known.has(Known::TRANSLATED) {
+        let mut slot = self.attempts.view_mut(id);
+        if !slot.known.has(SlotFlags::SOCKET) || slot.known.has(SlotFlags::TRANSLATED) {
             return;
         }
         let original = slot.as_ref().original();
@@ -213,7 +214,7 @@ fn waits_for(slot: &Slot) -> Wait {
         Wait::Linger
     } else if slot.outcome() != Outcome::Pending && slot.last_ns.saturating_sub(slot.first_ns) <= ANSWERED_WITHIN_NS {
         Wait::Answered
-    } else if slot.syn_dropped.any() && !slot.known.has_any(Known::SOCKET | Known::SEEN) {
+    } else if slot.syn_dropped.any() && !slot.known.has_any(SlotFlags::SOCKET | SlotFlags::SEEN) {
         Wait::Dropped
     } else {
         Wait::Idle

@@ -4,12 +4,12 @@ use tracer_common::events::{WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_UNREACHABLE};
 
 use super::attempts::Attempts;
 use super::bindings::Choice;
-use super::hints::Sighting;
-use super::known::Known;
+use super::hints::WireObservation;
 use super::slot::{PackedRange, Slot};
+use super::slot_flags::SlotFlags;
+use super::slot_view::{DestinationMatch, SlotViewMut};
 use super::times::{Coarse, ONE_SYN_NS, SETTLE_NS};
 use super::tuple::Key;
-use super::whole::{Goes, SlotMut};
 
 /// Flags of a TCP header (RFC 9293, 3.1).
 const TCP_SYN: u16 = 0x02;
@@ -17,13 +17,13 @@ const TCP_RST: u16 = 0x04;
 
 impl Attempts {
     /// Something was seen arriving.
-    pub(super) fn sighted(&mut self, id: u32, sighting: &Sighting, flow: &Key<'_>) {
-        if sighting.packet != WIRE_STRAY {
-            self.whole_mut(id).sighted(sighting, flow);
+    pub(super) fn observed(&mut self, id: u32, observation: &WireObservation, flow: &Key<'_>) {
+        if observation.packet != WIRE_STRAY {
+            self.view_mut(id).observed(observation, flow);
             return;
         }
         let strays = self.strays_mut(id);
-        let count = match sighting.detail {
+        let count = match observation.detail {
             flags if flags & TCP_RST != 0 => &mut strays.rsts,
             flags if flags & TCP_SYN != 0 => &mut strays.syn_acks,
             _ => &mut strays.acks,
@@ -32,27 +32,27 @@ impl Attempts {
     }
 }
 
-impl SlotMut<'_> {
+impl SlotViewMut<'_> {
     /// Where the SYN came from.
     pub(super) fn came_from(&mut self, original: &Key<'_>) {
         self.set_original(original);
-        self.known.set(Known::ORIGINAL);
-        self.known.clear(Known::ARRIVED);
+        self.known.set(SlotFlags::ORIGINAL);
+        self.known.clear(SlotFlags::ARRIVED);
     }
 
     /// The SYN was seen arriving, to be forwarded, or an answer to it.
-    fn sighted(&mut self, sighting: &Sighting, flow: &Key<'_>) {
-        match sighting.packet {
+    fn observed(&mut self, observation: &WireObservation, flow: &Key<'_>) {
+        match observation.packet {
             WIRE_SYN => self.arriving(flow),
-            WIRE_UNREACHABLE => self.icmp = sighting.detail,
-            _ => self.answer(flow, sighting.packet == WIRE_RST, sighting.time_ns),
+            WIRE_UNREACHABLE => self.icmp = observation.detail,
+            _ => self.answer(flow, observation.packet == WIRE_RST, observation.time_ns),
         }
     }
 
     /// A socket of this kernel makes the attempt.
     pub(super) fn socket(&mut self, original: &Key<'_>, netns: u32) {
         self.came_from(original);
-        self.known.set(Known::SOCKET);
+        self.known.set(SlotFlags::SOCKET);
         if netns != 0 {
             self.socket_netns = netns;
         }
@@ -68,15 +68,15 @@ impl SlotMut<'_> {
     ) -> Option<u32> {
         let continues = super::fits::continues(self.as_ref(), original);
         let of_another = continues || super::fits::chooses_again(self.as_ref(), original, translated);
-        let seen_since = self.known.has(Known::SEEN) && self.sent_at.since_ns(Coarse::from_ns(choice.time_ns)) > 0;
+        let seen_since = self.known.has(SlotFlags::SEEN) && self.sent_at.since_ns(Coarse::from_ns(choice.time_ns)) > 0;
         let seen = seen_since.then(|| self.as_ref().translated());
         self.take_binding(translated, choice);
         if let Some(seen) = seen {
             self.set_translated(&Key::from(&seen));
         }
-        self.known.clear(Known::REMEMBERED);
+        self.known.clear(SlotFlags::FROM_CACHED_BINDING);
         if continues {
-            self.known.set(Known::CONTINUED);
+            self.known.set(SlotFlags::SECOND_NAT);
             return None;
         }
         if !of_another {
@@ -87,30 +87,30 @@ impl SlotMut<'_> {
         } else if self.is_newest_transmission(choice.time_ns) {
             return None;
         }
-        self.transmission(Known::SENT_BOUND, choice.time_ns)
+        self.transmission(SlotFlags::SENT_BY_BINDING, choice.time_ns)
     }
 
     /// The SYN's conntrack entry, where NAT left the source alone.
     pub(super) fn tracked(&mut self, original: &Key<'_>, translated: &Key<'_>, time_ns: u64) -> Option<u32> {
-        if !self.known.has(Known::ORIGINAL) || self.known.has(Known::ARRIVED) {
+        if !self.known.has(SlotFlags::ORIGINAL) || self.known.has(SlotFlags::ARRIVED) {
             self.came_from(original);
         }
-        if !self.known.has(Known::TRANSLATED) {
+        if !self.known.has(SlotFlags::TRANSLATED) {
             self.set_translated(translated);
-            self.known.set(Known::TRANSLATED);
+            self.known.set(SlotFlags::TRANSLATED);
         }
-        self.transmission(Known::SENT_BOUND, time_ns)
+        self.transmission(SlotFlags::SENT_BY_BINDING, time_ns)
     }
 
     /// What NAT chose for an earlier attempt with the same original tuple.
     pub(super) fn remember(&mut self, translated: &Key<'_>, choice: &Choice) {
         self.take_binding(translated, choice);
-        self.known.set(Known::REMEMBERED);
+        self.known.set(SlotFlags::FROM_CACHED_BINDING);
     }
 
     fn take_binding(&mut self, translated: &Key<'_>, choice: &Choice) {
         self.set_translated(translated);
-        self.known.set(Known::TRANSLATED);
+        self.known.set(SlotFlags::TRANSLATED);
         self.nat_netns = choice.netns;
         if let Some(range) = choice.range {
             self.ranged(range);
@@ -120,20 +120,20 @@ impl SlotMut<'_> {
     /// The SYN left by the interface with this number; the ordinal if it was retransmitted.
     pub(super) fn leaving(&mut self, translated: &Key<'_>, interface: u16, detail: u16, time_ns: u64) -> Option<u32> {
         self.leaves_as(translated);
-        if !self.known.has(Known::SEEN) {
+        if !self.known.has(SlotFlags::SEEN) {
             self.interface = interface;
-            self.known.put_features(Known::FIRST_SYN, detail);
+            self.known.put_features(SlotFlags::FIRST_SYN, detail);
         } else if interface != self.newest_interface
-            && self.known.has(Known::SENT_SEEN)
+            && self.known.has(SlotFlags::SENT_BY_WIRE)
             && self.is_newest_transmission(time_ns)
         {
             return None;
         }
-        self.known.set(Known::SEEN);
-        self.known.put_features(Known::NEWEST_SYN, detail);
+        self.known.set(SlotFlags::SEEN);
+        self.known.put_features(SlotFlags::NEWEST_SYN, detail);
         self.newest_interface = interface;
         self.syns_leaving = self.syns_leaving.saturating_add(1);
-        self.transmission(Known::SENT_SEEN, time_ns)
+        self.transmission(SlotFlags::SENT_BY_WIRE, time_ns)
     }
 
     /// Whether what happened at this time can be part of the newest transmission: one SYN passes several interfaces.
@@ -142,54 +142,54 @@ impl SlotMut<'_> {
     }
 
     fn leaves_as(&mut self, translated: &Key<'_>) {
-        let was_known = self.known.has(Known::TRANSLATED);
+        let was_known = self.known.has(SlotFlags::TRANSLATED);
         if was_known && self.as_ref().is_translated(translated) {
-            self.known.clear(Known::REMEMBERED);
+            self.known.clear(SlotFlags::FROM_CACHED_BINDING);
             return;
         }
-        if self.known.has(Known::REMEMBERED) {
-            // The binding is gone, and with it what else it told.
+        if self.known.has(SlotFlags::FROM_CACHED_BINDING) {
+            // The binding is gone, and with it everything else that came from it.
             (self.nat_netns, self.range) = (0, PackedRange::default());
-            self.known.clear(Known::RANGE | Known::REMEMBERED);
+            self.known.clear(SlotFlags::RANGE | SlotFlags::FROM_CACHED_BINDING);
         } else if was_known {
-            let is_nat64 = self.as_ref().translated_goes(translated) == Goes::Embedded;
+            let is_nat64 = self.as_ref().translated_destination(translated) == DestinationMatch::Embedded;
             self.source_changes = self.source_changes.saturating_add((!is_nat64).into());
         }
         self.set_translated(translated);
-        self.known.set(Known::TRANSLATED);
+        self.known.set(SlotFlags::TRANSLATED);
     }
 
     fn arriving(&mut self, original: &Key<'_>) {
-        if !self.known.has(Known::ORIGINAL) || self.known.has(Known::ARRIVED) {
+        if !self.known.has(SlotFlags::ORIGINAL) || self.known.has(SlotFlags::ARRIVED) {
             self.came_from(original);
-            self.known.set(Known::ARRIVED);
+            self.known.set(SlotFlags::ARRIVED);
         }
     }
 
-    /// The packet's own socket sent it: it is as it was. A socket that tells of itself knows more, its namespace.
+    /// The packet left as its own socket sent it, untranslated. The socket's own events have more: its namespace.
     pub(super) fn left_alone(&mut self, flow: &Key<'_>) {
-        if !self.known.has(Known::ORIGINAL) {
+        if !self.known.has(SlotFlags::ORIGINAL) {
             self.came_from(flow);
         }
     }
 
     /// An answer arrived for the translated tuple.
     fn answer(&mut self, translated: &Key<'_>, is_rst: bool, time_ns: u64) {
-        if !self.known.has(Known::TRANSLATED) || self.known.has(Known::REMEMBERED) {
+        if !self.known.has(SlotFlags::TRANSLATED) || self.known.has(SlotFlags::FROM_CACHED_BINDING) {
             self.leaves_as(translated);
         }
-        self.known.set(if is_rst { Known::RST } else { Known::SYN_ACK });
+        self.known.set(if is_rst { SlotFlags::RST } else { SlotFlags::SYN_ACK });
         let at = Coarse::from_ns(time_ns);
-        if !self.known.has(Known::ANSWERED) || at.since_ns(self.answered_at) >= 0 {
+        if !self.known.has(SlotFlags::ANSWERED) || at.since_ns(self.answered_at) >= 0 {
             self.answered_at = at;
-            self.known.set(Known::ANSWERED);
-            self.known.put(Known::ANSWER_IS_RST, is_rst);
+            self.known.set(SlotFlags::ANSWERED);
+            self.known.put(SlotFlags::ANSWER_IS_RST, is_rst);
         }
     }
 }
 
 impl Slot {
-    /// Something was heard at this time; how long after the last.
+    /// An event belongs to the attempt; returns how long it came after the last one.
     pub(super) fn heard(&mut self, time_ns: u64) -> u64 {
         let gap = time_ns.saturating_sub(self.last_ns);
         self.first_ns = self.first_ns.min(time_ns);
@@ -200,12 +200,12 @@ impl Slot {
     /// The rule's range and flags.
     pub(super) fn ranged(&mut self, range: PackedRange) {
         self.range = range;
-        self.known.set(Known::RANGE);
+        self.known.set(SlotFlags::RANGE);
     }
 
-    /// NAT or the wire tell that the SYN was sent; the ordinal if it was sent again.
+    /// An event of NAT or the wire says that the SYN was sent; returns the ordinal if it was retransmitted.
     ///
-    /// A binding and a sighting within `ONE_SYN_NS` are one transmission. Two of a kind are two.
+    /// A binding and a wire observation within `ONE_SYN_NS` are one transmission. Two of a kind are two.
     pub(super) fn transmission(&mut self, how: u32, time_ns: u64) -> Option<u32> {
         let at = Coarse::from_ns(time_ns);
         let apart_ns = at.since_ns(self.sent_at).unsigned_abs();
@@ -214,10 +214,10 @@ impl Slot {
             return None;
         }
         self.sent_at = at;
-        self.note_unheard(time_ns);
-        self.known.clear(Known::SENT_BOUND | Known::SENT_SEEN);
+        self.note_undelivered(time_ns);
+        self.known.clear(SlotFlags::SENT_BY_BINDING | SlotFlags::SENT_BY_WIRE);
         self.known.set(how);
-        if self.transmissions > 0 && self.known.has(Known::SOCKET_RETRANSMITS) {
+        if self.transmissions > 0 && self.known.has(SlotFlags::SOCKET_RETRANSMITS) {
             return None;
         }
         self.transmissions = self.transmissions.saturating_add(1);
@@ -225,48 +225,48 @@ impl Slot {
     }
 
     /// A SYN is sent now. If a SYN-ACK arrived well before, then the client did not get that.
-    pub(super) fn note_unheard(&mut self, time_ns: u64) {
+    pub(super) fn note_undelivered(&mut self, time_ns: u64) {
         let is_late = || Coarse::from_ns(time_ns).since_ns(self.answered_at) > SETTLE_NS.cast_signed();
-        if self.known.has(Known::SYN_ACK | Known::ANSWERED) && is_late() {
-            self.known.set(Known::UNHEARD);
+        if self.known.has(SlotFlags::SYN_ACK | SlotFlags::ANSWERED) && is_late() {
+            self.known.set(SlotFlags::SYN_ACK_UNDELIVERED);
         }
     }
 
-    /// The socket tells of a retransmit that worked; its ordinal, unless the wire told it before.
+    /// The socket reports a retransmit that worked; returns its ordinal, unless the wire reported it before.
     ///
-    /// `told_ordinal` counts what failed on this node as well, where the failure came late enough.
-    pub(super) fn sent_again(&mut self, told_ordinal: u32) -> Option<u32> {
-        // Once the socket tells, what the wire tells is not counted any more.
-        let reported = self.transmissions.saturating_sub(1);
-        self.known.set(Known::SOCKET_RETRANSMITS);
+    /// `reported_ordinal` counts what failed on this node as well, where the failure came late enough.
+    pub(super) fn sent_again(&mut self, reported_ordinal: u32) -> Option<u32> {
+        // Once the socket reports retransmits, those that the wire shows are not counted any more.
+        let by_wire = self.transmissions.saturating_sub(1);
+        self.known.set(SlotFlags::SOCKET_RETRANSMITS);
         self.sent = self.sent.saturating_add(1);
-        let told = narrow(told_ordinal);
-        self.ordinal = self.ordinal.max(told);
-        let ordinal = if told == 0 { self.sent } else { told.saturating_sub(self.unsent).max(1) };
-        (ordinal > reported).then(|| u32::from(ordinal))
+        let reported = narrow(reported_ordinal);
+        self.ordinal = self.ordinal.max(reported);
+        let ordinal = if reported == 0 { self.sent } else { reported.saturating_sub(self.unsent).max(1) };
+        (ordinal > by_wire).then(|| u32::from(ordinal))
     }
 
-    /// The socket tells how many retransmits there were; their number if one of them is news.
+    /// The socket reports how many retransmits there were; returns their number if one of them is new.
     pub(super) fn count_retransmits(&mut self, counted: u8) -> Option<u32> {
         let before = self.retransmits();
         self.ordinal = self.ordinal.max(counted);
         (self.retransmits() > before).then(|| self.retransmits())
     }
 
-    /// The socket tells of a retransmit that failed on this node.
-    pub(super) fn send_failed(&mut self, told_ordinal: u32, errno: i32) {
-        self.known.set(Known::SOCKET_RETRANSMITS);
-        let told = narrow(told_ordinal);
-        if told > self.ordinal {
+    /// The socket reports a retransmit that failed on this node.
+    pub(super) fn send_failed(&mut self, reported_ordinal: u32, errno: i32) {
+        self.known.set(SlotFlags::SOCKET_RETRANSMITS);
+        let reported = narrow(reported_ordinal);
+        if reported > self.ordinal {
             self.unsent = self.unsent.saturating_add(1);
-            self.ordinal = told;
+            self.ordinal = reported;
         }
         self.send_errors = self.send_errors.saturating_add(1);
         self.send_errno = i16::try_from(errno).unwrap_or(i16::MIN);
     }
 
-    /// The retransmit that only the wire told is the one that the socket tells now.
-    pub(super) fn untell(&mut self) {
+    /// The retransmit that only the wire reported is the one that the socket reports now.
+    pub(super) fn discount_wire_retransmit(&mut self) {
         self.transmissions = self.transmissions.saturating_sub(1).max(1);
     }
 }

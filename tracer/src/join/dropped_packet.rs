@@ -1,0 +1,81 @@
+//! A packet that was dropped on this node, and what an attempt keeps of its dropped packets.
+
+use tracer_common::Flow;
+use tracer_common::events::{CtDrop, DROP_ELSEWHERE, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, WIRE_SYN};
+
+use crate::model::Dropped;
+
+/// What an event has in place of a flow that is unknown.
+const NO_FLOW: Flow = Flow { src: [0; 16], dst: [0; 16], src_port: 0, dst_port: 0 };
+
+/// A dropped packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DroppedPacket {
+    pub(super) isn: u32,
+    pub(super) time_ns: u64,
+    /// In the direction of the SYN
+    pub(super) to_server: Flow,
+    /// Before NAT, if the event has it
+    pub(super) original: Option<Flow>,
+    /// NAT had chosen the source that the packet had
+    pub(super) is_translated: bool,
+    reason: u32,
+    pub(super) ctinfo: u8,
+    pub(super) is_answer: bool,
+    pub(super) is_unconfirmed: bool,
+    /// An attempt has taken it
+    pub(super) claimed: bool,
+}
+
+impl From<&CtDrop> for DroppedPacket {
+    fn from(event: &CtDrop) -> Self {
+        let is_answer = event.packet != WIRE_SYN;
+        let chosen = event.status & (STATUS_SRC_NAT_DONE | STATUS_CONFIRMED) == STATUS_SRC_NAT_DONE;
+        let is_translated = !is_answer && event.status & STATUS_SRC_NAT_DONE != 0;
+        let original = match event.original {
+            NO_FLOW if is_answer || is_translated => None,
+            // Without an entry nothing has translated it.
+            NO_FLOW => Some(event.flow),
+            original => Some(original),
+        };
+        Self {
+            original,
+            is_translated,
+            isn: event.isn,
+            time_ns: event.stamp.time_ns,
+            to_server: if is_answer { event.flow.reversed() } else { event.flow },
+            reason: event.reason,
+            ctinfo: event.ctinfo,
+            is_answer,
+            is_unconfirmed: !is_answer && chosen && event.place != DROP_ELSEWHERE,
+            claimed: false,
+        }
+    }
+}
+
+/// [`Dropped`] in four bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PackedDrops {
+    count: u8,
+    ctinfo: u8,
+    /// Subsystem in the upper four bits; neither it nor its reasons have come near the limit
+    reason: u16,
+}
+
+impl PackedDrops {
+    #[expect(clippy::cast_possible_truncation, reason = "masked to what fits")]
+    pub(super) fn note(&mut self, drop: &DroppedPacket) {
+        self.count = self.count.saturating_add(1);
+        self.ctinfo = drop.ctinfo;
+        self.reason = ((drop.reason >> 16 & 0xf) << 12 | drop.reason & 0xfff) as u16;
+    }
+
+    pub(super) const fn any(self) -> bool {
+        self.count > 0
+    }
+
+    pub(super) fn unpack(self) -> Dropped {
+        let reason = u32::from(self.reason);
+        Dropped { count: self.count, ctinfo: self.ctinfo, reason: (reason >> 12) << 16 | reason & 0xfff }
+    }
+}

@@ -1,0 +1,104 @@
+//! The join of one node: its tables, and which file handles which event.
+
+use tracer_common::Event;
+
+use super::attempts::Attempts;
+use super::bindings::Bindings;
+use super::full_table::FullTable;
+use super::hints::Hints;
+use super::limits::Limits;
+use super::network::Network;
+use super::retransmits::Settling;
+use super::update::{Update, Updates};
+
+/// The attempts under way on one node, and what outlives or precedes them.
+#[derive(Debug)]
+pub(super) struct Join {
+    pub(super) limits: Limits,
+    pub(super) now_ns: u64,
+    /// Nothing ends or settles before.
+    pub(super) due_ns: u64,
+    pub(super) attempts: Attempts,
+    pub(super) bindings: Bindings,
+    pub(super) hints: Hints,
+    pub(super) settling: Settling,
+    pub(super) full_table: FullTable,
+    pub(super) network: Network,
+    pub(super) evicted: u64,
+}
+
+impl Join {
+    /// A join that keeps at most so much.
+    pub(super) fn with_limits(limits: Limits) -> Self {
+        Self {
+            limits: Limits { attempts: limits.attempts.max(1), ..limits },
+            now_ns: 0,
+            due_ns: 0,
+            attempts: Attempts::default(),
+            bindings: Bindings::new(limits.bindings),
+            hints: Hints::new(limits.selections),
+            settling: Settling::default(),
+            full_table: FullTable::default(),
+            network: Network::default(),
+            evicted: 0,
+        }
+    }
+
+    /// Takes one event and appends what follows from it. `false` where `updates` is full before the time of the event is
+    /// reached: then it was not taken, and is to be handed in again.
+    pub(super) fn event(&mut self, event: &Event, updates: &mut Updates<'_>) -> bool {
+        if let Event::Tick(_) = event {
+            self.due_ns = 0;
+        }
+        // A selection may have waited long for a binding that did not come: its time does not say what time it is.
+        let time_ns = event.stamp().time_ns;
+        if time_ns >= self.now_ns || !matches!(event, Event::NatSelect(_)) {
+            let has_arrived = self.advance(time_ns, updates);
+            if !has_arrived {
+                return false;
+            }
+        }
+        match event {
+            Event::NatSelect(event) => self.nat_select(event),
+            Event::NatBind(event) => self.nat_bind(event, updates),
+            Event::SynRetransmit(event) => self.syn_retransmit(event, updates),
+            Event::SockState(event) => self.sock_state(event, updates),
+            Event::Wire(event) => self.wire(event, updates),
+            Event::Lost(lost) => {
+                if lost.counts.iter().any(|&count| count > 0) {
+                    self.bindings.lost(self.now_ns);
+                }
+                updates.push(Update::Context(*event));
+            }
+            Event::CtDrop(event) => self.ct_drop(event, updates),
+            Event::CtTable(event) => self.ct_table(event),
+            Event::Uplink(uplink) => {
+                self.network.uplink(uplink);
+                updates.push(Update::Context(*event));
+            }
+            Event::Address(address) => {
+                self.network.address(address);
+                updates.push(Update::Context(*event));
+            }
+            Event::Owner(_) => updates.push(Update::Context(*event)),
+            Event::Tick(_) => {}
+        }
+        true
+    }
+
+    /// Attempts under way.
+    pub(super) const fn open(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Attempts and bindings that were given up because a table was full.
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.attempts.bytes() + self.bindings.bytes() + self.hints.bytes()
+    }
+}
