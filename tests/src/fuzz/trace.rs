@@ -13,11 +13,10 @@ use snatrace::model::Filter;
 use snatrace::outputs::escape::Escaped;
 use snatrace::outputs::{self, Output, View, inference};
 use snatrace::pipeline::{self, Judge};
-use snatrace::report::{self, Observer, Report};
+use snatrace::report::{self, Report, TallyObserver};
 use snatrace::source::{Ahead, Joined, Source};
 use snatrace::store::{BATCH, Error, Merged, ReadReport, Reader};
 use snatrace::summary::Summary;
-use snatrace::tally::Tally;
 use tracer_common::Event;
 
 use super::unprintable;
@@ -61,8 +60,16 @@ fn view(format: &str, all: bool) -> View {
 }
 
 fn one_thread<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Result<(Summary, ReadReport)> {
-    let reader = Reader::new(Path::new("trace"), Box::new(Cursor::new(bytes.to_vec())))?;
-    let judge = Judge::new(vec![reader.capture().clone()], view.clone(), None, output);
+    let reader = reader(bytes)?;
+    let judge = Judge::new(vec![reader.capture().clone()], view.clone(), None).with_output(output);
+    read(reader, judge)
+}
+
+fn reader(bytes: &[u8]) -> Result<Reader> {
+    Ok(Reader::new(Path::new("trace"), Box::new(Cursor::new(bytes.to_vec())))?)
+}
+
+fn read(reader: Reader, judge: Judge<'_>) -> Result<(Summary, ReadReport)> {
     let mut trace = Trace { reader, is_stopped: false };
     let summary = block_on(pipeline::run(Joined::new(&mut trace, 1, None), judge))?;
     Ok((summary, *trace.reader.report()))
@@ -76,23 +83,25 @@ fn threads<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Resul
     let traces = Merged::open(&[format!("/proc/self/fd/{}", file.as_raw_fd())])?;
     let captures = traces.captures().to_vec();
     let nodes = captures.len();
+    let judge = Judge::new(captures, view.clone(), None).with_output(output);
     let mut updates = Ahead::new(traces)?.joined(nodes)?;
-    let summary = block_on(pipeline::run(&mut updates, Judge::new(captures, view.clone(), None, output)))?;
+    let summary = block_on(pipeline::run(&mut updates, judge))?;
     Ok((summary, *updates.report()))
 }
 
 /// Report as text and as a page, and the inference as JSON.
 fn reported(bytes: &[u8]) -> Result<[String; 3]> {
-    let mut tally = Tally::default();
-    let capture = Reader::new(Path::new("trace"), Box::new(Cursor::new(bytes.to_vec())))?.capture().clone();
-    let output = Box::new(Observer::new(&mut tally));
-    let (summary, read) = one_thread(bytes, &View::of_nothing(Filter::default()), output)?;
+    let reader = reader(bytes)?;
+    let captures = [reader.capture().clone()];
+    let mut observer = TallyObserver::new(&captures);
+    let judge = Judge::new(captures.to_vec(), View::silent(Filter::default()), None).with_observer(&mut observer);
+    let (summary, read) = read(reader, judge)?;
     let conclusions = summary.infer.conclusions();
     let report = Report {
         files: &["trace".to_owned()],
-        captures: &[capture],
+        captures: &captures,
         summary: &summary,
-        tally: &tally,
+        tally: observer.tally(),
         read: &read,
         inference: &conclusions,
         utc: true,
