@@ -47,7 +47,7 @@ fn report(facts: &Facts, conclusion: &Conclusion, counts: &str) -> Report {
         Verdict::TooFew { .. } => Level::Note,
     };
     let mut report = Report::new(CHECK.id, level, format!("right now, {conclusion}")).detail(counts);
-    report.details.extend(conclusion.carriers().iter().map(ToString::to_string));
+    report.details.extend(conclusion.supporting().iter().map(ToString::to_string));
     let likely = conclusion.class().and_then(|class| class.likely.as_ref());
     let allowed = if conclusion.is_ipv4 { &facts.policy.v4 } else { &facts.policy.v6 };
     if let Some(likely) = likely.filter(|likely| *likely != allowed) {

@@ -12,7 +12,7 @@ mod family;
 mod tests;
 
 use self::family::Family;
-use crate::infer::{Destination, Evidence, Observation, Probe, observe};
+use crate::infer::{Destination, Observation, ObservedPort, Probe, observe};
 use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side, SideEvidence};
 
 /// Paths that are told apart; attempts by further uplinks share one.
@@ -155,10 +155,10 @@ impl PortEvidence {
     }
 
     fn probe(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<(Place, Probe)> {
-        let Observation { is_ipv4, evidence } = observe(attempt)?;
-        match evidence {
-            Evidence::ChangedPort => None,
-            Evidence::Port { destination, probe } => {
+        let Observation { is_ipv4, observed } = observe(attempt)?;
+        match observed {
+            ObservedPort::ChangedPort => None,
+            ObservedPort::Port { destination, probe } => {
                 let side = Side::of(allowed, probe.port);
                 Some((self.place_of(is_ipv4, attempt.ifindex, destination, side), probe))
             }

@@ -4,11 +4,11 @@
 //! it ever exceeds exp(c) with a probability of at most exp(-c) (Ville's inequality), on each of two sides.
 
 use super::conclusion::{Edge, Passes};
-use super::counts::Seen;
+use super::port_counts::Seen;
 use super::segments::{Logs, Segment};
 
 /// ln(2 / 0.01): the bracket misses an edge at most once in a hundred times.
-const DROP: f64 = 5.298;
+const BRACKET_NATS: f64 = 5.298;
 
 /// The ranges that pass, with brackets.
 pub(super) fn passes(seen: &[Seen], segments: &[Segment], logs: Logs) -> Vec<Passes> {
@@ -44,7 +44,7 @@ const fn last_before(edge: Edge) -> Edge {
 fn between(seen: &[Seen], left: &Segment, right: &Segment, logs: Logs) -> Edge {
     // What is gained by giving a port to the right segment.
     let gain = |place: usize| {
-        let of = |passes| logs.likelihood(passes, seen[place].tally);
+        let of = |passes| logs.likelihood(passes, seen[place].answers);
         of(right.passes) - of(left.passes)
     };
     // An edge at a place: that port is the first of the right segment.
@@ -55,7 +55,7 @@ fn between(seen: &[Seen], left: &Segment, right: &Segment, logs: Logs) -> Edge {
     places.push((right.first, 0.0));
     places.extend(rightwards);
     let best = places.iter().fold(0.0_f64, |best, &(_, score)| best.max(score));
-    let near = places.iter().filter(|(_, score)| *score >= best - DROP).map(|&(place, _)| place);
+    let near = places.iter().filter(|(_, score)| *score >= best - BRACKET_NATS).map(|&(place, _)| place);
     let (lowest, highest) = near.fold((usize::MAX, 0), |(low, high), place| (low.min(place), high.max(place)));
     Edge {
         from: seen[lowest - 1].port + 1,

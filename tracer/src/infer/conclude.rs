@@ -3,11 +3,13 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::Family;
+use super::FamilyAttempts;
+use super::answer_counts::AnswerCounts;
 use super::bracket;
-use super::conclusion::{Carrier, Class, Conclusion, LeftOut, Tally, Verdict};
-use super::counts::Seen;
-use super::destinations::{Destination, Entry};
+use super::conclusion::{Class, Conclusion, LeftOut, SupportingDestination, Verdict};
+use super::destination::Destination;
+use super::destinations::Entry;
+use super::port_counts::Seen;
 use super::power;
 use super::rule;
 use super::segments::{self, Rates, Segment};
@@ -15,14 +17,14 @@ use super::sides::{Answering, Sides};
 use super::significance::{self, Evidence, Weight, choices};
 
 /// Destinations that are named.
-const NAMED: usize = 5;
-/// Below this a destination does not tell passed ports from others.
-const TELLS: f64 = 0.5;
+const MAX_NAMED_DESTINATIONS: usize = 5;
+/// Below this a destination does not distinguish passed ports from others.
+const MIN_SUPPORT_NATS: f64 = 0.5;
 
 /// What the attempts of one address family say.
-pub(super) fn conclude(is_ipv4: bool, family: &Family) -> Conclusion {
+pub(super) fn conclude(is_ipv4: bool, family: &FamilyAttempts) -> Conclusion {
     let entries = family.destinations.entries();
-    let used: Tally = entries.iter().map(|entry| entry.tally).sum();
+    let used: AnswerCounts = entries.iter().map(|entry| entry.answers).sum();
     let silent = entries.iter().filter(|entry| entry.bins().is_none());
     Conclusion {
         is_ipv4,
@@ -38,7 +40,7 @@ pub(super) fn conclude(is_ipv4: bool, family: &Family) -> Conclusion {
     }
 }
 
-fn verdict(mut scales: Scales<'_>, used: Tally) -> Verdict {
+fn verdict(mut scales: Scales<'_>, used: AnswerCounts) -> Verdict {
     let divided = segments::divide(scales.seen);
     let suspected = pruned(&mut scales, &divided, Weight::is_enough);
     let proven = pruned(&mut scales, &suspected, Weight::is_shared);
@@ -55,7 +57,7 @@ fn verdict(mut scales: Scales<'_>, used: Tally) -> Verdict {
 
 /// What survives the test of a division that costs next to nothing, so that only the test stands in its way.
 #[cfg(test)]
-pub(super) fn survivors(family: &Family) -> usize {
+pub(super) fn survivors(family: &FamilyAttempts) -> usize {
     let seen = family.counts.seen();
     let divided = segments::divide_at(&seen, 2.0);
     let answering = Answering::of(family.destinations.entries());
@@ -107,19 +109,19 @@ fn pruned(scales: &mut Scales<'_>, divided: &[Segment], holds: fn(&Weight) -> bo
 
 fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
     let seen = scales.seen;
-    let tally = |passes| segments::tally(seen, segments, passes);
-    let passes = bracket::passes(seen, segments, Rates::of(tally(true), tally(false)).logs());
+    let count = |passes| segments::count(seen, segments, passes);
+    let passes = bracket::passes(seen, segments, Rates::of(count(true), count(false)).logs());
     let sides = scales.answering.sides(seen, segments);
     let evidence = evidence(&sides);
-    let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > TELLS).collect();
+    let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > MIN_SUPPORT_NATS).collect();
     order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
-    let carriers = order.iter().take(NAMED).map(|&place| {
+    let supporting = order.iter().take(MAX_NAMED_DESTINATIONS).map(|&place| {
         let (destination, Sides { inside, outside }) = sides[place];
-        Carrier { destination, inside, outside }
+        SupportingDestination { destination, inside, outside }
     });
     let likely = rule::likely(&passes);
     let split = likely.clone().unwrap_or_else(|| rule::best(&passes));
-    let within = |inside| seen.iter().filter(|seen| split.contains(seen.port) == inside).map(|seen| seen.tally).sum();
+    let within = |inside| seen.iter().filter(|seen| split.contains(seen.port) == inside).map(|seen| seen.answers).sum();
     Class {
         inside: within(true),
         outside: within(false),
@@ -127,8 +129,8 @@ fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
         split,
         passes,
         p_below: p_below(evidence.total, segments.len() - 1),
-        carrying: order.len(),
-        carriers: carriers.collect(),
+        supporting_count: order.len(),
+        supporting: supporting.collect(),
     }
 }
 
@@ -144,9 +146,9 @@ fn p_below(total: f64, edges: usize) -> u32 {
 
 /// A class begins to show: so many more attempts like these would prove it or not.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn undecided(scales: &Scales<'_>, divided: &[Segment], used: Tally) -> Verdict {
-    let tally = |passes| segments::tally(scales.seen, divided, passes);
-    let (inside, outside) = (tally(true), tally(false));
+fn undecided(scales: &Scales<'_>, divided: &[Segment], used: AnswerCounts) -> Verdict {
+    let count = |passes| segments::count(scales.seen, divided, passes);
+    let (inside, outside) = (count(true), count(false));
     let share = (outside.total() as f64 / used.total() as f64).min(0.5);
     let needed = power::attempts_needed(scales.answering.len(), share, Rates::of(inside, outside).fails.min(0.9));
     // Where the estimate says that it should have been enough, a tenth more is the least that can help.
@@ -154,7 +156,7 @@ fn undecided(scales: &Scales<'_>, divided: &[Segment], used: Tally) -> Verdict {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn nothing_found(scales: &Scales<'_>, used: Tally) -> Verdict {
+fn nothing_found(scales: &Scales<'_>, used: AnswerCounts) -> Verdict {
     let attempts = scales.answering.attempts();
     let fails = used.unanswered as f64 / used.total().max(1) as f64;
     if let Some(visible_share) = power::visible_share(&attempts, fails) {

@@ -1,44 +1,8 @@
 //! What can be concluded, in numbers. `words` says it.
 
-use super::destinations::Destination;
+use super::answer_counts::AnswerCounts;
+use super::destination::Destination;
 use crate::model::PortSet;
-
-/// Attempts, by whether they were answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// With any answer.
-    pub answered: u64,
-    /// Sent again, and never answered.
-    pub unanswered: u64,
-}
-
-impl Tally {
-    pub(super) const NONE: Self = Self { answered: 0, unanswered: 0 };
-
-    /// From counts indexed by whether it was answered.
-    pub(super) fn of([unanswered, answered]: [u32; 2]) -> Self {
-        Self { answered: answered.into(), unanswered: unanswered.into() }
-    }
-
-    pub(super) const fn add(&mut self, answered: bool) {
-        if answered { self.answered += 1 } else { self.unanswered += 1 }
-    }
-
-    /// All attempts.
-    #[must_use]
-    pub const fn total(self) -> u64 {
-        self.answered + self.unanswered
-    }
-}
-
-impl std::iter::Sum for Tally {
-    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
-        tallies.fold(Self::NONE, |sum, more| Self {
-            answered: sum.answered + more.answered,
-            unanswered: sum.unanswered + more.unanswered,
-        })
-    }
-}
 
 /// What the attempts of one address family say.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +10,7 @@ pub struct Conclusion {
     /// IPv4, else IPv6.
     pub is_ipv4: bool,
     /// Attempts that count, to destinations that answered at least once.
-    pub used: Tally,
+    pub used: AnswerCounts,
     /// How many destinations those are.
     pub destinations: usize,
     /// Attempts that do not count.
@@ -127,15 +91,15 @@ pub struct Class {
     /// The ports that `inside` counts: the likely rule, else the best place for each edge.
     pub split: PortSet,
     /// Attempts with ports in `split`.
-    pub inside: Tally,
+    pub inside: AnswerCounts,
     /// Attempts with other ports.
-    pub outside: Tally,
+    pub outside: AnswerCounts,
     /// The probability that chance does this is below ten to the power of minus this.
     pub p_below: u32,
-    /// How many destinations tell passed ports from others.
-    pub carrying: usize,
-    /// Those that tell most, the strongest first.
-    pub carriers: Vec<Carrier>,
+    /// How many destinations distinguish passed ports from others.
+    pub supporting_count: usize,
+    /// Those that support it most, the strongest first.
+    pub supporting: Vec<SupportingDestination>,
     /// The passed ports, if each edge is near one well-known boundary. An offer, not a measurement.
     pub likely: Option<PortSet>,
 }
@@ -162,13 +126,13 @@ pub struct Edge {
     pub is_measured: bool,
 }
 
-/// A destination that tells passed ports from others.
+/// A destination whose attempts distinguish passed ports from others.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Carrier {
+pub struct SupportingDestination {
     /// Which.
     pub destination: Destination,
     /// Attempts with passed ports; those near an edge are in neither.
-    pub inside: Tally,
+    pub inside: AnswerCounts,
     /// Attempts with other ports.
-    pub outside: Tally,
+    pub outside: AnswerCounts,
 }

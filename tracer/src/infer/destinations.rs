@@ -3,89 +3,32 @@
 //! A destination counts from its first answer on; unanswered attempts before it wait here. The first destinations have
 //! an entry each; later ones share entries by network, and then one entry.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::net::{Ipv6Addr, SocketAddr};
-
 use hashbrown::HashMap;
-use tracer_common::Flow;
 
-use super::conclusion::Tally;
-use super::counts::Counts;
+use super::answer_counts::AnswerCounts;
+use super::destination::Destination;
 use super::observation::Probe;
+use super::port_counts::PortCounts;
 use super::runs::Runs;
 use crate::fetch::fetch;
 
 /// Destinations with an entry of their own.
-const EXACT: usize = 1024;
+const MAX_DESTINATIONS: usize = 1024;
 /// Entries for networks of later destinations.
-const NETWORKS: usize = 256;
+const MAX_NETWORKS: usize = 256;
 /// Unanswered attempts that wait for a destination's first answer.
-const WAITING: usize = 64;
-/// Ports are told apart per destination only by bins of 256.
+const MAX_WAITING_ATTEMPTS: usize = 64;
+/// Per destination, ports are counted in bins of 256.
 pub(super) const BINS: usize = 256;
-/// Unanswered and answered attempts, as [`Tally::of`] takes them.
+/// Unanswered and answered attempts, as [`AnswerCounts::of`] takes them.
 pub(super) type Bins = [[u32; 2]; BINS];
-
-/// A destination, or a network of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Destination {
-    /// As in [`Flow`]
-    addr: [u8; 16],
-    /// 0 for a network
-    port: u16,
-    /// 128 for a single address
-    prefix: u8,
-}
-
-impl Destination {
-    /// Where the flow goes.
-    #[must_use]
-    pub const fn of(flow: &Flow) -> Self {
-        Self { addr: flow.dst, port: flow.dst_port, prefix: 128 }
-    }
-
-    /// Its network: IPv4 /16, IPv6 /32.
-    pub(crate) fn network(&self) -> Self {
-        let is_ipv4 = Ipv6Addr::from_octets(self.addr).to_ipv4_mapped().is_some();
-        let bytes = if is_ipv4 { 14 } else { 4 };
-        let mut addr = [0; 16];
-        addr[..bytes].copy_from_slice(&self.addr[..bytes]);
-        Self { addr, port: 0, prefix: if is_ipv4 { 112 } else { 32 } }
-    }
-
-    /// All that have neither an entry of their own nor one for their network.
-    pub(crate) const fn others() -> Self {
-        Self { addr: [0; 16], port: 0, prefix: 0 }
-    }
-}
-
-/// As numbers: byte by byte it costs three times as much.
-impl Hash for Destination {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(u128::from_ne_bytes(self.addr));
-        state.write_u32(u32::from(self.port) << 8 | u32::from(self.prefix));
-    }
-}
-
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = Ipv6Addr::from_octets(self.addr).to_canonical();
-        match (self.prefix, address.is_ipv4()) {
-            (0, _) => f.write_str("other destinations"),
-            (128, _) => write!(f, "{}", SocketAddr::new(address, self.port)),
-            (prefix, true) => write!(f, "{address}/{}", prefix - 96),
-            (prefix, false) => write!(f, "{address}/{prefix}"),
-        }
-    }
-}
 
 /// What is known of one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) destination: Destination,
     /// Attempts that count.
-    pub(super) tally: Tally,
+    pub(super) answers: AnswerCounts,
     /// Unanswered attempts before the first answer.
     waiting: Vec<Probe>,
     /// Unanswered attempts for which there was no room to wait.
@@ -98,10 +41,10 @@ pub(super) struct Entry {
 impl Entry {
     fn new(destination: Destination) -> Self {
         let runs = Runs::default();
-        Self { destination, tally: Tally::NONE, waiting: Vec::new(), dropped: 0, runs, bins: None }
+        Self { destination, answers: AnswerCounts::NONE, waiting: Vec::new(), dropped: 0, runs, bins: None }
     }
 
-    fn take(&mut self, probe: Probe, counts: &mut Counts) {
+    fn take(&mut self, probe: Probe, counts: &mut PortCounts) {
         if self.bins.is_some() {
             return self.count(probe, counts);
         }
@@ -120,16 +63,16 @@ impl Entry {
     }
 
     fn wait(&mut self, probe: Probe) {
-        if self.waiting.len() < WAITING {
+        if self.waiting.len() < MAX_WAITING_ATTEMPTS {
             self.waiting.push(probe);
         } else {
             self.dropped += 1;
         }
     }
 
-    fn count(&mut self, Probe { port, answered, second }: Probe, counts: &mut Counts) {
+    fn count(&mut self, Probe { port, answered, second }: Probe, counts: &mut PortCounts) {
         counts.add(port, answered);
-        self.tally.add(answered);
+        self.answers.add(answered);
         let bins = self.bins.get_or_insert_with(|| Box::new([[0; 2]; BINS]));
         if answered {
             self.runs.answered(second);
@@ -163,7 +106,7 @@ pub(super) struct Destinations {
 }
 
 impl Destinations {
-    pub(super) fn take(&mut self, attempts: &[(Destination, Probe)], counts: &mut Counts) {
+    pub(super) fn take(&mut self, attempts: &[(Destination, Probe)], counts: &mut PortCounts) {
         let mut places = std::mem::take(&mut self.places);
         places.extend(attempts.iter().map(|&(destination, probe)| {
             let place = self.place(destination);
@@ -184,12 +127,14 @@ impl Destinations {
 
     fn place(&mut self, destination: Destination) -> usize {
         let known = self.index.get(&destination).copied();
-        known.or_else(|| self.open(destination, EXACT)).unwrap_or_else(|| self.place_shared(destination.network()))
+        known
+            .or_else(|| self.open(destination, MAX_DESTINATIONS))
+            .unwrap_or_else(|| self.place_shared(destination.network()))
     }
 
     fn place_shared(&mut self, network: Destination) -> usize {
         let known = self.index.get(&network).copied();
-        known.or_else(|| self.open(network, EXACT + NETWORKS)).unwrap_or_else(|| self.others())
+        known.or_else(|| self.open(network, MAX_DESTINATIONS + MAX_NETWORKS)).unwrap_or_else(|| self.others())
     }
 
     fn open(&mut self, destination: Destination, limit: usize) -> Option<usize> {
@@ -225,6 +170,8 @@ impl Destinations {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+    use tracer_common::Flow;
+
     use super::*;
 
     fn to(address: &str) -> Destination {
@@ -237,32 +184,32 @@ mod tests {
 
     #[test]
     fn a_destination_counts_from_its_first_answer_on_with_what_waited_for_it() {
-        let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
+        let (mut destinations, mut counts) = (Destinations::default(), PortCounts::default());
         for port in 0..100 {
             destinations.take(&[(to("203.0.113.1:80"), probe(port, false))], &mut counts);
         }
         assert!(counts.seen().is_empty());
         destinations.take(&[(to("203.0.113.1:80"), probe(40000, true))], &mut counts);
         let entry = &destinations.entries()[0];
-        assert_eq!((entry.tally, entry.left_out()), (Tally { answered: 1, unanswered: 64 }, 36));
+        assert_eq!((entry.answers, entry.left_out()), (AnswerCounts { answered: 1, unanswered: 64 }, 36));
         assert_eq!(counts.seen().len(), 65);
     }
 
     #[test]
     fn many_destinations_share_entries_and_none_is_lost() {
-        let (mut destinations, mut counts) = (Destinations::default(), Counts::default());
+        let (mut destinations, mut counts) = (Destinations::default(), PortCounts::default());
         for number in 0..40_000_u32 {
             let [_, a, b, c] = number.to_be_bytes();
             destinations.take(&[(to(&format!("10.{b}.{c}.{a}:80")), probe(40000, true))], &mut counts);
         }
-        assert_eq!(destinations.entries().len(), EXACT + 153);
+        assert_eq!(destinations.entries().len(), MAX_DESTINATIONS + 153);
         for number in 0..400_u32 {
             let [.., a, b] = number.to_be_bytes();
             destinations.take(&[(to(&format!("11{a}.{b}.1.1:80")), probe(40000, true))], &mut counts);
         }
-        assert_eq!(destinations.entries().len(), EXACT + NETWORKS + 1);
-        assert_eq!(destinations.shared, 40_400 - EXACT as u64);
-        let sum: u64 = destinations.entries().iter().map(|entry| entry.tally.total()).sum();
+        assert_eq!(destinations.entries().len(), MAX_DESTINATIONS + MAX_NETWORKS + 1);
+        assert_eq!(destinations.shared, 40_400 - MAX_DESTINATIONS as u64);
+        let sum: u64 = destinations.entries().iter().map(|entry| entry.answers.total()).sum();
         assert_eq!(sum, 40_400);
     }
 

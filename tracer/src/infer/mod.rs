@@ -1,16 +1,18 @@
 //! Which translated ports does the path let through? Inferred from answered and unanswered attempts. Pure.
 //!
-//! `observation` says what an attempt is evidence of. It is counted per port (`counts`) and per destination
+//! `observation` says what an attempt is evidence of. It is counted per port (`port_counts`) and per destination
 //! (`destinations`), in bounded memory. `conclude` then finds the classes of ports that differ (`segments`), keeps those
 //! that chance cannot explain at any single destination's word (`significance`), brackets their edges (`bracket`), and
 //! says what the data could not have shown (`power`). docs/infer.md has the method and its sources.
 
+mod answer_counts;
 mod bracket;
 mod conclude;
 mod conclusion;
-mod counts;
+mod destination;
 mod destinations;
 mod observation;
+mod port_counts;
 mod power;
 mod rule;
 mod runs;
@@ -23,32 +25,33 @@ mod words;
 
 use std::borrow::Cow;
 
-pub use conclusion::{Carrier, Class, Conclusion, Edge, LeftOut, Passes, Tally, Verdict};
-pub use destinations::Destination;
+pub use answer_counts::AnswerCounts;
+pub use conclusion::{Class, Conclusion, Edge, LeftOut, Passes, SupportingDestination, Verdict};
+pub use destination::Destination;
 
-use self::counts::Counts;
 use self::destinations::Destinations;
-pub(crate) use self::observation::{Evidence, Observation, Probe, observe};
+pub(crate) use self::observation::{Observation, ObservedPort, Probe, observe};
+use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};
 use crate::model::Attempt;
 use tracer_common::Flow;
 
-/// How many attempts are counted at once.
-const BATCH: usize = 128;
+/// Attempts that are counted at once.
+const PENDING_LEN: usize = 128;
 
 /// What the attempts so far say about ports, by address family; a family costs nothing before its first attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Infer {
-    v4: Option<Box<Family>>,
-    v6: Option<Box<Family>>,
+    v4: Option<Box<FamilyAttempts>>,
+    v6: Option<Box<FamilyAttempts>>,
 }
 
-/// The evidence of one address family.
+/// The attempts of one address family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Family {
+struct FamilyAttempts {
     /// By port, of destinations that answered at least once.
-    counts: Counts,
+    counts: PortCounts,
     destinations: Destinations,
     /// What has not been counted yet: many at once wait for memory together, not one after the other.
     pending: Vec<(Destination, Probe)>,
@@ -59,18 +62,18 @@ struct Family {
 impl Infer {
     /// Takes an attempt that has ended.
     pub fn ended(&mut self, attempt: &Attempt) {
-        let Some(Observation { is_ipv4, evidence }) = observe(attempt) else { return };
+        let Some(Observation { is_ipv4, observed }) = observe(attempt) else { return };
         let family = if is_ipv4 { &mut self.v4 } else { &mut self.v6 };
-        family.get_or_insert_default().take(&evidence);
+        family.get_or_insert_default().take(&observed);
     }
 
     /// Takes what else is known of a connection that left as `translated`: from a conntrack table, for example. `second` is when
     /// it began, on any clock.
     pub fn observe(&mut self, translated: &Flow, answered: bool, second: u64) {
         let probe = Probe { port: translated.src_port, answered, second };
-        let evidence = Evidence::Port { destination: Destination::of(translated), probe };
+        let observed = ObservedPort::Port { destination: Destination::of(translated), probe };
         let family = if translated.is_ipv4() { &mut self.v4 } else { &mut self.v6 };
-        family.get_or_insert_default().take(&evidence);
+        family.get_or_insert_default().take(&observed);
     }
 
     /// Counts what has not been counted yet, which [`Infer::conclusions`] would do in a copy.
@@ -98,22 +101,22 @@ impl Infer {
         let families = [&self.v4, &self.v6].into_iter().flatten();
         families
             .map(|family| {
-                size_of::<Family>()
+                size_of::<FamilyAttempts>()
                     + family.counts.bytes()
                     + family.destinations.bytes()
-                    + BATCH * size_of::<(Destination, Probe)>()
+                    + PENDING_LEN * size_of::<(Destination, Probe)>()
             })
             .sum()
     }
 }
 
-impl Family {
-    fn take(&mut self, evidence: &Evidence) {
-        match *evidence {
-            Evidence::ChangedPort => self.changed_port += 1,
-            Evidence::Port { destination, probe } => self.pending.push((destination, probe)),
+impl FamilyAttempts {
+    fn take(&mut self, observed: &ObservedPort) {
+        match *observed {
+            ObservedPort::ChangedPort => self.changed_port += 1,
+            ObservedPort::Port { destination, probe } => self.pending.push((destination, probe)),
         }
-        if self.pending.len() >= BATCH {
+        if self.pending.len() >= PENDING_LEN {
             self.settle();
         }
     }

@@ -1,17 +1,18 @@
 //! What an attempt is evidence of: that its translated port was answered, that it was not, or nothing.
 
-use super::destinations::Destination;
+use super::destination::Destination;
 use crate::model::Attempt;
 
-/// Evidence, and of which address family.
+/// What was observed, and of which address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Observation {
     pub(crate) is_ipv4: bool,
-    pub(crate) evidence: Evidence,
+    pub(crate) observed: ObservedPort,
 }
 
+/// The port that an outcome is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Evidence {
+pub(crate) enum ObservedPort {
     /// The SYN left with several ports, so nobody knows which one the outcome is about.
     ChangedPort,
     Port {
@@ -40,14 +41,14 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     if !answered && attempt.retransmits == 0 {
         return None;
     }
-    let evidence = if attempt.selections > 1 {
-        Evidence::ChangedPort
+    let observed = if attempt.selections > 1 {
+        ObservedPort::ChangedPort
     } else {
         let second = attempt.first_ns / 1_000_000_000;
         let probe = Probe { port: translated.src_port, answered, second };
-        Evidence::Port { destination: Destination::of(&translated), probe }
+        ObservedPort::Port { destination: Destination::of(&translated), probe }
     };
-    Some(Observation { is_ipv4: translated.is_ipv4(), evidence })
+    Some(Observation { is_ipv4: translated.is_ipv4(), observed })
 }
 
 #[cfg(test)]
@@ -60,9 +61,9 @@ mod tests {
     }
 
     fn answered(attempt: &Attempt) -> Option<bool> {
-        match observe(attempt)?.evidence {
-            Evidence::ChangedPort => None,
-            Evidence::Port { probe, .. } => Some(probe.answered),
+        match observe(attempt)?.observed {
+            ObservedPort::ChangedPort => None,
+            ObservedPort::Port { probe, .. } => Some(probe.answered),
         }
     }
 
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn a_port_that_changed_is_left_out() {
         let changed = observe(&Attempt { selections: 2, ..attempt() });
-        assert_eq!(changed.map(|observation| observation.evidence), Some(Evidence::ChangedPort));
+        assert_eq!(changed.map(|observation| observation.observed), Some(ObservedPort::ChangedPort));
     }
 
     #[test]

@@ -10,15 +10,15 @@ use super::destinations::BINS;
 use super::significance::needed;
 
 /// Nine times in ten by this estimate, at least four in five as measured: so many standard deviations below the mean.
-const DEVIATIONS: f64 = 1.28;
+const POWER_DEVIATIONS: f64 = 1.28;
 /// Shares that are tried, in steps of a thousandth.
-const SHARES: std::ops::RangeInclusive<u32> = 1..=500;
+const SHARES_PER_MILLE: std::ops::RangeInclusive<u32> = 1..=500;
 /// No more attempts than this are asked for.
-const MOST: u64 = 1 << 30;
+const MAX_ATTEMPTS: u64 = 1 << 30;
 
 /// The smallest share of attempts that a class must have to be seen, at most a half, given attempts by destination.
 pub(super) fn visible_share(attempts: &[u64], fails: f64) -> Option<f64> {
-    let mut shares = SHARES.map(|share| f64::from(share) / 1000.0);
+    let mut shares = SHARES_PER_MILLE.map(|share| f64::from(share) / 1000.0);
     shares.find(|&share| is_enough(attempts.iter().copied(), share, fails))
 }
 
@@ -26,7 +26,7 @@ pub(super) fn visible_share(attempts: &[u64], fails: f64) -> Option<f64> {
 pub(super) fn attempts_needed(destinations: usize, share: f64, fails: f64) -> u64 {
     let destinations = destinations.max(2);
     let each = |attempts: u64| std::iter::repeat_n(attempts.div_ceil(destinations as u64), destinations);
-    let (mut low, mut high) = (0, MOST);
+    let (mut low, mut high) = (0, MAX_ATTEMPTS);
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         if is_enough(each(middle), share, fails) { high = middle } else { low = middle }
@@ -51,7 +51,7 @@ fn is_enough(attempts: impl Iterator<Item = u64>, share: f64, fails: f64) -> boo
         strongest = strongest.max(worth * more_by_chance);
         inside += attempts * share;
     }
-    sum.min(2.0 * (sum - strongest)) * (1.0 - DEVIATIONS / inside.sqrt()) >= needed()
+    sum.min(2.0 * (sum - strongest)) * (1.0 - POWER_DEVIATIONS / inside.sqrt()) >= needed()
 }
 
 /// What is left where of failures in a row only two count.

@@ -4,12 +4,12 @@ use super::conclusion::{Edge, Passes};
 use crate::model::PortSet;
 
 /// Lowest ports of ranges, the most usual first.
-const LOWEST: &[u16] = &[
+const USUAL_LOWEST_PORTS: &[u16] = &[
     32768, 1024, 49152, 30000, 10000, 20000, 40000, 50000, 60000, 61000, 61001, 16384, 15000, 25000, 5000, 8192, 2048,
     4096, 1025,
 ];
 /// An edge that can be anywhere within 2 % of the port space suggests nothing.
-const TOO_WIDE: u16 = 1311;
+const MAX_BRACKET_PORTS: u16 = 1311;
 
 /// The rule that the ranges suggest, if every edge suggests one.
 pub(super) fn likely(passes: &[Passes]) -> Option<PortSet> {
@@ -40,10 +40,10 @@ fn high(edge: Edge) -> Option<u16> {
 }
 
 fn nearest(edge: Edge, bound: impl Fn(u16) -> u16) -> Option<u16> {
-    if edge.to - edge.from > TOO_WIDE {
+    if edge.to - edge.from > MAX_BRACKET_PORTS {
         return None;
     }
-    LOWEST.iter().map(|&lowest| bound(lowest)).find(|port| (edge.from..=edge.to).contains(port))
+    USUAL_LOWEST_PORTS.iter().map(|&lowest| bound(lowest)).find(|port| (edge.from..=edge.to).contains(port))
 }
 
 #[cfg(test)]

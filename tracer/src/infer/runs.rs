@@ -5,9 +5,9 @@
 //! ones are evidence for the test. Which ones those are does not depend on their ports, so the test stays exact.
 
 /// Failures of one outage that count.
-const MOST: u8 = 2;
+const MAX_FAILURES_PER_OUTAGE: u8 = 2;
 /// Seconds for which answers are remembered: failures are told later, by the 127 s that Linux keeps trying.
-const REMEMBERED: u64 = 256;
+const ANSWERS_KEPT_S: u64 = 256;
 
 /// Of one destination. Times are those of the first SYN, in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,11 +22,11 @@ pub(crate) struct Runs {
 impl Runs {
     pub(crate) fn answered(&mut self, second: u64) {
         if second > self.newest_answer {
-            let stale = (second - self.newest_answer).min(REMEMBERED);
+            let stale = (second - self.newest_answer).min(ANSWERS_KEPT_S);
             (0..stale).for_each(|age| self.put(second - age, false));
             self.newest_answer = second;
         }
-        if self.newest_answer - second < REMEMBERED {
+        if self.newest_answer - second < ANSWERS_KEPT_S {
             self.put(second, true);
         }
     }
@@ -38,21 +38,21 @@ impl Runs {
         }
         self.last_failure = second;
         self.failures = self.failures.saturating_add(1);
-        self.failures <= MOST
+        self.failures <= MAX_FAILURES_PER_OUTAGE
     }
 
     fn is_answered_between(&self, a: u64, b: u64) -> bool {
-        let oldest = (self.newest_answer + 1).saturating_sub(REMEMBERED);
+        let oldest = (self.newest_answer + 1).saturating_sub(ANSWERS_KEPT_S);
         (a.min(b).max(oldest)..=a.max(b).min(self.newest_answer)).any(|second| self.has(second))
     }
 
     const fn has(&self, second: u64) -> bool {
-        let bit = second % REMEMBERED;
+        let bit = second % ANSWERS_KEPT_S;
         self.answers[(bit / 64) as usize] >> (bit % 64) & 1 == 1
     }
 
     const fn put(&mut self, second: u64, answered: bool) {
-        let bit = second % REMEMBERED;
+        let bit = second % ANSWERS_KEPT_S;
         let word = &mut self.answers[(bit / 64) as usize];
         *word = *word & !(1 << (bit % 64)) | (answered as u64) << (bit % 64);
     }

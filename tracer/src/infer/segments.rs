@@ -4,13 +4,13 @@
 //! rates the best division is found by dynamic programming (Viterbi, two states) at a fixed price per edge; rates and
 //! division are improved in turns.
 
-use super::conclusion::Tally;
-use super::counts::Seen;
+use super::answer_counts::AnswerCounts;
+use super::port_counts::Seen;
 
 /// Price of an edge in nats: it can be anywhere among 65536 ports (minimum description length).
-const EDGE: f64 = 11.09;
+const EDGE_PRICE_NATS: f64 = 11.09;
 /// Turns of improvement; it settles after two or three.
-const TURNS: usize = 10;
+const MAX_TURNS: usize = 10;
 /// Where improvement starts: a clean path, one with failures of other kinds, and one that only some destinations share.
 const STARTS: [Rates; 4] = [
     Rates { fails: 0.02, leaks: 0.001 },
@@ -37,7 +37,7 @@ impl Rates {
     /// As counted inside and outside. The small additions keep the logarithms finite: half an attempt for failures, which
     /// happen anyway, and a hundredth for leaks, which a filter does not have.
     #[expect(clippy::cast_precision_loss, reason = "rates")]
-    pub(super) fn of(inside: Tally, outside: Tally) -> Self {
+    pub(super) fn of(inside: AnswerCounts, outside: AnswerCounts) -> Self {
         Self {
             fails: (inside.unanswered as f64 + 0.5) / (inside.total() as f64 + 1.0),
             leaks: (outside.answered as f64 + 0.01) / (outside.total() as f64 + 1.0),
@@ -60,21 +60,21 @@ pub(super) struct Logs {
 impl Logs {
     /// Log-likelihood of what was seen at a port.
     #[expect(clippy::cast_precision_loss, reason = "a likelihood")]
-    pub(super) fn likelihood(self, passes: bool, tally: Tally) -> f64 {
+    pub(super) fn likelihood(self, passes: bool, counts: AnswerCounts) -> f64 {
         let [answered, unanswered] = if passes { self.passed } else { self.denied };
-        tally.answered as f64 * answered + tally.unanswered as f64 * unanswered
+        counts.answered as f64 * answered + counts.unanswered as f64 * unanswered
     }
 }
 
 /// Attempts in the segments that pass, or in the others.
-pub(super) fn tally(seen: &[Seen], segments: &[Segment], passes: bool) -> Tally {
+pub(super) fn count(seen: &[Seen], segments: &[Segment], passes: bool) -> AnswerCounts {
     let chosen = segments.iter().filter(|segment| segment.passes == passes);
-    chosen.flat_map(|segment| &seen[segment.first..=segment.last]).map(|seen| seen.tally).sum()
+    chosen.flat_map(|segment| &seen[segment.first..=segment.last]).map(|seen| seen.answers).sum()
 }
 
 /// The likeliest division; a single segment or none where nothing speaks for more.
 pub(super) fn divide(seen: &[Seen]) -> Vec<Segment> {
-    divide_at(seen, EDGE)
+    divide_at(seen, EDGE_PRICE_NATS)
 }
 
 /// The same at another price per edge.
@@ -94,7 +94,7 @@ pub(super) fn divide_at(seen: &[Seen], price: f64) -> Vec<Segment> {
 /// `None` where it comes to a division that an earlier start met on its way to the end.
 fn improve(seen: &[Seen], start: Rates, price: f64, met: &mut Vec<Vec<Segment>>) -> Option<Vec<Segment>> {
     let (mut segments, mut way) = (best_for(seen, start, price), Vec::new());
-    for _ in 0..TURNS {
+    for _ in 0..MAX_TURNS {
         if met.contains(&segments) {
             return None;
         }
@@ -110,13 +110,13 @@ fn improve(seen: &[Seen], start: Rates, price: f64, met: &mut Vec<Vec<Segment>>)
 }
 
 fn rates(seen: &[Seen], segments: &[Segment]) -> Rates {
-    Rates::of(tally(seen, segments, true), tally(seen, segments, false))
+    Rates::of(count(seen, segments, true), count(seen, segments, false))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a likelihood")]
 fn score(seen: &[Seen], segments: &[Segment], price: f64) -> f64 {
     let logs = rates(seen, segments).logs();
-    let of = |passes| logs.likelihood(passes, tally(seen, segments, passes));
+    let of = |passes| logs.likelihood(passes, count(seen, segments, passes));
     of(true) + of(false) - price * segments.len().saturating_sub(1) as f64
 }
 
@@ -131,7 +131,7 @@ fn best_for(seen: &[Seen], rates: Rates, price: f64) -> Vec<Segment> {
         let from_other = [scores[1] - price > scores[0], scores[0] - price > scores[1]];
         scores = [0, 1].map(|state| {
             let before = if from_other[state] { scores[1 - state] - price } else { scores[state] };
-            before + logs.likelihood(state == 1, port.tally)
+            before + logs.likelihood(state == 1, port.answers)
         });
         switched.push(from_other);
     }
@@ -170,8 +170,8 @@ mod tests {
     use super::*;
 
     fn seen(ports: impl IntoIterator<Item = (u16, bool)>) -> Vec<Seen> {
-        let one = |answered: bool| Tally { answered: u64::from(answered), unanswered: u64::from(!answered) };
-        ports.into_iter().map(|(port, answered)| Seen { port, tally: one(answered) }).collect()
+        let one = |answered: bool| AnswerCounts { answered: u64::from(answered), unanswered: u64::from(!answered) };
+        ports.into_iter().map(|(port, answered)| Seen { port, answers: one(answered) }).collect()
     }
 
     fn segment(first: usize, last: usize, passes: bool) -> Segment {

@@ -2,17 +2,18 @@
 
 use std::ops::Range;
 
-use super::conclusion::Tally;
-use super::counts::Seen;
-use super::destinations::{BINS, Bins, Destination, Entry};
+use super::answer_counts::AnswerCounts;
+use super::destination::Destination;
+use super::destinations::{BINS, Bins, Entry};
+use super::port_counts::Seen;
 use super::segments::Segment;
 use super::significance::Stratum;
 
 /// Attempts on both sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sides {
-    pub(super) inside: Tally,
-    pub(super) outside: Tally,
+    pub(super) inside: AnswerCounts,
+    pub(super) outside: AnswerCounts,
 }
 
 impl Sides {
@@ -58,10 +59,10 @@ impl<'a> Answering<'a> {
     }
 }
 
-fn sum(bins: &[[u32; 2]]) -> Tally {
+fn sum(bins: &[[u32; 2]]) -> AnswerCounts {
     let [unanswered, answered] =
         bins.iter().fold([0, 0], |sum: [u64; 2], bin| [0, 1].map(|of| sum[of] + u64::from(bin[of])));
-    Tally { answered, unanswered }
+    AnswerCounts { answered, unanswered }
 }
 
 /// The bins in which every port that was used belongs to the segment.

@@ -8,13 +8,13 @@
 use std::f64::consts::LN_2;
 
 /// Evidence that chance explains with a probability below 0.001 is enough.
-const ENOUGH: f64 = 6.907_755;
+const ENOUGH_NATS: f64 = 6.907_755;
 /// Where a side can begin or end: at the 257 boundaries of the bins, or within one of 256, which is then left out.
 const CUTS: u32 = 513;
 /// Tilts that are tried; any gives a valid bound, the best of them a sharp one.
 const TILTS: [f64; 16] = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 1.9, 2.5, 3.2, 4.0, 5.0, 7.0, 10.0, 20.0];
 /// Strata with many outcomes are bounded more coarsely (Hoeffding), which is quick: so many outcomes are listed in all.
-const OUTCOMES: u64 = 16_384;
+const MAX_LISTED_OUTCOMES: u64 = 16_384;
 
 /// The attempts of a destination on two sides of edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +72,12 @@ pub(super) fn choices(edges: u32) -> f64 {
 
 /// Evidence in nats that a claim about one segment needs: it and its neighbours have at most four edges.
 pub(super) fn needed() -> f64 {
-    ENOUGH + choices(4)
+    ENOUGH_NATS + choices(4)
 }
 
 /// The sharpest bound.
 pub(crate) fn evidence(strata: &[Stratum]) -> Evidence {
-    evidence_within(strata, (OUTCOMES / strata.len().max(1) as u64).clamp(16, 512))
+    evidence_within(strata, (MAX_LISTED_OUTCOMES / strata.len().max(1) as u64).clamp(16, 512))
 }
 
 /// The same, with at most so many outcomes of a stratum listed.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::conclusion::{Carrier, Class, Conclusion, Edge, Passes, Verdict};
+use super::conclusion::{Class, Conclusion, Edge, Passes, SupportingDestination, Verdict};
 
 impl Conclusion {
     /// The word for its verdict in JSON.
@@ -33,9 +33,9 @@ impl Conclusion {
 
     /// Whom a class rests on, one line for each.
     #[must_use]
-    pub fn carriers(&self) -> &[Carrier] {
+    pub fn supporting(&self) -> &[SupportingDestination] {
         match &self.verdict {
-            Verdict::Class(class) | Verdict::OneDestination(class) => &class.carriers,
+            Verdict::Class(class) | Verdict::OneDestination(class) => &class.supporting,
             Verdict::NoClass { .. } | Verdict::TooFew { .. } => &[],
         }
     }
@@ -55,8 +55,8 @@ impl Display for Conclusion {
                 write!(f, ": it looks as if the path passes {}", Ranges(&class.passes))?;
                 likely(f, class)?;
                 f.write_str("; but most of the evidence is that of ")?;
-                match class.carriers.first() {
-                    Some(carrier) => write!(f, "{}", carrier.destination)?,
+                match class.supporting.first() {
+                    Some(supporting) => write!(f, "{}", supporting.destination)?,
                     None => f.write_str("one destination")?,
                 }
                 f.write_str(", which may itself be the reason: attempts to others are needed to conclude it")
@@ -105,7 +105,7 @@ impl Conclusion {
     }
 }
 
-impl Display for Carrier {
+impl Display for SupportingDestination {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (inside, outside) = (self.inside, self.outside);
         let (answered, unanswered) = (inside.answered, outside.unanswered);
@@ -138,7 +138,7 @@ fn counts(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
     let (not, all) = (class.outside.unanswered, class.outside.total());
     write!(f, "unanswered {not} of {all} {outside}, ")?;
     write!(f, "answered {} of {} {inside} ", class.inside.answered, class.inside.total())?;
-    let destinations = plural(class.carrying as u64, "destination");
+    let destinations = plural(class.supporting_count as u64, "destination");
     if class.p_below == 0 {
         return write!(f, "({destinations})");
     }

@@ -8,7 +8,7 @@ use super::json::write_line;
 use super::policies::{PolicyLine, sentences};
 use super::text::paragraph;
 use crate::conntrack::EntryCounts;
-use crate::infer::{Carrier, Class, Conclusion, Edge, Passes, Tally, Verdict};
+use crate::infer::{AnswerCounts, Class, Conclusion, Edge, Passes, SupportingDestination, Verdict};
 use crate::model::PortSet;
 use crate::summary::Summary;
 
@@ -27,11 +27,11 @@ pub(super) struct Inference<'a> {
     passes: Option<Vec<Range>>,
     likely: Option<&'a PortSet>,
     counted: Option<&'a PortSet>,
-    inside: Option<Counts>,
-    outside: Option<Counts>,
+    inside: Option<CountsObject>,
+    outside: Option<CountsObject>,
     p_below_1e: Option<i64>,
     carrying_destinations: Option<usize>,
-    carriers: Option<Vec<CarrierObject>>,
+    carriers: Option<Vec<SupportingObject>>,
     visible_share: Option<f64>,
     attempts_needed: Option<u64>,
 }
@@ -51,16 +51,16 @@ struct Bracket {
 }
 
 #[derive(Serialize)]
-struct Counts {
+struct CountsObject {
     answered: u64,
     unanswered: u64,
 }
 
 #[derive(Serialize)]
-struct CarrierObject {
+struct SupportingObject {
     destination: String,
-    inside: Counts,
-    outside: Counts,
+    inside: CountsObject,
+    outside: CountsObject,
 }
 
 /// `kind:"inference"`
@@ -119,8 +119,8 @@ impl<'a> Inference<'a> {
             inside: Some(class.inside.into()),
             outside: Some(class.outside.into()),
             p_below_1e: Some(-i64::from(class.p_below)),
-            carrying_destinations: Some(class.carrying),
-            carriers: Some(class.carriers.iter().map(CarrierObject::from).collect()),
+            carrying_destinations: Some(class.supporting_count),
+            carriers: Some(class.supporting.iter().map(SupportingObject::from).collect()),
             ..self
         }
     }
@@ -138,18 +138,18 @@ impl From<Edge> for Bracket {
     }
 }
 
-impl From<Tally> for Counts {
-    fn from(tally: Tally) -> Self {
+impl From<AnswerCounts> for CountsObject {
+    fn from(tally: AnswerCounts) -> Self {
         Self { answered: tally.answered, unanswered: tally.unanswered }
     }
 }
 
-impl From<&Carrier> for CarrierObject {
-    fn from(carrier: &Carrier) -> Self {
+impl From<&SupportingDestination> for SupportingObject {
+    fn from(supporting: &SupportingDestination) -> Self {
         Self {
-            destination: carrier.destination.to_string(),
-            inside: carrier.inside.into(),
-            outside: carrier.outside.into(),
+            destination: supporting.destination.to_string(),
+            inside: supporting.inside.into(),
+            outside: supporting.outside.into(),
         }
     }
 }
@@ -230,8 +230,8 @@ pub(super) fn line(conclusion: &Conclusion) -> String {
 fn text(conclusion: &Conclusion) -> String {
     let mut text = String::new();
     paragraph(&mut text, &conclusion.to_string());
-    for carrier in conclusion.carriers() {
-        paragraph(&mut text, &format!("  {carrier}"));
+    for destination in conclusion.supporting() {
+        paragraph(&mut text, &format!("  {destination}"));
     }
     text
 }

@@ -101,12 +101,12 @@ fn well_known_boundaries_are_offered() {
 }
 
 #[test]
-fn destinations_that_carry_the_evidence_are_named() {
+fn destinations_that_support_the_class_are_named() {
     let conclusion =
         World { destinations: 8, dead: 2, unfiltered: 1, ..World::new(5, 1000) }.passing("32768-65535").conclude();
     let class = class(&conclusion);
-    assert_eq!(class.carrying, 5, "{conclusion}");
-    let names: Vec<_> = class.carriers.iter().map(|carrier| carrier.destination.to_string()).collect();
+    assert_eq!(class.supporting_count, 5, "{conclusion}");
+    let names: Vec<_> = class.supporting.iter().map(|supporting| supporting.destination.to_string()).collect();
     assert_eq!(names.len(), 5);
     assert!(!names.contains(&"203.0.0.0:443".to_owned()), "{names:?}");
 }

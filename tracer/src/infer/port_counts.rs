@@ -1,22 +1,22 @@
 //! Exact counts per port: answered and unanswered attempts.
 
-use super::conclusion::Tally;
+use super::answer_counts::AnswerCounts;
 use crate::fetch::fetch;
 
 const PORTS: usize = 1 << 16;
 
 /// 512 KiB from the first attempt on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts(Vec<[u32; 2]>);
+pub(super) struct PortCounts(Vec<[u32; 2]>);
 
 /// A port that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) port: u16,
-    pub(super) tally: Tally,
+    pub(super) answers: AnswerCounts,
 }
 
-impl Counts {
+impl PortCounts {
     pub(super) fn add(&mut self, port: u16, answered: bool) {
         if self.0.is_empty() {
             self.0 = vec![[0; 2]; PORTS];
@@ -35,7 +35,7 @@ impl Counts {
         let ports = (0..=u16::MAX).zip(&self.0);
         ports
             .filter(|(_, counts)| counts.iter().any(|&count| count > 0))
-            .map(|(port, counts)| Seen { port, tally: Tally::of(*counts) })
+            .map(|(port, counts)| Seen { port, answers: AnswerCounts::of(*counts) })
             .collect()
     }
 
