@@ -3,6 +3,8 @@
 //! Each rule is a function from a file to complaints, so that it is also shown to complain.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
+#[path = "walls/circles.rs"]
+mod circles;
 #[path = "walls/rules.rs"]
 mod rules;
 #[path = "walls/source.rs"]
@@ -37,6 +39,12 @@ fn pure_rooms_know_no_file_socket_or_clock() {
 fn imports_run_one_way() {
     let rooms = Rooms::of(&source::text("tracer/src/lib.rs"));
     hold(&["tracer/src"], |source| rooms.imports_upwards(source));
+}
+
+#[test]
+fn no_files_of_a_folder_import_one_another() {
+    let complaints = circles::circles(&read(&["tracer/src"]));
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use aya::{Btf, Ebpf};
 use super::layout::Layout;
 use super::privileges;
 use super::refusal;
-use super::survey::try_load;
+use super::try_load::try_load;
 use crate::model::HookState;
 use crate::symbols;
 

@@ -20,6 +20,7 @@ mod routes;
 mod skipped;
 mod survey;
 mod tables;
+mod try_load;
 mod waiting;
 mod wire;
 

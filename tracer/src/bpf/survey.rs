@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use aya::Ebpf;
-
 use super::btf::Btf;
 use super::hooks;
 use super::layout::Layout;
-use super::{Options, globals, interfaces, load, open_namespaces, privileges, refusal, types, wire};
+use super::{Options, globals, interfaces, load, open_namespaces, privileges, types, wire};
 use crate::model::HookState;
 
 /// Looks at every hook; `netns` as for a capture.
@@ -24,15 +22,4 @@ pub fn survey(netns: &[PathBuf]) -> anyhow::Result<Vec<HookState>> {
     let off = uplinks.map_or_else(|error| Some(format!("{error:#}")), |count| wire::cannot(&mut ebpf, count));
     states.push(HookState { stem: "wire".to_owned(), off });
     Ok(states)
-}
-
-/// Why programs cannot be loaded at all; else what loading these does.
-pub(super) fn try_load(
-    ebpf: &mut anyhow::Result<Ebpf>,
-    load: impl FnOnce(&mut Ebpf) -> anyhow::Result<()>,
-) -> Option<String> {
-    match ebpf {
-        Ok(ebpf) => load(ebpf).err().map(|error| refusal::of_program(&error)),
-        Err(error) => Some(format!("{error:#}")),
-    }
 }

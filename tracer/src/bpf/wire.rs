@@ -15,7 +15,7 @@ use super::clsact;
 use super::interfaces::Interface;
 use super::queue::Queue;
 use super::refusal;
-use super::survey::try_load;
+use super::try_load::try_load;
 use crate::model::HookState;
 use crate::netns::Netns;
 

@@ -2,9 +2,9 @@
 
 use hashbrown::HashMap;
 
-use super::Place;
 use super::chance::is_suspect;
 use super::entry::{Entry, Role, Standing};
+use super::place::Place;
 use crate::infer::{Destination, Probe, evidence};
 use crate::model::{Answers, Assessment, Reason, Scope, Side, SideEvidence};
 

@@ -8,10 +8,12 @@
 mod chance;
 mod entry;
 mod family;
+mod place;
 #[cfg(test)]
 mod tests;
 
 use self::family::Family;
+pub use self::place::{Path, Place};
 use crate::infer::{Destination, Observation, ObservedPort, Probe, observe};
 use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side, SideEvidence};
 
@@ -34,23 +36,6 @@ struct Open {
     place: Place,
     /// It counts for the test of significance.
     is_weighed: bool,
-}
-
-/// The way that attempts of an address family take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Path {
-    /// IPv4, else IPv6.
-    pub is_ipv4: bool,
-    /// The uplink that the SYN was seen leaving by, by its number; 0 where none was seen.
-    pub ifindex: u32,
-}
-
-/// A destination by a path, and a side of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
-    path: u8,
-    entry: u16,
-    side: Side,
 }
 
 impl PortEvidence {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::json::write_line;
+use super::json_line::write_line;
 use super::policies::{PolicyLine, sentences};
 use super::text::paragraph;
 use crate::conntrack::EntryCounts;

@@ -8,10 +8,9 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use serde::Serialize;
-use serde_json::ser::Formatter;
 
-use super::escape::is_plain;
 use super::inference::Inference;
+use super::json_line::write_line;
 use super::policies::Policy;
 use super::{Format, Output, Sink, View};
 use crate::infer::Conclusion;
@@ -122,11 +121,6 @@ impl Json {
         let time = known.then_some(self.time.as_str());
         write_line(&mut self.out, &RetransmitLine { kind, time, ..RetransmitLine::from(finding) })
     }
-}
-
-pub(super) fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
-    line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Ascii))?;
-    out.write_all(b"\n")
 }
 
 impl Output for Json {
@@ -249,26 +243,6 @@ impl<'a> InferenceObject<'a> {
         };
         let (ipv4, ipv6) = (of(true), of(false));
         (ipv4.is_some() || ipv6.is_some()).then_some(Self { ipv4, ipv6 })
-    }
-}
-
-/// Compact JSON whose strings are plain ASCII.
-struct Ascii;
-
-impl Formatter for Ascii {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        // Nearly always so, and told at a fraction of what it takes to go from character to character.
-        if fragment.bytes().all(|byte| is_plain(byte.into())) {
-            return out.write_all(fragment.as_bytes());
-        }
-        for part in fragment.split_inclusive(|char| !is_plain(char)) {
-            let plain = part.trim_end_matches(|char| !is_plain(char));
-            out.write_all(plain.as_bytes())?;
-            for unit in part[plain.len()..].encode_utf16() {
-                write!(out, "\\u{unit:04x}")?;
-            }
-        }
-        Ok(())
     }
 }
 

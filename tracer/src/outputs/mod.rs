@@ -6,6 +6,7 @@
 pub mod escape;
 pub mod inference;
 mod json;
+mod json_line;
 pub(crate) mod policies;
 pub(crate) mod text;
 

@@ -1,0 +1,20 @@
+//! Where evidence is counted.
+
+use crate::model::Side;
+
+/// The way that attempts of an address family take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// IPv4, else IPv6.
+    pub is_ipv4: bool,
+    /// The uplink that the SYN was seen leaving by, by its number; 0 where none was seen.
+    pub ifindex: u32,
+}
+
+/// A destination by a path, and a side of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub(super) path: u8,
+    pub(super) entry: u16,
+    pub(super) side: Side,
+}
