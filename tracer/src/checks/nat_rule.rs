@@ -11,8 +11,6 @@ use crate::ruleset::{Family, Flags, Insertion, Kind, NatRule, Owner, Ports, Reac
 
 pub(super) const CHECK: Check = Check { id: "nat_rule", run };
 
-/// The range of sockets where nothing else is known (`inet_init_net`).
-const DEFAULT_SOURCES: (u16, u16) = (32768, 60999);
 /// So many rules that differ in what they match only are one report.
 const MIN_GROUP: usize = 4;
 
@@ -127,12 +125,6 @@ fn merge(facts: &Facts, group: Vec<Judged<'_>>, placed: &mut fixes::Placed) -> O
 /// Shares by flags, ports and family: thousands of rules have few different ones.
 type Known = HashMap<(Flags, Ports, &'static str), Option<Share>>;
 
-/// What is known of the connections: sockets of pods have the default range unless somebody changed it there.
-pub(super) fn traffic(facts: &Facts) -> Traffic {
-    let (low, high) = facts.own_range().unwrap_or(DEFAULT_SOURCES);
-    Traffic { sources: low..=high, entries: facts.number("nf_conntrack_count") }
-}
-
 /// Whether no filter in front of the node sees the port that the rule chooses.
 pub(super) fn is_hidden(facts: &Facts, rule: &NatRule) -> bool {
     rule.stays_private() || tunnel(facts, rule)
@@ -173,7 +165,7 @@ fn shares(facts: &Facts, rule: &NatRule, known: &mut Known) -> Vec<Share> {
         Family::V6 => &[("ipv6", &facts.policy.v6)],
         Family::Both => &[("ipv4", &facts.policy.v4), ("ipv6", &facts.policy.v6)],
     };
-    let traffic = traffic(facts);
+    let traffic = Traffic::of(facts);
     let mut share = |&(family, allowed): &(&'static str, &PortSet)| {
         let key = (rule.nat.flags, rule.nat.ports.clone(), family);
         known.entry(key).or_insert_with(|| share::share(&rule.nat, family, allowed, &traffic)).clone()

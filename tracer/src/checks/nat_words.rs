@@ -1,7 +1,7 @@
 //! What is said of a rule: its effect in a sentence, where it is and what it meets, and how the shares follow.
 
 use super::share::{self, Share, Traffic};
-use super::{Facts, nat_rule, percent};
+use super::{Facts, percent};
 use crate::ruleset::{Kind, NatRule, Ports, Reach, Way};
 
 /// Ways to a rule that are shown.
@@ -110,7 +110,7 @@ fn selection(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Vec<String> {
     let mut lines = Vec::new();
     let Some(share) = shares.first() else { return lines };
     let drawn = share.draws_from.join(" or ");
-    let traffic = nat_rule::traffic(facts);
+    let traffic = Traffic::of(facts);
     let (low, high) = (traffic.sources.start(), traffic.sources.end());
     if share.keeps {
         lines.push(format!(

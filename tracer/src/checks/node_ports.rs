@@ -1,6 +1,7 @@
 //! NodePorts: a port range of the node that translated ports and sockets can meet.
 
-use super::{Check, Facts, Level, Report, nat_rule, percent};
+use super::share::Traffic;
+use super::{Check, Facts, Level, Report, percent};
 use crate::model::port_distribution;
 use crate::ruleset::Reach;
 
@@ -23,7 +24,7 @@ fn run(facts: &Facts) -> Vec<Report> {
     let share =
         port_distribution::share_outside(&port_distribution::default_range(u16::MAX), |port| !RANGE.contains(&port));
     let draws = facts.rules.rules.iter().any(|rule| rule.nat.flags.draws() && rule.reach() == Reach::Met);
-    let sources = nat_rule::traffic(facts).sources;
+    let sources = Traffic::of(facts).sources;
     let meets_own = sources.start() <= high && sources.end() >= low;
     let mut report = Report::new(
         CHECK.id,

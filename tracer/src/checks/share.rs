@@ -4,12 +4,16 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
+use super::Facts;
 use crate::model::{PortSet, port_distribution};
 use crate::ruleset::{Nat, Ports};
 
 /// Where the law is written.
 pub(super) const SOURCE: &str = "law: get_unique_tuple() and nf_nat_l4proto_unique_tuple() in net/netfilter/nf_nat_core.c, read in \
      kernels 5.10 to 7.3: port = lowest + random 16-bit offset modulo size";
+
+/// The range of sockets where nothing else is known (`inet_init_net`).
+const DEFAULT_SOURCES: (u16, u16) = (32768, 60999);
 
 /// What a rule does to one address family.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,6 +43,14 @@ pub(super) struct Traffic {
     pub(super) sources: RangeInclusive<u16>,
     /// Entries of the conntrack table, of which none can clash with more than all.
     pub(super) entries: Option<u64>,
+}
+
+impl Traffic {
+    /// By the settings of the node: sockets of pods have the default range unless it was changed there.
+    pub(super) fn of(facts: &Facts) -> Self {
+        let (low, high) = facts.own_range().unwrap_or(DEFAULT_SOURCES);
+        Self { sources: low..=high, entries: facts.number("nf_conntrack_count") }
+    }
 }
 
 /// The share of a rule; `None` where its ports are not known.
