@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt::ReceiveTimeout,
     sockopt::SendTimeout,
@@ -286,6 +287,103 @@ fn play(case: &Case) -> Result<(), String> {
     }
     let after = net.judgement();
     check(["ok", "note"].contains(&level(&after)), format!("{} after the fix: {:#}", level(&after), after["checks"]))
+}
+
+/// nft that owns a table as long as it lives: nobody else can change it.
+fn own(net: &Net, commands: &str) -> std::process::Child {
+    let mut nft = Command::new("ip");
+    nft.args(["netns", "exec", &net.name("node"), "nft", "-i"]);
+    let mut child = nft.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(commands.as_bytes()).unwrap();
+    child.stdin.as_mut().unwrap().flush().unwrap();
+    let is_there = || net.inside("node", "nft", &["list", "tables"], None).contains("owned");
+    tests::process::until("the table of the other program", is_there);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    child
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn the_table_of_another_program_is_left_alone() {
+    // Another table has an owner and rules with the same handles: the fix is for the rule that it is about.
+    let net = Net::up("eth0");
+    let rules = "table ip a {\n chain post {\n type nat hook postrouting priority srcnat;\n ip saddr 10.42.0.0/16 tcp dport 80 masquerade random\n }\n}\n";
+    net.inside("node", "nft", &["-f", "-"], Some(rules));
+    let commands_of_other = "add table inet owned { flags owner; }\nadd chain inet owned c\nadd rule inet owned c tcp dport 22 ip saddr 192.0.2.0/24 counter\n";
+    let mut other = own(&net, commands_of_other);
+    let judgement = net.judgement();
+    let commands = commands(&judgement);
+    assert!(
+        commands.len() == 1
+            && commands[0].contains("ip saddr 10.42.0.0/16 tcp dport 80 masquerade to :32768-65535 random"),
+        "{commands:#?}"
+    );
+    run("bash", &["-c", &commands[0]]);
+    let left = net.inside("node", "nft", &["list", "table", "ip", "a"], None);
+    assert!(left.contains("ip saddr 10.42.0.0/16 tcp dport 80 masquerade random\n"), "{left}");
+    assert_eq!(outside(&net.connect(POD, PLAIN, CONNECTIONS)), 0.0);
+    other.kill().unwrap();
+    other.wait().unwrap();
+
+    // The NAT rule itself is in such a table.
+    let net = Net::up("eth0");
+    let commands_of_other = "add table ip owned { flags owner; }\nadd chain ip owned post { type nat hook postrouting priority 100; }\nadd rule ip owned post ip saddr 10.42.0.0/16 masquerade random\n";
+    let mut other = own(&net, commands_of_other);
+    let judgement = net.judgement();
+    assert!(level(&judgement) == "problem" && self::commands(&judgement).is_empty(), "{:#}", judgement["checks"]);
+    let rule = judgement["checks"].as_array().unwrap().iter().find(|check| check["id"] == "nat_rule").unwrap();
+    assert_eq!(rule["rule"]["table_owner"], "nft");
+    assert!(rule["fixes"][0]["what"].as_str().unwrap().contains("nft owns the table"), "{rule:#}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+/// Seconds of processor time of all children so far.
+fn cpu() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
+    seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn thousands_of_rules_are_judged_in_seconds_and_few_lines() {
+    let net = Net::up("eth0");
+    let mut rules = String::from("table ip big {\n chain post {\n type nat hook postrouting priority srcnat;\n");
+    for number in 0..20_000_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        rules += &format!("ip saddr 10.{a}.{b}.{c} oifname \"eth0\" masquerade fully-random\n");
+    }
+    net.inside("node", "nft", &["-f", "-"], Some(&(rules + "}\n}\n")));
+    let mut pods = String::from(
+        "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n",
+    );
+    (0..300).for_each(|pod| pods += &format!(":CNI-{pod} - [0:0]\n"));
+    for pod in 0..300 {
+        let address = format!("10.99.{}.{}", pod / 200, pod % 200);
+        pods += &format!(
+            "-A POSTROUTING -s {address}/32 -j CNI-{pod}\n-A CNI-{pod} -d 10.99.0.0/16 -j ACCEPT\n-A CNI-{pod} ! -d 224.0.0.0/4 -j MASQUERADE --random-fully\n"
+        );
+    }
+    net.inside("node", "iptables-nft-restore", &[], Some(&(pods + "COMMIT\n")));
+    // Processor time, because other tests may run at the same time.
+    let start = cpu();
+    net.inside("node", "nft", &["-j", "list", "ruleset"], None);
+    net.inside("node", "nft", &["-a", "list", "ruleset"], None);
+    net.inside("node", "iptables-nft-save", &[], None);
+    let tools = cpu() - start;
+    let start = cpu();
+    let judgement = net.judgement();
+    let took = cpu() - start;
+    println!("the tools took {tools:.2} s, doctor {took:.2} s");
+    assert!(took < tools + 3.0, "{took} s, the tools alone {tools} s");
+    let groups = judgement["checks"].as_array().unwrap().iter().filter(|check| check["id"] == "nat_rule");
+    let groups: Vec<_> = groups.map(|group| group["rule"]["rules"].as_u64().unwrap()).collect();
+    assert_eq!((groups.len(), groups.iter().sum::<u64>()), (2, 20_300), "{groups:?}");
+    for arguments in [&[][..], &["--verbose"]] {
+        let text = net.doctor(arguments);
+        assert!(text.lines().count() <= 100, "{text}");
+    }
 }
 
 #[test]

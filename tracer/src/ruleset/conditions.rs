@@ -94,11 +94,11 @@ impl Condition {
             (Subject::Source(these), Subject::Source(those))
             | (Subject::Destination(these), Subject::Destination(those)) => {
                 let overlap = |a: &IpNet, b: &IpNet| a.contains(b) || b.contains(a);
-                implies((these, self.negated), (those, other.negated), |a, b| b.contains(a), overlap)
+                implies((these.iter(), self.negated), (those.iter(), other.negated), |a, b| b.contains(a), overlap)
             }
             (Subject::In(these), Subject::In(those)) | (Subject::Out(these), Subject::Out(those)) => implies(
-                (these, self.negated),
-                (those, other.negated),
+                (these.iter(), self.negated),
+                (those.iter(), other.negated),
                 |a, b| is_within(a, b),
                 |a, b| is_within(a, b) || is_within(b, a),
             ),
@@ -114,17 +114,17 @@ impl Condition {
 }
 
 /// Whether membership of one list says membership of another; each with whether it is negated.
-fn implies<'a, T: 'a>(
-    (these, not_these): (impl IntoIterator<Item = &'a T>, bool),
-    (those, not_those): (impl IntoIterator<Item = &'a T> + Copy, bool),
+fn implies<'a, T: 'a + ?Sized, I: Iterator<Item = &'a T> + Clone>(
+    (mut these, not_these): (I, bool),
+    (mut those, not_those): (I, bool),
     is_within: impl Fn(&T, &T) -> bool,
     overlap: impl Fn(&T, &T) -> bool,
 ) -> bool {
-    let these: Vec<&T> = these.into_iter().collect();
+    let is_empty = these.clone().next().is_none();
     match (not_these, not_those) {
-        (false, false) => !these.is_empty() && these.iter().all(|a| those.into_iter().any(|b| is_within(a, b))),
-        (false, true) => !these.is_empty() && !these.iter().any(|a| those.into_iter().any(|b| overlap(a, b))),
-        (true, true) => those.into_iter().all(|b| these.iter().any(|a| is_within(b, a))),
+        (false, false) => !is_empty && these.all(|a| those.clone().any(|b| is_within(a, b))),
+        (false, true) => !is_empty && !these.any(|a| those.clone().any(|b| overlap(a, b))),
+        (true, true) => those.all(|b| these.clone().any(|a| is_within(b, a))),
         (true, false) => false,
     }
 }

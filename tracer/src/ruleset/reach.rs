@@ -1,7 +1,20 @@
 //! Whether a TCP connection can get to a rule, past the lines above it.
 
+use ipnet::IpNet;
+
 use super::conditions::{Condition, are_enough, exclude};
-use super::{Family, Line, Protocols};
+use super::{Family, Line, Protocols, Subject};
+
+/// The source of conditions that ask for exactly one prefix.
+fn one_source(conditions: &[Condition]) -> Option<IpNet> {
+    conditions.iter().filter(|condition| !condition.negated).find_map(|condition| {
+        if let Subject::Source(prefixes) = &condition.subject {
+            <&[IpNet; 1]>::try_from(&prefixes[..]).ok().map(|[one]| *one)
+        } else {
+            None
+        }
+    })
+}
 
 /// Whether a rule is met.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +36,10 @@ pub(super) struct Taken {
     pub(super) conditions: Vec<Condition>,
     pub(super) takes_tcp: bool,
     pub(super) family: Family,
+    /// The one source that it asks for, to tell most lines apart at once.
+    pub(super) source: Option<IpNet>,
+    /// It asks for a mark.
+    pub(super) asks_for_mark: bool,
     /// Some packets may have left the chain before it, and come by below.
     pub(super) is_leaky: bool,
     /// It gives a verdict; others only leave their own chain.
@@ -41,6 +58,8 @@ impl Taken {
                 && !line.is_contradiction
                 && line.conditions.iter().all(|one| one.of_new() != Some(false)),
             family: line.family,
+            source: one_source(&line.conditions),
+            asks_for_mark: line.conditions.iter().any(|one| one.of_unmarked().is_some()),
             is_leaky: false,
             is_final: false,
             is_last: false,
@@ -55,6 +74,7 @@ impl Taken {
             None => are_enough(&passage.conditions, one),
         };
         self.takes_tcp
+            && self.source.is_none_or(|own| passage.source.is_none_or(|source| own.contains(&source)))
             && !self.is_leaky
             && (self.family == Family::Both || self.family == passage.family)
             && self.conditions.iter().all(is_met)
@@ -69,11 +89,13 @@ pub(super) struct Passage {
     pub(super) family: Family,
     /// No packet is all that.
     pub(super) is_empty: bool,
+    /// The one source that it asks for.
+    source: Option<IpNet>,
 }
 
 impl Passage {
     pub(super) const fn new() -> Self {
-        Self { conditions: Vec::new(), protocols: Protocols::Any, family: Family::Both, is_empty: false }
+        Self { conditions: Vec::new(), protocols: Protocols::Any, family: Family::Both, is_empty: false, source: None }
     }
 
     /// On through this line.
@@ -92,6 +114,10 @@ impl Passage {
     pub(super) fn add(&mut self, condition: &Condition) {
         self.is_empty |= condition.of_new() == Some(false) || exclude(&self.conditions, condition);
         if condition.of_new().is_none() {
+            // The narrowest: each is met.
+            if let Some(source) = one_source(std::slice::from_ref(condition)) {
+                self.source = Some(self.source.filter(|held| source.contains(held)).unwrap_or(source));
+            }
             self.conditions.push(condition.clone());
         }
     }

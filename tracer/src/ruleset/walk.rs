@@ -284,6 +284,7 @@ impl<'a> Walk<'a> {
             let asked = Taken::by(jump, String::new());
             one.takes_tcp &= asked.takes_tcp;
             one.family = one.family.and(asked.family).unwrap_or(one.family);
+            one.asks_for_mark |= asked.asks_for_mark;
             one.conditions.extend(asked.conditions);
             self.taken.push(one);
         }
@@ -299,7 +300,8 @@ impl<'a> Walk<'a> {
     }
 
     fn needs_mark(&self, passage: &Passage) -> bool {
-        !self.is_mark_changed && (passage.asks_for_mark() || self.above().iter().any(|one| one.takes(passage, true)))
+        let takes_unmarked = |one: &Taken| one.asks_for_mark && one.takes(passage, true);
+        !self.is_mark_changed && (passage.asks_for_mark() || self.above().iter().any(takes_unmarked))
     }
 
     fn way(&self, at: &At<'_>, passage: Passage) -> Way {

@@ -28,7 +28,10 @@ pub(super) fn write(facts: &Facts, reports: &[Report], verdict: &Verdict, verbos
     page.verdict(verdict, verbose);
     page.text.push('\n');
     if verbose {
-        reports.iter().for_each(|report| page.report(report));
+        // What there is to be done comes first, in the order in which it is right.
+        let has_commands = |report: &&Report| report.fixes.iter().any(|fix| !fix.commands.is_empty());
+        let (first, others): (Vec<_>, Vec<_>) = reports.iter().partition(has_commands);
+        first.into_iter().chain(others).for_each(|report| page.report(report));
     } else {
         let is_told = |report: &&Report| verdict.evidence.iter().any(|evidence| evidence.starts_with(&report.summary));
         let rest = reports.iter().filter(|report| report.level >= Level::Warn && !is_told(report));
@@ -84,9 +87,10 @@ impl Page {
         }
         let Some(fix) = &verdict.fix else { return };
         self.paragraph(2, INDENT, &format!("fix: {}", fix.what));
-        let shown = if verbose { fix.commands.len() } else { MAX_COMMANDS };
+        // With everything they stand below, with their rule.
+        let shown = if verbose { 0 } else { MAX_COMMANDS };
         fix.commands.iter().take(shown).for_each(|command| self.command(INDENT + 4, INDENT + 8, command));
-        if fix.commands.len() > shown {
+        if fix.commands.len() > shown && !verbose {
             self.paragraph(INDENT, INDENT, &format!("and {} more commands, in this order", fix.commands.len() - shown));
         }
     }
