@@ -124,7 +124,7 @@ macro_rules! globals {
 }
 for_each_global!(globals);
 
-/// Facts lost in the kernel, counted per CPU in the map `LOST`.
+/// Events lost in the kernel, counted per CPU in the map `LOST`.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Loss {
@@ -132,7 +132,7 @@ pub enum Loss {
     RingFull = 0,
     /// Kernel memory could not be read, so an event was not made.
     Unreadable = 1,
-    /// A table was full, so an older entry made room or a fact was not kept.
+    /// Reserved: no program counts this; its place in the trace and its name in JSON stay.
     TableFull = 2,
     /// The kernel ran no program because it was running already on that CPU (the kernel's `recursion_misses`, from 5.12; of kprobes
     /// from 6.7), or `ct_drop` left out the drop of a SYN from outside that exceeded [`OUTSIDE_DROPS_PER_SECOND`].

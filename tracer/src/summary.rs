@@ -16,7 +16,7 @@ pub struct Summary {
     pub attempts: u64,
     /// Those whose translated tuple is known.
     pub translated: u64,
-    /// Those whose SYN was sent again.
+    /// Those whose SYN was retransmitted.
     pub retransmitted_attempts: u64,
     /// Those of which a retransmit was flagged.
     pub flagged_attempts: u64,
@@ -28,9 +28,9 @@ pub struct Summary {
     pub by_strength: BTreeMap<Strength, u64>,
     /// What the evidence says about the policy of each node, where there is any.
     pub policies: Vec<PolicyEvidence>,
-    /// Attempts that failed before their SYN was sent again, by cause, where that is known.
+    /// Attempts that failed before any retransmit, by cause, where that is known.
     pub failed_by_cause: BTreeMap<&'static str, u64>,
-    /// Facts lost in the kernel, by [`Loss`].
+    /// Events lost in the kernel, by [`Loss`].
     pub lost: [u64; Loss::ALL.len()],
     /// Attempts and bindings given up because a table was full.
     pub evicted: u64,
@@ -88,7 +88,7 @@ impl Summary {
         Loss::ALL.into_iter().zip(self.lost).filter(|(loss, _)| loss.is_certain())
     }
 
-    /// How often a program was not run. Most would have told nothing, so this is no count of lost facts.
+    /// Program runs skipped by the kernel's recursion guard. Most would have emitted no event, so this is no count of lost events.
     #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.lost[Loss::Skipped as usize]

@@ -61,8 +61,6 @@ macro_rules! events {
             impl $name {
                 /// The value of [`Stamp::kind`] for this event; also its number in the trace format.
                 pub const KIND: u32 = $number;
-                /// The word for this event everywhere: file, program, JSON, tests, docs.
-                pub const STEM: &'static str = $stem;
             }
 
             impl From<$name> for Event {
@@ -73,7 +71,7 @@ macro_rules! events {
         )*
 
         impl Event {
-            /// Number and stem of every event, for sweeps and references.
+            /// Number and stem of every event. The stem is its word in file, program, JSON, tests and docs.
             pub const ALL: &'static [(u32, &'static str)] = &[$(($number, $stem)),*];
 
             /// An event from the bytes of a ring buffer record; `None` if they are none.

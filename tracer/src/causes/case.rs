@@ -39,7 +39,7 @@ impl<'a> Case<'a> {
         self.assessment.map(|assessment| assessment.strength())
     }
 
-    /// Whether NAT is known to have changed the source, the SYN may have left by an uplink, and no ICMP error told why it is not
+    /// Whether NAT is known to have changed the source, the SYN may have left by an uplink, and no ICMP error says why it is not
     /// answered: only then does the attempt say something about the ports that the path passes.
     #[must_use]
     pub fn is_evidence(&self) -> bool {
@@ -48,8 +48,8 @@ impl<'a> Case<'a> {
 
     /// Whether NAT changed the source: `None` where nothing proves it either way.
     ///
-    /// Where only the wire saw the SYN, an own address of the node as its source tells: the node's own sockets are known by
-    /// their SYNs, so somebody behind it was given that address.
+    /// Where only the wire saw the SYN, an own address of the node as its source proves it: the node's own sockets are known by
+    /// their SYNs, so a client behind the node was given that address.
     #[must_use]
     pub fn is_translated(&self) -> Option<bool> {
         self.attempt.is_translated().or_else(|| {
@@ -71,12 +71,12 @@ impl<'a> Case<'a> {
         self.attempt.outcome == Outcome::Established
     }
 
-    /// Something came back from the network: an answer, a stray segment, or an ICMP error of anybody.
+    /// Something came back from the network: an answer, a stray segment, or an ICMP error of any host.
     pub(super) fn heard_back(&self) -> bool {
         self.attempt.is_answered() || self.attempt.icmp.is_some()
     }
 
-    /// Whether it may have taken the way through an uplink: a SYN was seen to, or one that did might not have been seen.
+    /// Whether it may have taken the way through an uplink: a SYN was seen leaving by one, or might have left unseen.
     #[must_use]
     pub fn may_have_left(&self) -> bool {
         if self.attempt.syns_leaving > 0 {
@@ -133,7 +133,7 @@ impl<'a> Case<'a> {
 
     /// How many SYNs were dropped because the source that NAT chose was taken when it was to be confirmed.
     ///
-    /// A rule between NAT and the confirmation can drop as well. Where `nat_bind` watches the confirmation, it tells.
+    /// A rule between NAT and the confirmation can drop as well. Where `nat_bind` watches the confirmation, its events decide.
     pub(super) fn clashes(&self) -> u32 {
         let unconfirmed = u32::from(self.attempt.unconfirmed);
         if self.has_hook("nat_bind") { unconfirmed.min(self.attempt.selections) } else { unconfirmed }

@@ -70,7 +70,7 @@ mod tests {
     fn one_drop_of_many_explains_little() {
         let attempt = Attempt { syns_leaving: 4, ..dropped(1, 4) };
         assert!(!applies_to(&CAUSE, &attempt));
-        // It is all there is where none was seen leaving, if somebody watched.
+        // It is all there is where no SYN was seen leaving, if an uplink is watched.
         assert!(applies_to(&CAUSE, &dropped(1, 4)));
         let blind = Capture { hooks: Vec::new(), ..capture() };
         assert!(!applies(&Case::new(&dropped(1, 4), &blind)));

@@ -1,4 +1,4 @@
-//! `insert_race`: NAT chose a source that somebody else took before it was confirmed; a later choice worked.
+//! `insert_race`: NAT chose a source that another connection took before it was confirmed; a later choice worked.
 
 use super::case::times;
 use super::{Case, Cause};

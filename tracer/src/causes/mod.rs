@@ -114,7 +114,7 @@ pub fn has_failed(case: &Case<'_>) -> bool {
 #[must_use]
 pub fn diagnose(cause: &Cause, case: &Case<'_>) -> Diagnosis {
     let (explanation, mut evidence) = ((cause.explain)(case), observed::facts(case));
-    // Where nothing that was seen tells the cause, the explanation has it.
+    // Where no observed event shows the cause, the explanation says so.
     if !rests_on_silence(cause.id) {
         evidence.extend(port_out_of_range::evidence(case));
     }

@@ -1,4 +1,4 @@
-//! `not_translated`: the SYN leaves with its original source, which is no address of this node, so that nobody outside can answer.
+//! `not_translated`: the SYN leaves with its original source, which is no address of this node, so that no host outside can answer.
 //!
 //! The border to `wrong_source`: here nothing changed the source; there NAT, or the client, chose one that is wrong.
 

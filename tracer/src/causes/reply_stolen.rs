@@ -1,4 +1,4 @@
-//! `reply_stolen`: the SYN-ACK came back to this node, and went to somebody else than the client.
+//! `reply_stolen`: the SYN-ACK came back to this node, and was delivered to a socket other than the client's.
 
 use super::{Case, Cause};
 
@@ -12,14 +12,14 @@ pub(super) const CAUSE: Cause = Cause {
 
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
-    // Dropped for want of a socket, or by a socket that listens: it was taken for a packet to somebody on this node.
+    // Dropped for want of a socket, or by a socket that listens: it was taken for a packet to a socket of this node.
     let to_node = attempt.answer_dropped.count > 0 && (is_unwanted(case) || attempt.is_answer_diverted);
     let is_gone = attempt.syn_ack_undelivered && attempt.answer_dropped.count == 0 && attempt.socket_netns.is_some();
     let is_stolen = attempt.is_reset_here || to_node || is_gone;
     attempt.syn_ack_seen && !case.is_established() && is_stolen
 }
 
-/// It reached a port where nobody listens, or somebody who listens and wants no SYN-ACK.
+/// It reached a port where no socket listens, or a listening socket, which accepts no SYN-ACK.
 fn is_unwanted(case: &Case<'_>) -> bool {
     matches!(case.reason(case.attempt.answer_dropped), Some("NO_SOCKET" | LISTENER))
 }

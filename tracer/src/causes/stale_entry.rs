@@ -20,7 +20,7 @@ pub(super) const CAUSE: Cause = Cause {
 /// So many attempts for each way that later attempts take make it certain that this attempt's way is no longer taken, even where
 /// rules choose at random: chance misses one of n + 1 ways 16 n times with a probability below 1e-6.
 const ATTEMPTS_PER_WAY: u32 = 16;
-/// Ways that are told apart: with as many there may be more.
+/// Ways that are distinguished: with as many there may be more.
 const MAX_WAYS: u32 = 4;
 /// Without an answer, so many later attempts.
 const UNANSWERED_ATTEMPTS: u32 = 3;

@@ -4,7 +4,7 @@
 use super::{Case, Cause};
 use crate::model::{Attempt, Capture, InterfaceName, example};
 
-/// A pod's attempt through a port that is allowed, sent again once, both seen leaving, nothing came back.
+/// A pod's attempt through a port that is allowed, retransmitted once, both SYNs seen leaving, nothing came back.
 pub(super) fn failing() -> Attempt {
     example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:40000", "203.0.113.80:443")
 }

@@ -1,4 +1,4 @@
-//! `unknown`: nothing that was seen tells.
+//! `unknown`: no observed event shows the cause.
 
 use super::{Case, Cause, port_out_of_range};
 use crate::model::Watch;

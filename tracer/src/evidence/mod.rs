@@ -17,7 +17,7 @@ pub use self::place::{Path, Place};
 use crate::infer::{Destination, Observation, ObservedPort, Probe, observe};
 use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side, SideEvidence};
 
-/// Paths that are told apart; attempts by further uplinks share one.
+/// Paths that are distinguished; attempts by further uplinks share one.
 const MAX_PATHS: usize = 32;
 /// What further uplinks are counted as.
 const OTHER_UPLINKS: u32 = u32::MAX;

@@ -13,7 +13,7 @@ pub(crate) struct Observation {
 /// The port that an outcome is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ObservedPort {
-    /// The SYN left with several ports, so nobody knows which one the outcome is about.
+    /// The SYN left with several ports, so the outcome cannot be assigned to one of them.
     ChangedPort,
     Port {
         destination: Destination,

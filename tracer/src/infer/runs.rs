@@ -6,7 +6,7 @@
 
 /// Failures of one outage that count.
 const MAX_FAILURES_PER_OUTAGE: u8 = 2;
-/// Seconds for which answers are remembered: failures are told later, by the 127 s that Linux keeps trying.
+/// Seconds for which answers are remembered: failures are known up to 127 s later, since Linux keeps trying that long.
 const ANSWERS_KEPT_S: u64 = 256;
 
 /// Of one destination. Times are those of the first SYN, in seconds.

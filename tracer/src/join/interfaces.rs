@@ -9,7 +9,7 @@ use tracer_common::events::{
 
 use crate::model::{InterfaceName, SourceAddress, Watch};
 
-/// Addresses kept at most; beyond that [`Interfaces::owner_of`] no longer says that nobody has an address.
+/// Addresses kept at most; beyond that [`Interfaces::owner_of`] no longer says that no interface has an address.
 const MAX_ADDRESSES: usize = 65_536;
 /// The number of no interface.
 pub(super) const NO_INTERFACE: u16 = 0;

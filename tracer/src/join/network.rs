@@ -59,7 +59,7 @@ impl Network {
             self.answered.note(slot.newest_interface, &slot.translated());
             self.note_features(slot);
         }
-        // One that nobody saw leaving tells something only if it went well.
+        // One that was not seen leaving is evidence only if it was answered.
         if !self.paths.is_empty() && slot.known.has(SlotFlags::ORIGINAL) && (is_seen || is_answered) {
             self.note_way(slot, is_answered);
         }

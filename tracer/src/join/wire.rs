@@ -15,7 +15,7 @@ use super::update::Updates;
 use crate::model::Outcome;
 
 impl Join {
-    /// Notes a wire observation. Only a SYN that leaves can open an attempt; the others may be anybody's.
+    /// Notes a wire observation. Only a SYN that leaves can open an attempt; the others may belong to any host.
     pub(super) fn wire(&mut self, event: &Wire, updates: &mut Updates<'_>) {
         let (isn, time_ns, detail) = (event.isn, event.stamp.time_ns, event.detail);
         match (event.packet, event.direction) {

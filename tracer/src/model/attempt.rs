@@ -13,7 +13,7 @@ pub enum Outcome {
     Pending,
     /// The socket became established; for an attempt without a local socket, the answer was seen on the wire.
     Established,
-    /// The socket gave up (`ETIMEDOUT`); for an attempt without a local socket, no more was heard of it.
+    /// The socket gave up (`ETIMEDOUT`); for an attempt without a local socket, no more events came.
     TimedOut,
     /// The answer was an RST (`ECONNREFUSED`).
     Refused,
@@ -101,7 +101,7 @@ impl From<Option<NatRange>> for NatMode {
 pub struct Dropped {
     /// How many were; at most 255 are counted.
     pub count: u8,
-    /// Why the newest was, as the node's kernel numbers it; 0 where it does not tell.
+    /// Why the newest was, as the node's kernel numbers it; 0 where it gives no reason.
     pub reason: u32,
     /// `enum ip_conntrack_info` of the newest, or that it had no conntrack entry
     pub ctinfo: u8,
@@ -139,9 +139,9 @@ pub struct Attempt {
     pub range: Option<NatRange>,
     /// How many times NAT chose a port for this SYN and its retransmits.
     pub selections: u32,
-    /// How many times the SYN was sent again.
+    /// How many times the SYN was retransmitted.
     pub retransmits: u32,
-    /// How many of those failed on this node already (kernels from 6.17 tell).
+    /// How many of those failed on this node already (known from kernel 6.17 on).
     pub send_errors: u32,
     /// The newest negative errno of a failed send.
     pub send_errno: i32,
@@ -153,7 +153,7 @@ pub struct Attempt {
     pub syn_ack_seen: bool,
     /// An RST was seen arriving as the answer to the SYN.
     pub rst_seen: bool,
-    /// The SYN was sent again after a SYN-ACK had arrived, so the client did not get it.
+    /// The SYN was retransmitted after a SYN-ACK had arrived, so the client did not get the SYN-ACK.
     pub syn_ack_undelivered: bool,
     /// An RST was seen leaving as the answer to a SYN-ACK, while the client still waited for one.
     pub is_reset_here: bool,
@@ -165,7 +165,7 @@ pub struct Attempt {
     pub unconfirmed: u8,
     /// Answers dropped on this node.
     pub answer_dropped: Dropped,
-    /// One of them was on its way to another address or port than NAT gives it: somebody else had taken it.
+    /// One of them was on its way to another address or port than NAT gives it: another socket had taken it.
     pub is_answer_diverted: bool,
     /// A SYN was dropped here whose destination after NAT was its client itself (hairpin).
     pub is_hairpin: bool,

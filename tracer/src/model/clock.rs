@@ -1,4 +1,4 @@
-//! From an event's time to the wall clock. Pure arithmetic: nobody here looks at a clock or a time zone database.
+//! From an event's time to the wall clock. Pure arithmetic: nothing here reads a clock or a time zone database.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ pub fn flow(src: &str, dst: &str) -> Flow {
     Flow::new(src.parse().unwrap(), dst.parse().unwrap())
 }
 
-/// A pod's attempt through masquerade fully-random whose SYN was sent again once.
+/// A pod's attempt through masquerade fully-random whose SYN was retransmitted once.
 pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
     Attempt {
         first_ns: 1_000_000_000,

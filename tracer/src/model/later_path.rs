@@ -10,7 +10,7 @@ use super::InterfaceName;
 pub struct LaterPath {
     /// How many, since an attempt last took this attempt's way.
     pub attempts: u32,
-    /// How many different ways they took; at most 4 are told apart.
+    /// How many different ways they took; at most 4 are distinguished.
     pub ways: u32,
     /// The newest of them, after NAT; its source port is 0. `None` for one that was answered and not seen leaving by a watched
     /// interface.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tracer_common::events::{self, OWNER_TEXT, Stamp};
 
-/// What stands between the names in the text; no name has it.
-const BETWEEN: char = '/';
+/// Separates the names in the text; no name contains it.
+const SEPARATOR: char = '/';
 
-/// Names as they were while it lived; what is not known is `None`, and an owner without any name is nobody known.
+/// Names as they were while it lived; what is not known is `None`, and an owner without any name is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {
     /// Kubernetes namespace.
@@ -22,7 +22,7 @@ impl Owner {
     /// The names in a text as [`Owner::text`] writes it. Of a hostile trace it may be anything.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let mut names = text.splitn(3, BETWEEN).map(|name| (!name.is_empty()).then(|| Arc::from(name)));
+        let mut names = text.splitn(3, SEPARATOR).map(|name| (!name.is_empty()).then(|| Arc::from(name)));
         let mut next = || names.next().flatten();
         Self { namespace: next(), pod: next(), container: next() }
     }
@@ -32,7 +32,7 @@ impl Owner {
     pub fn text(&self) -> String {
         let [namespace, pod, container] =
             [&self.namespace, &self.pod, &self.container].map(|name| name.as_deref().unwrap_or_default());
-        format!("{namespace}{BETWEEN}{pod}{BETWEEN}{container}")
+        format!("{namespace}{SEPARATOR}{pod}{SEPARATOR}{container}")
     }
 
     /// Whether there is no name.
@@ -41,7 +41,7 @@ impl Owner {
         self.namespace.is_none() && self.pod.is_none() && self.container.is_none()
     }
 
-    /// The events that tell it of a namespace: one, or several for a long text.
+    /// The events that name it as the owner of a namespace: one, or several for a long text.
     pub fn events(&self, time_ns: u64, netns: u32, since_ns: u64) -> impl Iterator<Item = events::Owner> {
         let text = self.text();
         let parts: Vec<Vec<u8>> = text.as_bytes().chunks(OWNER_TEXT).map(<[u8]>::to_vec).collect();

@@ -8,11 +8,11 @@ use tracer_common::events;
 use super::Owner;
 
 /// Namespaces that are remembered at most; more than a node has at once, since the kernel gives out freed numbers again.
-const MOST: usize = 16_384;
+const MAX_NAMESPACES: usize = 16_384;
 /// Owners of one namespace that are remembered: an attempt lives for two minutes, its pod may be gone by its end.
-const MOST_EACH: usize = 8;
+const MAX_OWNERS_PER_NETNS: usize = 8;
 /// Parts of one text at most: several times what the longest names need.
-const MOST_PARTS: u8 = 16;
+const MAX_PARTS: u8 = 16;
 
 /// An owner as the header of a trace carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct OwnerAt {
     pub owner: String,
 }
 
-/// The owners of one namespace, each with the time from which on it is one; `None` is nobody known.
+/// The owners of one namespace, each with the time from which on it is one; `None` for an unknown owner.
 type Times = VecDeque<(u64, Option<Owner>)>;
 
 /// Owners by namespace. Bounded: beyond that the namespaces named first are forgotten, and their owners unknown.
@@ -75,7 +75,7 @@ impl Owners {
     /// Takes an event. A text of which a part is missing is left out.
     pub fn event(&mut self, event: &events::Owner) {
         let mut pending = self.pending.take().filter(|pending| is_next(&pending.next, event));
-        if event.part == 0 && (1..=MOST_PARTS).contains(&event.parts) {
+        if event.part == 0 && (1..=MAX_PARTS).contains(&event.parts) {
             pending = Some(Pending { next: *event, bytes: Vec::new() });
         }
         let Some(mut pending) = pending else { return };
@@ -106,11 +106,11 @@ impl Owners {
         if times.is_empty() {
             self.order.push_back(netns);
         }
-        if times.len() >= MOST_EACH {
+        if times.len() >= MAX_OWNERS_PER_NETNS {
             times.pop_front();
         }
         times.push_back((since_ns, owner));
-        if self.order.len() > MOST
+        if self.order.len() > MAX_NAMESPACES
             && let Some(first) = self.order.pop_front()
         {
             self.by_netns.remove(&first);
@@ -211,7 +211,7 @@ mod tests {
             }
         }
         (0..100).for_each(|since_ns| tell(&mut owners, since_ns, "a/b/"));
-        assert!(owners.by_netns.len() <= MOST && owners.order.len() <= MOST);
-        assert_eq!(owners.by_netns[&NETNS].len(), MOST_EACH);
+        assert!(owners.by_netns.len() <= MAX_NAMESPACES && owners.order.len() <= MAX_NAMESPACES);
+        assert_eq!(owners.by_netns[&NETNS].len(), MAX_OWNERS_PER_NETNS);
     }
 }

@@ -61,7 +61,7 @@ impl Policy {
         if is_ipv4 || self.v4 == self.v6 { self.origin } else { Origin::Given }
     }
 
-    /// The allowed ports of an address family in a sentence: a range that nobody gave is only assumed.
+    /// The allowed ports of an address family in a sentence: the default range is only assumed.
     #[must_use]
     pub fn words(&self, is_ipv4: bool) -> String {
         let allowed = self.allowed(is_ipv4);

@@ -182,7 +182,7 @@ impl Shared<'_> {
         let (flagged, cause) = (causes::is_flagged(case), causes::cause_of(case));
         let now = Judgement { flagged, cause: Some(cause.id), strength: case.strength() };
         let before = std::mem::replace(judgement, Judgement { flagged: judgement.flagged || flagged, ..now });
-        // What is told again counts where it was not known to be flagged, or by whom it was, when it was told first.
+        // A repeated report counts if the first one was not flagged, or not wanted: its original tuple was unknown then.
         let is_counted = is_repeated && before.flagged;
         if flagged && !is_counted {
             self.summary.flagged_retransmit();
@@ -198,7 +198,7 @@ impl Shared<'_> {
         output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
 
-    /// What came after the last retransmit may tell more of the cause. `put_aside` takes what more evidence may decide otherwise,
+    /// Events after the last retransmit may show the cause. `put_aside` takes what more evidence may decide otherwise,
     /// with the cause that it has without evidence.
     fn ended(
         &mut self,

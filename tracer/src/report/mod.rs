@@ -40,7 +40,7 @@ pub struct Report<'a> {
 }
 
 /// An address family's ports, with what the policy says about them.
-struct Family<'a> {
+struct FamilyPorts<'a> {
     name: &'static str,
     ports: &'a Ports,
     /// `None` where captures were judged by different policies.
@@ -53,14 +53,14 @@ impl Report<'_> {
     }
 
     /// Those families that have something to show; IPv4 where there is nothing at all.
-    fn families(&self) -> Vec<Family<'_>> {
+    fn families(&self) -> Vec<FamilyPorts<'_>> {
         let (v4, v6) = (&self.tally.ports_v4, &self.tally.ports_v6);
         let mut families = Vec::new();
         if !v4.is_empty() || v6.is_empty() {
-            families.push(Family { name: "IPv4", ports: v4, allowed: self.allowed(true) });
+            families.push(FamilyPorts { name: "IPv4", ports: v4, allowed: self.allowed(true) });
         }
         if !v6.is_empty() {
-            families.push(Family { name: "IPv6", ports: v6, allowed: self.allowed(false) });
+            families.push(FamilyPorts { name: "IPv6", ports: v6, allowed: self.allowed(false) });
         }
         families
     }

@@ -9,7 +9,7 @@ use crate::outputs::escape::Escaped;
 use crate::tally::{Counts, Top};
 
 /// The worst so many have a row of their own.
-const ROWS: usize = 15;
+const MAX_ROWS: usize = 15;
 
 /// A column of every table.
 pub(super) struct Column {
@@ -99,7 +99,7 @@ pub(super) fn all(report: &Report<'_>) -> Vec<Table> {
     tables
 }
 
-/// Nothing where nobody is known.
+/// Nothing where no owner is known.
 fn owners(report: &Report<'_>) -> [Table; 3] {
     let tally = report.tally;
     [
@@ -181,7 +181,7 @@ fn ranked<K: Clone + Eq + Hash + Ord>(
     top: &Top<K>,
     name: fn(&K) -> String,
 ) -> Table {
-    let ranking = top.ranking(ROWS);
+    let ranking = top.ranking(MAX_ROWS);
     let rows = ranking.worst.iter().map(|(key, counts)| Row { label: name(key), counts: *counts }).collect();
     let more = if ranking.is_exact { "" } else { "at least " };
     let others = (ranking.rest.attempts > 0)
@@ -193,7 +193,7 @@ fn ranked<K: Clone + Eq + Hash + Ord>(
 }
 
 fn worst_first(mut rows: Vec<(String, Counts)>) -> Vec<Row> {
-    rows.sort_by_key(|(_, counts)| counts.badness());
+    rows.sort_by_key(|(_, counts)| counts.severity());
     rows.into_iter().map(|(label, counts)| Row { label, counts }).collect()
 }
 

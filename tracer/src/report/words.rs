@@ -3,13 +3,13 @@
 use jiff::civil::DateTime;
 
 use super::numbers::{grouped, share, span};
-use super::{Family, Report};
+use super::{FamilyPorts, Report};
 use crate::model::{Capture, Clock, Strength};
 use crate::outputs::escape::Escaped;
 use crate::outputs::policies::sentences;
 use crate::outputs::text::policy;
 
-const NANOS: i128 = 1_000_000_000;
+const NS_PER_S: i128 = 1_000_000_000;
 
 /// Instead of a picture.
 pub(super) const NO_PORT: &str = "No attempt that NAT translated was answered or stayed unanswered.";
@@ -58,12 +58,12 @@ pub(super) fn period(report: &Report<'_>) -> Option<String> {
     let clock = report.clock();
     let (from, to) = (clock.at(first)?, clock.at(last)?);
     let day = if from.date() == to.date() { String::new() } else { format!("{} ", to.date()) };
-    let seconds = (last.div_euclid(NANOS) - first.div_euclid(NANOS)) as u64;
+    let seconds = (last.div_euclid(NS_PER_S) - first.div_euclid(NS_PER_S)) as u64;
     let (from_day, zone) = (from.date(), clock.zone());
     Some(format!("{from_day} {} to {day}{}, {zone} ({})", time_of_day(from), time_of_day(to), span(seconds)))
 }
 
-/// Every capture with its policy; several of one node that say the same are said once.
+/// Every capture with its policy; several of one node with the same policy are mentioned once.
 pub(super) fn captures(report: &Report<'_>) -> Vec<String> {
     let mut lines: Vec<String> = report.captures.iter().map(capture).collect();
     lines.dedup();
@@ -76,7 +76,7 @@ fn capture(capture: &Capture) -> String {
 }
 
 /// Answers inside and outside of the policy.
-pub(super) fn inside_and_outside(family: &Family<'_>) -> String {
+pub(super) fn inside_and_outside(family: &FamilyPorts<'_>) -> String {
     let (answered, unanswered) = family.ports.total();
     let Some(allowed) = family.allowed else {
         return "The captures were judged by different policies, so none is marked.".to_owned();
@@ -97,7 +97,7 @@ pub(super) fn evidence(report: &Report<'_>) -> Vec<String> {
 }
 
 /// Ports that are left of the picture.
-pub(super) fn below(family: &Family<'_>) -> Option<String> {
+pub(super) fn below(family: &FamilyPorts<'_>) -> Option<String> {
     let (answered, unanswered) = family.ports.between(0, crate::tally::LOWEST - 1);
     let counts = format!("answered {}, unanswered {}", grouped(answered), grouped(unanswered));
     (answered + unanswered > 0).then(|| format!("Not in the picture, below port {}: {counts}.", crate::tally::LOWEST))
@@ -105,7 +105,7 @@ pub(super) fn below(family: &Family<'_>) -> Option<String> {
 
 /// The time of a step, as short as the length of the steps allows.
 pub(super) fn step(clock: Clock, unix_s: i64, length_s: i64, span_s: i64) -> String {
-    let Some(at) = clock.at(i128::from(unix_s) * NANOS) else { return "-".to_owned() };
+    let Some(at) = clock.at(i128::from(unix_s) * NS_PER_S) else { return "-".to_owned() };
     let clock = if length_s < 60 { time_of_day(at) } else { format!("{:02}:{:02}", at.hour(), at.minute()) };
     match (length_s >= 86_400, span_s > 86_400) {
         (true, _) => at.date().to_string(),

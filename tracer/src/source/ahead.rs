@@ -18,7 +18,7 @@ const MAX_BATCHES_AHEAD: usize = 3;
 /// Traces that are read ahead.
 #[derive(Debug)]
 pub struct Ahead<T> {
-    /// `None` once it was told to stop.
+    /// `None` once [`Source::stop`] was called.
     batches: Option<Receiver<Batch<T>>>,
     /// Batches on their way back, so that none is allocated anew.
     used: Sender<Vec<T>>,
@@ -54,7 +54,7 @@ impl<T> Next<T> {
         batch
     }
 
-    /// Hands a batch on; `false` once nobody wants any.
+    /// Hands a batch on; `false` once the next stage is gone.
     fn send(&self, batch: Batch<T>) -> bool {
         self.to.send(batch).is_ok()
     }
@@ -129,7 +129,7 @@ impl<T> Source for Ahead<T> {
         reports.iter().for_each(|(_, report)| self.report.add(report));
         self.reports.extend(reports);
         let used = std::mem::replace(batch, items?);
-        // Nobody takes it back once everything is read.
+        // The other end is gone once everything is read.
         let _ = self.used.send(used);
         Ok(!is_last)
     }
@@ -140,7 +140,7 @@ impl<T> Source for Ahead<T> {
     }
 }
 
-/// The first stage: reads until the end, an error, or nobody wants any more.
+/// The first stage: reads until the end, an error, or the next stage is gone.
 fn read_all(mut traces: Merged, next: &Next<(u32, Event)>) {
     let mut reported = 0;
     loop {
@@ -162,7 +162,7 @@ fn join_all(from: &Ahead<(u32, Event)>, mut joins: Joins, next: &Next<(u32, Upda
         let send = |updates| next.send(Batch { items: Ok(updates), is_last: false, position, reports: Reports::new() });
         let joined = items.map(|events| {
             let is_wanted = join_batch(&events, &mut joins, next, send);
-            // Nobody takes it back once everything is read.
+            // The other end is gone once everything is read.
             let _ = from.used.send(events);
             is_wanted && (!is_last || finish(&mut joins, next, send))
         });
@@ -177,7 +177,7 @@ fn join_all(from: &Ahead<(u32, Event)>, mut joins: Joins, next: &Next<(u32, Upda
     }
 }
 
-/// `false` once nobody wants any more.
+/// `false` once the next stage is gone.
 fn join_batch(
     events: &[(u32, Event)],
     joins: &mut Joins,
@@ -196,7 +196,7 @@ fn join_batch(
     true
 }
 
-/// `false` once nobody wants any more.
+/// `false` once the next stage is gone.
 fn finish(joins: &mut Joins, next: &Next<(u32, Update)>, send: impl Fn(Vec<(u32, Update)>) -> bool) -> bool {
     loop {
         let mut updates = next.batch();

@@ -7,7 +7,7 @@ use crate::model::{Attempt, Outcome};
 pub enum Answer {
     /// A SYN-ACK or an RST came back: the path lets answers through to this port.
     Answered,
-    /// The SYN was sent again, or until the socket gave up, and nothing came back.
+    /// The SYN was retransmitted, or the socket timed out, and no answer came back.
     Unanswered,
     /// It ended before the first retransmit would have been due, or the trace did.
     Undecided,

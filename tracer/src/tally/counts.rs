@@ -13,11 +13,11 @@ pub struct Counts {
     pub attempts: u64,
     /// Those that were answered.
     pub answered: u64,
-    /// Those that were not; the rest ended too early to tell.
+    /// Those that were not; the rest ended too early to know.
     pub unanswered: u64,
     /// Those of which a retransmit was flagged.
     pub flagged: u64,
-    /// How many times their SYNs were sent again.
+    /// How many times their SYNs were retransmitted.
     pub retransmits: u64,
 }
 
@@ -34,7 +34,7 @@ impl Counts {
         }
     }
 
-    /// Those that ended too early to tell.
+    /// Those that ended too early to know.
     #[must_use]
     pub const fn undecided(&self) -> u64 {
         self.attempts.saturating_sub(self.answered + self.unanswered)
@@ -42,7 +42,7 @@ impl Counts {
 
     /// Orders rows, the worst first.
     #[must_use]
-    pub const fn badness(&self) -> Reverse<(u64, u64, u64)> {
+    pub const fn severity(&self) -> Reverse<(u64, u64, u64)> {
         Reverse((self.unanswered, self.retransmits, self.attempts))
     }
 }

@@ -21,7 +21,7 @@ pub use top::{Ranking, Top};
 
 use crate::model::{Attempt, EndedAttempt, NatMode, Owner};
 
-const NANOS: i128 = 1_000_000_000;
+const NS_PER_S: i128 = 1_000_000_000;
 
 /// Everything that is counted.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ pub struct Tally {
     pub modes: BTreeMap<NatMode, Counts>,
     /// When the first attempt began, nanoseconds since 1970.
     pub first_unix_ns: Option<i128>,
-    /// When the last one was heard of.
+    /// The time of the last event about one.
     pub last_unix_ns: Option<i128>,
 }
 
@@ -79,7 +79,7 @@ impl Tally {
         let (first, last) = (unix_ns(attempt.first_ns), unix_ns(attempt.last_ns));
         self.first_unix_ns = Some(self.first_unix_ns.map_or(first, |earlier| earlier.min(first)));
         self.last_unix_ns = Some(self.last_unix_ns.map_or(last, |later| later.max(last)));
-        self.timeline.add(first.div_euclid(NANOS) as i64, counts);
+        self.timeline.add(first.div_euclid(NS_PER_S) as i64, counts);
     }
 
     fn peers(&mut self, attempt: &Attempt, counts: Counts) {

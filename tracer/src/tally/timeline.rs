@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use super::Counts;
 
 /// Lengths of a step in seconds; each divides the next, so that steps can be merged. The last covers every time there is.
-const LENGTHS: [i64; 12] = [1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400, 864_000, 8_640_000, 86_400_000];
+const STEP_LENGTHS_S: [i64; 12] = [1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400, 864_000, 8_640_000, 86_400_000];
 
-/// At most so many steps: a day in minutes.
-const MOST: i64 = 1440;
+/// Steps at most: a day in minutes.
+const MAX_STEPS: i64 = 1440;
 
 /// A part of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Step {
 /// Counts by the time at which attempts began.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
-    /// Index into `LENGTHS`.
+    /// Index into `STEP_LENGTHS_S`.
     length: usize,
     /// Number of the first step, counted from 1970.
     first: i64,
@@ -63,7 +63,7 @@ impl Timeline {
     }
 
     fn length_s(&self) -> i64 {
-        LENGTHS.get(self.length).copied().unwrap_or(i64::MAX)
+        STEP_LENGTHS_S.get(self.length).copied().unwrap_or(i64::MAX)
     }
 
     /// Makes room for the step; false when that takes too many.
@@ -72,7 +72,7 @@ impl Timeline {
             self.first = number;
         }
         let (before, end) = (self.first.min(number), (self.first + self.steps.len() as i64).max(number + 1));
-        if end - before > MOST && self.length + 1 < LENGTHS.len() {
+        if end - before > MAX_STEPS && self.length + 1 < STEP_LENGTHS_S.len() {
             return false;
         }
         while self.first > before {
@@ -85,7 +85,7 @@ impl Timeline {
 
     fn coarsen(&mut self) {
         let before = self.clone();
-        let ratio = LENGTHS.get(self.length + 1).map_or(1, |next| next / self.length_s());
+        let ratio = STEP_LENGTHS_S.get(self.length + 1).map_or(1, |next| next / self.length_s());
         self.length += 1;
         self.steps.clear();
         for (number, counts) in (before.first..).zip(before.steps) {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_long_trace_is_merged_and_nothing_gets_lost() {
         let timeline = of((0..3 * 86_400).step_by(7).chain([5]));
-        assert!(timeline.steps.len() <= MOST as usize, "{}", timeline.steps.len());
+        assert!(timeline.steps.len() <= MAX_STEPS as usize, "{}", timeline.steps.len());
         assert_eq!(timeline.length_s(), 300);
         let columns = timeline.columns(63);
         assert!(columns.len() <= 63);
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn times_that_no_trace_has_neither_panic_nor_fill_the_memory() {
         let timeline = of([0, i64::MAX / 1_000_000_000, -9_223_372_036, 27_670_116_110, 5]);
-        assert!(timeline.steps.len() <= MOST as usize, "{}", timeline.steps.len());
+        assert!(timeline.steps.len() <= MAX_STEPS as usize, "{}", timeline.steps.len());
         assert_eq!(timeline.columns(60).iter().map(|step| step.counts.attempts).sum::<u64>(), 5);
     }
 

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 
 use super::Counts;
 
-/// At most so many are counted each on its own.
-const MOST: usize = 65_536;
+/// Keys that have a row of their own.
+const MAX_ROWS: usize = 65_536;
 
 /// Counts by key. When there are too many keys, the better half makes room and is counted together.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Ranking<K> {
 
 impl<K> Default for Top<K> {
     fn default() -> Self {
-        Self::of_at_most(MOST)
+        Self::of_at_most(MAX_ROWS)
     }
 }
 
@@ -69,10 +69,10 @@ impl<K: Clone + Eq + Hash + Ord> Top<K> {
         Ranking { worst, others, rest, is_exact: self.folded == Counts::default() }
     }
 
-    /// By badness, then by key, so that a report is the same each time.
+    /// By severity, then by key, so that a report is the same each time.
     fn sorted(&self) -> Vec<(K, Counts)> {
         let mut rows: Vec<_> = self.rows.iter().map(|(key, &counts)| (key.clone(), counts)).collect();
-        rows.sort_unstable_by(|(a, x), (b, y)| (x.badness(), a).cmp(&(y.badness(), b)));
+        rows.sort_unstable_by(|(a, x), (b, y)| (x.severity(), a).cmp(&(y.severity(), b)));
         rows
     }
 

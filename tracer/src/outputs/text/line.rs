@@ -114,7 +114,7 @@ impl Line {
         }
         let over = (self.len() - start).saturating_sub(width);
         if over > 0 {
-            // Both ends of an address tell more than its middle; brackets and port stay.
+            // Both ends of an address distinguish it better than its middle; brackets and port stay.
             let bracket = self.bytes.iter().rposition(|&byte| byte == b']');
             let (first, end) = (start + 1, bracket.unwrap_or(self.len()));
             let kept = (end - first).saturating_sub(over + 1);

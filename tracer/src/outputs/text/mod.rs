@@ -86,7 +86,7 @@ impl Text {
         self.end_text()
     }
 
-    /// One line, and below it what is told of the cause for the first time.
+    /// One line, and below it the explanation of a cause that is new.
     fn row(&mut self, finding: &Finding<'_>) -> io::Result<()> {
         self.legend(finding)?;
         self.titles(finding.owner.is_some())?;

@@ -204,7 +204,7 @@ fn cause(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
     mark(finding).map_or(Ok(()), |mark| line.write_char(mark))
 }
 
-/// How strong the evidence of a filter is, where the attempt is flagged and nothing that was seen tells its cause.
+/// How strong the evidence of a filter is, where the attempt is flagged and no observed event shows its cause.
 pub(super) fn mark(finding: &Finding<'_>) -> Option<char> {
     finding.judgement.cause.filter(|cause| causes::rests_on_silence(cause))?;
     Some(match finding.judgement.strength? {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::parts::term;
 use super::plot::{Bar, Plot};
 use crate::report::numbers::{grouped, span};
-use crate::report::{Family, Report, words};
+use crate::report::{FamilyPorts, Report, words};
 use crate::tally::{HIGHEST, LOWEST, Step};
 
 /// For a wide page and for a phone: drawn twice, so that labels can be read on both.
@@ -19,9 +19,9 @@ const PORTS_NARROW: u32 = 1024;
 const STEPS_WIDE: usize = 180;
 const STEPS_NARROW: usize = 60;
 /// The axis is at least so many steps long, or a short trace would be one block of colour.
-const FEW: i64 = 12;
+const MIN_TIME_STEPS: i64 = 12;
 
-pub(super) fn ports(family: &Family<'_>) -> Result<Markup> {
+pub(super) fn ports(family: &FamilyPorts<'_>) -> Result<Markup> {
     if family.ports.is_empty() {
         return Ok(html! { section { h2 { "Translated ports, " (family.name) } p { (words::NO_PORT) } } });
     }
@@ -40,7 +40,7 @@ pub(super) fn ports(family: &Family<'_>) -> Result<Markup> {
     })
 }
 
-fn port_plot(family: &Family<'_>, width: u32, ticks: &[u32]) -> Plot {
+fn port_plot(family: &FamilyPorts<'_>, width: u32, ticks: &[u32]) -> Plot {
     let bars = family.ports.columns(width).map(|(low, high, (above, below))| Bar {
         from: low.into(),
         to: i64::from(low + width),
@@ -59,7 +59,7 @@ fn port_plot(family: &Family<'_>, width: u32, ticks: &[u32]) -> Plot {
 }
 
 /// The gaps between the allowed ranges; named where a name has room.
-fn outside(family: &Family<'_>) -> Vec<(i64, i64, &'static str)> {
+fn outside(family: &FamilyPorts<'_>) -> Vec<(i64, i64, &'static str)> {
     let Some(allowed) = family.allowed else { return Vec::new() };
     let mut gaps = Vec::new();
     let mut from = i64::from(LOWEST);
@@ -105,10 +105,11 @@ fn time_plot(report: &Report<'_>, steps: &[Step], ticks: usize) -> Plot {
         ),
     });
     let first_s = steps.first().map_or(0, |step| step.start_s);
-    let starts = steps.iter().map(|step| step.start_s).step_by(steps.len().max(FEW as usize).div_ceil(ticks).max(1));
+    let starts =
+        steps.iter().map(|step| step.start_s).step_by(steps.len().max(MIN_TIME_STEPS as usize).div_ceil(ticks).max(1));
     Plot {
         from: first_s,
-        to: steps.last().map_or(1, |step| (step.start_s + step.length_s).max(first_s + FEW * step.length_s)),
+        to: steps.last().map_or(1, |step| (step.start_s + step.length_s).max(first_s + MIN_TIME_STEPS * step.length_s)),
         bars: bars.collect(),
         ticks: starts.map(|start_s| (start_s, label(report, steps, start_s))).collect(),
         shaded: Vec::new(),
@@ -159,7 +160,7 @@ mod tests {
 
     fn gaps(allowed: &str) -> Vec<(i64, i64)> {
         let (ports, allowed) = (Ports::default(), allowed.parse().unwrap());
-        let family = Family { name: "IPv4", ports: &ports, allowed: Some(&allowed) };
+        let family = FamilyPorts { name: "IPv4", ports: &ports, allowed: Some(&allowed) };
         outside(&family).into_iter().map(|(from, to, _)| (from, to)).collect()
     }
 

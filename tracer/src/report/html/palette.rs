@@ -1,6 +1,6 @@
 //! The colours, once: drawn into the pictures as they are by day, exchanged by the style sheet at night.
 //!
-//! Blue and vermilion are those of Okabe and Ito, told apart with every kind of colour blindness; position says the same.
+//! Blue and vermilion are those of Okabe and Ito, distinguishable with every kind of colour blindness; position carries the same information.
 
 use plotters::style::RGBColor;
 

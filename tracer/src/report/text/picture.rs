@@ -8,7 +8,7 @@ use super::bars::bars;
 use super::{Styles, heading, paragraph};
 use crate::model::PortSet;
 use crate::report::numbers::{short, span};
-use crate::report::{Family, Report, words};
+use crate::report::{FamilyPorts, Report, words};
 use crate::tally::LOWEST;
 
 /// Ports in a column: every power of two is then the border of a column, 32768 among them.
@@ -20,7 +20,7 @@ const HEIGHT: usize = 4;
 /// Ports on the axis, each at the beginning of its column; the last port ends the axis.
 const TICKS: [u32; 4] = [1024, 16384, 32768, 49152];
 
-pub(super) fn ports(out: &mut String, family: &Family<'_>, styles: Styles) -> fmt::Result {
+pub(super) fn ports(out: &mut String, family: &FamilyPorts<'_>, styles: Styles) -> fmt::Result {
     heading(out, styles, &format!("Translated ports, {} (a column is {WIDTH} ports)", family.name))?;
     if family.ports.is_empty() {
         paragraph(out, words::NO_PORT);

@@ -10,7 +10,7 @@ use crate::report::tables::{COLUMNS, Row, Table};
 const NUMBER: usize = 10;
 const LABEL: usize = PAGE - COLUMNS.len() * (NUMBER + 1);
 /// The rest is a space.
-const MOST: usize = LABEL - 1;
+const MAX_LABEL_LEN: usize = LABEL - 1;
 
 pub(super) fn table(out: &mut String, table: &Table, styles: Styles) -> fmt::Result {
     heading(out, styles, table.title)?;
@@ -27,18 +27,18 @@ fn counts(out: &mut String, row: &Row) -> fmt::Result {
 }
 
 fn line(out: &mut String, label: &str, number: impl Fn(usize) -> String, style: Style) -> fmt::Result {
-    write!(out, "{style}{label:<LABEL$.MOST$}")?;
+    write!(out, "{style}{label:<LABEL$.MAX_LABEL_LEN$}")?;
     for index in 0..COLUMNS.len() {
         write!(out, " {:>NUMBER$}", number(index))?;
     }
     writeln!(out, "{style:#}")
 }
 
-/// A long address loses its middle, both ends tell more.
+/// A long address loses its middle: both ends distinguish it better.
 fn fitting(label: &str) -> String {
-    if label.len() <= MOST || !label.is_ascii() {
+    if label.len() <= MAX_LABEL_LEN || !label.is_ascii() {
         return label.to_owned();
     }
-    let tail = MOST / 2;
-    format!("{}…{}", &label[..MOST - tail - 1], &label[label.len() - tail..])
+    let tail = MAX_LABEL_LEN / 2;
+    format!("{}…{}", &label[..MAX_LABEL_LEN - tail - 1], &label[label.len() - tail..])
 }
