@@ -1,0 +1,135 @@
+//! What is watched follows the node while it changes: after each change exactly what failed is flagged.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tests::lab::{Lab, is_flagged_end, source_ports};
+use tests::process::{Outcome, Running, until};
+
+/// What is announced is followed within this time.
+const SOON: Duration = Duration::from_millis(700);
+/// And what is not announced, a program of TCX, within this.
+const CHECKED: Duration = Duration::from_millis(1500);
+
+/// Two routers' worth of ways out, and a capture that goes on while they change.
+struct Node {
+    lab: Lab,
+    node: String,
+    router: String,
+    failed: BTreeSet<u64>,
+}
+
+impl Node {
+    fn up() -> Self {
+        let lab = Lab::up("fully_random");
+        let name = |variable: &str| Path::new(lab.variable(variable)).file_name().unwrap().to_str().unwrap().to_owned();
+        let (node, router) = (name("NODE_NETNS"), name("ROUTER_NETNS"));
+        Self { lab, node, router, failed: BTreeSet::new() }
+    }
+
+    fn ip(&self, words: &str) {
+        Outcome::of(Command::new("ip").args(["-n", &self.node]).args(words.split(' '))).done();
+    }
+
+    fn at_router(&self, words: &str) {
+        let words = words.split(' ');
+        Outcome::of(Command::new("ip").args(["netns", "exec", &self.router]).args(words)).done();
+    }
+
+    fn tc(&self, words: &str) {
+        let mut tc = Command::new("ip");
+        tc.args(["netns", "exec", &self.node, "tc"]);
+        Outcome::of(tc.args(words.split(' ').map(|word| word.replace('|', " ")))).done();
+    }
+
+    /// Another way to the router, behind the same filter.
+    fn link(&self, name: &str, number: u8) {
+        self.ip(&format!("link add {name} type veth peer name to{number} netns {}", self.router));
+        self.ip(&format!("address add 10.99.{number}.2/24 dev {name}"));
+        self.ip(&format!("link set {name} up"));
+        self.at_router(&format!("ip address add 10.99.{number}.1/24 dev to{number}"));
+        self.at_router(&format!("ip link set to{number} up"));
+    }
+
+    fn filter(&self) {
+        let rule = "iifname server0 ip daddr 10.99.0.0/16 tcp flags & ack == ack tcp dport != 32768-65535 drop";
+        self.at_router(&format!("nft add rule inet provider prerouting {rule}"));
+    }
+
+    /// Makes connections, of which some fail.
+    fn connect(&mut self, after: &str) {
+        let directory = tempfile::tempdir().unwrap();
+        let truth = directory.path().join("truth");
+        Outcome::of(self.lab.client(&["-n", "40", "--truth"]).arg(&truth)).done();
+        let lines = fs::read_to_string(&truth).unwrap();
+        let failed = source_ports(&lines, |line| line["ok"] == false);
+        let worked = source_ports(&lines, |line| line["ok"] == true);
+        assert!(failed.len() >= 5 && worked.len() >= 5, "{after}: {} failed, {} worked", failed.len(), worked.len());
+        self.failed.extend(failed);
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn what_is_watched_follows_routes_links_addresses_and_filters() {
+    let mut node = Node::up();
+    node.filter();
+    let directory = tempfile::tempdir().unwrap();
+    let ready = directory.path().join("ready");
+    let call = &mut node.lab.capture("tail", "32768-65535", &["--all", "-o", "json", "--ready-file"]);
+    let tail = Running::start(call.arg(&ready));
+    until("the ready file", || ready.exists());
+    node.connect("the start");
+
+    node.link("eth1", 1);
+    node.ip("route replace default via 10.99.1.1");
+    sleep(SOON);
+    node.connect("the default route has moved to another interface");
+
+    node.ip("link delete eth1");
+    node.link("eth1", 1);
+    node.ip("route replace default via 10.99.1.1");
+    sleep(SOON);
+    node.connect("the uplink was deleted and made again");
+
+    node.link("eth2", 2);
+    node.ip("route add 0.0.0.0/1 via 10.99.2.1");
+    node.ip("route add 128.0.0.0/1 via 10.99.2.1");
+    sleep(SOON);
+    node.connect("half-defaults lead elsewhere");
+
+    node.link("eth3", 3);
+    node.ip("route add default via 10.99.3.1 table 77");
+    node.ip("rule add iif cni0 lookup 77 priority 100");
+    sleep(SOON);
+    node.connect("a rule leads to another table");
+
+    node.ip("address delete 10.99.3.2/24 dev eth3");
+    node.ip("address add 10.99.3.9/24 dev eth3");
+    node.ip("route replace default via 10.99.3.1 table 77");
+    sleep(SOON);
+    node.connect("the uplink has another address");
+
+    node.tc("qdisc replace dev eth3 clsact");
+    for direction in ["ingress", "egress"] {
+        // A program that returns TC_ACT_OK.
+        node.tc(&format!("filter add dev eth3 {direction} prio 1 bpf da bytecode 1,6|0|0|0,"));
+    }
+    sleep(CHECKED);
+    node.connect("filters of others end the chain");
+
+    tail.signal(Signal::SIGTERM);
+    let outcome = tail.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    let (flagged, failed) = (source_ports(&outcome.stdout, is_flagged_end), &node.failed);
+    assert_eq!(&flagged, failed, "{}", outcome.stderr);
+    for said in ["watching eth1", "no longer watching eth1: it is gone", "watching eth2", "watching eth3"] {
+        assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);
+    }
+}
