@@ -113,7 +113,7 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["record"], "required arguments were not provided: --write <FILE>"),
         (&["record", "-w", "x", "-C", "1"], "too small: write at least 64K"),
         (&["record", "-w", "x", "-W", "3"], "required arguments were not provided: -C <SIZE>"),
-        (&["record", "-w", "-", "--print"], "--print: standard output is taken by the trace"),
+        (&["record", "-w", "-", "--print"], "--print: the trace goes to standard output"),
         (&["record", "-w", "-", "-C", "1M"], "-C: standard output cannot be split into several files"),
         (&["tail", "--pod", "shop/checkout-0"], "a name has no slash: write --namespace NAMESPACE --pod POD"),
         (&["tail", "--namespace", "shop,"], "a name is missing"),
@@ -144,7 +144,7 @@ fn a_wrong_value_from_the_environment_names_its_variable() {
 #[test]
 fn too_many_prefixes_for_the_kernel_are_refused() {
     let many = (0..257).map(|number| format!("10.0.{}.{}", number / 256, number % 256)).collect::<Vec<_>>().join(",");
-    assert_wrong_usage(&run(&["replay", "x", "--src", &many]), "--src: 257 values are too many: give at most 256");
+    assert_wrong_usage(&run(&["replay", "x", "--src", &many]), "--src: 257 values exceed the limit of 256");
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn what_is_no_trace_is_said_to_be_none() {
     let text = b"{\"kind\":\"summary\"}\n".repeat(9);
     for (name, bytes, expected) in [
         ("empty", &b""[..], "this is an empty file"),
-        ("random", &random, "this is no trace"),
+        ("random", &random, "this is not a snatrace trace"),
         ("pcap", &pcap, "this is a pcap file"),
         ("pcapng", &pcapng, "this is a pcapng file"),
         ("text", &text, "this is a JSON file"),

@@ -87,7 +87,7 @@ fn a_trace_that_cannot_be_created_is_named() {
         (format!("{place}/no/such/directory/t"), "cannot create"),
         (place.to_owned(), "cannot create"),
         ("/sys/t".to_owned(), "cannot create /sys/t: "),
-        ("/proc/version".to_owned(), "cannot write on to /proc/version: "),
+        ("/proc/version".to_owned(), "failed to continue writing /proc/version: "),
     ] {
         let outcome = Outcome::of(capturing().args(["record", "-w", &file, "--", "true"]));
         assert_eq!(outcome.code, Some(1), "{file}: {outcome:?}");

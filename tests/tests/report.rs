@@ -75,7 +75,7 @@ fn a_trace_is_never_overwritten_by_its_own_report() {
     let other = dir.path().join("symbolic.html");
     std::os::unix::fs::symlink(&trace, &other).unwrap();
     for page in [&trace, &other, &link] {
-        fails(&[&trace, "--html".as_ref(), page], 2, "is a trace to be read: name another file");
+        fails(&[&trace, "--html".as_ref(), page], 2, "is one of the traces: name another file");
         assert_eq!(fs::read(&trace).unwrap(), fs::read(TRACE).unwrap());
     }
 }
@@ -85,7 +85,7 @@ fn a_page_that_cannot_be_written_is_told_before_anything_is_shown() {
     let dir = TempDir::new().unwrap();
     fails(&[TRACE.as_ref(), "--html".as_ref(), dir.path()], 1, "Is a directory; name another file");
     fails(&[TRACE.as_ref(), "--html".as_ref(), &dir.path().join("no/report.html")], 1, "No such file or directory");
-    fails(&[TRACE.as_ref(), "--html".as_ref(), "-".as_ref()], 2, "standard output is taken by the text");
+    fails(&[TRACE.as_ref(), "--html".as_ref(), "-".as_ref()], 2, "the text goes to standard output");
 }
 
 #[test]

@@ -19,13 +19,12 @@ use crate::outputs::{self, Format, View};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Allowed ports")]
 pub struct LivePolicy {
-    /// Translated ports that the filter in front of this node lets answers through to
+    /// Translated ports on which the filter in front of this node accepts return traffic [default: 32768-65535]
     ///
     /// A range, a comma list (1024-29999,32768-65535), `any`, or `auto` for this node's ip_local_port_range.
-    /// 32768-65535 unless given.
     #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW", hide_env_values = true, value_parser = values::allow, allow_hyphen_values = true)]
     allow: Option<Allow>,
-    /// The same for IPv6 where it differs; `any` where the filter ignores IPv6
+    /// The same for IPv6; `any` if the filter ignores IPv6 [default: as --allow]
     #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW6", hide_env_values = true, value_parser = values::allow, allow_hyphen_values = true)]
     allow6: Option<Allow>,
 }
@@ -43,16 +42,16 @@ impl LivePolicy {
 /// How findings are shown.
 #[derive(Args, Debug)]
 pub struct ViewArgs {
-    /// Format of what is written to standard output
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = formats(), default_value = outputs::ALL[0].name)]
     output: String,
-    /// Show every SYN retransmit with its cause and what led to it, not only those that are flagged, and failures at once
+    /// Show every SYN retransmission with its cause and evidence, not only flagged ones, and failures before any retransmit
     #[arg(long)]
     all: bool,
     /// Show times in UTC
     #[arg(long)]
     utc: bool,
-    /// End with exit code 3 when something was flagged
+    /// Exit with 3 if an attempt was flagged
     #[arg(long)]
     pub exit_code: bool,
 }
@@ -74,22 +73,22 @@ fn formats() -> impl clap::builder::TypedValueParser<Value = String> {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Filters")]
 pub struct FilterArgs {
-    /// Only from these original sources: addresses or prefixes, repeated or with commas
+    /// Only connections from these original sources: addresses or prefixes, comma-separated or repeated
     #[arg(long, value_name = "PREFIX", value_parser = values::prefix, value_delimiter = ',')]
     src: Vec<IpNet>,
-    /// Only to these destinations, before or after NAT
+    /// Only connections to these destinations, before or after NAT
     #[arg(long, value_name = "PREFIX", value_parser = values::prefix, value_delimiter = ',')]
     dst: Vec<IpNet>,
-    /// Only to these ports of the destination
+    /// Only connections to these destination ports
     #[arg(long, value_name = "PORTS", allow_hyphen_values = true)]
     dport: Option<PortSet>,
-    /// Only of these pods, repeated or with commas
+    /// Only connections from these pods, comma-separated or repeated
     #[arg(long, value_name = "NAME", value_parser = values::name, value_delimiter = ',')]
     pod: Vec<String>,
-    /// Only of pods in these namespaces of Kubernetes
+    /// Only connections from pods in these Kubernetes namespaces
     #[arg(long, value_name = "NAME", value_parser = values::name, value_delimiter = ',')]
     namespace: Vec<String>,
-    /// Only of containers with these names, those of Docker and those in pods
+    /// Only connections from these containers, of Docker or in pods
     #[arg(long, value_name = "NAME", value_parser = values::name, value_delimiter = ',')]
     container: Vec<String>,
 }
@@ -115,26 +114,26 @@ impl FilterArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Capture")]
 pub struct CaptureArgs {
-    /// Watch the wire on this interface; repeat for more. The uplinks unless given
+    /// Watch this interface; repeatable [default: interfaces with a default route]
     #[arg(short, long, visible_alias = "interface", value_name = "IF")]
     iface: Vec<String>,
-    /// Only NAT in this network namespace: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeat for more
+    /// Watch NAT in this network namespace only: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeatable
     #[arg(long, value_name = "NETNS", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Vec<PathBuf>,
-    /// Learn pods and containers from the file system of the host that is mounted here
+    /// Look up pods and containers below this mount of the host's root directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "/")]
     host_root: PathBuf,
-    /// Stop after this long, such as 30s, 5m or 1h
+    /// Stop after this time, such as 30s, 5m or 1h
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
     /// Stop after this many lines
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Create this file once everything is attached, for scripts that wait for it
+    /// Create this file once all hooks are attached, for scripts that wait for it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ready_file: Option<PathBuf>,
-    /// Run this once everything is attached, and stop when it ends; what it writes goes to standard error where findings or
-    /// a trace go to standard output
+    /// Run this command once all hooks are attached, and stop when it ends; its output goes to standard error where findings
+    /// or a trace go to standard output
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     #[arg(help_heading = "Arguments")]
     command: Vec<OsString>,
@@ -166,5 +165,5 @@ fn at_most(limit: u32, option: &str, given: usize) -> Result<(), clap::Error> {
     if given <= limit as usize {
         return Ok(());
     }
-    Err(wrong_usage(format_args!("{option}: {given} values are too many: give at most {limit}")))
+    Err(wrong_usage(format_args!("{option}: {given} values exceed the limit of {limit}")))
 }

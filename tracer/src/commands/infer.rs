@@ -35,7 +35,7 @@ pub struct Args {
     /// With --conntrack: read the table of this network namespace, a name of `ip netns` or a path such as /proc/PID/ns/net
     #[arg(long, value_name = "NETNS", requires = "conntrack", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Option<PathBuf>,
-    /// How to show the conclusion
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     output: String,
     #[command(flatten)]

@@ -29,15 +29,15 @@ use crate::store;
 use crate::summary::Summary;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 with --exit-code: something was flagged, or doctor found a problem";
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 with --exit-code: an attempt was flagged, or doctor found a problem";
 
-/// Finds TCP connections that fail because NAT moved their source port outside the range that a filter lets through.
+/// Finds TCP connections that fail because NAT chose a source port outside the range that a filter accepts.
 #[derive(Parser, Debug)]
 #[command(name = "snatrace", bin_name = "snatrace", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Say more on standard error; repeat for more
+    /// Increase verbosity (repeatable)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 }
@@ -50,11 +50,11 @@ enum Command {
     Record(Box<record::Args>),
     /// Show recorded traces; needs no privileges
     Replay(Box<replay::Args>),
-    /// Show what became of all attempts of traces, in tables and pictures; needs no privileges
+    /// Summarise every attempt in the traces, in tables and charts; needs no privileges
     Report(Box<report::Args>),
-    /// Infer from traces which translated ports the path lets through
+    /// Infer from traces which translated ports the path accepts
     Infer(Box<infer::Args>),
-    /// Say what the rules of this node will do to connections, before any is lost
+    /// Predict how this node's NAT rules affect connections
     Doctor(Box<doctor::Args>),
 }
 

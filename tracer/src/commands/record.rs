@@ -14,16 +14,16 @@ use crate::store::STDIO;
 /// Options of `record`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The trace to write, `-` for standard output; an existing file is overwritten
+    /// Trace to write, `-` for standard output; an existing file is overwritten
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     write: PathBuf,
-    /// Show what `tail` would, while recording
+    /// Also show what `tail` would show
     #[arg(long)]
     print: bool,
-    /// Begin another file when one has this size, such as 100M
+    /// Begin another file at this size, such as 100M
     #[arg(short = 'C', value_name = "SIZE", value_parser = values::size, allow_hyphen_values = true)]
     rotate: Option<u64>,
-    /// Keep only this many files, the newest
+    /// Keep only the newest COUNT files
     #[arg(short = 'W', value_name = "COUNT", requires = "rotate", value_parser = clap::value_parser!(NonZeroU32))]
     keep: Option<NonZeroU32>,
     #[command(flatten)]
@@ -36,7 +36,7 @@ impl Args {
     /// What cannot be where standard output is the trace.
     fn check_stdout(&self) -> Result<(), clap::Error> {
         let problem = if self.print {
-            "--print: standard output is taken by the trace: write the trace to a file, or leave --print out"
+            "--print: the trace goes to standard output: write it to a file, or omit --print"
         } else if self.rotate.is_some() {
             "-C: standard output cannot be split into several files: name a file"
         } else {

@@ -23,10 +23,10 @@ pub struct Args {
     /// Traces, `-` for standard input; several are merged by time
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
-    /// Judge with these allowed ports instead of the recorded ones: a range, a comma list, or `any`
+    /// Judge by these allowed ports instead of the recorded ones: a range, a comma list, or `any`
     #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow: Option<PortSet>,
-    /// The same for IPv6 where it differs
+    /// The same for IPv6 [default: as --allow]
     #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow6: Option<PortSet>,
     /// Stop after this many lines

@@ -27,13 +27,13 @@ pub struct Args {
     /// Traces, `-` for standard input; several are merged by time
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
-    /// Write the report as one HTML page too; an existing file is overwritten
+    /// Also write the report as an HTML page; an existing file is overwritten
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
-    /// Judge with these allowed ports instead of the recorded ones: a range, a comma list, or `any`
+    /// Judge by these allowed ports instead of the recorded ones: a range, a comma list, or `any`
     #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow: Option<PortSet>,
-    /// The same for IPv6 where it differs
+    /// The same for IPv6 [default: as --allow]
     #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow6: Option<PortSet>,
     /// Show times in UTC
@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> Result<End> {
 /// Early, so that a mistake is told before a long trace is read; but never over a trace that is to be read.
 fn create(path: &Path, traces: &[PathBuf]) -> Result<fs::File> {
     if path.as_os_str() == store::STDIO {
-        let problem = "--html: standard output is taken by the text: name a file";
+        let problem = "--html: the text goes to standard output: name a file";
         return Err(wrong_usage(problem).into());
     }
     // Also through a link of either kind.
@@ -92,7 +92,7 @@ fn create(path: &Path, traces: &[PathBuf]) -> Result<fs::File> {
     let own = file(path);
     if own.is_some() && traces.iter().any(|trace| file(trace) == own) {
         let problem =
-            format!("--html: {} is a trace to be read: name another file", Escaped(&path.display().to_string()));
+            format!("--html: {} is one of the traces: name another file", Escaped(&path.display().to_string()));
         return Err(wrong_usage(problem).into());
     }
     Ok(store::create(path)?)

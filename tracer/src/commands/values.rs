@@ -15,7 +15,7 @@ use crate::outputs::{self, Format};
 /// `-o` of commands whose output is no list of findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TextOrJson {
-    /// Lines for people
+    /// Text
     #[default]
     Text,
     /// JSON
@@ -50,7 +50,7 @@ pub fn allow(text: &str) -> Result<Allow> {
 pub fn ports(text: &str) -> Result<PortSet> {
     ensure!(
         text.trim() != "auto",
-        "auto is neither a port nor a range: it asks the node that captures, so write the range"
+        "auto is neither a port nor a range: it is that of the capturing node, so write the range"
     );
     Ok(text.parse()?)
 }
@@ -69,7 +69,7 @@ pub fn prefix(text: &str) -> Result<IpNet> {
 pub fn name(text: &str) -> Result<String> {
     ensure!(!text.is_empty(), "a name is missing");
     ensure!(!text.contains('/'), "a name has no slash: write --namespace NAMESPACE --pod POD");
-    ensure!(!text.contains('…'), "this name was shortened to fit its column: -o json has it whole");
+    ensure!(!text.contains('…'), "this name was shortened to fit its column: -o json shows all of it");
     Ok(text.to_owned())
 }
 

@@ -25,13 +25,13 @@ pub(super) struct Column {
 pub(super) const COLUMNS: [Column; 5] = [
     Column {
         name: "attempts",
-        about: "TCP connection attempts: a SYN that was sent for the first time, whatever became of it.",
+        about: "TCP connection attempts, whatever their outcome.",
         short: |counts| short(counts.attempts),
         full: |counts| grouped(counts.attempts),
     },
     Column {
         name: "unanswered",
-        about: "Attempts whose SYN was sent again, or until the socket gave up, without a SYN-ACK or RST coming back.",
+        about: "Attempts whose SYN was retransmitted, or sent until the socket gave up, without a SYN-ACK or RST being seen.",
         short: |counts| short(counts.unanswered),
         full: |counts| grouped(counts.unanswered),
     },
@@ -48,8 +48,8 @@ pub(super) const COLUMNS: [Column; 5] = [
         full: |counts| grouped(counts.flagged),
     },
     Column {
-        name: "resent",
-        about: "How many times the SYNs of these attempts were sent again, all together.",
+        name: "rtx",
+        about: "SYN retransmissions of these attempts.",
         short: |counts| short(counts.retransmits),
         full: |counts| grouped(counts.retransmits),
     },
@@ -81,7 +81,7 @@ pub(super) fn all(report: &Report<'_>) -> Vec<Table> {
     tables.push(ranked(
         "Destinations",
         "destination",
-        "As the client asked for it, before NAT. Those with the most unanswered attempts come first.",
+        "As the client asked for it, before NAT; sorted by unanswered attempts.",
         &report.tally.destinations,
         ToString::to_string,
     ));
@@ -89,7 +89,7 @@ pub(super) fn all(report: &Report<'_>) -> Vec<Table> {
     tables.push(ranked(
         "Sources",
         "original source",
-        "A pod has an address of its own; where only the wire was seen, this is the translated address.",
+        "The original address; the translated address if only the wire was seen.",
         &report.tally.sources,
         ToString::to_string,
     ));
@@ -106,21 +106,21 @@ fn owners(report: &Report<'_>) -> [Table; 3] {
         ranked(
             "Namespaces",
             "namespace",
-            "Of Kubernetes: attempts of pods whose names were learnt while they lived.",
+            "Kubernetes namespaces of the attempts whose pod is known.",
             &tally.namespaces,
             |name| Escaped(name).to_string(),
         ),
         ranked(
             "Pods",
             "namespace/pod",
-            "Attempts whose pod is known, by the pod that their network namespace belonged to when they began.",
+            "The pod that owned the attempt's network namespace when the attempt began.",
             &tally.pods,
             |(namespace, pod)| format!("{}/{}", Escaped(namespace), Escaped(pod)),
         ),
         ranked(
             "Containers",
             "container",
-            "Attempts of containers that are no pod's, such as those that Docker runs.",
+            "Containers without a pod, such as those of Docker.",
             &tally.containers,
             |name| Escaped(name).to_string(),
         ),
@@ -134,7 +134,7 @@ fn by_cause(report: &Report<'_>) -> Table {
     Table {
         title: "Causes",
         label: "cause",
-        about: "Why SYNs were sent again: attempts with at least one retransmit, each counted once.",
+        about: "Why SYNs were retransmitted: attempts with at least one retransmit, each counted once.",
         rows,
         others: None,
         notes: present.map(Cause::note).collect(),
@@ -154,7 +154,7 @@ fn by_node(report: &Report<'_>) -> Table {
     Table {
         title: "Nodes",
         label: "node",
-        about: "The machines that were traced.",
+        about: "The nodes that the traces come from.",
         rows: worst_first(rows),
         others: None,
         notes: Vec::new(),
@@ -166,8 +166,8 @@ fn by_mode(report: &Report<'_>) -> Table {
     Table {
         title: "How NAT chose the port",
         label: "NAT mode",
-        about: "Fully random draws from 1024-65535, preserved keeps the port unless it is taken, range is named by the \
-                rule; unknown: the choice was not seen.",
+        about: "Fully random: drawn from 1024-65535; preserved: the source port, unless taken; range: as the rule names \
+                it; unknown: not seen.",
         rows: worst_first(modes.collect()),
         others: None,
         notes: Vec::new(),
@@ -187,7 +187,7 @@ fn ranked<K: Clone + Eq + Hash + Ord>(
     let others = (ranking.rest.attempts > 0)
         .then(|| Row { label: format!("{more}{} others", grouped(ranking.others)), counts: ranking.rest });
     let note =
-        "There were too many to count each on its own: counts of single rows may be too low, those of others too high.";
+        "Too many to count each separately: counts of single rows may be too low, and that of the others too high.";
     let notes = if ranking.is_exact { Vec::new() } else { vec![note.to_owned()] };
     Table { title, label, about, rows, others, notes }
 }

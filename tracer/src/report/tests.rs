@@ -213,7 +213,7 @@ fn a_trace_without_attempts_is_reported_as_such() {
     let (text, page) = (text(&[capture()], &Tally::default()), html(&[capture()], &Tally::default()));
     for report in [&text, &page] {
         assert!(report.contains("No connection attempt was seen."), "{report}");
-        assert!(report.contains("No attempt that NAT translated"), "{report}");
+        assert!(report.contains("No attempt with a translated port"), "{report}");
     }
     assert!(!page.contains("<svg"));
 }
@@ -229,7 +229,7 @@ fn what_was_lost_is_said() {
         (text::render(&report, false).unwrap().replace("\n    ", " "), html::render(&report).unwrap())
     };
     let (text, page) = with(&["x"], &captures, &tally, lossy);
-    for expected in ["1,234 facts were lost", "ring_full 1,234", "7 attempts and bindings", "3 damaged blocks skipped"]
+    for expected in ["1,234 events were lost", "ring_full 1,234", "7 attempts and bindings", "3 damaged blocks skipped"]
     {
         assert!(text.contains(expected) && page.contains(expected), "{expected}: {text}");
     }
@@ -260,7 +260,7 @@ fn the_inference_has_a_place_of_its_own() {
     });
     with(&["x"], &captures, &tally, |report| {
         let report = Report { inference: &infer.conclusions(), ..*report };
-        assert!(text::render(&report, false).unwrap().contains("lets through\nIPv4: too few attempts"));
+        assert!(text::render(&report, false).unwrap().contains("the path accepts\nIPv4: too few attempts"));
         assert!(html::render(&report).unwrap().contains("<p>IPv4: too few attempts"));
     });
 }

@@ -12,7 +12,7 @@ use crate::outputs::text::policy;
 const NS_PER_S: i128 = 1_000_000_000;
 
 /// Instead of a picture.
-pub(super) const NO_PORT: &str = "No attempt that NAT translated was answered or stayed unanswered.";
+pub(super) const NO_PORT: &str = "No attempt with a translated port was answered or unanswered.";
 
 /// What happened, in one or two sentences.
 pub(super) fn headline(report: &Report<'_>) -> String {
@@ -22,7 +22,7 @@ pub(super) fn headline(report: &Report<'_>) -> String {
         return "No connection attempt was seen.".to_owned();
     }
     if all.unanswered == 0 {
-        return format!("No attempt stayed unanswered: {} of {attempts} were answered.", grouped(all.answered));
+        return format!("No attempt is unanswered: {} of {attempts} were answered.", grouped(all.answered));
     }
     let failed = format!(
         "{} of {attempts} attempts got no answer ({}).",
@@ -35,7 +35,7 @@ pub(super) fn headline(report: &Report<'_>) -> String {
     let flagged = grouped(all.flagged);
     let verb = if all.flagged == 1 { "attempt is" } else { "attempts are" };
     format!(
-        "{failed} {flagged} {verb} flagged: NAT moved the source port outside the allowed ports. {}",
+        "{failed} {flagged} {verb} flagged: NAT chose a source port outside the allowed ports. {}",
         strength(report)
     )
 }
@@ -100,7 +100,7 @@ pub(super) fn evidence(report: &Report<'_>) -> Vec<String> {
 pub(super) fn below(family: &FamilyPorts<'_>) -> Option<String> {
     let (answered, unanswered) = family.ports.between(0, crate::tally::LOWEST - 1);
     let counts = format!("answered {}, unanswered {}", grouped(answered), grouped(unanswered));
-    (answered + unanswered > 0).then(|| format!("Not in the picture, below port {}: {counts}.", crate::tally::LOWEST))
+    (answered + unanswered > 0).then(|| format!("Not in the chart, below port {}: {counts}.", crate::tally::LOWEST))
 }
 
 /// The time of a step, as short as the length of the steps allows.
@@ -122,21 +122,24 @@ pub(super) fn losses(report: &Report<'_>) -> Vec<String> {
         let kinds = report.summary.lost_by_kind().filter(|&(_, count)| count > 0);
         let kinds: Vec<_> = kinds.map(|(kind, count)| format!("{} {}", kind.name(), grouped(count))).collect();
         let kinds = kinds.join(", ");
-        lines.push(format!("{} facts were lost, so there may be more than is shown here: {kinds}.", grouped(lost)));
+        let events = if lost == 1 { "event was" } else { "events were" };
+        lines.push(format!("{} {events} lost, so attempts may be missing or incomplete: {kinds}.", grouped(lost)));
     }
     if report.summary.skipped() > 0 {
         let skipped = grouped(report.summary.skipped());
-        lines.push(format!("{skipped} runs of programs were skipped because they were running already; some may have had something to tell."));
+        lines.push(format!(
+            "{skipped} program runs were skipped by the kernel's recursion guard; events may be missing."
+        ));
     }
     if report.summary.evicted > 0 {
         let evicted = grouped(report.summary.evicted);
-        lines.push(format!("{evicted} attempts and bindings were given up early because a table was full."));
+        lines.push(format!("{evicted} attempts and bindings were evicted early because a table was full."));
     }
     if !report.read.is_complete() || report.read.unfinished > 0 {
         lines.push(format!("Files: {}.", report.read));
     }
     if lines.is_empty() {
-        lines.push(format!("Nothing was lost; {} events were read.", grouped(report.read.events)));
+        lines.push(format!("No events were lost; {} events were read.", grouped(report.read.events)));
     }
     lines
 }

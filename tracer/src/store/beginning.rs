@@ -17,7 +17,7 @@ fn check_head(path: &Path, start: &[u8]) -> Result<(), Error> {
     match frame::parse_head(start) {
         None => Err(Error::DamagedHead { path, what: "its first bytes are damaged or cut off".to_owned() }),
         Some((MAJOR, _)) => Ok(()),
-        Some((0, _)) => Err(Error::DamagedHead { path, what: "its format has version 0, which never was".to_owned() }),
+        Some((0, _)) => Err(Error::DamagedHead { path, what: "invalid format version 0".to_owned() }),
         Some((major, minor)) => Err(Error::NewerMajor { path, major, minor }),
     }
 }

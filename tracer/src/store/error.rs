@@ -46,7 +46,7 @@ pub enum Error {
         minor: u16,
     },
     /// Traces were joined with `cat`.
-    #[error("cannot read on in {}: another trace begins at byte {at}; keep traces in files of their own and name them all", path.display())]
+    #[error("failed to continue reading {}: another trace begins at byte {at}; keep each trace in its own file and name all files", path.display())]
     SecondTrace {
         /// The file.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub enum Error {
     },
     /// It cannot be written.
     #[error(
-        "cannot write on to {}: {}; {} events in {} bytes were written and can be replayed{}",
+        "failed to continue writing {}: {}; {} events in {} bytes were written and can be replayed{}",
         path.display(), words(reason), written.events, written.bytes,
         if reason.kind() == io::ErrorKind::StorageFull { ", make room and record again" } else { "" }
     )]
@@ -103,7 +103,7 @@ fn advice(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::NotFound {
         "check the name"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "traces belong to who recorded them, read it as that user or as root"
+        "a trace is readable by its owner only, read it as that user or as root"
     } else {
         "name a file that snatrace record wrote"
     }

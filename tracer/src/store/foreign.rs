@@ -32,5 +32,5 @@ pub fn name(start: &[u8]) -> Option<&'static str> {
         return Some("a trace cut off in its first bytes");
     }
     let known = KNOWN.iter().find(|(magic, _)| start.starts_with(magic));
-    Some(known.map_or("no trace", |(_, what)| *what))
+    Some(known.map_or("not a snatrace trace", |(_, what)| *what))
 }

@@ -18,13 +18,13 @@ use crate::model::{Policy, PortSet};
 /// Options of `doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Format of what is written to standard output
+    /// Output format
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     output: TextOrJson,
     /// Look at this network namespace instead of snatrace's own: a name of `ip netns`, or a path such as /proc/PID/ns/net
     #[arg(long, value_name = "NETNS", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Option<PathBuf>,
-    /// End with exit code 3 when there is a problem
+    /// Exit with 3 if there is a problem
     #[arg(long)]
     exit_code: bool,
     #[command(flatten)]

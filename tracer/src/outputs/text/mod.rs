@@ -22,7 +22,7 @@ use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy, Strength}
 use crate::summary::Summary;
 
 pub(super) const FORMAT: Format =
-    Format { name: "text", about: "aligned lines for people", open: |view, out| Box::new(Text::new(view, out)) };
+    Format { name: "text", about: "aligned columns", open: |view, out| Box::new(Text::new(view, out)) };
 
 struct Text {
     out: Sink,
@@ -180,7 +180,7 @@ impl Text {
         written(write!(self.line, "{style}"))?;
         written(self.count(if lost > 0 { "LOST" } else { "lost" }, lost, 0))?;
         if lost > 0 {
-            written(self.line.write_str("  facts, so there may be more than is shown here:"))?;
+            written(self.line.write_str("  events, so attempts may be missing or incomplete:"))?;
             for (kind, count) in summary.lost_by_kind().filter(|&(_, count)| count > 0) {
                 written(write!(self.line, " {} {count}", kind.name()))?;
             }
@@ -242,7 +242,7 @@ impl Output for Text {
         self.losses(summary)?;
         if summary.skipped() > 0 {
             written(self.count("skipped", summary.skipped(), 0))?;
-            let what = "  runs of programs that were running already; some may have had something to tell";
+            let what = "  program runs, by the kernel's recursion guard; events may be missing";
             written(self.line.write_str(what))?;
             self.end_line()?;
         }

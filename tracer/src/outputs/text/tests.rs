@@ -354,7 +354,7 @@ fn losses_are_loud() {
     let text = written(&view("text"), |output| output.finish(&summary));
     assert!(
         text.contains(
-            "\nLOST                  12  facts, so there may be more than is shown here: ring_full 7 table_full 5\n"
+            "\nLOST                  12  events, so attempts may be missing or incomplete: ring_full 7 table_full 5\n"
         ),
         "{text}"
     );

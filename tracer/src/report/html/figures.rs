@@ -83,8 +83,8 @@ pub(super) fn over_time(report: &Report<'_>) -> Result<Option<Markup>> {
         section {
             h2 { "Over time" }
             (figure(&time_plot(report, &wide, 8), &time_plot(report, &narrow, 4), name)?)
-            p.note { "A bar is " (step) @if step != longer { ", on a narrow page " (longer) } "; attempts count when they begin." }
-            (numbers("Begin", narrow.iter().map(|step|
+            p.note { "A bar is " (step) @if step != longer { ", on a narrow page " (longer) } "; an attempt counts at the time at which it began." }
+            (numbers("Start", narrow.iter().map(|step|
                 (label(report, &narrow, step.start_s), step.counts.answered, step.counts.unanswered))))
         }
     }))
@@ -125,8 +125,8 @@ fn figure(wide: &Plot, narrow: &Plot, description: &str) -> Result<Markup> {
     Ok(html! {
         figure {
             figcaption.legend {
-                (term("answered", "above", "Attempts that a SYN-ACK or an RST came back for: bars above the line."))
-                (term("unanswered", "below", "Attempts whose SYN was sent again without anything coming back: bars below the line."))
+                (term("answered", "above", "Attempts answered by a SYN-ACK or RST: bars above the line."))
+                (term("unanswered", "below", "Attempts whose SYN was retransmitted without an answer being seen: bars below the line."))
             }
             @for (class, plot, size) in [("wide", wide, WIDE), ("narrow", narrow, NARROW)] {
                 div class={ "plot " (class) } role="img" aria-label=(description) { (plot.draw(size)?) }

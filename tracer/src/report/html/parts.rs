@@ -31,14 +31,20 @@ pub(super) fn tiles(report: &Report<'_>) -> Markup {
     let attempts = summary.attempts;
     let tiles = [
         ("attempts", "", attempts, 0, "TCP connection attempts in the trace."),
-        ("translated", "", summary.translated, attempts, "Attempts whose tuple after NAT is known."),
-        ("resent", "", summary.retransmitted_attempts, attempts, "Attempts whose SYN was sent again at least once."),
+        ("translated", "", summary.translated, attempts, "Attempts whose translated tuple is known."),
+        (
+            "retransmitted",
+            "",
+            summary.retransmitted_attempts,
+            attempts,
+            "Attempts whose SYN was retransmitted at least once.",
+        ),
         (
             "unanswered",
             "bad",
             all.unanswered,
             attempts,
-            "Attempts that neither a SYN-ACK nor an RST came back for, after at least one retransmit or a timeout.",
+            "Attempts without a SYN-ACK or RST after at least one retransmit or a timeout.",
         ),
         (
             "flagged",
@@ -48,11 +54,11 @@ pub(super) fn tiles(report: &Report<'_>) -> Markup {
             "Attempts with a retransmitted SYN whose translated port is outside the allowed ports.",
         ),
         (
-            "lost facts",
+            "lost events",
             "bad",
             summary.lost_total(),
             0,
-            "What the kernel saw and could not hand over; when it is not 0, all other numbers may be too low.",
+            "Events that the kernel saw and snatrace did not receive; if there are any, all other numbers may be too low.",
         ),
     ];
     html! {
@@ -86,7 +92,7 @@ pub(super) fn inference(report: &Report<'_>) -> Markup {
     html! {
         @if !report.inference.is_empty() {
             section {
-                h2 { "What the filter lets through" }
+                h2 { "Which ports the path accepts" }
                 @for conclusion in report.inference { p { (conclusion.to_string()) } }
             }
         }

@@ -39,7 +39,7 @@ impl Plot {
     /// The chart in that size, and over it what shows the numbers of the bar that is pointed at.
     pub(super) fn draw(&self, size: (u32, u32)) -> Result<Markup> {
         let mut svg = String::new();
-        let area = self.chart(&mut svg, size).map_err(|why| anyhow!("cannot draw a picture: {why}"))?;
+        let area = self.chart(&mut svg, size).map_err(|why| anyhow!("cannot draw a chart: {why}"))?;
         let Area { x: (left, right), y: (top, bottom) } = area;
         let drawn = self.bars.last().map_or(0.0, |last| part(last.to - self.from, self.to - self.from));
         let percent = |pixels: i32, of: u32| f64::from(pixels) * 100.0 / f64::from(of);

@@ -43,7 +43,7 @@ pub fn render(report: &Report<'_>, colour: bool) -> Result<String, fmt::Error> {
         evidence.iter().for_each(|line| paragraph(&mut out, line));
     }
     if !report.inference.is_empty() {
-        heading(&mut out, styles, "What the filter lets through")?;
+        heading(&mut out, styles, "Which ports the path accepts")?;
         report.inference.iter().for_each(|conclusion| paragraph(&mut out, &conclusion.to_string()));
     }
     for table in tables::all(report) {

@@ -23,7 +23,7 @@ fn files_of_other_kinds_are_named() {
         (b"\x0a\x0d\x0d\x0a\x1c\x00\x00\x00", "this is a pcapng file"),
         (b"\x1f\x8b\x08\x00", "this is a gzip file"),
         (b"{\"kind\":\"retransmit\"}", "this is a JSON file"),
-        (b"hello, world, this is text", "this is no trace"),
+        (b"hello, world, this is text", "this is not a snatrace trace"),
         (b"\x89SNTR\n\x1a\x01\x00\x00\x00", "a transfer as text has damaged"),
         (b"\x89SNT", "cut off in its first bytes"),
     ];

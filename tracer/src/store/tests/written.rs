@@ -76,7 +76,10 @@ fn a_writer_that_is_dropped_keeps_its_events() {
 fn a_full_disk_is_told() {
     let error = Writer::create(Path::new("/dev/full"), &capture()).unwrap_err();
     assert!(matches!(error, Error::Write { .. }));
-    assert!(error.to_string().starts_with("cannot write on to /dev/full: No space left on device; "), "{error}");
+    assert!(
+        error.to_string().starts_with("failed to continue writing /dev/full: No space left on device; "),
+        "{error}"
+    );
 }
 
 fn rotate(path: &Path, keep: Option<u32>, attempts: u64) -> Written {

@@ -9,7 +9,7 @@ use crate::scenarios;
 /// Values of `-o`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum TextOrJson {
-    /// Lines for people
+    /// Text
     #[default]
     Text,
     /// JSON
