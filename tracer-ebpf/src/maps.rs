@@ -14,7 +14,7 @@ use tracer_common::events::Selected;
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 
-/// How many facts were lost, by [`Loss`]: one entry, so that one system call reads them all.
+/// How many events were lost, by [`Loss`]: one entry, so that one system call reads them all.
 #[map]
 pub static LOST: PerCpuArray<[u64; Loss::ALL.len()]> = PerCpuArray::with_max_entries(1, 0);
 

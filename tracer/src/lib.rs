@@ -1,4 +1,4 @@
-//! snatrace: finds TCP connections that fail because NAT moved their source port outside the range a filter lets through.
+//! snatrace: finds TCP connections that fail because NAT chose a source port outside the range that a filter accepts.
 //!
 //! `pipeline` is the first file to read. Imports run one way, downwards in this list.
 

@@ -1,4 +1,4 @@
-//! `lost`: how many facts were lost since the last such event.
+//! `lost`: how many events were lost since the last such event.
 
 use bytemuck::{Pod, Zeroable};
 

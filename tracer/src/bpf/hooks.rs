@@ -57,7 +57,7 @@ const HOOKS: [Hook; 5] = [
     Hook {
         stem: "ct_drop",
         place: Place::DropTracepoint("kfree_skb"),
-        without: "what this node itself drops is not told from what gets lost on the way",
+        without: "local drops cannot be distinguished from loss on the path",
     },
 ];
 
@@ -152,7 +152,7 @@ impl Hooks {
         match (is_off("nat_bind"), is_off("wire")) {
             (Some(bind), Some(wire)) if self.waiting.is_empty() => {
                 anyhow::bail!(
-                    "nothing here can tell a translated port: nat_bind is off ({bind}), and wire is off ({wire}): name the \
+                    "no active hook can observe translated ports: nat_bind is off ({bind}), and wire is off ({wire}): name the \
                      interface that connections leave through with --iface"
                 )
             }

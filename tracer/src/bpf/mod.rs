@@ -86,7 +86,7 @@ impl Tracer {
     /// Loads and attaches all hooks that this kernel can run.
     ///
     /// # Errors
-    /// When it is not permitted, an interface or namespace does not exist, or nothing here can tell a translated port.
+    /// When it is not permitted, an interface or namespace does not exist, or no active hook can observe translated ports.
     pub fn start(options: &Options) -> anyhow::Result<Self> {
         privileges::check()?;
         check_clock()?;

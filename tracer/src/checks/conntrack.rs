@@ -21,8 +21,8 @@ fn run(facts: &Facts) -> Vec<Report> {
     };
     let mut report = Report::new(CHECK.id, level, format!("{count} of {max} conntrack entries ({})", percent(share)));
     if level > Level::Ok {
-        report = report
-            .detail("when it is full, new connections are dropped, and their SYNs are sent again (counter `drop`)");
+        report =
+            report.detail("when it is full, new connections are dropped and their SYNs retransmitted (counter `drop`)");
         report.fixes.push(super::Fix {
             what: "a larger table".to_owned(),
             commands: vec![format!("sysctl -w net.netfilter.nf_conntrack_max={}", max.saturating_mul(2))],

@@ -31,15 +31,16 @@ fn run(facts: &Facts) -> Vec<Report> {
     let worst = outside.iter().filter_map(|(_, report)| report.rule.as_ref()).flat_map(|rule| &rule.shares);
     let worst = worst.map(|share| share.outside.unwrap_or(share.at_most)).fold(0.0, f64::max);
     let summary = format!(
-        "{} of {} rules let connections leave outside the allowed ports, the worst {} of those that meet it",
+        "{} of {} rules use ports outside the allowed ones, the worst for {} of its connections",
         outside.len(),
         rules.len(),
         percent(worst)
     );
     let mut report = Report::new(CHECK.id, Level::Note, summary);
     if facts.policy.origin == Origin::Default {
-        report = report
-            .detail(format!("assumed: a filter that lets answers through to {v4} only; --allow says what yours does"));
+        report = report.detail(format!(
+            "assumed: a filter that accepts return traffic on {v4} only; set the real ports with --allow"
+        ));
     }
     report.details.extend(DOES_NOT_HELP.map(str::to_owned));
     report.fixes.push(provider());
@@ -53,11 +54,11 @@ fn none(facts: &Facts) -> Report {
         _ if facts.bpf_nat.is_there() => {
             "no rule of nftables or iptables chooses source ports: eBPF programs do (see bpf_nat)"
         }
-        true => "no rules could be seen, so nothing can be said of their ports",
+        true => "no rules could be read, so their ports are unknown",
         false => "no rule here chooses source ports: nothing is translated in this namespace",
     };
     Report::new(CHECK.id, Level::Note, summary)
-        .detail("NAT elsewhere (another namespace, a cloud gateway, eBPF as in Cilium) is not seen here")
+        .detail("NAT in another namespace, on a cloud gateway or by eBPF (Cilium) is not seen here")
 }
 
 fn provider() -> Fix {

@@ -1,4 +1,4 @@
-//! `infer`: which translated ports the path lets through, from the answered and unanswered attempts of traces, or from a
+//! `infer`: which translated ports the path accepts, from the answered and unanswered attempts of traces, or from a
 //! conntrack table.
 
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! `report`: what became of the attempts of a trace, as text and as a page for a browser.
+//! `report`: summarises every attempt in traces, as text and as a page for a browser.
 
 use std::fs;
 use std::io::{self, Write};
@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<End> {
     Ok(End::Done)
 }
 
-/// Early, so that a mistake is told before a long trace is read; but never over a trace that is to be read.
+/// Early, so that a mistake is reported before a long trace is read; but never over one of the traces.
 fn create(path: &Path, traces: &[PathBuf]) -> Result<fs::File> {
     if path.as_os_str() == store::STDIO {
         let problem = "--html: the text goes to standard output: name a file";

@@ -1,4 +1,4 @@
-//! `tail`: shows failing connections live, as their SYN is sent again.
+//! `tail`: shows failing connections live, one line per SYN retransmission.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! Which translated ports does the path let through? Inferred from answered and unanswered attempts. Pure.
+//! Which translated ports does the path accept? Inferred from answered and unanswered attempts. Pure.
 //!
 //! `observation` says what an attempt is evidence of. It is counted per port (`port_counts`) and per destination
 //! (`destinations`), in bounded memory. `conclude` then finds the classes of ports that differ (`segments`), keeps those

@@ -41,7 +41,7 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// What most providers' stateless filters let through.
+    /// The ports on which most providers' stateless filters accept return traffic.
     fn default() -> Self {
         let ports = PortSet::range(32768, 65535);
         Self { v4: ports.clone(), v6: ports, origin: Origin::Default }

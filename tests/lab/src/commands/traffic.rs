@@ -1,4 +1,4 @@
-//! `traffic`: makes the connections of a lab's plan and writes what became of each. Run by `demo`, tests and benches.
+//! `traffic`: makes the connections of a lab's plan and writes the outcome of each. Run by `demo`, tests and benches.
 
 use std::fs::File;
 use std::io::{self, BufWriter, LineWriter};
@@ -24,7 +24,7 @@ pub struct TrafficArgs {
     /// Give a connection up after this many milliseconds [default: as planned by the demo]
     #[arg(long, value_name = "MS")]
     give_up_ms: Option<u64>,
-    /// Write what became of each connection to this file instead of standard output, one JSON object per line
+    /// Write the outcome of each connection to this file instead of standard output, one JSON object per line
     #[arg(long, value_name = "FILE", env = "SNATRACE_LAB_TRUTH")]
     truth: Option<PathBuf>,
     /// Open connections as fast as possible until standard input ends; a line on standard input asks for the counts since the last one
