@@ -11,6 +11,7 @@ mod hooks;
 mod interfaces;
 mod layout;
 mod links;
+mod neighbours;
 mod netlink;
 mod privileges;
 mod queue;
@@ -44,6 +45,7 @@ use follow::Follow;
 pub use foreign::{Classifier, classifiers};
 use hooks::Hooks;
 use layout::Layout;
+use neighbours::Neighbours;
 use ring::Ring;
 pub use survey::survey;
 use tables::Tables;
@@ -74,6 +76,8 @@ pub struct Tracer {
     hooks: Hooks,
     wires: Wires,
     follow: Follow,
+    /// Where namespaces were named
+    neighbours: Option<Neighbours>,
     waiting: Waiting,
     addresses: Vec<IpAddr>,
     drop_reasons: Vec<(u32, String)>,
@@ -130,7 +134,19 @@ impl Tracer {
         give_back();
         let waiting = Waiting::new(&mut ebpf)?;
         let addresses = follow.addresses();
-        Ok(Self { ring, hooks, wires, follow, waiting, addresses, drop_reasons: layout.drop_reasons, logger, ebpf })
+        let neighbours = (!options.netns.is_empty()).then(|| Neighbours::new(&options.netns)).transpose()?;
+        Ok(Self {
+            ring,
+            hooks,
+            wires,
+            follow,
+            neighbours,
+            waiting,
+            addresses,
+            drop_reasons: layout.drop_reasons,
+            logger,
+            ebpf,
+        })
     }
 
     /// Which hooks are on, and why the others are not.
@@ -166,7 +182,12 @@ impl Tracer {
             logger.flush();
         }
         self.follow.events(take);
-        self.ring.drain(take)
+        let Some(neighbours) = &mut self.neighbours else { return self.ring.drain(take) };
+        self.ring.drain(&mut |event| {
+            if neighbours.wants(&event) {
+                take(event);
+            }
+        })
     }
 
     /// Hands over how full tables are, what was lost, and then a tick of this time.

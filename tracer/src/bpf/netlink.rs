@@ -28,15 +28,30 @@ impl Connection {
         Ok(Self(socket))
     }
 
+    /// Asks for one thing, and hands over the answer.
+    pub(super) fn ask(&self, kind: u16, body: &[u8], visit: impl FnMut(u16, &[u8])) -> anyhow::Result<()> {
+        self.send(kind, (libc::NLM_F_REQUEST | libc::NLM_F_ACK) as u16, body)?;
+        self.answers(visit)
+    }
+
     /// Asks for everything of a kind, and hands over each answer: its kind and what follows the header.
-    pub(super) fn dump(&self, kind: u16, body: &[u8], mut visit: impl FnMut(u16, &[u8])) -> anyhow::Result<()> {
-        const REQUEST_DUMP: u16 = (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16;
+    pub(super) fn dump(&self, kind: u16, body: &[u8], visit: impl FnMut(u16, &[u8])) -> anyhow::Result<()> {
+        self.send(kind, (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16, body)?;
+        self.answers(visit)
+    }
+
+    fn send(&self, kind: u16, flags: u16, body: &[u8]) -> anyhow::Result<()> {
         let mut packet = Vec::with_capacity(HEADER + body.len());
         packet.extend(((HEADER + body.len()) as u32).to_ne_bytes());
-        packet.extend([kind, REQUEST_DUMP].map(u16::to_ne_bytes).concat());
+        packet.extend([kind, flags].map(u16::to_ne_bytes).concat());
         packet.extend([0; 8]);
         packet.extend(body);
         self.0.send(&packet, 0)?;
+        Ok(())
+    }
+
+    /// A dump ends with a message of its own, any other answer with an acknowledgement.
+    fn answers(&self, mut visit: impl FnMut(u16, &[u8])) -> anyhow::Result<()> {
         loop {
             let (datagram, _) = self.0.recv_from_full()?;
             for (kind, body) in messages(&datagram) {
@@ -45,6 +60,7 @@ impl Connection {
                     libc::NLMSG_ERROR => {
                         let error = body.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code));
                         ensure!(error == 0, "the kernel refuses: {}", std::io::Error::from_raw_os_error(-error));
+                        return Ok(());
                     }
                     _ => visit(kind, body),
                 }
