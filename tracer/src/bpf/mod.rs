@@ -39,7 +39,6 @@ use tracer_common::config::Globals;
 
 use crate::model::{HookState, PortSet, boot_offset_s};
 use crate::netns::Netns;
-use crate::notice::notice;
 use filters::Known;
 use follow::Follow;
 pub use foreign::{Classifier, classifiers};
@@ -225,14 +224,21 @@ impl Tracer {
     pub fn is_waiting(&self) -> bool {
         self.hooks.is_waiting()
     }
+
+    /// Detaches everything. The kernel removes what is attached by link; filters on old kernels have to be removed by hand.
+    ///
+    /// # Errors
+    /// When a filter cannot be removed.
+    pub fn detach(&mut self) -> anyhow::Result<()> {
+        self.wires.detach(&mut self.ebpf)
+    }
 }
 
 impl Drop for Tracer {
-    /// The kernel removes what is attached by link; filters on old kernels have to be removed by hand.
+    /// For a capture that fails before its end.
     fn drop(&mut self) {
-        if let Err(error) = self.wires.detach(&mut self.ebpf) {
-            notice(format_args!("{error:#}: `tc filter show` lists what is left, the next start removes it"));
-        }
+        // The next start removes what is left.
+        let _ = self.detach();
     }
 }
 

@@ -69,7 +69,9 @@ impl<S: Source<Item = (u32, Event)>> Source for Joined<'_, S> {
     }
 
     fn stop(&mut self) {
-        self.events = None;
+        if let Some(mut events) = self.events.take() {
+            events.stop();
+        }
         self.batch.clear();
     }
 }

@@ -172,6 +172,12 @@ impl Live {
         })
     }
 
+    fn detach(&mut self) {
+        if let Err(error) = self.tracer.get_mut().detach() {
+            notice(format_args!("{error:#}: `tc filter show` lists what is left, the next start removes it"));
+        }
+    }
+
     /// Sleeps until the ring buffer fills, the timer is due, or it is time to stop.
     async fn wait(&mut self) -> anyhow::Result<()> {
         let timer = match () {
@@ -254,6 +260,7 @@ impl Source for Live {
         batch.clear();
         while batch.is_empty() {
             if self.is_over && !self.has_more {
+                self.detach();
                 return Ok(false);
             }
             self.wait().await?;
@@ -265,5 +272,6 @@ impl Source for Live {
 
     fn stop(&mut self) {
         (self.is_over, self.has_more) = (true, false);
+        self.detach();
     }
 }
