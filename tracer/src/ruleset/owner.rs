@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::conditions::{Condition, Subject};
+
 /// A program that writes NAT rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -154,11 +156,36 @@ impl Owner {
         let by_mark = || MARKS.iter().find(|(mark, _)| text.contains(mark)).map(|(_, owner)| *owner);
         by_name(chain).or_else(|| by_name(table)).or_else(by_mark).or_else(by_end)
     }
+
+    /// Docker's rule in the chain of all: from a network of its own, but not to its own bridge.
+    pub(super) fn of_conditions(conditions: &[Condition]) -> Option<Self> {
+        let is_bridge = |name: &String| {
+            let id = name.strip_prefix("br-").unwrap_or_default();
+            name == "docker0" || (id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        };
+        let leaves_bridge = |condition: &Condition| {
+            let names = if let Subject::Out(names) = &condition.subject { Some(names) } else { None };
+            condition.negated && names.is_some_and(|names| names.iter().all(is_bridge))
+        };
+        conditions.iter().any(leaves_bridge).then_some(Self::Docker)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dockers_rule_is_known_by_its_bridge() {
+        let owner = |name: &str, negated| {
+            Owner::of_conditions(&[Condition::new(Subject::Out([name.to_owned()].into()), negated)])
+        };
+        assert_eq!(
+            (owner("docker0", true), owner("br-0123456789ab", true)),
+            (Some(Owner::Docker), Some(Owner::Docker))
+        );
+        assert_eq!((owner("docker0", false), owner("br-lan", true), owner("eth0", true)), (None, None, None));
+    }
 
     #[test]
     fn a_writer_is_known_by_table_chain_or_comment() {

@@ -341,7 +341,8 @@ impl<'a> Walk<'a> {
                 nat: nat.clone(),
                 family: line.family,
                 ways: Vec::new(),
-                owner: Owner::of(&table.name, &chain.name, &line.text),
+                owner: Owner::of(&table.name, &chain.name, &line.text)
+                    .or_else(|| Owner::of_conditions(&line.conditions)),
             });
             self.rules.len() - 1
         });
