@@ -53,7 +53,9 @@ fn difference(case: &Case<'_>) -> Option<(Difference, LaterPath)> {
     let Some(others) = later.translated else {
         // Where not every uplink was watched, they may have left unseen.
         let is_watched = case.has_hook("wire") && case.attempt.egress.watch != Watch::Incomplete;
-        return is_watched.then_some((Difference::Inside, later));
+        // A service may have backends on this node and elsewhere.
+        let is_certain = !case.has_dnat() || is_certain(Difference::OtherDnat, &later);
+        return (is_watched && is_certain).then_some((Difference::Inside, later));
     };
     let destination = |flow: Flow| (flow.dst, flow.dst_port);
     let (asked, own, theirs) = (destination(original), destination(translated), destination(others));
@@ -164,6 +166,12 @@ mod tests {
         assert!(explain(&Case::new(&attempt, &capture())).contains("did not leave by an uplink and were answered"));
         let egress = Egress { watch: Watch::Incomplete, ..attempt.egress };
         assert!(!applies_to(&CAUSE, &Attempt { egress, ..attempt }));
+        let backend = |attempts| {
+            let inside =
+                later("192.0.2.1", "10.77.9.5:80", attempts).map(|later| LaterPath { translated: None, ..later });
+            stuck("192.0.2.1:40000", "198.51.100.7:80", inside)
+        };
+        assert!(!applies_to(&CAUSE, &backend(15)) && applies_to(&CAUSE, &backend(16)));
     }
 
     #[test]

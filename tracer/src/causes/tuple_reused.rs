@@ -32,9 +32,15 @@ fn explain(case: &Case<'_>) -> String {
     } else {
         String::new()
     };
+    // A firewall may reject so, too.
+    let or_firewall = if strays.acks == 0 && strays.syn_acks == 0 && strays.rsts > 0 {
+        ", or from a firewall that rejects"
+    } else {
+        ""
+    };
     format!(
-        "{to} answered the SYN from {source} with {arrived}, as for an older connection with these addresses and ports, so return \
-         traffic does reach port {}{reset}{end}",
+        "{to} answered the SYN from {source} with {arrived}, as for an older connection with these addresses and ports{or_firewall}, so \
+         return traffic does reach port {}{reset}{end}",
         case.attempt.translated.map_or(0, |flow| flow.src_port),
     )
 }
