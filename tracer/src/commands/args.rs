@@ -12,7 +12,7 @@ use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
 
 use super::values::{self, Allow};
 use super::{machine, wrong_usage};
-use crate::model::{CaptureOptions, Filter, PolicyChange, PortSet};
+use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
 use crate::outputs::{self, Format, View};
 
 /// The allowed ports of a live capture.
@@ -36,6 +36,27 @@ impl LivePolicy {
             allow: self.allow.as_ref().map(Allow::resolve).transpose()?,
             allow6: self.allow6.as_ref().map(Allow::resolve).transpose()?.map(|(ports, _)| ports),
         })
+    }
+}
+
+/// The allowed ports that traces are judged by: the recorded ones or these, never those in the environment of this machine.
+#[derive(Args, Debug)]
+pub struct RecordedPolicy {
+    /// Judge by these allowed ports instead of the recorded ones: a range, a comma list, or `any`
+    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
+    allow: Option<PortSet>,
+    /// The same for IPv6 [default: as --allow]
+    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
+    allow6: Option<PortSet>,
+}
+
+impl RecordedPolicy {
+    /// The captures with the policy in force.
+    pub fn over(&self, captures: &[Capture]) -> Vec<Capture> {
+        let allow = self.allow.clone().map(|ports| (ports, Origin::Given));
+        let change = PolicyChange { allow, allow6: self.allow6.clone() };
+        let over = |capture: &Capture| Capture { policy: change.over(&capture.policy), ..capture.clone() };
+        captures.iter().map(over).collect()
     }
 }
 

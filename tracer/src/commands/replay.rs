@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueHint;
 
-use super::args::{FilterArgs, ViewArgs};
-use super::{End, block_on, end, values};
+use super::args::{FilterArgs, RecordedPolicy, ViewArgs};
+use super::{End, block_on, end};
 use crate::join::Update;
-use crate::model::{Origin, PolicyChange, PortSet};
 use crate::notice::notice;
 use crate::outputs::{self, escape::Escaped};
 use crate::pipeline::{self, Judge};
@@ -17,18 +16,14 @@ use crate::source::{Ahead, Joined};
 use crate::store::{Merged, ReadReport};
 use crate::summary::Summary;
 
-/// Options of `replay`. The policy comes from the trace or from here, never from the environment of this machine.
+/// Options of `replay`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Traces, `-` for standard input; several are merged by time
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
-    /// Judge by these allowed ports instead of the recorded ones: a range, a comma list, or `any`
-    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
-    allow: Option<PortSet>,
-    /// The same for IPv6 [default: as --allow]
-    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
-    allow6: Option<PortSet>,
+    #[command(flatten)]
+    policy: RecordedPolicy,
     /// Stop after this many lines
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -40,14 +35,9 @@ pub struct Args {
 
 /// Runs to the end of the traces.
 pub fn run(args: &Args) -> Result<End> {
-    let change =
-        PolicyChange { allow: args.allow.clone().map(|ports| (ports, Origin::Given)), allow6: args.allow6.clone() };
     let view = args.view.view(args.filter.filter()?)?;
     let traces = Merged::open(&args.files)?;
-    let mut captures = traces.captures().to_vec();
-    for capture in &mut captures {
-        capture.policy = change.over(&capture.policy);
-    }
+    let captures = args.policy.over(traces.captures());
     let output = outputs::open(&view, Box::new(io::stdout()));
     let nodes = captures.len();
     let judge = Judge::new(captures, view, args.count).with_output(output);

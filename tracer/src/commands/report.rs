@@ -9,10 +9,9 @@ use anyhow::{Context, Result};
 use clap::ValueHint;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::FilterArgs;
-use super::{End, block_on, machine, values, wrong_usage};
+use super::args::{FilterArgs, RecordedPolicy};
+use super::{End, block_on, machine, wrong_usage};
 use crate::join::Update;
-use crate::model::{Origin, PolicyChange, PortSet};
 use crate::notice::notice;
 use crate::outputs::View;
 use crate::outputs::escape::Escaped;
@@ -21,7 +20,7 @@ use crate::report::{self, Report, TallyObserver};
 use crate::source::{Ahead, Source};
 use crate::store::{self, Merged};
 
-/// Options of `report`. As for `replay`, the policy comes from the trace or from here.
+/// Options of `report`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Traces, `-` for standard input; several are merged by time
@@ -30,12 +29,8 @@ pub struct Args {
     /// Also write the report as an HTML page; an existing file is overwritten
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
-    /// Judge by these allowed ports instead of the recorded ones: a range, a comma list, or `any`
-    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
-    allow: Option<PortSet>,
-    /// The same for IPv6 [default: as --allow]
-    #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
-    allow6: Option<PortSet>,
+    #[command(flatten)]
+    policy: RecordedPolicy,
     /// Show times in UTC
     #[arg(long)]
     utc: bool,
@@ -48,12 +43,7 @@ pub fn run(args: &Args) -> Result<End> {
     let filter = args.filter.filter()?;
     let traces = Merged::open(&args.files)?;
     let mut page = args.html.as_deref().map(|path| create(path, &args.files)).transpose()?;
-    let change =
-        PolicyChange { allow: args.allow.clone().map(|ports| (ports, Origin::Given)), allow6: args.allow6.clone() };
-    let mut captures = traces.captures().to_vec();
-    for capture in &mut captures {
-        capture.policy = change.over(&capture.policy);
-    }
+    let captures = args.policy.over(traces.captures());
 
     let mut observer = TallyObserver::new(&captures);
     let judge = Judge::new(captures.clone(), View::silent(filter), None).with_observer(&mut observer);
