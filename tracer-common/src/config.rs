@@ -94,7 +94,9 @@ macro_rules! for_each_global {
             /// 1 where `wire` applies the destination filters too; off when the binding must come from the wire, for
             /// there a DNAT may have changed the destination
             FILTER_WIRE,
-            /// 1 where `wire` and `ct_drop` read bindings from conntrack entries, because the kprobe `nat_bind` is off
+            /// 1 where `wire` can read conntrack entries: those of SYNs that are retransmitted without a translated source
+            WIRE_READS,
+            /// 1 where `wire` and `ct_drop` read bindings from conntrack entries too, because the kprobe `nat_bind` is off
             WIRE_BINDS,
             /// 1 where interfaces that are no uplinks may be watched: a SYN that arrives there is reported
             WATCHES_INNER,

@@ -5,7 +5,7 @@ use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_
 
 use crate::emit;
 use crate::hooks::nat_bind;
-use crate::kernel::globals::{WATCHES_INNER, WIRE_BINDS};
+use crate::kernel::globals::{WATCHES_INNER, WIRE_BINDS, WIRE_READS};
 use crate::kernel::skb::Skb;
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
 use crate::waiting;
@@ -36,8 +36,10 @@ pub fn recognise(direction: u8, tcp: &Tcp) -> Option<(u8, u32, Flow)> {
 #[inline(always)]
 pub fn leaving(skb: Skb, tcp: &Tcp, ifindex: u32) {
     let seen = waiting::note(tcp.seq, &tcp.flow, ifindex);
-    if WIRE_BINDS.load() != 0 && !seen.is_known {
-        let _ = nat_bind::of_packet(skb, tcp.seq);
+    // A kprobe has told of every source that NAT chose, but not of entries whose source it left alone.
+    let is_new = WIRE_BINDS.load() != 0 && !seen.is_known;
+    if WIRE_READS.load() != 0 && (is_new || seen.is_again) {
+        let _ = nat_bind::of_packet(skb, tcp.seq, is_new, seen.is_again);
     }
     if seen.is_again {
         waiting::wait_for(tcp.seq, &tcp.flow);

@@ -24,24 +24,40 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
     let conn = skb.conn(&mut room)?;
     is_wanted(conn)?;
     let isn = skb.syn_seq()?;
+    if conn.status() & STATUS_SRC_NAT == 0 {
+        filter::want_backend(&conn.translated()?);
+        return None;
+    }
     report(conn, isn)?;
     debug!(ctx, "nat_bind: status {:x}", conn.status());
     Some(())
 }
 
-/// The binding of a SYN that leaves: to the kernel, the context of a TC program is the packet itself.
+/// The entry of a SYN that leaves: one with a translated source if it is new, one without if it is sent again. To the kernel, the
+/// context of a TC program is the packet itself.
 #[inline(always)]
-pub fn of_packet(skb: Skb, isn: u32) -> Option<()> {
+pub fn of_packet(skb: Skb, isn: u32, is_new: bool, is_again: bool) -> Option<()> {
     // Not on the stack, where packet and event leave too little. What sends packets does not nest on a CPU.
     let room = ENTRY.get_ptr_mut(0)?;
     // SAFETY: the map's value for this CPU.
-    of_entry(skb.conn(Room::of(unsafe { &mut *room }))?, isn)
+    let conn = skb.conn(Room::of(unsafe { &mut *room }))?;
+    let is_translated = conn.status() & STATUS_SRC_NAT != 0;
+    if is_translated && is_new || !is_translated && is_again {
+        return of_entry(conn, isn);
+    }
+    // Where DNAT alone changed it, its answers have to pass the filter too.
+    if is_new && is_wanted(conn).is_some() {
+        filter::want_backend(&conn.translated()?);
+    }
+    None
 }
 
 /// The binding in this entry.
 #[inline(always)]
 pub fn of_entry(conn: Conn<'_>, isn: u32) -> Option<()> {
-    is_wanted(conn)?;
+    if !filter::wants(&conn.original()?) {
+        return None;
+    }
     report(conn, isn)
 }
 
@@ -63,9 +79,6 @@ fn report(conn: Conn<'_>, isn: u32) -> Option<()> {
         filter::want_backend(&conn.translated()?);
     }
     let status = conn.status();
-    if status & STATUS_SRC_NAT == 0 {
-        return None;
-    }
     let original = conn.original()?;
     let taken = selection::take(conn.id(), &original);
     let netns = match &taken {

@@ -112,9 +112,10 @@ impl Tracer {
         let mut globals = globals(&layout, options, has_binds);
         let mut ebpf = load(&globals)?;
         let mut loaded = wire::load(&mut ebpf);
-        if loaded.is_err() && globals.WIRE_BINDS != 0 {
+        if loaded.is_err() && globals.WIRE_READS != 0 {
             // The kernel may forbid to read its memory (lockdown): then the wire alone tells translated ports.
-            (globals.WIRE_BINDS, globals.FILTER_WIRE) = (0, 0);
+            (globals.WIRE_READS, globals.WIRE_BINDS) = (0, 0);
+            globals.FILTER_WIRE &= u32::from(has_binds);
             ebpf = load(&globals)?;
             loaded = wire::load(&mut ebpf);
         }
@@ -277,6 +278,7 @@ fn globals(layout: &Layout, options: &Options, has_binds: bool) -> Globals {
     // Where no entry is read, nothing tells which destination a DNAT chose, so `wire` has to let all of them through.
     let by_destination = globals.FILTER_BY_DST | globals.FILTER_BY_DPORT;
     let reads_entries = layout.conntrack.is_none();
+    globals.WIRE_READS = u32::from(reads_entries);
     globals.WIRE_BINDS = u32::from(reads_entries && !has_binds);
     globals.FILTER_WIRE = by_destination & u32::from(reads_entries);
     globals.WATCHES_INNER = u32::from(!options.interfaces.is_empty());

@@ -18,7 +18,10 @@ pub(super) fn socket(slot: SlotView<'_>, original: &Key<'_>, netns: u32) -> Opti
         // What NAT64 made of the socket's SYN may have come first.
         let is_before_nat64 =
             || slot.socket_netns == 0 && slot.original_destination(original) == DestinationMatch::Embedded;
-        return if same { Some(SAME) } else { is_before_nat64().then_some(SAME_ISN) };
+        // The entry that was read where the SYN left may be that of a second NAT, which translated what a first one made.
+        let is_before_nat = || slot.socket_netns == 0 && slot.original_destination(original) == DestinationMatch::Same;
+        let behind = || is_before_nat().then_some(SAME_DESTINATION).or_else(|| is_before_nat64().then_some(SAME_ISN));
+        return if same { Some(SAME) } else { behind() };
     }
     if slot.known.has(SlotFlags::ORIGINAL) && slot.is_original(original) {
         return Some(SAME);

@@ -144,3 +144,20 @@ fn an_answer_that_does_not_reach_the_socket_does_not_end_the_attempt() {
     assert_eq!((outcomes.only().outcome, outcomes.only().retransmits), (Outcome::TimedOut, 4));
     assert!(outcomes.only().syn_ack_seen);
 }
+
+#[test]
+fn of_two_nats_the_entry_of_the_second_alone_is_read_where_the_syn_leaves() {
+    let (original, between, translated) = (pod(40_000), flow("172.18.0.2", 3_000, "203.0.113.5", 443), node(1_500));
+    let original = Flow { dst: translated.dst, dst_port: translated.dst_port, ..original };
+    let between = Flow { dst: translated.dst, dst_port: translated.dst_port, ..between };
+    let outcomes = join(&[
+        bind(0, ISN, between, translated),
+        syn(1_000, ISN, translated),
+        syn(S, ISN, translated),
+        retransmit(S + 3_000, ISN, original, 1),
+        closed(3 * S, ISN, original, ETIMEDOUT),
+    ]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.original, attempt.translated), (Some(original), Some(translated)));
+    assert_eq!((attempt.retransmits, attempt.selections), (1, 1));
+}
