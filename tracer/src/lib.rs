@@ -19,6 +19,7 @@ pub mod enrichers;
 pub mod ruleset;
 #[cfg(feature = "ebpf")]
 pub mod bpf;
+pub mod btf;
 pub mod store;
 pub mod netlink;
 pub mod netns;

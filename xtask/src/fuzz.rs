@@ -8,10 +8,11 @@ use anyhow::Result;
 use crate::consent::Consent;
 use crate::{paths, process, setup};
 
-pub const TARGETS: &[&str] = &["trace", "nft", "iptables"];
+pub const TARGETS: &[&str] = &["trace", "nft", "iptables", "btf"];
 const VERSION: &str = "0.13.1";
 /// Well-formed inputs of all targets: what another target's file is costs a target nothing.
-const SEEDS: &[&str] = &["tests/golden", "tracer/src/ruleset/tests/fixtures", "tests/fuzz/regressions"];
+const SEEDS: &[&str] =
+    &["tests/golden", "tracer/src/ruleset/tests/fixtures", "tests/fuzz/seeds", "tests/fuzz/regressions"];
 /// An input that takes longer, or makes the target hold more memory, is a finding.
 const LIMITS: &[&str] = &["-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=256"];
 

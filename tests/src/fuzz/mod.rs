@@ -2,6 +2,7 @@
 //!
 //! `tests/fuzz` hands them to libFuzzer (`cargo xtask fuzz`), `tests/tests/fuzz.rs` replays the corpus in a plain test.
 
+pub mod btf;
 mod framing;
 pub mod mutate;
 pub mod rules;
@@ -26,6 +27,7 @@ pub const ALL: &[Target] = &[
     },
     Target { name: "nft", check: rules::check_nft, seeds: &[(RULES, ".json"), (RULES, ".txt")] },
     Target { name: "iptables", check: rules::check_iptables, seeds: &[(RULES, ".iptables"), (RULES, ".ip6tables")] },
+    Target { name: "btf", check: btf::check, seeds: &[("tests/fuzz/seeds/btf", ".btf")] },
 ];
 
 const RULES: &str = "tracer/src/ruleset/tests/fixtures";

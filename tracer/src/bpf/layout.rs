@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use tracer_common::config::{CT_WINDOW, Globals};
 
-use super::btf::Btf;
+use crate::btf::Btf;
 use crate::symbols;
 
 /// What the programs need to know of a kernel, and why a hook cannot run where it does not say.

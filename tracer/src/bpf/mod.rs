@@ -1,6 +1,5 @@
 //! The live capture: loads the programs, attaches them, reads the ring buffer. The only module that knows aya.
 
-pub mod btf;
 mod chain;
 mod claim;
 mod clsact;
@@ -37,6 +36,7 @@ use ipnet::IpNet;
 use tracer_common::Event;
 use tracer_common::config::Globals;
 
+use crate::btf;
 use crate::model::{HookState, PortSet, boot_offset_s};
 use crate::netns::Netns;
 use filters::Known;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::btf::Btf;
 use super::hooks;
 use super::layout::Layout;
 use super::{Options, globals, interfaces, load, open_namespaces, privileges, types, wire};
+use crate::btf::Btf;
 use crate::model::HookState;
 
 /// Looks at every hook; `netns` as for a capture.

@@ -34,7 +34,7 @@ const KIND_TYPE_TAG: u32 = 18;
 const KIND_ENUM64: u32 = 19;
 
 /// One type: its header, and where its tail begins.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Type {
     name: u32,
     info: u32,
@@ -70,6 +70,7 @@ impl Type {
 }
 
 /// The types of a kernel.
+#[derive(Debug)]
 pub struct Btf {
     data: Vec<u8>,
     /// By type id, from 1; 0 is `void`.
@@ -97,7 +98,11 @@ impl Btf {
         Self::parse(data).with_context(|| format!("cannot understand {VMLINUX}: please report it with `uname -a`"))
     }
 
-    fn parse(data: Vec<u8>) -> anyhow::Result<Self> {
+    /// Reads the contents of such a file.
+    ///
+    /// # Errors
+    /// When it cannot be understood.
+    pub fn parse(data: Vec<u8>) -> anyhow::Result<Self> {
         let mut header = data.get(..24).context("it is shorter than its header")?;
         if header.get_u16_ne() != MAGIC {
             bail!("it has a wrong magic number or byte order");
