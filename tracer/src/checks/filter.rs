@@ -54,11 +54,11 @@ fn none(facts: &Facts) -> Report {
         _ if facts.bpf_nat.is_there() => {
             "no rule of nftables or iptables chooses source ports: eBPF programs do (see bpf_nat)"
         }
-        true => "no rules could be read, so their ports are unknown",
+        true => "rules could not be read, so their ports are unknown",
         false => "no rule here chooses source ports: nothing is translated in this namespace",
     };
     Report::new(CHECK.id, Level::Note, summary)
-        .detail("NAT in another namespace, on a cloud gateway or by eBPF (Cilium) is not seen here")
+        .detail("NAT in another namespace or on a cloud gateway is not seen here")
 }
 
 fn provider() -> Fix {

@@ -1,4 +1,4 @@
-//! The share of connections that a rule lets leave outside the allowed ports, by the law of port selection.
+//! The share of connections that a rule lets leave outside the allowed ports, by how the kernel selects ports.
 
 use std::ops::RangeInclusive;
 
@@ -8,8 +8,8 @@ use super::Facts;
 use crate::model::{PortSet, port_distribution};
 use crate::ruleset::{Nat, Ports};
 
-/// Where the law is written.
-pub(super) const SOURCE: &str = "law: get_unique_tuple() and nf_nat_l4proto_unique_tuple() in net/netfilter/nf_nat_core.c, read in \
+/// Where that can be read.
+pub(super) const SOURCE: &str = "source: get_unique_tuple() and nf_nat_l4proto_unique_tuple() in net/netfilter/nf_nat_core.c, read in \
      kernels 5.10 to 7.3: port = lowest + random 16-bit offset modulo size";
 
 /// The range of sockets where nothing else is known (`inet_init_net`).
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn random_draws_have_the_exact_share_of_the_law() {
+    fn random_draws_have_their_exact_share() {
         assert!(is(of(true, Ports::Default, "32768-65535", 9).outside, 0.5));
         assert!(is(of(true, Ports::Default, "32768-60999", 9).outside, 37304.0 / 65536.0));
         assert!(is(of(true, Ports::Default, "10000-19999", 9).outside, 1.0 - 10000.0 / 65536.0));

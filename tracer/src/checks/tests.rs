@@ -135,6 +135,6 @@ fn no_rules_is_not_the_same_as_none_seen() {
     let unread = testing::docker_without_iptables();
     let reports = run(&facts(unread, "32768-65535", Origin::Given));
     assert_eq!(of(&reports, "rule_sources")[0].level, Level::Warn);
-    assert!(of(&reports, "filter")[0].summary.contains("nothing can be said"));
+    assert!(of(&reports, "filter")[0].summary.contains("could not be read"));
     assert_eq!(of(&reports, "node_ports")[0].level, Level::Note);
 }

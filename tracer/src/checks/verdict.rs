@@ -78,7 +78,7 @@ pub fn verdict(facts: &Facts, reports: &[Report]) -> Verdict {
         (Some(_), _, None) if facts.policy.origin == Origin::Default => (
             Outcome::MayFail,
             format!(
-                "a NAT rule chooses ports outside {allowed}; connections fail if a filter accepts return traffic on no others (assumed: say with --allow what yours accepts)"
+                "a NAT rule chooses ports outside {allowed}; whether a filter drops their return traffic is not known: name the ports that it accepts with --allow"
             ),
         ),
         (Some(_), _, None) => (Outcome::MayFail, format!("a NAT rule may choose ports outside {allowed}")),

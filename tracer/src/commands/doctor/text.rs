@@ -87,11 +87,14 @@ impl Page {
         }
         let Some(fix) = &verdict.fix else { return };
         self.paragraph(2, INDENT, &format!("fix: {}", fix.what));
-        // With everything they stand below, with their rule.
-        let shown = if verbose { 0 } else { MAX_COMMANDS };
-        fix.commands.iter().take(shown).for_each(|command| self.command(INDENT + 4, INDENT + 8, command));
-        if fix.commands.len() > shown && !verbose {
-            self.paragraph(INDENT, INDENT, &format!("and {} more commands, in this order", fix.commands.len() - shown));
+        // With --verbose they stand with their rule.
+        if !fix.commands.is_empty() && !verbose {
+            fix.commands.iter().take(MAX_COMMANDS).for_each(|command| self.command(INDENT + 4, INDENT + 8, command));
+            if fix.commands.len() > MAX_COMMANDS {
+                let more = fix.commands.len() - MAX_COMMANDS;
+                self.paragraph(INDENT, INDENT, &format!("and {more} more commands, in this order"));
+            }
+            self.paragraph(2, INDENT, "or let the filter accept return traffic on ports 1024-65535");
         }
     }
 
