@@ -121,7 +121,7 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["-v", "record"], "Usage: snatrace record"),
         (&["--nosuch"], "Usage: snatrace [OPTIONS] <COMMAND>"),
         (&["replay"], "required arguments were not provided: <FILE>..."),
-        (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range: it asks the node that captures"),
+        (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range: it is that of the capturing node"),
         (&["report"], "required arguments were not provided: <FILE>..."),
         (&["infer"], "required arguments were not provided: <FILE>..."),
         (&["infer", "x", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),
