@@ -46,6 +46,14 @@ impl Netns {
         Self::open(Path::new("/proc/self/ns/net"))
     }
 
+    /// The namespace of the calling thread.
+    ///
+    /// # Errors
+    /// When /proc is not mounted.
+    pub fn current() -> anyhow::Result<Self> {
+        Self::open(Path::new("/proc/thread-self/ns/net"))
+    }
+
     /// Its inode number, as in events.
     ///
     /// # Errors

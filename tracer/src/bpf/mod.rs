@@ -56,7 +56,7 @@ use wire::Wires;
 pub struct Options {
     /// Namespaces whose NAT and interfaces are looked at; snatrace's own if there is none, and then NAT in all of them.
     pub netns: Vec<PathBuf>,
-    /// Interfaces for `wire`; those with a default route if there is none.
+    /// Interfaces for `wire`; those that lead to the outside if there is none.
     pub interfaces: Vec<String>,
     /// Original source addresses; all if there is none.
     pub src: Vec<IpNet>,
@@ -260,6 +260,15 @@ fn check_clock() -> anyhow::Result<()> {
          outside of it (nsenter --target 1 --time)"
     );
     Ok(())
+}
+
+/// Names of the interfaces that a capture watches by default in the namespace of this thread.
+///
+/// # Errors
+/// When the kernel does not list interfaces or routes.
+pub fn uplinks() -> anyhow::Result<Vec<String>> {
+    let (_, uplinks) = interfaces::follow_all(&[Netns::current()?], &[])?;
+    Ok(uplinks.into_iter().map(|uplink| uplink.name).collect())
 }
 
 fn open_namespaces(paths: &[PathBuf]) -> anyhow::Result<Vec<Netns>> {

@@ -141,9 +141,9 @@ impl Facts {
         })
     }
 
-    /// Interfaces with a default route.
+    /// Interfaces that lead to the outside.
     pub fn uplinks(&self) -> impl Iterator<Item = &str> {
-        let uplinks = self.links.iter().filter(|(name, link)| link.has_default_route && *name != "lo");
+        let uplinks = self.links.iter().filter(|(name, link)| link.leads_outside && *name != "lo");
         uplinks.map(|(name, _)| name.as_str())
     }
 

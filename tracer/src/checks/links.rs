@@ -1,4 +1,4 @@
-//! The interfaces of a namespace: of what kind each is, and whether it has a default route.
+//! The interfaces of a namespace: of what kind each is, and whether it leads to the outside.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::netlink;
 pub struct Link {
     /// What the kernel calls its kind (`vxlan`, `wireguard`); a network card has none.
     pub kind: Option<String>,
-    /// Whether a default route of any table leaves by it.
-    pub has_default_route: bool,
+    /// Whether a default route of any table leaves by it, or whatever else has a capture watch it.
+    pub leads_outside: bool,
 }
 
 /// Those of the namespace of this thread, by name.
@@ -31,7 +31,7 @@ pub(super) fn read() -> anyhow::Result<BTreeMap<String, Link>> {
             && let Some(name) = name(&link)
         {
             names.insert(link.header.index, name.clone());
-            links.insert(name, Link { kind: kind(&link), has_default_route: false });
+            links.insert(name, Link { kind: kind(&link), leads_outside: false });
         }
     }
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
@@ -42,12 +42,25 @@ pub(super) fn read() -> anyhow::Result<BTreeMap<String, Link>> {
             if let RouteNetlinkMessage::NewRoute(route) = answer {
                 for index in leaves_by(&route) {
                     let link = names.get(&index).and_then(|name| links.get_mut(name));
-                    link.into_iter().for_each(|link| link.has_default_route = true);
+                    link.into_iter().for_each(|link| link.leads_outside = true);
                 }
             }
         }
     }
+    for name in watched_by_default() {
+        links.entry(name).and_modify(|link| link.leads_outside = true);
+    }
     Ok(links)
+}
+
+#[cfg(feature = "ebpf")]
+fn watched_by_default() -> Vec<String> {
+    crate::bpf::uplinks().unwrap_or_default()
+}
+
+#[cfg(not(feature = "ebpf"))]
+fn watched_by_default() -> Vec<String> {
+    Vec::new()
 }
 
 fn name(link: &LinkMessage) -> Option<String> {

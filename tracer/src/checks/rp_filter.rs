@@ -11,7 +11,7 @@ fn run(facts: &Facts) -> Vec<Report> {
     let uplinks: Vec<&str> = facts.uplinks().collect();
     let strict: Vec<&str> = uplinks.iter().copied().filter(|name| facts.rp_filter(name) == Some(STRICT)).collect();
     let (level, summary) = match (&uplinks[..], &strict[..]) {
-        ([], _) => (Level::Note, "no interface with a default route is seen here".to_owned()),
+        ([], _) => (Level::Note, "no interface here leads to the outside".to_owned()),
         ([_], _) => (Level::Ok, format!("one uplink ({}), so answers come back by it", uplinks.join(", "))),
         (_, []) => (Level::Ok, format!("uplinks {}: none filters strictly by reverse path", uplinks.join(", "))),
         (_, [_, ..]) => (

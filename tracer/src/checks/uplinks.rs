@@ -22,7 +22,7 @@ fn run(facts: &Facts) -> Vec<Report> {
         Report::new(
             CHECK.id,
             Level::Ok,
-            format!("interfaces with a default route: {watched}; no NAT rule names another"),
+            format!("interfaces that lead to the outside: {watched}; no NAT rule names another"),
         )
     } else {
         let options: Vec<_> = missed.iter().map(|name| format!("-i {name}")).collect();
@@ -30,10 +30,10 @@ fn run(facts: &Facts) -> Vec<Report> {
             CHECK.id,
             Level::Note,
             format!(
-                "NAT rules name {}, which has no default route: a capture does not watch it by default",
+                "NAT rules name {}, which does not lead to the outside: a capture does not watch it by default",
                 list(&missed)
             ),
         )
-        .detail(format!("interfaces with a default route: {watched}; add {} to tail or record", options.join(" ")))
+        .detail(format!("interfaces that lead to the outside: {watched}; add {} to tail or record", options.join(" ")))
     }]
 }

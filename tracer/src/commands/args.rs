@@ -135,7 +135,7 @@ impl FilterArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Capture")]
 pub struct CaptureArgs {
-    /// Watch this interface; repeatable [default: interfaces with a default route]
+    /// Watch this interface; repeatable [default: interfaces that lead to the outside]
     #[arg(short, long, visible_alias = "interface", value_name = "IF")]
     iface: Vec<String>,
     /// Watch this network namespace and the pods behind it only: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeatable
