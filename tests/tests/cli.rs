@@ -148,10 +148,13 @@ fn too_many_prefixes_for_the_kernel_are_refused() {
 }
 
 #[test]
-fn a_value_that_is_no_text_is_wrong_usage() {
-    let Outcome { code, stderr, .. } =
-        outcome(snatrace().args(["tail", "--allow"]).arg(OsStr::from_bytes(b"\xff\xfe")));
-    assert_eq!(code, Some(2), "{stderr}");
+fn what_was_typed_cannot_steer_the_terminal() {
+    for hostile in [&b"\x1b]0;owned\x07"[..], b"a\rb", b"\xff\xfe", "\u{202e}".as_bytes()] {
+        let Outcome { code, stderr, .. } =
+            outcome(snatrace().args(["tail", "--allow"]).arg(OsStr::from_bytes(hostile)));
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{stderr:?}");
+    }
 }
 
 #[test]

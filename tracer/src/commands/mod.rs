@@ -14,6 +14,7 @@ mod tail;
 mod values;
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -103,20 +104,33 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => with_variable(error).exit(),
+        Err(error) => return exit(&with_variable(error)),
     };
     start_log(cli.verbose);
     match run(&cli) {
         Ok(end) => ExitCode::from(end),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => match error.downcast::<clap::Error>() {
-            Ok(wrong_usage) => wrong_usage.exit(),
+            Ok(wrong_usage) => exit(&wrong_usage),
             Err(error) => {
                 notice(Escaped(&format!("{error:#}")));
                 ExitCode::FAILURE
             }
         },
     }
+}
+
+/// Prints what clap has to say and returns its exit code. It quotes what was typed, which must not steer the terminal.
+fn exit(error: &clap::Error) -> ExitCode {
+    let may_steer = |text: OsString| Escaped(&text.to_string_lossy()).to_string() != text.to_string_lossy();
+    let variables = env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SNATRACE_"));
+    if env::args_os().chain(variables.map(|(_, value)| value)).any(may_steer) {
+        error.render().to_string().lines().for_each(|line| eprintln!("{}", Escaped(line)));
+    } else {
+        // Standard error may be closed; there is nobody left to tell.
+        let _ = error.print();
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Wrong usage that only a command can see, with the usage of the command that was typed.

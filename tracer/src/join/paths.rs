@@ -2,6 +2,7 @@
 //! a rule or a route keeps an attempt in a way that later attempts no longer take.
 
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 
 use foldhash::fast::FixedState;
 use tracer_common::Flow;
@@ -9,8 +10,10 @@ use tracer_common::Flow;
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use crate::model::LaterPath;
 
-/// Clients with a destination at most: the one in the same place is replaced. It is evidence only, so nothing is counted.
+/// Clients with a destination at most. It is evidence only, so what is replaced is not counted.
 const PLACES: usize = 4096;
+/// Places that a client may have: of those, the one that was silent the longest is replaced.
+const PLACES_OF_CLIENT: usize = 8;
 /// Ways of a client to a destination that are distinguished.
 const MAX_WAYS: usize = 4;
 
@@ -60,6 +63,13 @@ struct Record {
     ways: Vec<Taken>,
 }
 
+impl Record {
+    /// When its newest attempt began.
+    fn newest_ns(&self) -> u64 {
+        self.ways.iter().map(|taken| taken.newest_ns).max().unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     /// Empty until the first attempt with retransmits.
@@ -73,15 +83,19 @@ impl Paths {
             self.places.resize_with(PLACES, || None);
         }
         let client = client(original);
-        let place = &mut self.places[place(&client)];
-        match place {
-            Some(record) if record.client == client => {}
-            Some(record) => {
+        let places = &mut self.places[places_of(&client)];
+        if places.iter().flatten().any(|record| record.client == client) {
+            return;
+        }
+        let newest_ns = |place: &Option<Box<Record>>| place.as_ref().map(|record| record.newest_ns());
+        match places.iter_mut().min_by_key(|place| newest_ns(place)) {
+            Some(Some(record)) => {
                 // Its memory is used again.
                 (record.client, record.noted) = (client, 0);
                 record.ways.clear();
             }
-            None => *place = Some(Box::new(Record { client, noted: 0, ways: Vec::with_capacity(MAX_WAYS) })),
+            Some(place) => *place = Some(Box::new(Record { client, noted: 0, ways: Vec::with_capacity(MAX_WAYS) })),
+            None => {}
         }
     }
 
@@ -95,7 +109,8 @@ impl Paths {
             return None;
         }
         let client = client(original);
-        self.places[place(&client)].as_deref_mut().filter(|record| record.client == client)
+        let mut records = self.places[places_of(&client)].iter_mut().flatten();
+        records.find(|record| record.client == client).map(Box::as_mut)
     }
 
     /// An attempt that began at `first_ns` left in this way.
@@ -127,7 +142,7 @@ impl Paths {
     /// What later attempts did than the one that began at `first_ns` and leaves in this way.
     pub(super) fn later(&self, original: &Flow, way: Way, first_ns: u64, interfaces: &Interfaces) -> Option<LaterPath> {
         let client = client(original);
-        let record = self.places.get(place(&client))?.as_deref().filter(|record| record.client == client)?;
+        let record = self.places.get(places_of(&client))?.iter().flatten().find(|record| record.client == client)?;
         let own = record.ways.iter().find(|taken| taken.way == way).map_or(0, |taken| taken.noted);
         let others =
             || record.ways.iter().filter(|taken| taken.way != way && taken.noted > own && taken.newest_ns > first_ns);
@@ -146,10 +161,37 @@ fn client(original: &Flow) -> Client {
     Client { original: Flow { src_port: 0, ..*original } }
 }
 
-fn place(client: &Client) -> usize {
+/// The places that this client may have.
+fn places_of(client: &Client) -> Range<usize> {
     let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
     hasher.write_u128(u128::from_ne_bytes(client.original.src));
     hasher.write_u128(u128::from_ne_bytes(client.original.dst));
     hasher.write_u16(client.original.dst_port);
-    hasher.finish() as usize & (PLACES - 1)
+    let first = hasher.finish() as usize % (PLACES / PLACES_OF_CLIENT) * PLACES_OF_CLIENT;
+    first..first + PLACES_OF_CLIENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(destination: u32) -> Flow {
+        Flow { dst: u128::from(destination).to_be_bytes(), dst_port: 443, ..Flow::default() }
+    }
+
+    #[test]
+    fn a_thousand_clients_are_kept_and_of_too_many_the_newest() {
+        let mut paths = Paths::default();
+        for destination in 0..1000 {
+            paths.follow(&flow(destination));
+            paths.took(&flow(destination), Way::unseen(), u64::from(destination) + 1);
+        }
+        assert!((0..1000).all(|destination| paths.record_mut(&flow(destination)).is_some()));
+        for destination in 1000..20_000 {
+            paths.follow(&flow(destination));
+            paths.took(&flow(destination), Way::unseen(), u64::from(destination) + 1);
+        }
+        assert!((19_900..20_000).all(|destination| paths.record_mut(&flow(destination)).is_some()));
+        assert!(paths.record_mut(&flow(0)).is_none());
+    }
 }
