@@ -5,6 +5,7 @@ use aya::programs::tc::TcAttachType;
 
 use super::clsact;
 use super::interfaces::Interface;
+use super::refusal;
 
 /// What begins like this is ours, of this run or of another one.
 const OURS: &str = "wire_";
@@ -46,12 +47,17 @@ pub(super) fn read(
     handle: Option<u32>,
 ) -> anyhow::Result<Chain> {
     let mut chain = Chain::default();
-    // Fails where the kernel has no TCX.
-    if let Ok((_, programs)) = SchedClassifier::query_tcx(&interface.name, direction) {
-        for program in programs {
-            let is_ours = program.name_as_str().is_some_and(|name| name.starts_with(OURS));
-            chain.push(own.contains(&program.id()), is_ours);
+    match SchedClassifier::query_tcx(&interface.name, direction) {
+        Ok((_, programs)) => {
+            for program in programs {
+                let is_ours = program.name_as_str().is_some_and(|name| name.starts_with(OURS));
+                chain.push(own.contains(&program.id()), is_ours);
+            }
         }
+        // Programs are shown to CAP_SYS_ADMIN only. Without it ours is taken to be where it was put.
+        Err(error) if refusal::is_forbidden(&error) => chain.has_ours = true,
+        // The kernel has no TCX.
+        Err(_) => {}
     }
     let is_ingress = matches!(direction, TcAttachType::Ingress);
     for filter in clsact::of_direction(interface.index, is_ingress)? {

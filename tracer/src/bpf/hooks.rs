@@ -138,7 +138,7 @@ impl Hooks {
                 self.waiting.push(hook);
                 Ok(Some("the kernel module nf_nat is not loaded yet, will attach when it is".to_owned()))
             }
-            Err(error) if is_forbidden(&error) => {
+            Err(error) if refusal::is_forbidden(error.as_ref()) => {
                 Ok(Some(format!("the kernel forbids it ({}): {}", hook.why_forbidden(), refusal::of_program(&error))))
             }
             Err(error) => Ok(Some(refusal::of_program(&error))),
@@ -250,13 +250,5 @@ impl Hook {
 }
 
 fn is_not_found(error: &anyhow::Error) -> bool {
-    has_kind(error, ErrorKind::NotFound)
-}
-
-fn is_forbidden(error: &anyhow::Error) -> bool {
-    has_kind(error, ErrorKind::PermissionDenied)
-}
-
-fn has_kind(error: &anyhow::Error, kind: ErrorKind) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|error| error.kind() == kind)
+    refusal::has_kind(error.as_ref(), ErrorKind::NotFound)
 }

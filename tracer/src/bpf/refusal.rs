@@ -1,5 +1,6 @@
 //! Why the kernel refuses a map or a program, in one line: it answers with a number, and with kilobytes of its verifier's log.
 
+use std::error::Error;
 use std::fs;
 use std::io;
 
@@ -51,6 +52,23 @@ pub(super) fn of_maps(error: EbpfError) -> anyhow::Error {
         None => return anyhow!(error).context("cannot load the eBPF object"),
     };
     anyhow!("cannot load the eBPF maps: {why}")
+}
+
+/// Whether the kernel does not permit it.
+pub(super) fn is_forbidden(error: &(dyn Error + 'static)) -> bool {
+    has_kind(error, io::ErrorKind::PermissionDenied)
+}
+
+/// Whether the error, or one that it comes from, is of this kind.
+pub(super) fn has_kind(error: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn reason(error: &io::Error, log: &str, lockdown: &str) -> String {

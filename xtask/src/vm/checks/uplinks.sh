@@ -43,8 +43,12 @@ play() {
     esac
     ports_failed /tmp/truth >/tmp/due
     for told in /tmp/up.json /tmp/below.json; do
-        ports_caused "$told" port_out_of_range | cmp - /tmp/due || return 1
-        echo "$kind: $(wc -l </tmp/due) failed, each was seen leaving and has its cause"
+        # What leaves a tunnel for a private address passes no provider's filter, so the filter is not its cause.
+        case $kind in
+        wireguard) ports_flagged "$told" | cmp - /tmp/due || return 1 ;;
+        *) ports_caused "$told" port_out_of_range | cmp - /tmp/due || return 1 ;;
+        esac
+        echo "$kind: $(wc -l </tmp/due) failed, each was seen leaving"
     done
     [ -s /tmp/due ] || return 1
     for link in up0 outer; do
