@@ -63,13 +63,14 @@ pub fn has(port: u16) -> bool {
 /// The ISN of the SYN that waits where this segment arrives without acknowledging it.
 #[inline(always)]
 pub fn stray(tcp: &Tcp) -> Option<u32> {
-    let waiting = WAITING.get_ptr_mut(&tcp.flow)?;
+    let flow = &tcp.flow;
+    let waiting = WAITING.get_ptr_mut(flow)?;
     // SAFETY: the map's value, which is valid while the program runs.
     let value = unsafe { *waiting };
     let isn = value as u32;
     let is_answer = tcp.flags & TCP_ACK != 0 && tcp.flags & (TCP_SYN | TCP_RST) != 0;
     if is_answer && tcp.ack.wrapping_sub(1) == isn {
-        let _ = WAITING.remove(&tcp.flow);
+        let _ = WAITING.remove(flow);
         return None;
     }
     if value >> 32 >= MAX_STRAYS || tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN {

@@ -52,11 +52,13 @@ fn look<const LINK_HEADER: usize, const DIRECTION: u8>(skb: *mut __sk_buff) {
     let is_waiting = DIRECTION == WIRE_INGRESS && waiting::is_any();
     let wanted = if is_waiting { TCP_SYN | TCP_RST | TCP_ACK } else { TCP_SYN | TCP_RST };
     let Some(tcp) = packet::tcp::<LINK_HEADER>(&ctx, wanted) else { return };
-    if is_waiting && tcp.icmp == 0 && waiting::has(tcp.flow.dst_port) {
-        if let Some(isn) = waiting::stray(&tcp) {
-            let _ = sighting::send(&tcp, WIRE_STRAY, DIRECTION, isn, packet::ifindex(&ctx), tcp.flags.into());
-            return;
-        }
+    if is_waiting
+        && tcp.icmp == 0
+        && waiting::has(tcp.flow.dst_port)
+        && let Some(isn) = waiting::stray(&tcp)
+    {
+        let _ = sighting::send(&tcp, WIRE_STRAY, DIRECTION, isn, packet::ifindex(&ctx), tcp.flags.into());
+        return;
     }
     let _ = report(&ctx, DIRECTION, &tcp);
 }
