@@ -8,16 +8,12 @@ use crate::net::{Family, Net};
 use crate::scenario::{Expect, Scenario, Step};
 use crate::{command, netns};
 
-/// Few, because the join keeps the paths of a client to a destination in a hash table that replaces on collision.
-const DESTINATIONS: u32 = 8;
-
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "stale_entry",
     about: "the first connection to each destination comes before the masquerade rule: its entry keeps the pod's address",
     masquerade: Masquerade::Nothing,
     chain: |_| vec![Step { drawn: false, ..Step::RANDOM }; 2],
     prepare,
-    destination: |net, family, index| net.destination(family, index % DESTINATIONS),
     expect: Expect::Causes(|_, _| "stale_entry"),
     ..Scenario::UNFILTERED
 };
