@@ -7,7 +7,7 @@ pub(super) const CAUSE: Cause = Cause {
     applies,
     explain,
     advice: "too many connections to one destination share one address: let the rule choose from more ports or more addresses, \
-             keep connections open instead of making new ones, or shorten nf_conntrack_tcp_timeout_time_wait",
+             or keep connections open instead of making new ones",
 };
 
 fn applies(case: &Case<'_>) -> bool {
