@@ -8,12 +8,16 @@ use crate::net::{Family, Net};
 use crate::scenario::{Expect, Scenario, Step};
 use crate::{command, netns};
 
+/// Few, so that each has later connections whatever moment of a recording is skipped: they are the evidence.
+const DESTINATIONS: u32 = 8;
+
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "stale_entry",
     about: "the first connection to each destination comes before the masquerade rule: its entry keeps the pod's address",
     masquerade: Masquerade::Nothing,
     chain: |_| vec![Step { drawn: false, ..Step::RANDOM }; 2],
     prepare,
+    destination: |net, family, index| net.destination(family, index % DESTINATIONS),
     expect: Expect::Causes(|_, _| "stale_entry"),
     ..Scenario::UNFILTERED
 };
