@@ -31,8 +31,9 @@ until_true() {
 }
 # Source ports of the connections that failed, as the client knows them.
 ports_failed() { grep '"ok":false' "$1" | sed 's/.*"src_port":\([0-9]*\).*/\1/' | sort; }
+# Source ports of the attempts that a capture flagged.
+ports_flagged() { grep '"kind":"ended"' "$1" | grep '"flagged":true' | sed 's/.*"src_port":\([0-9]*\).*/\1/' | sort; }
 # Source ports of the attempts that a capture with --all gave this cause, their SYNs seen leaving.
-ports_flagged() { grep '"kind":"ended"' "$1" | grep '"flagged":true' | grep '"seen leaving' | sed 's/.*"src_port":\([0-9]*\).*/\1/' | sort; }
 ports_caused() { grep '"kind":"ended"' "$1" | grep "\"cause\":\"$2\"" | grep '"seen leaving' | sed 's/.*"src_port":\([0-9]*\).*/\1/' | sort; }
 END
 
