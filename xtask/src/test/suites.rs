@@ -15,6 +15,7 @@ const LAB: &[Need] = &[
     Need { program: "nft", package: "nftables" },
     Need { program: "iptables", package: "iptables" },
     Need { program: "conntrack", package: "conntrack" },
+    Need { program: "ipset", package: "ipset" },
     Need { program: "tcpdump", package: "tcpdump" },
     Need { program: "bpftool", package: "bpftool" },
     Need { program: "runc", package: "runc" },
