@@ -148,6 +148,15 @@ fn too_many_prefixes_for_the_kernel_are_refused() {
 }
 
 #[test]
+fn ports_that_are_none_are_wrong_usage() {
+    for ports in ["70000-1", "5-3", "", "-1", "1-", "1,,2", "0x10", "65536"] {
+        let Outcome { code, stderr, .. } = outcome(snatrace().arg("tail").arg(format!("--allow={ports}")));
+        assert_eq!(code, Some(2), "{ports}: {stderr}");
+        assert!(stderr.contains("for '--allow <RANGES>'"), "{ports}: {stderr}");
+    }
+}
+
+#[test]
 fn what_was_typed_cannot_steer_the_terminal() {
     for hostile in [&b"\x1b]0;owned\x07"[..], b"a\rb", b"\xff\xfe", "\u{202e}".as_bytes()] {
         let Outcome { code, stderr, .. } =

@@ -103,6 +103,27 @@ macro_rules! events {
     };
 }
 
+impl Event {
+    /// The namespace of the socket that the event is about; other events have that of NAT, of an interface, or none.
+    #[must_use]
+    pub const fn socket_netns(&self) -> Option<u32> {
+        match self {
+            Self::SynRetransmit(event) => Some(event.stamp.netns),
+            Self::SockState(event) => Some(event.stamp.netns),
+            Self::NatSelect(_)
+            | Self::NatBind(_)
+            | Self::Wire(_)
+            | Self::Lost(_)
+            | Self::Tick(_)
+            | Self::CtDrop(_)
+            | Self::CtTable(_)
+            | Self::Owner(_)
+            | Self::Uplink(_)
+            | Self::Address(_) => None,
+        }
+    }
+}
+
 events! {
     /// NAT is about to choose a translated source.
     1 "nat_select" NatSelect,

@@ -51,21 +51,8 @@ impl Neighbours {
 
     /// Whether the event counts.
     pub(super) fn wants(&mut self, event: &Event) -> bool {
-        match event {
-            Event::SynRetransmit(event) => self.is_near(event.stamp.netns),
-            Event::SockState(event) => self.is_near(event.stamp.netns),
-            // These come from watched namespaces only.
-            Event::NatSelect(_)
-            | Event::NatBind(_)
-            | Event::Wire(_)
-            | Event::Lost(_)
-            | Event::Tick(_)
-            | Event::CtDrop(_)
-            | Event::CtTable(_)
-            | Event::Owner(_)
-            | Event::Uplink(_)
-            | Event::Address(_) => true,
-        }
+        // The other events come from watched namespaces only.
+        event.socket_netns().is_none_or(|netns| self.is_near(netns))
     }
 
     fn is_near(&mut self, netns: u32) -> bool {

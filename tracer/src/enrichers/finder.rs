@@ -90,20 +90,7 @@ impl Finder {
     fn see(&mut self, batch: &[(u32, Event)]) {
         self.seen.clear();
         for (_, event) in batch {
-            let netns = match event {
-                Event::SynRetransmit(event) => event.stamp.netns,
-                Event::SockState(event) => event.stamp.netns,
-                Event::NatSelect(_)
-                | Event::NatBind(_)
-                | Event::Wire(_)
-                | Event::Lost(_)
-                | Event::Tick(_)
-                | Event::CtDrop(_)
-                | Event::CtTable(_)
-                | Event::Owner(_)
-                | Event::Uplink(_)
-                | Event::Address(_) => 0,
-            };
+            let netns = event.socket_netns().unwrap_or_default();
             if netns != 0 && self.own_netns != Some(netns) && self.seen.last() != Some(&netns) {
                 self.seen.push(netns);
             }
