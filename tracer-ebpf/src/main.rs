@@ -13,7 +13,7 @@ mod options;
 mod outside;
 mod packet;
 mod selection;
-mod sighting;
+mod observation;
 mod waiting;
 
 #[cfg(not(test))]

@@ -2,7 +2,7 @@
 
 use snatrace::checks::{self, Facts};
 use snatrace::outputs::escape::Escaped;
-use snatrace::ruleset::{self, Kernel, Ports, Sources, Tools};
+use snatrace::ruleset::{self, Kernel, NatPorts, Sources, Tools};
 
 use super::unprintable;
 
@@ -35,7 +35,7 @@ fn check(tools: &dyn Tools) {
     let kernel = Kernel { nf_tables: true, legacy: [Ok(String::new()), Ok(String::new())] };
     let rules: Sources = ruleset::read_from(tools, &kernel);
     for rule in &rules.rules {
-        if let Ports::Ranges(ranges) = &rule.nat.ports {
+        if let NatPorts::Ranges(ranges) = &rule.nat.ports {
             assert!(ranges.iter().all(|(low, high)| low <= high), "{ranges:?}");
         }
     }

@@ -11,7 +11,7 @@ use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_STRAY, WIR
 
 use crate::kernel::skb::Skb;
 use crate::packet::{self, TCP_ACK, TCP_RST, TCP_SYN, Tcp};
-use crate::{filter, sighting, waiting};
+use crate::{filter, observation, waiting};
 
 /// `TC_ACT_UNSPEC`: the next program or filter decides.
 const NEXT: i32 = -1;
@@ -57,7 +57,7 @@ fn look<const LINK_HEADER: usize, const DIRECTION: u8>(skb: *mut __sk_buff) {
         && waiting::has(tcp.flow.dst_port)
         && let Some(isn) = waiting::stray(&tcp)
     {
-        let _ = sighting::send(&tcp, WIRE_STRAY, DIRECTION, isn, packet::ifindex(&ctx), tcp.flags.into());
+        let _ = observation::send(&tcp, WIRE_STRAY, DIRECTION, isn, packet::ifindex(&ctx), tcp.flags.into());
         return;
     }
     let _ = report(&ctx, DIRECTION, &tcp);
@@ -65,16 +65,16 @@ fn look<const LINK_HEADER: usize, const DIRECTION: u8>(skb: *mut __sk_buff) {
 
 #[inline(always)]
 fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
-    let (packet, isn, to_server) = sighting::recognise(direction, tcp)?;
+    let (packet, isn, to_server) = observation::recognise(direction, tcp)?;
     let ifindex = packet::ifindex(ctx);
     if packet == WIRE_SYN && direction == WIRE_EGRESS {
-        sighting::leaving(Skb::new(ctx.skb.skb), tcp, ifindex);
+        observation::leaving(Skb::new(ctx.skb.skb), tcp, ifindex);
     }
     if packet == WIRE_SYN && direction == WIRE_INGRESS && !filter::is_inner(ifindex) || !filter::wants_wire(&to_server)
     {
         return None;
     }
-    sighting::send(tcp, packet, direction, isn, ifindex, detail(ctx, packet, direction, tcp))
+    observation::send(tcp, packet, direction, isn, ifindex, detail(ctx, packet, direction, tcp))
 }
 
 #[inline(always)]

@@ -13,7 +13,7 @@ use crate::kernel::Typed;
 use crate::kernel::globals::{DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_LEN};
 use crate::kernel::skb::{Header, Skb};
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
-use crate::{filter, options, sighting};
+use crate::{filter, observation, options};
 
 /// A SYN is not longer, even one that carries data (RFC 7413): neither is it part of a bulk transfer.
 const LONGEST: u32 = 1600;
@@ -45,7 +45,7 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
             if !filter::wants_wire(&tcp.flow) {
                 return None;
             }
-            sighting::send(&tcp, WIRE_RST, WIRE_EGRESS, tcp.seq.wrapping_sub(1), ifindex, 0)
+            observation::send(&tcp, WIRE_RST, WIRE_EGRESS, tcp.seq.wrapping_sub(1), ifindex, 0)
         }
         _ => None,
     }
@@ -54,13 +54,13 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
 #[inline(always)]
 fn syn(skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
     let tcp = tcp(header)?;
-    sighting::leaving(skb, &tcp, ifindex);
+    observation::leaving(skb, &tcp, ifindex);
     if !filter::wants_wire(&tcp.flow) {
         return None;
     }
     let has_fast_open = options::have_fast_open(tcp.header_len, |at| header.option_word(at));
     let bits = tcp.syn_bits(header.has_data(), has_fast_open);
-    sighting::send(&tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits)
+    observation::send(&tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits)
 }
 
 #[inline(always)]

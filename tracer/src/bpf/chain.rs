@@ -12,7 +12,7 @@ const OURS: &str = "wire_";
 
 /// One direction of an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Chain {
+pub(super) struct ChainPosition {
     /// Whether the program of this run is there.
     pub(super) has_ours: bool,
     /// Programs and filters of others that run before it, or anywhere where it is not there.
@@ -21,7 +21,7 @@ pub(super) struct Chain {
     pub(super) after: usize,
 }
 
-impl Chain {
+impl ChainPosition {
     /// Programs of others.
     pub(super) const fn others(self) -> usize {
         self.before + self.after
@@ -45,8 +45,8 @@ pub(super) fn read(
     direction: TcAttachType,
     own: &[u32],
     handle: Option<u32>,
-) -> anyhow::Result<Chain> {
-    let mut chain = Chain::default();
+) -> anyhow::Result<ChainPosition> {
+    let mut chain = ChainPosition::default();
     match SchedClassifier::query_tcx(&interface.name, direction) {
         Ok((_, programs)) => {
             for program in programs {
@@ -74,13 +74,13 @@ mod tests {
 
     #[test]
     fn programs_of_others_are_counted_on_their_side() {
-        let mut chain = Chain::default();
+        let mut chain = ChainPosition::default();
         chain.push(false, false);
         chain.push(false, true);
         chain.push(true, true);
         chain.push(false, false);
         chain.push(false, false);
-        assert_eq!(chain, Chain { has_ours: true, before: 1, after: 2 });
+        assert_eq!(chain, ChainPosition { has_ours: true, before: 1, after: 2 });
         assert_eq!(chain.others(), 3);
     }
 }

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use tracer_common::config::{OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLINK_OUTSIDE};
 use tracer_common::flow::octets;
 
-use super::links::Held;
+use super::links::HeldAddress;
 use super::wire::Watched;
 use super::{Options, map, take};
 use crate::netns::Netns;
@@ -36,7 +36,7 @@ pub(super) fn fill(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> 
 }
 
 /// What the programs know of the node, kept as it changes: the watched interfaces and the addresses.
-pub(super) struct Known {
+pub(super) struct NodeMaps {
     uplinks: HashMap<MapData, [u32; 2], u8>,
     inner: HashMap<MapData, u32, u8>,
     own: HashMap<MapData, [u8; 16], u8>,
@@ -46,7 +46,7 @@ pub(super) struct Known {
     addresses: BTreeSet<[u8; 16]>,
 }
 
-impl Known {
+impl NodeMaps {
     pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
         Ok(Self {
             uplinks: take(ebpf, "UPLINKS")?,
@@ -88,7 +88,7 @@ impl Known {
     }
 
     /// Writes the addresses of the node.
-    pub(super) fn own<'a>(&mut self, held: impl Iterator<Item = &'a Held>) -> anyhow::Result<()> {
+    pub(super) fn own<'a>(&mut self, held: impl Iterator<Item = &'a HeldAddress>) -> anyhow::Result<()> {
         let now: BTreeSet<_> = held.map(|(_, addr, _)| *addr).take(OWN_ADDRESSES as usize).collect();
         for gone in self.addresses.difference(&now) {
             let _ = self.own.remove(gone);

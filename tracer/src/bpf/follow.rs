@@ -10,9 +10,9 @@ use tracer_common::events::{
     ADDRESS_ADDED, ADDRESS_REMOVED, Address, INTERFACE_NAME, Stamp, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
 };
 
-use super::filters::Known;
-use super::interfaces::{Change, Followed, Interface};
-use super::links::Held;
+use super::filters::NodeMaps;
+use super::interfaces::{Change, FollowedNetns, Interface};
+use super::links::HeldAddress;
 use super::wire::{Became, Sight, Watched, Wires};
 
 /// How often to look whether programs of others came between: the kernel does not announce those of TCX.
@@ -20,9 +20,9 @@ const CHECK_NS: u64 = 1_000_000_000;
 
 /// The namespaces that are followed.
 pub(super) struct Follow {
-    spaces: Vec<Followed>,
+    spaces: Vec<FollowedNetns>,
     names: Vec<String>,
-    known: Known,
+    known: NodeMaps,
     events: Vec<Event>,
     notices: Vec<String>,
     /// Interfaces with programs of others on egress, of which that was said.
@@ -32,7 +32,7 @@ pub(super) struct Follow {
 
 impl Follow {
     /// From what was found at the start.
-    pub(super) fn new(spaces: Vec<Followed>, names: &[String], known: Known) -> Self {
+    pub(super) fn new(spaces: Vec<FollowedNetns>, names: &[String], known: NodeMaps) -> Self {
         Self {
             spaces,
             names: names.to_vec(),
@@ -56,7 +56,7 @@ impl Follow {
         }
         self.share(wires.watched());
         self.known.watch(wires.watched())?;
-        self.known.own(self.spaces.iter().flat_map(Followed::addresses))
+        self.known.own(self.spaces.iter().flat_map(FollowedNetns::addresses))
     }
 
     /// Looks for changes and follows them; whether what is watched has changed.
@@ -72,7 +72,7 @@ impl Follow {
             has_changed |= self.change(ebpf, wires, inum, change, time_ns);
         }
         if has_addresses {
-            self.known.own(self.spaces.iter().flat_map(Followed::addresses))?;
+            self.known.own(self.spaces.iter().flat_map(FollowedNetns::addresses))?;
         }
         if has_filters || time_ns >= self.next_check_ns {
             self.next_check_ns = time_ns + CHECK_NS;
@@ -88,7 +88,7 @@ impl Follow {
 
     /// Follows a change in one namespace; whether what is watched has changed.
     fn change(&mut self, ebpf: &mut Ebpf, wires: &mut Wires, inum: u32, change: Change, time_ns: u64) -> bool {
-        let told = |held: &Held, state| Event::from(address(inum, held, state, time_ns));
+        let told = |held: &HeldAddress, state| Event::from(address(inum, held, state, time_ns));
         self.events.extend(change.removed.iter().map(|held| told(held, ADDRESS_REMOVED)));
         self.events.extend(change.added.iter().map(|held| told(held, ADDRESS_ADDED)));
         let Some(interfaces) = change.interfaces.filter(|_| wires.can_follow()) else { return false };
@@ -131,7 +131,7 @@ impl Follow {
 
     /// All addresses of the namespaces.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
-        let all = self.spaces.iter().flat_map(Followed::addresses);
+        let all = self.spaces.iter().flat_map(FollowedNetns::addresses);
         let all: BTreeSet<_> = all.map(|(_, addr, _)| Ipv6Addr::from(*addr).to_canonical()).collect();
         all.into_iter().collect()
     }
@@ -154,6 +154,6 @@ fn uplink(interface: &Interface, state: u8, time_ns: u64) -> Uplink {
     Uplink { stamp, ifindex: interface.index, state, link: interface.link, unused: [0; 2], name }
 }
 
-fn address(netns: u32, &(ifindex, addr, prefix): &Held, state: u8, time_ns: u64) -> Address {
+fn address(netns: u32, &(ifindex, addr, prefix): &HeldAddress, state: u8, time_ns: u64) -> Address {
     Address { stamp: Stamp { time_ns, kind: Address::KIND, netns }, addr, ifindex, prefix, state, unused: [0; 2] }
 }

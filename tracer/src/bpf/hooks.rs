@@ -17,7 +17,7 @@ use crate::model::HookState;
 use crate::symbols;
 
 /// How a hook is attached, and what it needs.
-enum Place {
+enum AttachPoint {
     /// Entry of a function of the modules nf_nat and nf_conntrack.
     Kprobe(&'static str),
     /// A BTF-enabled tracepoint on sockets: nearly every connection passes it several times, and typed loads are cheap.
@@ -28,7 +28,7 @@ enum Place {
 
 struct Hook {
     stem: &'static str,
-    place: Place,
+    place: AttachPoint,
     /// What is lost without it.
     without: &'static str,
 }
@@ -36,27 +36,27 @@ struct Hook {
 const HOOKS: [Hook; 5] = [
     Hook {
         stem: "nat_select",
-        place: Place::Kprobe("nf_nat_setup_info"),
+        place: AttachPoint::Kprobe("nf_nat_setup_info"),
         without: "the mode of the NAT rule is unknown",
     },
     Hook {
         stem: "nat_bind",
-        place: Place::Kprobe("__nf_conntrack_confirm"),
+        place: AttachPoint::Kprobe("__nf_conntrack_confirm"),
         without: "bindings are read from the conntrack entries of SYNs that leave through a watched interface",
     },
     Hook {
         stem: "syn_retransmit",
-        place: Place::BtfTracepoint("tcp_retransmit_skb"),
+        place: AttachPoint::BtfTracepoint("tcp_retransmit_skb"),
         without: "retransmits are taken from the wire",
     },
     Hook {
         stem: "sock_state",
-        place: Place::BtfTracepoint("inet_sock_set_state"),
+        place: AttachPoint::BtfTracepoint("inet_sock_set_state"),
         without: "outcomes are taken from the wire",
     },
     Hook {
         stem: "ct_drop",
-        place: Place::DropTracepoint("kfree_skb"),
+        place: AttachPoint::DropTracepoint("kfree_skb"),
         without: "local drops cannot be distinguished from loss on the path",
     },
 ];
@@ -184,8 +184,8 @@ impl Hook {
     /// The function that has to be there.
     fn function(&self) -> Option<&'static str> {
         match self.place {
-            Place::Kprobe(function) => Some(function),
-            Place::BtfTracepoint(_) | Place::DropTracepoint(_) => None,
+            AttachPoint::Kprobe(function) => Some(function),
+            AttachPoint::BtfTracepoint(_) | AttachPoint::DropTracepoint(_) => None,
         }
     }
 
@@ -193,24 +193,26 @@ impl Hook {
     fn load(&self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
         let program = self.program(ebpf)?;
         match self.place {
-            Place::Kprobe(_) => <&mut KProbe>::try_from(program)?.load()?,
-            Place::BtfTracepoint(name) => <&mut BtfTracePoint>::try_from(program)?.load(name, btf)?,
-            Place::DropTracepoint(_) => <&mut RawTracePoint>::try_from(program)?.load()?,
+            AttachPoint::Kprobe(_) => <&mut KProbe>::try_from(program)?.load()?,
+            AttachPoint::BtfTracepoint(name) => <&mut BtfTracePoint>::try_from(program)?.load(name, btf)?,
+            AttachPoint::DropTracepoint(_) => <&mut RawTracePoint>::try_from(program)?.load()?,
         }
         Ok(())
     }
 
     fn is_kprobe(&self) -> bool {
-        matches!(self.place, Place::Kprobe(_))
+        matches!(self.place, AttachPoint::Kprobe(_))
     }
 
     /// Why it cannot run on this kernel.
     fn can_run(&self, layout: &Layout) -> Result<(), String> {
         let unknown = match self.place {
-            Place::Kprobe(_) if !has_kprobes() => return Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned()),
-            Place::Kprobe(_) => &layout.conntrack,
-            Place::BtfTracepoint(_) => &layout.sockets,
-            Place::DropTracepoint(_) => &layout.drops,
+            AttachPoint::Kprobe(_) if !has_kprobes() => {
+                return Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned());
+            }
+            AttachPoint::Kprobe(_) => &layout.conntrack,
+            AttachPoint::BtfTracepoint(_) => &layout.sockets,
+            AttachPoint::DropTracepoint(_) => &layout.drops,
         };
         unknown.as_ref().map_or(Ok(()), |why| Err(why.clone()))
     }
@@ -231,13 +233,13 @@ impl Hook {
         let program = self.program(ebpf)?;
         match self.place {
             // The bare name: `nf_nat:nf_nat_setup_info` is ENOENT on 5.15 and 6.1.
-            Place::Kprobe(function) => {
+            AttachPoint::Kprobe(function) => {
                 <&mut KProbe>::try_from(program)?.attach(function, 0)?;
             }
-            Place::BtfTracepoint(_) => {
+            AttachPoint::BtfTracepoint(_) => {
                 <&mut BtfTracePoint>::try_from(program)?.attach()?;
             }
-            Place::DropTracepoint(name) => {
+            AttachPoint::DropTracepoint(name) => {
                 <&mut RawTracePoint>::try_from(program)?.attach(name)?;
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::links::{self, Held, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
+use super::links::{self, HeldAddress, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
 use super::netlink::{Connection, Monitor};
 use super::routes;
 use crate::netns::Netns;
@@ -45,19 +45,19 @@ pub(super) struct Change {
     /// Indexes of interfaces that went away, or may have: one with the same index is another one.
     pub(super) gone: BTreeSet<u32>,
     /// Addresses that are new, and that are no longer.
-    pub(super) added: Vec<Held>,
-    pub(super) removed: Vec<Held>,
+    pub(super) added: Vec<HeldAddress>,
+    pub(super) removed: Vec<HeldAddress>,
     /// Whether filters of TC may have changed.
     pub(super) has_filters: bool,
 }
 
 /// A namespace whose interfaces are followed.
-pub(super) struct Followed {
+pub(super) struct FollowedNetns {
     netns: usize,
     inum: u32,
     connection: Connection,
     monitor: Monitor,
-    addresses: BTreeSet<Held>,
+    addresses: BTreeSet<HeldAddress>,
     /// Something was announced that has not been looked at yet.
     has_changed: bool,
     gone: BTreeSet<u32>,
@@ -65,7 +65,7 @@ pub(super) struct Followed {
     not_before: Instant,
 }
 
-impl Followed {
+impl FollowedNetns {
     /// Announcements count from here on, so what is read after it misses nothing.
     pub(super) fn open(netns: usize, namespace: &Netns) -> anyhow::Result<Self> {
         let (monitor, connection) = namespace.run(|| Ok((Monitor::open()?, Connection::open()?)))?;
@@ -88,7 +88,7 @@ impl Followed {
     }
 
     /// The addresses as they were read last.
-    pub(super) const fn addresses(&self) -> &BTreeSet<Held> {
+    pub(super) const fn addresses(&self) -> &BTreeSet<HeldAddress> {
         &self.addresses
     }
 
@@ -165,10 +165,13 @@ impl Followed {
 }
 
 /// Looks into all namespaces: ways to follow them, and the interfaces.
-pub(super) fn follow_all(namespaces: &[Netns], names: &[String]) -> anyhow::Result<(Vec<Followed>, Vec<Interface>)> {
+pub(super) fn follow_all(
+    namespaces: &[Netns],
+    names: &[String],
+) -> anyhow::Result<(Vec<FollowedNetns>, Vec<Interface>)> {
     let (mut followed, mut interfaces) = (Vec::new(), Vec::new());
     for (netns, namespace) in namespaces.iter().enumerate() {
-        let mut space = Followed::open(netns, namespace)?;
+        let mut space = FollowedNetns::open(netns, namespace)?;
         interfaces.extend(space.look(names)?.interfaces.unwrap_or_default());
         followed.push(space);
     }

@@ -119,10 +119,10 @@ fn text(bytes: &[u8]) -> Option<&str> {
 }
 
 /// Index of the interface, address in its stored form, length of the prefix in that form.
-pub(super) type Held = (u32, [u8; 16], u8);
+pub(super) type HeldAddress = (u32, [u8; 16], u8);
 
 /// All addresses but those that every host has.
-pub(super) fn addresses(connection: &Connection) -> anyhow::Result<BTreeSet<Held>> {
+pub(super) fn addresses(connection: &Connection) -> anyhow::Result<BTreeSet<HeldAddress>> {
     let mut held = BTreeSet::new();
     let found = |_, body: &[u8]| held.extend(address(body));
     connection.dump(RTM_GETADDR, &[0; 8], found).context("cannot list the addresses of the interfaces")?;
@@ -130,7 +130,7 @@ pub(super) fn addresses(connection: &Connection) -> anyhow::Result<BTreeSet<Held
 }
 
 /// `ifaddrmsg`; the local address is that of this end.
-fn address(body: &[u8]) -> Option<Held> {
+fn address(body: &[u8]) -> Option<HeldAddress> {
     const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
     const OF_IPV4: u8 = 96;

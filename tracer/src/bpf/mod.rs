@@ -39,7 +39,7 @@ use tracer_common::config::Globals;
 use crate::btf;
 use crate::model::{HookState, PortSet, boot_offset_s};
 use crate::netns::Netns;
-use filters::Known;
+use filters::NodeMaps;
 use follow::Follow;
 pub use foreign::{Classifier, classifiers};
 use hooks::Hooks;
@@ -47,7 +47,7 @@ use layout::Layout;
 use neighbours::Neighbours;
 use ring::Ring;
 pub use survey::survey;
-use tables::Tables;
+use tables::ConntrackTables;
 use waiting::Waiting;
 use wire::Wires;
 
@@ -123,8 +123,8 @@ impl Tracer {
         let logger =
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
         let types = types()?;
-        let mut ring = Ring::new(&mut ebpf, Tables::open(&namespaces)?)?;
-        let mut follow = Follow::new(spaces, &options.interfaces, Known::new(&mut ebpf)?);
+        let mut ring = Ring::new(&mut ebpf, ConntrackTables::open(&namespaces)?)?;
+        let mut follow = Follow::new(spaces, &options.interfaces, NodeMaps::new(&mut ebpf)?);
         let wires = Wires::attach(&mut ebpf, &types, loaded, namespaces, uplinks, !options.interfaces.is_empty())?;
         follow.begin(&wires, ring::boot_ns()?)?;
         ring.place(wires.watched());

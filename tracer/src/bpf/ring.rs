@@ -11,7 +11,7 @@ use tracer_common::config::Loss;
 use tracer_common::events::{Lost, Selected, Stamp, Tick};
 
 use super::skipped::Skipped;
-use super::tables::Tables;
+use super::tables::ConntrackTables;
 use super::take;
 use super::wire::Watched;
 use crate::netns::Netns;
@@ -27,12 +27,12 @@ pub(super) struct Ring {
     seen: [u64; Loss::ALL.len()],
     /// Interface index and namespace inode number of the hooked interfaces.
     namespaces: Vec<(u32, u32)>,
-    tables: Tables,
+    tables: ConntrackTables,
     skipped: Skipped,
 }
 
 impl Ring {
-    pub(super) fn new(ebpf: &mut Ebpf, tables: Tables) -> anyhow::Result<Self> {
+    pub(super) fn new(ebpf: &mut Ebpf, tables: ConntrackTables) -> anyhow::Result<Self> {
         let (events, lost, selected) = (take(ebpf, "EVENTS")?, take(ebpf, "LOST")?, take(ebpf, "SELECTED")?);
         Ok(Self {
             events,
@@ -57,7 +57,7 @@ impl Ring {
 
     /// Looks for the conntrack tables again: conntrack has been loaded meanwhile.
     pub(super) fn look_at_tables(&mut self, namespaces: &[Netns]) {
-        match Tables::open(namespaces) {
+        match ConntrackTables::open(namespaces) {
             Ok(tables) => self.tables = tables,
             Err(error) => log::warn!("how full conntrack tables are cannot be read: {error:#}"),
         }

@@ -13,13 +13,13 @@ const DIRECTORY: &str = "/proc/sys/net/netfilter";
 const EVERY_NS: u64 = 1_000_000_000;
 
 /// The tables of the namespaces that are looked at.
-pub(super) struct Tables {
-    tables: Vec<Table>,
+pub(super) struct ConntrackTables {
+    tables: Vec<TableFiles>,
     next_ns: u64,
 }
 
 /// A file opened inside a namespace keeps showing that namespace.
-struct Table {
+struct TableFiles {
     inum: u32,
     count: File,
     max: File,
@@ -27,7 +27,7 @@ struct Table {
     was_told: bool,
 }
 
-impl Tables {
+impl ConntrackTables {
     /// Those of namespaces where conntrack is in use.
     pub(super) fn open(namespaces: &[Netns]) -> anyhow::Result<Self> {
         let mut tables = Vec::new();
@@ -35,7 +35,7 @@ impl Tables {
             let inum = netns.inum()?;
             let file = |name: &str| File::open(Path::new(DIRECTORY).join(name)).ok();
             let files = netns.run(|| Ok(file("nf_conntrack_count").zip(file("nf_conntrack_max"))))?;
-            tables.extend(files.map(|(count, max)| Table { inum, count, max, was_told: false }));
+            tables.extend(files.map(|(count, max)| TableFiles { inum, count, max, was_told: false }));
         }
         Ok(Self { tables, next_ns: 0 })
     }

@@ -9,7 +9,7 @@ use aya::programs::tc::{NlOptions, SchedClassifierLinkId, TcAttachOptions, TcAtt
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier};
 use aya::{Btf, Ebpf};
 
-use super::chain::{self, Chain};
+use super::chain::{self, ChainPosition};
 use super::claim::Claim;
 use super::clsact;
 use super::interfaces::Interface;
@@ -330,7 +330,7 @@ fn mend(ebpf: &mut Ebpf, watched: &mut Watched, queue: &mut Queue) -> anyhow::Re
     Ok(())
 }
 
-fn look(ebpf: &mut Ebpf, watched: &Watched, direction: TcAttachType) -> anyhow::Result<Chain> {
+fn look(ebpf: &mut Ebpf, watched: &Watched, direction: TcAttachType) -> anyhow::Result<ChainPosition> {
     let own = classifier(ebpf, program(&watched.interface, direction))?.info()?.id();
     chain::read(&watched.interface, direction, &[own], watched.claim.as_ref().map(Claim::handle))
 }

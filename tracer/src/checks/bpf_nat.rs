@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Facts, Level, Report, fixes, percent};
+use super::{Check, CheckReport, Facts, Level, fixes, percent};
 use crate::model::{Origin, PortSet};
 
 pub(super) const CHECK: Check = Check { id: "bpf_nat", run };
@@ -67,19 +67,21 @@ impl BpfNat {
     }
 }
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let nat = &facts.bpf_nat;
     if !nat.is_there() {
         return vec![match &nat.unseen {
-            Some(why) => Report::new(CHECK.id, Level::Note, format!("source NAT by eBPF cannot be ruled out: {why}")),
-            None => Report::new(CHECK.id, Level::Ok, "no eBPF program here looks like source NAT"),
+            Some(why) => {
+                CheckReport::new(CHECK.id, Level::Note, format!("source NAT by eBPF cannot be ruled out: {why}"))
+            }
+            None => CheckReport::new(CHECK.id, Level::Ok, "no eBPF program here looks like source NAT"),
         }];
     }
     let who = if nat.is_cilium() { "Cilium" } else { "an eBPF program" };
     let allowed = &facts.policy.v4;
     let mut report = match nat.range() {
         Some(range) => of_range(facts, who, range, allowed),
-        None => Report::new(
+        None => CheckReport::new(
             CHECK.id,
             Level::Warn,
             format!(
@@ -107,7 +109,7 @@ fn run(facts: &Facts) -> Vec<Report> {
     vec![report]
 }
 
-fn of_range(facts: &Facts, who: &str, (low, high): (u16, u16), allowed: &PortSet) -> Report {
+fn of_range(facts: &Facts, who: &str, (low, high): (u16, u16), allowed: &PortSet) -> CheckReport {
     let outside = (low..=high).filter(|port| !allowed.contains(*port)).count();
     let share = outside as f64 / (low..=high).count() as f64;
     let level = match (outside, facts.policy.origin) {
@@ -119,7 +121,7 @@ fn of_range(facts: &Facts, who: &str, (low, high): (u16, u16), allowed: &PortSet
         0 => format!("every port is in {allowed}"),
         _ => format!("{} of its ports are outside {allowed}", percent(share)),
     };
-    Report::new(CHECK.id, level, format!("{who} translates sources by eBPF with ports {low}-{high}: {effect}"))
+    CheckReport::new(CHECK.id, level, format!("{who} translates sources by eBPF with ports {low}-{high}: {effect}"))
 }
 
 #[cfg(test)]
@@ -127,7 +129,7 @@ mod tests {
     use super::*;
     use crate::model::Policy;
 
-    fn report(options: &[(&str, &str)], maps: &[&str]) -> Report {
+    fn report(options: &[(&str, &str)], maps: &[&str]) -> CheckReport {
         let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let programs = vec![("tc_prog".to_owned(), maps.iter().map(|map| (*map).to_owned()).collect())];
         let bpf_nat = BpfNat { programs, options, ..BpfNat::default() };

@@ -1,6 +1,6 @@
 //! Clocks: events carry the time since boot, and findings show it as wall-clock time.
 
-use super::{Check, Facts, Level, Report};
+use super::{Check, CheckReport, Facts, Level};
 use crate::model::boot_offset_s;
 
 pub(super) const CHECK: Check = Check { id: "clock", run };
@@ -9,28 +9,28 @@ const SECOND: i64 = 1_000_000_000;
 /// 2020-01-01: no kernel that snatrace runs on is older.
 const NOT_BEFORE: i64 = 1_577_836_800 * SECOND;
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let [wall, boot, monotonic] = match &facts.clocks {
         Ok(clocks) => *clocks,
-        Err(why) => return vec![Report::new(CHECK.id, Level::Warn, format!("the clocks cannot be read: {why}"))],
+        Err(why) => return vec![CheckReport::new(CHECK.id, Level::Warn, format!("the clocks cannot be read: {why}"))],
     };
     let offset = facts.file("timens_offsets").map_or(0, boot_offset_s);
     vec![if wall < NOT_BEFORE {
-        Report::new(CHECK.id, Level::Warn, "the wall clock is before 2020: times of findings will be wrong")
+        CheckReport::new(CHECK.id, Level::Warn, "the wall clock is before 2020: times of findings will be wrong")
     } else if offset != 0 {
-        Report::new(
+        CheckReport::new(
             CHECK.id,
             Level::Warn,
             format!("a time namespace shifts the time since boot by {offset} s: nothing can be captured in it"),
         )
     } else if boot < monotonic - SECOND {
-        Report::new(
+        CheckReport::new(
             CHECK.id,
             Level::Warn,
             "the time since boot is behind the time without suspends: times of findings may be wrong",
         )
     } else {
-        Report::new(
+        CheckReport::new(
             CHECK.id,
             Level::Ok,
             format!("up for {} s, of which {} s suspended", boot / SECOND, (boot - monotonic) / SECOND),

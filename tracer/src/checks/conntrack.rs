@@ -1,12 +1,12 @@
 //! How full the conntrack table is: a full one drops new connections, whatever their port.
 
-use super::{Check, Facts, Level, Report, percent};
+use super::{Check, CheckReport, Facts, Level, percent};
 
 pub(super) const CHECK: Check = Check { id: "conntrack", run };
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let (Some(count), Some(max)) = (facts.number("nf_conntrack_count"), facts.number("nf_conntrack_max")) else {
-        return vec![Report::new(
+        return vec![CheckReport::new(
             CHECK.id,
             Level::Note,
             "no conntrack table can be seen here: not loaded, or not for this namespace",
@@ -19,7 +19,8 @@ fn run(facts: &Facts) -> Vec<Report> {
         share if share >= 0.8 => Level::Warn,
         _ => Level::Ok,
     };
-    let mut report = Report::new(CHECK.id, level, format!("{count} of {max} conntrack entries ({})", percent(share)));
+    let mut report =
+        CheckReport::new(CHECK.id, level, format!("{count} of {max} conntrack entries ({})", percent(share)));
     if level > Level::Ok {
         report =
             report.detail("when it is full, new connections are dropped and their SYNs retransmitted (counter `drop`)");

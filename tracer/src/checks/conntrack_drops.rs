@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Facts, Level, Report};
+use super::{Check, CheckReport, Facts, Level};
 
 pub(super) const CHECK: Check = Check { id: "conntrack_drops", run };
 
@@ -13,17 +13,17 @@ const MEANINGS: [(&str, &str); 3] = [
     ("early_drop", "an entry was thrown out to make room: the table was full"),
 ];
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let counters = facts.file("stat/nf_conntrack").map(from_proc);
     let Some(counters) =
         counters.or_else(|| facts.conntrack_stats.as_deref().map(from_tool)).filter(|all| !all.is_empty())
     else {
-        return vec![Report::new(CHECK.id, Level::Note, "conntrack's counters cannot be seen here")];
+        return vec![CheckReport::new(CHECK.id, Level::Note, "conntrack's counters cannot be seen here")];
     };
     let known = MEANINGS.map(|(name, meaning)| (name, meaning, counters.get(name).copied().unwrap_or_default()));
     let level = if known.iter().any(|(_, _, count)| *count > 0) { Level::Note } else { Level::Ok };
     let counts: Vec<_> = known.iter().map(|(name, _, count)| format!("{name} {count}")).collect();
-    let mut report = Report::new(CHECK.id, level, format!("since boot: {}", counts.join(", ")));
+    let mut report = CheckReport::new(CHECK.id, level, format!("since boot: {}", counts.join(", ")));
     for (name, meaning, _) in known.iter().filter(|(_, _, count)| *count > 0) {
         report = report.detail(format!("{name}: {meaning}"));
     }

@@ -10,8 +10,8 @@ use nix::sys::utsname::uname;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Uid;
 
-use super::links::{self, Link};
-use super::{BpfNat, Seen};
+use super::links::{self, LinkFacts};
+use super::{BpfNat, SeenTable};
 use crate::conntrack::{self, Observations};
 use crate::model::{HookState, Policy};
 use crate::netns::Netns;
@@ -32,7 +32,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 const CTNETLINK: &str = "ctnetlink_net_init";
 
 /// What could not be read, or why.
-type Known<T> = std::result::Result<T, String>;
+type ReadResult<T> = std::result::Result<T, String>;
 
 /// Everything that was read.
 #[derive(Clone, Debug)]
@@ -48,17 +48,17 @@ pub struct Facts {
     /// Release of the kernel.
     pub kernel: String,
     /// Bytes of the kernel's type information, or why it cannot be read.
-    pub btf: Known<u64>,
+    pub btf: ReadResult<u64>,
     /// Nanoseconds: wall clock since 1970, time since boot, and the latter without suspends.
-    pub clocks: Known<[i64; 3]>,
+    pub clocks: ReadResult<[i64; 3]>,
     /// What became of each hook, or why that cannot be said.
-    pub hooks: Known<Vec<HookState>>,
+    pub hooks: ReadResult<Vec<HookState>>,
     /// The rules.
     pub rules: Sources,
     /// The interfaces, by name.
-    pub links: BTreeMap<String, Link>,
+    pub links: BTreeMap<String, LinkFacts>,
     /// What the conntrack table shows; `None` where there is none.
-    pub seen: Known<Option<Seen>>,
+    pub seen: ReadResult<Option<SeenTable>>,
     /// Reverse path filtering by interface, `all` among them.
     pub rp_filters: BTreeMap<String, u8>,
     /// eBPF programs that may translate sources.
@@ -183,10 +183,10 @@ impl Facts {
 }
 
 /// What the conntrack table of this namespace shows.
-fn seen() -> Result<Option<Seen>> {
+fn seen() -> Result<Option<SeenTable>> {
     let mut observations = Observations::default();
     let source = conntrack::read(&mut observations)?;
-    Ok(source.map(|source| Seen { source, counts: observations.counts, conclusions: observations.conclusions() }))
+    Ok(source.map(|source| SeenTable { source, counts: observations.counts, conclusions: observations.conclusions() }))
 }
 
 /// Where Cilium pins its maps.
@@ -245,7 +245,7 @@ fn classifiers() -> Result<Vec<(String, Vec<String>)>> {
     anyhow::bail!("this snatrace was built without the feature `ebpf`, so it cannot list programs")
 }
 
-fn rp_filters(links: &BTreeMap<String, Link>) -> BTreeMap<String, u8> {
+fn rp_filters(links: &BTreeMap<String, LinkFacts>) -> BTreeMap<String, u8> {
     let all = "all".to_owned();
     let names = links.keys().chain([&all]);
     let read = |name: &String| {
@@ -255,7 +255,7 @@ fn rp_filters(links: &BTreeMap<String, Link>) -> BTreeMap<String, u8> {
     names.filter_map(read).collect()
 }
 
-fn btf() -> Known<u64> {
+fn btf() -> ReadResult<u64> {
     // Opened, because it may be there and not be readable.
     let file = fs::File::open(BTF).and_then(|file| file.metadata());
     file.map(|meta| meta.len()).map_err(|error| format!("{BTF}: {error}"))

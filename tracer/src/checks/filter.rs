@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Facts, Fix, Level, Report, nat_rule, percent, switches};
+use super::{Check, CheckReport, Facts, Fix, Level, nat_rule, percent, switches};
 use crate::model::Origin;
-use crate::ruleset::Owner;
+use crate::ruleset::RuleOwner;
 
 pub(super) const CHECK: Check = Check { id: "filter", run };
 
@@ -16,7 +16,7 @@ const DOES_NOT_HELP: [&str; 3] = [
     "does not help: another MTU. A SYN and its answer are far below any",
 ];
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let rules = (nat_rule::CHECK.run)(facts);
     let outside: Vec<_> =
         facts.rules.rules.iter().zip(&rules).filter(|(_, report)| report.level >= Level::Warn).collect();
@@ -26,7 +26,7 @@ fn run(facts: &Facts) -> Vec<Report> {
     }
     if outside.is_empty() {
         let summary = format!("no rule that was seen here is expected to leave the allowed ports {v4}");
-        return vec![Report::new(CHECK.id, if facts.rules.is_blind() { Level::Note } else { Level::Ok }, summary)];
+        return vec![CheckReport::new(CHECK.id, if facts.rules.is_blind() { Level::Note } else { Level::Ok }, summary)];
     }
     let worst = outside.iter().filter_map(|(_, report)| report.rule.as_ref()).flat_map(|rule| &rule.shares);
     let worst = worst.map(|share| share.outside.unwrap_or(share.at_most)).fold(0.0, f64::max);
@@ -36,7 +36,7 @@ fn run(facts: &Facts) -> Vec<Report> {
         rules.len(),
         percent(worst)
     );
-    let mut report = Report::new(CHECK.id, Level::Note, summary);
+    let mut report = CheckReport::new(CHECK.id, Level::Note, summary);
     if facts.policy.origin == Origin::Default {
         report = report.detail(format!(
             "assumed: a filter that accepts return traffic on {v4} only; set the real ports with --allow"
@@ -44,12 +44,12 @@ fn run(facts: &Facts) -> Vec<Report> {
     }
     report.details.extend(DOES_NOT_HELP.map(str::to_owned));
     report.fixes.push(provider());
-    let owners: BTreeSet<Owner> = outside.iter().filter_map(|(rule, _)| rule.owner).collect();
+    let owners: BTreeSet<RuleOwner> = outside.iter().filter_map(|(rule, _)| rule.owner).collect();
     report.fixes.extend(owners.into_iter().filter_map(|owner| switches::switch(owner, v4)));
     vec![report]
 }
 
-fn none(facts: &Facts) -> Report {
+fn none(facts: &Facts) -> CheckReport {
     let summary = match facts.rules.is_blind() {
         _ if facts.bpf_nat.is_there() => {
             "no rule of nftables or iptables chooses source ports: eBPF programs do (see bpf_nat)"
@@ -57,7 +57,7 @@ fn none(facts: &Facts) -> Report {
         true => "rules could not be read, so their ports are unknown",
         false => "no rule here chooses source ports: nothing is translated in this namespace",
     };
-    Report::new(CHECK.id, Level::Note, summary)
+    CheckReport::new(CHECK.id, Level::Note, summary)
         .detail("NAT in another namespace or on a cloud gateway is not seen here")
 }
 

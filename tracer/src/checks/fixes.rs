@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::share::Share;
 use super::{Facts, Fix};
 use crate::model::PortSet;
-use crate::ruleset::{Insertion, NatRule, Ports, shell_word, with_ports};
+use crate::ruleset::{Insertion, NatPorts, NatRule, shell_word, with_ports};
 
 /// Ports that the kernel draws from by default.
 const DEFAULT_SIZE: u32 = 64512;
@@ -48,8 +48,8 @@ fn by_hand(why: &str, low: u16, high: u16) -> Fix {
 fn after(facts: &Facts, rule: &NatRule, low: u16, high: u16) -> String {
     let size = u32::from(high - low) + 1;
     let before = match &rule.nat.ports {
-        Ports::Ranges(ranges) => ranges.iter().map(|(low, high)| u32::from(high - low) + 1).max().unwrap_or(1),
-        Ports::Default | Ports::Unknown => DEFAULT_SIZE,
+        NatPorts::Ranges(ranges) => ranges.iter().map(|(low, high)| u32::from(high - low) + 1).max().unwrap_or(1),
+        NatPorts::Default | NatPorts::Unknown => DEFAULT_SIZE,
     };
     let mut text = format!(
         "{size} simultaneous connections to one destination (address, port, protocol) instead of {before}; more are \

@@ -1,10 +1,10 @@
 //! What the forward hook does to connections that pass through the node: a drop there looks like a filter from inside.
 
-use super::{Check, Facts, Level, Report};
+use super::{Check, CheckReport, Facts, Level};
 
 pub(super) const CHECK: Check = Check { id: "forward", run };
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let chains = &facts.rules.forward;
     let dropping: Vec<_> = chains.iter().filter(|chain| chain.drops).collect();
     let closed: Vec<_> = dropping.iter().filter(|chain| chain.accepts == 0).collect();
@@ -21,7 +21,7 @@ fn run(facts: &Facts) -> Vec<Report> {
         ([], [], [_, ..]) => (Level::Note, "forwarded packets that conntrack finds invalid are dropped".to_owned()),
         ([], [], []) => (Level::Ok, "no chain drops forwarded packets by policy, or as invalid".to_owned()),
     };
-    let mut report = Report::new(CHECK.id, level, summary);
+    let mut report = CheckReport::new(CHECK.id, level, summary);
     for chain in dropping {
         report = report.detail(format!("policy drop: {}", chain.name));
     }

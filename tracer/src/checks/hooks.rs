@@ -1,14 +1,18 @@
 //! Which hooks a capture would have here, and why not the others.
 
-use super::{Check, Facts, Level, Report};
+use super::{Check, CheckReport, Facts, Level};
 
 pub(super) const CHECK: Check = Check { id: "hooks", run };
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let hooks = match &facts.hooks {
         Ok(hooks) => hooks,
         Err(why) => {
-            return vec![Report::new(CHECK.id, Level::Warn, format!("what can be captured here is not known: {why}"))];
+            return vec![CheckReport::new(
+                CHECK.id,
+                Level::Warn,
+                format!("what can be captured here is not known: {why}"),
+            )];
         }
     };
     let is_on = |stem: &str| hooks.iter().any(|hook| hook.stem == stem && hook.off.is_none());
@@ -20,7 +24,8 @@ fn run(facts: &Facts) -> Vec<Report> {
         () => Level::Ok,
     };
     let names = if on.is_empty() { "none".to_owned() } else { on.join(", ") };
-    let mut report = Report::new(CHECK.id, level, format!("{} of {} hooks work here: {names}", on.len(), hooks.len()));
+    let mut report =
+        CheckReport::new(CHECK.id, level, format!("{} of {} hooks work here: {names}", on.len(), hooks.len()));
     let off = |why: &str, stem: &str| format!("without {stem}: {why}");
     report.details.extend(hooks.iter().filter_map(|hook| Some(off(hook.off.as_ref()?, &hook.stem))));
     vec![report]

@@ -1,29 +1,31 @@
 //! The kernel: old enough things are missing, and type information has to be there.
 
-use super::{Check, Facts, Level, Report};
+use super::{Check, CheckReport, Facts, Level};
 
 pub(super) const CHECK: Check = Check { id: "kernel", run };
 
 /// The oldest that is tested.
 const OLDEST: (u32, u32) = (5, 10);
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let is_old = version(&facts.kernel).is_some_and(|version| version < OLDEST);
     vec![match &facts.btf {
-        Err(why) => Report::new(
+        Err(why) => CheckReport::new(
             CHECK.id,
             Level::Warn,
             format!("Linux {} without type information: nothing can be captured", facts.kernel),
         )
         .detail(format!("{why}: a kernel with CONFIG_DEBUG_INFO_BTF has it")),
-        Ok(_) if is_old => Report::new(
+        Ok(_) if is_old => CheckReport::new(
             CHECK.id,
             Level::Warn,
             format!("Linux {} is older than any that is tested (5.10)", facts.kernel),
         ),
-        Ok(bytes) => {
-            Report::new(CHECK.id, Level::Ok, format!("Linux {}, type information {} KiB", facts.kernel, bytes / 1024))
-        }
+        Ok(bytes) => CheckReport::new(
+            CHECK.id,
+            Level::Ok,
+            format!("Linux {}, type information {} KiB", facts.kernel, bytes / 1024),
+        ),
     }]
 }
 

@@ -11,7 +11,7 @@ use crate::netlink;
 
 /// One interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Link {
+pub struct LinkFacts {
     /// What the kernel calls its kind (`vxlan`, `wireguard`); a network card has none.
     pub kind: Option<String>,
     /// Whether a default route of any table leaves by it, or whatever else has a capture watch it.
@@ -22,7 +22,7 @@ pub struct Link {
 ///
 /// # Errors
 /// When the kernel cannot be asked.
-pub(super) fn read() -> anyhow::Result<BTreeMap<String, Link>> {
+pub(super) fn read() -> anyhow::Result<BTreeMap<String, LinkFacts>> {
     let ask = |message| netlink::route(message, NLM_F_REQUEST | NLM_F_DUMP);
     let mut links = BTreeMap::new();
     let mut names = BTreeMap::new();
@@ -31,7 +31,7 @@ pub(super) fn read() -> anyhow::Result<BTreeMap<String, Link>> {
             && let Some(name) = name(&link)
         {
             names.insert(link.header.index, name.clone());
-            links.insert(name, Link { kind: kind(&link), leads_outside: false });
+            links.insert(name, LinkFacts { kind: kind(&link), leads_outside: false });
         }
     }
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {

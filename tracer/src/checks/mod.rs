@@ -31,11 +31,11 @@ use serde::Serialize;
 
 pub use bpf_nat::BpfNat;
 pub use facts::Facts;
-pub use links::Link;
+pub use links::LinkFacts;
 pub use nat_rule::RuleReport;
-pub use seen_now::Seen;
+pub use seen_now::SeenTable;
 pub use share::Share;
-pub use verdict::{Outcome, Verdict, verdict};
+pub use verdict::{DoctorOutcome, DoctorVerdict, verdict};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -79,7 +79,7 @@ pub struct Fix {
 
 /// What a check says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct CheckReport {
     /// The check; several reports can have the same.
     pub id: &'static str,
     /// How bad it is.
@@ -95,7 +95,7 @@ pub struct Report {
     pub rule: Option<RuleReport>,
 }
 
-impl Report {
+impl CheckReport {
     /// A report without details.
     fn new(id: &'static str, level: Level, summary: impl Into<String>) -> Self {
         Self { id, level, summary: summary.into(), details: Vec::new(), fixes: Vec::new(), rule: None }
@@ -111,7 +111,7 @@ impl Report {
 pub struct Check {
     /// The word in JSON and docs.
     pub id: &'static str,
-    run: fn(&Facts) -> Vec<Report>,
+    run: fn(&Facts) -> Vec<CheckReport>,
 }
 
 /// Every check, in the order of the output.
@@ -136,7 +136,7 @@ pub const ALL: &[Check] = &[
 
 /// Runs every check.
 #[must_use]
-pub fn run(facts: &Facts) -> Vec<Report> {
+pub fn run(facts: &Facts) -> Vec<CheckReport> {
     ALL.iter().flat_map(|check| (check.run)(facts)).collect()
 }
 

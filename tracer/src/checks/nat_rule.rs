@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::share::{self, Share, Traffic};
-use super::{Check, Facts, Level, Report, fixes, nat_words, tunnels};
+use super::{Check, CheckReport, Facts, Level, fixes, nat_words, tunnels};
 use crate::model::{Origin, PortSet};
-use crate::ruleset::{Family, Flags, Insertion, Kind, NatRule, Owner, Ports, Reach};
+use crate::ruleset::{Flags, Insertion, NatKind, NatPorts, NatRule, Reach, RuleFamily, RuleOwner};
 
 pub(super) const CHECK: Check = Check { id: "nat_rule", run };
 
@@ -32,15 +32,15 @@ pub struct RuleReport {
     /// As the tool writes it.
     pub text: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: NatKind,
     /// `fully_random`, `random`, `range` or `preserved`, as in findings.
     pub mode: &'static str,
     /// Whether addresses are chosen for each source; ports are not concerned.
     pub persistent: bool,
     /// The ports that it names.
-    pub ports: Ports,
+    pub ports: NatPorts,
     /// Who writes it.
-    pub owner: Option<Owner>,
+    pub owner: Option<RuleOwner>,
     /// The program that alone may change its table.
     pub table_owner: Option<String>,
     /// Whether a hook leads to it.
@@ -54,15 +54,15 @@ pub struct RuleReport {
 }
 
 /// A rule with what was found of it.
-struct Judged<'a> {
+struct JudgedRule<'a> {
     rule: &'a NatRule,
-    report: Report,
+    report: CheckReport,
     insertion: Option<Insertion>,
     is_reached: bool,
 }
 
-fn run(facts: &Facts) -> Vec<Report> {
-    let mut known = Known::new();
+fn run(facts: &Facts) -> Vec<CheckReport> {
+    let mut known = ShareCache::new();
     let judged: Vec<_> = facts.rules.rules.iter().map(|rule| judge(facts, rule, &mut known)).collect();
     let mut groups = groups(judged);
     // What is inserted above a rule of iptables moves those below it, so the lowest of a chain comes first.
@@ -71,7 +71,7 @@ fn run(facts: &Facts) -> Vec<Report> {
         let rule = group.first().map(|one| one.rule);
         let next = chains.len();
         let chain = *chains.entry(rule.map(|rule| (&rule.tool, &rule.table, &rule.chain))).or_insert(next);
-        let is_numbered = |one: &&Judged<'_>| one.rule.tool != "nft";
+        let is_numbered = |one: &&JudgedRule<'_>| one.rule.tool != "nft";
         (chain, std::cmp::Reverse(group.iter().filter(is_numbered).map(|one| one.rule.line.number).max()))
     });
     let mut placed = fixes::Placed::default();
@@ -79,8 +79,8 @@ fn run(facts: &Facts) -> Vec<Report> {
 }
 
 /// Rules whose reports say the same, in the order of the first of each.
-fn groups(judged: Vec<Judged<'_>>) -> Vec<Vec<Judged<'_>>> {
-    let key = |one: &Judged<'_>| {
+fn groups(judged: Vec<JudgedRule<'_>>) -> Vec<Vec<JudgedRule<'_>>> {
+    let key = |one: &JudgedRule<'_>| {
         let rule = one.rule;
         // Why a rule is not reached names another rule, and so differs.
         let effect = if one.is_reached { one.report.summary.clone() } else { nat_words::statement(rule) };
@@ -89,7 +89,7 @@ fn groups(judged: Vec<Judged<'_>>) -> Vec<Vec<Judged<'_>>> {
     let mut counts: HashMap<_, usize> = HashMap::new();
     judged.iter().for_each(|one| *counts.entry(key(one)).or_default() += 1);
     let mut places: HashMap<_, usize> = HashMap::new();
-    let mut groups: Vec<Vec<Judged<'_>>> = Vec::new();
+    let mut groups: Vec<Vec<JudgedRule<'_>>> = Vec::new();
     for one in judged {
         let key = key(&one);
         match places.get(&key).copied().filter(|_| counts[&key] >= MIN_GROUP) {
@@ -104,7 +104,7 @@ fn groups(judged: Vec<Judged<'_>>) -> Vec<Vec<Judged<'_>>> {
 }
 
 /// One report of a group, with the commands of all.
-fn merge(facts: &Facts, group: Vec<Judged<'_>>, placed: &mut fixes::Placed) -> Option<Report> {
+fn merge(facts: &Facts, group: Vec<JudgedRule<'_>>, placed: &mut fixes::Placed) -> Option<CheckReport> {
     let count = group.len();
     let (mut insertions, mut reports): (Vec<_>, Vec<_>) =
         group.into_iter().map(|one| (one.insertion, one.report)).unzip();
@@ -123,7 +123,7 @@ fn merge(facts: &Facts, group: Vec<Judged<'_>>, placed: &mut fixes::Placed) -> O
 }
 
 /// Shares by flags, ports and family: thousands of rules have few different ones.
-type Known = HashMap<(Flags, Ports, &'static str), Option<Share>>;
+type ShareCache = HashMap<(Flags, NatPorts, &'static str), Option<Share>>;
 
 /// Whether no filter in front of the node sees the port that the rule chooses.
 pub(super) fn is_hidden(facts: &Facts, rule: &NatRule) -> bool {
@@ -134,7 +134,7 @@ fn tunnel(facts: &Facts, rule: &NatRule) -> bool {
     rule.leaves_by().is_some_and(|names| names.iter().all(|name| tunnels::is_tunnel(name, &facts.links)))
 }
 
-fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut Known) -> Judged<'a> {
+fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut ShareCache) -> JudgedRule<'a> {
     let reach = rule.reach();
     let shares = shares(facts, rule, known);
     let level = level(facts, rule, &reach, &shares);
@@ -147,7 +147,7 @@ fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut Known) -> Judged<'a> 
         }
         () => "",
     };
-    let mut report = Report::new("nat_rule", level, nat_words::summary(rule, &reach, &shares, hidden));
+    let mut report = CheckReport::new("nat_rule", level, nat_words::summary(rule, &reach, &shares, hidden));
     report.details = nat_words::details(facts, rule, &reach, &shares);
     let mut insertion = None;
     if level >= Level::Warn {
@@ -156,14 +156,14 @@ fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut Known) -> Judged<'a> 
         insertion = inserted;
     }
     report.rule = Some(for_machines(rule, &reach, shares));
-    Judged { rule, report, insertion, is_reached: reach == Reach::Met }
+    JudgedRule { rule, report, insertion, is_reached: reach == Reach::Met }
 }
 
-fn shares(facts: &Facts, rule: &NatRule, known: &mut Known) -> Vec<Share> {
+fn shares(facts: &Facts, rule: &NatRule, known: &mut ShareCache) -> Vec<Share> {
     let families: &[(&'static str, &PortSet)] = match rule.family {
-        Family::V4 => &[("ipv4", &facts.policy.v4)],
-        Family::V6 => &[("ipv6", &facts.policy.v6)],
-        Family::Both => &[("ipv4", &facts.policy.v4), ("ipv6", &facts.policy.v6)],
+        RuleFamily::V4 => &[("ipv4", &facts.policy.v4)],
+        RuleFamily::V6 => &[("ipv6", &facts.policy.v6)],
+        RuleFamily::Both => &[("ipv4", &facts.policy.v4), ("ipv6", &facts.policy.v6)],
     };
     let traffic = Traffic::of(facts);
     let mut share = |&(family, allowed): &(&'static str, &PortSet)| {
@@ -194,8 +194,8 @@ fn for_machines(rule: &NatRule, reach: &Reach, shares: Vec<Share>) -> RuleReport
     let mode = match (nat.flags.fully_random, nat.flags.random, &nat.ports) {
         (true, _, _) => "fully_random",
         (false, true, _) => "random",
-        (false, false, Ports::Default) => "preserved",
-        (false, false, Ports::Ranges(_) | Ports::Unknown) => "range",
+        (false, false, NatPorts::Default) => "preserved",
+        (false, false, NatPorts::Ranges(_) | NatPorts::Unknown) => "range",
     };
     RuleReport {
         tool: rule.tool.clone(),

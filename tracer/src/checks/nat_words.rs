@@ -2,7 +2,7 @@
 
 use super::share::{self, Share, Traffic};
 use super::{Facts, percent};
-use crate::ruleset::{Kind, NatRule, Ports, Reach, Way};
+use crate::ruleset::{NatKind, NatPorts, NatRule, Reach, RulePath};
 
 /// Ways to a rule that are shown.
 const MAX_WAYS: usize = 3;
@@ -10,12 +10,12 @@ const MAX_WAYS: usize = 3;
 /// `masquerade fully-random`
 pub(super) fn statement(rule: &NatRule) -> String {
     let kind = match rule.nat.kind {
-        Kind::Masquerade => "masquerade",
-        Kind::Snat => "snat",
-        Kind::Netmap => "netmap",
+        NatKind::Masquerade => "masquerade",
+        NatKind::Snat => "snat",
+        NatKind::Netmap => "netmap",
     };
     let mut words = vec![kind.to_owned()];
-    if let Ports::Ranges(ranges) = &rule.nat.ports {
+    if let NatPorts::Ranges(ranges) = &rule.nat.ports {
         let ranges: Vec<_> = ranges.iter().map(|(low, high)| format!("{low}-{high}")).collect();
         words.push(format!("to :{}", ranges.join(" or :")));
     }
@@ -95,7 +95,7 @@ fn place(rule: &NatRule) -> String {
     format!("{text} (chain {} of {} {}, {at}, {}{owner})", rule.chain, rule.table_family, rule.table, rule.tool)
 }
 
-fn matches(way: &Way) -> Vec<String> {
+fn matches(way: &RulePath) -> Vec<String> {
     let mut lines = vec![format!("reached by: {} > {}", way.hook, way.chains.join(" > "))];
     lines.extend(way.jumps.iter().map(|jump| format!("only packets that match: {jump}")));
     lines.extend(way.excepts.iter().map(|except| format!("unless an earlier rule matches: {except}")));
@@ -115,7 +115,7 @@ fn selection(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Vec<String> {
     if share.keeps {
         lines.push(format!(
             "a connection keeps its original port where that is free{}; otherwise the kernel draws from {drawn}",
-            if rule.nat.ports == Ports::Default { "" } else { " and in the rule's range" }
+            if rule.nat.ports == NatPorts::Default { "" } else { " and in the rule's range" }
         ));
         lines.push(format!(
             "assumed: source ports evenly from {low}-{high} (ip_local_port_range here; each pod has its own, 32768-60999 \
@@ -130,7 +130,7 @@ fn selection(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Vec<String> {
     if shares.iter().any(|share| share.family == "ipv6" && !share.never) && facts.policy.v4 == facts.policy.v6 {
         lines.push("many filters ignore IPv6; if yours does, add --allow6 any".to_owned());
     }
-    if rule.nat.ports == Ports::Default {
+    if rule.nat.ports == NatPorts::Default {
         lines.push("from source ports below 512 it draws from 1-511, below 1024 from 600-1023".to_owned());
     }
     if rule.nat.flags.persistent {
@@ -142,9 +142,9 @@ fn selection(facts: &Facts, rule: &NatRule, shares: &[Share]) -> Vec<String> {
 
 fn bias(rule: &NatRule) -> String {
     let sizes: Vec<u32> = match &rule.nat.ports {
-        Ports::Default => vec![64512],
-        Ports::Ranges(ranges) => ranges.iter().map(|(low, high)| u32::from(high - low) + 1).collect(),
-        Ports::Unknown => Vec::new(),
+        NatPorts::Default => vec![64512],
+        NatPorts::Ranges(ranges) => ranges.iter().map(|(low, high)| u32::from(high - low) + 1).collect(),
+        NatPorts::Unknown => Vec::new(),
     };
     match sizes[..] {
         [size] if 65536 % size != 0 => {

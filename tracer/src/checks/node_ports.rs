@@ -1,7 +1,7 @@
 //! NodePorts: a port range of the node that translated ports and sockets can meet.
 
 use super::share::Traffic;
-use super::{Check, Facts, Level, Report, percent};
+use super::{Check, CheckReport, Facts, Level, percent};
 use crate::model::port_distribution;
 use crate::ruleset::Reach;
 
@@ -10,7 +10,7 @@ pub(super) const CHECK: Check = Check { id: "node_ports", run };
 /// Kubernetes' default (`--service-node-port-range`).
 const RANGE: std::ops::RangeInclusive<u16> = 30000..=32767;
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let names =
         |name: &String| name.starts_with("KUBE-") || name == "nodeport-endpoints-check" || name.starts_with("cali-");
     if !facts.rules.chains.iter().any(names) {
@@ -18,7 +18,7 @@ fn run(facts: &Facts) -> Vec<Report> {
             true => (Level::Note, "no rules of Kubernetes could be seen here; there may be some"),
             false => (Level::Ok, "no rules of Kubernetes here, so no NodePorts among them"),
         };
-        return vec![Report::new(CHECK.id, level, seen)];
+        return vec![CheckReport::new(CHECK.id, level, seen)];
     }
     let (low, high) = (RANGE.start(), RANGE.end());
     let share =
@@ -26,7 +26,7 @@ fn run(facts: &Facts) -> Vec<Report> {
     let draws = facts.rules.rules.iter().any(|rule| rule.nat.flags.draws() && rule.reach() == Reach::Met);
     let sources = Traffic::of(facts).sources;
     let meets_own = sources.start() <= high && sources.end() >= low;
-    let mut report = Report::new(
+    let mut report = CheckReport::new(
         CHECK.id,
         if draws || meets_own { Level::Note } else { Level::Ok },
         match draws {

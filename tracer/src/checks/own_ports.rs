@@ -1,12 +1,12 @@
 //! The ports that sockets get for themselves: of this namespace, not of NAT, which never reads them.
 
-use super::{Check, Facts, Level, Report, percent};
+use super::{Check, CheckReport, Facts, Level, percent};
 
 pub(super) const CHECK: Check = Check { id: "own_ports", run };
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let Some((low, high)) = facts.own_range() else {
-        return vec![Report::new(CHECK.id, Level::Note, "ip_local_port_range cannot be read")];
+        return vec![CheckReport::new(CHECK.id, Level::Note, "ip_local_port_range cannot be read")];
     };
     let allowed = &facts.policy.v4;
     let outside = (low..=high).filter(|&port| !allowed.contains(port)).count();
@@ -19,7 +19,7 @@ fn run(facts: &Facts) -> Vec<Report> {
         ),
     };
     let mut report =
-        Report::new(CHECK.id, level, format!("sockets of this namespace get ports {low}-{high}; {verdict}"))
+        CheckReport::new(CHECK.id, level, format!("sockets of this namespace get ports {low}-{high}; {verdict}"))
             .detail("NAT ignores it (no use in net/netfilter): changing it does not change translated ports")
             .detail("each pod has its own ip_local_port_range, 32768-60999 unless changed there");
     if let Some(reserved) = facts.file("ip_local_reserved_ports").map(str::trim).filter(|ports| !ports.is_empty()) {

@@ -1,14 +1,14 @@
 //! Whether enough could be seen: most of it needs root.
 
-use super::{Check, Facts, Level, Report};
+use super::{Check, CheckReport, Facts, Level};
 
 pub(super) const CHECK: Check = Check { id: "privileges", run };
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     vec![if facts.is_root {
-        Report::new(CHECK.id, Level::Ok, "root")
+        CheckReport::new(CHECK.id, Level::Ok, "root")
     } else {
-        Report::new(CHECK.id, Level::Warn, "not root: rules cannot be listed, and programs cannot be loaded")
+        CheckReport::new(CHECK.id, Level::Warn, "not root: rules cannot be listed, and programs cannot be loaded")
             .detail("with sudo everything is seen")
     }]
 }

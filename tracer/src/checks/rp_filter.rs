@@ -1,13 +1,13 @@
 //! Strict reverse path filtering where there is more than one uplink: answers that come by another than the SYN left by are dropped.
 
-use super::{Check, Facts, Level, Report};
+use super::{Check, CheckReport, Facts, Level};
 
 pub(super) const CHECK: Check = Check { id: "rp_filter", run };
 
 /// The kernel takes the stricter of `all` and the interface's own, 2 (loose) before 1 (strict).
 const STRICT: u8 = 1;
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let uplinks: Vec<&str> = facts.uplinks().collect();
     let strict: Vec<&str> = uplinks.iter().copied().filter(|name| facts.rp_filter(name) == Some(STRICT)).collect();
     let (level, summary) = match (&uplinks[..], &strict[..]) {
@@ -23,7 +23,7 @@ fn run(facts: &Facts) -> Vec<Report> {
             ),
         ),
     };
-    let mut report = Report::new(CHECK.id, level, summary);
+    let mut report = CheckReport::new(CHECK.id, level, summary);
     if level == Level::Warn {
         report.fixes.push(super::Fix {
             what: "filter loosely: an answer is accepted by any interface that has a route back".to_owned(),

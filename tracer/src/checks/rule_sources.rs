@@ -1,11 +1,11 @@
 //! Which tools could list rules: what could not be seen is said, not taken as absent.
 
-use super::{Check, Facts, Level, Report};
-use crate::ruleset::{Read, Source};
+use super::{Check, CheckReport, Facts, Level};
+use crate::ruleset::{Read, ToolReading};
 
 pub(super) const CHECK: Check = Check { id: "rule_sources", run };
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let rules = &facts.rules;
     let listed: Vec<&str> =
         rules.sources.iter().filter(|source| source.read == Read::Listed).map(|source| source.tool.as_str()).collect();
@@ -21,7 +21,7 @@ fn run(facts: &Facts) -> Vec<Report> {
         [] => "no tool has rules to list".to_owned(),
         _ => format!("rules listed by {}", listed.join(", ")),
     };
-    let mut report = Report::new(CHECK.id, level, summary);
+    let mut report = CheckReport::new(CHECK.id, level, summary);
     report.details.extend(rules.sources.iter().filter_map(unseen));
     for (table, count) in &rules.unread {
         report = report.detail(format!(
@@ -31,7 +31,7 @@ fn run(facts: &Facts) -> Vec<Report> {
     vec![report]
 }
 
-fn unseen(source: &Source) -> Option<String> {
+fn unseen(source: &ToolReading) -> Option<String> {
     match &source.read {
         Read::Listed => None,
         Read::Empty(why) => Some(format!("{} not asked: {why}", source.tool)),

@@ -1,52 +1,52 @@
 //! What the node's own conntrack table shows right now: which translated ports get an answer, and which do not.
 
-use super::{Check, Facts, Fix, Level, Report};
-use crate::conntrack::{EntryCounts, Source};
+use super::{Check, CheckReport, Facts, Fix, Level};
+use crate::conntrack::{EntryCounts, TableSource};
 use crate::infer::{Conclusion, Verdict};
 
 pub(super) const CHECK: Check = Check { id: "seen_now", run };
 
 /// What was read of the table.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
+pub struct SeenTable {
     /// Where it was read.
-    pub source: Source,
+    pub source: TableSource,
     /// How many entries there were of each kind.
     pub counts: EntryCounts,
     /// What follows, for each address family.
     pub conclusions: Vec<Conclusion>,
 }
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let seen = match &facts.seen {
         Ok(Some(seen)) => seen,
         Ok(None) => {
-            return vec![Report::new(
+            return vec![CheckReport::new(
                 CHECK.id,
                 Level::Note,
                 "this namespace has no conntrack table that can be read without loading a module",
             )];
         }
         Err(why) => {
-            return vec![Report::new(CHECK.id, Level::Note, format!("the conntrack table cannot be read: {why}"))];
+            return vec![CheckReport::new(CHECK.id, Level::Note, format!("the conntrack table cannot be read: {why}"))];
         }
     };
     let counts = seen.counts.to_string();
     if seen.conclusions.is_empty() {
         let summary = "no translated connection in the conntrack table has been answered or has waited long enough";
-        return vec![Report::new(CHECK.id, Level::Note, summary).detail(counts)];
+        return vec![CheckReport::new(CHECK.id, Level::Note, summary).detail(counts)];
     }
     seen.conclusions.iter().map(|conclusion| report(facts, conclusion, &counts)).collect()
 }
 
-fn report(facts: &Facts, conclusion: &Conclusion, counts: &str) -> Report {
+fn report(facts: &Facts, conclusion: &Conclusion, counts: &str) -> CheckReport {
     let level = match &conclusion.verdict {
         Verdict::Class(_) => Level::Problem,
         Verdict::OneDestination(_) => Level::Warn,
         Verdict::NoClass { .. } => Level::Ok,
         Verdict::TooFew { .. } => Level::Note,
     };
-    let mut report = Report::new(CHECK.id, level, format!("right now, {conclusion}")).detail(counts);
+    let mut report = CheckReport::new(CHECK.id, level, format!("right now, {conclusion}")).detail(counts);
     report.details.extend(conclusion.supporting().iter().map(ToString::to_string));
     let likely = conclusion.class().and_then(|class| class.likely.as_ref());
     let allowed = if conclusion.is_ipv4 { &facts.policy.v4 } else { &facts.policy.v6 };
@@ -70,7 +70,7 @@ mod tests {
         let level = |seen| run(&Facts { seen, ..Facts::default() })[0].level;
         assert_eq!(level(Ok(None)), Level::Note);
         assert_eq!(level(Err("no".to_owned())), Level::Note);
-        let empty = Seen { source: Source::Netlink, counts: EntryCounts::default(), conclusions: Vec::new() };
+        let empty = SeenTable { source: TableSource::Netlink, counts: EntryCounts::default(), conclusions: Vec::new() };
         assert_eq!(level(Ok(Some(empty))), Level::Note);
     }
 }

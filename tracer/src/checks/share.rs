@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Facts;
 use crate::model::{PortSet, port_distribution};
-use crate::ruleset::{Nat, Ports};
+use crate::ruleset::{Nat, NatPorts};
 
 /// Where that can be read.
 pub(super) const SOURCE: &str = "source: get_unique_tuple() and nf_nat_l4proto_unique_tuple() in net/netfilter/nf_nat_core.c, read in \
@@ -57,9 +57,9 @@ impl Traffic {
 pub(super) fn share(nat: &Nat, family: &'static str, allowed: &PortSet, traffic: &Traffic) -> Option<Share> {
     let ranges: Vec<_> = match &nat.ports {
         // Connections from lower ports draw from lower ranges; sockets of pods do not have such ports.
-        Ports::Default => vec![port_distribution::default_range(u16::MAX)],
-        Ports::Ranges(ranges) => ranges.iter().map(|&(low, high)| low..=high).collect(),
-        Ports::Unknown => return None,
+        NatPorts::Default => vec![port_distribution::default_range(u16::MAX)],
+        NatPorts::Ranges(ranges) => ranges.iter().map(|&(low, high)| low..=high).collect(),
+        NatPorts::Unknown => return None,
     };
     let passes = |port| allowed.contains(port);
     let clash = traffic.entries.map_or(1.0, |entries| port_distribution::clash_chance(entries, &traffic.sources));
@@ -68,7 +68,7 @@ pub(super) fn share(nat: &Nat, family: &'static str, allowed: &PortSet, traffic:
         if !keeps {
             return port_distribution::share_outside(range, passes);
         }
-        let kept = if nat.ports == Ports::Default { &(0..=u16::MAX) } else { range };
+        let kept = if nat.ports == NatPorts::Default { &(0..=u16::MAX) } else { range };
         port_distribution::share_preserved(&traffic.sources, kept, range, clash, passes)
     };
     let without: Vec<f64> = ranges.iter().map(|range| of(range, 0.0)).collect();
@@ -92,11 +92,11 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::ruleset::{Flags, Kind};
+    use crate::ruleset::{Flags, NatKind};
 
-    fn of(fully_random: bool, ports: Ports, allowed: &str, entries: u64) -> Share {
+    fn of(fully_random: bool, ports: NatPorts, allowed: &str, entries: u64) -> Share {
         let flags = Flags { fully_random, ..Flags::default() };
-        let nat = Nat { kind: Kind::Masquerade, flags, ports, address: None };
+        let nat = Nat { kind: NatKind::Masquerade, flags, ports, address: None };
         let traffic = Traffic { sources: 32768..=60999, entries: Some(entries) };
         share(&nat, "ipv4", &allowed.parse().unwrap(), &traffic).unwrap()
     }
@@ -107,34 +107,34 @@ mod tests {
 
     #[test]
     fn random_draws_have_their_exact_share() {
-        assert!(is(of(true, Ports::Default, "32768-65535", 9).outside, 0.5));
-        assert!(is(of(true, Ports::Default, "32768-60999", 9).outside, 37304.0 / 65536.0));
-        assert!(is(of(true, Ports::Default, "10000-19999", 9).outside, 1.0 - 10000.0 / 65536.0));
+        assert!(is(of(true, NatPorts::Default, "32768-65535", 9).outside, 0.5));
+        assert!(is(of(true, NatPorts::Default, "32768-60999", 9).outside, 37304.0 / 65536.0));
+        assert!(is(of(true, NatPorts::Default, "10000-19999", 9).outside, 1.0 - 10000.0 / 65536.0));
         // The first 9072 ports of 32768-60999 are half as likely again: 3 offsets each instead of 2.
-        let biased = of(true, Ports::Ranges(vec![(32768, 60999)]), "41840-65535", 9);
+        let biased = of(true, NatPorts::Ranges(vec![(32768, 60999)]), "41840-65535", 9);
         assert!(is(biased.outside, 9072.0 * 3.0 / 65536.0) && !biased.never && !biased.keeps);
     }
 
     #[test]
     fn a_rule_whose_ports_are_allowed_can_never_leave_them() {
-        assert!(of(true, Ports::Ranges(vec![(32768, 65535)]), "32768-65535", 9).never);
-        assert!(of(false, Ports::Ranges(vec![(40000, 50000)]), "32768-65535", 1_000_000).never);
-        assert!(of(true, Ports::Default, "1024-65535", 9).never);
-        assert!(!of(false, Ports::Default, "32768-65535", 0).never);
+        assert!(of(true, NatPorts::Ranges(vec![(32768, 65535)]), "32768-65535", 9).never);
+        assert!(of(false, NatPorts::Ranges(vec![(40000, 50000)]), "32768-65535", 1_000_000).never);
+        assert!(of(true, NatPorts::Default, "1024-65535", 9).never);
+        assert!(!of(false, NatPorts::Default, "32768-65535", 0).never);
     }
 
     #[test]
     fn plain_masquerade_leaves_outside_by_source_ports_and_clashes() {
-        let quiet = of(false, Ports::Default, "32768-65535", 0);
+        let quiet = of(false, NatPorts::Default, "32768-65535", 0);
         assert!(is(quiet.outside, 0.0) && is(Some(quiet.at_most), 0.0));
-        let busy = of(false, Ports::Default, "32768-65535", 28232);
+        let busy = of(false, NatPorts::Default, "32768-65535", 28232);
         assert!(is(busy.outside, 0.0) && is(Some(busy.at_most), 0.5 * (1.0 - (1.0f64 - 1.0 / 28232.0).powi(28232))));
-        assert!(is(of(false, Ports::Default, "10000-19999", 0).outside, 1.0));
+        assert!(is(of(false, NatPorts::Default, "10000-19999", 0).outside, 1.0));
     }
 
     #[test]
     fn a_map_of_ports_has_a_share_for_each_of_its_ranges() {
-        let map = of(true, Ports::Ranges(vec![(40000, 40000), (2000, 2000)]), "32768-65535", 0);
+        let map = of(true, NatPorts::Ranges(vec![(40000, 40000), (2000, 2000)]), "32768-65535", 0);
         assert_eq!((map.outside, map.at_least, map.at_most, map.never), (None, 0.0, 1.0, false));
     }
 }

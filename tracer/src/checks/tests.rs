@@ -11,15 +11,15 @@ fn facts(rules: crate::ruleset::Sources, allowed: &str, origin: Origin) -> Facts
     Facts { is_root: true, rules, policy: Policy { v4: ports.clone(), v6: ports, origin }, files, ..Facts::default() }
 }
 
-fn of(reports: &[Report], id: &str) -> Vec<Report> {
+fn of(reports: &[CheckReport], id: &str) -> Vec<CheckReport> {
     reports.iter().filter(|report| report.id == id).cloned().collect()
 }
 
-fn nat_rules(rules: crate::ruleset::Sources, allowed: &str, origin: Origin) -> Vec<Report> {
+fn nat_rules(rules: crate::ruleset::Sources, allowed: &str, origin: Origin) -> Vec<CheckReport> {
     of(&run(&facts(rules, allowed, origin)), "nat_rule")
 }
 
-fn levels(reports: &[Report]) -> Vec<Level> {
+fn levels(reports: &[CheckReport]) -> Vec<Level> {
     reports.iter().map(|report| report.level).collect()
 }
 

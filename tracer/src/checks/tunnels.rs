@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::links::Link;
+use super::links::LinkFacts;
 
 /// Kinds of links, as the kernel names them.
 const KINDS: [&str; 19] = [
@@ -54,7 +54,7 @@ const NAMES: [&str; 21] = [
 const USUAL: [&str; 8] = ["vxlan*", "geneve*", "gre*", "ipip*", "sit*", "tun*", "wg*", "tap*"];
 
 /// Whether packets that leave by an interface of this name, or pattern, are encapsulated.
-pub(super) fn is_tunnel(name: &str, links: &BTreeMap<String, Link>) -> bool {
+pub(super) fn is_tunnel(name: &str, links: &BTreeMap<String, LinkFacts>) -> bool {
     let is_one = |patterns: &[&str]| patterns.iter().any(|pattern| fits(name, pattern));
     match links.get(name) {
         Some(link) => link.kind.as_deref().is_some_and(|kind| KINDS.contains(&kind)) || is_one(&NAMES),
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_says_of_a_link_counts_before_its_name() {
-        let link = |kind: &str| Link { kind: Some(kind.to_owned()), leads_outside: false };
+        let link = |kind: &str| LinkFacts { kind: Some(kind.to_owned()), leads_outside: false };
         let links = [
             ("up0".to_owned(), link("vxlan")),
             ("wg0".to_owned(), link("veth")),

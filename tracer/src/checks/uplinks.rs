@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Facts, Level, Report, tunnels};
+use super::{Check, CheckReport, Facts, Level, tunnels};
 
 pub(super) const CHECK: Check = Check { id: "uplinks", run };
 
-fn run(facts: &Facts) -> Vec<Report> {
+fn run(facts: &Facts) -> Vec<CheckReport> {
     let watched: BTreeSet<&str> = facts.uplinks().collect();
     let named =
         facts.rules.rules.iter().filter_map(crate::ruleset::NatRule::leaves_by).flatten().collect::<BTreeSet<_>>();
@@ -19,14 +19,14 @@ fn run(facts: &Facts) -> Vec<Report> {
     let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let watched = list(&watched.into_iter().collect::<Vec<_>>());
     vec![if missed.is_empty() {
-        Report::new(
+        CheckReport::new(
             CHECK.id,
             Level::Ok,
             format!("interfaces that lead to the outside: {watched}; no NAT rule names another"),
         )
     } else {
         let options: Vec<_> = missed.iter().map(|name| format!("-i {name}")).collect();
-        Report::new(
+        CheckReport::new(
             CHECK.id,
             Level::Note,
             format!(

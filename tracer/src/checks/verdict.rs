@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Facts, Fix, Level, Report};
+use super::{CheckReport, Facts, Fix, Level};
 use crate::infer::Verdict as Inferred;
 use crate::model::Origin;
 
 /// What it comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum DoctorOutcome {
     /// Connections fail by their translated port right now: the conntrack table shows it.
     Failing,
     /// Connections will fail, if the filter is as it was said.
@@ -22,7 +22,7 @@ pub enum Outcome {
     Ok,
 }
 
-impl Outcome {
+impl DoctorOutcome {
     /// The word for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -38,9 +38,9 @@ impl Outcome {
 
 /// The verdict.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
+pub struct DoctorVerdict {
     /// What it comes to.
-    pub outcome: Outcome,
+    pub outcome: DoctorOutcome,
     /// In one sentence.
     pub text: String,
     /// What that rests on.
@@ -51,7 +51,7 @@ pub struct Verdict {
 
 /// The verdict of these reports.
 #[must_use]
-pub fn verdict(facts: &Facts, reports: &[Report]) -> Verdict {
+pub fn verdict(facts: &Facts, reports: &[CheckReport]) -> DoctorVerdict {
     let of =
         |id: &'static str, level: Level| reports.iter().filter(move |report| report.id == id && report.level == level);
     let rule = of("nat_rule", Level::Problem)
@@ -67,34 +67,36 @@ pub fn verdict(facts: &Facts, reports: &[Report]) -> Verdict {
     let allowed = &facts.policy.v4;
     let is_failing = facts.classes().next().is_some();
     let (outcome, text) = match (rule, seen, other) {
-        (_, Some(_), _) if is_failing => {
-            (Outcome::Failing, format!("connections are failing now, by their translated port: {}", failing(facts)))
-        }
-        (_, _, Some(report)) => (Outcome::Failing, report.summary.clone()),
+        (_, Some(_), _) if is_failing => (
+            DoctorOutcome::Failing,
+            format!("connections are failing now, by their translated port: {}", failing(facts)),
+        ),
+        (_, _, Some(report)) => (DoctorOutcome::Failing, report.summary.clone()),
         (Some(report), _, None) if report.level == Level::Problem => (
-            Outcome::WillFail,
+            DoctorOutcome::WillFail,
             format!("a NAT rule chooses ports outside {allowed}, on which the filter accepts no return traffic"),
         ),
         (Some(_), _, None) if facts.policy.origin == Origin::Default => (
-            Outcome::MayFail,
+            DoctorOutcome::MayFail,
             format!(
                 "a NAT rule chooses ports outside {allowed}; whether a filter drops their return traffic is not known: name the ports that it accepts with --allow"
             ),
         ),
-        (Some(_), _, None) => (Outcome::MayFail, format!("a NAT rule may choose ports outside {allowed}")),
-        (None, Some(_), None) => {
-            (Outcome::MayFail, "unanswered connections to one destination depend on their translated port".to_owned())
-        }
+        (Some(_), _, None) => (DoctorOutcome::MayFail, format!("a NAT rule may choose ports outside {allowed}")),
+        (None, Some(_), None) => (
+            DoctorOutcome::MayFail,
+            "unanswered connections to one destination depend on their translated port".to_owned(),
+        ),
         (None, None, None) if facts.rules.is_blind() => {
-            (Outcome::Unknown, "rules could not be read, so nothing can be said of translated ports".to_owned())
+            (DoctorOutcome::Unknown, "rules could not be read, so nothing can be said of translated ports".to_owned())
         }
-        (None, None, None) => (Outcome::Ok, format!("no rule here lets connections leave outside {allowed}")),
+        (None, None, None) => (DoctorOutcome::Ok, format!("no rule here lets connections leave outside {allowed}")),
     };
     let evidence = seen.into_iter().chain(rule).map(first).collect();
     let fix = rule.and_then(|report| report.fixes.first()).or_else(|| other.and_then(|report| report.fixes.first()));
     let provider = || reports.iter().filter(|report| report.id == "filter").find_map(|report| report.fixes.first());
-    let wants_fix = !matches!(outcome, Outcome::Ok | Outcome::Unknown);
-    Verdict { outcome, text, evidence, fix: fix.or_else(provider).filter(|_| wants_fix).cloned() }
+    let wants_fix = !matches!(outcome, DoctorOutcome::Ok | DoctorOutcome::Unknown);
+    DoctorVerdict { outcome, text, evidence, fix: fix.or_else(provider).filter(|_| wants_fix).cloned() }
 }
 
 /// Which ports, as short as can be.
@@ -104,7 +106,7 @@ fn failing(facts: &Facts) -> String {
 }
 
 /// The summary, and where a rule is.
-fn first(report: &Report) -> String {
+fn first(report: &CheckReport) -> String {
     match &report.rule {
         Some(rule) => {
             let at = rule.handle.map_or_else(|| format!("number {}", rule.number), |handle| format!("handle {handle}"));

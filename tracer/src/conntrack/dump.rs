@@ -3,7 +3,7 @@
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use tracer_common::Flow;
 
-use super::entry::{Entry, State};
+use super::entry::{ConntrackEntry, State};
 use crate::{netlink, symbols};
 
 /// Is there where the table can be asked for without loading a module.
@@ -48,7 +48,7 @@ pub(super) fn is_loaded() -> bool {
 }
 
 /// Shows every TCP entry of the namespace of this thread.
-pub(super) fn read(mut each: impl FnMut(Entry)) -> anyhow::Result<()> {
+pub(super) fn read(mut each: impl FnMut(ConntrackEntry)) -> anyhow::Result<()> {
     let mut request = Vec::with_capacity(HEADERS);
     request.extend_from_slice(&(HEADERS as u32).to_ne_bytes());
     request.extend_from_slice(&GET.to_ne_bytes());
@@ -64,7 +64,7 @@ pub(super) fn read(mut each: impl FnMut(Entry)) -> anyhow::Result<()> {
 }
 
 /// The entry of these attributes; `None` for what is not TCP or not understood.
-fn entry(attributes: &[u8]) -> Option<Entry> {
+fn entry(attributes: &[u8]) -> Option<ConntrackEntry> {
     let (mut original, mut reply, mut status, mut remaining, mut state) = (None, None, 0, None, State::Other);
     for attribute in all(attributes) {
         match attribute.kind {
@@ -79,7 +79,7 @@ fn entry(attributes: &[u8]) -> Option<Entry> {
             _ => {}
         }
     }
-    Some(Entry { original: original?, reply: reply?, is_replied: status & SEEN_REPLY != 0, state, remaining })
+    Some(ConntrackEntry { original: original?, reply: reply?, is_replied: status & SEEN_REPLY != 0, state, remaining })
 }
 
 fn tuple(attributes: &[u8]) -> Option<Flow> {

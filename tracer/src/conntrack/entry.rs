@@ -6,7 +6,7 @@ use tracer_common::Flow;
 
 /// An entry of TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ConntrackEntry {
     /// As the client asked for it.
     pub original: Flow,
     /// As answers come: from the destination after NAT, to the translated source.
@@ -19,7 +19,7 @@ pub struct Entry {
     pub remaining: Option<u32>,
 }
 
-impl Entry {
+impl ConntrackEntry {
     /// As the SYN leaves.
     #[must_use]
     pub const fn translated(&self) -> Flow {
@@ -105,7 +105,7 @@ impl Timeouts {
     }
 
     /// Seconds since the last packet, as far as what remains says so.
-    pub(super) fn age(&self, entry: &Entry) -> Option<u32> {
+    pub(super) fn age(&self, entry: &ConntrackEntry) -> Option<u32> {
         let index = STATES.iter().position(|(state, ..)| *state == entry.state)?;
         Some(self.0[index].saturating_sub(entry.remaining?))
     }

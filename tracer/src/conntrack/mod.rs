@@ -11,18 +11,18 @@ mod text;
 
 use std::io::{self, BufRead, Read as _};
 
-pub use entry::{Entry, State};
+pub use entry::{ConntrackEntry, State};
 pub use observations::{EntryCounts, MIN_AGE_S, Observations};
 
 use self::events::Events;
-use self::text::{Kind, Line};
+use self::text::{ConntrackLine, LineKind};
 
 /// A line that is longer is cut; those of conntrack have a few hundred bytes.
 const MAX_LINE: u64 = 4096;
 
 /// Where a table was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum TableSource {
     /// Over netlink.
     Netlink,
     /// /proc/net/nf_conntrack
@@ -33,16 +33,16 @@ pub enum Source {
 ///
 /// # Errors
 /// When there is one that cannot be read.
-pub fn read(observations: &mut Observations) -> anyhow::Result<Option<Source>> {
+pub fn read(observations: &mut Observations) -> anyhow::Result<Option<TableSource>> {
     observations.times = entry::Timeouts::read();
     if dump::is_loaded() {
         dump::read(|entry| observations.take(&entry))?;
-        return Ok(Some(Source::Netlink));
+        return Ok(Some(TableSource::Netlink));
     }
     match std::fs::File::open("/proc/thread-self/net/nf_conntrack") {
         Ok(file) => {
             lines(io::BufReader::with_capacity(1 << 16, file), observations)?;
-            Ok(Some(Source::Proc))
+            Ok(Some(TableSource::Proc))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(anyhow::Error::new(error).context("cannot read /proc/net/nf_conntrack")),
@@ -62,9 +62,11 @@ pub fn lines(mut input: impl BufRead, observations: &mut Observations) -> io::Re
             break;
         }
         match text::parse(&line) {
-            Some(Line { kind: Kind::Entry, entry, .. }) => observations.take(&entry),
-            Some(Line { kind: Kind::Event(event), entry, second }) => events.take(event, &entry, second, observations),
-            Some(Line { kind: Kind::OtherProtocol, .. }) => observations.counts.other_protocols += 1,
+            Some(ConntrackLine { kind: LineKind::Entry, entry, .. }) => observations.take(&entry),
+            Some(ConntrackLine { kind: LineKind::Event(event), entry, second }) => {
+                events.take(event, &entry, second, observations)
+            }
+            Some(ConntrackLine { kind: LineKind::OtherProtocol, .. }) => observations.counts.other_protocols += 1,
             None => {
                 observations.counts.not_understood += u64::from(line.iter().any(|byte| !byte.is_ascii_whitespace()));
             }

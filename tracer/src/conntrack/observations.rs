@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::entry::{Entry, State, Timeouts};
+use super::entry::{ConntrackEntry, State, Timeouts};
 use crate::infer::{Conclusion, Infer};
 use crate::model::{Attempt, Filter};
 
@@ -67,7 +67,7 @@ impl fmt::Display for EntryCounts {
 
 /// What an entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum EntryVerdict {
     Answered,
     Unanswered,
     InFlight,
@@ -98,22 +98,22 @@ impl Observations {
         self.infer.conclusions()
     }
 
-    pub(super) fn take(&mut self, entry: &Entry) {
+    pub(super) fn take(&mut self, entry: &ConntrackEntry) {
         let age = self.times.age(entry);
         let verdict = match (entry.is_replied, entry.state, age) {
-            (true, _, _) => Verdict::Answered,
-            (false, State::SynSent, Some(age)) if age >= MIN_AGE_S => Verdict::Unanswered,
-            (false, State::SynSent, _) => Verdict::InFlight,
+            (true, _, _) => EntryVerdict::Answered,
+            (false, State::SynSent, Some(age)) if age >= MIN_AGE_S => EntryVerdict::Unanswered,
+            (false, State::SynSent, _) => EntryVerdict::InFlight,
             (false, State::Close | State::TimeWait | State::LastAck | State::CloseWait | State::FinWait, _) => {
-                Verdict::ClosedUnanswered
+                EntryVerdict::ClosedUnanswered
             }
             // Picked up in the middle, or seen in one direction only.
-            (false, State::SynRecv | State::Established | State::SynSent2 | State::Other, _) => Verdict::Other,
+            (false, State::SynRecv | State::Established | State::SynSent2 | State::Other, _) => EntryVerdict::Other,
         };
         self.count(entry, verdict, NOW_S - u64::from(age.unwrap_or_default()));
     }
 
-    pub(super) fn count(&mut self, entry: &Entry, verdict: Verdict, second: u64) {
+    pub(super) fn count(&mut self, entry: &ConntrackEntry, verdict: EntryVerdict, second: u64) {
         self.counts.entries += 1;
         if !entry.is_translated() {
             self.counts.untranslated += 1;
@@ -124,22 +124,22 @@ impl Observations {
             return;
         }
         let counter = match verdict {
-            Verdict::Answered => &mut self.counts.answered,
-            Verdict::Unanswered => &mut self.counts.unanswered,
-            Verdict::InFlight => &mut self.counts.in_flight,
-            Verdict::ClosedUnanswered => &mut self.counts.closed_unanswered,
-            Verdict::Other => &mut self.counts.other_states,
+            EntryVerdict::Answered => &mut self.counts.answered,
+            EntryVerdict::Unanswered => &mut self.counts.unanswered,
+            EntryVerdict::InFlight => &mut self.counts.in_flight,
+            EntryVerdict::ClosedUnanswered => &mut self.counts.closed_unanswered,
+            EntryVerdict::Other => &mut self.counts.other_states,
         };
         *counter += 1;
         let answered = match verdict {
-            Verdict::Answered => true,
-            Verdict::Unanswered => false,
-            Verdict::InFlight | Verdict::ClosedUnanswered | Verdict::Other => return,
+            EntryVerdict::Answered => true,
+            EntryVerdict::Unanswered => false,
+            EntryVerdict::InFlight | EntryVerdict::ClosedUnanswered | EntryVerdict::Other => return,
         };
         self.infer.observe(&entry.translated(), answered, second);
     }
 
-    fn is_asked_for(&self, entry: &Entry) -> bool {
+    fn is_asked_for(&self, entry: &ConntrackEntry) -> bool {
         if self.filter.is_empty() {
             return true;
         }

@@ -9,19 +9,19 @@ use std::net::{IpAddr, SocketAddr};
 
 use tracer_common::Flow;
 
-use super::entry::{Entry, State};
+use super::entry::{ConntrackEntry, State};
 
 /// What a line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) kind: Kind,
-    pub(super) entry: Entry,
+pub(super) struct ConntrackLine {
+    pub(super) kind: LineKind,
+    pub(super) entry: ConntrackEntry,
     /// When an event was, where the line has a time.
     pub(super) second: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LineKind {
     /// An entry of the table.
     Entry,
     /// What became of one.
@@ -56,18 +56,18 @@ impl Half {
 }
 
 /// The line; `None` for what none of them writes.
-pub(super) fn parse(line: &[u8]) -> Option<Line> {
-    let (mut kind, mut second, mut is_tcp, mut is_replied) = (Kind::Entry, None, false, true);
+pub(super) fn parse(line: &[u8]) -> Option<ConntrackLine> {
+    let (mut kind, mut second, mut is_tcp, mut is_replied) = (LineKind::Entry, None, false, true);
     let (mut state, mut remaining, mut has_number) = (State::Other, None, false);
     let mut halves = [Half::default(), Half::default()];
     for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
         match word {
-            b"[NEW]" => kind = Kind::Event(Event::New),
-            b"[UPDATE]" => kind = Kind::Event(Event::Update),
-            b"[DESTROY]" => kind = Kind::Event(Event::Destroy),
+            b"[NEW]" => kind = LineKind::Event(Event::New),
+            b"[UPDATE]" => kind = LineKind::Event(Event::Update),
+            b"[DESTROY]" => kind = LineKind::Event(Event::Destroy),
             b"[UNREPLIED]" => is_replied = false,
             b"tcp" => is_tcp = true,
-            word if !is_tcp && PROTOCOLS.contains(&word) => kind = Kind::OtherProtocol,
+            word if !is_tcp && PROTOCOLS.contains(&word) => kind = LineKind::OtherProtocol,
             [b'[', digits @ .., b']'] => second = second.or_else(|| number(digits.split(|byte| *byte == b'.').next()?)),
             word => match word.iter().position(|byte| *byte == b'=') {
                 Some(at) => half(&mut halves, &word[..at], &word[at + 1..]),
@@ -83,15 +83,15 @@ pub(super) fn parse(line: &[u8]) -> Option<Line> {
     }
     let empty = || {
         let flow = Flow { src: [0; 16], dst: [0; 16], src_port: 0, dst_port: 0 };
-        Entry { original: flow, reply: flow, is_replied, state, remaining: None }
+        ConntrackEntry { original: flow, reply: flow, is_replied, state, remaining: None }
     };
-    if kind == Kind::OtherProtocol {
-        return Some(Line { kind, entry: empty(), second });
+    if kind == LineKind::OtherProtocol {
+        return Some(ConntrackLine { kind, entry: empty(), second });
     }
     let remaining = remaining.and_then(|seconds| u32::try_from(seconds).ok());
     let [original, reply] = halves;
-    let entry = Entry { original: original.flow()?, reply: reply.flow()?, is_replied, state, remaining };
-    is_tcp.then_some(Line { kind, entry, second })
+    let entry = ConntrackEntry { original: original.flow()?, reply: reply.flow()?, is_replied, state, remaining };
+    is_tcp.then_some(ConntrackLine { kind, entry, second })
 }
 
 /// Fills in the first half that has no such value yet.
@@ -134,13 +134,17 @@ mod tests {
             format!("ipv4     2 {LISTED}\n"),
             format!("{}\n", LISTED.replace(" mark=0", " packets=3 bytes=180 mark=0 zone=1 id=77")),
         ] {
-            assert_eq!(parse(form.as_bytes()).unwrap(), Line { kind: Kind::Entry, entry, second: None }, "{form}");
+            assert_eq!(
+                parse(form.as_bytes()).unwrap(),
+                ConntrackLine { kind: LineKind::Entry, entry, second: None },
+                "{form}"
+            );
         }
         let event =
             parse(format!("[1700000000.123456]\t    [NEW] {}", LISTED.replace(" 117", " 120")).as_bytes()).unwrap();
-        assert_eq!((event.kind, event.second), (Kind::Event(Event::New), Some(1_700_000_000)));
+        assert_eq!((event.kind, event.second), (LineKind::Event(Event::New), Some(1_700_000_000)));
         let destroyed = parse(b"[DESTROY] tcp      6 src=fd00::5 dst=2001:db8::1 sport=6 dport=443 src=2001:db8::1 dst=2001:db8::9 sport=443 dport=7").unwrap();
-        assert!(destroyed.kind == Kind::Event(Event::Destroy) && destroyed.entry.is_replied);
+        assert!(destroyed.kind == LineKind::Event(Event::Destroy) && destroyed.entry.is_replied);
         assert_eq!(destroyed.entry.translated().src_port, 7);
     }
 
@@ -153,7 +157,7 @@ mod tests {
     fn what_is_no_entry_of_tcp_is_none() {
         let udp =
             b"udp      17 29 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=53 dport=1";
-        assert_eq!(parse(udp).unwrap().kind, Kind::OtherProtocol);
+        assert_eq!(parse(udp).unwrap().kind, LineKind::OtherProtocol);
         for line in [
             "",
             "conntrack v1.4.7 (conntrack-tools): 12 flow entries have been shown.",

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// Where a process is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum CgroupOwner {
     /// In the pod with this UID, as Kubernetes writes it.
     Pod(String),
     /// In the container with this id, which is no pod's.
@@ -16,21 +16,21 @@ pub(super) enum Place {
 }
 
 /// The one place that all hierarchies agree on; those that know none do not count.
-pub(super) fn place(text: &str) -> Option<Place> {
+pub(super) fn place(text: &str) -> Option<CgroupOwner> {
     let paths = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    let mut places: BTreeSet<Place> = paths.filter_map(place_of).collect();
+    let mut places: BTreeSet<CgroupOwner> = paths.filter_map(place_of).collect();
     let first = places.pop_first();
     first.filter(|_| places.is_empty())
 }
 
-fn place_of(path: &str) -> Option<Place> {
+fn place_of(path: &str) -> Option<CgroupOwner> {
     // `SLICE:PREFIX:ID` is what a runtime makes of a systemd path that it takes for a plain one.
     let parts = || path.split(['/', ':']);
     if let Some(uid) = parts().find_map(pod_uid) {
-        return Some(Place::Pod(uid));
+        return Some(CgroupOwner::Pod(uid));
     }
     // The innermost one, for containers can hold others.
-    parts().filter_map(container_id).next_back().map(|id| Place::Container(id.to_owned()))
+    parts().filter_map(container_id).next_back().map(|id| CgroupOwner::Container(id.to_owned()))
 }
 
 /// `pod<uid>`, or `kubepods-burstable-pod<uid>.slice`, where underscores stand for the dashes of the UID.
@@ -67,12 +67,12 @@ mod tests {
     const HASH: &str = "5d41402abc4b2a76b9719d911017c592";
     const ID: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-    fn pod(uid: &str) -> Option<Place> {
-        Some(Place::Pod(uid.to_owned()))
+    fn pod(uid: &str) -> Option<CgroupOwner> {
+        Some(CgroupOwner::Pod(uid.to_owned()))
     }
 
-    fn container(id: &str) -> Option<Place> {
-        Some(Place::Container(id.to_owned()))
+    fn container(id: &str) -> Option<CgroupOwner> {
+        Some(CgroupOwner::Container(id.to_owned()))
     }
 
     #[test]

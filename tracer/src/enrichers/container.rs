@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::cgroup::Place;
+use super::cgroup::CgroupOwner;
 use super::{Found, Host, is_name};
 use crate::model::Owner;
 
@@ -13,16 +13,16 @@ const DOCKER: &str = "var/lib/docker/containers";
 /// Where Podman, run by root, keeps a list of all.
 const PODMAN: &str = "var/lib/containers/storage/overlay-containers/containers.json";
 /// Longer files are not read.
-const MOST: u64 = 4 << 20;
+const MAX_FILE_BYTES: u64 = 4 << 20;
 /// As much of an id as `docker ps` shows.
-const SHORT: usize = 12;
+const SHORT_ID_LEN: usize = 12;
 
 /// The container's name.
-pub(super) fn find(host: &Host, place: &Place) -> Option<Found> {
-    let Place::Container(id) = place else { return None };
-    let docker = || docker_name(&host.text(&Path::new(DOCKER).join(id).join("config.v2.json"), MOST)?);
-    let podman = || podman_name(&host.text(Path::new(PODMAN), MOST)?, id);
-    let name = docker().or_else(podman).or_else(|| id.get(..SHORT).map(str::to_owned))?;
+pub(super) fn find(host: &Host, place: &CgroupOwner) -> Option<Found> {
+    let CgroupOwner::Container(id) = place else { return None };
+    let docker = || docker_name(&host.text(&Path::new(DOCKER).join(id).join("config.v2.json"), MAX_FILE_BYTES)?);
+    let podman = || podman_name(&host.text(Path::new(PODMAN), MAX_FILE_BYTES)?, id);
+    let name = docker().or_else(podman).or_else(|| id.get(..SHORT_ID_LEN).map(str::to_owned))?;
     Some(Found { owner: Owner { container: Some(name.into()), ..Owner::default() }, watch: None })
 }
 

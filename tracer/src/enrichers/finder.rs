@@ -19,13 +19,13 @@ const CHECK_NS: u64 = 1_000_000_000;
 /// An answer is found anew after this long: another container may have joined the namespace.
 const REFRESH_NS: u64 = 30_000_000_000;
 /// A namespace of nobody known is asked for again after a second, then after twice as long each time, up to this.
-const MOST_RETRY_NS: u64 = 8_000_000_000;
+const MAX_RETRY_NS: u64 = 8_000_000_000;
 /// Processes that are tried before it is said that none can be read.
-const MOST_ASKED: usize = 64;
+const MAX_PROBED_PROCESSES: usize = 64;
 /// Namespaces that are remembered.
-const MOST: usize = 4096;
+const MAX_NAMESPACES: usize = 4096;
 /// Namespaces that are looked up for one batch of events.
-const MOST_AT_ONCE: usize = 256;
+const MAX_LOOKUPS_PER_BATCH: usize = 256;
 
 /// Who the namespaces of this node belong to.
 #[derive(Debug)]
@@ -34,13 +34,13 @@ pub struct Finder {
     /// Of the host itself, if that can be read: nothing is asked about it.
     own_netns: Option<u32>,
     processes: Processes,
-    known: HashMap<u32, Known, RandomState>,
+    known: HashMap<u32, FoundOwner, RandomState>,
     /// Reused: the namespaces of one batch.
     seen: Vec<u32>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct FoundOwner {
     /// Which process vouches for the answer.
     witness: Option<Process>,
     owner: Owner,
@@ -63,7 +63,8 @@ impl Finder {
     /// Why nothing can be learnt here, if so: a process of somebody else is in reach on every host.
     #[must_use]
     pub fn off(&self) -> Option<String> {
-        let mut others = self.host.processes().filter(|&process| process != std::process::id()).take(MOST_ASKED);
+        let mut others =
+            self.host.processes().filter(|&process| process != std::process::id()).take(MAX_PROBED_PROCESSES);
         let is_off = !others.any(|process| self.host.netns(process).is_some());
         is_off.then(|| {
             format!(
@@ -102,7 +103,7 @@ impl Finder {
     fn notice(&mut self, now_ns: u64, tell: &mut impl FnMut(u32, u64, &Owner)) {
         let mut due = std::mem::take(&mut self.seen);
         due.retain(|&netns| self.is_due(netns, now_ns));
-        due.truncate(MOST_AT_ONCE);
+        due.truncate(MAX_LOOKUPS_PER_BATCH);
         if !due.is_empty() {
             self.look(&due, now_ns);
             for &netns in &due {
@@ -152,10 +153,10 @@ impl Finder {
         let (owner, watch) = found.map_or_else(Default::default, |found| (found.owner, found.watch));
         tell_change(before.as_ref(), witness, &owner, &mut |since_ns, owner| tell(netns, since_ns, owner));
         let was_unknown = before.filter(|before| before.owner.is_unknown() && before.witness == witness);
-        let retry_ns = was_unknown.map_or(SCAN_NS, |before| (before.retry_ns * 2).min(MOST_RETRY_NS));
+        let retry_ns = was_unknown.map_or(SCAN_NS, |before| (before.retry_ns * 2).min(MAX_RETRY_NS));
         // Where nobody was found and new ones were not looked for, the next batch tries again.
         if witness.is_some() || self.processes.is_looked_at(now_ns) {
-            let known = Known { witness, owner, watch, found_ns: now_ns, checked_ns: now_ns, retry_ns };
+            let known = FoundOwner { witness, owner, watch, found_ns: now_ns, checked_ns: now_ns, retry_ns };
             self.known.insert(netns, known);
         }
     }
@@ -174,7 +175,7 @@ impl Finder {
 
     /// Makes room: whoever was heard of longest ago is asked for again when it shows up.
     fn forget(&mut self) {
-        while self.known.len() > MOST {
+        while self.known.len() > MAX_NAMESPACES {
             let oldest = self.known.iter().min_by_key(|(netns, known)| (known.checked_ns, **netns));
             let Some((&netns, _)) = oldest else { return };
             self.known.remove(&netns);
@@ -184,7 +185,12 @@ impl Finder {
 
 /// Tells what is different, and since when: an answer holds from the start of its witness, but not before an earlier answer
 /// was right for the last time. In between nobody is known.
-fn tell_change(before: Option<&Known>, witness: Option<Process>, owner: &Owner, tell: &mut impl FnMut(u64, &Owner)) {
+fn tell_change(
+    before: Option<&FoundOwner>,
+    witness: Option<Process>,
+    owner: &Owner,
+    tell: &mut impl FnMut(u64, &Owner),
+) {
     if before.map_or_else(|| owner.is_unknown(), |before| before.owner == *owner) {
         return;
     }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use nix::unistd::{SysconfVar, sysconf};
 
 /// Entries of a directory that are looked at.
-const MOST_ENTRIES: usize = 65_536;
+const MAX_DIRECTORY_ENTRIES: usize = 65_536;
 
 /// The host's file system.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Host {
     /// Names in a directory.
     pub(super) fn names(&self, directory: &Path) -> impl Iterator<Item = String> {
         let entries = fs::read_dir(self.path(directory)).into_iter().flatten().flatten();
-        entries.take(MOST_ENTRIES).filter_map(|entry| entry.file_name().into_string().ok())
+        entries.take(MAX_DIRECTORY_ENTRIES).filter_map(|entry| entry.file_name().into_string().ok())
     }
 
     /// When a directory was changed last.

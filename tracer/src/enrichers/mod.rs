@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::model::Owner;
-use cgroup::Place;
+use cgroup::CgroupOwner;
 pub use finder::Finder;
 pub use host::Host;
 
@@ -30,16 +30,16 @@ struct Found {
 }
 
 /// Turns a place into names, where it knows that kind of place and there are names.
-type Enricher = fn(&Host, &Place) -> Option<Found>;
+type Enricher = fn(&Host, &CgroupOwner) -> Option<Found>;
 
 const ALL: &[Enricher] = &[pod::find, container::find];
 
 /// Longest name that is believed: that of a pod can be so long.
-const MOST_NAME: usize = 253;
+const MAX_NAME_LEN: usize = 253;
 
 /// Whether it can be the name of a pod, namespace or container: nobody else's text becomes a name.
 fn is_name(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     let starts_well = text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
-    text.len() <= MOST_NAME && starts_well && text.bytes().all(is_plain)
+    text.len() <= MAX_NAME_LEN && starts_well && text.bytes().all(is_plain)
 }

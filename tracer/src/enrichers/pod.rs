@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::cgroup::Place;
+use super::cgroup::CgroupOwner;
 use super::{Found, Host, is_name};
 use crate::model::Owner;
 
 const DIRECTORY: &str = "var/log/pods";
 
 /// The pod's names. Its containers share the namespace, so one is named only where it is the only one that ever was.
-pub(super) fn find(host: &Host, place: &Place) -> Option<Found> {
-    let Place::Pod(uid) = place else { return None };
+pub(super) fn find(host: &Host, place: &CgroupOwner) -> Option<Found> {
+    let CgroupOwner::Pod(uid) = place else { return None };
     let mut pods = host.names(Path::new(DIRECTORY)).filter_map(|directory| pod(&directory, uid));
     let found = pods.next()?;
     if pods.next().is_some() {

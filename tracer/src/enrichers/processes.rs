@@ -6,16 +6,16 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Host;
-use super::cgroup::{self, Place};
+use super::cgroup::{self, CgroupOwner};
 
 /// All processes are looked at no more often.
 pub(super) const SCAN_NS: u64 = 1_000_000_000;
 /// New ones are looked for no more often.
 const LOOK_NS: u64 = 100_000_000;
 /// Processes that are remembered; more than a node has.
-const MOST: usize = 65_536;
+const MAX_PROCESSES: usize = 65_536;
 /// Processes of one namespace that are asked.
-const MOST_EACH: usize = 256;
+const MAX_PROCESSES_PER_NETNS: usize = 256;
 
 /// A process, told apart from a later one with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,16 +35,16 @@ impl Process {
 #[derive(Debug, Default)]
 pub(super) struct Inside {
     /// The one that has been there longest, as far as is known, and where it is.
-    pub(super) oldest: Option<(Process, Option<Place>)>,
+    pub(super) oldest: Option<(Process, Option<CgroupOwner>)>,
     /// All places that they are in.
-    pub(super) places: BTreeSet<Place>,
+    pub(super) places: BTreeSet<CgroupOwner>,
 }
 
 impl Inside {
     /// The place that the namespace was made for: the oldest process is there, and no other is elsewhere. A process that is in
     /// no pod or container, such as a tool that has entered the namespace, does not count; but of the host's own namespace
     /// it is the oldest.
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&CgroupOwner> {
         let (_, place) = self.oldest.as_ref()?;
         place.as_ref().filter(|_| self.places.len() == 1)
     }
@@ -95,7 +95,7 @@ impl Processes {
         let mut numbers: Vec<u32> = self.numbers(netns).collect();
         numbers.sort_unstable();
         let mut inside = Inside::default();
-        for number in numbers.into_iter().take(MOST_EACH) {
+        for number in numbers.into_iter().take(MAX_PROCESSES_PER_NETNS) {
             let Some(started_ns) = host.started_ns(number).filter(|_| host.netns(number) == Some(netns)) else {
                 continue;
             };
@@ -116,7 +116,7 @@ impl Processes {
     fn read(&mut self, host: &Host) {
         let before = std::mem::take(&mut self.netns);
         let of = |number| before.get(&number).copied().or_else(|| host.netns(number)).map(|netns| (number, netns));
-        self.netns = host.processes().take(MOST).filter_map(of).collect();
+        self.netns = host.processes().take(MAX_PROCESSES).filter_map(of).collect();
     }
 }
 

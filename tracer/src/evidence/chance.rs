@@ -1,7 +1,7 @@
 //! How well chance explains that only attempts from inside ports were answered, where there are few.
 
 /// Above this, chance explains it too well to suspect a filter.
-const SUSPECT: f64 = 0.2;
+const SUSPECT_P: f64 = 0.2;
 
 /// Whether chance puts all the answered ones inside less than once in five times (Fisher's exact test).
 pub(super) fn is_suspect(answered: u32, inside: u32, unanswered_outside: u32) -> bool {
@@ -9,7 +9,7 @@ pub(super) fn is_suspect(answered: u32, inside: u32, unanswered_outside: u32) ->
     let mut p = 1.0;
     for drawn in (0..answered).map(f64::from) {
         p *= (inside - drawn) / (all - drawn);
-        if p <= SUSPECT {
+        if p <= SUSPECT_P {
             return true;
         }
     }

@@ -12,7 +12,7 @@ const MAX_OUTCOMES: u64 = 64;
 /// once in 8,000 times.
 const INSIDE_RUN: u32 = 3;
 /// A path that passes fewer than one in ten of the ports on a side practically never answers there.
-const RARELY: u32 = 10;
+const RARE_PASS_DIVISOR: u32 = 10;
 
 /// What a destination says about the ports of one side outside of the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum Role {
 
 /// A destination, or a network of them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Entry {
+pub(super) struct DestinationEvidence {
     /// As the sums over destinations know it.
     pub(super) standing: Standing,
     /// Unanswered and answered attempts, by side.
@@ -65,7 +65,7 @@ pub(super) struct Standing {
     pub(super) is_answering: bool,
 }
 
-impl Entry {
+impl DestinationEvidence {
     /// Counts an attempt; whether it is weighed.
     pub(super) fn count(&mut self, side: Side, first_ns: u64, probe: Probe) -> bool {
         let place = &mut self.counts[side as usize][usize::from(probe.answered)];
@@ -126,7 +126,7 @@ impl Entry {
     pub(super) fn role(&self, side: Side) -> Role {
         let ([inside_unanswered, inside_answered], [unanswered, answered]) =
             (self.weighed[0], self.weighed[side as usize]);
-        if answered > 0 && answered * RARELY > answered + unanswered {
+        if answered > 0 && answered * RARE_PASS_DIVISOR > answered + unanswered {
             Role::Passing
         } else if unanswered > 0 && inside_answered > 0 && inside_answered >= inside_unanswered {
             Role::Filtered

@@ -3,22 +3,22 @@
 use hashbrown::HashMap;
 
 use super::chance::is_suspect;
-use super::entry::{Entry, Role, Standing};
+use super::entry::{DestinationEvidence, Role, Standing};
 use super::place::Place;
 use crate::infer::{Destination, Probe, evidence};
 use crate::model::{Answers, Assessment, Reason, Scope, Side, SideEvidence};
 
 /// Destinations with an entry of their own.
-const EXACT: usize = 1024;
+const MAX_EXACT_DESTINATIONS: usize = 1024;
 /// Entries for networks of later destinations.
-const NETWORKS: usize = 256;
+const MAX_NETWORKS: usize = 256;
 /// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
-const ENOUGH: f64 = 9.210_340;
+const ENOUGH_NATS: f64 = 9.210_340;
 
 /// The evidence of one address family.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Family {
-    entries: Vec<Entry>,
+pub(super) struct FamilyEvidence {
+    entries: Vec<DestinationEvidence>,
     index: HashMap<Destination, u16, foldhash::fast::FixedState>,
     /// Attempts by side.
     all: [Answers; 4],
@@ -55,23 +55,23 @@ struct Pooled {
     at: u64,
 }
 
-impl Family {
+impl FamilyEvidence {
     /// The entry that a destination's attempts are counted in.
     pub(super) fn entry(&mut self, destination: Destination) -> u16 {
         let known = self.index.get(&destination).copied();
         known
-            .or_else(|| self.open(destination, EXACT))
+            .or_else(|| self.open(destination, MAX_EXACT_DESTINATIONS))
             .or_else(|| self.index.get(&destination.network()).copied())
-            .or_else(|| self.open(destination.network(), EXACT + NETWORKS))
+            .or_else(|| self.open(destination.network(), MAX_EXACT_DESTINATIONS + MAX_NETWORKS))
             .or_else(|| self.index.get(&Destination::others()).copied())
-            .or_else(|| self.open(Destination::others(), EXACT + NETWORKS + 1))
+            .or_else(|| self.open(Destination::others(), MAX_EXACT_DESTINATIONS + MAX_NETWORKS + 1))
             .unwrap_or(0)
     }
 
     fn open(&mut self, destination: Destination, limit: usize) -> Option<u16> {
         let place = self.entries.len();
         let number = u16::try_from(place).ok().filter(|_| place < limit)?;
-        self.entries.push(Entry::default());
+        self.entries.push(DestinationEvidence::default());
         self.index.insert(destination, number);
         Some(number)
     }
@@ -87,7 +87,11 @@ impl Family {
         self.change(place, |entry| entry.uncount(place.side, is_weighed));
     }
 
-    fn change<T>(&mut self, Place { entry, side, .. }: Place, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+    fn change<T>(
+        &mut self,
+        Place { entry, side, .. }: Place,
+        change: impl FnOnce(&mut DestinationEvidence) -> T,
+    ) -> Option<T> {
         let entry = self.entries.get_mut(usize::from(entry))?;
         let (before, counts) = (entry.standing, entry.counts(side));
         let result = change(entry);
@@ -175,7 +179,7 @@ impl Family {
         }
         // As many tests are made as there are destinations (Bonferroni).
         let nats = if role == Role::Filtered { here.nats(side) - destinations.ln() } else { 0.0 };
-        if nats >= ENOUGH {
+        if nats >= ENOUGH_NATS {
             return Some((differ(nats), Scope::Destination));
         }
         if fails_inside {
@@ -183,7 +187,7 @@ impl Family {
         }
         let pooled = self.pooled(side);
         let SideSums { filtered, passing, unanswered, .. } = *self.sums(side)?;
-        let is_proven = pooled.nats >= ENOUGH && pooled.others >= ENOUGH / 2.0;
+        let is_proven = pooled.nats >= ENOUGH_NATS && pooled.others >= ENOUGH_NATS / 2.0;
         Some(match (passing, role) {
             (0, _) if is_proven && answers_inside => (differ(pooled.nats), Scope::Capture),
             (0, _) if is_proven => (Reason::OthersDiffer, Scope::Capture),
@@ -237,13 +241,13 @@ impl Family {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
-            + self.entries.capacity() * size_of::<Entry>()
+            + self.entries.capacity() * size_of::<DestinationEvidence>()
             + self.index.capacity() * (size_of::<(Destination, u16)>() + 1)
     }
 
     /// Tests everything again.
     pub(super) fn settle(&mut self) {
-        self.entries.iter_mut().for_each(Entry::forget_tests);
+        self.entries.iter_mut().for_each(DestinationEvidence::forget_tests);
         self.sides.iter_mut().for_each(|sums| sums.pooled = Pooled::default());
         Side::OUTSIDE.into_iter().for_each(|side| {
             self.pooled(side);
@@ -270,7 +274,7 @@ impl Family {
         let nats = if filtered == 0 { 0.0 } else { pooled.nats.max(own()) };
         Some(match passing {
             1.. if passing >= filtered => Reason::OutsideAnswered,
-            _ if nats >= ENOUGH => differ(nats),
+            _ if nats >= ENOUGH_NATS => differ(nats),
             _ if self.is_suspect(unanswered) || self.entries.iter().any(|entry| entry.is_suspect(side)) => {
                 Reason::OnlyInsideAnswered
             }

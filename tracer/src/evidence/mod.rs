@@ -12,7 +12,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-use self::family::Family;
+use self::family::FamilyEvidence;
 pub use self::place::{Path, Place};
 use crate::infer::{Destination, Observation, ObservedPort, Probe, observe};
 use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side, SideEvidence};
@@ -25,7 +25,7 @@ const OTHER_UPLINKS: u32 = u32::MAX;
 /// The evidence of one node, by address family and uplink: each uplink may have a filter of its own.
 #[derive(Clone, Debug, Default)]
 pub struct PortEvidence {
-    paths: Vec<(Path, Family)>,
+    paths: Vec<(Path, FamilyEvidence)>,
     /// By the number of the attempt: those under way that count as unanswered.
     open: Vec<Option<Open>>,
 }
@@ -158,7 +158,7 @@ impl PortEvidence {
 
     /// The number of a path. There are few, so they are looked through.
     fn path(&mut self, path: Path) -> u8 {
-        let find = |paths: &[(Path, Family)], path: Path| paths.iter().position(|(of, _)| *of == path);
+        let find = |paths: &[(Path, FamilyEvidence)], path: Path| paths.iter().position(|(of, _)| *of == path);
         let shared = Path { ifindex: OTHER_UPLINKS, ..path };
         let known = find(&self.paths, path).or_else(|| {
             if self.paths.len() >= MAX_PATHS {
@@ -168,13 +168,13 @@ impl PortEvidence {
         });
         let place = known.unwrap_or_else(|| {
             // Two more than the limit at most: one for each address family.
-            self.paths.push((if self.paths.len() >= MAX_PATHS { shared } else { path }, Family::default()));
+            self.paths.push((if self.paths.len() >= MAX_PATHS { shared } else { path }, FamilyEvidence::default()));
             self.paths.len() - 1
         });
         place as u8
     }
 
-    fn family(&mut self, place: Place) -> &mut Family {
+    fn family(&mut self, place: Place) -> &mut FamilyEvidence {
         // A place is only made of a path that is there.
         &mut self.paths[usize::from(place.path)].1
     }

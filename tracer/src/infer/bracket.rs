@@ -4,14 +4,14 @@
 //! it ever exceeds exp(c) with a probability of at most exp(-c) (Ville's inequality), on each of two sides.
 
 use super::conclusion::{Edge, Passes};
-use super::port_counts::Seen;
+use super::port_counts::UsedPort;
 use super::segments::{Logs, Segment};
 
 /// ln(2 / 0.01): the bracket misses an edge at most once in a hundred times.
 const BRACKET_NATS: f64 = 5.298;
 
 /// The ranges that pass, with brackets.
-pub(super) fn passes(seen: &[Seen], segments: &[Segment], logs: Logs) -> Vec<Passes> {
+pub(super) fn passes(seen: &[UsedPort], segments: &[Segment], logs: Logs) -> Vec<Passes> {
     let passing = segments.iter().enumerate().filter(|(_, segment)| segment.passes);
     passing
         .map(|(place, segment)| {
@@ -41,7 +41,7 @@ const fn last_before(edge: Edge) -> Edge {
 }
 
 /// Where the first port of the right segment can be.
-fn between(seen: &[Seen], left: &Segment, right: &Segment, logs: Logs) -> Edge {
+fn between(seen: &[UsedPort], left: &Segment, right: &Segment, logs: Logs) -> Edge {
     // What is gained by giving a port to the right segment.
     let gain = |place: usize| {
         let of = |passes| logs.likelihood(passes, seen[place].answers);
@@ -67,7 +67,7 @@ fn between(seen: &[Seen], left: &Segment, right: &Segment, logs: Logs) -> Edge {
 
 /// The port below which the edge lies as likely as above, all ports being equally likely beforehand.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "less than the gap between two ports")]
-fn median(seen: &[Seen], places: &[(usize, f64)], best: f64) -> u16 {
+fn median(seen: &[UsedPort], places: &[(usize, f64)], best: f64) -> u16 {
     let gap = |place: usize| f64::from(seen[place].port - seen[place - 1].port);
     let weight = |&(place, score): &(usize, f64)| gap(place) * (score - best).exp();
     let mut left = places.iter().map(weight).sum::<f64>() / 2.0;

@@ -8,8 +8,8 @@ use super::answer_counts::AnswerCounts;
 use super::bracket;
 use super::conclusion::{Class, Conclusion, LeftOut, SupportingDestination, Verdict};
 use super::destination::Destination;
-use super::destinations::Entry;
-use super::port_counts::Seen;
+use super::destinations::DestinationHistory;
+use super::port_counts::UsedPort;
 use super::power;
 use super::rule;
 use super::segments::{self, Rates, Segment};
@@ -31,7 +31,7 @@ pub(super) fn conclude(is_ipv4: bool, family: &FamilyAttempts) -> Conclusion {
         used,
         destinations: entries.iter().filter(|entry| entry.bins().is_some()).count(),
         left_out: LeftOut {
-            silent: entries.iter().map(Entry::left_out).sum(),
+            silent: entries.iter().map(DestinationHistory::left_out).sum(),
             silent_destinations: silent.count() as u64,
             changed_port: family.changed_port,
             shared: family.destinations.shared,
@@ -66,13 +66,13 @@ pub(super) fn survivors(family: &FamilyAttempts) -> usize {
 
 /// What the evidence for segments is weighed by. The same segments are weighed once.
 struct Scales<'a> {
-    seen: &'a [Seen],
+    seen: &'a [UsedPort],
     answering: &'a Answering<'a>,
     weighed: HashMap<Vec<Segment>, Weight, FixedState>,
 }
 
 impl<'a> Scales<'a> {
-    fn new(seen: &'a [Seen], answering: &'a Answering<'a>) -> Self {
+    fn new(seen: &'a [UsedPort], answering: &'a Answering<'a>) -> Self {
         Self { seen, answering, weighed: HashMap::default() }
     }
 

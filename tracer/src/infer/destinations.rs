@@ -25,7 +25,7 @@ pub(super) type Bins = [[u32; 2]; BINS];
 
 /// What is known of one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct DestinationHistory {
     pub(super) destination: Destination,
     /// Attempts that count.
     pub(super) answers: AnswerCounts,
@@ -38,7 +38,7 @@ pub(super) struct Entry {
     bins: Option<Box<Bins>>,
 }
 
-impl Entry {
+impl DestinationHistory {
     fn new(destination: Destination) -> Self {
         let runs = Runs::default();
         Self { destination, answers: AnswerCounts::NONE, waiting: Vec::new(), dropped: 0, runs, bins: None }
@@ -97,7 +97,7 @@ impl Entry {
 /// All destinations, in the order of their first attempts, so that equal captures conclude equally.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Destinations {
-    entries: Vec<Entry>,
+    entries: Vec<DestinationHistory>,
     index: HashMap<Destination, usize, foldhash::fast::FixedState>,
     /// Where the attempts of a batch belong; empty in between.
     places: Vec<usize>,
@@ -121,7 +121,7 @@ impl Destinations {
         self.places = places;
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[DestinationHistory] {
         &self.entries
     }
 
@@ -140,7 +140,7 @@ impl Destinations {
     fn open(&mut self, destination: Destination, limit: usize) -> Option<usize> {
         let place = self.entries.len();
         (place < limit).then(|| {
-            self.entries.push(Entry::new(destination));
+            self.entries.push(DestinationHistory::new(destination));
             self.index.insert(destination, place);
             place
         })
@@ -150,7 +150,7 @@ impl Destinations {
         let others = Destination::others();
         let place = *self.index.entry(others).or_insert(self.entries.len());
         if place == self.entries.len() {
-            self.entries.push(Entry::new(others));
+            self.entries.push(DestinationHistory::new(others));
         }
         place
     }
@@ -158,9 +158,10 @@ impl Destinations {
     /// Bytes allocated.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        let of =
-            |entry: &Entry| entry.waiting.capacity() * size_of::<Probe>() + entry.bins.as_ref().map_or(0, |_| BINS * 8);
-        self.entries.capacity() * size_of::<Entry>()
+        let of = |entry: &DestinationHistory| {
+            entry.waiting.capacity() * size_of::<Probe>() + entry.bins.as_ref().map_or(0, |_| BINS * 8)
+        };
+        self.entries.capacity() * size_of::<DestinationHistory>()
             + self.entries.iter().map(of).sum::<usize>()
             + self.index.capacity() * (size_of::<(Destination, usize)>() + 1)
     }

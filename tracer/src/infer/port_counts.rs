@@ -11,7 +11,7 @@ pub(super) struct PortCounts(Vec<[u32; 2]>);
 
 /// A port that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct UsedPort {
     pub(super) port: u16,
     pub(super) answers: AnswerCounts,
 }
@@ -31,11 +31,11 @@ impl PortCounts {
     }
 
     /// The ports that were used, in ascending order.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(super) fn seen(&self) -> Vec<UsedPort> {
         let ports = (0..=u16::MAX).zip(&self.0);
         ports
             .filter(|(_, counts)| counts.iter().any(|&count| count > 0))
-            .map(|(port, counts)| Seen { port, answers: AnswerCounts::of(*counts) })
+            .map(|(port, counts)| UsedPort { port, answers: AnswerCounts::of(*counts) })
             .collect()
     }
 

@@ -5,7 +5,7 @@
 //! division are improved in turns.
 
 use super::answer_counts::AnswerCounts;
-use super::port_counts::Seen;
+use super::port_counts::UsedPort;
 
 /// Price of an edge in nats: it can be anywhere among 65536 ports (minimum description length).
 const EDGE_PRICE_NATS: f64 = 11.09;
@@ -67,18 +67,18 @@ impl Logs {
 }
 
 /// Attempts in the segments that pass, or in the others.
-pub(super) fn count(seen: &[Seen], segments: &[Segment], passes: bool) -> AnswerCounts {
+pub(super) fn count(seen: &[UsedPort], segments: &[Segment], passes: bool) -> AnswerCounts {
     let chosen = segments.iter().filter(|segment| segment.passes == passes);
     chosen.flat_map(|segment| &seen[segment.first..=segment.last]).map(|seen| seen.answers).sum()
 }
 
 /// The likeliest division; a single segment or none where nothing speaks for more.
-pub(super) fn divide(seen: &[Seen]) -> Vec<Segment> {
+pub(super) fn divide(seen: &[UsedPort]) -> Vec<Segment> {
     divide_at(seen, EDGE_PRICE_NATS)
 }
 
 /// The same at another price per edge.
-pub(super) fn divide_at(seen: &[Seen], price: f64) -> Vec<Segment> {
+pub(super) fn divide_at(seen: &[UsedPort], price: f64) -> Vec<Segment> {
     let (mut met, mut best) = (Vec::new(), (Vec::new(), f64::NEG_INFINITY));
     for start in STARTS {
         if let Some(end) = improve(seen, start, price, &mut met) {
@@ -92,7 +92,7 @@ pub(super) fn divide_at(seen: &[Seen], price: f64) -> Vec<Segment> {
 }
 
 /// `None` where it comes to a division that an earlier start met on its way to the end.
-fn improve(seen: &[Seen], start: Rates, price: f64, met: &mut Vec<Vec<Segment>>) -> Option<Vec<Segment>> {
+fn improve(seen: &[UsedPort], start: Rates, price: f64, met: &mut Vec<Vec<Segment>>) -> Option<Vec<Segment>> {
     let (mut segments, mut way) = (best_for(seen, start, price), Vec::new());
     for _ in 0..MAX_TURNS {
         if met.contains(&segments) {
@@ -109,19 +109,19 @@ fn improve(seen: &[Seen], start: Rates, price: f64, met: &mut Vec<Vec<Segment>>)
     Some(segments)
 }
 
-fn rates(seen: &[Seen], segments: &[Segment]) -> Rates {
+fn rates(seen: &[UsedPort], segments: &[Segment]) -> Rates {
     Rates::of(count(seen, segments, true), count(seen, segments, false))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a likelihood")]
-fn score(seen: &[Seen], segments: &[Segment], price: f64) -> f64 {
+fn score(seen: &[UsedPort], segments: &[Segment], price: f64) -> f64 {
     let logs = rates(seen, segments).logs();
     let of = |passes| logs.likelihood(passes, count(seen, segments, passes));
     of(true) + of(false) - price * segments.len().saturating_sub(1) as f64
 }
 
 /// The best division for given rates.
-fn best_for(seen: &[Seen], rates: Rates, price: f64) -> Vec<Segment> {
+fn best_for(seen: &[UsedPort], rates: Rates, price: f64) -> Vec<Segment> {
     let logs = rates.logs();
     let mut scores = [0.0_f64; 2];
     // For each port and state: whether the best way there comes from the other state.
@@ -169,9 +169,9 @@ pub(super) fn without(segments: &[Segment], place: usize) -> Vec<Segment> {
 mod tests {
     use super::*;
 
-    fn seen(ports: impl IntoIterator<Item = (u16, bool)>) -> Vec<Seen> {
+    fn seen(ports: impl IntoIterator<Item = (u16, bool)>) -> Vec<UsedPort> {
         let one = |answered: bool| AnswerCounts { answered: u64::from(answered), unanswered: u64::from(!answered) };
-        ports.into_iter().map(|(port, answered)| Seen { port, answers: one(answered) }).collect()
+        ports.into_iter().map(|(port, answered)| UsedPort { port, answers: one(answered) }).collect()
     }
 
     fn segment(first: usize, last: usize, passes: bool) -> Segment {

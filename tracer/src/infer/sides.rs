@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
-use super::destinations::{BINS, Bins, Entry};
-use super::port_counts::Seen;
+use super::destinations::{BINS, Bins, DestinationHistory};
+use super::port_counts::UsedPort;
 use super::segments::Segment;
 use super::significance::Stratum;
 
@@ -32,7 +32,7 @@ impl Sides {
 pub(super) struct Answering<'a>(Vec<(Destination, &'a Bins)>);
 
 impl<'a> Answering<'a> {
-    pub(super) fn of(entries: &'a [Entry]) -> Self {
+    pub(super) fn of(entries: &'a [DestinationHistory]) -> Self {
         Self(entries.iter().filter_map(|entry| Some((entry.destination, entry.bins()?))).collect())
     }
 
@@ -46,7 +46,7 @@ impl<'a> Answering<'a> {
     }
 
     /// Each destination's attempts in these segments.
-    pub(super) fn sides(&self, seen: &[Seen], segments: &[Segment]) -> Vec<(Destination, Sides)> {
+    pub(super) fn sides(&self, seen: &[UsedPort], segments: &[Segment]) -> Vec<(Destination, Sides)> {
         let ranges: Vec<_> = segments.iter().map(|segment| (bins(seen, segment), segment.passes)).collect();
         let sides = |bins: &Bins| {
             let side = |passes| {
@@ -66,7 +66,7 @@ fn sum(bins: &[[u32; 2]]) -> AnswerCounts {
 }
 
 /// The bins in which every port that was used belongs to the segment.
-fn bins(seen: &[Seen], segment: &Segment) -> Range<usize> {
+fn bins(seen: &[UsedPort], segment: &Segment) -> Range<usize> {
     let before = segment.first.checked_sub(1).map(|place| usize::from(seen[place].port) + 1);
     let begin = before.map_or(0, |port| port.div_ceil(256));
     let end = seen.get(segment.last + 1).map_or(BINS, |next| usize::from(next.port) / 256);

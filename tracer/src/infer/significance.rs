@@ -82,7 +82,7 @@ pub(crate) fn evidence(strata: &[Stratum]) -> Evidence {
 
 /// The same, with at most so many outcomes of a stratum listed.
 pub(crate) fn evidence_within(strata: &[Stratum], most: u64) -> Evidence {
-    let outcomes: Vec<_> = strata.iter().map(|stratum| Outcomes::of(stratum, most)).collect();
+    let outcomes: Vec<_> = strata.iter().map(|stratum| NullDistribution::of(stratum, most)).collect();
     let with = |tilt: f64| -> Vec<f64> {
         let parts = strata.iter().zip(&outcomes);
         parts.map(|(stratum, outcomes)| stratum.part(outcomes, tilt)).collect()
@@ -93,7 +93,7 @@ pub(crate) fn evidence_within(strata: &[Stratum], most: u64) -> Evidence {
 }
 
 /// The possible numbers of unanswered attempts on the denied side under chance.
-enum Outcomes {
+enum NullDistribution {
     /// There is but one.
     Certain,
     /// From the lowest on, the logarithm of each probability.
@@ -102,7 +102,7 @@ enum Outcomes {
     Many,
 }
 
-impl Outcomes {
+impl NullDistribution {
     #[expect(clippy::cast_precision_loss, reason = "probabilities")]
     fn of(stratum: &Stratum, most: u64) -> Self {
         let (low, high) = (stratum.fewest(), stratum.most());
@@ -137,15 +137,15 @@ impl Stratum {
 
     /// Its part of Chernoff's bound: tilt times the number seen, less the logarithm of the expectation of exp(tilt * number).
     #[expect(clippy::cast_precision_loss, reason = "probabilities")]
-    fn part(&self, outcomes: &Outcomes, tilt: f64) -> f64 {
+    fn part(&self, outcomes: &NullDistribution, tilt: f64) -> f64 {
         let above = self.denied_unanswered.saturating_sub(self.fewest()) as f64;
         match outcomes {
-            Outcomes::Certain => 0.0,
-            Outcomes::Exact(logs) => {
+            NullDistribution::Certain => 0.0,
+            NullDistribution::Exact(logs) => {
                 let tilted = logs.iter().enumerate().map(|(step, log)| log + tilt * step as f64);
                 tilt * above - log_sum(tilted)
             }
-            Outcomes::Many => tilt * self.denied_unanswered as f64 - self.hoeffding(tilt),
+            NullDistribution::Many => tilt * self.denied_unanswered as f64 - self.hoeffding(tilt),
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
 
     /// P(at least so many) exactly.
     fn tail(stratum: &Stratum) -> f64 {
-        let Outcomes::Exact(logs) = Outcomes::of(stratum, 512) else { return 1.0 };
+        let NullDistribution::Exact(logs) = NullDistribution::of(stratum, 512) else { return 1.0 };
         let from = usize::try_from(stratum.denied_unanswered - stratum.fewest()).unwrap_or_default();
         logs[from..].iter().map(|log| log.exp()).sum()
     }
@@ -230,9 +230,9 @@ mod tests {
     #[test]
     fn the_coarse_bound_is_never_sharper_than_the_exact_one() {
         let stratum = stratum((200, 220), (40, 250));
-        let outcomes = Outcomes::of(&stratum, 512);
+        let outcomes = NullDistribution::of(&stratum, 512);
         for tilt in TILTS {
-            assert!(stratum.part(&outcomes, tilt) >= stratum.part(&Outcomes::Many, tilt), "{tilt}");
+            assert!(stratum.part(&outcomes, tilt) >= stratum.part(&NullDistribution::Many, tilt), "{tilt}");
         }
     }
 

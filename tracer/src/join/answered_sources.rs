@@ -15,7 +15,7 @@ const NETWORK_LEN: (usize, usize) = (15, 8);
 pub(super) struct AnsweredSources {
     exact: [u64; PLACES],
     networks: [u64; PLACES],
-    newest: Option<Key>,
+    newest: Option<SourceKey>,
 }
 
 impl Default for AnsweredSources {
@@ -26,13 +26,13 @@ impl Default for AnsweredSources {
 
 /// A source address on an interface, towards private or public addresses: pods may be routed to the former only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key {
+struct SourceKey {
     source: [u8; 16],
     interface: u16,
     is_private: bool,
 }
 
-impl Key {
+impl SourceKey {
     fn new(interface: u16, translated: &Flow) -> Self {
         Self { source: translated.src, interface, is_private: is_private(&translated.dst) }
     }
@@ -57,13 +57,13 @@ impl AnsweredSources {
     /// A SYN that left by this interface as `translated` was answered.
     #[inline]
     pub(super) fn note(&mut self, interface: u16, translated: &Flow) {
-        let key = Key::new(interface, translated);
+        let key = SourceKey::new(interface, translated);
         if self.newest != Some(key) {
             self.put(key);
         }
     }
 
-    fn put(&mut self, key: Key) {
+    fn put(&mut self, key: SourceKey) {
         self.newest = Some(key);
         let (exact, network) = (key.hash(), key.network().hash());
         self.exact[place(exact)] = exact;
@@ -72,13 +72,13 @@ impl AnsweredSources {
 
     /// Whether a SYN with this source address was answered there.
     pub(super) fn has(&self, interface: u16, translated: &Flow) -> bool {
-        let hash = Key::new(interface, translated).hash();
+        let hash = SourceKey::new(interface, translated).hash();
         self.exact[place(hash)] == hash
     }
 
     /// Whether one from the same network was.
     pub(super) fn has_network(&self, interface: u16, translated: &Flow) -> bool {
-        let hash = Key::new(interface, translated).network().hash();
+        let hash = SourceKey::new(interface, translated).network().hash();
         self.networks[place(hash)] == hash
     }
 }

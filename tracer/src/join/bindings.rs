@@ -11,7 +11,7 @@ use tracer_common::Flow;
 use super::recent::Recent;
 use super::slot::PackedRange;
 use super::times::{BINDING_COUNTS_NS, BINDING_NS, HINT_NS, SETTLE_NS};
-use super::tuple::{Key, Tuple};
+use super::tuple::{Tuple, TupleKey};
 
 /// NATs that one SYN passes on its way out of this kernel at most.
 const MAX_HOPS: usize = 4;
@@ -60,7 +60,7 @@ impl Bindings {
     }
 
     /// Remembers a binding; how many that might still have mattered were forgotten for it.
-    pub(super) fn push(&mut self, original: &Key<'_>, translated: &Key<'_>, choice: Choice) -> u64 {
+    pub(super) fn push(&mut self, original: &TupleKey<'_>, translated: &TupleKey<'_>, choice: Choice) -> u64 {
         self.newest_ns = self.newest_ns.max(choice.time_ns);
         let forgotten_ns = match (original.narrow, translated.narrow) {
             (Some(original), Some(translated)) => push(&mut self.narrow, Binding { original, translated, choice }),
@@ -78,7 +78,7 @@ impl Bindings {
     }
 
     /// The binding that an attempt begun at `first_ns` found in place, through all NATs on its way: its translated tuple.
-    pub(super) fn recall(&self, original: &Key<'_>, first_ns: u64) -> Option<(Flow, Choice)> {
+    pub(super) fn recall(&self, original: &TupleKey<'_>, first_ns: u64) -> Option<(Flow, Choice)> {
         let trust = Trust { until_ns: first_ns.saturating_add(SETTLE_NS), lost_ns: self.lost_ns };
         match original.narrow {
             Some(narrow) => recall(&self.narrow, narrow, trust),
@@ -89,7 +89,7 @@ impl Bindings {
     /// Gives the range of a selection at `time_ns` to the binding that was made for it, where that was delivered first.
     pub(super) fn ranged(
         &mut self,
-        original: &Key<'_>,
+        original: &TupleKey<'_>,
         netns: u32,
         zone: u16,
         time_ns: u64,

@@ -6,12 +6,12 @@ use super::dropped_packet::DroppedPacket;
 use super::fits;
 use super::full_table::FullTable;
 use super::node::Join;
-use super::retransmits::Held;
+use super::retransmits::HeldRetransmit;
 use super::slot::Slot;
 use super::slot_flags::SlotFlags;
 use super::slot_view::SlotViewMut;
 use super::times::{Coarse, ONE_SYN_NS, TABLE_NS};
-use super::tuple::Key;
+use super::tuple::TupleKey;
 use super::update::Updates;
 use super::wait::Wait;
 use crate::model::{Outcome, TableFill};
@@ -21,7 +21,7 @@ impl Join {
     /// same SYN does.
     pub(super) fn ct_drop(&mut self, event: &CtDrop, updates: &mut Updates<'_>) {
         let drop = DroppedPacket::from(event);
-        let to_server = &Key::from(&drop.to_server);
+        let to_server = &TupleKey::from(&drop.to_server);
         match self.attempts.find(drop.isn, fits::SAME, |slot| fits::dropped(slot, to_server)) {
             Some((id, _)) => self.take_drop(id, &drop, updates),
             None if self.hints.has_dropped_before(&drop) => self.open_dropped(&drop, updates),
@@ -36,7 +36,8 @@ impl Join {
         let ordinal = slot.sent_and_dropped(drop);
         self.heard(id, drop.time_ns);
         if let Some(ordinal) = ordinal {
-            let held = Held { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
+            let held =
+                HeldRetransmit { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
             self.hold(held, updates);
         }
         self.limit_dropped(updates);
@@ -52,7 +53,8 @@ impl Join {
         let ordinal = self.take_hints(id, drop.time_ns);
         self.heard(id, drop.time_ns);
         if let Some(ordinal) = ordinal {
-            let held = Held { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
+            let held =
+                HeldRetransmit { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
             self.hold(held, updates);
         }
         self.limit_dropped(updates);
@@ -77,10 +79,9 @@ impl Join {
     /// Notes what was dropped before the attempt was known.
     pub(super) fn take_drops(&mut self, id: u32, time_ns: u64) {
         let mut slot = self.attempts.view_mut(id);
-        while let Some(drop) = self
-            .hints
-            .claim_drop(slot.isn, time_ns, |drop| fits::dropped(slot.as_ref(), &Key::from(&drop.to_server)).is_some())
-        {
+        while let Some(drop) = self.hints.claim_drop(slot.isn, time_ns, |drop| {
+            fits::dropped(slot.as_ref(), &TupleKey::from(&drop.to_server)).is_some()
+        }) {
             slot.dropped(&drop);
             slot.sent_before(&drop);
             slot.heard(drop.time_ns);
@@ -100,10 +101,10 @@ impl SlotViewMut<'_> {
     /// The tuples of a SYN that was dropped before anything else was known of it.
     fn came_dropped(&mut self, drop: &DroppedPacket) {
         if let Some(original) = &drop.original {
-            self.came_from(&Key::from(original));
+            self.came_from(&TupleKey::from(original));
         }
         if drop.is_translated {
-            self.set_translated(&Key::from(&drop.to_server));
+            self.set_translated(&TupleKey::from(&drop.to_server));
             self.known.set(SlotFlags::TRANSLATED);
         }
     }
@@ -134,7 +135,7 @@ impl Slot {
 
 impl SlotViewMut<'_> {
     fn dropped(&mut self, drop: &DroppedPacket) {
-        let to_server = &Key::from(&drop.to_server);
+        let to_server = &TupleKey::from(&drop.to_server);
         if !drop.is_answer {
             self.syn_dropped.note(drop);
             self.unconfirmed = self.unconfirmed.saturating_add(drop.is_unconfirmed.into());

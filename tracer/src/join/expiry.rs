@@ -2,13 +2,13 @@
 
 use super::bindings::Choice;
 use super::node::Join;
-use super::retransmits::{Held, NOT_HELD};
+use super::retransmits::{HeldRetransmit, NOT_HELD};
 use super::slot::Slot;
 use super::slot_flags::SlotFlags;
 use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
-use super::tuple::Key;
+use super::tuple::TupleKey;
 use super::update::{Update, UpdateKind, Updates};
 use super::wait::Wait;
 use crate::model::Outcome;
@@ -132,7 +132,7 @@ impl Join {
     }
 
     /// Holds a retransmit until late facts about it are in.
-    pub(super) fn hold(&mut self, held: Held, updates: &mut Updates<'_>) {
+    pub(super) fn hold(&mut self, held: HeldRetransmit, updates: &mut Updates<'_>) {
         let before = self.attempts.get(held.attempt).held;
         if let Some(other) = self.settling.take(before) {
             self.report(other, updates);
@@ -147,11 +147,11 @@ impl Join {
         self.attempts.get_mut(held.attempt).held = place;
     }
 
-    fn report(&mut self, held: Held, updates: &mut Updates<'_>) {
+    fn report(&mut self, held: HeldRetransmit, updates: &mut Updates<'_>) {
         let mut slot = self.attempts.view_mut(held.attempt);
         slot.held = NOT_HELD;
         self.network.retransmitted(&mut slot);
-        let Held { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
+        let HeldRetransmit { attempt: id, time_ns, ordinal, by_socket: _, is_repeated } = held;
         let kind = UpdateKind::Retransmit { time_ns, ordinal, is_repeated };
         self.recall(id);
         self.take_resets(id);
@@ -196,9 +196,9 @@ impl Join {
             return;
         }
         let original = slot.as_ref().original();
-        let original = &Key::from(&original);
+        let original = &TupleKey::from(&original);
         if let Some((translated, choice)) = self.bindings.recall(original, slot.first_ns) {
-            let translated = &Key::from(&translated);
+            let translated = &TupleKey::from(&translated);
             slot.remember(translated, &choice);
             // The conntrack entry starts to live anew with the SYN that found it.
             let choice = Choice { time_ns: slot.last_ns, ..choice };

@@ -2,7 +2,7 @@
 
 use super::slot_flags::SlotFlags;
 use super::slot_view::{DestinationMatch, SlotView};
-use super::tuple::Key;
+use super::tuple::TupleKey;
 
 /// The same tuple; no other attempt can fit better.
 pub(super) const SAME: u8 = 3;
@@ -12,7 +12,7 @@ pub(super) const SAME_DESTINATION: u8 = 2;
 pub(super) const SAME_ISN: u8 = 1;
 
 /// An event of a socket, with the socket's own addresses.
-pub(super) fn socket(slot: SlotView<'_>, original: &Key<'_>, netns: u32) -> Option<u8> {
+pub(super) fn socket(slot: SlotView<'_>, original: &TupleKey<'_>, netns: u32) -> Option<u8> {
     if knows_original(slot) {
         let same = slot.is_original(original) && (netns == 0 || slot.socket_netns == 0 || slot.socket_netns == netns);
         // What NAT64 made of the socket's SYN may have come first.
@@ -30,7 +30,7 @@ pub(super) fn socket(slot: SlotView<'_>, original: &Key<'_>, netns: u32) -> Opti
 }
 
 /// NAT bound a translated tuple to an original one.
-pub(super) fn bind(slot: SlotView<'_>, original: &Key<'_>, translated: &Key<'_>) -> Option<u8> {
+pub(super) fn bind(slot: SlotView<'_>, original: &TupleKey<'_>, translated: &TupleKey<'_>) -> Option<u8> {
     if knows_original(slot) {
         return match slot.is_original(original) {
             true => Some(SAME),
@@ -45,7 +45,7 @@ pub(super) fn bind(slot: SlotView<'_>, original: &Key<'_>, translated: &Key<'_>)
 }
 
 /// A second NAT on the way translates what the first one made.
-pub(super) fn continues(slot: SlotView<'_>, original: &Key<'_>) -> bool {
+pub(super) fn continues(slot: SlotView<'_>, original: &TupleKey<'_>) -> bool {
     let is_of_first = || slot.known.has(SlotFlags::TRANSLATED) && slot.is_translated(original);
     knows_original(slot)
         && !slot.is_original(original)
@@ -53,14 +53,14 @@ pub(super) fn continues(slot: SlotView<'_>, original: &Key<'_>) -> bool {
 }
 
 /// That second NAT chose anew for a retransmitted SYN, and the first one did not have to.
-pub(super) fn chooses_again(slot: SlotView<'_>, original: &Key<'_>, translated: &Key<'_>) -> bool {
+pub(super) fn chooses_again(slot: SlotView<'_>, original: &TupleKey<'_>, translated: &TupleKey<'_>) -> bool {
     slot.known.has(SlotFlags::SECOND_NAT)
         && !slot.is_original(original)
         && slot.translated_destination(translated) == DestinationMatch::Same
 }
 
 /// A SYN left. Another source than known before means that NAT chose again.
-pub(super) fn leaving(slot: SlotView<'_>, translated: &Key<'_>) -> Option<u8> {
+pub(super) fn leaving(slot: SlotView<'_>, translated: &TupleKey<'_>) -> Option<u8> {
     if !knows_translated(slot) {
         return by_destination(slot.original_destination(translated));
     }
@@ -71,7 +71,7 @@ pub(super) fn leaving(slot: SlotView<'_>, translated: &Key<'_>) -> Option<u8> {
 }
 
 /// An answer arrived for a translated tuple.
-pub(super) fn answer(slot: SlotView<'_>, translated: &Key<'_>) -> Option<u8> {
+pub(super) fn answer(slot: SlotView<'_>, translated: &TupleKey<'_>) -> Option<u8> {
     if !knows_translated(slot) {
         return by_destination(slot.original_destination(translated));
     }
@@ -79,7 +79,7 @@ pub(super) fn answer(slot: SlotView<'_>, translated: &Key<'_>) -> Option<u8> {
 }
 
 /// A SYN arrived, to be forwarded. Its tuple is the original one only if it came first: a SYN that left may arrive again elsewhere.
-pub(super) fn arriving(slot: SlotView<'_>, original: &Key<'_>, time_ns: u64) -> Option<u8> {
+pub(super) fn arriving(slot: SlotView<'_>, original: &TupleKey<'_>, time_ns: u64) -> Option<u8> {
     if knows_original(slot) {
         return slot.is_original(original).then_some(SAME);
     }
@@ -90,7 +90,7 @@ pub(super) fn arriving(slot: SlotView<'_>, original: &Key<'_>, time_ns: u64) -> 
 }
 
 /// A packet was dropped, before or after NAT, on its way or as the answer; `to_server` is in the direction of the SYN.
-pub(super) fn dropped(slot: SlotView<'_>, to_server: &Key<'_>) -> Option<u8> {
+pub(super) fn dropped(slot: SlotView<'_>, to_server: &TupleKey<'_>) -> Option<u8> {
     // NAT chooses anew for a SYN that was dropped, so the destination counts as well.
     let grade = |is_it: bool, goes: DestinationMatch| if is_it { Some(SAME) } else { by_destination(goes) };
     let original = || grade(slot.is_original(to_server), slot.original_destination(to_server));

@@ -16,14 +16,14 @@ pub(super) const NO_INTERFACE: u16 = 0;
 
 /// An interface, by its namespace (0 where the event does not say it) and index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Place {
+struct InterfaceKey {
     netns: u32,
     index: u32,
 }
 
 /// What an `uplink` event said of an interface.
 #[derive(Clone, Copy, Debug)]
-struct Link {
+struct WatchedInterface {
     name: InterfaceName,
     encapsulates: bool,
     state: u8,
@@ -31,7 +31,7 @@ struct Link {
 
 #[derive(Clone, Copy, Debug)]
 struct Holder {
-    place: Place,
+    place: InterfaceKey,
     /// When the interface lost the address
     removed_ns: Option<u64>,
 }
@@ -48,11 +48,11 @@ pub(super) struct SourceOwner {
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     /// By number less one; attempts name interfaces by number, in two bytes.
-    places: Vec<Place>,
-    numbers: HashMap<Place, u16, FixedState>,
+    places: Vec<InterfaceKey>,
+    numbers: HashMap<InterfaceKey, u16, FixedState>,
     /// The newest that was asked for: nearly every SYN leaves by the same interface.
-    newest: Option<(Place, u16)>,
-    links: HashMap<Place, Link, FixedState>,
+    newest: Option<(InterfaceKey, u16)>,
+    links: HashMap<InterfaceKey, WatchedInterface, FixedState>,
     /// Numbers of interfaces that encapsulate
     tunnels: Vec<u16>,
     holders: HashMap<[u8; 16], Vec<Holder>, FixedState>,
@@ -68,7 +68,7 @@ impl Interfaces {
     /// The number of an interface.
     #[inline]
     pub(super) fn number(&mut self, netns: u32, index: u32) -> u16 {
-        let place = Place { netns, index };
+        let place = InterfaceKey { netns, index };
         match self.newest {
             Some((newest, number)) if newest == place => number,
             _ => self.find_number(place),
@@ -76,7 +76,7 @@ impl Interfaces {
     }
 
     #[cold]
-    fn find_number(&mut self, place: Place) -> u16 {
+    fn find_number(&mut self, place: InterfaceKey) -> u16 {
         let number = self.numbers.get(&place).copied().unwrap_or_else(|| {
             let Ok(next) = u16::try_from(self.places.len() + 1) else { return NO_INTERFACE };
             self.places.push(place);
@@ -93,12 +93,12 @@ impl Interfaces {
         self.place(number).map_or(0, |place| place.index)
     }
 
-    fn place(&self, number: u16) -> Option<Place> {
+    fn place(&self, number: u16) -> Option<InterfaceKey> {
         self.places.get(usize::from(number).checked_sub(1)?).copied()
     }
 
     /// Where the interface is by its `uplink` event. Without a namespace its index must name one interface only.
-    fn watched_place(&self, number: u16) -> Option<Place> {
+    fn watched_place(&self, number: u16) -> Option<InterfaceKey> {
         let place = self.place(number)?;
         if place.netns != 0 {
             return Some(place);
@@ -107,7 +107,7 @@ impl Interfaces {
         same.next().copied().filter(|_| same.next().is_none())
     }
 
-    fn link(&self, number: u16) -> Option<&Link> {
+    fn link(&self, number: u16) -> Option<&WatchedInterface> {
         self.links.get(&self.watched_place(number)?)
     }
 
@@ -129,13 +129,14 @@ impl Interfaces {
 
     /// An interface is watched from now on, or no longer.
     pub(super) fn uplink(&mut self, event: &Uplink) {
-        let place = Place { netns: event.stamp.netns, index: event.ifindex };
+        let place = InterfaceKey { netns: event.stamp.netns, index: event.ifindex };
         let encapsulates = event.link & LINK_ENCAPSULATES != 0;
         if self.links.len() >= usize::from(u16::MAX) && !self.links.contains_key(&place) {
             return;
         }
-        let before =
-            self.links.insert(place, Link { name: InterfaceName::new(event.name), encapsulates, state: event.state });
+        let before = self
+            .links
+            .insert(place, WatchedInterface { name: InterfaceName::new(event.name), encapsulates, state: event.state });
         // A later part of a recording begins with what has not changed.
         if before.is_none_or(|before| before.state != event.state) {
             self.changed_ns = self.changed_ns.max(event.stamp.time_ns);
@@ -149,7 +150,7 @@ impl Interfaces {
 
     /// An interface has an address from now on, or no longer.
     pub(super) fn address(&mut self, event: &Address) {
-        let place = Place { netns: event.stamp.netns, index: event.ifindex };
+        let place = InterfaceKey { netns: event.stamp.netns, index: event.ifindex };
         if !self.listed.contains(&place.netns) && self.listed.len() < usize::from(u16::MAX) {
             self.listed.push(place.netns);
         }

@@ -6,11 +6,11 @@ use super::bindings::Choice;
 use super::fits;
 use super::hints::Selection;
 use super::node::Join;
-use super::retransmits::Held;
+use super::retransmits::HeldRetransmit;
 use super::slot::PackedRange;
 use super::slot_flags::SlotFlags;
 use super::slot_view::SlotView;
-use super::tuple::Key;
+use super::tuple::TupleKey;
 use super::update::Updates;
 use crate::model::NatRange;
 
@@ -19,14 +19,14 @@ impl Join {
     pub(super) fn nat_select(&mut self, event: &NatSelect) {
         let (time_ns, netns, zone) = (event.stamp.time_ns, event.stamp.netns, event.zone);
         let range = NatRange { flags: event.flags, min_port: event.min_port, max_port: event.max_port };
-        let original = &Key::from(&event.original);
+        let original = &TupleKey::from(&event.original);
         let packed = PackedRange::pack(range);
         let Some((translated, choice)) = self.bindings.ranged(original, netns, zone, time_ns, packed) else {
             let original = event.original;
             self.evicted += self.hints.select(Selection { original, time_ns, range, netns, zone, claimed: false });
             return;
         };
-        let translated = &Key::from(&translated);
+        let translated = &TupleKey::from(&translated);
         let is_same = |slot: SlotView<'_>| fits::bind(slot, original, translated);
         if self.attempts.find(choice.isn, fits::SAME, is_same).is_some_and(|(found, _)| found == choice.attempt) {
             self.attempts.get_mut(choice.attempt).ranged(packed);
@@ -36,7 +36,7 @@ impl Join {
     /// Notes what NAT chose, and remembers it beyond the attempt.
     pub(super) fn nat_bind(&mut self, event: &NatBind, updates: &mut Updates<'_>) {
         let (time_ns, netns, isn, zone) = (event.stamp.time_ns, event.stamp.netns, event.isn, event.zone);
-        let (original, translated) = (&Key::from(&event.original), &Key::from(&event.translated));
+        let (original, translated) = (&TupleKey::from(&event.original), &TupleKey::from(&event.translated));
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::bind(slot, original, translated));
         let attempt = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         if event.status & STATUS_SRC_NAT == 0 {
@@ -53,12 +53,12 @@ impl Join {
         let is_known = slot.known.has(SlotFlags::TRANSLATED) && slot.as_ref().is_translated(translated);
         let is_chosen = event.status & STATUS_CONFIRMED == 0 || !is_known;
         let mut ordinal = slot.bind(original, translated, &choice, is_chosen);
-        if found.is_none() || !slot.as_ref().is_translated(&Key::from(&before)) {
+        if found.is_none() || !slot.as_ref().is_translated(&TupleKey::from(&before)) {
             ordinal = self.take_hints(attempt, time_ns).or(ordinal);
         }
         self.heard(attempt, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, updates);
+            self.hold(HeldRetransmit { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, updates);
         }
     }
 }
@@ -66,14 +66,15 @@ impl Join {
 impl Join {
     /// Notes the entry of a SYN whose source NAT left alone.
     fn tracked(&mut self, attempt: u32, event: &NatBind, is_new: bool, updates: &mut Updates<'_>) {
-        let (time_ns, original) = (event.stamp.time_ns, &Key::from(&event.original));
-        let mut ordinal = self.attempts.view_mut(attempt).tracked(original, &Key::from(&event.translated), time_ns);
+        let (time_ns, original) = (event.stamp.time_ns, &TupleKey::from(&event.original));
+        let mut ordinal =
+            self.attempts.view_mut(attempt).tracked(original, &TupleKey::from(&event.translated), time_ns);
         if is_new {
             ordinal = self.take_hints(attempt, time_ns).or(ordinal);
         }
         self.heard(attempt, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, updates);
+            self.hold(HeldRetransmit { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, updates);
         }
     }
 }

@@ -5,7 +5,7 @@ use tracer_common::events::{Address, Uplink};
 use super::answered_sources::AnsweredSources;
 use super::features::Features;
 use super::interfaces::{Interfaces, NO_INTERFACE};
-use super::paths::{Paths, Way};
+use super::paths::{Paths, SynPath};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
 use crate::model::{Egress, LaterPath, Outcome, SourceAddress};
@@ -130,9 +130,9 @@ impl Network {
     }
 }
 
-fn way(slot: SlotView<'_>) -> Way {
+fn way(slot: SlotView<'_>) -> SynPath {
     match slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED) {
-        true => Way::new(&slot.translated(), slot.newest_interface),
-        false => Way::unseen(),
+        true => SynPath::new(&slot.translated(), slot.newest_interface),
+        false => SynPath::unseen(),
     }
 }

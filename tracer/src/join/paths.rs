@@ -26,13 +26,13 @@ struct Client {
 
 /// How a SYN left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct SynPath {
     /// After NAT; its source port is 0. `None` for a SYN that no watched interface saw
     translated: Option<Flow>,
     interface: u16,
 }
 
-impl Way {
+impl SynPath {
     pub(super) fn new(translated: &Flow, interface: u16) -> Self {
         Self { translated: Some(Flow { src_port: 0, ..*translated }), interface }
     }
@@ -44,8 +44,8 @@ impl Way {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Taken {
-    way: Way,
+struct TakenWay {
+    way: SynPath,
     /// When the newest attempt in this way began
     newest_ns: u64,
     /// How many attempts of the client were noted up to that one
@@ -60,7 +60,7 @@ struct Taken {
 struct Record {
     client: Client,
     noted: u32,
-    ways: Vec<Taken>,
+    ways: Vec<TakenWay>,
 }
 
 impl Record {
@@ -114,7 +114,7 @@ impl Paths {
     }
 
     /// An attempt that began at `first_ns` left in this way.
-    pub(super) fn took(&mut self, original: &Flow, way: Way, first_ns: u64) {
+    pub(super) fn took(&mut self, original: &Flow, way: SynPath, first_ns: u64) {
         let Some(record) = self.record_mut(original) else { return };
         record.noted = record.noted.saturating_add(1);
         let noted = record.noted;
@@ -123,7 +123,7 @@ impl Paths {
             taken.count = taken.count.saturating_add(1);
             return;
         }
-        let taken = Taken { way, newest_ns: first_ns, noted, count: 1, answered_ns: None };
+        let taken = TakenWay { way, newest_ns: first_ns, noted, count: 1, answered_ns: None };
         if record.ways.len() < MAX_WAYS {
             record.ways.push(taken);
         } else if let Some(oldest) = record.ways.iter_mut().min_by_key(|taken| taken.noted) {
@@ -132,7 +132,7 @@ impl Paths {
     }
 
     /// An attempt that began at `first_ns` and left in this way was answered.
-    pub(super) fn answered(&mut self, original: &Flow, way: Way, first_ns: u64) {
+    pub(super) fn answered(&mut self, original: &Flow, way: SynPath, first_ns: u64) {
         let Some(record) = self.record_mut(original) else { return };
         if let Some(taken) = record.ways.iter_mut().find(|taken| taken.way == way) {
             taken.answered_ns = taken.answered_ns.max(Some(first_ns));
@@ -140,7 +140,13 @@ impl Paths {
     }
 
     /// What later attempts did than the one that began at `first_ns` and leaves in this way.
-    pub(super) fn later(&self, original: &Flow, way: Way, first_ns: u64, interfaces: &Interfaces) -> Option<LaterPath> {
+    pub(super) fn later(
+        &self,
+        original: &Flow,
+        way: SynPath,
+        first_ns: u64,
+        interfaces: &Interfaces,
+    ) -> Option<LaterPath> {
         let client = client(original);
         let record = self.places.get(places_of(&client))?.iter().flatten().find(|record| record.client == client)?;
         let own = record.ways.iter().find(|taken| taken.way == way).map_or(0, |taken| taken.noted);
@@ -184,12 +190,12 @@ mod tests {
         let mut paths = Paths::default();
         for destination in 0..1000 {
             paths.follow(&flow(destination));
-            paths.took(&flow(destination), Way::unseen(), u64::from(destination) + 1);
+            paths.took(&flow(destination), SynPath::unseen(), u64::from(destination) + 1);
         }
         assert!((0..1000).all(|destination| paths.record_mut(&flow(destination)).is_some()));
         for destination in 1000..20_000 {
             paths.follow(&flow(destination));
-            paths.took(&flow(destination), Way::unseen(), u64::from(destination) + 1);
+            paths.took(&flow(destination), SynPath::unseen(), u64::from(destination) + 1);
         }
         assert!((19_900..20_000).all(|destination| paths.record_mut(&flow(destination)).is_some()));
         assert!(paths.record_mut(&flow(0)).is_none());

@@ -14,7 +14,7 @@ const MAX_FACTS_SEARCHED: usize = 64;
 pub(super) struct Recent<T> {
     facts: Vec<T>,
     /// By place, as the facts, and apart from them because these are what is searched.
-    links: Vec<Link>,
+    links: Vec<FactLink>,
     /// By bucket: serial number of the newest fact.
     newest: Vec<u32>,
     /// Serial number of the next fact; the first is the capacity, so that 0 means none.
@@ -22,7 +22,7 @@ pub(super) struct Recent<T> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Link {
+struct FactLink {
     /// Serial number of the next older fact of the bucket.
     older: u32,
     /// Half of the fact's hash, the one that does not choose the bucket.
@@ -39,7 +39,7 @@ impl<T> Recent<T> {
     /// Adds a fact; the one that was forgotten for it, if any.
     pub(super) fn push(&mut self, hash: u64, fact: T) -> Option<T> {
         let (bucket, place) = (self.bucket(hash), self.place(self.next));
-        let link = Link { older: self.newest[bucket], tag: tag(hash) };
+        let link = FactLink { older: self.newest[bucket], tag: tag(hash) };
         self.newest[bucket] = self.next;
         self.next = self.next.wrapping_add(1);
         if let Some(oldest) = self.facts.get_mut(place) {
@@ -100,7 +100,7 @@ impl<T> Recent<T> {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.facts.capacity() * size_of::<T>()
-            + self.links.capacity() * size_of::<Link>()
+            + self.links.capacity() * size_of::<FactLink>()
             + self.newest.capacity() * size_of::<u32>()
     }
 }

@@ -12,7 +12,7 @@ pub(super) const NOT_HELD: u16 = u16::MAX;
 
 /// A retransmit that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct HeldRetransmit {
     /// When it was sent.
     pub(super) time_ns: u64,
     /// Of which attempt.
@@ -31,7 +31,7 @@ type Queued = (u64, u64, u16);
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     /// By place; `None` where free.
-    held: Vec<Option<(u64, Held)>>,
+    held: Vec<Option<(u64, HeldRetransmit)>>,
     free: Vec<u16>,
     /// Those that came in the order in which they were sent: nearly all.
     in_order: VecDeque<Queued>,
@@ -42,7 +42,7 @@ pub(super) struct Settling {
 impl Settling {
     /// Holds a retransmit; its place.
     #[expect(clippy::cast_possible_truncation, reason = "there are at most `MAX_HELD` places")]
-    pub(super) fn hold(&mut self, held: Held) -> u16 {
+    pub(super) fn hold(&mut self, held: HeldRetransmit) -> u16 {
         self.arrivals += 1;
         let place = self.free.pop().unwrap_or_else(|| {
             self.held.push(None);
@@ -63,7 +63,7 @@ impl Settling {
     }
 
     /// What is held at a place.
-    pub(super) fn get(&self, place: u16) -> Option<Held> {
+    pub(super) fn get(&self, place: u16) -> Option<HeldRetransmit> {
         if place == NOT_HELD {
             return None;
         }
@@ -71,7 +71,7 @@ impl Settling {
     }
 
     /// Empties a place.
-    pub(super) fn take(&mut self, place: u16) -> Option<Held> {
+    pub(super) fn take(&mut self, place: u16) -> Option<HeldRetransmit> {
         let (_, held) = self.held.get_mut(place as usize)?.take()?;
         self.free.push(place);
         Some(held)
@@ -85,7 +85,7 @@ impl Settling {
     }
 
     /// The next that has settled by `now_ns`.
-    pub(super) fn release(&mut self, now_ns: u64) -> Option<Held> {
+    pub(super) fn release(&mut self, now_ns: u64) -> Option<HeldRetransmit> {
         while self.next_due_ns()? <= now_ns {
             if let Some(held) = self.pop() {
                 return Some(held);
@@ -95,7 +95,7 @@ impl Settling {
     }
 
     /// The oldest, settled or not; `None` where an entry was emptied before or nothing is left.
-    pub(super) fn pop(&mut self) -> Option<Held> {
+    pub(super) fn pop(&mut self) -> Option<HeldRetransmit> {
         let (_, arrival, place) = match (self.in_order.front(), self.late.peek()) {
             (Some(front), Some(Reverse(late))) if late < front => self.late.pop()?.0,
             (Some(_), _) => self.in_order.pop_front()?,
@@ -121,7 +121,7 @@ mod tests {
     fn what_comes_late_is_released_in_the_order_in_which_it_was_sent() {
         let mut settling = Settling::default();
         for (attempt, time_ns) in (0..).zip([10, 30, 20, 40, 5, 30]) {
-            settling.hold(Held { time_ns, attempt, ordinal: 1, by_socket: false, is_repeated: false });
+            settling.hold(HeldRetransmit { time_ns, attempt, ordinal: 1, by_socket: false, is_repeated: false });
         }
         assert_eq!(settling.next_due_ns(), Some(5 + SETTLE_NS));
         let mut released = Vec::new();

@@ -9,7 +9,7 @@ use super::slot::{PackedRange, Slot};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{DestinationMatch, SlotViewMut};
 use super::times::{Coarse, ONE_SYN_NS, SETTLE_NS};
-use super::tuple::Key;
+use super::tuple::TupleKey;
 
 /// Flags of a TCP header (RFC 9293, 3.1).
 const TCP_SYN: u16 = 0x02;
@@ -17,7 +17,7 @@ const TCP_RST: u16 = 0x04;
 
 impl Attempts {
     /// Something was seen arriving.
-    pub(super) fn observed(&mut self, id: u32, observation: &WireObservation, flow: &Key<'_>) {
+    pub(super) fn observed(&mut self, id: u32, observation: &WireObservation, flow: &TupleKey<'_>) {
         if observation.packet != WIRE_STRAY {
             self.view_mut(id).observed(observation, flow);
             return;
@@ -34,14 +34,14 @@ impl Attempts {
 
 impl SlotViewMut<'_> {
     /// Where the SYN came from.
-    pub(super) fn came_from(&mut self, original: &Key<'_>) {
+    pub(super) fn came_from(&mut self, original: &TupleKey<'_>) {
         self.set_original(original);
         self.known.set(SlotFlags::ORIGINAL);
         self.known.clear(SlotFlags::ARRIVED);
     }
 
     /// The SYN was seen arriving, to be forwarded, or an answer to it.
-    fn observed(&mut self, observation: &WireObservation, flow: &Key<'_>) {
+    fn observed(&mut self, observation: &WireObservation, flow: &TupleKey<'_>) {
         match observation.packet {
             WIRE_SYN => self.arriving(flow),
             WIRE_UNREACHABLE => self.icmp = observation.detail,
@@ -50,7 +50,7 @@ impl SlotViewMut<'_> {
     }
 
     /// A socket of this kernel makes the attempt.
-    pub(super) fn socket(&mut self, original: &Key<'_>, netns: u32) {
+    pub(super) fn socket(&mut self, original: &TupleKey<'_>, netns: u32) {
         self.came_from(original);
         self.known.set(SlotFlags::SOCKET);
         if netns != 0 {
@@ -61,8 +61,8 @@ impl SlotViewMut<'_> {
     /// What NAT chose, for this attempt itself.
     pub(super) fn bind(
         &mut self,
-        original: &Key<'_>,
-        translated: &Key<'_>,
+        original: &TupleKey<'_>,
+        translated: &TupleKey<'_>,
         choice: &Choice,
         is_chosen: bool,
     ) -> Option<u32> {
@@ -72,7 +72,7 @@ impl SlotViewMut<'_> {
         let seen = seen_since.then(|| self.as_ref().translated());
         self.take_binding(translated, choice);
         if let Some(seen) = seen {
-            self.set_translated(&Key::from(&seen));
+            self.set_translated(&TupleKey::from(&seen));
         }
         self.known.clear(SlotFlags::FROM_CACHED_BINDING);
         if continues {
@@ -91,7 +91,7 @@ impl SlotViewMut<'_> {
     }
 
     /// The SYN's conntrack entry, where NAT left the source alone.
-    pub(super) fn tracked(&mut self, original: &Key<'_>, translated: &Key<'_>, time_ns: u64) -> Option<u32> {
+    pub(super) fn tracked(&mut self, original: &TupleKey<'_>, translated: &TupleKey<'_>, time_ns: u64) -> Option<u32> {
         if !self.known.has(SlotFlags::ORIGINAL) || self.known.has(SlotFlags::ARRIVED) {
             self.came_from(original);
         }
@@ -103,12 +103,12 @@ impl SlotViewMut<'_> {
     }
 
     /// What NAT chose for an earlier attempt with the same original tuple.
-    pub(super) fn remember(&mut self, translated: &Key<'_>, choice: &Choice) {
+    pub(super) fn remember(&mut self, translated: &TupleKey<'_>, choice: &Choice) {
         self.take_binding(translated, choice);
         self.known.set(SlotFlags::FROM_CACHED_BINDING);
     }
 
-    fn take_binding(&mut self, translated: &Key<'_>, choice: &Choice) {
+    fn take_binding(&mut self, translated: &TupleKey<'_>, choice: &Choice) {
         self.set_translated(translated);
         self.known.set(SlotFlags::TRANSLATED);
         self.nat_netns = choice.netns;
@@ -118,7 +118,13 @@ impl SlotViewMut<'_> {
     }
 
     /// The SYN left by the interface with this number; the ordinal if it was retransmitted.
-    pub(super) fn leaving(&mut self, translated: &Key<'_>, interface: u16, detail: u16, time_ns: u64) -> Option<u32> {
+    pub(super) fn leaving(
+        &mut self,
+        translated: &TupleKey<'_>,
+        interface: u16,
+        detail: u16,
+        time_ns: u64,
+    ) -> Option<u32> {
         self.leaves_as(translated);
         if !self.known.has(SlotFlags::SEEN) {
             self.interface = interface;
@@ -141,7 +147,7 @@ impl SlotViewMut<'_> {
         Coarse::from_ns(time_ns).since_ns(self.sent_at).unsigned_abs() <= ONE_SYN_NS
     }
 
-    fn leaves_as(&mut self, translated: &Key<'_>) {
+    fn leaves_as(&mut self, translated: &TupleKey<'_>) {
         let was_known = self.known.has(SlotFlags::TRANSLATED);
         if was_known && self.as_ref().is_translated(translated) {
             self.known.clear(SlotFlags::FROM_CACHED_BINDING);
@@ -159,7 +165,7 @@ impl SlotViewMut<'_> {
         self.known.set(SlotFlags::TRANSLATED);
     }
 
-    fn arriving(&mut self, original: &Key<'_>) {
+    fn arriving(&mut self, original: &TupleKey<'_>) {
         if !self.known.has(SlotFlags::ORIGINAL) || self.known.has(SlotFlags::ARRIVED) {
             self.came_from(original);
             self.known.set(SlotFlags::ARRIVED);
@@ -167,14 +173,14 @@ impl SlotViewMut<'_> {
     }
 
     /// The packet left as its own socket sent it, untranslated. The socket's own events have more: its namespace.
-    pub(super) fn left_alone(&mut self, flow: &Key<'_>) {
+    pub(super) fn left_alone(&mut self, flow: &TupleKey<'_>) {
         if !self.known.has(SlotFlags::ORIGINAL) {
             self.came_from(flow);
         }
     }
 
     /// An answer arrived for the translated tuple.
-    fn answer(&mut self, translated: &Key<'_>, is_rst: bool, time_ns: u64) {
+    fn answer(&mut self, translated: &TupleKey<'_>, is_rst: bool, time_ns: u64) {
         if !self.known.has(SlotFlags::TRANSLATED) || self.known.has(SlotFlags::FROM_CACHED_BINDING) {
             self.leaves_as(translated);
         }

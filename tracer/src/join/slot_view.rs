@@ -7,7 +7,7 @@ use tracer_common::Flow;
 use super::nat64;
 use super::slot::Slot;
 use super::slot_flags::SlotFlags;
-use super::tuple::{Addresses, Key, Tuple};
+use super::tuple::{Addresses, Tuple, TupleKey};
 use crate::model::{Attempt, Egress, Outcome, Strays, TableFill};
 
 /// How a tuple's destination compares.
@@ -52,24 +52,24 @@ impl SlotView<'_> {
     }
 
     #[inline]
-    pub(super) fn is_original(self, key: &Key<'_>) -> bool {
+    pub(super) fn is_original(self, key: &TupleKey<'_>) -> bool {
         self.is(self.slot.original, SlotFlags::WIDE_ORIGINAL, key)
     }
 
     #[inline]
-    pub(super) fn is_translated(self, key: &Key<'_>) -> bool {
+    pub(super) fn is_translated(self, key: &TupleKey<'_>) -> bool {
         self.is(self.slot.translated, SlotFlags::WIDE_TRANSLATED, key)
     }
 
     /// How far the original tuple has the destination.
     #[inline]
-    pub(super) fn original_destination(self, key: &Key<'_>) -> DestinationMatch {
+    pub(super) fn original_destination(self, key: &TupleKey<'_>) -> DestinationMatch {
         self.goes(self.slot.original, SlotFlags::WIDE_ORIGINAL, key)
     }
 
     /// How far the translated tuple has the destination.
     #[inline]
-    pub(super) fn translated_destination(self, key: &Key<'_>) -> DestinationMatch {
+    pub(super) fn translated_destination(self, key: &TupleKey<'_>) -> DestinationMatch {
         self.goes(self.slot.translated, SlotFlags::WIDE_TRANSLATED, key)
     }
 
@@ -79,7 +79,7 @@ impl SlotView<'_> {
     }
 
     #[inline]
-    fn is(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> bool {
+    fn is(self, tuple: Tuple, wide: u32, key: &TupleKey<'_>) -> bool {
         if self.known.has(wide) { self.wide(tuple) == *key.flow } else { key.narrow == Some(tuple) }
     }
 
@@ -90,7 +90,7 @@ impl SlotView<'_> {
     }
 
     #[inline]
-    fn goes(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> DestinationMatch {
+    fn goes(self, tuple: Tuple, wide: u32, key: &TupleKey<'_>) -> DestinationMatch {
         let is_wide = self.known.has(wide);
         let same = match key.narrow {
             Some(other) if !is_wide => tuple.has_destination_of(other),
@@ -104,7 +104,7 @@ impl SlotView<'_> {
     }
 
     #[cold]
-    fn goes_across(self, tuple: Tuple, wide: u32, key: &Key<'_>) -> DestinationMatch {
+    fn goes_across(self, tuple: Tuple, wide: u32, key: &TupleKey<'_>) -> DestinationMatch {
         let own = self.flow(tuple, wide);
         let is_embedded = own.dst_port == key.flow.dst_port && nat64::is_same(&own.dst, &key.flow.dst);
         if is_embedded { DestinationMatch::Embedded } else { DestinationMatch::OtherFamily }
@@ -177,7 +177,7 @@ impl SlotViewMut<'_> {
     }
 
     #[inline]
-    pub(super) fn set_original(&mut self, key: &Key<'_>) {
+    pub(super) fn set_original(&mut self, key: &TupleKey<'_>) {
         match key.narrow {
             Some(narrow) if !self.slot.known.has(SlotFlags::WIDE_ORIGINAL) => self.slot.original = narrow,
             _ => {
@@ -188,7 +188,7 @@ impl SlotViewMut<'_> {
     }
 
     #[inline]
-    pub(super) fn set_translated(&mut self, key: &Key<'_>) {
+    pub(super) fn set_translated(&mut self, key: &TupleKey<'_>) {
         match key.narrow {
             Some(narrow) if !self.slot.known.has(SlotFlags::WIDE_TRANSLATED) => self.slot.translated = narrow,
             _ => {
@@ -204,7 +204,7 @@ impl SlotViewMut<'_> {
 
     /// The tuple that comes in place of another, beside one that may share its addresses.
     #[cold]
-    fn replaced(&mut self, old: Tuple, wide: u32, neighbour: Option<Tuple>, key: &Key<'_>) -> Tuple {
+    fn replaced(&mut self, old: Tuple, wide: u32, neighbour: Option<Tuple>, key: &TupleKey<'_>) -> Tuple {
         if self.slot.known.has(wide) {
             self.addresses.release(old, neighbour);
         }

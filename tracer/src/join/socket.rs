@@ -4,9 +4,9 @@ use tracer_common::events::{SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTA
 
 use super::fits;
 use super::node::Join;
-use super::retransmits::{Held, NOT_HELD};
+use super::retransmits::{HeldRetransmit, NOT_HELD};
 use super::slot_flags::SlotFlags;
-use super::tuple::Key;
+use super::tuple::TupleKey;
 use super::update::Updates;
 use crate::model::Outcome;
 
@@ -18,7 +18,7 @@ const ECONNREFUSED: u32 = 111;
 impl Join {
     /// Counts the retransmit and holds it until late facts are in.
     pub(super) fn syn_retransmit(&mut self, event: &SynRetransmit, updates: &mut Updates<'_>) {
-        let (time_ns, flow) = (event.stamp.time_ns, &Key::from(&event.flow));
+        let (time_ns, flow) = (event.stamp.time_ns, &TupleKey::from(&event.flow));
         let found = self.find_socket(event.isn, flow, &event.stamp).map(|(id, _)| id);
         let id = self.note_socket(found, event.isn, flow, &event.stamp, updates);
         self.heard(id, time_ns);
@@ -35,7 +35,7 @@ impl Join {
             slot.discount_wire_retransmit();
         }
         if let Some(ordinal) = self.attempts.get_mut(id).sent_again(event.ordinal) {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated: false }, updates);
+            self.hold(HeldRetransmit { time_ns, attempt: id, ordinal, by_socket: true, is_repeated: false }, updates);
         }
     }
 
@@ -45,7 +45,7 @@ impl Join {
             // The socket found no port to send from, so there was no SYN.
             return;
         }
-        let flow = &Key::from(&event.flow);
+        let flow = &TupleKey::from(&event.flow);
         let (isn, found) = self.find_closing(event, flow);
         let had_original = found.is_some_and(|id| self.attempts.get(id).known.has(SlotFlags::ORIGINAL));
         let id = self.note_socket(found, isn, flow, &event.stamp, updates);
@@ -60,12 +60,12 @@ impl Join {
         let is_repeated = missing.is_none() && !had_original && slot.held == NOT_HELD && before > 0;
         self.heard(id, time_ns);
         if let Some(ordinal) = missing.or(is_repeated.then_some(before)) {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: true, is_repeated }, updates);
+            self.hold(HeldRetransmit { time_ns, attempt: id, ordinal, by_socket: true, is_repeated }, updates);
         }
     }
 
     /// Once the SYN was acknowledged, the event has the ISN plus one; a socket that closes can be on either side of that.
-    fn find_closing(&self, event: &SockState, flow: &Key<'_>) -> (u32, Option<u32>) {
+    fn find_closing(&self, event: &SockState, flow: &TupleKey<'_>) -> (u32, Option<u32>) {
         let before = event.isn.wrapping_sub(1);
         if event.new_state == TCP_ESTABLISHED {
             return (before, self.find_socket(before, flow, &event.stamp).map(|(id, _)| id));
@@ -80,7 +80,7 @@ impl Join {
         }
     }
 
-    fn find_socket(&self, isn: u32, flow: &Key<'_>, stamp: &Stamp) -> Option<(u32, u8)> {
+    fn find_socket(&self, isn: u32, flow: &TupleKey<'_>, stamp: &Stamp) -> Option<(u32, u8)> {
         self.attempts.find(isn, fits::SAME, |slot| fits::socket(slot, flow, stamp.netns))
     }
 
@@ -88,7 +88,7 @@ impl Join {
         &mut self,
         found: Option<u32>,
         isn: u32,
-        flow: &Key<'_>,
+        flow: &TupleKey<'_>,
         stamp: &Stamp,
         updates: &mut Updates<'_>,
     ) -> u32 {

@@ -74,12 +74,12 @@ impl Tuple {
 /// A flow that an event brought, packed once for all that is done with it. No `Copy`: a copy right after it was made would
 /// have to wait for its parts.
 #[derive(Debug)]
-pub(super) struct Key<'a> {
+pub(super) struct TupleKey<'a> {
     pub(super) flow: &'a Flow,
     pub(super) narrow: Option<Tuple>,
 }
 
-impl<'a> From<&'a Flow> for Key<'a> {
+impl<'a> From<&'a Flow> for TupleKey<'a> {
     #[inline]
     fn from(flow: &'a Flow) -> Self {
         Self { flow, narrow: Tuple::of_ipv4(flow) }

@@ -7,10 +7,10 @@ use tracer_common::events::{
 use super::fits;
 use super::hints::WireObservation;
 use super::node::Join;
-use super::retransmits::Held;
+use super::retransmits::HeldRetransmit;
 use super::slot_flags::SlotFlags;
 use super::slot_view::SlotView;
-use super::tuple::Key;
+use super::tuple::TupleKey;
 use super::update::Updates;
 use crate::model::Outcome;
 
@@ -38,7 +38,7 @@ impl Join {
 
     fn leaving(&mut self, event: &Wire, updates: &mut Updates<'_>) {
         let (isn, time_ns) = (event.isn, event.stamp.time_ns);
-        let flow = &Key::from(&event.flow);
+        let flow = &TupleKey::from(&event.flow);
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, flow));
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         let interface = self.network.number(event.stamp.netns, event.ifindex);
@@ -53,14 +53,14 @@ impl Join {
         }
         self.heard(id, time_ns);
         if let Some(ordinal) = ordinal {
-            self.hold(Held { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, updates);
+            self.hold(HeldRetransmit { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, updates);
         }
     }
 
     /// Something on this node rejects the answer to a SYN. If that is the client itself, then it has given up before. An RST with
     /// another number resets a segment that answers no SYN: it is looked for by its tuple.
     fn reset(&mut self, event: &Wire) {
-        let flow = &Key::from(&event.flow);
+        let flow = &TupleKey::from(&event.flow);
         let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, flow));
         let Some((id, _)) = found else {
             self.hints.reset(event.stamp.time_ns, event.flow);
@@ -85,7 +85,7 @@ impl Join {
     }
 
     fn observed(&mut self, observation: WireObservation) {
-        let flow = &Key::from(&observation.flow);
+        let flow = &TupleKey::from(&observation.flow);
         let found = self.attempts.find(observation.isn, fits::SAME, |slot| observation_fits(slot, &observation, flow));
         match found {
             Some((id, _)) => {
@@ -102,7 +102,7 @@ impl Join {
         let slot = self.attempts.get(id);
         let (isn, transmissions) = (slot.isn, slot.transmissions);
         for observation in self.hints.seen(isn, time_ns) {
-            let flow = &Key::from(&observation.flow);
+            let flow = &TupleKey::from(&observation.flow);
             if observation_fits(self.attempts.view(id), observation, flow).is_some() {
                 self.attempts.observed(id, observation, flow);
                 self.attempts.get_mut(id).heard(observation.time_ns);
@@ -114,7 +114,7 @@ impl Join {
     }
 }
 
-fn observation_fits(slot: SlotView<'_>, observation: &WireObservation, flow: &Key<'_>) -> Option<u8> {
+fn observation_fits(slot: SlotView<'_>, observation: &WireObservation, flow: &TupleKey<'_>) -> Option<u8> {
     if observation.packet == WIRE_SYN {
         fits::arriving(slot, flow, observation.time_ns)
     } else {

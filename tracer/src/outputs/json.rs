@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::inference::Inference;
 use super::json_line::write_line;
-use super::policies::Policy;
+use super::policies::PolicyJson;
 use super::{Format, Output, Sink, View};
 use crate::infer::Conclusion;
 use crate::model::{Capture, Clock, Finding, NatMode, PortSet, Strength};
@@ -90,7 +90,7 @@ struct SummaryLine<'a> {
     inference: Option<InferenceObject<'a>>,
     evidence_strength: Option<&'static str>,
     flagged_by_strength: BTreeMap<&'static str, u64>,
-    policies: Vec<Policy<'a>>,
+    policies: Vec<PolicyJson<'a>>,
 }
 
 /// Of the address families of which something can be said.
@@ -148,7 +148,7 @@ impl Output for Json {
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         let conclusions = summary.infer.conclusions();
         let inference = InferenceObject::of(&conclusions);
-        let policies = summary.policies.iter().map(|policy| Policy::new(policy, &conclusions)).collect();
+        let policies = summary.policies.iter().map(|policy| PolicyJson::new(policy, &conclusions)).collect();
         write_line(&mut self.out, &SummaryLine { inference, policies, ..SummaryLine::from(summary) })?;
         self.out.flush()
     }

@@ -8,24 +8,24 @@ use crate::outputs::escape::Escaped;
 
 /// One node and address family.
 #[derive(Serialize)]
-pub(super) struct Policy<'a> {
+pub(super) struct PolicyJson<'a> {
     node: &'a str,
     family: &'static str,
     ifindex: Option<u32>,
     allowed: &'a PortSet,
     allowed_from: &'static str,
     evidence_strength: &'static str,
-    sides: Vec<Side>,
+    sides: Vec<SideCounts>,
     not_passed: Option<PortSet>,
 }
 
 /// One side of the policy.
 #[derive(Serialize)]
-struct Side {
+struct SideCounts {
     ports: String,
     evidence_strength: &'static str,
-    inside: Counts,
-    outside: Counts,
+    inside: PolicyCounts,
+    outside: PolicyCounts,
     filtered_destinations: u32,
     passing_destinations: u32,
     p_below_1e: Option<i64>,
@@ -33,7 +33,7 @@ struct Side {
 }
 
 #[derive(Serialize)]
-pub(super) struct Counts {
+pub(super) struct PolicyCounts {
     answered: u64,
     unanswered: u64,
 }
@@ -43,16 +43,16 @@ pub(super) struct Counts {
 pub(super) struct PolicyLine<'a> {
     kind: &'static str,
     #[serde(flatten)]
-    policy: Policy<'a>,
+    policy: PolicyJson<'a>,
 }
 
 impl<'a> PolicyLine<'a> {
     pub(super) fn new(evidence: &'a PolicyEvidence, conclusions: &[Conclusion]) -> Self {
-        Self { kind: "policy", policy: Policy::new(evidence, conclusions) }
+        Self { kind: "policy", policy: PolicyJson::new(evidence, conclusions) }
     }
 }
 
-impl<'a> Policy<'a> {
+impl<'a> PolicyJson<'a> {
     pub(super) fn new(evidence: &'a PolicyEvidence, conclusions: &[Conclusion]) -> Self {
         let sides = evidence.sides.iter().zip(evidence.sentences());
         Self {
@@ -62,13 +62,13 @@ impl<'a> Policy<'a> {
             allowed: &evidence.allowed,
             allowed_from: evidence.origin.name(),
             evidence_strength: evidence.strength().name(),
-            sides: sides.map(|(side, text)| Side::new(side, &evidence.allowed, text)).collect(),
+            sides: sides.map(|(side, text)| SideCounts::new(side, &evidence.allowed, text)).collect(),
             not_passed: not_passed(evidence, conclusions),
         }
     }
 }
 
-impl Side {
+impl SideCounts {
     fn new(side: &SideEvidence, allowed: &PortSet, text: String) -> Self {
         let SideEvidence { assessment: Assessment { reason, side, inside, outside, .. }, filtered, passing } = *side;
         let p_below_1e = match reason {
@@ -94,7 +94,7 @@ impl Side {
     }
 }
 
-impl From<Answers> for Counts {
+impl From<Answers> for PolicyCounts {
     fn from(answers: Answers) -> Self {
         Self { answered: answers.answered, unanswered: answers.unanswered }
     }

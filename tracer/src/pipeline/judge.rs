@@ -16,12 +16,12 @@ use crate::tally::{Answer, Counts};
 
 /// Judges the attempts of all nodes.
 pub struct Judge<'a> {
-    nodes: Vec<Node>,
+    nodes: Vec<NodeState>,
     shared: Shared<'a>,
 }
 
 /// One node that updates come from.
-struct Node {
+struct NodeState {
     /// With the policy in force.
     capture: Capture,
     owners: Owners,
@@ -46,7 +46,7 @@ impl<'a> Judge<'a> {
     /// Judges the attempts of these nodes by the policy of their capture, up to `count` findings of the view.
     #[must_use]
     pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>) -> Self {
-        let node = |capture: Capture| Node {
+        let node = |capture: Capture| NodeState {
             owners: Owners::of(&capture.owners),
             judgements: Judgements::default(),
             evidence: PortEvidence::default(),
@@ -113,7 +113,7 @@ impl<'a> Judge<'a> {
 
     pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
         self.shared.summary.infer.settle();
-        for Node { capture, evidence, undecided, .. } in &mut self.nodes {
+        for NodeState { capture, evidence, undecided, .. } in &mut self.nodes {
             evidence.settle();
             undecided.decide(evidence, &mut self.shared.summary);
             let policies = evidence.policies().into_iter();
@@ -133,8 +133,8 @@ impl Shared<'_> {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
-    fn attempt(&mut self, node: &mut Node, id: u32, kind: UpdateKind, attempt: &Attempt) -> io::Result<()> {
-        let Node { capture, owners, judgements, evidence, undecided } = node;
+    fn attempt(&mut self, node: &mut NodeState, id: u32, kind: UpdateKind, attempt: &Attempt) -> io::Result<()> {
+        let NodeState { capture, owners, judgements, evidence, undecided } = node;
         let owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns));
         let matches = |filter: &Filter| filter.matches(attempt, owner);
         let is_wanted = matches(&capture.filter) && matches(&self.view.filter);
@@ -144,7 +144,7 @@ impl Shared<'_> {
             UpdateKind::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
                 let place = if is_evidence { evidence.retransmitted(id, attempt, case.allowed) } else { None };
                 let is_flagged = causes::is_flagged(&case);
-                let subject = Subject { case: assessed(case, evidence, is_flagged, place), owner };
+                let subject = JudgedAttempt { case: assessed(case, evidence, is_flagged, place), owner };
                 let mut judgement = judgements.load(id);
                 let result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated);
                 judgements.store(id, judgement);
@@ -159,7 +159,7 @@ impl Shared<'_> {
                 }
                 let case = assessed(case, evidence, judgement.flagged, place);
                 let place = causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
-                self.ended(&Subject { case, owner }, judgement, |otherwise, counts| match place {
+                self.ended(&JudgedAttempt { case, owner }, judgement, |otherwise, counts| match place {
                     Some(place) => {
                         undecided.add(place, otherwise, counts);
                         true
@@ -172,7 +172,7 @@ impl Shared<'_> {
 
     fn retransmit(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &JudgedAttempt<'_>,
         judgement: &mut Judgement,
         time_ns: u64,
         ordinal: u32,
@@ -202,7 +202,7 @@ impl Shared<'_> {
     /// with the cause that it has without evidence.
     fn ended(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &JudgedAttempt<'_>,
         before: Judgement,
         put_aside: impl FnOnce(&'static str, Counts) -> bool,
     ) -> io::Result<()> {
@@ -239,12 +239,12 @@ fn assessed<'a>(case: Case<'a>, evidence: &mut PortEvidence, is_flagged: bool, p
 }
 
 /// An attempt to be judged, and who made it.
-struct Subject<'a> {
+struct JudgedAttempt<'a> {
     case: Case<'a>,
     owner: Option<&'a Owner>,
 }
 
-impl Subject<'_> {
+impl JudgedAttempt<'_> {
     fn finding<'b>(&'b self, time_ns: u64, ordinal: u32, judgement: &'b Judgement) -> Finding<'b> {
         let Self { case: Case { attempt, capture, allowed, assessment: _ }, owner } = *self;
         let (is_news, is_over, diagnosis) = (false, false, None);

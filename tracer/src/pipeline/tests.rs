@@ -12,10 +12,10 @@ use crate::summary::Summary;
 
 const SECOND: u64 = 1_000_000_000;
 
-type Told = (&'static str, Option<Strength>);
+type FindingLine = (&'static str, Option<Strength>);
 
 /// Keeps the cause and the evidence of each line.
-struct Lines(Arc<Mutex<Vec<Told>>>);
+struct Lines(Arc<Mutex<Vec<FindingLine>>>);
 
 impl Output for Lines {
     fn explains(&self, _: &Finding<'_>) -> bool {
@@ -54,7 +54,7 @@ fn attempt(destination: u16, port: u16) -> Attempt {
 
 struct Run {
     judge: Judge<'static>,
-    lines: Arc<Mutex<Vec<Told>>>,
+    lines: Arc<Mutex<Vec<FindingLine>>>,
     next: u32,
 }
 
@@ -89,7 +89,7 @@ impl Run {
         self.update(node, id, UpdateKind::Ended, Attempt { outcome: Outcome::TimedOut, ..attempt });
     }
 
-    fn finish(self) -> (Vec<Told>, Summary) {
+    fn finish(self) -> (Vec<FindingLine>, Summary) {
         let summary = self.judge.finish().unwrap();
         let lines = self.lines.lock().unwrap().clone();
         (lines, summary)

@@ -18,7 +18,7 @@ use crate::infer::Conclusion;
 use crate::model::{Capture, Clock, PortSet};
 use crate::store::ReadReport;
 use crate::summary::Summary;
-use crate::tally::{Ports, Tally};
+use crate::tally::{PortAnswers, Tally};
 
 /// All that a report is made of.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub struct Report<'a> {
 /// An address family's ports, with what the policy says about them.
 struct FamilyPorts<'a> {
     name: &'static str,
-    ports: &'a Ports,
+    ports: &'a PortAnswers,
     /// `None` where captures were judged by different policies.
     allowed: Option<&'a PortSet>,
 }

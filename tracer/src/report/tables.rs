@@ -56,7 +56,7 @@ pub(super) const COLUMNS: [Column; 5] = [
 ];
 
 /// A table.
-pub(super) struct Table {
+pub(super) struct ReportTable {
     pub(super) title: &'static str,
     /// What a row is.
     pub(super) label: &'static str,
@@ -76,7 +76,7 @@ pub(super) struct Row {
 }
 
 /// All tables that have something to show.
-pub(super) fn all(report: &Report<'_>) -> Vec<Table> {
+pub(super) fn all(report: &Report<'_>) -> Vec<ReportTable> {
     let mut tables = vec![by_cause(report)];
     tables.push(ranked(
         "Destinations",
@@ -100,7 +100,7 @@ pub(super) fn all(report: &Report<'_>) -> Vec<Table> {
 }
 
 /// Nothing where no owner is known.
-fn owners(report: &Report<'_>) -> [Table; 3] {
+fn owners(report: &Report<'_>) -> [ReportTable; 3] {
     let tally = report.tally;
     [
         ranked(
@@ -127,11 +127,11 @@ fn owners(report: &Report<'_>) -> [Table; 3] {
     ]
 }
 
-fn by_cause(report: &Report<'_>) -> Table {
+fn by_cause(report: &Report<'_>) -> ReportTable {
     let causes = &report.summary.by_cause;
     let rows = worst_first(causes.iter().map(|(cause, &counts)| (words(cause), counts)).collect());
     let present = causes::ALL.iter().filter(|cause| causes.contains_key(cause.id));
-    Table {
+    ReportTable {
         title: "Causes",
         label: "cause",
         about: "Why SYNs were retransmitted: attempts with at least one retransmit, each counted once.",
@@ -141,7 +141,7 @@ fn by_cause(report: &Report<'_>) -> Table {
     }
 }
 
-fn by_node(report: &Report<'_>) -> Table {
+fn by_node(report: &Report<'_>) -> ReportTable {
     let mut rows: Vec<(String, Counts)> = Vec::new();
     for (number, capture) in report.captures.iter().enumerate() {
         let node = Escaped(&capture.node).to_string();
@@ -151,7 +151,7 @@ fn by_node(report: &Report<'_>) -> Table {
             None => rows.push((node, counts)),
         }
     }
-    Table {
+    ReportTable {
         title: "Nodes",
         label: "node",
         about: "The nodes that the traces come from.",
@@ -161,9 +161,9 @@ fn by_node(report: &Report<'_>) -> Table {
     }
 }
 
-fn by_mode(report: &Report<'_>) -> Table {
+fn by_mode(report: &Report<'_>) -> ReportTable {
     let modes = report.tally.modes.iter().map(|(mode, &counts)| (words(mode.name()), counts));
-    Table {
+    ReportTable {
         title: "How NAT chose the port",
         label: "NAT mode",
         about: "Fully random: drawn from 1024-65535; preserved: the source port, unless taken; range: as the rule names \
@@ -180,7 +180,7 @@ fn ranked<K: Clone + Eq + Hash + Ord>(
     about: &'static str,
     top: &Top<K>,
     name: fn(&K) -> String,
-) -> Table {
+) -> ReportTable {
     let ranking = top.ranking(MAX_ROWS);
     let rows = ranking.worst.iter().map(|(key, counts)| Row { label: name(key), counts: *counts }).collect();
     let more = if ranking.is_exact { "" } else { "at least " };
@@ -189,7 +189,7 @@ fn ranked<K: Clone + Eq + Hash + Ord>(
     let note =
         "Too many to count each separately: counts of single rows may be too low, and that of the others too high.";
     let notes = if ranking.is_exact { Vec::new() } else { vec![note.to_owned()] };
-    Table { title, label, about, rows, others, notes }
+    ReportTable { title, label, about, rows, others, notes }
 }
 
 fn worst_first(mut rows: Vec<(String, Counts)>) -> Vec<Row> {

@@ -73,12 +73,12 @@ fn html(captures: &[Capture], tally: &Tally) -> String {
 }
 
 /// A page as a browser reads it.
-struct Page {
+struct ParsedPage {
     elements: Vec<Handle>,
     errors: Vec<String>,
 }
 
-impl Page {
+impl ParsedPage {
     fn parse(page: &str) -> Self {
         let dom = html5ever::parse_document(RcDom::default(), html5ever::ParseOpts::default()).one(page);
         let errors = dom.errors.borrow().iter().map(ToString::to_string).collect();
@@ -156,14 +156,14 @@ fn the_page_is_what_browsers_expect() {
     let empty = Tally::default();
     for (captures, tally) in [(vec![capture()], tally()), (vec![capture(), capture()], tally()), (vec![], empty)] {
         let page = html(&captures, &tally);
-        let parsed = Page::parse(&page);
+        let parsed = ParsedPage::parse(&page);
         assert!(parsed.errors.is_empty(), "{:?}", parsed.errors);
         assert_eq!(parsed.all("h1").len(), 1);
         assert_eq!(parsed.all("table").len(), parsed.all("thead").len());
         let has = |attributes: &[(String, String)], name: &str, value: &str| {
             attributes.iter().any(|(of, is)| of == name && is.starts_with(value) && !is.is_empty())
         };
-        let pictures = parsed.all("div").into_iter().map(Page::attributes).filter(|of| has(of, "class", "plot"));
+        let pictures = parsed.all("div").into_iter().map(ParsedPage::attributes).filter(|of| has(of, "class", "plot"));
         for picture in pictures {
             assert!(has(&picture, "role", "img") && has(&picture, "aria-label", "Answered and"), "{picture:?}");
         }
@@ -197,7 +197,7 @@ fn hostile_names_stay_text() {
     let captures = [Capture { node, version, kernel, hooks, ..capture() }];
     let tally = tally();
     let page = with(&[hostile], &captures, &tally, |report| html::render(report).unwrap());
-    let parsed = Page::parse(&page);
+    let parsed = ParsedPage::parse(&page);
     assert!(parsed.errors.is_empty(), "{:?}", parsed.errors);
     assert!(parsed.all("script").is_empty() && parsed.all("img").is_empty());
     let title = parsed.all("title")[0].children.borrow()[0].clone();

@@ -1,7 +1,7 @@
 //! The chains at the forward hook that can drop: by policy, or what conntrack finds invalid.
 
 use super::conditions::Subject;
-use super::{Action, Chain, Line, Table};
+use super::{Action, Chain, RuleLine, Table};
 
 /// Chains visited from one hook.
 const MAX_CHAINS: usize = 2000;
@@ -26,7 +26,7 @@ pub(super) fn forward(tables: &[Table]) -> Vec<ForwardChain> {
             let Some(base) = chain.base.as_ref().filter(|base| base.hook == "forward") else { continue };
             let lines = lines(table, chain);
             let accepts = lines.iter().filter(|line| line.action == Action::Accept && !is_only_known(line)).count();
-            let drops_invalid = |line: &&&Line| line.action == Action::Drop && names_state(line, "invalid");
+            let drops_invalid = |line: &&&RuleLine| line.action == Action::Drop && names_state(line, "invalid");
             let invalid = lines.iter().filter(drops_invalid).map(|line| line.text.clone()).collect();
             let name = format!("{} of {} {}", chain.name, table.family, table.name);
             found.push(ForwardChain { name, drops: base.drops, accepts, invalid });
@@ -36,7 +36,7 @@ pub(super) fn forward(tables: &[Table]) -> Vec<ForwardChain> {
 }
 
 /// Those of a chain and of all that it leads to.
-fn lines<'a>(table: &'a Table, start: &'a Chain) -> Vec<&'a Line> {
+fn lines<'a>(table: &'a Table, start: &'a Chain) -> Vec<&'a RuleLine> {
     let mut chains = vec![start];
     let mut next = 0;
     while let Some(chain) = chains.get(next).copied().filter(|_| chains.len() < MAX_CHAINS) {
@@ -64,11 +64,11 @@ fn lines<'a>(table: &'a Table, start: &'a Chain) -> Vec<&'a Line> {
 }
 
 /// Whether it asks for packets of connections that are known.
-fn is_only_known(line: &Line) -> bool {
+fn is_only_known(line: &RuleLine) -> bool {
     line.conditions.iter().any(|condition| condition.of_new() == Some(false))
 }
 
-fn names_state(line: &Line, state: &str) -> bool {
+fn names_state(line: &RuleLine, state: &str) -> bool {
     line.conditions.iter().any(|condition| {
         if let Subject::State(states) = &condition.subject {
             !condition.negated && states.contains(state)

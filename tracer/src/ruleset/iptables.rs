@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::conditions::{Condition, Subject};
 use super::protocols::{self, Protocols};
 use super::words::{self, Word, for_shell};
-use super::{Action, Base, Chain, Family, Flags, Kind, Line, Nat, Ports, Table, addresses};
+use super::{Action, Base, Chain, Flags, Nat, NatKind, NatPorts, RuleFamily, RuleLine, Table, addresses};
 
 /// The kernel's priorities of the hooks: of NAT those that choose source ports (`NF_IP_PRI_NAT_SRC`).
 const PRIORITIES: [(&str, i64); 4] = [("raw", -300), ("mangle", -150), ("filter", 0), ("nat", 100)];
@@ -49,7 +49,7 @@ fn table(name: &str, body: &[&str], tool: &str) -> Option<Table> {
         }
         let Some(&index) = words.next().and_then(|name| places.get(&name.text)) else { continue };
         let number = chains[index].lines.len() + 1;
-        let family = if is_ipv6 { Family::V6 } else { Family::V4 };
+        let family = if is_ipv6 { RuleFamily::V6 } else { RuleFamily::V4 };
         let line = line(words.collect(), family, number, |name| places.contains_key(name));
         chains[index].lines.push(line);
     }
@@ -72,13 +72,13 @@ fn chain(line: &str, is_nat: bool, priority: i64) -> Option<Chain> {
 }
 
 /// An option with its values, and whether a `!` stands before it.
-struct Part {
+struct RuleOption {
     negated: bool,
     name: String,
     values: Vec<String>,
 }
 
-impl Part {
+impl RuleOption {
     fn value(&self) -> &str {
         self.values.first().map_or("", String::as_str)
     }
@@ -94,17 +94,17 @@ impl Part {
     }
 }
 
-fn parts(words: Vec<Word>) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
+fn parts(words: Vec<Word>) -> Vec<RuleOption> {
+    let mut parts: Vec<RuleOption> = Vec::new();
     let mut negated = false;
     for word in words {
-        let takes_any = |part: &Part| part.values.is_empty() && ANY_WORD.contains(&part.name.as_str());
+        let takes_any = |part: &RuleOption| part.values.is_empty() && ANY_WORD.contains(&part.name.as_str());
         match parts.last_mut() {
             Some(part) if takes_any(part) && !negated => part.values.push(word.text),
             _ if !word.quoted && word.text == "!" => negated = true,
             Some(part) if word.quoted || !word.text.starts_with('-') => part.values.push(word.text),
             _ => {
-                parts.push(Part { negated, name: word.text, values: Vec::new() });
+                parts.push(RuleOption { negated, name: word.text, values: Vec::new() });
                 negated = false;
             }
         }
@@ -112,18 +112,18 @@ fn parts(words: Vec<Word>) -> Vec<Part> {
     parts
 }
 
-fn line(words: Vec<Word>, family: Family, number: usize, is_chain: impl Fn(&str) -> bool) -> Line {
+fn line(words: Vec<Word>, family: RuleFamily, number: usize, is_chain: impl Fn(&str) -> bool) -> RuleLine {
     let text = words.iter().map(|word| for_shell(&word.text)).collect::<Vec<_>>().join(" ");
     let mut parts = parts(words);
     let target_at = parts.iter().position(|part| part.name == "-j" || part.name == "-g").unwrap_or(parts.len());
     let target = parts.split_off(target_at);
-    let sets_mark = ["MARK", "CONNMARK", "SET"].contains(&target.first().map_or("", Part::value));
-    let mut line = Line { number, sets_mark, action: action(&target, is_chain), ..Line::new(family) };
+    let sets_mark = ["MARK", "CONNMARK", "SET"].contains(&target.first().map_or("", RuleOption::value));
+    let mut line = RuleLine { number, sets_mark, action: action(&target, is_chain), ..RuleLine::new(family) };
     line.matches = matches(&parts, &text);
     let mut parts = parts.into_iter().peekable();
     while let Some(part) = parts.next() {
         if part.name == "-m" {
-            let is_option = |part: &Part| part.name.starts_with("--");
+            let is_option = |part: &RuleOption| part.name.starts_with("--");
             let mut options = Vec::new();
             while let Some(option) = parts.next_if(is_option) {
                 options.push(option);
@@ -138,23 +138,23 @@ fn line(words: Vec<Word>, family: Family, number: usize, is_chain: impl Fn(&str)
 }
 
 /// The words before the target but protocol and comments; or why they cannot stand in a second rule.
-fn matches(parts: &[Part], text: &str) -> Result<Vec<String>, String> {
+fn matches(parts: &[RuleOption], text: &str) -> Result<Vec<String>, String> {
     if text.contains("[unsupported") {
         return Err("this iptables does not understand all of it".to_owned());
     }
     let modules = parts.iter().filter(|part| part.name == "-m");
-    if let Some(module) = modules.map(Part::value).find(|name| CHANGING.contains(name)) {
+    if let Some(module) = modules.map(RuleOption::value).find(|name| CHANGING.contains(name)) {
         return Err(format!("it asks for `{module}`, which a second rule would count anew"));
     }
-    let is_comment = |part: &Part| part.name == "--comment" || (part.name == "-m" && part.value() == "comment");
+    let is_comment = |part: &RuleOption| part.name == "--comment" || (part.name == "-m" && part.value() == "comment");
     let kept = parts.iter().filter(|part| part.name != "-p" && !is_comment(part));
-    Ok(kept.flat_map(Part::words).collect())
+    Ok(kept.flat_map(RuleOption::words).collect())
 }
 
-fn condition(line: &mut Line, part: &Part) {
-    let prefixes = |part: &Part| part.value().split(',').map(addresses::parse).collect::<Option<Vec<_>>>();
+fn condition(line: &mut RuleLine, part: &RuleOption) {
+    let prefixes = |part: &RuleOption| part.value().split(',').map(addresses::parse).collect::<Option<Vec<_>>>();
     // `eth+` is what nft writes as `eth*`.
-    let interface = |part: &Part| -> BTreeSet<String> { [part.value().replace('+', "*")].into() };
+    let interface = |part: &RuleOption| -> BTreeSet<String> { [part.value().replace('+', "*")].into() };
     let subject = match part.name.as_str() {
         "-p" => {
             let named = [protocols::name(part.value())].into();
@@ -172,8 +172,8 @@ fn condition(line: &mut Line, part: &Part) {
 }
 
 /// What a match with its options asks for.
-fn of_module(name: &str, options: &[Part], number: usize) -> Option<Condition> {
-    let text = || options.iter().flat_map(Part::words).collect::<Vec<_>>().join(" ");
+fn of_module(name: &str, options: &[RuleOption], number: usize) -> Option<Condition> {
+    let text = || options.iter().flat_map(RuleOption::words).collect::<Vec<_>>().join(" ");
     if name == "comment" || (options.is_empty() && ["tcp", "udp", "sctp", "dccp"].contains(&name)) {
         return None;
     }
@@ -203,12 +203,12 @@ fn mark(text: &str, of_connection: bool) -> Option<Subject> {
     Some(Subject::Mark { of_connection, mask, values: [number(value)?].into() })
 }
 
-fn action(target: &[Part], is_chain: impl Fn(&str) -> bool) -> Action {
+fn action(target: &[RuleOption], is_chain: impl Fn(&str) -> bool) -> Action {
     let Some(first) = target.first() else { return Action::Other };
     match first.value() {
-        "MASQUERADE" => Action::Nat(nat(Kind::Masquerade, target)),
-        "SNAT" => Action::Nat(nat(Kind::Snat, target)),
-        "NETMAP" => Action::Nat(nat(Kind::Netmap, target)),
+        "MASQUERADE" => Action::Nat(nat(NatKind::Masquerade, target)),
+        "SNAT" => Action::Nat(nat(NatKind::Snat, target)),
+        "NETMAP" => Action::Nat(nat(NatKind::Netmap, target)),
         "ACCEPT" => Action::Accept,
         "RETURN" => Action::Return,
         "DROP" | "REJECT" | "QUEUE" | "NFQUEUE" => Action::Drop,
@@ -220,7 +220,7 @@ fn action(target: &[Part], is_chain: impl Fn(&str) -> bool) -> Action {
     }
 }
 
-fn nat(kind: Kind, target: &[Part]) -> Nat {
+fn nat(kind: NatKind, target: &[RuleOption]) -> Nat {
     let option = |name: &str| target.iter().find(|part| part.name == name);
     let flags = Flags {
         random: option("--random").is_some(),
@@ -229,11 +229,11 @@ fn nat(kind: Kind, target: &[Part]) -> Nat {
     };
     let (address, ports) = match option("--to-source").map(|part| split_ports(part.value())) {
         Some((address, ports)) => (Some(address.to_owned()), ports),
-        None => (None, option("--to-ports").map(Part::value)),
+        None => (None, option("--to-ports").map(RuleOption::value)),
     };
     let ports = match ports {
-        None => Ports::Default,
-        Some(text) => range(text).map_or(Ports::Unknown, |range| Ports::Ranges(vec![range])),
+        None => NatPorts::Default,
+        Some(text) => range(text).map_or(NatPorts::Unknown, |range| NatPorts::Ranges(vec![range])),
     };
     Nat { kind, flags, ports, address: address.filter(|address| !address.is_empty()) }
 }

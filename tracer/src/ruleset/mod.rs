@@ -25,19 +25,19 @@ use serde::Serialize;
 
 pub use conditions::{Condition, Subject};
 pub use forward::ForwardChain;
-pub use owner::Owner;
+pub use owner::RuleOwner;
 pub use protocols::Protocols;
 pub use reach::Reach;
-pub use read::{Kernel, Read, Source, Sources, read, read_from};
+pub use read::{Kernel, Read, Sources, ToolReading, read, read_from};
 pub use rewrite::{Insertion, with_ports};
 pub use tool::{Tools, run};
-pub use walk::{NatRule, Way};
+pub use walk::{NatRule, RulePath};
 pub use words::for_shell as shell_word;
 
 /// Address families that a rule can meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Family {
+pub enum RuleFamily {
     /// IPv4.
     V4,
     /// IPv6.
@@ -46,7 +46,7 @@ pub enum Family {
     Both,
 }
 
-impl Family {
+impl RuleFamily {
     /// That of a table, by nft's word for it.
     fn of_table(word: &str) -> Self {
         match word {
@@ -69,7 +69,7 @@ impl Family {
 /// What a NAT statement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum NatKind {
     /// To the address of the interface.
     Masquerade,
     /// To the address that the rule names.
@@ -100,7 +100,7 @@ impl Flags {
 /// The ports that the statement names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ports {
+pub enum NatPorts {
     /// None: the kernel's default ranges.
     Default,
     /// This range, or one of these where a map chooses.
@@ -113,11 +113,11 @@ pub enum Ports {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nat {
     /// What it is.
-    pub kind: Kind,
+    pub kind: NatKind,
     /// How it chooses.
     pub flags: Flags,
     /// What it chooses from.
-    pub ports: Ports,
+    pub ports: NatPorts,
     /// The address or addresses of a SNAT, where the rule itself names them.
     pub address: Option<String>,
 }
@@ -168,7 +168,7 @@ pub struct Branch {
 
 /// One line of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct RuleLine {
     /// nft's number for it.
     pub handle: Option<u64>,
     /// Its place in the chain, from 1.
@@ -182,7 +182,7 @@ pub struct Line {
     /// Transport protocols that it can meet.
     pub protocols: Protocols,
     /// Families that it can meet.
-    pub family: Family,
+    pub family: RuleFamily,
     /// It asks for what no packet has.
     pub is_contradiction: bool,
     /// It sets a mark.
@@ -191,9 +191,9 @@ pub struct Line {
     pub action: Action,
 }
 
-impl Line {
+impl RuleLine {
     /// One that asks for nothing and does nothing.
-    fn new(family: Family) -> Self {
+    fn new(family: RuleFamily) -> Self {
         Self {
             handle: None,
             number: 0,
@@ -232,7 +232,7 @@ pub struct Chain {
     /// Set where it begins at a hook.
     pub base: Option<Base>,
     /// Its lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<RuleLine>,
 }
 
 /// One table.

@@ -68,12 +68,12 @@ struct MapObject {
 }
 
 /// Family, table and chain or map.
-type Place = (String, String, String);
+type ObjectName = (String, String, String);
 
 /// Tables of everything that was listed; `listing` has the rules as people write them.
 pub(super) fn tables(all: impl IntoIterator<Item = Objects>, listing: &Listing) -> Vec<Table> {
-    let mut maps: HashMap<Place, Vec<Value>> = HashMap::new();
-    let mut tables = Tables::default();
+    let mut maps: HashMap<ObjectName, Vec<Value>> = HashMap::new();
+    let mut tables = TableIndex::default();
     let mut rules = Vec::new();
     for object in all.into_iter().flat_map(|objects| objects.0) {
         if let Some(map) = object.map {
@@ -95,13 +95,13 @@ pub(super) fn tables(all: impl IntoIterator<Item = Objects>, listing: &Listing) 
 }
 
 #[derive(Default)]
-struct Tables {
+struct TableIndex {
     tables: Vec<Table>,
     /// Where in `tables` a chain is.
-    places: HashMap<Place, (usize, usize)>,
+    places: HashMap<ObjectName, (usize, usize)>,
 }
 
-impl Tables {
+impl TableIndex {
     fn add(&mut self, chain: ChainObject, listing: &Listing) {
         let key = (chain.family.clone(), chain.table.clone());
         let header = listing.tables.get(&key);
@@ -127,7 +127,7 @@ impl Tables {
         chains.push(Chain { name: chain.name, base, lines: Vec::new() });
     }
 
-    fn push(&mut self, place: &Place, mut line: super::Line) {
+    fn push(&mut self, place: &ObjectName, mut line: super::RuleLine) {
         let Some(&(table, chain)) = self.places.get(place) else { return };
         let lines = &mut self.tables[table].chains[chain].lines;
         line.number = lines.len() + 1;

@@ -7,28 +7,28 @@ use serde_json::Value;
 
 use super::conditions::{Condition, Subject};
 use super::protocols::{self, Protocols};
-use super::{Action, Branch, Family, Flags, Kind, Line, Nat, Ports, addresses, nft_print, nft_statement};
+use super::{Action, Branch, Flags, Nat, NatKind, NatPorts, RuleFamily, RuleLine, addresses, nft_print, nft_statement};
 
 /// Elements of a named map.
 pub(super) type Maps<'a> = &'a dyn Fn(&str) -> Option<&'a Vec<Value>>;
 
 /// What has been read of a rule so far.
-struct Reading<'a> {
-    line: Line,
+struct RuleReader<'a> {
+    line: RuleLine,
     maps: Maps<'a>,
 }
 
 /// Reads a rule. Its number is that of the caller.
-pub(super) fn line(exprs: &[Value], handle: Option<u64>, text: &str, family: &str, maps: &Maps<'_>) -> Line {
-    let line = Line { handle, text: text.to_owned(), ..Line::new(Family::of_table(family)) };
-    let mut reading = Reading { line, maps: *maps };
+pub(super) fn line(exprs: &[Value], handle: Option<u64>, text: &str, family: &str, maps: &Maps<'_>) -> RuleLine {
+    let line = RuleLine { handle, text: text.to_owned(), ..RuleLine::new(RuleFamily::of_table(family)) };
+    let mut reading = RuleReader { line, maps: *maps };
     let statements = exprs.iter().filter_map(Value::as_object).flat_map(serde_json::Map::iter);
     statements.for_each(|(name, value)| reading.statement(name, value));
     reading.finish(exprs)
 }
 
-impl Reading<'_> {
-    fn finish(self, exprs: &[Value]) -> Line {
+impl RuleReader<'_> {
+    fn finish(self, exprs: &[Value]) -> RuleLine {
         let mut line = self.line;
         let Action::Nat(nat) = &line.action else { return line };
         line.matches = nft_print::matches(exprs).and_then(|phrases| {
@@ -47,8 +47,8 @@ impl Reading<'_> {
     fn statement(&mut self, name: &str, value: &Value) {
         match name {
             "match" => self.condition(value),
-            "masquerade" => self.nat(Kind::Masquerade, value),
-            "snat" => self.nat(Kind::Snat, value),
+            "masquerade" => self.nat(NatKind::Masquerade, value),
+            "snat" => self.nat(NatKind::Snat, value),
             "jump" => self.line.action = Action::jump(target(value)),
             "goto" => self.line.action = Action::goto(target(value)),
             "vmap" => self.verdict_map(value),
@@ -75,8 +75,8 @@ impl Reading<'_> {
         let parts = left["concat"].as_array().or(left["&"].as_array()).into_iter().flatten();
         for header in parts.chain([left]).filter_map(|part| part["payload"]["protocol"].as_str()) {
             match header {
-                "ip" => self.meet(Family::V4),
-                "ip6" => self.meet(Family::V6),
+                "ip" => self.meet(RuleFamily::V4),
+                "ip6" => self.meet(RuleFamily::V6),
                 "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmpv6" => {
                     self.protocols(&Protocols::only(header));
                 }
@@ -85,7 +85,7 @@ impl Reading<'_> {
         }
         let meta = left["meta"]["key"].as_str();
         if meta == Some("nfproto") && (is_equal || is_unequal) {
-            let named = if (*right == "ipv6") == is_equal { Family::V6 } else { Family::V4 };
+            let named = if (*right == "ipv6") == is_equal { RuleFamily::V6 } else { RuleFamily::V4 };
             return self.meet(named);
         }
         let field = left["payload"]["field"].as_str();
@@ -111,7 +111,7 @@ impl Reading<'_> {
         });
     }
 
-    fn meet(&mut self, family: Family) {
+    fn meet(&mut self, family: RuleFamily) {
         match self.line.family.and(family) {
             Some(both) => self.line.family = both,
             None => self.line.is_contradiction = true,
@@ -122,16 +122,16 @@ impl Reading<'_> {
         self.line.protocols = self.line.protocols.and(named);
     }
 
-    fn nat(&mut self, kind: Kind, value: &Value) {
+    fn nat(&mut self, kind: NatKind, value: &Value) {
         match value["family"].as_str() {
-            Some("ip") => self.meet(Family::V4),
-            Some("ip6") => self.meet(Family::V6),
+            Some("ip") => self.meet(RuleFamily::V4),
+            Some("ip6") => self.meet(RuleFamily::V6),
             _ => {}
         }
         let is_netmap = value["type_flags"] == "prefix" || flags(value).any(|flag| flag == "netmap");
         let has = |name: &str| flags(value).any(|flag| flag == name);
         self.line.action = Action::Nat(Nat {
-            kind: if is_netmap { Kind::Netmap } else { kind },
+            kind: if is_netmap { NatKind::Netmap } else { kind },
             flags: Flags { random: has("random"), fully_random: has("fully-random"), persistent: has("persistent") },
             ports: self.ports(value),
             address: address(&value["addr"]),
@@ -139,21 +139,21 @@ impl Reading<'_> {
     }
 
     /// The ports of a statement; a map of the addresses can have them too.
-    fn ports(&self, statement: &Value) -> Ports {
+    fn ports(&self, statement: &Value) -> NatPorts {
         let port = &statement["port"];
         if !port.is_null() {
-            return range(port).map_or(Ports::Unknown, |range| Ports::Ranges(vec![range]));
+            return range(port).map_or(NatPorts::Unknown, |range| NatPorts::Ranges(vec![range]));
         }
         let Some(elements) = self.elements(&statement["addr"]["map"]["data"]) else {
-            return if statement["addr"]["map"].is_null() { Ports::Default } else { Ports::Unknown };
+            return if statement["addr"]["map"].is_null() { NatPorts::Default } else { NatPorts::Unknown };
         };
         // An element is [key, value]; one with ports has { "concat": [address, port] } as its value.
         let with_ports = elements.iter().filter_map(|element| element[1]["concat"].as_array());
         let ranges: Option<Vec<_>> = with_ports.map(|parts| range(parts.last()?)).collect();
         match ranges {
-            None => Ports::Unknown,
-            Some(ranges) if ranges.is_empty() => Ports::Default,
-            Some(ranges) => Ports::Ranges(ranges),
+            None => NatPorts::Unknown,
+            Some(ranges) if ranges.is_empty() => NatPorts::Default,
+            Some(ranges) => NatPorts::Ranges(ranges),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Kind, Nat, Ports};
+use super::{Nat, NatKind, NatPorts};
 
 /// The statement as nft writes it; `None` where it has something that [`Nat`] has not.
 pub(super) fn original(nat: &Nat, exprs: &[Value]) -> Option<String> {
@@ -10,13 +10,13 @@ pub(super) fn original(nat: &Nat, exprs: &[Value]) -> Option<String> {
     let known = ["family", "addr", "port", "flags"];
     let is_known = value.as_object().is_none_or(|fields| fields.keys().all(|key| known.contains(&key.as_str())));
     let ports = match &nat.ports {
-        Ports::Default => None,
-        Ports::Ranges(ranges) => match ranges[..] {
+        NatPorts::Default => None,
+        NatPorts::Ranges(ranges) => match ranges[..] {
             // nft writes them as they were given, the higher one first too; such a rule is not written again.
             [range] if !value["port"].is_null() => Some(range),
             _ => return None,
         },
-        Ports::Unknown => return None,
+        NatPorts::Unknown => return None,
     };
     let family = value["family"].as_str();
     let address = match value["addr"]["prefix"].as_object() {
@@ -44,9 +44,9 @@ pub(super) fn with_ports(nat: &Nat, family: &str, ports: (u16, u16)) -> Option<S
 
 fn write(nat: &Nat, family: Option<&str>, address: Option<&str>, ports: Option<(u16, u16)>) -> Option<String> {
     let name = match nat.kind {
-        Kind::Masquerade => "masquerade",
-        Kind::Snat => "snat",
-        Kind::Netmap => return None,
+        NatKind::Masquerade => "masquerade",
+        NatKind::Snat => "snat",
+        NatKind::Netmap => return None,
     };
     let mut words = vec![name.to_owned()];
     words.extend(family.map(str::to_owned));

@@ -10,12 +10,12 @@ pub(super) type Texts = HashMap<(String, String, u64), String>;
 pub(super) struct Listing {
     pub(super) texts: Texts,
     /// Every table, by family and name, in order of the names.
-    pub(super) tables: BTreeMap<(String, String), Header>,
+    pub(super) tables: BTreeMap<(String, String), TableHeader>,
 }
 
 /// What the listing says of a table itself. nft 1.0.6 writes a table's flags as broken JSON, so they are read here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct TableHeader {
     /// The kernel lets nobody but its owner change it.
     pub(super) is_owned: bool,
     /// Its chains are at no hook.
@@ -68,7 +68,7 @@ pub(super) fn parse(listing: &str) -> Listing {
     parsed
 }
 
-impl Header {
+impl TableHeader {
     fn line(&mut self, body: &str, is_chain: bool) {
         if let Some(flags) = body.strip_prefix("flags ") {
             let has = |name: &str| flags.trim_end_matches(';').split(',').any(|flag| flag.trim() == name);

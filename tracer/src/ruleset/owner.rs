@@ -7,7 +7,7 @@ use super::conditions::{Condition, Subject};
 /// A program that writes NAT rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Owner {
+pub enum RuleOwner {
     /// flannel, also the one inside k3s.
     Flannel,
     /// kube-proxy, also the one inside k3s.
@@ -59,65 +59,65 @@ pub enum Owner {
 }
 
 /// How tables and chains begin.
-const NAMES: [(&str, Owner); 44] = [
-    ("flannel-ipv", Owner::Flannel),
-    ("FLANNEL-POSTRTG", Owner::Flannel),
-    ("kube-proxy", Owner::KubeProxy),
-    ("KUBE-ROUTER", Owner::KubeRouter),
-    ("KUBE-", Owner::KubeProxy),
-    ("DOCKER", Owner::Docker),
-    ("docker-", Owner::Docker),
-    ("cali-", Owner::Calico),
-    ("calico", Owner::Calico),
-    ("filter-cali-", Owner::Calico),
-    ("nat-cali-", Owner::Calico),
-    ("CILIUM_", Owner::Cilium),
-    ("OLD_CILIUM_", Owner::Cilium),
-    ("AWS-SNAT-CHAIN", Owner::AwsVpcCni),
-    ("IP-MASQ", Owner::IpMasqAgent),
-    ("LIBVIRT_", Owner::Libvirt),
-    ("libvirt_", Owner::Libvirt),
-    ("NETAVARK", Owner::Netavark),
-    ("netavark", Owner::Netavark),
-    ("nv_", Owner::Netavark),
-    ("ts-postrouting", Owner::Tailscale),
-    ("CNI-", Owner::Cni),
-    ("cni_plugins_", Owner::Cni),
-    ("firewalld", Owner::Firewalld),
-    ("nat_POST_", Owner::Firewalld),
-    ("POST_", Owner::Firewalld),
-    ("io.systemd.nat", Owner::Networkd),
-    ("nm-shared-", Owner::NetworkManager),
-    ("nm-sh-", Owner::NetworkManager),
-    ("incus", Owner::Incus),
-    ("lxd", Owner::Lxd),
-    ("ANTREA-", Owner::Antrea),
-    ("antrea", Owner::Antrea),
-    ("OVN-KUBE-", Owner::OvnKubernetes),
-    ("ovn-kubernetes", Owner::OvnKubernetes),
-    ("ovn-kube-", Owner::OvnKubernetes),
-    ("OVN-POSTROUTING", Owner::KubeOvn),
-    ("OVN-MASQUERADE", Owner::KubeOvn),
-    ("OVN-NAT-", Owner::KubeOvn),
-    ("OPENSHIFT-MASQUERADE", Owner::OpenshiftSdn),
-    ("WEAVE", Owner::Weave),
-    ("SHOREWALL", Owner::Shorewall),
-    ("shorewall", Owner::Shorewall),
-    ("fw4", Owner::Fw4),
+const NAMES: [(&str, RuleOwner); 44] = [
+    ("flannel-ipv", RuleOwner::Flannel),
+    ("FLANNEL-POSTRTG", RuleOwner::Flannel),
+    ("kube-proxy", RuleOwner::KubeProxy),
+    ("KUBE-ROUTER", RuleOwner::KubeRouter),
+    ("KUBE-", RuleOwner::KubeProxy),
+    ("DOCKER", RuleOwner::Docker),
+    ("docker-", RuleOwner::Docker),
+    ("cali-", RuleOwner::Calico),
+    ("calico", RuleOwner::Calico),
+    ("filter-cali-", RuleOwner::Calico),
+    ("nat-cali-", RuleOwner::Calico),
+    ("CILIUM_", RuleOwner::Cilium),
+    ("OLD_CILIUM_", RuleOwner::Cilium),
+    ("AWS-SNAT-CHAIN", RuleOwner::AwsVpcCni),
+    ("IP-MASQ", RuleOwner::IpMasqAgent),
+    ("LIBVIRT_", RuleOwner::Libvirt),
+    ("libvirt_", RuleOwner::Libvirt),
+    ("NETAVARK", RuleOwner::Netavark),
+    ("netavark", RuleOwner::Netavark),
+    ("nv_", RuleOwner::Netavark),
+    ("ts-postrouting", RuleOwner::Tailscale),
+    ("CNI-", RuleOwner::Cni),
+    ("cni_plugins_", RuleOwner::Cni),
+    ("firewalld", RuleOwner::Firewalld),
+    ("nat_POST_", RuleOwner::Firewalld),
+    ("POST_", RuleOwner::Firewalld),
+    ("io.systemd.nat", RuleOwner::Networkd),
+    ("nm-shared-", RuleOwner::NetworkManager),
+    ("nm-sh-", RuleOwner::NetworkManager),
+    ("incus", RuleOwner::Incus),
+    ("lxd", RuleOwner::Lxd),
+    ("ANTREA-", RuleOwner::Antrea),
+    ("antrea", RuleOwner::Antrea),
+    ("OVN-KUBE-", RuleOwner::OvnKubernetes),
+    ("ovn-kubernetes", RuleOwner::OvnKubernetes),
+    ("ovn-kube-", RuleOwner::OvnKubernetes),
+    ("OVN-POSTROUTING", RuleOwner::KubeOvn),
+    ("OVN-MASQUERADE", RuleOwner::KubeOvn),
+    ("OVN-NAT-", RuleOwner::KubeOvn),
+    ("OPENSHIFT-MASQUERADE", RuleOwner::OpenshiftSdn),
+    ("WEAVE", RuleOwner::Weave),
+    ("SHOREWALL", RuleOwner::Shorewall),
+    ("shorewall", RuleOwner::Shorewall),
+    ("fw4", RuleOwner::Fw4),
 ];
 /// How chains end.
-const ENDS: [(&str, Owner); 2] = [("_masq", Owner::Shorewall), ("_snat", Owner::Shorewall)];
+const ENDS: [(&str, RuleOwner); 2] = [("_masq", RuleOwner::Shorewall), ("_snat", RuleOwner::Shorewall)];
 /// What rules in shared chains have in comments and names of sets.
-const MARKS: [(&str, Owner); 6] = [
-    ("flanneld masq", Owner::Flannel),
-    ("generated for LXD network", Owner::Lxd),
-    ("generated for Incus network", Owner::Incus),
-    ("kube-router-", Owner::KubeRouter),
-    ("ovn40", Owner::KubeOvn),
-    ("AWS, SNAT", Owner::AwsVpcCni),
+const MARKS: [(&str, RuleOwner); 6] = [
+    ("flanneld masq", RuleOwner::Flannel),
+    ("generated for LXD network", RuleOwner::Lxd),
+    ("generated for Incus network", RuleOwner::Incus),
+    ("kube-router-", RuleOwner::KubeRouter),
+    ("ovn40", RuleOwner::KubeOvn),
+    ("AWS, SNAT", RuleOwner::AwsVpcCni),
 ];
 
-impl Owner {
+impl RuleOwner {
     /// Its name for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -178,11 +178,11 @@ mod tests {
     #[test]
     fn dockers_rule_is_known_by_its_bridge() {
         let owner = |name: &str, negated| {
-            Owner::of_conditions(&[Condition::new(Subject::Out([name.to_owned()].into()), negated)])
+            RuleOwner::of_conditions(&[Condition::new(Subject::Out([name.to_owned()].into()), negated)])
         };
         assert_eq!(
             (owner("docker0", true), owner("br-0123456789ab", true)),
-            (Some(Owner::Docker), Some(Owner::Docker))
+            (Some(RuleOwner::Docker), Some(RuleOwner::Docker))
         );
         assert_eq!((owner("docker0", false), owner("br-lan", true), owner("eth0", true)), (None, None, None));
     }
@@ -190,16 +190,16 @@ mod tests {
     #[test]
     fn a_writer_is_known_by_table_chain_or_comment() {
         for (table, chain, text, owner) in [
-            ("firewalld", "nat_POST_public_allow", "", Some(Owner::Firewalld)),
-            ("nat", "POST_public_allow", "", Some(Owner::Firewalld)),
+            ("firewalld", "nat_POST_public_allow", "", Some(RuleOwner::Firewalld)),
+            ("nat", "POST_public_allow", "", Some(RuleOwner::Firewalld)),
             ("nat", "POSTROUTING", "", None),
-            ("nat", "POSTROUTING", "-m comment --comment 'generated for LXD network lxdbr0'", Some(Owner::Lxd)),
-            ("nat", "KUBE-POSTROUTING", "", Some(Owner::KubeProxy)),
-            ("nat", "eth0_masq", "", Some(Owner::Shorewall)),
-            ("io.systemd.nat", "postrouting", "", Some(Owner::Networkd)),
+            ("nat", "POSTROUTING", "-m comment --comment 'generated for LXD network lxdbr0'", Some(RuleOwner::Lxd)),
+            ("nat", "KUBE-POSTROUTING", "", Some(RuleOwner::KubeProxy)),
+            ("nat", "eth0_masq", "", Some(RuleOwner::Shorewall)),
+            ("io.systemd.nat", "postrouting", "", Some(RuleOwner::Networkd)),
             ("mine", "post", "", None),
         ] {
-            assert_eq!(Owner::of(table, chain, text), owner, "{table} {chain} {text}");
+            assert_eq!(RuleOwner::of(table, chain, text), owner, "{table} {chain} {text}");
         }
     }
 }

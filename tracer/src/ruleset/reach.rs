@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::conditions::{Condition, are_enough, exclude};
-use super::{Family, Line, Protocols, Subject};
+use super::{Protocols, RuleFamily, RuleLine, Subject};
 
 /// The source of conditions that ask for exactly one prefix.
 fn one_source(conditions: &[Condition]) -> Option<IpNet> {
@@ -31,11 +31,11 @@ pub enum Reach {
 
 /// A line that takes packets away from those below it.
 #[derive(Clone, Debug)]
-pub(super) struct Taken {
+pub(super) struct DivertingLine {
     /// What it asks for, from the chain on in which it is looked at.
     pub(super) conditions: Vec<Condition>,
     pub(super) takes_tcp: bool,
-    pub(super) family: Family,
+    pub(super) family: RuleFamily,
     /// The one source that it asks for, to tell most lines apart at once.
     pub(super) source: Option<IpNet>,
     /// It asks for a mark.
@@ -50,8 +50,8 @@ pub(super) struct Taken {
     pub(super) text: String,
 }
 
-impl Taken {
-    pub(super) fn by(line: &Line, text: String) -> Self {
+impl DivertingLine {
+    pub(super) fn by(line: &RuleLine, text: String) -> Self {
         Self {
             conditions: line.conditions.iter().filter(|one| one.of_new() != Some(true)).cloned().collect(),
             takes_tcp: line.protocols.have_tcp()
@@ -76,7 +76,7 @@ impl Taken {
         self.takes_tcp
             && self.source.is_none_or(|own| passage.source.is_none_or(|source| own.contains(&source)))
             && !self.is_leaky
-            && (self.family == Family::Both || self.family == passage.family)
+            && (self.family == RuleFamily::Both || self.family == passage.family)
             && self.conditions.iter().all(is_met)
     }
 }
@@ -86,7 +86,7 @@ impl Taken {
 pub(super) struct Passage {
     pub(super) conditions: Vec<Condition>,
     pub(super) protocols: Protocols,
-    pub(super) family: Family,
+    pub(super) family: RuleFamily,
     /// No packet is all that.
     pub(super) is_empty: bool,
     /// The one source that it asks for.
@@ -95,11 +95,17 @@ pub(super) struct Passage {
 
 impl Passage {
     pub(super) const fn new() -> Self {
-        Self { conditions: Vec::new(), protocols: Protocols::Any, family: Family::Both, is_empty: false, source: None }
+        Self {
+            conditions: Vec::new(),
+            protocols: Protocols::Any,
+            family: RuleFamily::Both,
+            is_empty: false,
+            source: None,
+        }
     }
 
     /// On through this line.
-    pub(super) fn through(&self, line: &Line) -> Self {
+    pub(super) fn through(&self, line: &RuleLine) -> Self {
         let mut on = self.clone();
         on.protocols = on.protocols.and(&line.protocols);
         on.is_empty |= line.is_contradiction;

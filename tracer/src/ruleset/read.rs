@@ -23,7 +23,7 @@ const MAX_CALLS: usize = 500;
 
 /// What became of asking one tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Source {
+pub struct ToolReading {
     /// Its name.
     pub tool: String,
     /// What came of it.
@@ -50,7 +50,7 @@ pub enum Read {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// Every tool, with what became of it.
-    pub sources: Vec<Source>,
+    pub sources: Vec<ToolReading>,
     /// The rules that choose source ports.
     pub rules: Vec<NatRule>,
     /// The chains that decide about forwarded packets.
@@ -71,7 +71,7 @@ impl Sources {
     /// Whether there may be rules that nobody could list.
     #[must_use]
     pub fn is_blind(&self) -> bool {
-        let is = |source: &Source, read: &Read| source.read == *read;
+        let is = |source: &ToolReading, read: &Read| source.read == *read;
         let failed = self.sources.iter().any(|source| matches!(source.read, Read::Failed(_)));
         let nft_is_missing = self.sources.iter().any(|source| source.tool == "nft" && is(source, &Read::Missing));
         let is_listed = self.sources.iter().any(|source| is(source, &Read::Listed));
@@ -112,7 +112,7 @@ pub fn read(tools: &dyn Tools) -> Sources {
 
 /// Reads what these tools print about a kernel that has this.
 pub fn read_from(tools: &dyn Tools, kernel: &Kernel) -> Sources {
-    let mut reading = Reading { tools, sources: Vec::new(), tables: Vec::new() };
+    let mut reading = RulesetReader { tools, sources: Vec::new(), tables: Vec::new() };
     let nft = reading.nft(kernel);
     for (family, prefix) in ["iptables", "ip6tables"].into_iter().enumerate() {
         reading.iptables(kernel, prefix, &kernel.legacy[family]);
@@ -139,13 +139,13 @@ fn names(tables: &[Table]) -> BTreeSet<String> {
     tables.iter().flat_map(of).collect()
 }
 
-struct Reading<'a> {
+struct RulesetReader<'a> {
     tools: &'a dyn Tools,
-    sources: Vec<Source>,
+    sources: Vec<ToolReading>,
     tables: Vec<Table>,
 }
 
-impl Reading<'_> {
+impl RulesetReader<'_> {
     fn nft(&mut self, kernel: &Kernel) -> Vec<Table> {
         if !kernel.nf_tables {
             self.note("nft", Read::Empty("the kernel has no nf_tables loaded, so there are no such rules".to_owned()));
@@ -236,7 +236,7 @@ impl Reading<'_> {
     }
 
     fn note(&mut self, tool: &str, read: Read) {
-        self.sources.push(Source { tool: tool.to_owned(), read });
+        self.sources.push(ToolReading { tool: tool.to_owned(), read });
     }
 
     /// Whether iptables-nft has told this table already, and better.

@@ -1,6 +1,6 @@
 //! A rule once more with other ports, to stand above it: built from what was parsed, never by changing text.
 
-use super::{Kind, NatRule, Protocols, nft_statement};
+use super::{NatKind, NatRule, Protocols, nft_statement};
 
 /// Rules to put above another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub fn with_ports(rule: &NatRule, ports: (u16, u16)) -> Result<Insertion, String
     let rules =
         if is_nft { nft(rule, &matches, &protocols, ports) } else { iptables(rule, &matches, &protocols, ports) };
     let rules = rules.ok_or_else(|| match rule.nat.kind {
-        Kind::Netmap => "a prefix is mapped to another one, without ports".to_owned(),
-        Kind::Masquerade | Kind::Snat => "its addresses come from a map".to_owned(),
+        NatKind::Netmap => "a prefix is mapped to another one, without ports".to_owned(),
+        NatKind::Masquerade | NatKind::Snat => "its addresses come from a map".to_owned(),
     })?;
     if is_nft && rule.line.handle.is_none() {
         return Err("nft does not tell its handle".to_owned());
@@ -82,19 +82,19 @@ fn iptables(
     let nat = &rule.nat;
     let ports = if low == high { low.to_string() } else { format!("{low}-{high}") };
     let target = match nat.kind {
-        Kind::Masquerade => vec!["MASQUERADE".to_owned(), "--to-ports".to_owned(), ports],
-        Kind::Snat => {
+        NatKind::Masquerade => vec!["MASQUERADE".to_owned(), "--to-ports".to_owned(), ports],
+        NatKind::Snat => {
             let address = nat.address.as_ref()?;
             let address = if address.contains(':') { format!("[{address}]") } else { address.clone() };
             vec!["SNAT".to_owned(), "--to-source".to_owned(), format!("{address}:{ports}")]
         }
-        Kind::Netmap => return None,
+        NatKind::Netmap => return None,
     };
     let flags = [
         (nat.flags.random, "--random"),
         (nat.flags.fully_random, "--random-fully"),
         // Only SNAT knows it.
-        (nat.flags.persistent && nat.kind == Kind::Snat, "--persistent"),
+        (nat.flags.persistent && nat.kind == NatKind::Snat, "--persistent"),
     ];
     let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word.to_owned());
     let end: Vec<String> = ["-j".to_owned()].into_iter().chain(target).chain(flags).collect();

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::conditions::{leave_by, stay_private};
-use super::reach::{Passage, Reach, Taken};
-use super::{Action, Base, Chain, Line, Nat, Owner, Table};
+use super::reach::{DivertingLine, Passage, Reach};
+use super::{Action, Base, Chain, Nat, RuleLine, RuleOwner, Table};
 
 /// Deeper than the kernel's own limit on jumps (16).
 const MAX_DEPTH: usize = 16;
@@ -24,7 +24,7 @@ const CONNTRACK: i64 = -200;
 
 /// One way from a hook to a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct RulePath {
     /// `postrouting` or `input`.
     pub hook: String,
     /// The chains, from that of the hook.
@@ -56,15 +56,15 @@ pub struct NatRule {
     /// Its chain.
     pub chain: String,
     /// The rule itself.
-    pub line: Line,
+    pub line: RuleLine,
     /// Its statement.
     pub nat: Nat,
     /// Families that it meets.
-    pub family: super::Family,
+    pub family: super::RuleFamily,
     /// The ways to it; none means that no hook leads to it.
-    pub ways: Vec<Way>,
+    pub ways: Vec<RulePath>,
     /// Who writes it, where names tell.
-    pub owner: Option<Owner>,
+    pub owner: Option<RuleOwner>,
 }
 
 impl NatRule {
@@ -85,7 +85,7 @@ impl NatRule {
     }
 
     /// The ways by which connections come.
-    pub fn met_ways(&self) -> impl Iterator<Item = &Way> {
+    pub fn met_ways(&self) -> impl Iterator<Item = &RulePath> {
         self.ways.iter().filter(|way| way.reach == Reach::Met)
     }
 
@@ -119,11 +119,11 @@ pub(super) fn walk(tables: &[Table]) -> Vec<NatRule> {
         walk.chains.extend(table.chains.iter().map(|chain| ((std::ptr::from_ref(table), chain.name.as_str()), chain)));
     }
     for hook in ["postrouting", "input"] {
-        let mut earlier: Vec<(Start<'_>, Taken)> = Vec::new();
+        let mut earlier: Vec<(Start<'_>, DivertingLine)> = Vec::new();
         for start in starts(tables, hook) {
             let (table, chain, _) = start;
-            let matters = |(other, one): &&(Start<'_>, Taken)| {
-                comes_before(other, &start) && one.family.and(super::Family::of_table(&table.family)).is_some()
+            let matters = |(other, one): &&(Start<'_>, DivertingLine)| {
+                comes_before(other, &start) && one.family.and(super::RuleFamily::of_table(&table.family)).is_some()
             };
             walk.taken = earlier.iter().filter(matters).map(|(_, one)| one.clone()).collect();
             let given = walk.taken.len();
@@ -139,7 +139,7 @@ pub(super) fn walk(tables: &[Table]) -> Vec<NatRule> {
             let after: Vec<_> = walk.taken[given..]
                 .iter()
                 .zip(is_leaky)
-                .map(|(one, leaks)| Taken { is_leaky: one.is_leaky || leaks, ..one.clone() })
+                .map(|(one, leaks)| DivertingLine { is_leaky: one.is_leaky || leaks, ..one.clone() })
                 .collect();
             earlier.extend(after.into_iter().filter(|one| one.is_last).map(|one| (start, one)));
         }
@@ -173,7 +173,7 @@ fn comes_before((_, _, one): &Start<'_>, (_, _, other): &Start<'_>) -> bool {
 }
 
 /// Lines that keep conntrack, and so NAT, away from packets that are routed through the node.
-fn untracked(tables: &[Table]) -> Vec<Taken> {
+fn untracked(tables: &[Table]) -> Vec<DivertingLine> {
     let chains = tables.iter().flat_map(|table| &table.chains);
     let early = chains
         .filter(|chain| chain.base.as_ref().is_some_and(|base| base.hook == "prerouting" && base.priority < CONNTRACK));
@@ -187,7 +187,7 @@ fn untracked(tables: &[Table]) -> Vec<Taken> {
             .collect();
         lines.into_iter().filter(|line| line.action == Action::Notrack)
     };
-    early.flat_map(first).map(|line| Taken::by(&line, line.text.clone())).collect()
+    early.flat_map(first).map(|line| DivertingLine::by(&line, line.text.clone())).collect()
 }
 
 /// Where the walk is.
@@ -205,8 +205,8 @@ struct Walk<'a> {
     found: BTreeMap<(&'a str, &'a str, &'a str, &'a str, usize), usize>,
     rules: Vec<NatRule>,
     /// Lines that have taken packets away, of all chains that lead here.
-    taken: Vec<Taken>,
-    untracked: Vec<Taken>,
+    taken: Vec<DivertingLine>,
+    untracked: Vec<DivertingLine>,
     /// A line has set a mark, so packets may have one now.
     is_mark_changed: bool,
     steps: usize,
@@ -248,7 +248,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn lead(&mut self, table: &'a Table, action: &Action, line: &Line, passage: Passage, at: &At<'_>) {
+    fn lead(&mut self, table: &'a Table, action: &Action, line: &RuleLine, passage: Passage, at: &At<'_>) {
         match action {
             Action::Jump(target) | Action::Goto(target) => {
                 let mut on = At { passage, ..at.clone() };
@@ -272,7 +272,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Keeps of the lines of a chain that was left those that give a verdict, as lines of the chain that jumped.
-    fn come_back(&mut self, given: usize, jump: &Line) {
+    fn come_back(&mut self, given: usize, jump: &RuleLine) {
         let inside = self.taken.split_off(given);
         let mut leaks = false;
         for mut one in inside {
@@ -281,7 +281,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             one.is_leaky |= leaks;
-            let asked = Taken::by(jump, String::new());
+            let asked = DivertingLine::by(jump, String::new());
             one.takes_tcp &= asked.takes_tcp;
             one.family = one.family.and(asked.family).unwrap_or(one.family);
             one.asks_for_mark |= asked.asks_for_mark;
@@ -290,21 +290,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn take(&mut self, line: &Line, is_final: bool, is_last: bool) {
-        self.taken.push(Taken { is_final, is_last, ..Taken::by(line, line.text.clone()) });
+    fn take(&mut self, line: &RuleLine, is_final: bool, is_last: bool) {
+        self.taken.push(DivertingLine { is_final, is_last, ..DivertingLine::by(line, line.text.clone()) });
     }
 
     /// Lines above that can matter.
-    fn above(&self) -> &[Taken] {
+    fn above(&self) -> &[DivertingLine] {
         &self.taken[self.taken.len().saturating_sub(MAX_COMPARED)..]
     }
 
     fn needs_mark(&self, passage: &Passage) -> bool {
-        let takes_unmarked = |one: &Taken| one.asks_for_mark && one.takes(passage, true);
+        let takes_unmarked = |one: &DivertingLine| one.asks_for_mark && one.takes(passage, true);
         !self.is_mark_changed && (passage.asks_for_mark() || self.above().iter().any(takes_unmarked))
     }
 
-    fn way(&self, at: &At<'_>, passage: Passage) -> Way {
+    fn way(&self, at: &At<'_>, passage: Passage) -> RulePath {
         let taken_by = self.above().iter().find(|one| one.takes(&passage, false));
         let untracked = self.untracked.iter().find(|one| one.takes(&passage, false));
         let reach = match (taken_by, untracked) {
@@ -315,7 +315,7 @@ impl<'a> Walk<'a> {
             (None, None) if at.hook == "input" => Reach::Incoming,
             (None, None) => Reach::Met,
         };
-        Way {
+        RulePath {
             hook: at.hook.to_owned(),
             chains: at.chains.clone(),
             jumps: at.jumps.clone(),
@@ -327,7 +327,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn rule(&mut self, table: &'a Table, chain: &'a Chain, line: &'a Line, way: Option<Way>) {
+    fn rule(&mut self, table: &'a Table, chain: &'a Chain, line: &'a RuleLine, way: Option<RulePath>) {
         let Action::Nat(nat) = &line.action else { return };
         let place = (&*table.tool, &*table.family, &*table.name, &*chain.name, line.number);
         let at = *self.found.entry(place).or_insert_with(|| {
@@ -341,8 +341,8 @@ impl<'a> Walk<'a> {
                 nat: nat.clone(),
                 family: line.family,
                 ways: Vec::new(),
-                owner: Owner::of(&table.name, &chain.name, &line.text)
-                    .or_else(|| Owner::of_conditions(&line.conditions)),
+                owner: RuleOwner::of(&table.name, &chain.name, &line.text)
+                    .or_else(|| RuleOwner::of_conditions(&line.conditions)),
             });
             self.rules.len() - 1
         });
@@ -352,7 +352,7 @@ impl<'a> Walk<'a> {
                 way.chains.push(chain.name.clone());
             }
             let family = way.passage.family;
-            rule.family = if rule.ways.is_empty() || rule.family == family { family } else { super::Family::Both };
+            rule.family = if rule.ways.is_empty() || rule.family == family { family } else { super::RuleFamily::Both };
             rule.ways.push(way);
         }
     }

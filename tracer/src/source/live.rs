@@ -23,19 +23,19 @@ use crate::notice::notice;
 use crate::status;
 
 /// How long to sleep while nothing happens: a line then comes within 200 ms still.
-const IDLE: Duration = Duration::from_millis(150);
+const IDLE_SLEEP: Duration = Duration::from_millis(150);
 /// How long to sleep while something does, so that a line is on screen within 200 ms.
-const BUSY: Duration = Duration::from_millis(50);
+const BUSY_SLEEP: Duration = Duration::from_millis(50);
 /// How long to sleep while much does and there is one processor: what is read at once holds up the packets.
-const HASTY: Duration = Duration::from_millis(10);
+const SINGLE_CPU_SLEEP: Duration = Duration::from_millis(10);
 /// So many events in a batch are much: about 0.1 ms of work.
-const MUCH: usize = 128;
+const MAX_UNTICKED_EVENTS: usize = 128;
 /// A tick at least so often, for what expires.
-const TICK: Duration = Duration::from_secs(1);
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to go on after the command has ended, for facts that are still under way.
-const LINGER: Duration = Duration::from_millis(150);
+const COMMAND_GRACE: Duration = Duration::from_millis(150);
 /// How often to look whether nf_nat has been loaded.
-const LOOK: Duration = Duration::from_secs(1);
+const MODULE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When a live capture stops.
 pub struct Stop {
@@ -86,7 +86,7 @@ impl Stop {
             _ = self.terminate.recv() => Duration::ZERO,
             () = arrival_of(self.hangup.as_mut()) => Duration::ZERO,
             () = wait_for(self.after.as_mut()) => Duration::ZERO,
-            () = end_of(self.command.as_mut()) => LINGER,
+            () = end_of(self.command.as_mut()) => COMMAND_GRACE,
         }
     }
 }
@@ -167,7 +167,7 @@ impl Live {
             has_more: false,
             last_tick: now,
             last_look: now,
-            last_notice: now - TICK,
+            last_notice: now - TICK_INTERVAL,
             unnoticed: Default::default(),
         })
     }
@@ -182,9 +182,9 @@ impl Live {
     async fn wait(&mut self) -> anyhow::Result<()> {
         let timer = match () {
             () if self.has_more => Duration::ZERO,
-            () if self.was_much && self.is_alone => HASTY,
-            () if self.owes_tick => BUSY,
-            () => IDLE,
+            () if self.was_much && self.is_alone => SINGLE_CPU_SLEEP,
+            () if self.owes_tick => BUSY_SLEEP,
+            () => IDLE_SLEEP,
         };
         self.timer.set(self.ends.map_or(timer, |ends| timer.min(ends.saturating_duration_since(Instant::now()))))?;
         tokio::select! {
@@ -200,11 +200,12 @@ impl Live {
         let tracer = self.tracer.get_mut();
         let drained_ns = tracer.drain(&mut |event| batch.push((0, event)))?;
         let is_busy = !batch.is_empty();
-        (self.has_more, self.was_much) = (drained_ns.is_none(), batch.len() >= MUCH);
+        (self.has_more, self.was_much) = (drained_ns.is_none(), batch.len() >= MAX_UNTICKED_EVENTS);
         // Where nothing happens and nothing is waited for, a tick is of no use; where much does, events tell the time.
         self.owes_tick |= is_busy;
         let since = self.last_tick.elapsed();
-        let is_due = self.is_over || since >= TICK || self.owes_tick && (!self.was_much || since >= BUSY);
+        let is_due =
+            self.is_over || since >= TICK_INTERVAL || self.owes_tick && (!self.was_much || since >= BUSY_SLEEP);
         if let Some(time_ns) = drained_ns
             && is_due
         {
@@ -226,7 +227,7 @@ impl Live {
         }
         let is_worth_it = |(loss, count): &(Loss, u64)| loss.is_certain() && *count > 0;
         let mut losses = Loss::ALL.into_iter().zip(self.unnoticed).filter(is_worth_it).peekable();
-        if losses.peek().is_none() || self.last_notice.elapsed() < TICK {
+        if losses.peek().is_none() || self.last_notice.elapsed() < TICK_INTERVAL {
             return;
         }
         (self.last_notice, self.unnoticed) = (Instant::now(), Default::default());
@@ -240,7 +241,7 @@ impl Live {
         for line in self.tracer.get_mut().follow()? {
             notice(format_args!("{line}"));
         }
-        if self.last_look.elapsed() < LOOK {
+        if self.last_look.elapsed() < MODULE_CHECK_INTERVAL {
             return Ok(());
         }
         self.last_look = Instant::now();

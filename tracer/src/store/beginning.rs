@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zstd::bulk::Decompressor;
 
-use super::frame::{self, FRAME_LEN, HEAD_LEN, Header};
+use super::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN};
 use super::input::Input;
 use super::{Error, MAJOR, foreign};
 use crate::model::Capture;
@@ -33,7 +33,7 @@ pub fn read(
     let damaged = |what: String| Error::DamagedHead { path: path.to_owned(), what };
     check_head(path, input.fill(HEAD_LEN).map_err(failed)?)?;
     input.skip(HEAD_LEN);
-    let header = Header::parse(input.fill(FRAME_LEN).map_err(failed)?)
+    let header = FrameHeader::parse(input.fill(FRAME_LEN).map_err(failed)?)
         .filter(|header| header.kind == frame::KIND_CAPTURE)
         .ok_or_else(|| damaged("the description of the capture is damaged or cut off".to_owned()))?;
     let frame = input.fill(header.frame_len()).map_err(failed)?;

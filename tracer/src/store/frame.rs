@@ -30,7 +30,7 @@ pub const CODEC_ZSTD: u8 = 1;
 
 /// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct FrameHeader {
     /// `KIND_*`, or one of a newer minor version.
     pub kind: u8,
     /// `CODEC_*`, or one of a newer minor version.
@@ -51,7 +51,7 @@ pub struct Header {
     pub payload_crc: u32,
 }
 
-impl Header {
+impl FrameHeader {
     /// Appends the header with its own checksum.
     pub fn put(&self, to: &mut Vec<u8>) {
         let at = to.len();
@@ -105,7 +105,12 @@ impl Header {
 }
 
 /// Checks and unpacks a payload. Never more than `raw_len` bytes, which the header's limits bound.
-pub fn unpack(decompressor: &mut Decompressor<'static>, header: &Header, payload: &[u8], raw: &mut Vec<u8>) -> bool {
+pub fn unpack(
+    decompressor: &mut Decompressor<'static>,
+    header: &FrameHeader,
+    payload: &[u8],
+    raw: &mut Vec<u8>,
+) -> bool {
     raw.clear();
     if crc32c::crc32c(payload) != header.payload_crc {
         return false;

@@ -12,7 +12,7 @@ use crate::model::Capture;
 
 /// Events read ahead of a recording; those before `at` were taken.
 #[derive(Debug, Default)]
-struct Ahead {
+struct PendingEvents {
     events: Vec<(u32, Event)>,
     at: usize,
 }
@@ -22,7 +22,7 @@ struct Ahead {
 pub struct Merged {
     sessions: Vec<Session>,
     captures: Vec<Capture>,
-    ahead: Vec<Ahead>,
+    ahead: Vec<PendingEvents>,
     /// The recordings that have events ahead: wall-clock time of the first one, number of the recording.
     next: BinaryHeap<Reverse<(i128, u32)>>,
     started: bool,
@@ -51,7 +51,7 @@ impl Merged {
         }
         sessions.sort_by(|a, b| order(a.capture()).cmp(&order(b.capture())));
         let captures = sessions.iter().map(|session| session.capture().clone()).collect();
-        let ahead = sessions.iter().map(|_| Ahead::default()).collect();
+        let ahead = sessions.iter().map(|_| PendingEvents::default()).collect();
         Ok(Self {
             sessions,
             captures,

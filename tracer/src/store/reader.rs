@@ -9,7 +9,7 @@ use tracer_common::Event;
 use zstd::bulk::Decompressor;
 
 use super::block::BlockReader;
-use super::frame::{self, FRAME_LEN, Header, MARKER};
+use super::frame::{self, FRAME_LEN, FrameHeader, MARKER};
 use super::input::Input;
 use super::{Error, ReadReport, STDIO, beginning};
 use crate::model::Capture;
@@ -21,7 +21,7 @@ pub struct Reader {
     capture: Capture,
     unpack: Decompressor<'static>,
     block: BlockReader,
-    header: Option<Header>,
+    header: Option<FrameHeader>,
     next_number: u32,
     /// The payload before this place was damaged, and its length is in doubt.
     length_in_doubt: bool,
@@ -172,13 +172,13 @@ impl Reader {
     }
 
     /// The next frame that is there with all its bytes; nothing of it is left behind yet.
-    fn next_frame(&mut self) -> Result<Option<Header>, Error> {
+    fn next_frame(&mut self) -> Result<Option<FrameHeader>, Error> {
         loop {
             let start = self.fill(FRAME_LEN)?;
             if start.is_empty() {
                 return Ok(None);
             }
-            let Some(header) = Header::parse(start) else {
+            let Some(header) = FrameHeader::parse(start) else {
                 if self.find_frame()? {
                     continue;
                 }
@@ -196,7 +196,7 @@ impl Reader {
     }
 
     /// Leaves a good frame behind, and counts those missing before it.
-    fn accept(&mut self, header: &Header) {
+    fn accept(&mut self, header: &FrameHeader) {
         self.count_missing(header);
         self.length_in_doubt = false;
         self.input.skip(header.frame_len());
@@ -204,7 +204,7 @@ impl Reader {
 
     /// Skips a bad frame. Its length may be wrong for what is there, so the next frame is first looked for inside it;
     /// but not inside a second bad one, or a hostile file could make that take for ever.
-    fn reject(&mut self, header: &Header) {
+    fn reject(&mut self, header: &FrameHeader) {
         self.count_missing(header);
         self.report.damaged_blocks += 1;
         self.report.damaged_events += u64::from(header.events);
@@ -213,7 +213,7 @@ impl Reader {
         self.length_in_doubt = !self.length_in_doubt;
     }
 
-    fn count_missing(&mut self, header: &Header) {
+    fn count_missing(&mut self, header: &FrameHeader) {
         self.report.damaged_blocks += u64::from(header.number.saturating_sub(self.next_number));
         self.next_number = header.number.saturating_add(1);
     }
@@ -231,7 +231,7 @@ impl Reader {
             let found = ahead.windows(MARKER.len()).position(|four| four == MARKER);
             let skip = found.unwrap_or(ahead.len() - MARKER.len());
             self.input.skip(skip);
-            if Header::parse(self.fill(FRAME_LEN)?).is_some() {
+            if FrameHeader::parse(self.fill(FRAME_LEN)?).is_some() {
                 self.report.skipped_bytes += self.input.at() - from;
                 return Ok(true);
             }

@@ -10,7 +10,7 @@ use crate::model::Capture;
 
 /// A file of the recording, not read yet.
 #[derive(Debug)]
-struct Part {
+struct TracePart {
     path: PathBuf,
     number: u32,
     /// Kept open only where it cannot be opened again: hundreds of parts would use up the files a process may open.
@@ -21,7 +21,7 @@ struct Part {
 #[derive(Debug)]
 pub struct Session {
     capture: Capture,
-    parts: VecDeque<Part>,
+    parts: VecDeque<TracePart>,
     current: Option<(PathBuf, Reader)>,
     missing_parts: u64,
     /// Bytes of the parts read to their end.
@@ -54,7 +54,7 @@ impl Session {
             self.capture = reader.capture().clone();
         }
         self.parts.insert(at, part(path, reader));
-        let gap = |(before, after): (&Part, &Part)| u64::from(after.number - before.number - 1);
+        let gap = |(before, after): (&TracePart, &TracePart)| u64::from(after.number - before.number - 1);
         self.missing_parts = self.parts.iter().zip(self.parts.iter().skip(1)).map(gap).sum();
         Ok(())
     }
@@ -98,13 +98,13 @@ impl Session {
     }
 }
 
-fn part(path: &Path, reader: Reader) -> Part {
+fn part(path: &Path, reader: Reader) -> TracePart {
     let number = reader.capture().part;
     let is_regular = path.as_os_str() != STDIO && path.metadata().is_ok_and(|of| of.is_file());
-    Part { path: path.to_owned(), number, reader: (!is_regular).then_some(reader) }
+    TracePart { path: path.to_owned(), number, reader: (!is_regular).then_some(reader) }
 }
 
-fn open(part: Part) -> Result<(PathBuf, Reader), Error> {
+fn open(part: TracePart) -> Result<(PathBuf, Reader), Error> {
     let reader = match part.reader {
         Some(reader) => reader,
         None => Reader::open(&part.path)?,

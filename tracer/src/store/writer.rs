@@ -8,7 +8,7 @@ use tracer_common::Event;
 use zstd::bulk::Compressor;
 
 use super::block::ItemWriter;
-use super::frame::{self, FRAME_LEN, Header};
+use super::frame::{self, FRAME_LEN, FrameHeader};
 use super::rotation::Rotation;
 use super::watched::WatchedState;
 use super::{Error, MAJOR, MINOR, STDIO, target};
@@ -208,7 +208,7 @@ impl Writer {
     fn append_block(&mut self) -> Result<(), Error> {
         let (first_ns, last_ns) = self.items.span();
         let events = self.items.events();
-        let header = Header {
+        let header = FrameHeader {
             kind: frame::KIND_EVENTS,
             codec: frame::CODEC_ZSTD,
             stored_len: self.payload.len() as u32,
@@ -279,8 +279,8 @@ impl Writer {
         self.append()
     }
 
-    fn bare_header(&self, kind: u8, payload: &[u8]) -> Header {
-        Header {
+    fn bare_header(&self, kind: u8, payload: &[u8]) -> FrameHeader {
+        FrameHeader {
             kind,
             codec: frame::CODEC_STORED,
             stored_len: payload.len() as u32,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use answer::Answer;
 pub use counts::Counts;
-pub use ports::{HIGHEST, LOWEST, PortCount, Ports};
+pub use ports::{HIGHEST, LOWEST, PortAnswers, PortCount};
 pub use timeline::{Step, Timeline};
 pub use top::{Ranking, Top};
 
@@ -29,9 +29,9 @@ pub struct Tally {
     /// All attempts.
     pub all: Counts,
     /// Translated ports of IPv4.
-    pub ports_v4: Ports,
+    pub ports_v4: PortAnswers,
     /// The same of IPv6.
-    pub ports_v6: Ports,
+    pub ports_v6: PortAnswers,
     /// By the second in which an attempt began.
     pub timeline: Timeline,
     /// By destination, as the client asked for it.

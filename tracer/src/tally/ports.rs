@@ -18,9 +18,9 @@ pub struct PortCount {
 
 /// One address family: half a megabyte once the first port is counted.
 #[derive(Debug, Default)]
-pub struct Ports(Vec<PortCount>);
+pub struct PortAnswers(Vec<PortCount>);
 
-impl Ports {
+impl PortAnswers {
     /// Counts an attempt; one that is undecided says nothing about its port.
     pub fn add(&mut self, port: u16, answer: Answer) {
         if self.0.is_empty() {
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn every_port_of_the_picture_is_in_exactly_one_column() {
-        let mut ports = Ports::default();
+        let mut ports = PortAnswers::default();
         for port in 0..=u16::MAX {
             ports.add(port, if port < 32768 { Answer::Unanswered } else { Answer::Answered });
         }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn with_columns_of_1024_the_usual_border_is_the_border_of_a_column() {
-        let mut ports = Ports::default();
+        let mut ports = PortAnswers::default();
         ports.add(32767, Answer::Unanswered);
         ports.add(32768, Answer::Answered);
         let columns: Vec<_> = ports.columns(1024).collect();
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn what_is_undecided_is_not_in_the_picture() {
-        let mut ports = Ports::default();
+        let mut ports = PortAnswers::default();
         ports.add(5000, Answer::Undecided);
         assert!(ports.is_empty());
-        assert_eq!(Ports::default().total(), (0, 0));
-        assert_eq!(Ports::default().columns(1024).count(), 63);
+        assert_eq!(PortAnswers::default().total(), (0, 0));
+        assert_eq!(PortAnswers::default().columns(1024).count(), 63);
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::args::LivePolicy;
 use super::values::{self, TextOrJson};
 use super::{End, machine};
-use crate::checks::{self, Facts, Level, Outcome, Report, Verdict};
+use crate::checks::{self, CheckReport, DoctorOutcome, DoctorVerdict, Facts, Level};
 use crate::model::{Policy, PortSet};
 
 /// Options of `doctor`.
@@ -44,10 +44,10 @@ struct Findings<'a> {
     /// The older name of `allowed_from`.
     policy: &'static str,
     allowed_from: &'static str,
-    verdict: Outcome,
-    conclusion: &'a Verdict,
+    verdict: DoctorOutcome,
+    conclusion: &'a DoctorVerdict,
     level: Level,
-    checks: &'a [Report],
+    checks: &'a [CheckReport],
 }
 
 /// Looks, and says what it sees.
@@ -72,7 +72,12 @@ pub fn run(args: &Args, verbose: bool) -> Result<End> {
     Ok(if args.exit_code && level == Level::Problem { End::Flagged } else { End::Done })
 }
 
-fn findings<'a>(facts: &'a Facts, reports: &'a [Report], verdict: &'a Verdict, level: Level) -> Findings<'a> {
+fn findings<'a>(
+    facts: &'a Facts,
+    reports: &'a [CheckReport],
+    verdict: &'a DoctorVerdict,
+    level: Level,
+) -> Findings<'a> {
     Findings {
         kind: "doctor",
         version: env!("CARGO_PKG_VERSION"),

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use textwrap::core::Word;
 use textwrap::{Options, WordSeparator};
 
-use crate::checks::{Facts, Fix, Level, Outcome, Report, Verdict};
+use crate::checks::{CheckReport, DoctorOutcome, DoctorVerdict, Facts, Fix, Level};
 use crate::model::Origin;
 use crate::outputs::escape::Escaped;
 use crate::outputs::text::paragraphs::options;
@@ -22,18 +22,25 @@ const MAX_EVIDENCE_LINES: usize = 3;
 const MAX_COMMANDS: usize = 2;
 
 /// The whole text; `verbose` adds every check, and how the kernel selects ports.
-pub(super) fn write(facts: &Facts, reports: &[Report], verdict: &Verdict, verbose: bool, colour: bool) -> String {
+pub(super) fn write(
+    facts: &Facts,
+    reports: &[CheckReport],
+    verdict: &DoctorVerdict,
+    verbose: bool,
+    colour: bool,
+) -> String {
     let mut page = Page { text: String::new(), colour };
     page.paragraph(0, 2, &header(facts));
     page.verdict(verdict, verbose);
     page.text.push('\n');
     if verbose {
         // What there is to be done comes first, in the order in which it is right.
-        let has_commands = |report: &&Report| report.fixes.iter().any(|fix| !fix.commands.is_empty());
+        let has_commands = |report: &&CheckReport| report.fixes.iter().any(|fix| !fix.commands.is_empty());
         let (first, others): (Vec<_>, Vec<_>) = reports.iter().partition(has_commands);
         first.into_iter().chain(others).for_each(|report| page.report(report));
     } else {
-        let is_told = |report: &&Report| verdict.evidence.iter().any(|evidence| evidence.starts_with(&report.summary));
+        let is_told =
+            |report: &&CheckReport| verdict.evidence.iter().any(|evidence| evidence.starts_with(&report.summary));
         let rest = reports.iter().filter(|report| report.level >= Level::Warn && !is_told(report));
         rest.for_each(|report| page.head(report));
     }
@@ -58,7 +65,7 @@ fn header(facts: &Facts) -> String {
     format!("snatrace doctor on {} ({}){netns}: filter accepts {allowed}", facts.node, facts.kernel)
 }
 
-fn counts(reports: &[Report]) -> String {
+fn counts(reports: &[CheckReport]) -> String {
     let levels = [Level::Problem, Level::Warn, Level::Note, Level::Ok];
     let count = |level: Level| reports.iter().filter(|report| report.level == level).count();
     levels.map(|level| format!("{} {}", level.name(), count(level))).join(", ")
@@ -70,11 +77,11 @@ struct Page {
 }
 
 impl Page {
-    fn verdict(&mut self, verdict: &Verdict, verbose: bool) {
+    fn verdict(&mut self, verdict: &DoctorVerdict, verbose: bool) {
         let level = match verdict.outcome {
-            Outcome::Failing | Outcome::WillFail => Level::Problem,
-            Outcome::MayFail | Outcome::Unknown => Level::Warn,
-            Outcome::Ok => Level::Ok,
+            DoctorOutcome::Failing | DoctorOutcome::WillFail => Level::Problem,
+            DoctorOutcome::MayFail | DoctorOutcome::Unknown => Level::Warn,
+            DoctorOutcome::Ok => Level::Ok,
         };
         let style = if self.colour { style(level) } else { Style::new() };
         let text = format!("{}: {}", verdict.outcome.name().to_uppercase(), verdict.text);
@@ -98,7 +105,7 @@ impl Page {
         }
     }
 
-    fn head(&mut self, report: &Report) {
+    fn head(&mut self, report: &CheckReport) {
         let style = if self.colour { style(report.level) } else { Style::new() };
         self.text.push_str(&format!("{style}{:<8}{style:#} {:<16}", report.level.name(), report.id));
         // The head takes the place of the first line's indent.
@@ -107,7 +114,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    fn report(&mut self, report: &Report) {
+    fn report(&mut self, report: &CheckReport) {
         self.head(report);
         for detail in &report.details {
             self.paragraph(INDENT, INDENT + 2, detail);

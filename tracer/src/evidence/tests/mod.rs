@@ -5,12 +5,12 @@ mod world;
 
 use std::rc::Rc;
 
-use self::world::{Answers, Seen, World};
+use self::world::{AnswerModel, Assessed, World};
 use crate::model::{Assessment, Reason, Side, Strength};
 
 const SEEDS: std::ops::Range<u64> = 0..40;
 
-fn each(world: &World, check: impl Fn(u64, &Seen)) {
+fn each(world: &World, check: impl Fn(u64, &Assessed)) {
     SEEDS.for_each(|seed| check(seed, &world.play(seed)));
 }
 
@@ -57,7 +57,7 @@ fn lines_name_the_filter_from_the_first_seconds_on() {
 
 #[test]
 fn a_filter_of_another_range_is_proven_where_the_policy_names_it() {
-    let answers: Answers = Rc::new(|_, port, _| (10000..20000).contains(&port));
+    let answers: AnswerModel = Rc::new(|_, port, _| (10000..20000).contains(&port));
     let world = World { allowed: "10000-19999", answers, attempts: 600, ..World::new() };
     all_are_proven(&world);
 }
@@ -191,7 +191,8 @@ fn a_destination_that_bypasses_the_filter_spoils_nothing() {
 
 #[test]
 fn a_destination_that_bypasses_the_filter_is_not_blamed_on_it() {
-    let answers: Answers = Rc::new(|to, port, _| if to == 0 { at_most_nine_in_ten(to, port) } else { port >= 32768 });
+    let answers: AnswerModel =
+        Rc::new(|to, port, _| if to == 0 { at_most_nine_in_ten(to, port) } else { port >= 32768 });
     each(&World { answers, attempts: 600, ..World::new() }, |seed, seen| {
         let here = seen.end.iter().filter(|(to, _)| *to == 0).count();
         assert!(here > 0 && seen.end_of(Strength::Contradicted, Some(0)) == here, "seed {seed}");
@@ -218,7 +219,8 @@ fn a_destination_that_failed_once_inside_is_not_judged_by_the_others() {
 
 #[test]
 fn a_filter_for_one_destination_is_proven_there_and_nowhere_else() {
-    let answers: Answers = Rc::new(|to, port, _| to != 0 && at_most_nine_in_ten(to, port) || to == 0 && port >= 32768);
+    let answers: AnswerModel =
+        Rc::new(|to, port, _| to != 0 && at_most_nine_in_ten(to, port) || to == 0 && port >= 32768);
     each(&World { answers, attempts: 400, ..World::new() }, |seed, seen| {
         let here = seen.end.iter().filter(|(to, _)| *to == 0).count();
         assert_eq!(seen.end_of(Strength::Proven, Some(0)), here, "seed {seed}");

@@ -13,13 +13,13 @@ use crate::model::{Assessment, Attempt, Outcome, PortSet, Side, Strength, exampl
 const MS: u64 = 1_000_000;
 
 /// What becomes of a SYN to that destination, from that port, sent at that millisecond.
-pub(super) type Answers = Rc<dyn Fn(u32, u16, u64) -> bool>;
+pub(super) type AnswerModel = Rc<dyn Fn(u32, u16, u64) -> bool>;
 
 /// What is true, and what is assumed.
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) allowed: &'static str,
-    pub(super) answers: Answers,
+    pub(super) answers: AnswerModel,
     pub(super) destinations: u32,
     pub(super) attempts: u32,
     pub(super) gap_ms: u64,
@@ -38,7 +38,7 @@ pub(super) struct World {
 }
 
 /// What was concluded.
-pub(super) struct Seen {
+pub(super) struct Assessed {
     /// At the first retransmit of each flagged attempt: when, to which destination, how strong.
     pub(super) lines: Vec<(u64, u32, Strength)>,
     /// At the end, of each flagged attempt that was not answered.
@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    pub(super) fn play(&self, seed: u64) -> Seen {
+    pub(super) fn play(&self, seed: u64) -> Assessed {
         let allowed: PortSet = self.allowed.parse().unwrap();
         let mut rng = Rng::with_seed(seed);
         // By time and number: what happens then.
@@ -119,9 +119,9 @@ impl World {
         Attempt { retransmits: 0, ifindex: (self.uplink)(to), ..example::attempt(src, &dst, &nat, &dst) }
     }
 
-    fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Seen {
+    fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Assessed {
         let mut evidence = PortEvidence::default();
-        let mut seen = Seen { lines: Vec::new(), end: Vec::new(), policies: Vec::new(), bytes: 0 };
+        let mut seen = Assessed { lines: Vec::new(), end: Vec::new(), policies: Vec::new(), bytes: 0 };
         let mut left: Vec<(u32, Place)> = Vec::new();
         for ((at_ms, number, kind), attempt) in events {
             let flow = attempt.translated.unwrap();
@@ -153,7 +153,7 @@ fn destination(flow: &Flow) -> u32 {
     if flow.is_ipv4() { u32::from(flow.dst[14]) * 250 + u32::from(flow.dst[15]) } else { u32::from(flow.dst[15]) }
 }
 
-impl Seen {
+impl Assessed {
     /// Of attempts to that destination, or to all.
     pub(super) fn end_of(&self, strength: Strength, to: Option<u32>) -> usize {
         let end = self.end.iter().filter(|(of, _)| to.is_none_or(|to| to == *of));

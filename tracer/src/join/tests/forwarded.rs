@@ -108,7 +108,7 @@ fn the_newest_answer_counts_whatever_comes_first() {
 }
 
 #[test]
-fn a_binding_older_than_the_newest_sighting_does_not_change_the_port() {
+fn a_binding_older_than_the_newest_observation_does_not_change_the_port() {
     let outcomes = join(&[syn(MS, ISN, node(8)), bind(0, ISN, pod(1), node(9))]);
     assert_eq!(outcomes.only().translated, Some(node(8)));
 }

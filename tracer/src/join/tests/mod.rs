@@ -212,7 +212,7 @@ pub(super) fn lost(at: u64) -> Event {
 
 /// One retransmit as it was told.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct ReportedRetransmit {
     pub(super) at: u64,
     pub(super) ordinal: u32,
     pub(super) is_repeated: bool,
@@ -222,7 +222,7 @@ pub(super) struct Told {
 /// Everything a join told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcomes {
-    pub(super) retransmits: Vec<Told>,
+    pub(super) retransmits: Vec<ReportedRetransmit>,
     pub(super) ended: Vec<Attempt>,
 }
 
@@ -231,7 +231,7 @@ impl Outcomes {
         let Update::Attempt { id: _, kind, attempt } = update else { return };
         match kind {
             UpdateKind::Retransmit { time_ns, ordinal, is_repeated } => {
-                self.retransmits.push(Told { at: time_ns - T0, ordinal, is_repeated, attempt });
+                self.retransmits.push(ReportedRetransmit { at: time_ns - T0, ordinal, is_repeated, attempt });
             }
             UpdateKind::Ended => self.ended.push(attempt),
         }

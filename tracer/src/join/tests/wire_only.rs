@@ -33,7 +33,7 @@ fn a_failure_tells_each_retransmit_once_with_the_ordinal_of_the_socket() {
 }
 
 #[test]
-fn a_sighting_that_is_delivered_after_the_tracepoint_is_the_same_retransmit() {
+fn a_wire_observation_that_is_delivered_after_the_tracepoint_is_the_same_retransmit() {
     let outcomes =
         join(&[syn(0, ISN, node(9)), retransmit(S, ISN, pod(1), 1), syn(S - 2_000, ISN, node(9)), tick(2 * S)]);
     assert_eq!(outcomes.told(), [(S, 1)]);

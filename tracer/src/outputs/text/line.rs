@@ -13,19 +13,19 @@ const CUT: &str = "…";
 
 /// Reused, so that a line costs no allocation.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct TextLine {
     bytes: Vec<u8>,
     /// No character but ASCII was written, so bytes count as characters.
     is_ascii: bool,
 }
 
-impl Default for Line {
+impl Default for TextLine {
     fn default() -> Self {
         Self { bytes: Vec::with_capacity(256), is_ascii: true }
     }
 }
 
-impl Write for Line {
+impl Write for TextLine {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.is_ascii &= text.is_ascii();
         self.bytes.extend_from_slice(text.as_bytes());
@@ -33,7 +33,7 @@ impl Write for Line {
     }
 }
 
-impl Line {
+impl TextLine {
     /// What was written, without spaces at its end.
     pub(super) fn end(&mut self) -> &[u8] {
         let used = self.bytes.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     fn shown(address: &str, port: u16, width: usize) -> String {
-        let mut line = Line::default();
+        let mut line = TextLine::default();
         line.write_str("x ").unwrap();
         line.endpoint(address.parse().unwrap(), port, width).unwrap();
         line.written(2).to_owned()
@@ -213,7 +213,7 @@ mod tests {
             ("ab…e", "ab…e  |"),
             ("ab…efg", "ab…e… |"),
         ] {
-            let mut line = Line::default();
+            let mut line = TextLine::default();
             line.cell(5, Style::new(), |line| line.write_str(text)).unwrap();
             line.write_str("|").unwrap();
             assert_eq!(line.written(0), expected);
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_was_cut_in_one_cell_counts_in_the_next() {
-        let mut line = Line::default();
+        let mut line = TextLine::default();
         let address = "2001:db8:1:2:3:4:5:6789".parse().unwrap();
         for _ in 0..2 {
             line.cell(21, Style::new(), |line| line.endpoint(address, 443, 21)).unwrap();

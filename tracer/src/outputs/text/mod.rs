@@ -9,10 +9,10 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use self::line::Line;
+use self::line::TextLine;
 use self::paragraphs::indented;
 pub(super) use self::paragraphs::paragraph;
-use self::row::{Row, mark, words};
+use self::row::{RowFormat, mark, words};
 use super::escape::Escaped;
 use super::policies::sentences;
 use super::{Format, Output, Sink, View};
@@ -26,13 +26,13 @@ pub(super) const FORMAT: Format =
 
 struct Text {
     out: Sink,
-    line: Line,
+    line: TextLine,
     /// Paragraphs
     text: String,
     utc: bool,
     /// With the reason of each cause.
     all: bool,
-    row: Row,
+    row: RowFormat,
     has_titles: bool,
     /// What marks mean was said.
     has_legend: bool,
@@ -43,14 +43,14 @@ struct Text {
 impl Text {
     fn new(view: &View, out: Sink) -> Self {
         let style = |style| if view.colour { style } else { Style::new() };
-        let row = Row {
+        let row = RowFormat {
             clock: Clock::new(&[], view.utc),
             several_nodes: false,
             names: false,
             alert: style(AnsiColor::Red.on_default().bold()),
             heading: style(Style::new().bold()),
         };
-        let (line, text) = (Line::default(), String::new());
+        let (line, text) = (TextLine::default(), String::new());
         Self { out, line, text, utc: view.utc, all: view.all, row, has_titles: false, has_legend: false, day: None }
     }
 

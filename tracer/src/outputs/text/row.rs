@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use anstyle::Style;
 
-use super::line::Line;
+use super::line::TextLine;
 use crate::causes;
 use crate::model::{Attempt, Clock, Finding, NatMode, Owner, Strength};
 use crate::outputs::escape::Escaped;
@@ -26,7 +26,7 @@ const CAUSE: usize = 18;
 /// of pods take that place and that of the NAT mode, which is the same for most of a node's lines; with several nodes,
 /// that of the original source where there is a name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+pub(super) struct RowFormat {
     pub(super) clock: Clock,
     pub(super) several_nodes: bool,
     /// A pod or container is known.
@@ -37,8 +37,8 @@ pub(super) struct Row {
     pub(super) heading: Style,
 }
 
-impl Row {
-    pub(super) fn titles(&self, line: &mut Line) -> fmt::Result {
+impl RowFormat {
+    pub(super) fn titles(&self, line: &mut TextLine) -> fmt::Result {
         let mut title = |width, title| line.cell(width, self.heading, |line| line.write_str(title));
         title(TIME, "TIME")?;
         match (self.several_nodes, self.names) {
@@ -70,7 +70,7 @@ impl Row {
         title(CAUSE, "CAUSE")
     }
 
-    pub(super) fn finding(&self, line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
+    pub(super) fn finding(&self, line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
         let (attempt, plain) = (finding.attempt, Style::new());
         let style = if finding.judgement.flagged { self.alert } else { plain };
         line.cell(TIME, plain, |line| time(line, self.clock, finding))?;
@@ -106,7 +106,7 @@ impl Row {
 }
 
 /// `02:00:01.234`
-fn time(line: &mut Line, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
+fn time(line: &mut TextLine, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
     let (_, time) = clock.day_and_time(finding.capture, finding.time_ns);
     let (seconds, ms) = (time.as_secs() as u32, time.subsec_millis());
     let [h, m, s] = [seconds / 3600, seconds / 60 % 60, seconds % 60].map(|pair| [digit(pair / 10), digit(pair)]);
@@ -119,14 +119,14 @@ const fn digit(number: u32) -> u8 {
     b'0' + (number % 10) as u8
 }
 
-fn owner(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
+fn owner(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
     match finding.owner {
         Some(owner) => name(line, owner, OWNER),
         None => line.write_char('-'),
     }
 }
 
-fn owner_or_source(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
+fn owner_or_source(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
     match finding.owner {
         Some(owner) => name(line, owner, OWNER_OR_SOURCE),
         None => original_source(line, finding.attempt),
@@ -134,7 +134,7 @@ fn owner_or_source(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
 }
 
 /// `namespace/pod`, or the container that no pod has.
-fn name(line: &mut Line, owner: &Owner, width: usize) -> fmt::Result {
+fn name(line: &mut TextLine, owner: &Owner, width: usize) -> fmt::Result {
     let start = line.len();
     let known = |name: Option<&str>| Escaped(name.unwrap_or("-")).to_string();
     match (owner.namespace.as_deref(), owner.pod.as_deref()) {
@@ -145,24 +145,24 @@ fn name(line: &mut Line, owner: &Owner, width: usize) -> fmt::Result {
     Ok(())
 }
 
-fn original_source(line: &mut Line, attempt: &Attempt) -> fmt::Result {
+fn original_source(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
     let Some(flow) = attempt.original else { return line.write_char('-') };
     line.endpoint(flow.src_addr(), flow.src_port, SOURCE)
 }
 
-fn translated_source(line: &mut Line, attempt: &Attempt) -> fmt::Result {
+fn translated_source(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
     let Some(flow) = attempt.translated else { return line.write_char('-') };
     line.endpoint(flow.src_addr(), flow.src_port, SOURCE)
 }
 
-fn translated_port(line: &mut Line, attempt: &Attempt) -> fmt::Result {
+fn translated_port(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
     let Some(flow) = attempt.translated else { return line.write_char('-') };
     line.number(flow.src_port);
     Ok(())
 }
 
 /// Before NAT; where NAT changed it, what it became follows, as far as there is room.
-fn destination(line: &mut Line, attempt: &Attempt) -> fmt::Result {
+fn destination(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
     let Some(first) = attempt.original.or(attempt.translated) else { return line.write_char('-') };
     let second = attempt.translated.unwrap_or(first);
     let (before, after) = (first.dst_addr(), second.dst_addr());
@@ -185,7 +185,7 @@ fn destination(line: &mut Line, attempt: &Attempt) -> fmt::Result {
     Ok(())
 }
 
-fn ordinal(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
+fn ordinal(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
     match finding.ordinal {
         _ if finding.is_over => line.write_str("end"),
         1000.. => line.write_str("1k+"),
@@ -199,7 +199,7 @@ fn ordinal(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
 }
 
 /// With a mark for the evidence of a filter.
-fn cause(line: &mut Line, finding: &Finding<'_>) -> fmt::Result {
+fn cause(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
     words(line, finding.judgement.cause.unwrap_or("-"))?;
     mark(finding).map_or(Ok(()), |mark| line.write_char(mark))
 }
@@ -215,7 +215,7 @@ pub(super) fn mark(finding: &Finding<'_>) -> Option<char> {
     })
 }
 
-fn mode(line: &mut Line, attempt: &Attempt) -> fmt::Result {
+fn mode(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
     match NatMode::from(attempt.range) {
         NatMode::Unknown => line.write_char('-'),
         known @ (NatMode::FullyRandom | NatMode::Random | NatMode::Preserved | NatMode::Range) => {
@@ -225,7 +225,7 @@ fn mode(line: &mut Line, attempt: &Attempt) -> fmt::Result {
 }
 
 /// A name from JSON as words.
-pub(super) fn words(line: &mut Line, name: &str) -> fmt::Result {
+pub(super) fn words(line: &mut TextLine, name: &str) -> fmt::Result {
     let mut words = [0; CAUSE];
     let words = &mut words[..name.len().min(CAUSE)];
     for (to, &from) in words.iter_mut().zip(name.as_bytes()) {
@@ -256,7 +256,7 @@ mod tests {
         let (capture, attempt) = (example::capture("node7"), Attempt::default());
         let judged = testing::Judged::new(&capture, &attempt);
         for (number, shown) in [(0, "  0"), (1, "  1"), (42, " 42"), (999, "999"), (1000, "1k+")] {
-            let mut line = Line::default();
+            let mut line = TextLine::default();
             let finding = Finding { ordinal: number, ..judged.finding() };
             assert!(ordinal(&mut line, &finding).is_ok());
             assert_eq!(line.end(), format!("{shown}\n").as_bytes());

@@ -156,10 +156,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::tally::Ports;
+    use crate::tally::PortAnswers;
 
     fn gaps(allowed: &str) -> Vec<(i64, i64)> {
-        let (ports, allowed) = (Ports::default(), allowed.parse().unwrap());
+        let (ports, allowed) = (PortAnswers::default(), allowed.parse().unwrap());
         let family = FamilyPorts { name: "IPv4", ports: &ports, allowed: Some(&allowed) };
         outside(&family).into_iter().map(|(from, to, _)| (from, to)).collect()
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::model::Capture;
 use crate::outputs::escape::Escaped;
 use crate::report::numbers::{grouped, percent, share};
-use crate::report::tables::{COLUMNS, Row, Table};
+use crate::report::tables::{COLUMNS, ReportTable, Row};
 use crate::report::{Report, words};
 
 /// A word that explains itself when it is pointed at, tapped or reached by Tab.
@@ -100,7 +100,7 @@ pub(super) fn inference(report: &Report<'_>) -> Markup {
 }
 
 /// A table, each number with what it is. The roles stay when a narrow page lays rows out as grids.
-pub(super) fn table(table: &Table) -> Markup {
+pub(super) fn table(table: &ReportTable) -> Markup {
     html! {
         section {
             h2 { (table.title) }

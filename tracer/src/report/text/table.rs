@@ -5,14 +5,14 @@ use std::fmt::{self, Write};
 use anstyle::Style;
 
 use super::{PAGE, Styles, heading, paragraph};
-use crate::report::tables::{COLUMNS, Row, Table};
+use crate::report::tables::{COLUMNS, ReportTable, Row};
 
 const NUMBER: usize = 10;
 const LABEL: usize = PAGE - COLUMNS.len() * (NUMBER + 1);
 /// The rest is a space.
 const MAX_LABEL_LEN: usize = LABEL - 1;
 
-pub(super) fn table(out: &mut String, table: &Table, styles: Styles) -> fmt::Result {
+pub(super) fn table(out: &mut String, table: &ReportTable, styles: Styles) -> fmt::Result {
     heading(out, styles, table.title)?;
     line(out, &table.label.to_uppercase(), |index| COLUMNS[index].name.to_uppercase(), styles.heading)?;
     for row in table.rows.iter().chain(&table.others) {

@@ -33,8 +33,8 @@ fn rules_without_their_chain_and_strange_values_are_left_out() {
             {"vmap": {"data": "@gone"}}, {"snat": {"port": {"range": [70000, -1]}}}]}},
         {"rule": {"family": "ip", "table": "t", "chain": "p", "handle": 2, "expr": [{"masquerade": {"port": {"range": [9, 3]}}}]}}]}"#,
     );
-    assert_eq!(rules(&sources)[0].1.ports, Ports::Unknown);
-    assert_eq!(rules(&sources)[1].1.ports, Ports::Ranges(vec![(3, 9)]), "the kernel swaps them");
+    assert_eq!(rules(&sources)[0].1.ports, NatPorts::Unknown);
+    assert_eq!(rules(&sources)[1].1.ports, NatPorts::Ranges(vec![(3, 9)]), "the kernel swaps them");
     assert_eq!(sources.rules.len(), 2);
 }
 
@@ -68,7 +68,7 @@ fn a_save_that_stops_in_the_middle_is_read_as_far_as_it_goes() {
     let odd = ":POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j SNAT --to-source :9-70000\n-A POSTROUTING -j\n-A POSTROUTING\n-A NOWHERE -j MASQUERADE\n";
     let tables = iptables::parse(&format!("*nat\n{odd}"), "iptables");
     let Action::Nat(nat) = &tables[0].chains[0].lines[0].action else { unreachable!() };
-    assert_eq!((&nat.ports, &nat.address), (&Ports::Unknown, &None));
+    assert_eq!((&nat.ports, &nat.address), (&NatPorts::Unknown, &None));
 }
 
 #[test]

@@ -18,12 +18,12 @@ fn is_met(rule: &NatRule) -> bool {
     rule.reach() == Reach::Met
 }
 
-fn plain(kind: Kind) -> Nat {
-    Nat { kind, flags: Flags::default(), ports: Ports::Default, address: None }
+fn plain(kind: NatKind) -> Nat {
+    Nat { kind, flags: Flags::default(), ports: NatPorts::Default, address: None }
 }
 
 fn fully_random() -> Nat {
-    Nat { flags: Flags { fully_random: true, ..Flags::default() }, ..plain(Kind::Masquerade) }
+    Nat { flags: Flags { fully_random: true, ..Flags::default() }, ..plain(NatKind::Masquerade) }
 }
 
 #[test]
@@ -31,10 +31,10 @@ fn flannels_rules_are_found_in_both_variants() {
     let (of_nft, of_iptables) = (testing::flannel_nft(), testing::flannel_iptables());
     for (sources, chain) in [(&of_nft, "postrtg"), (&of_iptables, "FLANNEL-POSTRTG")] {
         assert_eq!(rules(sources), vec![(chain.to_owned(), fully_random()); 4]);
-        assert!(sources.rules.iter().all(|rule| rule.owner == Some(Owner::Flannel)));
+        assert!(sources.rules.iter().all(|rule| rule.owner == Some(RuleOwner::Flannel)));
         assert_eq!(
             sources.rules.iter().map(|rule| rule.family).collect::<Vec<_>>(),
-            [Family::V4, Family::V4, Family::V6, Family::V6]
+            [RuleFamily::V4, RuleFamily::V4, RuleFamily::V6, RuleFamily::V6]
         );
         assert_eq!(sources.rules[0].ways[0].excepts.len(), 4);
         assert!(sources.unread.is_empty());
@@ -58,7 +58,7 @@ fn kube_proxys_rules_are_found_in_both_variants() {
     for (sources, chains) in [(&of_nft, "nat-postrouting>masquerading"), (&of_iptables, "POSTROUTING>KUBE-POSTROUTING")]
     {
         let [rule] = &sources.rules[..] else { unreachable!("{:?}", sources.rules) };
-        assert_eq!((&rule.nat, rule.owner), (&fully_random(), Some(Owner::KubeProxy)));
+        assert_eq!((&rule.nat, rule.owner), (&fully_random(), Some(RuleOwner::KubeProxy)));
         assert_eq!(rule.ways[0].chains.join(">"), chains);
         assert!(rule.asks_for_mark() && !rule.stays_private());
         assert!(rule.ways[0].excepts[0].contains("0x"), "{:?}", rule.ways[0].excepts);
@@ -69,8 +69,8 @@ fn kube_proxys_rules_are_found_in_both_variants() {
 #[test]
 fn dockers_and_libvirts_rules_have_their_options() {
     let sources = testing::docker();
-    let ports = |low, high| Ports::Ranges(vec![(low, high)]);
-    let (plain_masquerade, snat) = (plain(Kind::Masquerade), plain(Kind::Snat));
+    let ports = |low, high| NatPorts::Ranges(vec![(low, high)]);
+    let (plain_masquerade, snat) = (plain(NatKind::Masquerade), plain(NatKind::Snat));
     let random = Nat { flags: Flags { random: true, ..Flags::default() }, ..plain_masquerade.clone() };
     let persistent = Flags { persistent: true, ..Flags::default() };
     let expected = [
@@ -87,12 +87,12 @@ fn dockers_and_libvirts_rules_have_their_options() {
             ..snat.clone()
         },
         Nat { flags: persistent, address: Some("192.0.2.1-192.0.2.5".to_owned()), ..snat.clone() },
-        plain(Kind::Netmap),
+        plain(NatKind::Netmap),
         plain_masquerade,
         Nat { ports: ports(32768, 65535), address: Some("2001:db8::1".to_owned()), ..snat },
     ];
     assert_eq!(rules(&sources).into_iter().map(|(_, nat)| nat).collect::<Vec<_>>(), expected);
-    let libvirt: Vec<_> = sources.rules.iter().filter(|rule| rule.owner == Some(Owner::Libvirt)).collect();
+    let libvirt: Vec<_> = sources.rules.iter().filter(|rule| rule.owner == Some(RuleOwner::Libvirt)).collect();
     assert_eq!(libvirt.iter().map(|rule| is_met(rule)).collect::<Vec<_>>(), [true, false, false]);
     assert_eq!(libvirt[0].ways.len(), 2, "it is reached by a jump and by a goto");
     assert!(
@@ -131,17 +131,20 @@ fn nft_rules_of_every_kind_are_understood() {
         rule(15).line.matches.as_ref().unwrap().join(" "),
         "ip saddr 10.42.0.0/16 ip daddr != { 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.0.2.0/24, 192.168.0.0/16, 198.18.0.0/15, 203.0.113.0/24 }"
     );
-    assert_eq!(rule(16).nat.ports, Ports::Ranges(vec![(32768, 60999)]));
-    assert_eq!(rule(19).nat.ports, Ports::Ranges(vec![(5000, 5000)]));
+    assert_eq!(rule(16).nat.ports, NatPorts::Ranges(vec![(32768, 60999)]));
+    assert_eq!(rule(19).nat.ports, NatPorts::Ranges(vec![(5000, 5000)]));
     assert!(rule(18).reach() != Reach::NotTcp && rule(20).reach() == Reach::NotTcp);
-    assert_eq!(rule(22).nat.ports, Ports::Ranges(vec![(10000, 20000)]));
+    assert_eq!(rule(22).nat.ports, NatPorts::Ranges(vec![(10000, 20000)]));
     assert_eq!(rule(23).nat.address.as_deref(), Some("192.0.2.7-192.0.2.9"));
     // Maps: of addresses, in the rule, with ports, of prefixes.
-    assert_eq!((&rule(24).nat.ports, &rule(26).nat.ports), (&Ports::Default, &Ports::Default));
-    assert_eq!(rule(27).nat.ports, Ports::Ranges(vec![(2000, 2000)]));
-    assert_eq!(rule(29).nat.kind, Kind::Netmap);
+    assert_eq!((&rule(24).nat.ports, &rule(26).nat.ports), (&NatPorts::Default, &NatPorts::Default));
+    assert_eq!(rule(27).nat.ports, NatPorts::Ranges(vec![(2000, 2000)]));
+    assert_eq!(rule(29).nat.kind, NatKind::Netmap);
     // `inet`: the family is what the rule asks for.
-    assert_eq!([4, 5, 6, 7].map(|handle| both(handle).family), [Family::V4, Family::V6, Family::V6, Family::V4]);
+    assert_eq!(
+        [4, 5, 6, 7].map(|handle| both(handle).family),
+        [RuleFamily::V4, RuleFamily::V6, RuleFamily::V6, RuleFamily::V4]
+    );
     assert_eq!(both(8).ways[0].hook, "input");
     // Priority 99 comes before 100.
     assert!(
@@ -169,7 +172,7 @@ fn legacy_tables_are_read_only_where_they_are() {
         .with("iptables-legacy-save", fixture!("legacy.iptables"));
     let kernel = |tables: Result<String, String>| Kernel { nf_tables: false, legacy: [tables, Ok(String::new())] };
     let there = read_from(&tools, &kernel(Ok("nat\n".to_owned())));
-    assert_eq!(rules(&there)[1].1.ports, Ports::Ranges(vec![(32768, 60999)]));
+    assert_eq!(rules(&there)[1].1.ports, NatPorts::Ranges(vec![(32768, 60999)]));
     assert_eq!(there.rules[0].tool, "iptables-legacy");
     for tables in [Ok("\n".to_owned()), Err("permission denied".to_owned())] {
         assert!(read_from(&tools, &kernel(tables)).rules.is_empty());

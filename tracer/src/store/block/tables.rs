@@ -13,7 +13,7 @@ const MAX_SHAPES: usize = 1 << 16;
 
 /// A flow with the ISN that was last stored with it.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct FlowEntry {
     /// As it was first seen.
     pub flow: Flow,
     /// 0 before one is known.
@@ -38,7 +38,7 @@ pub struct WriteTables {
     shape_numbers: HashTable<u32>,
     flow_numbers: HashTable<u32>,
     /// By number.
-    pub flows: Vec<Entry>,
+    pub flows: Vec<FlowEntry>,
     /// The ISN of the event before.
     pub previous_isn: u32,
 }
@@ -71,7 +71,9 @@ impl WriteTables {
         let Self { hash, flows, flow_numbers, .. } = self;
         let hash_of = |flow: &Flow| hash_of_either(hash, flow);
         let is_it = |&number: &u32| {
-            flows.get(number as usize).is_some_and(|Entry { flow: known, .. }| known == flow || is_reverse(known, flow))
+            flows
+                .get(number as usize)
+                .is_some_and(|FlowEntry { flow: known, .. }| known == flow || is_reverse(known, flow))
         };
         let found_by = hash_of(flow);
         if let Some(&number) = flow_numbers.find(found_by, is_it) {
@@ -79,7 +81,7 @@ impl WriteTables {
             return (FlowRef { number, reversed }, false);
         }
         let number = flows.len() as u32;
-        flows.push(Entry { flow: *flow, isn: 0 });
+        flows.push(FlowEntry { flow: *flow, isn: 0 });
         let rehash = |&number: &u32| flows.get(number as usize).map_or(0, |known| hash_of(&known.flow));
         flow_numbers.insert_unique(found_by, number, rehash);
         (FlowRef { number, reversed: false }, true)
@@ -128,7 +130,7 @@ pub struct ReadTables {
     addresses: Vec<[u8; 16]>,
     /// As a batch takes them, so that one is copied straight into it.
     shapes: Vec<Option<(u32, Event)>>,
-    flows: Vec<Entry>,
+    flows: Vec<FlowEntry>,
     /// The ISN of the event before.
     pub previous_isn: u32,
 }
@@ -159,7 +161,7 @@ impl ReadTables {
     /// Adds a flow between two addresses known by number.
     pub fn add_flow(&mut self, src: u32, dst: u32, src_port: u16, dst_port: u16) -> Result<(), Malformed> {
         let flow = Flow { src: self.address(src)?, dst: self.address(dst)?, src_port, dst_port };
-        self.flows.push(Entry { flow, isn: 0 });
+        self.flows.push(FlowEntry { flow, isn: 0 });
         Ok(())
     }
 
@@ -172,7 +174,7 @@ impl ReadTables {
 
     /// The flow that was added so many flows ago.
     #[inline]
-    pub fn flow(&mut self, ago: u64) -> Result<&mut Entry, Malformed> {
+    pub fn flow(&mut self, ago: u64) -> Result<&mut FlowEntry, Malformed> {
         let ago = usize::try_from(ago).map_err(|_| Malformed)?;
         let number = self.flows.len().checked_sub(1).and_then(|last| last.checked_sub(ago)).ok_or(Malformed)?;
         self.flows.get_mut(number).ok_or(Malformed)

@@ -4,15 +4,15 @@ use std::sync::LazyLock;
 
 use super::{EACH, read, three_blocks, trace};
 use crate::store::block::ItemWriter;
-use crate::store::frame::{self, FRAME_LEN, HEAD_LEN, Header, MARKER};
+use crate::store::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN, MARKER};
 
 /// Where frames begin.
 fn frames(bytes: &[u8]) -> Vec<usize> {
-    (0..bytes.len()).filter(|at| Header::parse(&bytes[*at..]).is_some()).collect()
+    (0..bytes.len()).filter(|at| FrameHeader::parse(&bytes[*at..]).is_some()).collect()
 }
 
 /// A trace with a payload of our choice in a frame whose checksums are right.
-fn forged(mut header: Header, payload: &[u8]) -> Vec<u8> {
+fn forged(mut header: FrameHeader, payload: &[u8]) -> Vec<u8> {
     static BEGINNING: LazyLock<Vec<u8>> = LazyLock::new(|| trace(&[]));
     let mut bytes = BEGINNING[..BEGINNING.len() - FRAME_LEN].to_vec();
     header.payload_crc = crc32c::crc32c(payload);
@@ -22,8 +22,8 @@ fn forged(mut header: Header, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn events_header(codec: u8, raw_len: u32) -> Header {
-    Header {
+fn events_header(codec: u8, raw_len: u32) -> FrameHeader {
+    FrameHeader {
         kind: frame::KIND_EVENTS,
         codec,
         stored_len: 0,
@@ -148,7 +148,7 @@ fn items_with_any_byte_changed_end_without_a_panic() {
     let mut items = ItemWriter::default();
     three_blocks().iter().for_each(|event| items.push(event));
     let mut payload = items.bytes().to_vec();
-    let header = Header { events: 24, ..events_header(frame::CODEC_STORED, payload.len() as u32) };
+    let header = FrameHeader { events: 24, ..events_header(frame::CODEC_STORED, payload.len() as u32) };
     assert_eq!(read(&forged(header, &payload)).unwrap().0, three_blocks());
     let mut failures = 0;
     for at in 0..payload.len() {
@@ -174,10 +174,10 @@ fn a_payload_that_unpacks_to_more_than_it_says_is_damaged() {
 fn a_frame_beyond_the_limits_is_no_frame() {
     let mut bytes = Vec::new();
     events_header(frame::CODEC_ZSTD, u32::MAX).put(&mut bytes);
-    assert_eq!(Header::parse(&bytes), None);
+    assert_eq!(FrameHeader::parse(&bytes), None);
     bytes.clear();
-    Header { stored_len: u32::MAX, ..events_header(frame::CODEC_ZSTD, 0) }.put(&mut bytes);
-    assert_eq!(Header::parse(&bytes), None);
+    FrameHeader { stored_len: u32::MAX, ..events_header(frame::CODEC_ZSTD, 0) }.put(&mut bytes);
+    assert_eq!(FrameHeader::parse(&bytes), None);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn nested_bad_frames_are_read_in_linear_time() {
     let mut bytes = trace(&[]);
     bytes.truncate(bytes.len() - FRAME_LEN);
     for number in 1..20_000 {
-        Header { number, events: 1, stored_len: 100_000, ..events_header(frame::CODEC_STORED, 100_000) }
+        FrameHeader { number, events: 1, stored_len: 100_000, ..events_header(frame::CODEC_STORED, 100_000) }
             .put(&mut bytes);
     }
     // One event each, so this counts the frames that were looked at.

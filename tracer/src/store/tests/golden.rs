@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tracer_common::Event;
 
 use super::{Error, attempt, capture, read, three_blocks, trace};
-use crate::store::frame::{self, FRAME_LEN, HEAD_LEN, Header};
+use crate::store::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN};
 use crate::store::{MAJOR, MINOR};
 
 fn golden(name: &str) -> PathBuf {
@@ -75,7 +75,8 @@ fn with_frame(kind: u8, json: &serde_json::Value, events: u32, payload: &[u8]) -
         let length = payload.len() as u32;
         let payload_crc = crc32c::crc32c(payload);
         let (codec, stored_len, raw_len, first_ns, last_ns) = (frame::CODEC_STORED, length, length, 0, 0);
-        Header { kind, codec, stored_len, raw_len, events, number, first_ns, last_ns, payload_crc }.put(&mut bytes);
+        FrameHeader { kind, codec, stored_len, raw_len, events, number, first_ns, last_ns, payload_crc }
+            .put(&mut bytes);
         bytes.extend_from_slice(payload);
     }
     bytes
@@ -121,5 +122,5 @@ fn frames_of_a_newer_version_are_skipped_and_counted() {
 fn the_sizes_in_the_documentation_are_those_of_the_code() {
     let whole = trace(&attempt(0, 1));
     assert_eq!((HEAD_LEN, FRAME_LEN), (16, 48));
-    assert!(Header::parse(&whole[16..]).is_some());
+    assert!(FrameHeader::parse(&whole[16..]).is_some());
 }
