@@ -46,6 +46,9 @@ pub fn snatrace_lab() -> Command {
 
 fn clean(binary: PathBuf) -> Command {
     let mut command = Command::new(binary);
-    command.env_remove("SNATRACE_ALLOW").env_remove("SNATRACE_ALLOW6").env("NO_COLOR", "1");
+    for option in ["ALLOW", "ALLOW6", "NODE"] {
+        command.env_remove(format!("SNATRACE_{option}"));
+    }
+    command.env("NO_COLOR", "1");
     command
 }

@@ -82,6 +82,21 @@ fn without_arguments_help_is_shown_as_a_mistake() {
 }
 
 #[test]
+fn bash_completes_commands_options_and_values() {
+    let script = r#"eval "$SCRIPT"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _snatrace "$1" "${@: -1}" "${@: -2:1}"; echo "${COMPREPLY[@]}""#;
+    let completions = run(&["completions", "bash"]).stdout;
+    for (typed, expected) in [
+        (&["snatrace", "ta"][..], "tail"),
+        (&["snatrace", "tail", "--ready-"], "--ready-file"),
+        (&["snatrace", "replay", "--output", ""], "text json"),
+    ] {
+        let mut bash = Command::new("bash");
+        let completed = outcome(bash.args(["-c", script, "bash"]).args(typed).env("SCRIPT", &completions));
+        assert_eq!(completed.stdout.trim(), expected, "{typed:?}: {}", completed.stderr);
+    }
+}
+
+#[test]
 fn the_version_is_data() {
     let Outcome { code, stdout, stderr } = run(&["--version"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
@@ -117,7 +132,9 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["record", "-w", "-", "-C", "1M"], "-C: standard output cannot be split into several files"),
         (&["tail", "--pod", "shop/checkout-0"], "a name has no slash: write --namespace NAMESPACE --pod POD"),
         (&["tail", "--namespace", "shop,"], "a name is missing"),
+        (&["tail", "--node", ""], "a name is missing: write the node's name"),
         (&["tail", "--netns", ""], "write one that `ip netns` lists"),
+        (&["completions", "basic"], "'basic' for '<SHELL>' [possible values: bash,"),
         (&["-v", "record"], "Usage: snatrace record"),
         (&["--nosuch"], "Usage: snatrace [OPTIONS] <COMMAND>"),
         (&["replay"], "required arguments were not provided: <FILE>..."),

@@ -12,6 +12,9 @@ use tests::binary;
 use tests::lab::{Lab, is_flagged_end, source_ports};
 use tests::process::{Outcome, Running};
 
+/// What the cluster calls the node; its host name is `node`.
+const NODE_NAME: &str = "node7.example.com";
+
 /// The pod that the manifest describes.
 fn pod() -> Value {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/daemonset.yaml");
@@ -35,7 +38,11 @@ fn bundle(pod: &Value, lab: &Lab, shared: &Path) -> Value {
     let extra = ["--all", "--src", lab.variable("SRC"), "--ready-file", "/shared/ready", "--duration", "120s"];
     let arguments =
         ["snatrace".to_owned()].into_iter().chain(strings(&container["args"])).chain(extra.map(str::to_owned));
-    let pair = |each: &Value| format!("{}={}", each["name"].as_str().unwrap(), each["value"].as_str().unwrap());
+    let value = |each: &Value| match each["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+        Some("spec.nodeName") => NODE_NAME.to_owned(),
+        _ => each["value"].as_str().unwrap().to_owned(),
+    };
+    let pair = |each: &Value| format!("{}={}", each["name"].as_str().unwrap(), value(each));
     let variables = container["env"].as_array().unwrap().iter().map(pair);
     let variables: Vec<String> = ["PATH=/".to_owned()].into_iter().chain(variables).collect();
     let mount = &container["volumeMounts"][0];
@@ -119,6 +126,8 @@ fn the_daemon_set_has_what_a_capture_needs_and_names_pods() {
     // As a kubelet ends it.
     let (outcome, failed) = lab.play(tail, &container.shared("ready"), Signal::SIGTERM);
     assert!(!outcome.stderr.contains("owner is off"), "{}", outcome.stderr);
-    let named = source_ports(&outcome.stdout, |line| is_flagged_end(line) && line["namespace"] == "shop");
+    let named = source_ports(&outcome.stdout, |line| {
+        is_flagged_end(line) && line["namespace"] == "shop" && line["node"] == NODE_NAME
+    });
     assert_eq!(named, failed, "pods without a name: {}", outcome.stdout);
 }

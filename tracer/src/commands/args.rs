@@ -131,6 +131,14 @@ impl FilterArgs {
     }
 }
 
+/// The name of this node.
+#[derive(Args, Debug)]
+pub struct NodeArgs {
+    /// Name of this node in every line, trace and report, such as its name in Kubernetes [default: the host name]
+    #[arg(long, value_name = "NAME", env = "SNATRACE_NODE", hide_env_values = true, value_parser = values::node)]
+    pub node: Option<String>,
+}
+
 /// A live capture.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Capture")]
@@ -144,6 +152,8 @@ pub struct CaptureArgs {
     /// Look up pods and containers below this mount of the host's root directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "/")]
     host_root: PathBuf,
+    #[command(flatten)]
+    node: NodeArgs,
     /// Stop after this time, such as 30s, 5m or 1h
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
@@ -173,6 +183,7 @@ impl CaptureArgs {
             interfaces: self.iface.clone(),
             netns: self.netns.clone(),
             host_root: self.host_root.clone(),
+            node: self.node.node.clone(),
             filter: self.filter.filter()?,
             duration: self.duration,
             count: self.count,

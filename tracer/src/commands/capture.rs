@@ -119,7 +119,7 @@ mod live {
         let (wall, boot) = (unix_ns(ClockId::CLOCK_REALTIME)?, unix_ns(ClockId::CLOCK_BOOTTIME)?);
         Ok(Capture {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            node: kernel.nodename().to_string_lossy().into_owned(),
+            node: options.node.clone().unwrap_or_else(|| kernel.nodename().to_string_lossy().into_owned()),
             kernel: kernel.release().to_string_lossy().into_owned(),
             // Two recordings of one node do not begin in the same nanosecond.
             session: wall.cast_unsigned(),

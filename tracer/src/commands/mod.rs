@@ -4,9 +4,11 @@
 
 mod args;
 mod capture;
+mod completions;
 mod infer;
 mod doctor;
 pub mod machine;
+mod man;
 mod record;
 mod replay;
 mod report;
@@ -57,6 +59,11 @@ enum Command {
     Infer(Box<infer::Args>),
     /// Predict how this node's NAT rules affect connections
     Doctor(Box<doctor::Args>),
+    /// Print the completion script of a shell
+    Completions(completions::Args),
+    /// Write the man pages into a directory, for packages
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 fn run(cli: &Cli) -> Result<End> {
@@ -67,6 +74,8 @@ fn run(cli: &Cli) -> Result<End> {
         Command::Report(args) => report::run(args),
         Command::Infer(args) => infer::run(args),
         Command::Doctor(args) => doctor::run(args, cli.verbose > 0),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Sweeps over all commands and options.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use clap_complete::Shell;
+
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -36,6 +38,48 @@ fn the_reference_names_every_command_and_every_option() {
                 (None, None) => option.get_value_names().unwrap()[0].to_string(),
             };
             assert!(reference.contains(&name), "{} {name}", command.get_name());
+        }
+    }
+}
+
+/// `--all`, `-c`, or the name of a value, as people type it.
+fn typed(option: &clap::Arg) -> String {
+    match (option.get_long(), option.get_short()) {
+        (Some(long), _) => format!("--{long}"),
+        (None, Some(short)) => format!("-{short}"),
+        (None, None) => option.get_value_names().map_or(option.get_id().as_str(), |names| &names[0]).to_owned(),
+    }
+}
+
+#[test]
+fn the_man_pages_have_every_command_and_every_option() {
+    let directory = tempfile::tempdir().unwrap();
+    man::run(&man::Args { dir: directory.path().to_owned() }).unwrap();
+    for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let page = directory.path().join(format!("snatrace-{}.1", command.get_name()));
+        let page = std::fs::read_to_string(page).unwrap().replace('\\', "").to_lowercase();
+        for option in command.get_arguments() {
+            assert!(page.contains(&typed(option).to_lowercase()), "{} {}", command.get_name(), typed(option));
+        }
+    }
+}
+
+#[test]
+fn completions_have_every_command_and_every_option() {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        let script = completions::script(shell);
+        // fish writes `-l all` and `-s c`.
+        let has = |name: &str| match name.strip_prefix("--").or_else(|| name.strip_prefix('-')) {
+            Some(bare) if shell == Shell::Fish => {
+                [" -l ", " -s "].iter().any(|kind| script.contains(&format!("{kind}{bare}")))
+            }
+            _ => script.contains(name),
+        };
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            assert!(has(command.get_name()), "{shell} {}", command.get_name());
+            for option in command.get_arguments().filter(|option| !option.is_positional()) {
+                assert!(has(&typed(option)), "{shell} {} {}", command.get_name(), typed(option));
+            }
         }
     }
 }

@@ -73,6 +73,13 @@ pub fn name(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
+/// The name of a node: a host name or a name in Kubernetes, which has at most 253 characters.
+pub fn node(text: &str) -> Result<String> {
+    ensure!(!text.is_empty(), "a name is missing: write the node's name, or omit the option for the host name");
+    ensure!(text.len() <= 253, "too long for the name of a node: at most 253 characters");
+    Ok(text.to_owned())
+}
+
 /// `blue`, as ip-netns(8) knows it, or a path such as `/proc/PID/ns/net`.
 pub fn netns(text: &str) -> Result<PathBuf> {
     ensure!(!text.is_empty(), "a name is missing: write one that `ip netns` lists, or a path such as /proc/PID/ns/net");

@@ -18,6 +18,8 @@ pub struct CaptureOptions {
     pub netns: Vec<PathBuf>,
     /// Where the host's file system is: `/`, or where a container has it mounted.
     pub host_root: PathBuf,
+    /// What the node is called; none: its host name.
+    pub node: Option<String>,
     /// Only these attempts; the hooks apply what they can.
     pub filter: Filter,
     /// Stop after this long.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::ValueHint;
 use serde::Serialize;
 
-use super::args::LivePolicy;
+use super::args::{LivePolicy, NodeArgs};
 use super::values::{self, TextOrJson};
 use super::{End, machine};
 use crate::checks::{self, CheckReport, DoctorOutcome, DoctorVerdict, Facts, Level};
@@ -27,6 +27,8 @@ pub struct Args {
     /// Exit with 3 if there is a problem
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    node: NodeArgs,
     #[command(flatten)]
     policy: LivePolicy,
 }
@@ -54,7 +56,10 @@ struct Findings<'a> {
 pub fn run(args: &Args, verbose: bool) -> Result<End> {
     // `auto` is what the namespace says that is looked at.
     let policy = || Ok(args.policy.change()?.over(&Policy::default()));
-    let facts = Facts::read(args.netns.as_deref(), policy)?;
+    let mut facts = Facts::read(args.netns.as_deref(), policy)?;
+    if let Some(node) = &args.node.node {
+        facts.node.clone_from(node);
+    }
     let reports = checks::run(&facts);
     let verdict = checks::verdict(&facts, &reports);
     let level = reports.iter().map(|report| report.level).max().unwrap_or(Level::Ok);
