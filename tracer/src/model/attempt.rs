@@ -191,10 +191,13 @@ impl Attempt {
 
     /// Whether return traffic reached this node: a SYN-ACK, an RST or a stray segment arrived, or the outcome implies one. The
     /// path accepts return traffic on this port then.
+    ///
+    /// A refusal implies none where this node dropped the SYN: a rule that rejects does both.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         let implied = match self.outcome {
-            Outcome::Established | Outcome::Refused => true,
+            Outcome::Established => true,
+            Outcome::Refused => self.syn_dropped.count == 0,
             Outcome::Pending | Outcome::TimedOut | Outcome::Closed => false,
         };
         implied || self.syn_ack_seen || self.rst_seen || self.strays.any()

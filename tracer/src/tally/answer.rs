@@ -28,7 +28,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::example;
+    use crate::model::{Dropped, example};
 
     #[test]
     fn silence_counts_only_after_a_retransmit_or_a_timeout() {
@@ -48,5 +48,15 @@ mod tests {
             let attempt = Attempt { outcome, retransmits, syn_ack_seen, rst_seen, ..attempt.clone() };
             assert_eq!(Answer::of(&attempt), expected, "{attempt:?}");
         }
+    }
+
+    #[test]
+    fn a_rule_of_this_node_that_rejects_is_no_answer_of_the_path() {
+        let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        let syn_dropped = Dropped { count: 1, ..Dropped::default() };
+        let rejected = Attempt { outcome: Outcome::Refused, syn_dropped, ..attempt };
+        assert_eq!(Answer::of(&rejected), Answer::Unanswered);
+        assert_eq!(Answer::of(&Attempt { retransmits: 0, ..rejected.clone() }), Answer::Undecided);
+        assert_eq!(Answer::of(&Attempt { rst_seen: true, ..rejected }), Answer::Answered);
     }
 }
