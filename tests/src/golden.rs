@@ -25,7 +25,7 @@ pub fn directory() -> PathBuf {
 /// Names of the traces.
 ///
 /// # Panics
-/// When there are hardly any.
+/// When there are very few.
 #[must_use]
 pub fn cases() -> BTreeSet<String> {
     let names = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

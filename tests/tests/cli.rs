@@ -184,7 +184,7 @@ fn what_was_typed_cannot_steer_the_terminal() {
 }
 
 #[test]
-fn nobody_reading_help_is_no_error() {
+fn help_into_a_closed_pipe_is_no_error() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let Outcome { code, stderr, .. } = {

@@ -78,9 +78,9 @@ fn replay_of_a_recording_under_way(options: &[&str]) -> (Child, ChildStdin) {
 #[test]
 fn lines_are_shown_as_soon_as_their_events_came() {
     let (mut child, input) = replay_of_a_recording_under_way(&[]);
-    let (told, heard) = channel();
+    let (sender, heard) = channel();
     let output = BufReader::new(child.stdout.take().unwrap());
-    thread::spawn(move || output.lines().map(Result::unwrap).try_for_each(|line| told.send(line)));
+    thread::spawn(move || output.lines().map(Result::unwrap).try_for_each(|line| sender.send(line)));
     let next = || heard.recv_timeout(Duration::from_secs(60)).unwrap();
     while !next().contains("10.12.192.15:8080") {}
     drop(input);
@@ -88,7 +88,7 @@ fn lines_are_shown_as_soon_as_their_events_came() {
     assert_eq!(wait(&mut child).code(), Some(0));
 }
 
-/// As with `ssh node snatrace record -w - | snatrace replay -c 1 -`: more may come, but nobody waits for it.
+/// As with `ssh node snatrace record -w - | snatrace replay -c 1 -`: more may come, but `replay` does not wait for it.
 #[test]
 fn a_replay_that_has_shown_enough_ends_while_its_input_goes_on() {
     let (mut child, input) = replay_of_a_recording_under_way(&["-c", "1"]);

@@ -27,7 +27,7 @@ fn strings(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
 }
 
-/// What a runtime is told to run, as a kubelet has it told: its own namespaces but for the network's.
+/// The container as a kubelet specifies it for the runtime: own namespaces except for the network's.
 fn bundle(pod: &Value, lab: &Lab, shared: &Path) -> Value {
     assert_eq!(pod["hostNetwork"], true);
     let container = &pod["containers"][0];
@@ -73,7 +73,7 @@ fn bundle(pod: &Value, lab: &Lab, shared: &Path) -> Value {
                 { "type": "pid" }, { "type": "ipc" }, { "type": "uts" }, { "type": "mount" },
                 { "type": "network", "path": lab.node() },
             ],
-            // What runtimes hide of /proc and /sys unless they are told otherwise.
+            // The parts of /proc and /sys that runtimes hide by default.
             "maskedPaths": ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/scsi", "/sys/firmware"],
             "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
         },

@@ -133,7 +133,7 @@ fn where_nothing_can_fail_nothing_is_predicted() {
     predict("ports_fixed", "flannel-nft", 500, 0.0);
     predict("ports_fixed", "flannel-iptables", 500, 0.0);
     predict("preserved", "flannel-nft", 500, 0.0);
-    // The policy of this scenario is still the narrow one; doctor is told what the filter really does.
+    // The policy of this scenario is still the narrow one; doctor is given the filter's real range.
     assert_predicted(&play("filter_fixed", "flannel-nft", 500, Some("1024-65535"), PREDICT), "ipv4", 0.0);
 }
 

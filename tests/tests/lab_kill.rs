@@ -312,7 +312,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let mut first = String::new();
     BufReader::new(reader).read_line(&mut first).unwrap();
     assert!(first.contains(r#""kind":"capture""#), "{first}");
-    // The reader is gone now; the next finding meets nobody.
+    // The reader is gone now; no process reads the next finding.
     assert_eq!(wait(&mut tail).code(), Some(0));
     complaints.rewind().unwrap();
     let complaints: Vec<_> = BufReader::new(complaints).lines().map(Result::unwrap).collect();

@@ -1,5 +1,5 @@
 //! Who attempts belong to: real clients in a real control group and namespace of a pod are named live, in the trace, in its replay and
-//! in reports; where there are no pods, nobody is.
+//! in reports; where there are no pods, no owner is named.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::ffi::OsString;
@@ -39,7 +39,7 @@ fn top(lab: &Lab) -> PathBuf {
 struct Recording {
     printed: String,
     /// On standard error.
-    told: String,
+    stderr: String,
     directory: TempDir,
 }
 
@@ -49,8 +49,8 @@ impl Recording {
         let mut record = lab.capture("record", ALLOW, &["--print", "--host-root", root, "-w"]);
         record.arg(directory.path().join("t")).args(options).arg("--").args(client);
         let outcome = Outcome::of(&mut record);
-        let told = outcome.stderr.clone();
-        Self { printed: outcome.done(), told, directory }
+        let stderr = outcome.stderr.clone();
+        Self { printed: outcome.done(), stderr, directory }
     }
 
     fn trace(&self) -> PathBuf {
@@ -176,7 +176,7 @@ fn where_there_are_no_pods_nobody_is_named() {
             assert!(line.get("pod").is_some_and(Value::is_null), "{line}");
         }
         let report = recording.shown("report", &[]);
-        assert_eq!(recording.told.contains("snatrace: owner is off: "), root != "/", "{}", recording.told);
+        assert_eq!(recording.stderr.contains("snatrace: owner is off: "), root != "/", "{}", recording.stderr);
         assert!(!report.contains("\nPods\n") && !report.contains("\nNamespaces\n"), "{report}");
     }
 }

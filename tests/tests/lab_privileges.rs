@@ -29,8 +29,8 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// A call by a user that is nobody and has nothing but these capabilities, such as `+bpf`, in a network namespace.
-    fn nobody(&self, capabilities: &[&str], netns: &Path) -> Command {
+    /// A call by an unprivileged user with only these capabilities, such as `+bpf`, in a network namespace.
+    fn unprivileged(&self, capabilities: &[&str], netns: &Path) -> Command {
         self.nobody_runs("snatrace", capabilities, netns)
     }
 
@@ -46,17 +46,17 @@ impl Place {
 }
 
 const OWN: &str = "/proc/self/ns/net";
-const ENOUGH: &[&str] = &["+bpf", "+perfmon", "+net_admin"];
+const LIVE_CAPABILITIES: &[&str] = &["+bpf", "+perfmon", "+net_admin"];
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn who_is_not_root_is_told_what_is_missing() {
     let place = Place::new();
-    let nobody = |options: &[&str]| Outcome::of(place.nobody(&[], Path::new(OWN)).args(options));
+    let unprivileged = |options: &[&str]| Outcome::of(place.unprivileged(&[], Path::new(OWN)).args(options));
     let missing = "CAP_BPF and CAP_PERFMON and CAP_NET_ADMIN missing: run it as root (sudo)";
-    nobody(&["tail", "--", "true"]).assert_failed(1, missing);
+    unprivileged(&["tail", "--", "true"]).assert_failed(1, missing);
     let trace = place.path("t");
-    nobody(&["record", "-w", trace.to_str().unwrap(), "--", "true"]).assert_failed(1, missing);
+    unprivileged(&["record", "-w", trace.to_str().unwrap(), "--", "true"]).assert_failed(1, missing);
     assert!(!trace.exists(), "an unused trace is left behind");
     let demo = |options: &[&str]| {
         Outcome::of(place.nobody_runs("snatrace-lab", &[], Path::new(OWN)).arg("demo").args(options))
@@ -73,7 +73,7 @@ fn three_capabilities_are_enough_where_it_was_started() {
     let lab = Lab::up("fully_random");
     let place = Place::new();
     let ready = place.path("ready");
-    let mut call = place.nobody(ENOUGH, &lab.node());
+    let mut call = place.unprivileged(LIVE_CAPABILITIES, &lab.node());
     call.args(["tail", "--all", "-o", "json", "--src", lab.variable("SRC"), "--ready-file"]).arg(&ready);
     let _ = lab.play(Running::start(&mut call), &ready, Signal::SIGINT);
 }
@@ -84,7 +84,7 @@ fn another_namespace_and_the_names_of_pods_take_one_more() {
     let place = Place::new();
     let lab = Lab::up("fully_random");
     let tail = |capabilities: &[&str], options: &[&str]| {
-        let mut call = place.nobody(&[ENOUGH, capabilities].concat(), Path::new(OWN));
+        let mut call = place.unprivileged(&[LIVE_CAPABILITIES, capabilities].concat(), Path::new(OWN));
         Outcome::of(call.arg("tail").args(options).args(["--", "true"]))
     };
     let node = lab.node();

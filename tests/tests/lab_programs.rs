@@ -23,7 +23,7 @@ touch $DIR/ready
 wait $program
 "#;
 
-/// Docker's daemon alone, with its files in a directory of its own and cgroups that nobody else sees.
+/// Docker's daemon alone, with its files in a directory of its own and cgroups that no other process sees.
 const DOCKER: &str = r#"
 mount -t tmpfs cgroups /sys/fs/cgroup
 for name in devices cpu memory cpuset pids blkio freezer; do

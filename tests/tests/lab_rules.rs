@@ -289,7 +289,7 @@ fn play(case: &Case) -> Result<(), String> {
     check(["ok", "note"].contains(&level(&after)), format!("{} after the fix: {:#}", level(&after), after["checks"]))
 }
 
-/// nft that owns a table as long as it lives: nobody else can change it.
+/// nft that owns a table as long as it lives: no other program can change it.
 fn own(net: &Net, commands: &str) -> std::process::Child {
     let mut nft = Command::new("ip");
     nft.args(["netns", "exec", &net.name("node"), "nft", "-i"]);

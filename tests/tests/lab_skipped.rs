@@ -1,4 +1,4 @@
-//! The kernel may skip tracepoints' programs for a moment, or for good: what NAT and the wire tell is enough to flag what failed,
+//! The kernel may skip tracepoints' programs for a moment, or for good: what NAT and the wire report is enough to flag what failed,
 //! nothing else, and to name a cause that is not of this node.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
@@ -62,7 +62,7 @@ impl Recording {
         self.directory.path().join(name)
     }
 
-    /// The score of what is told without the tracepoints of a while.
+    /// The score of the findings without the tracepoints of a while.
     fn score_without(&self, skipped: &Range<u64>) -> Score {
         let whole = Reader::open(&self.path("whole")).unwrap();
         let mut writer = Writer::create(&self.path("cut"), whole.capture()).unwrap();
@@ -118,7 +118,7 @@ fn events(trace: &Path) -> Vec<Event> {
     events
 }
 
-/// When a tracepoint told it; `None` where another kind of hook did.
+/// When a tracepoint reported it; `None` where another kind of hook did.
 fn tracepoint_ns(event: &Event) -> Option<u64> {
     match event {
         Event::SynRetransmit(event) => Some(event.stamp.time_ns),

@@ -1,4 +1,4 @@
-//! What user space tells the programs before they are loaded: frozen globals, map names and sizes.
+//! What user space sets before the programs are loaded: frozen globals, map names and sizes.
 //!
 //! The globals are constants to the verifier, so a branch they switch off is not even loaded.
 
@@ -138,7 +138,7 @@ pub enum Loss {
     TableFull = 2,
     /// The kernel ran no program because it was running already on that CPU (the kernel's `recursion_misses`, from 5.12; of kprobes
     /// from 6.7), or `ct_drop` left out the drop of a SYN from outside that exceeded [`OUTSIDE_DROPS_PER_SECOND`].
-    /// Whether it would have told anything is not known.
+    /// It is not known whether that run would have reported an event.
     Skipped = 3,
 }
 

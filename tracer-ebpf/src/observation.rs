@@ -1,4 +1,4 @@
-//! What a packet on an interface is to an attempt that leaves through it, and the event that tells of it.
+//! What a packet on an interface is to an attempt that leaves through it, and the event that reports it.
 
 use tracer_common::Flow;
 use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
@@ -23,7 +23,7 @@ pub fn recognise(direction: u8, tcp: &Tcp) -> Option<(u8, u32, Flow)> {
     match (direction, tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) {
         (WIRE_EGRESS, TCP_SYN) => Some((WIRE_SYN, tcp.seq, tcp.flow)),
         (WIRE_INGRESS, TCP_SYN) if WATCHES_INNER.load() != 0 => Some((WIRE_SYN, tcp.seq, tcp.flow)),
-        // The reset of a SYN-ACK that nobody here asked for takes its sequence number from the acknowledgement.
+        // The reset of a SYN-ACK that no socket here expects takes its sequence number from the acknowledgement.
         (WIRE_EGRESS, TCP_RST) => Some((WIRE_RST, tcp.seq.wrapping_sub(1), tcp.flow)),
         (WIRE_INGRESS, TCP_SYN_ACK) => Some((WIRE_SYN_ACK, tcp.ack.wrapping_sub(1), tcp.flow.reversed())),
         // The reset of a SYN has sequence number 0 and acknowledges it (RFC 9293, 3.10.7.1).
@@ -32,11 +32,11 @@ pub fn recognise(direction: u8, tcp: &Tcp) -> Option<(u8, u32, Flow)> {
     }
 }
 
-/// What is told of a SYN that leaves besides the SYN itself: its binding, before it; and it is remembered for what follows.
+/// Reports the binding of a SYN that leaves, before the SYN itself, and remembers the SYN for the packets that follow.
 #[inline(always)]
 pub fn leaving(skb: Skb, tcp: &Tcp, ifindex: u32) {
     let seen = waiting::note(tcp.seq, &tcp.flow, ifindex);
-    // A kprobe has told of every source that NAT chose, but not of entries whose source it left alone.
+    // A kprobe has reported every source that NAT chose, but not the entries whose source it left alone.
     let is_new = WIRE_BINDS.load() != 0 && !seen.is_known;
     if WIRE_READS.load() != 0 && (is_new || seen.is_again) {
         let _ = nat_bind::of_packet(skb, tcp.seq, is_new, seen.is_again);

@@ -102,7 +102,7 @@ pub fn is_of_its_socket(ctx: &TcContext, flow: &Flow) -> bool {
 }
 
 /// The destination port of what nearly all packets are: TCP over IPv4 without options, neither SYN nor RST. Bits of a later
-/// fragment mean nothing, but it has nothing to tell either way.
+/// fragment mean nothing, but such a packet is not reported either way.
 #[inline(always)]
 pub fn dull_port<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<u16> {
     /// IPv4, and TCP as far as its flags.

@@ -1,5 +1,5 @@
 //! What `nat_select` learns waits for `nat_bind` of the same conntrack entry, which nearly always follows at once on the same
-//! CPU and takes it along. One that nobody took is told as an event when the next takes its place, or by user space at the end.
+//! CPU and takes it along. A selection that no binding took is reported as an event when the next takes its place, or by user space at the end.
 
 use tracer_common::Flow;
 use tracer_common::events::{NatSelect, RANGE_KNOWN};

@@ -22,7 +22,7 @@ fn batch(time_ns: u64, netns: u32) -> Vec<(u32, Event)> {
     (0..EVENTS).map(|index| (0, event(index).into())).collect()
 }
 
-/// The median over rounds that are so far apart, each with a namespace that nobody is in, in microseconds.
+/// The median over rounds that are so far apart, each with an empty namespace, in microseconds.
 fn median(finder: &mut Finder, from_ns: u64, apart_ns: u64, netns: impl Fn(u64) -> u32) -> f64 {
     let mut times: Vec<_> = (0..ROUNDS)
         .map(|round| {

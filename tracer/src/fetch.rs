@@ -1,4 +1,4 @@
-//! Has memory fetched into the CPU's cache ahead of its use, so that nobody waits for it. No effect but on time.
+//! Has memory fetched into the CPU's cache ahead of its use, so that no access waits for it. It affects nothing but time.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -1,4 +1,4 @@
-//! What the kernel tells of this thread in /proc/thread-self/status.
+//! This thread's state in /proc/thread-self/status.
 
 use anyhow::Context as _;
 

@@ -53,7 +53,7 @@ fn find(lines: impl BufRead, name: &str) -> Option<Range<u64>> {
     range
 }
 
-/// Hands over address and name of each symbol, in the kernel's order, until told to stop.
+/// Hands over address and name of each symbol, in the kernel's order, until stopped.
 fn each(mut lines: impl BufRead, mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> io::Result<()> {
     let mut line = Vec::new();
     loop {

@@ -43,7 +43,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     check(command, status)
 }
 
-/// As `run`; where nobody watches, the error repeats the last lines of the output.
+/// As `run`; without a terminal, the error repeats the last lines of the output.
 pub fn run_and_repeat(command: &mut Command) -> Result<()> {
     if io::stderr().is_terminal() {
         return run(command);

@@ -69,7 +69,7 @@ impl Claim {
         Ok((current == Some(ours)).then_some(Self { number, lock_path, _lock: file }))
     }
 
-    /// Removes what an earlier owner of the number left behind, and makes the scratch directory anew.
+    /// Removes what an earlier owner of the number left behind, and makes the scratch directory again.
     fn clean(&self) -> Result<()> {
         for name in netns::names_with(&net::prefix(self.number)) {
             netns::remove(&name)?;

@@ -31,7 +31,7 @@ const EDGES: &[u64] = &[
     i64::MAX as u64,
     u64::MAX,
 ];
-/// Names that somebody else chose.
+/// Names that come from outside.
 const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
     "\"x=1",

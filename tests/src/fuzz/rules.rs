@@ -21,7 +21,7 @@ pub fn check_iptables(bytes: &[u8]) {
     check(&Said(&[("iptables-nft-save -V", "v1.8.9 (nf_tables)"), ("iptables-nft-save", &save)]));
 }
 
-/// Tools that print what they are told to.
+/// Tools that print what the test gives them.
 struct Said<'a>(&'a [(&'a str, &'a str)]);
 
 impl Tools for Said<'_> {

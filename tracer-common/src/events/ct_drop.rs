@@ -24,7 +24,7 @@ pub const DROP_ELSEWHERE: u8 = 2;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct CtDrop {
-    /// Time; namespace of `skb->dev`, else of the entry; 0 where neither tells.
+    /// Time; namespace of `skb->dev`, else of the entry; 0 where neither is known.
     pub stamp: Stamp,
     /// As in the packet when it was dropped: before or after NAT; the source of a SYN-ACK is the server.
     pub flow: Flow,
@@ -32,7 +32,7 @@ pub struct CtDrop {
     pub original: Flow,
     /// ISN of the attempt, as in `wire`
     pub isn: u32,
-    /// `enum skb_drop_reason`, numbered as this kernel does; 0 where the kernel does not tell
+    /// `enum skb_drop_reason`, numbered as this kernel does; 0 where the kernel gives no reason
     pub reason: u32,
     /// From `ct->status`; 0 without an entry
     pub status: u32,

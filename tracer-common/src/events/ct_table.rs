@@ -17,7 +17,7 @@ pub struct CtTable {
 }
 
 impl CtTable {
-    /// Whether it is worth telling.
+    /// Whether the fill is worth an event.
     #[must_use]
     pub const fn is_nearly_full(&self) -> bool {
         self.max > 0 && self.count as u64 * 10 >= self.max as u64 * 9

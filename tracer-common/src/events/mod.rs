@@ -45,7 +45,7 @@ pub struct Stamp {
     pub time_ns: u64,
     /// Which event this is: its number in `events!`.
     pub kind: u32,
-    /// Inode number of the network namespace, `net.ns.inum`; 0 where the hook cannot tell.
+    /// Inode number of the network namespace, `net.ns.inum`; 0 where the hook does not know it.
     pub netns: u32,
 }
 

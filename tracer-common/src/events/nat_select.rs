@@ -17,7 +17,7 @@ pub const RANGE_PROTO_RANDOM_FULLY: u32 = 1 << 4;
 pub const RANGE_PROTO_OFFSET: u32 = 1 << 5;
 
 /// Entry of `nf_nat_setup_info()` for the source side, where the binding that follows did not take these facts along: a
-/// SYN that was dropped before it was confirmed, or went on on another CPU. Told when the next selection takes its place, so
+/// SYN that was dropped before it was confirmed, or went on on another CPU. It is reported when the next selection takes its place, so
 /// perhaps long after its time.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -46,7 +46,7 @@ const _: () = assert!(size_of::<NatSelect>() == 64);
 pub struct Selected {
     /// Address of the conntrack entry; 0 where none waits.
     pub entry: u64,
-    /// What is told if the binding does not take it.
+    /// What is reported if no binding takes it.
     pub event: NatSelect,
 }
 

@@ -14,9 +14,9 @@ pub const OWNER_TEXT: usize = 64;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Owner {
-    /// When it was told; the namespace that it is about.
+    /// When it was found; the namespace that it is about.
     pub stamp: Stamp,
-    /// Attempts that began at this time or later belong to this owner, until another is told.
+    /// Attempts that began at this time or later belong to this owner, until another is reported.
     pub since_ns: u64,
     /// Which part of the text this is, from 0
     pub part: u8,

@@ -75,13 +75,13 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     Some(())
 }
 
-/// NAT had chosen a source that was never confirmed, so nothing else tells of this binding.
+/// NAT had chosen a source that was never confirmed, so no other event reports this binding.
 #[inline(always)]
 fn is_undone(conn: Conn<'_>) -> bool {
     conn.status() & (STATUS_SRC_NAT | STATUS_CONFIRMED) == STATUS_SRC_NAT
 }
 
-/// An entry knows the original tuple; without one, a SYN has it itself, and the answer to it tells nothing of it.
+/// An entry knows the original tuple; without one, a SYN has it itself, and a SYN-ACK does not have it.
 #[inline(always)]
 fn is_wanted(conn: Option<Conn<'_>>, flow: &Flow, is_answer: bool) -> bool {
     match conn.and_then(Conn::original) {

@@ -33,7 +33,7 @@ fn observe(ctx: &ProbeContext) -> Option<()> {
     Some(())
 }
 
-/// The entry of a SYN that leaves: one with a translated source if it is new, one without if it is sent again. To the kernel, the
+/// The entry of a SYN that leaves: one with a translated source if it is new, one without if it is retransmitted. To the kernel, the
 /// context of a TC program is the packet itself.
 #[inline(always)]
 pub fn of_packet(skb: Skb, isn: u32, is_new: bool, is_again: bool) -> Option<()> {
@@ -61,7 +61,7 @@ pub fn of_entry(conn: Conn<'_>, isn: u32) -> Option<()> {
     report(conn, isn)
 }
 
-/// Whether the entry has what is told here.
+/// Whether the entry has what a `nat_bind` event reports.
 #[inline(always)]
 fn is_wanted(conn: Conn<'_>) -> Option<()> {
     let is_translated = conn.status() & STATUS_SRC_NAT != 0 || follows_backend(conn);

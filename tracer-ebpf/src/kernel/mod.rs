@@ -44,7 +44,7 @@ impl Address {
             emit::count(Loss::Unreadable);
             return None;
         }
-        // SAFETY: the helper has written all of it, and any bytes are a valid `T: Pod`.
+        // SAFETY: the helper has written the whole value, and any bytes are a valid `T: Pod`.
         Some(unsafe { copy.assume_init_ref() })
     }
 

@@ -1,6 +1,6 @@
 //! A handle for the filters of this run that no other run has, and whether a handle still belongs to one.
 //!
-//! Process ids do not tell: in each of two containers snatrace is process 1. A name among the abstract sockets of the
+//! Process ids are no proof of a running snatrace: in each of two containers snatrace is process 1. A name among the abstract sockets of the
 //! network namespace does: everybody in it sees the same names, and the kernel frees one however its owner ends.
 
 use std::io::{self, ErrorKind};
@@ -41,7 +41,7 @@ impl Claim {
     }
 }
 
-/// Whether somebody may be using the handle. Where that cannot be told, somebody may.
+/// Whether another process may be using the handle; `true` where that cannot be determined.
 pub(super) fn is_held(interface: u32, handle: u32) -> bool {
     bind(interface, handle).is_err()
 }

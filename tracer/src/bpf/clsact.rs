@@ -1,7 +1,7 @@
 //! Keeps the promise that nothing stays behind where kernels have no TCX: clsact qdiscs and their filters.
 //!
 //! A filter of ours has a program called `wire_*` and a handle that its run holds, so that the filters of a killed run can
-//! be told from those in use, and a qdisc is only removed when nobody else has a filter on it.
+//! be distinguished from those in use, and a qdisc is removed only when no other filter is on it.
 
 use anyhow::Context as _;
 use aya::programs::tc::{TcError, qdisc_add_clsact};

@@ -72,7 +72,7 @@ impl NodeMaps {
         for key in self.watched.keys().filter(|key| !now.contains_key(*key)) {
             let _ = self.uplinks.remove(key);
         }
-        // Packets tell the index only: where namespaces share one, SYNs that arrive are left out.
+        // A packet has the index only: where namespaces share one, SYNs that arrive are left out.
         let outside: BTreeSet<_> =
             watched.iter().filter(|it| it.interface.is_uplink).map(|it| it.interface.index).collect();
         let arriving: BTreeSet<_> =

@@ -1,4 +1,4 @@
-//! Keeps the programs on the interfaces that lead to the outside while those change, and has every change told: as events, so that
+//! Keeps the programs on the interfaces that lead to the outside while those change, and reports every change: as events, so that
 //! a replay knows what was watched when, and as lines for people.
 
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ impl Follow {
         }
     }
 
-    /// Has everything told as it is at the start.
+    /// Reports the state at the start.
     pub(super) fn begin(&mut self, wires: &Wires, time_ns: u64) -> anyhow::Result<()> {
         for watched in wires.watched() {
             let state = if watched.sight == Sight::Blind { UPLINK_BLIND } else { UPLINK_WATCHED };
@@ -79,7 +79,7 @@ impl Follow {
             let mut became = wires.leave(ebpf, time_ns);
             became.extend(wires.mend(ebpf));
             has_changed |= !became.is_empty();
-            became.into_iter().for_each(|(interface, became)| self.tell(&interface, became, time_ns));
+            became.into_iter().for_each(|(interface, became)| self.report(&interface, became, time_ns));
         }
         self.share(wires.watched());
         self.known.watch(wires.watched())?;
@@ -88,17 +88,17 @@ impl Follow {
 
     /// Follows a change in one namespace; whether what is watched has changed.
     fn change(&mut self, ebpf: &mut Ebpf, wires: &mut Wires, inum: u32, change: Change, time_ns: u64) -> bool {
-        let told = |held: &HeldAddress, state| Event::from(address(inum, held, state, time_ns));
-        self.events.extend(change.removed.iter().map(|held| told(held, ADDRESS_REMOVED)));
-        self.events.extend(change.added.iter().map(|held| told(held, ADDRESS_ADDED)));
+        let event = |held: &HeldAddress, state| Event::from(address(inum, held, state, time_ns));
+        self.events.extend(change.removed.iter().map(|held| event(held, ADDRESS_REMOVED)));
+        self.events.extend(change.added.iter().map(|held| event(held, ADDRESS_ADDED)));
         let Some(interfaces) = change.interfaces.filter(|_| wires.can_follow()) else { return false };
         let became = wires.update(ebpf, inum, interfaces, &change.gone, time_ns);
         let has_changed = !became.is_empty();
-        became.into_iter().for_each(|(interface, became)| self.tell(&interface, became, time_ns));
+        became.into_iter().for_each(|(interface, became)| self.report(&interface, became, time_ns));
         has_changed
     }
 
-    fn tell(&mut self, interface: &Interface, became: Became, time_ns: u64) {
+    fn report(&mut self, interface: &Interface, became: Became, time_ns: u64) {
         let name = interface.name.escape_debug();
         let (state, notice) = match became {
             Became::Watched => (Some(UPLINK_WATCHED), format!("watching {name}")),
@@ -136,7 +136,7 @@ impl Follow {
         all.into_iter().collect()
     }
 
-    /// Hands over what is to be told as events.
+    /// Takes the events that report the changes.
     pub(super) fn events(&mut self, take: &mut impl FnMut(Event)) {
         self.events.drain(..).for_each(take);
     }

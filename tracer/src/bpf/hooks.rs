@@ -164,7 +164,7 @@ impl Hooks {
 /// What would become of the hooks if they were attached now.
 pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, btf: &Btf, layout: &Layout) -> Vec<HookState> {
     let functions: Vec<_> = HOOKS.iter().filter_map(Hook::function).collect();
-    // Where the kernel does not list its functions, only attaching can tell.
+    // Where the kernel does not list its functions, only attaching shows whether the function is there.
     let present = symbols::present(&functions).ok();
     let is_absent = |name| present.as_ref().is_some_and(|present| !present.contains(name));
     let state = |hook: &Hook| {
@@ -224,7 +224,7 @@ impl Hook {
             Some(level) if level > 2 && self.is_kprobe() && !privileges::is_admin() => {
                 format!("kernel.perf_event_paranoid is {level}, which wants CAP_SYS_ADMIN: run as root")
             }
-            Some(_) | None => "lockdown? /sys/kernel/security/lockdown tells".to_owned(),
+            Some(_) | None => "lockdown? /sys/kernel/security/lockdown shows the mode".to_owned(),
         }
     }
 

@@ -98,7 +98,7 @@ impl Tracer {
         if !has_kprobes || tracer.hooks.may_run("nat_bind") {
             return Ok(tracer);
         }
-        // The kernel has kprobes and keeps them from us. Only trying tells.
+        // The kernel has kprobes but denies them; only an attempt shows it.
         drop(tracer);
         Self::attach(options, false)
     }
@@ -113,7 +113,7 @@ impl Tracer {
         let mut ebpf = load(&globals)?;
         let mut loaded = wire::load(&mut ebpf);
         if loaded.is_err() && globals.WIRE_READS != 0 {
-            // The kernel may forbid to read its memory (lockdown): then the wire alone tells translated ports.
+            // The kernel may forbid to read its memory (lockdown): then only the wire shows translated ports.
             (globals.WIRE_READS, globals.WIRE_BINDS) = (0, 0);
             globals.FILTER_WIRE &= u32::from(has_binds);
             ebpf = load(&globals)?;
@@ -284,7 +284,7 @@ fn globals(layout: &Layout, options: &Options, has_binds: bool) -> Globals {
     globals.FILTER_BY_DST = u32::from(!options.dst.is_empty());
     globals.FILTER_BY_DPORT = u32::from(options.dport.is_some());
     globals.FILTER_BY_NETNS = u32::from(!options.netns.is_empty());
-    // Where no entry is read, nothing tells which destination a DNAT chose, so `wire` has to let all of them through.
+    // Where no entry is read, no hook sees which destination a DNAT chose, so `wire` must report all destinations.
     let by_destination = globals.FILTER_BY_DST | globals.FILTER_BY_DPORT;
     let reads_entries = layout.conntrack.is_none();
     globals.WIRE_READS = u32::from(reads_entries);

@@ -73,7 +73,7 @@ impl Neighbours {
         answer
     }
 
-    /// Whether one of its interfaces has its other end in a watched namespace; `None` where nobody can tell.
+    /// Whether one of its interfaces has its other end in a watched namespace; `None` where that cannot be determined.
     fn look_at(&mut self, netns: u32) -> Option<bool> {
         if self.listed.is_none_or(|when| when.elapsed() >= LIST_HOLDS) {
             (self.paths, self.listed) = (list(), Some(Instant::now()));

@@ -110,7 +110,7 @@ fn tables(connection: &Connection, family: u8) -> BTreeSet<u32> {
     tables
 }
 
-/// The interfaces of nexthop objects, by id: a kernel may be told to name routes' hops by id only.
+/// The interfaces of nexthop objects, by id: with a sysctl, the kernel names the hops of routes by id only.
 fn nexthops(connection: &Connection) -> BTreeMap<u32, Vec<u32>> {
     const NHA_ID: u16 = 1;
     const NHA_GROUP: u16 = 2;

@@ -9,7 +9,7 @@ use aya::Ebpf;
 /// How often to ask: it costs a read for each program.
 const EVERY_NS: u64 = 250_000_000;
 
-/// The kernel tells it of a program's descriptor.
+/// The kernel returns it for a program's descriptor.
 #[derive(Default)]
 pub(super) struct Skipped {
     programs: Vec<File>,
@@ -25,7 +25,7 @@ impl Skipped {
         Self { programs: fds.filter_map(|fd| info(fd.as_fd().as_raw_fd())).collect(), ..Self::default() }
     }
 
-    /// How often since they were loaded, as of the last time it was asked; 0 where the kernel does not tell.
+    /// How often since they were loaded, as of the last time it was asked; 0 where the kernel does not count them.
     pub(super) fn count(&mut self, time_ns: u64, is_last: bool) -> u64 {
         if time_ns >= self.next_ns || is_last {
             self.next_ns = time_ns + EVERY_NS;

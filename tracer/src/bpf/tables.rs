@@ -24,7 +24,7 @@ struct TableFiles {
     count: File,
     max: File,
     /// It was nearly full when it was read last.
-    was_told: bool,
+    was_reported: bool,
 }
 
 impl ConntrackTables {
@@ -35,12 +35,12 @@ impl ConntrackTables {
             let inum = netns.inum()?;
             let file = |name: &str| File::open(Path::new(DIRECTORY).join(name)).ok();
             let files = netns.run(|| Ok(file("nf_conntrack_count").zip(file("nf_conntrack_max"))))?;
-            tables.extend(files.map(|(count, max)| TableFiles { inum, count, max, was_told: false }));
+            tables.extend(files.map(|(count, max)| TableFiles { inum, count, max, was_reported: false }));
         }
         Ok(Self { tables, next_ns: 0 })
     }
 
-    /// Tells of every table that is nearly full, and once of one that no longer is.
+    /// Reports every table that is nearly full, and once that one no longer is.
     pub(super) fn sample(&mut self, time_ns: u64, take: &mut impl FnMut(Event)) {
         if time_ns < self.next_ns {
             return;
@@ -50,10 +50,10 @@ impl ConntrackTables {
             let Some((count, max)) = number(&table.count).zip(number(&table.max)) else { continue };
             let stamp = Stamp { time_ns, kind: CtTable::KIND, netns: table.inum };
             let event = CtTable { stamp, count, max };
-            if event.is_nearly_full() || table.was_told {
+            if event.is_nearly_full() || table.was_reported {
                 take(event.into());
             }
-            table.was_told = event.is_nearly_full();
+            table.was_reported = event.is_nearly_full();
         }
     }
 }

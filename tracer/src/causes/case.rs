@@ -153,7 +153,7 @@ impl<'a> Case<'a> {
 
     /// The same in a sentence.
     pub(super) fn reason_words(&self, dropped: Dropped) -> &'a str {
-        self.reason(dropped).unwrap_or("the kernel does not tell why")
+        self.reason(dropped).unwrap_or("the kernel gives no reason")
     }
 
     /// The source as it leaves, for a sentence.

@@ -16,14 +16,14 @@ fn applies(case: &Case<'_>) -> bool {
 }
 
 /// A rule on this node that rejects drops the SYN and has the client refused too. So does a pod or socket of this node where
-/// nobody listens, and there the kernel names no rule (before 5.17 it names nothing).
+/// no socket listens, and there the kernel names no rule (before 5.17 it gives no reason at all).
 fn is_rejected_here(case: &Case<'_>) -> bool {
     let dropped = case.attempt.syn_dropped;
     dropped.count > 0 && case.reason(dropped).is_some_and(|reason| reason != "NO_SOCKET")
 }
 
 fn explain(case: &Case<'_>) -> String {
-    let seen = if case.attempt.rst_seen { "its RST came back" } else { "the socket was told ECONNREFUSED" };
+    let seen = if case.attempt.rst_seen { "its RST came back" } else { "the socket got ECONNREFUSED" };
     format!("{} refused the connection: {seen}", case.destination())
 }
 

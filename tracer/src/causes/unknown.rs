@@ -26,7 +26,7 @@ fn explain(case: &Case<'_>) -> String {
         _ => "what was seen fits no known cause",
     };
     let evidence = port_out_of_range::evidence(case).map(|evidence| format!("; {evidence}")).unwrap_or_default();
-    format!("nothing tells why the SYN was sent {} times: {seen}{evidence}", case.sent())
+    format!("no observation explains why the SYN was sent {} times: {seen}{evidence}", case.sent())
 }
 
 #[cfg(test)]

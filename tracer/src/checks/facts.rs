@@ -70,7 +70,7 @@ pub struct Facts {
 }
 
 impl Default for Facts {
-    /// Of a machine that nobody has looked at.
+    /// The facts of a machine before anything was read.
     fn default() -> Self {
         let unknown = || "not looked at".to_owned();
         Self {

@@ -1,4 +1,4 @@
-//! All rules against the filter in front of the node: what to ask of the provider, what to tell the programs that write
+//! All rules against the filter in front of the node: what to ask of the provider, how to set up the programs that write
 //! the rules, and what does not help.
 
 use std::collections::BTreeSet;

@@ -17,7 +17,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     };
     let is_on = |stem: &str| hooks.iter().any(|hook| hook.stem == stem && hook.off.is_none());
     let on: Vec<&str> = hooks.iter().filter(|hook| hook.off.is_none()).map(|hook| hook.stem.as_str()).collect();
-    // Either tells the translated port.
+    // Either hook sees the translated port.
     let level = match () {
         () if !is_on("nat_bind") && !is_on("wire") => Level::Warn,
         () if on.len() < hooks.len() => Level::Note,

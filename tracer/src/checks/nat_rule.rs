@@ -178,7 +178,7 @@ fn level(facts: &Facts, rule: &NatRule, reach: &Reach, shares: &[Share]) -> Leve
         return Level::Ok;
     }
     let is_certain = shares.iter().any(|share| share.outside.unwrap_or(share.at_most) > 0.0);
-    // Nobody said that there is such a filter; and what asks for a mark meets only what somebody marks.
+    // The filter is only assumed; and a rule that matches on a mark applies only to packets that another rule marks.
     let is_assumed = facts.policy.origin == Origin::Default || rule.asks_for_mark();
     match () {
         () if is_hidden(facts, rule) => Level::Note,

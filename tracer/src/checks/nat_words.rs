@@ -70,7 +70,7 @@ fn sentence(share: &Share, name: bool) -> String {
 pub(super) fn details(facts: &Facts, rule: &NatRule, reach: &Reach, shares: &[Share]) -> Vec<String> {
     let mut details = vec![format!("rule: {}", place(rule))];
     if let Some(program) = &rule.owned_by {
-        details.push(format!("{program} owns this table (flags owner): nobody else can change it"));
+        details.push(format!("{program} owns this table (flags owner): no other program can change it"));
     }
     details.extend(rule.ways.iter().take(MAX_WAYS).flat_map(matches));
     if rule.ways.len() > MAX_WAYS {

@@ -47,7 +47,7 @@ fn flannels_rule_is_a_problem_when_the_user_knows_the_filter() {
     assert_eq!(levels(&given), [Level::Problem, Level::Ok, Level::Problem, Level::Ok]);
     assert!(given[0].summary.contains("50.00 % of connections leave outside 32768-65535"), "{}", given[0].summary);
     let assumed = nat_rules(testing::flannel_nft(), "32768-65535", Origin::Default);
-    assert_eq!(levels(&assumed)[0], Level::Warn, "nobody said that there is such a filter");
+    assert_eq!(levels(&assumed)[0], Level::Warn, "the filter is only assumed");
     let wide = nat_rules(testing::flannel_nft(), "1024-65535", Origin::Given);
     assert_eq!(levels(&wide), [Level::Ok; 4]);
     assert!(wide[0].summary.contains("every port is in 1024-65535"));

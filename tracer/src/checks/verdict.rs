@@ -14,7 +14,7 @@ pub enum DoctorOutcome {
     Failing,
     /// Connections will fail, if the filter is as it was said.
     WillFail,
-    /// Connections may fail: nobody has said what the filter accepts, or only some of the evidence is there.
+    /// Connections may fail: the range that the filter accepts is only assumed, or only some of the evidence is there.
     MayFail,
     /// Whether they will cannot be said: rules could not be read.
     Unknown,

@@ -33,7 +33,7 @@ mod live {
     use crate::store::{self, Rotation, Writer};
     use crate::summary::Summary;
 
-    /// Captures until told to stop; shows findings with a view, records with a file.
+    /// Captures until stopped; shows findings with a view, records with a file.
     pub fn run(options: &CaptureOptions, view: Option<View>, record: Option<&RecordOptions>) -> Result<Summary> {
         block_on(capture(options, view, record))?
     }

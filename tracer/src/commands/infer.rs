@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<End> {
     Ok(End::Done)
 }
 
-/// Nobody knows whose socket an entry is.
+/// The owner of an entry's socket is unknown.
 fn table_filter(filter: Filter) -> Result<Filter> {
     match filter.pod.is_empty() && filter.namespace.is_empty() && filter.container.is_empty() {
         true => Ok(filter),

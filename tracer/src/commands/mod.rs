@@ -136,7 +136,7 @@ fn exit(error: &clap::Error) -> ExitCode {
     if env::args_os().chain(variables.map(|(_, value)| value)).any(may_steer) {
         error.render().to_string().lines().for_each(|line| eprintln!("{}", Escaped(line)));
     } else {
-        // Standard error may be closed; there is nobody left to tell.
+        // Standard error may be closed; there is no other place to report to.
         let _ = error.print();
     }
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)

@@ -1,4 +1,4 @@
-//! `record`: writes what the kernel tells to a trace, for `replay` on any machine.
+//! `record`: writes the events of the kernel to a trace, for `replay` on any machine.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use crate::model::{Attempt, Filter};
 
 /// So many seconds without an answer are more than any round trip takes; before, nothing is said.
 pub const MIN_AGE_S: u32 = 2;
-/// Where the clock of a table stands, which tells ages only. Later than any age, so that no time is negative.
+/// Where the clock of a table stands, which has ages only. Later than any age, so that no time is negative.
 const NOW_S: u64 = 1 << 32;
 
 /// How many entries there were of each kind.
@@ -252,6 +252,6 @@ mod tests {
         let without_times: String =
             text.lines().map(|line| line.split_once('\t').unwrap().1.to_owned() + "\n").collect();
         let counts = of(&without_times).counts;
-        assert!(counts.in_flight > 50, "nobody knows how long they have waited: {counts:?}");
+        assert!(counts.in_flight > 50, "their age is unknown: {counts:?}");
     }
 }

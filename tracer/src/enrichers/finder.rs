@@ -1,4 +1,4 @@
-//! Remembers who namespaces belong to, notices when that changes, and tells it as events.
+//! Remembers who namespaces belong to, notices when that changes, and reports it as events.
 //!
 //! The kernel gives the number of a namespace that is gone to the next one, so an answer is trusted only while a process that
 //! was there when it was found still is: that is looked at once a second at most, and only while there are events.
@@ -16,9 +16,9 @@ use crate::model::Owner;
 
 /// An answer is checked no more often.
 const CHECK_NS: u64 = 1_000_000_000;
-/// An answer is found anew after this long: another container may have joined the namespace.
+/// An owner is looked up again after this long: another container may have joined the namespace.
 const REFRESH_NS: u64 = 30_000_000_000;
-/// A namespace of nobody known is asked for again after a second, then after twice as long each time, up to this.
+/// A namespace without a known owner is looked up again after a second, then after twice as long each time, up to this.
 const MAX_RETRY_NS: u64 = 8_000_000_000;
 /// Processes that are tried before it is said that none can be read.
 const MAX_PROBED_PROCESSES: usize = 64;
@@ -48,7 +48,7 @@ struct FoundOwner {
     found_ns: u64,
     /// It was right until here.
     checked_ns: u64,
-    /// How long to wait before it is asked for again while nobody is known.
+    /// How long to wait before it is looked up again while it has no known owner.
     retry_ns: u64,
 }
 
@@ -60,7 +60,7 @@ impl Finder {
         Self { host, own_netns, processes: Processes::default(), known: HashMap::default(), seen: Vec::new() }
     }
 
-    /// Why nothing can be learnt here, if so: a process of somebody else is in reach on every host.
+    /// Why no owner can be found here, if so: every host has a process of another user that can be examined.
     #[must_use]
     pub fn off(&self) -> Option<String> {
         let mut others =
@@ -80,11 +80,11 @@ impl Finder {
         let (Some((_, first)), Some((_, last))) = (batch.first(), batch.last()) else { return };
         let (first_ns, now_ns) = (first.stamp().time_ns, last.stamp().time_ns);
         self.see(batch);
-        let mut told = Vec::new();
+        let mut owners = Vec::new();
         self.notice(now_ns, &mut |netns, since_ns, owner| {
-            told.extend(owner.events(first_ns, netns, since_ns).map(|event| (0, Event::from(event))));
+            owners.extend(owner.events(first_ns, netns, since_ns).map(|event| (0, Event::from(event))));
         });
-        batch.splice(..0, told);
+        batch.splice(..0, owners);
     }
 
     /// The namespaces of sockets; those of NAT and of interfaces are the node's.
@@ -100,14 +100,14 @@ impl Finder {
         self.seen.dedup();
     }
 
-    fn notice(&mut self, now_ns: u64, tell: &mut impl FnMut(u32, u64, &Owner)) {
+    fn notice(&mut self, now_ns: u64, report: &mut impl FnMut(u32, u64, &Owner)) {
         let mut due = std::mem::take(&mut self.seen);
         due.retain(|&netns| self.is_due(netns, now_ns));
         due.truncate(MAX_LOOKUPS_PER_BATCH);
         if !due.is_empty() {
             self.look(&due, now_ns);
             for &netns in &due {
-                self.find(netns, now_ns, tell);
+                self.find(netns, now_ns, report);
             }
             self.forget();
         }
@@ -147,14 +147,14 @@ impl Finder {
         }
     }
 
-    fn find(&mut self, netns: u32, now_ns: u64, tell: &mut impl FnMut(u32, u64, &Owner)) {
+    fn find(&mut self, netns: u32, now_ns: u64, report: &mut impl FnMut(u32, u64, &Owner)) {
         let before = self.known.remove(&netns);
         let (witness, found) = self.ask(netns);
         let (owner, watch) = found.map_or_else(Default::default, |found| (found.owner, found.watch));
-        tell_change(before.as_ref(), witness, &owner, &mut |since_ns, owner| tell(netns, since_ns, owner));
+        report_change(before.as_ref(), witness, &owner, &mut |since_ns, owner| report(netns, since_ns, owner));
         let was_unknown = before.filter(|before| before.owner.is_unknown() && before.witness == witness);
         let retry_ns = was_unknown.map_or(SCAN_NS, |before| (before.retry_ns * 2).min(MAX_RETRY_NS));
-        // Where nobody was found and new ones were not looked for, the next batch tries again.
+        // Where no owner was found and new processes were not looked for, the next batch tries again.
         if witness.is_some() || self.processes.is_looked_at(now_ns) {
             let known = FoundOwner { witness, owner, watch, found_ns: now_ns, checked_ns: now_ns, retry_ns };
             self.known.insert(netns, known);
@@ -183,13 +183,13 @@ impl Finder {
     }
 }
 
-/// Tells what is different, and since when: an answer holds from the start of its witness, but not before an earlier answer
-/// was right for the last time. In between nobody is known.
-fn tell_change(
+/// Reports what is different, and since when: an answer holds from the start of its witness, but not before an earlier answer
+/// was right for the last time. In between the owner is unknown.
+fn report_change(
     before: Option<&FoundOwner>,
     witness: Option<Process>,
     owner: &Owner,
-    tell: &mut impl FnMut(u64, &Owner),
+    report: &mut impl FnMut(u64, &Owner),
 ) {
     if before.map_or_else(|| owner.is_unknown(), |before| before.owner == *owner) {
         return;
@@ -197,9 +197,9 @@ fn tell_change(
     let until_ns = before.filter(|before| !before.owner.is_unknown()).map(|before| before.checked_ns);
     let since_ns = witness.map_or(u64::MAX, |witness| witness.started_ns.max(until_ns.unwrap_or(0)));
     if let Some(until_ns) = until_ns.filter(|&until_ns| owner.is_unknown() || since_ns > until_ns) {
-        tell(until_ns, &Owner::default());
+        report(until_ns, &Owner::default());
     }
     if !owner.is_unknown() {
-        tell(since_ns, owner);
+        report(since_ns, owner);
     }
 }

@@ -37,7 +37,7 @@ const ALL: &[Enricher] = &[pod::find, container::find];
 /// Longest name that is believed: that of a pod can be so long.
 const MAX_NAME_LEN: usize = 253;
 
-/// Whether it can be the name of a pod, namespace or container: nobody else's text becomes a name.
+/// Whether it can be the name of a pod, namespace or container: other text never becomes a name.
 fn is_name(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     let starts_well = text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);

@@ -17,7 +17,7 @@ const MAX_PROCESSES: usize = 65_536;
 /// Processes of one namespace that are asked.
 const MAX_PROCESSES_PER_NETNS: usize = 256;
 
-/// A process, told apart from a later one with the same number.
+/// A process, distinguished from a later one with the same number by its start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Process {
     pub(super) started_ns: u64,

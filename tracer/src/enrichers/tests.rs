@@ -1,4 +1,4 @@
-//! Real directory trees in the layout of real nodes, and what is told of them.
+//! Real directory trees in the layout of real nodes, and the owners that are found in them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
@@ -24,7 +24,7 @@ struct Node {
     root: TempDir,
     finder: Finder,
     owners: Owners,
-    told: usize,
+    reported: usize,
 }
 
 impl Node {
@@ -32,7 +32,7 @@ impl Node {
         let root = TempDir::new().unwrap();
         begin(root.path(), 1, 0, HOST, "/init.scope");
         let finder = Finder::new(Host::new(root.path()));
-        Self { root, finder, owners: Owners::default(), told: 0 }
+        Self { root, finder, owners: Owners::default(), reported: 0 }
     }
 
     /// A process begins, in hundredths of a second since boot.
@@ -48,7 +48,7 @@ impl Node {
         fs::create_dir_all(self.root.path().join(directory)).unwrap();
     }
 
-    /// A socket in the namespace tells of something at this time; who attempts of the namespace begun at `first` belong to.
+    /// A socket in the namespace has an event at this time; the owner of attempts of the namespace begun at `first`.
     fn seen(&mut self, netns: u32, now_ns: u64, first_ns: u64) -> Option<String> {
         let stamp = |kind| Stamp { time_ns: now_ns, kind, netns };
         let retransmit = SynRetransmit { stamp: stamp(SynRetransmit::KIND), ..bytemuck::Zeroable::zeroed() };
@@ -58,7 +58,7 @@ impl Node {
         for (_, event) in &batch {
             if let Event::Owner(owner) = event {
                 self.owners.event(owner);
-                self.told += 1;
+                self.reported += 1;
             }
         }
         self.owners.at(netns, first_ns).map(Owner::text)
@@ -93,8 +93,8 @@ fn a_pod_is_told_once_before_the_first_event_of_its_namespace() {
     for second in 20..90 {
         assert_eq!(node.seen(NETNS, second * S, 11 * S).as_deref(), Some("shop/web-0/app"), "{second}");
     }
-    assert_eq!(node.told, 1);
-    assert_eq!(node.seen(NETNS, 90 * S, 9 * S), None, "nobody was there yet");
+    assert_eq!(node.reported, 1);
+    assert_eq!(node.seen(NETNS, 90 * S, 9 * S), None, "the container was not there yet");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn the_host_and_namespaces_without_a_pod_are_nobodys() {
     assert_eq!(node.seen(HOST, 20 * S, 20 * S), None);
     assert_eq!(node.seen(NETNS, 20 * S, 20 * S), None);
     assert_eq!(node.seen(NETNS + 1, 20 * S, 20 * S), None);
-    assert_eq!(node.told, 0);
+    assert_eq!(node.reported, 0);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn the_same_pod_with_another_oldest_process_is_no_news() {
     assert!(node.seen(NETNS, 20 * S, 15 * S).is_some());
     node.end(70);
     assert!(node.seen(NETNS, 22 * S, 21 * S).is_some());
-    assert_eq!(node.told, 1);
+    assert_eq!(node.reported, 1);
 }
 
 #[test]
@@ -276,5 +276,5 @@ fn many_namespaces_are_bounded_and_told_again_when_they_were_forgotten() {
     }
     assert!(node.finder.remembered() <= 4096);
     assert!(node.seen(NETNS, 10_000 * S, 15 * S).is_some());
-    assert_eq!(node.told, 2);
+    assert_eq!(node.reported, 2);
 }

@@ -176,7 +176,7 @@ impl DestinationEvidence {
         let stratum = self.stratum(side);
         let weighed = stratum.attempts as u32;
         let Some(test) = self.tests.get_mut((side as usize).wrapping_sub(1)) else { return 0.0 };
-        // Few more hardly change it; the more there are, the less.
+        // A few more change little: the more there are, the less.
         let more = if test.at < 64 { test.at / 8 } else { test.at };
         if weighed > test.at + more {
             *test = Test { nats: evidence_of(stratum), at: weighed };

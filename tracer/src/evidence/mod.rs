@@ -1,9 +1,9 @@
 //! How strong is the claim that a filter drops return traffic to ports outside the policy? One engine a node. Pure.
 //!
 //! An attempt is evidence as `infer` defines it: its translated port was answered, or its SYN was retransmitted and was not.
-//! Attempts under way count as unanswered from their first retransmit on, until they are answered. Each destination (`entry`)
+//! Open attempts count as unanswered from their first retransmit on, until they are answered. Each destination (`entry`)
 //! counts answers by the side of the policy that the port is on; `family` sums up over destinations and assesses a claim.
-//! docs/causes.md has the rules. All of it follows from events, so that a replay assesses as the live capture did.
+//! docs/causes.md has the rules. The assessment follows from events, so that a replay assesses as the live capture did.
 
 mod chance;
 mod entry;
@@ -26,11 +26,11 @@ const OTHER_UPLINKS: u32 = u32::MAX;
 #[derive(Clone, Debug, Default)]
 pub struct PortEvidence {
     paths: Vec<(Path, FamilyEvidence)>,
-    /// By the number of the attempt: those under way that count as unanswered.
+    /// By the number of the attempt: open ones that count as unanswered.
     open: Vec<Option<Open>>,
 }
 
-/// How an attempt under way was counted.
+/// How an open attempt was counted.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     place: Place,

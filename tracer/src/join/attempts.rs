@@ -1,4 +1,4 @@
-//! The attempts under way: slots that are reused, an index by ISN, and the lists they wait in for their end.
+//! The open attempts: slots that are reused, an index by ISN, and the lists they wait in for their end.
 
 use std::collections::HashMap;
 

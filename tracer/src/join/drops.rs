@@ -98,7 +98,7 @@ impl Join {
 }
 
 impl SlotViewMut<'_> {
-    /// The tuples of a SYN that was dropped before anything else was known of it.
+    /// The tuples of a SYN that was dropped before any other event of its attempt.
     fn came_dropped(&mut self, drop: &DroppedPacket) {
         if let Some(original) = &drop.original {
             self.came_from(&TupleKey::from(original));

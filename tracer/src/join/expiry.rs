@@ -25,7 +25,7 @@ enum EndReason {
 }
 
 impl Join {
-    /// Ends everything that is under way; `false` where `updates` is full before.
+    /// Ends every open attempt; `false` where `updates` is full before.
     pub(super) fn finish(&mut self, updates: &mut Updates<'_>) -> bool {
         while !self.settling.is_empty() {
             if updates.is_full() {
@@ -200,7 +200,7 @@ impl Join {
         if let Some((translated, choice)) = self.bindings.recall(original, slot.first_ns) {
             let translated = &TupleKey::from(&translated);
             slot.remember(translated, &choice);
-            // The conntrack entry starts to live anew with the SYN that found it.
+            // A SYN that finds the conntrack entry restarts the entry's timeout.
             let choice = Choice { time_ns: slot.last_ns, ..choice };
             self.evicted += self.bindings.push(original, translated, choice);
         }

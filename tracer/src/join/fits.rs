@@ -52,7 +52,7 @@ pub(super) fn continues(slot: SlotView<'_>, original: &TupleKey<'_>) -> bool {
         && (is_of_first() || slot.original_destination(original) == DestinationMatch::Embedded)
 }
 
-/// That second NAT chose anew for a retransmitted SYN, and the first one did not have to.
+/// The second NAT chose another port for a retransmitted SYN, the first one kept its own.
 pub(super) fn chooses_again(slot: SlotView<'_>, original: &TupleKey<'_>, translated: &TupleKey<'_>) -> bool {
     slot.known.has(SlotFlags::SECOND_NAT)
         && !slot.is_original(original)
@@ -91,7 +91,7 @@ pub(super) fn arriving(slot: SlotView<'_>, original: &TupleKey<'_>, time_ns: u64
 
 /// A packet was dropped, before or after NAT, on its way or as the answer; `to_server` is in the direction of the SYN.
 pub(super) fn dropped(slot: SlotView<'_>, to_server: &TupleKey<'_>) -> Option<u8> {
-    // NAT chooses anew for a SYN that was dropped, so the destination counts as well.
+    // NAT chooses a new port for a SYN that was dropped, so the destination counts as well.
     let grade = |is_it: bool, goes: DestinationMatch| if is_it { Some(SAME) } else { by_destination(goes) };
     let original = || grade(slot.is_original(to_server), slot.original_destination(to_server));
     let translated = || grade(slot.is_translated(to_server), slot.translated_destination(to_server));

@@ -3,7 +3,7 @@
 /// How much the join keeps at most; beyond that the oldest is given up and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Attempts under way, 112 bytes each, and 16 for each address of IPv6.
+    /// Open attempts, 112 bytes each, and 16 for each address of IPv6.
     pub attempts: u32,
     /// Of these, attempts without a socket here whose SYNs were only seen being dropped.
     pub dropped: u32,

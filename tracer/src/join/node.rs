@@ -11,7 +11,7 @@ use super::network::Network;
 use super::retransmits::Settling;
 use super::update::{Update, Updates};
 
-/// The attempts under way on one node, and what outlives or precedes them.
+/// The open attempts of one node, and what outlives or precedes them.
 #[derive(Debug)]
 pub(super) struct Join {
     pub(super) limits: Limits,
@@ -86,7 +86,7 @@ impl Join {
         true
     }
 
-    /// Attempts under way.
+    /// Open attempts.
     pub(super) const fn open(&self) -> usize {
         self.attempts.len()
     }

@@ -55,7 +55,7 @@ impl Joins {
         }
     }
 
-    /// Attempts under way.
+    /// Open attempts.
     #[must_use]
     pub fn open(&self) -> usize {
         self.nodes.iter().map(Join::open).sum()

@@ -19,9 +19,9 @@ pub(super) struct HeldRetransmit {
     pub(super) attempt: u32,
     /// Which retransmit of the attempt.
     pub(super) ordinal: u32,
-    /// Told by the socket, not only by the wire or by NAT.
+    /// Reported by the socket, not only by the wire or by NAT.
     pub(super) by_socket: bool,
-    /// Told already, but without the original tuple.
+    /// Reported already, but without the original tuple.
     pub(super) is_repeated: bool,
 }
 

@@ -1,4 +1,4 @@
-//! An attempt as the join keeps it: packed to 112 bytes, since a million of them may be under way.
+//! An attempt as the join keeps it: packed to 112 bytes, since a million of them may be open.
 //!
 //! Counts end at 255; the kernel sends a SYN again 127 times at most (`tcp_syn_retries`).
 

@@ -59,7 +59,7 @@ impl Tuple {
         self.flow(cast([0, 0, MAPPED, src]), cast([0, 0, MAPPED, dst]))
     }
 
-    /// All of it as one number.
+    /// The tuple as one number.
     #[inline]
     pub(super) fn bits(self) -> u128 {
         u128::from(self.addresses) << 32 | u128::from(self.ports)

@@ -133,7 +133,7 @@ mod tests {
 
     const NETNS: u32 = 4_026_532_300;
 
-    fn tell(owners: &mut Owners, since_ns: u64, text: &str) {
+    fn report(owners: &mut Owners, since_ns: u64, text: &str) {
         Owner::parse(text).events(since_ns + 5, NETNS, since_ns).for_each(|event| owners.event(&event));
     }
 
@@ -144,9 +144,9 @@ mod tests {
     #[test]
     fn an_attempt_belongs_to_the_owner_of_the_time_it_began() {
         let mut owners = Owners::default();
-        tell(&mut owners, 100, "shop/first/");
-        tell(&mut owners, 200, "//");
-        tell(&mut owners, 300, "shop/second/");
+        report(&mut owners, 100, "shop/first/");
+        report(&mut owners, 200, "//");
+        report(&mut owners, 300, "shop/second/");
         for (time, expected) in
             [(99, None), (100, Some("first")), (199, Some("first")), (250, None), (300, Some("second"))]
         {
@@ -173,8 +173,8 @@ mod tests {
     #[test]
     fn a_newer_answer_about_an_earlier_time_counts() {
         let mut owners = Owners::default();
-        tell(&mut owners, 100, "shop/first/only");
-        tell(&mut owners, 90, "shop/first/");
+        report(&mut owners, 100, "shop/first/only");
+        report(&mut owners, 90, "shop/first/");
         assert_eq!(owners.at(NETNS, 150).unwrap().container, None);
     }
 
@@ -184,10 +184,11 @@ mod tests {
         let events: Vec<_> = long.events(5, NETNS, 1).collect();
         assert_eq!(events.len(), 3);
         let [first, second, third] = [events[0], events[1], events[2]];
-        for told in [&[first, second][..], &[second, third], &[first, third], &[second, first], &[first, third, second]]
+        for events in
+            [&[first, second][..], &[second, third], &[first, third], &[second, first], &[first, third, second]]
         {
             let mut owners = Owners::default();
-            told.iter().for_each(|event| owners.event(event));
+            events.iter().for_each(|event| owners.event(event));
             assert_eq!(owners.at(NETNS, 9), None);
         }
         let mut owners = Owners::default();
@@ -210,7 +211,7 @@ mod tests {
                 owners.event(&events::Owner { stamp, ..event });
             }
         }
-        (0..100).for_each(|since_ns| tell(&mut owners, since_ns, "a/b/"));
+        (0..100).for_each(|since_ns| report(&mut owners, since_ns, "a/b/"));
         assert!(owners.by_netns.len() <= MAX_NAMESPACES && owners.order.len() <= MAX_NAMESPACES);
         assert_eq!(owners.by_netns[&NETNS].len(), MAX_OWNERS_PER_NETNS);
     }

@@ -8,7 +8,7 @@ use super::{Attempt, PortSet};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// Nobody said anything.
+    /// No range was given.
     #[default]
     Default,
     /// `--allow` or its environment variable.

@@ -1,9 +1,9 @@
-//! The judgements of the attempts under way. Facts are with the join; these are kept here, and dropped with the attempt.
+//! The judgements of the open attempts. Facts are with the join; these are kept here, and dropped with the attempt.
 
 use crate::causes;
 use crate::model::Judgement;
 
-/// By the numbers of attempts, two bytes each: a million may be under way. How strong the evidence is gets assessed anew each time.
+/// By the numbers of attempts, two bytes each: a million may be open. The strength of the evidence is assessed each time.
 #[derive(Debug, Default)]
 pub(super) struct Judgements(Vec<Packed>);
 

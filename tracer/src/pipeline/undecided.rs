@@ -1,4 +1,4 @@
-//! Ended attempts whose cause rests on evidence: counted by where they belong until the end, so that all of it counts.
+//! Ended attempts whose cause rests on evidence: counted by where they belong until the end, so that the whole evidence counts.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;

@@ -91,7 +91,7 @@ pub(super) fn inside_and_outside(family: &FamilyPorts<'_>) -> String {
     format!("Inside the allowed ports ({allowed}): {}. Outside: {}.", of(inside), of(outside))
 }
 
-/// What the evidence says about the policy, a sentence for each side of it.
+/// What the evidence says about the policy, one sentence for each side.
 pub(super) fn evidence(report: &Report<'_>) -> Vec<String> {
     sentences(&report.summary.policies, report.inference)
 }

@@ -42,7 +42,7 @@ pub enum Subject {
     State(BTreeSet<String>),
     /// Something else: equal text means equal packets.
     Other(String),
-    /// Decided anew for each packet (a rate, a quota, chance): it equals no other, not even one that reads the same.
+    /// Decided for each packet (a rate, a quota, chance): it equals no other, not even one that reads the same.
     Changing(String),
 }
 

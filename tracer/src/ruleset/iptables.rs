@@ -9,7 +9,7 @@ use super::{Action, Base, Chain, Flags, Nat, NatKind, NatPorts, RuleFamily, Rule
 
 /// The kernel's priorities of the hooks: of NAT those that choose source ports (`NF_IP_PRI_NAT_SRC`).
 const PRIORITIES: [(&str, i64); 4] = [("raw", -300), ("mangle", -150), ("filter", 0), ("nat", 100)];
-/// Matches that decide anew for each packet.
+/// Matches whose result depends on earlier packets or on chance.
 const CHANGING: [&str; 8] = ["limit", "hashlimit", "recent", "quota", "quota2", "statistic", "connlimit", "rateest"];
 /// Options that take any word, also one that looks like an option.
 const ANY_WORD: [&str; 8] = [
@@ -144,7 +144,7 @@ fn matches(parts: &[RuleOption], text: &str) -> Result<Vec<String>, String> {
     }
     let modules = parts.iter().filter(|part| part.name == "-m");
     if let Some(module) = modules.map(RuleOption::value).find(|name| CHANGING.contains(name)) {
-        return Err(format!("it asks for `{module}`, which a second rule would count anew"));
+        return Err(format!("it matches on `{module}`, which a second rule would count separately"));
     }
     let is_comment = |part: &RuleOption| part.name == "--comment" || (part.name == "-m" && part.value() == "comment");
     let kept = parts.iter().filter(|part| part.name != "-p" && !is_comment(part));

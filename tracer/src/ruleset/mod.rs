@@ -1,4 +1,4 @@
-//! The NAT rules of a namespace, as `nft` and `iptables-save` tell them. Only read, never written.
+//! The NAT rules of a namespace, as `nft` and `iptables-save` list them. They are read, never written.
 //!
 //! Each tool's output becomes tables of chains of lines; `walk` follows the jumps from the hooks and lists every rule that
 //! chooses a source port, with the way to it.
@@ -244,7 +244,7 @@ pub struct Table {
     pub family: String,
     /// Its name.
     pub name: String,
-    /// The kernel lets nobody else write it: the program that owns it, where that is known.
+    /// The program that owns the table, where that is known: the kernel lets no other program change it.
     pub owned_by: Option<String>,
     /// Its chains.
     pub chains: Vec<Chain>,

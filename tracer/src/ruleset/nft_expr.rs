@@ -60,7 +60,7 @@ impl RuleReader<'_> {
                 self.line.sets_mark = true;
             }
             "xt" => self.foreign(value),
-            // They decide whether the rule goes on, each packet anew.
+            // They decide for each packet whether the rule goes on.
             "limit" | "quota" | "ct count" | "dynset" | "set" => self.changing(name, value),
             _ => {}
         }

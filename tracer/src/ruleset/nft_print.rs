@@ -78,7 +78,7 @@ fn statement_phrase(name: &str, value: &Value) -> Result<Option<String>, Refused
             format!("{left} set {right}")
         }
         "limit" | "quota" | "ct count" | "set" | "dynset" => {
-            return Err(format!("it asks for `{name}`, which a second rule would count anew"));
+            return Err(format!("it matches on `{name}`, which a second rule would count separately"));
         }
         _ => return Err(format!("it has the statement `{name}`")),
     };
@@ -147,7 +147,7 @@ fn left(value: &Value) -> Result<String, Refused> {
             Some([one, Value::Number(mask)]) => Ok(format!("{} & {mask}", left(one)?)),
             _ => Err(unknown(value)),
         },
-        "numgen" => Err("it draws a number, which a second rule would draw anew".to_owned()),
+        "numgen" => Err("it draws a random number, and a second rule would draw another".to_owned()),
         _ => Err(unknown(value)),
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Listing {
 /// What the listing says of a table itself. nft 1.0.6 writes a table's flags as broken JSON, so they are read here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TableHeader {
-    /// The kernel lets nobody but its owner change it.
+    /// The kernel lets only its owner change it.
     pub(super) is_owned: bool,
     /// Its chains are at no hook.
     pub(super) is_dormant: bool,

@@ -23,7 +23,7 @@ pub enum Reach {
     Met,
     /// Not by TCP.
     NotTcp,
-    /// By connections to this node only: the rule changes a source that the node itself sees, and nobody on the wire.
+    /// By connections to this node only: the rule changes a source that only the node itself sees.
     Incoming,
     /// By none; why.
     Never(String),
@@ -36,7 +36,7 @@ pub(super) struct DivertingLine {
     pub(super) conditions: Vec<Condition>,
     pub(super) takes_tcp: bool,
     pub(super) family: RuleFamily,
-    /// The one source that it asks for, to tell most lines apart at once.
+    /// The one source that it matches, to skip most lines early.
     pub(super) source: Option<IpNet>,
     /// It asks for a mark.
     pub(super) asks_for_mark: bool,
@@ -128,7 +128,7 @@ impl Passage {
         }
     }
 
-    /// Whether it asks for a mark that a packet has only when somebody has set it.
+    /// Whether it matches on a mark, which a packet has only when another rule has set it.
     pub(super) fn asks_for_mark(&self) -> bool {
         self.conditions.iter().any(|condition| condition.of_unmarked() == Some(false))
     }

@@ -68,7 +68,7 @@ impl Sources {
         self.chains.iter().any(|name| name.starts_with("ufw-") || name.starts_with("ufw6-"))
     }
 
-    /// Whether there may be rules that nobody could list.
+    /// Whether there may be rules that no tool could list.
     #[must_use]
     pub fn is_blind(&self) -> bool {
         let is = |source: &ToolReading, read: &Read| source.read == *read;
@@ -151,7 +151,7 @@ impl RulesetReader<'_> {
             self.note("nft", Read::Empty("the kernel has no nf_tables loaded, so there are no such rules".to_owned()));
             return Vec::new();
         }
-        // What rules look like, and what nft 1.0.6 tells wrongly in JSON.
+        // What rules look like, and what nft 1.0.6 prints wrongly in JSON.
         let listing = self.tools.run("nft", &["-a", "list", "ruleset"]).ok().flatten().unwrap_or_default();
         let listing = nft_text::parse(&listing);
         let Some(json) = self.ask("nft", &["-j", "list", "ruleset"]) else { return Vec::new() };
@@ -239,13 +239,13 @@ impl RulesetReader<'_> {
         self.sources.push(ToolReading { tool: tool.to_owned(), read });
     }
 
-    /// Whether iptables-nft has told this table already, and better.
+    /// Whether iptables-nft has listed this table already, in more detail.
     fn has(&self, table: &Table) -> bool {
         self.tables.iter().any(|other| is_same(table, other))
     }
 }
 
-/// When the chains of a table that iptables-nft lists were registered, as nft tells.
+/// When the chains of a table that iptables-nft lists were registered, as nft lists them.
 fn register(table: &mut Table, nft: &[Table]) {
     let Some(same) = nft.iter().find(|other| is_same(other, table)) else { return };
     for chain in &mut table.chains {

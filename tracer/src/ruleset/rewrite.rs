@@ -27,7 +27,7 @@ pub struct Insertion {
 /// Why there is none: what to change is then said in words.
 pub fn with_ports(rule: &NatRule, ports: (u16, u16)) -> Result<Insertion, String> {
     if let Some(program) = &rule.owned_by {
-        return Err(format!("{program} owns the table, and the kernel lets nobody else change it"));
+        return Err(format!("{program} owns the table, and the kernel lets no other program change it"));
     }
     let names = [&rule.table, &rule.chain, &rule.table_family];
     let matches = rule.line.matches.clone()?;
@@ -46,7 +46,7 @@ pub fn with_ports(rule: &NatRule, ports: (u16, u16)) -> Result<Insertion, String
         NatKind::Masquerade | NatKind::Snat => "its addresses come from a map".to_owned(),
     })?;
     if is_nft && rule.line.handle.is_none() {
-        return Err("nft does not tell its handle".to_owned());
+        return Err("nft does not list its handle".to_owned());
     }
     Ok(Insertion {
         tool: rule.tool.clone(),

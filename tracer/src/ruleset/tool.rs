@@ -86,7 +86,7 @@ fn complaint(stream: Option<std::process::ChildStderr>) -> Vec<u8> {
     beginning
 }
 
-/// Reads at most so much; what comes after that is left, and the tool ends when nobody reads.
+/// Reads at most so much; what comes after that is left, and the tool ends when its output is closed.
 fn read(stream: Option<impl std::io::Read>, limit: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {

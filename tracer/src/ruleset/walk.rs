@@ -63,7 +63,7 @@ pub struct NatRule {
     pub family: super::RuleFamily,
     /// The ways to it; none means that no hook leads to it.
     pub ways: Vec<RulePath>,
-    /// Who writes it, where names tell.
+    /// The program that writes it, where its names show that.
     pub owner: Option<RuleOwner>,
 }
 
@@ -104,7 +104,7 @@ impl NatRule {
         names.filter(|ways| !ways.is_empty()).map(|ways| ways.into_iter().flatten().map(String::as_str).collect())
     }
 
-    /// Whether it meets only what somebody has marked, as kube-proxy's does.
+    /// Whether it matches marked packets only, as kube-proxy's does.
     #[must_use]
     pub fn asks_for_mark(&self) -> bool {
         let mut ways = self.met_ways().peekable();

@@ -20,7 +20,7 @@ const MAX_BATCHES_AHEAD: usize = 3;
 pub struct Ahead<T> {
     /// `None` once [`Source::stop`] was called.
     batches: Option<Receiver<Batch<T>>>,
-    /// Batches on their way back, so that none is allocated anew.
+    /// Batches on their way back, so that they are reused.
     used: Sender<Vec<T>>,
     position: u64,
     report: ReadReport,

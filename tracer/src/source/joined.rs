@@ -33,7 +33,7 @@ impl<'a, S: Source<Item = (u32, Event)>> Joined<'a, S> {
         Self { is_stepwise, ..self }
     }
 
-    /// Joins some more of the batch; `false` where all of it was.
+    /// Joins some more of the batch; `false` once the whole batch is joined.
     fn join(&mut self, updates: &mut Vec<(u32, Update)>) -> anyhow::Result<bool> {
         let rest = self.batch.get(self.taken..).unwrap_or_default();
         let next = if self.is_stepwise { rest.get(..1).unwrap_or_default() } else { rest };

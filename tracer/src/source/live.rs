@@ -32,7 +32,7 @@ const SINGLE_CPU_SLEEP: Duration = Duration::from_millis(10);
 const MAX_UNTICKED_EVENTS: usize = 128;
 /// A tick at least so often, for what expires.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long to go on after the command has ended, for facts that are still under way.
+/// How long to go on after the command has ended, for events that are still to come.
 const COMMAND_GRACE: Duration = Duration::from_millis(150);
 /// How often to look whether nf_nat has been loaded.
 const MODULE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -146,7 +146,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// Reads from the kernel until told to stop; what `finder` learns meanwhile comes as events too.
+    /// Reads from the kernel until stopped; what `finder` learns meanwhile comes as events too.
     ///
     /// # Errors
     /// When the ring buffer cannot be waited for.
@@ -201,7 +201,7 @@ impl Live {
         let drained_ns = tracer.drain(&mut |event| batch.push((0, event)))?;
         let is_busy = !batch.is_empty();
         (self.has_more, self.was_much) = (drained_ns.is_none(), batch.len() >= MAX_UNTICKED_EVENTS);
-        // Where nothing happens and nothing is waited for, a tick is of no use; where much does, events tell the time.
+        // Where nothing happens and nothing is waited for, a tick is of no use; where much does, the time comes from events.
         self.owes_tick |= is_busy;
         let since = self.last_tick.elapsed();
         let is_due =

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 /// Bytes asked for at once.
 const CHUNK: usize = 256 << 10;
 
-/// A source of bytes and what was read ahead of it.
+/// A source of bytes, and the bytes that were read ahead.
 pub struct Input {
     source: Box<dyn Read + Send>,
     buffer: Vec<u8>,

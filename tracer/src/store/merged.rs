@@ -17,7 +17,7 @@ struct PendingEvents {
     at: usize,
 }
 
-/// Traces under way. The order of events, and of captures, does not depend on the order in which files were named.
+/// Traces while they are read. The order of events, and of captures, does not depend on the order in which files were named.
 #[derive(Debug)]
 pub struct Merged {
     sessions: Vec<Session>,

@@ -171,7 +171,7 @@ impl Reader {
         Ok(false)
     }
 
-    /// The next frame that is there with all its bytes; nothing of it is left behind yet.
+    /// The next frame that is there with all its bytes; the frame is not consumed yet.
     fn next_frame(&mut self) -> Result<Option<FrameHeader>, Error> {
         loop {
             let start = self.fill(FRAME_LEN)?;

@@ -15,7 +15,7 @@ pub struct ReadReport {
     pub events: u64,
     /// Blocks that were damaged or missing and were skipped.
     pub damaged_blocks: u64,
-    /// Events in them, as far as a readable header tells.
+    /// Events in them, as far as readable headers count them.
     pub damaged_events: u64,
     /// Bytes that were skipped because of damage between readable frames.
     pub skipped_bytes: u64,

@@ -25,7 +25,7 @@ fn stdout() -> io::Result<File> {
     Ok(File::from(stdout.as_fd().try_clone_to_owned()?))
 }
 
-/// An existing file is emptied only after its mode was narrowed, so nobody else ever reads what is recorded.
+/// An existing file is emptied only after its mode was narrowed, so no other user ever reads what is recorded.
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).open(path)?;
     let kind = file.metadata()?.file_type();

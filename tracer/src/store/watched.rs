@@ -17,7 +17,7 @@ pub struct WatchedState {
 }
 
 impl WatchedState {
-    /// Notes an event, if it tells of an interface or an address.
+    /// Notes an event, if it is about an interface or an address.
     pub fn event(&mut self, event: &Event) {
         match event {
             Event::Uplink(uplink) => {

@@ -41,15 +41,15 @@ pub struct Written {
     pub files: u64,
 }
 
-/// A trace under way. Dropped without [`Writer::finish`] it writes what it has, but not that it is finished.
+/// A trace while it is written. Dropped without [`Writer::finish`], it writes what it has, but does not mark the trace as finished.
 pub struct Writer {
     given: PathBuf,
     path: PathBuf,
     file: File,
     capture: Capture,
-    /// Told so far: a file may be read without those before it.
+    /// Written so far: a file may be read without those before it.
     owners: Owners,
-    /// As of the beginning of the block, and what tells of changes in it.
+    /// As of the beginning of the block, and the changes in it.
     watched: WatchedState,
     changes: Vec<Event>,
     rotation: Option<Rotation>,
@@ -293,7 +293,7 @@ impl Writer {
         }
     }
 
-    /// Appends the frame. What a failed write left of it is cut off again, where that is possible.
+    /// Appends the frame. Where possible, the rest of a failed write is cut off again.
     fn append(&mut self) -> Result<(), Error> {
         if let Err(reason) = self.file.write_all(&self.frame) {
             // What standard output is appended to began before this trace.
@@ -316,7 +316,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Nobody is left to tell; the reader says that the recording was not finished.
+        // There is no other place to report to; the reader says that the recording was not finished.
         let _ = self.flush();
     }
 }

@@ -96,7 +96,7 @@ impl Tally {
                 self.pods.add((Arc::clone(namespace), Arc::clone(pod)), counts);
             }
             (None, None, Some(container)) => self.containers.add(Arc::clone(container), counts),
-            // Nobody writes such an owner.
+            // No capture writes such an owner.
             (Some(_), None, _) | (None, Some(_), _) | (None, None, None) => {}
         }
     }

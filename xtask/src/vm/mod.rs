@@ -64,7 +64,7 @@ pub const CHECKS: &str = concat!(
     include_str!("checks/scenarios.sh"),
     include_str!("checks/doctor.sh"),
     include_str!("checks/uplinks.sh"),
-    include_str!("checks/nobody.sh"),
+    include_str!("checks/unprivileged.sh"),
     include_str!("checks/killed.sh"),
     include_str!("checks/unwatched.sh"),
     include_str!("checks/end.sh"),

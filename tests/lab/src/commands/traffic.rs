@@ -74,7 +74,7 @@ fn storm(args: &TrafficArgs, net: &Net) -> Result<u8> {
     if args.storm_server {
         storm::serve(net)?;
     } else {
-        // At a fixed rate, connections hardly ever wait for one another; more at once would overflow the packet queue of a processor.
+        // At a fixed rate, connections rarely wait for one another; more at once would overflow the packet queue of a processor.
         let usual = if args.rate.is_some() { 256 } else { 32 };
         let at_once = args.concurrency.map_or(usual, |at_once| at_once as usize);
         storm::run(net, storm::Load { rate: args.rate, at_once })?;

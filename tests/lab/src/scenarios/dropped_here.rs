@@ -32,7 +32,7 @@ fn servers(net: &Net, family: Family, first: u32) -> String {
     format!("{{ {} }}", servers.join(", "))
 }
 
-/// The node tells nobody of the dead neighbour, as where a firewall keeps ICMP in, so clients go on trying. Told, all of one
+/// The node sends no ICMP error about the dead neighbour, as behind a firewall that drops ICMP, so clients go on trying. With ICMP errors, all of one
 /// neighbour would be over in the same moment, and the kernel may skip a tracepoint's program in just that.
 const fn keep_errors(family: Family) -> &'static str {
     match family {

@@ -1,4 +1,4 @@
-//! `wrong_source`: an SNAT rule names an address that the node no longer has, so that return traffic goes to nobody.
+//! `wrong_source`: an SNAT rule names an address that the node no longer has, so that no host gets the return traffic.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! Where there is no filter, or nobody can know, nothing is concluded.
+//! Where there is no filter, or too little evidence, nothing is concluded.
 
 use fastrand::Rng;
 

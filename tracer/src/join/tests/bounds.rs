@@ -69,7 +69,7 @@ fn what_one_event_ends_comes_in_batches_and_the_event_is_taken_once() {
     let count = 3 * MAX_BATCH_LEN as u32 + 1;
     let syns: Vec<_> = (0..count).map(|isn| syn(0, isn, node(9))).collect();
     assert!(feed(&mut join, &syns).ended.is_empty());
-    // The event that ends them tells a loss of its own.
+    // The event that ends them reports a loss of its own.
     let (events, mut updates, mut batches) = ([(0, lost(200 * S))], Vec::new(), Vec::new());
     while join.take(&events, &mut updates) == 0 {
         batches.push(updates.len());

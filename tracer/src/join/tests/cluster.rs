@@ -1,4 +1,4 @@
-//! Attempts that neither NAT nor the wire tell of, and tuples that exist more than once.
+//! Attempts that neither NAT nor the wire report, and tuples that exist more than once.
 
 use super::*;
 use crate::model::Outcome;

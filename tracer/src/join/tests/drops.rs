@@ -68,12 +68,12 @@ fn a_full_table_counts_for_a_syn_without_entry_at_that_time() {
         Event::CtDrop(CtDrop { ctinfo: NO_ENTRY, ..drop })
     };
     let full = Some(TableFill { count: 1000, max: 1000 });
-    let told = |events: &[Event]| join(events).only().table;
-    assert_eq!(told(&[table(0, 1000), without(S), retransmit(2 * S, ISN, pod(1), 1)]), full);
-    assert_eq!(told(&[table(0, 800), without(S), retransmit(2 * S, ISN, pod(1), 1)]), None);
-    assert_eq!(told(&[table(0, 1000), dropped(S, ISN, pod(1), 0), retransmit(2 * S, ISN, pod(1), 1)]), None);
+    let reported = |events: &[Event]| join(events).only().table;
+    assert_eq!(reported(&[table(0, 1000), without(S), retransmit(2 * S, ISN, pod(1), 1)]), full);
+    assert_eq!(reported(&[table(0, 800), without(S), retransmit(2 * S, ISN, pod(1), 1)]), None);
+    assert_eq!(reported(&[table(0, 1000), dropped(S, ISN, pod(1), 0), retransmit(2 * S, ISN, pod(1), 1)]), None);
     let later = [table(0, 1000), tick(10 * S), without(19 * S), retransmit(20 * S, ISN, pod(1), 1)];
-    assert_eq!(told(&later), None);
+    assert_eq!(reported(&later), None);
 }
 
 #[test]

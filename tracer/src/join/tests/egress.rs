@@ -40,7 +40,7 @@ fn a_syn_that_leaves_by_the_interface_of_its_address() {
 fn a_retransmit_that_leaves_by_another_uplink_has_the_address_of_the_first() {
     let more = [syn_by(1, ISN, node(9), UPLINK, 0), syn_by(S, ISN, node(9), WAN2, 0)];
     let outcomes = after(two_uplinks(), &more);
-    assert_eq!(outcomes.told(), [(S, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 1)]);
     let egress = outcomes.only().egress;
     assert_eq!(egress.interface.to_string(), "wan2");
     assert_eq!(egress.first_interface.map(|name| name.to_string()).as_deref(), Some("eth0"));

@@ -1,4 +1,4 @@
-//! Attempts whose TCP is not this kernel's: no socket tells anything.
+//! Attempts whose TCP is not this kernel's: no socket reports them.
 
 use super::*;
 use crate::model::Outcome;
@@ -38,7 +38,7 @@ fn repeats_on_the_wire_are_the_retransmits_and_silence_is_a_timeout() {
     events.extend([S, 3 * S, 7 * S, 15 * S, 31 * S, 63 * S].map(|at| syn(at, ISN, node(9))));
     events.push(tick(63 * S + 151 * S));
     let outcomes = join(&events);
-    assert_eq!(outcomes.told().iter().map(|told| told.1).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(outcomes.retransmitted().iter().map(|retransmit| retransmit.1).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     assert_eq!((outcomes.only().retransmits, outcomes.only().outcome), (6, Outcome::TimedOut));
 }
 
@@ -51,7 +51,7 @@ fn with_kprobes_a_binding_tells_the_original_and_a_repeat_is_counted_once() {
         syn(S, ISN, node(9)),
         syn(3 * S, ISN, node(9)),
     ]);
-    assert_eq!(outcomes.told(), [(S, 1), (3 * S, 2)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 1), (3 * S, 2)]);
     assert_eq!((outcomes.only().original, outcomes.only().selections), (Some(pod(1)), 1));
 }
 
@@ -61,7 +61,7 @@ fn a_syn_that_is_dropped_at_confirm_and_sent_again_is_a_retransmit() {
         let mut events = vec![bind(0, ISN, pod(1), node(9)), bind(S, ISN, pod(1), node(8))];
         events.extend(wire);
         let outcomes = join(&events);
-        assert_eq!(outcomes.told(), [(S, 1)]);
+        assert_eq!(outcomes.retransmitted(), [(S, 1)]);
         assert_eq!((outcomes.only().selections, outcomes.only().retransmits), (2, 1));
         assert_eq!(outcomes.ports(), [Some(8)]);
     }
@@ -94,7 +94,7 @@ fn a_syn_after_the_answer_makes_the_outcome_open_again() {
     let mut join = Joins::new(1);
     let events = [syn(0, ISN, node(9)), syn_ack(MS, ISN, node(9)), syn(S, ISN, node(9)), tick(10 * S)];
     let outcomes = feed(&mut join, &events);
-    assert_eq!(outcomes.told(), [(S, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 1)]);
     assert_eq!(outcomes.retransmits[0].attempt.outcome, Outcome::Pending);
     assert!(outcomes.ended.is_empty());
     assert_eq!(feed(&mut join, &[tick(152 * S)]).only().outcome, Outcome::TimedOut);

@@ -1,4 +1,4 @@
-//! Kernels with kprobes: bindings tell the translated port, the wire confirms it.
+//! Kernels with kprobes: bindings have the translated port, the wire confirms it.
 
 use super::*;
 use crate::model::{NatMode, Outcome};
@@ -47,9 +47,9 @@ fn a_failure_tells_each_retransmit_with_its_count() {
     }
     events.push(closed(15 * S, ISN, original, ETIMEDOUT));
     let outcomes = join(&events);
-    assert_eq!(outcomes.told(), [(S + 3_000, 1), (3 * S + 3_000, 2), (7 * S + 3_000, 3)]);
+    assert_eq!(outcomes.retransmitted(), [(S + 3_000, 1), (3 * S + 3_000, 2), (7 * S + 3_000, 3)]);
     assert_eq!(outcomes.ports(), [Some(1_500); 3]);
-    assert!(outcomes.retransmits.iter().all(|told| told.attempt.outcome == Outcome::Pending));
+    assert!(outcomes.retransmits.iter().all(|retransmit| retransmit.attempt.outcome == Outcome::Pending));
     let attempt = outcomes.only();
     assert_eq!((attempt.retransmits, attempt.syns_leaving, attempt.selections), (3, 4, 1));
     assert_eq!(attempt.outcome, Outcome::TimedOut);
@@ -84,7 +84,7 @@ fn a_binding_that_is_dropped_at_confirm_is_followed_by_another_port() {
         syn_ack(S + MS, ISN, second),
         established(S + MS, ISN, original),
     ]);
-    assert_eq!(outcomes.told(), [(S + 3_000, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S + 3_000, 1)]);
     assert_eq!(outcomes.ports(), [Some(50_001)]);
     let attempt = outcomes.only();
     assert_eq!((attempt.selections, attempt.retransmits, attempt.syns_leaving), (2, 1, 1));
@@ -117,7 +117,7 @@ fn a_service_that_chooses_another_backend_for_the_retransmit_is_one_attempt() {
         retransmit(S + 2_000, ISN, service(40_000), 1),
     ]);
     assert_eq!(outcomes.only().translated, Some(second));
-    assert_eq!(outcomes.told(), [(S + 2_000, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S + 2_000, 1)]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_syn_that_two_nats_translate_leaves_as_the_last_one_says() {
     let attempt = outcomes.only();
     assert_eq!((attempt.original, attempt.translated), (Some(pod(40_000)), Some(outer)));
     assert_eq!((attempt.nat_netns, attempt.selections), (Some(NODE_NETNS), 1));
-    assert_eq!(outcomes.told(), [(S + 1_000, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S + 1_000, 1)]);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn sends_that_fail_on_the_node_are_counted_apart() {
         retransmit(3 * S, ISN, pod(1), 2),
         retransmit(5 * S, ISN, pod(1), 3),
     ]);
-    assert_eq!(outcomes.told(), [(3 * S, 1), (5 * S, 2)]);
+    assert_eq!(outcomes.retransmitted(), [(3 * S, 1), (5 * S, 2)]);
     let attempt = outcomes.only();
     assert_eq!((attempt.retransmits, attempt.send_errors, attempt.send_errno), (2, 2, -16));
 }
@@ -175,7 +175,7 @@ fn a_selection_without_a_binding_expires_silently() {
 #[test]
 fn a_capture_that_starts_in_the_middle_believes_the_socket_about_earlier_retransmits() {
     let outcomes = join(&[retransmit(S, ISN, pod(1), 3), retransmit(3 * S, ISN, pod(1), 4)]);
-    assert_eq!(outcomes.told(), [(S, 3), (3 * S, 4)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 3), (3 * S, 4)]);
     assert_eq!(outcomes.only().retransmits, 4);
     assert_eq!(outcomes.only().translated, None);
 }

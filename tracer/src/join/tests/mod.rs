@@ -97,7 +97,7 @@ pub(super) fn send_failed(at: u64, isn: u32, flow: Flow, ordinal: u32, err: i32)
     SynRetransmit { stamp: stamp(SynRetransmit::KIND, at, POD_NETNS), flow, isn, ordinal, err }.into()
 }
 
-/// The socket became established; it tells the ISN after the acknowledgement.
+/// The socket became established; its event has the ISN after the acknowledgement.
 pub(super) fn established(at: u64, isn: u32, flow: Flow) -> Event {
     let (stamp, new_state) = (stamp(SockState::KIND, at, POD_NETNS), TCP_ESTABLISHED);
     SockState { stamp, flow, isn: isn.wrapping_add(1), err: 0, new_state, retransmits: 0, unused: [0; 2] }.into()
@@ -210,7 +210,7 @@ pub(super) fn lost(at: u64) -> Event {
     Lost { stamp: stamp(Lost::KIND, at, 0), counts: [1, 0, 0, 0] }.into()
 }
 
-/// One retransmit as it was told.
+/// One retransmit as the join reported it.
 #[derive(Clone, Debug)]
 pub(super) struct ReportedRetransmit {
     pub(super) at: u64,
@@ -219,7 +219,7 @@ pub(super) struct ReportedRetransmit {
     pub(super) attempt: Attempt,
 }
 
-/// Everything a join told.
+/// Everything that a join reported.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcomes {
     pub(super) retransmits: Vec<ReportedRetransmit>,
@@ -245,13 +245,13 @@ impl Outcomes {
     }
 
     /// Time and ordinal of each retransmit.
-    pub(super) fn told(&self) -> Vec<(u64, u32)> {
-        self.retransmits.iter().map(|told| (told.at, told.ordinal)).collect()
+    pub(super) fn retransmitted(&self) -> Vec<(u64, u32)> {
+        self.retransmits.iter().map(|retransmit| (retransmit.at, retransmit.ordinal)).collect()
     }
 
     /// Translated port at each retransmit.
     pub(super) fn ports(&self) -> Vec<Option<u16>> {
-        self.retransmits.iter().map(|told| told.attempt.translated.map(|flow| flow.src_port)).collect()
+        self.retransmits.iter().map(|retransmit| retransmit.attempt.translated.map(|flow| flow.src_port)).collect()
     }
 }
 

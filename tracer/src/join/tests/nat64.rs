@@ -13,16 +13,16 @@ fn a_syn_that_leaves_as_ipv4_is_that_of_its_ipv6_socket() {
     let outcomes = join(&syns);
     let attempt = outcomes.only();
     assert_eq!((attempt.original, attempt.translated, attempt.selections), (Some(socket()), Some(node(2)), 0));
-    assert_eq!((outcomes.told(), attempt.is_translated()), (vec![(S + 1_000, 1)], Some(true)));
+    assert_eq!((outcomes.retransmitted(), attempt.is_translated()), (vec![(S + 1_000, 1)], Some(true)));
 }
 
 #[test]
 fn what_masquerade_makes_of_the_translator_continues_the_attempt() {
     let translator = flow("192.168.255.9", 1, "192.0.2.7", 443);
     for socket_first in [true, false] {
-        let told = retransmit(S + 1_000, ISN, socket(), 1);
+        let reported = retransmit(S + 1_000, ISN, socket(), 1);
         let mut events = vec![bind(0, ISN, translator, node(2)), syn(1_000, ISN, node(2))];
-        events.insert(if socket_first { 0 } else { 2 }, told);
+        events.insert(if socket_first { 0 } else { 2 }, reported);
         let outcomes = join(&events);
         assert_eq!((outcomes.only().original, outcomes.only().translated), (Some(socket()), Some(node(2))));
     }

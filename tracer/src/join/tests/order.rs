@@ -22,7 +22,7 @@ fn in_every_order(events: &[Event], check: impl Fn(&Outcomes)) {
 
 /// Everything but what the order may decide.
 fn facts(outcomes: &Outcomes) -> String {
-    format!("{:?} {:?} {:?}", outcomes.only(), outcomes.told(), outcomes.ports())
+    format!("{:?} {:?} {:?}", outcomes.only(), outcomes.retransmitted(), outcomes.ports())
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn whatever_is_missing_nothing_is_invented() {
             (0..).zip(&events).filter(|(bit, _)| left >> bit & 1 == 1).map(|(_, event)| *event).collect();
         let outcomes = join(&some);
         assert!(outcomes.ended.len() <= 1, "{some:#?}");
-        assert!(outcomes.retransmits.iter().filter(|told| !told.is_repeated).count() <= 2);
+        assert!(outcomes.retransmits.iter().filter(|retransmit| !retransmit.is_repeated).count() <= 2);
         for attempt in &outcomes.ended {
             assert_eq!(attempt.isn, ISN);
             assert!(attempt.original.is_none_or(|original| Some(original) == complete.original));

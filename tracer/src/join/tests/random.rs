@@ -106,7 +106,7 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (
     let mut take = |update: Update| {
         let Update::Attempt { id: _, kind, attempt } = update else { return };
         updates += 1;
-        let told = match kind {
+        let reported = match kind {
             UpdateKind::Retransmit { time_ns, ordinal, .. } => {
                 assert!(ordinal > 0);
                 Some((time_ns, ordinal))
@@ -114,7 +114,7 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (
             UpdateKind::Ended => None,
         };
         let (original, translated) = (attempt.original.map(as_ipv4), attempt.translated.map(as_ipv4));
-        (told, attempt.first_ns, attempt.isn, original, translated, attempt.outcome).hash(&mut digest);
+        (reported, attempt.first_ns, attempt.isn, original, translated, attempt.outcome).hash(&mut digest);
     };
     let mut at = T0;
     for _ in 0..250_000 {

@@ -25,8 +25,9 @@ fn strays_are_counted_by_kind_and_are_no_answer() {
     let attempt = outcomes.only();
     assert_eq!(attempt.strays, Strays { acks: 2, syn_acks: 1, rsts: 1, resets_sent: 1 });
     assert_eq!((attempt.outcome, attempt.syn_ack_seen, attempt.rst_seen), (Outcome::Pending, false, false));
-    let told: Vec<_> = outcomes.retransmits.iter().map(|told| told.attempt.strays.arrived()).collect();
-    assert_eq!(told, [2, 4]);
+    let retransmitted: Vec<_> =
+        outcomes.retransmits.iter().map(|retransmit| retransmit.attempt.strays.arrived()).collect();
+    assert_eq!(retransmitted, [2, 4]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! When retransmits are told and attempts end.
+//! When retransmits are reported and attempts end.
 
 use super::*;
 use crate::join::times::{DONE_NS, IDLE_NS, LINGER_NS, SETTLE_NS, SWEEP_NS};
@@ -8,14 +8,14 @@ use crate::model::Outcome;
 fn a_retransmit_is_told_once_it_has_settled() {
     let mut join = Joins::new(1);
     assert!(feed(&mut join, &[retransmit(0, ISN, pod(1), 1), tick(SETTLE_NS - 1)]).retransmits.is_empty());
-    assert_eq!(feed(&mut join, &[tick(SETTLE_NS)]).told(), [(0, 1)]);
+    assert_eq!(feed(&mut join, &[tick(SETTLE_NS)]).retransmitted(), [(0, 1)]);
 }
 
 #[test]
 fn any_event_lets_a_retransmit_settle() {
     let mut join = Joins::new(1);
     feed(&mut join, &[retransmit(0, ISN, pod(1), 1)]);
-    assert_eq!(feed(&mut join, &[syn(SETTLE_NS, 5, node(3))]).told(), [(0, 1)]);
+    assert_eq!(feed(&mut join, &[syn(SETTLE_NS, 5, node(3))]).retransmitted(), [(0, 1)]);
 }
 
 #[test]
@@ -29,14 +29,14 @@ fn retransmits_are_told_in_the_order_in_which_they_were_sent() {
     let events =
         [retransmit(2_000, 1, pod(1), 1), retransmit(1_000, 2, pod(2), 1), retransmit(2_000, 3, pod(3), 1), tick(S)];
     let outcomes = join(&events);
-    assert_eq!(outcomes.retransmits.iter().map(|told| told.attempt.isn).collect::<Vec<_>>(), [2, 1, 3]);
+    assert_eq!(outcomes.retransmits.iter().map(|retransmit| retransmit.attempt.isn).collect::<Vec<_>>(), [2, 1, 3]);
 }
 
 #[test]
 fn the_end_of_the_capture_tells_what_has_not_settled() {
     let events = [retransmit(2_000, 1, pod(1), 1), retransmit(1_000, 2, pod(2), 1)];
     let outcomes = join(&events);
-    assert_eq!(outcomes.told(), [(1_000, 1), (2_000, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(1_000, 1), (2_000, 1)]);
     assert_eq!(outcomes.ended.len(), 2);
 }
 
@@ -116,7 +116,7 @@ fn the_word_of_the_socket_settles_by_its_own_time() {
     let events = [syn(0, ISN, node(9)), syn(S, ISN, node(9)), retransmit(S + 15 * MS, ISN, pod(1), 1)];
     feed(&mut join, &events);
     assert!(feed(&mut join, &[tick(S + 30 * MS)]).retransmits.is_empty());
-    assert_eq!(feed(&mut join, &[tick(S + 35 * MS)]).told(), [(S + 15 * MS, 1)]);
+    assert_eq!(feed(&mut join, &[tick(S + 35 * MS)]).retransmitted(), [(S + 15 * MS, 1)]);
 }
 
 #[test]

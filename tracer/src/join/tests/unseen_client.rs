@@ -17,7 +17,7 @@ fn the_second_drop_of_a_syn_opens_an_attempt() {
     let drops = [0, S, 3 * S].map(|at| dropped(at, ISN, pod(1), 0));
     let outcomes = join(&drops);
     let attempt = outcomes.only();
-    assert_eq!(outcomes.told(), [(S, 1), (3 * S, 2)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 1), (3 * S, 2)]);
     assert_eq!((attempt.original, attempt.translated, attempt.socket_netns), (Some(pod(1)), None, None));
     assert_eq!((attempt.syn_dropped.count, attempt.retransmits), (3, 2));
     let mut join = Joins::new(1);
@@ -40,23 +40,26 @@ fn the_entry_of_a_clash_tells_the_original() {
     let attempt = outcomes.only();
     assert_eq!((attempt.original, attempt.translated), (Some(client), Some(node(6))));
     assert_eq!((attempt.unconfirmed, attempt.retransmits), (2, 1));
-    // With the bindings that the drops tell of, they are the same SYNs.
+    // With the bindings that the drops report, they are the same SYNs.
     let bound = [bind(0, ISN, client, node(5)), clash(1, 5), bind(S, ISN, client, node(6)), clash(S + 1, 6)];
     let outcomes = join(&bound);
-    assert_eq!((outcomes.told(), outcomes.only().selections, outcomes.only().unconfirmed), (vec![(S, 1)], 2, 2));
+    assert_eq!(
+        (outcomes.retransmitted(), outcomes.only().selections, outcomes.only().unconfirmed),
+        (vec![(S, 1)], 2, 2)
+    );
 }
 
 #[test]
 fn a_socket_that_tells_later_is_the_client() {
     let outcomes =
         join(&[dropped(0, ISN, pod(1), 0), dropped(S, ISN, pod(1), 0), retransmit(S + 1_000, ISN, pod(1), 1)]);
-    assert_eq!((outcomes.told(), outcomes.only().socket_netns), (vec![(S + 1_000, 1)], Some(POD_NETNS)));
+    assert_eq!((outcomes.retransmitted(), outcomes.only().socket_netns), (vec![(S + 1_000, 1)], Some(POD_NETNS)));
 }
 
 #[test]
 fn a_drop_after_the_syn_left_is_the_same_transmission() {
     let outcomes = join(&[syn(0, ISN, node(2)), dropped(MS, ISN, node(2), STATUS_SRC_NAT_DONE), syn(S, ISN, node(2))]);
-    assert_eq!((outcomes.told(), outcomes.only().syn_dropped.count), (vec![(S, 1)], 1));
+    assert_eq!((outcomes.retransmitted(), outcomes.only().syn_dropped.count), (vec![(S, 1)], 1));
 }
 
 #[test]

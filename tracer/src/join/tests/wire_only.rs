@@ -25,9 +25,9 @@ fn a_failure_tells_each_retransmit_once_with_the_ordinal_of_the_socket() {
     }
     events.push(closed(6 * S, ISN, original, 0));
     let outcomes = join(&events);
-    assert_eq!(outcomes.told(), [(S + 4_000, 1), (2 * S + 4_000, 2), (3 * S + 4_000, 3), (5 * S + 4_000, 4)]);
+    assert_eq!(outcomes.retransmitted(), [(S + 4_000, 1), (2 * S + 4_000, 2), (3 * S + 4_000, 3), (5 * S + 4_000, 4)]);
     assert_eq!(outcomes.ports(), [Some(1_500); 4]);
-    assert!(outcomes.retransmits.iter().all(|told| told.attempt.original == Some(original)));
+    assert!(outcomes.retransmits.iter().all(|retransmit| retransmit.attempt.original == Some(original)));
     assert_eq!((outcomes.only().retransmits, outcomes.only().syns_leaving), (4, 5));
     assert_eq!(outcomes.only().outcome, Outcome::Closed);
 }
@@ -36,7 +36,7 @@ fn a_failure_tells_each_retransmit_once_with_the_ordinal_of_the_socket() {
 fn a_wire_observation_that_is_delivered_after_the_tracepoint_is_the_same_retransmit() {
     let outcomes =
         join(&[syn(0, ISN, node(9)), retransmit(S, ISN, pod(1), 1), syn(S - 2_000, ISN, node(9)), tick(2 * S)]);
-    assert_eq!(outcomes.told(), [(S, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 1)]);
     assert_eq!(outcomes.only().retransmits, 1);
 }
 
@@ -46,14 +46,14 @@ fn a_retransmit_whose_tracepoint_comes_too_late_is_still_told_once() {
     events.push(retransmit(S + 1_000, ISN, pod(1), 1));
     events.extend([syn(3 * S, ISN, node(9)), retransmit(3 * S + 1_000, ISN, pod(1), 2)]);
     let outcomes = join(&events);
-    assert_eq!(outcomes.told(), [(S, 1), (3 * S + 1_000, 2)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 1), (3 * S + 1_000, 2)]);
     assert_eq!(outcomes.only().retransmits, 2);
 }
 
 #[test]
 fn a_retransmit_that_only_the_wire_tells_is_told_although_the_socket_is_known_later() {
     let outcomes = join(&[syn(0, ISN, node(9)), syn(S, ISN, node(9)), established(S + 5 * MS, ISN, pod(1))]);
-    assert_eq!(outcomes.told(), [(S, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 1)]);
     assert_eq!(outcomes.only().retransmits, 1);
 }
 
@@ -67,7 +67,7 @@ fn a_service_with_an_outside_backend_is_joined_by_isn_alone() {
     ]);
     let attempt = outcomes.only();
     assert_eq!((attempt.original, attempt.translated), (Some(service(40_000)), Some(node(1_500))));
-    assert_eq!(outcomes.told(), [(S + 1_000, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S + 1_000, 1)]);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn another_port_for_the_retransmit_means_that_nat_chose_again() {
 fn one_packet_on_two_interfaces_is_no_retransmit() {
     let on = |at, ifindex| seen(at, ISN, node(9), ifindex, WIRE_SYN, WIRE_EGRESS);
     let outcomes = join(&[on(0, 5), on(2_000, 3), tick(S / 2), on(S, 5), on(S + 2_000, 3)]);
-    assert_eq!(outcomes.told(), [(S, 1)]);
+    assert_eq!(outcomes.retransmitted(), [(S, 1)]);
     let attempt = outcomes.only();
     assert_eq!((attempt.ifindex, attempt.syns_leaving, attempt.retransmits), (5, 2, 1));
 }

@@ -238,7 +238,7 @@ impl Output for Text {
         let by_cause = summary.by_cause.iter().map(|(&cause, counts)| (cause, counts.attempts));
         self.causes("by cause", by_cause, summary.retransmitted_attempts)?;
         let failed_by_cause = summary.failed_by_cause.iter().map(|(&cause, &count)| (cause, count));
-        self.causes("failed early", failed_by_cause, attempts)?;
+        self.causes("first SYN failed", failed_by_cause, attempts)?;
         self.losses(summary)?;
         if summary.skipped() > 0 {
             written(self.count("skipped", summary.skipped(), 0))?;

@@ -127,8 +127,8 @@ fn merged_captures_name_their_node_and_agree_on_utc() {
 fn names_have_a_column_from_the_first_that_is_known() {
     let node = example::capture("node7");
     let attempt = ipv4();
-    let (nobody, owned) = (|| Judged::new(&node, &attempt), |names| Judged::owned(&node, &attempt, names));
-    let judged = [nobody(), owned("shop/checkout-0/app"), nobody(), owned("//web")];
+    let (unowned, owned) = (|| Judged::new(&node, &attempt), |names| Judged::owned(&node, &attempt, names));
+    let judged = [unowned(), owned("shop/checkout-0/app"), unowned(), owned("//web")];
     let text = text_of(&view("text"), &[&node], &judged);
     assert_eq!(
         text.lines().skip(1).collect::<Vec<_>>(),
@@ -239,7 +239,7 @@ fn colours_change_nothing_but_the_colour() {
 }
 
 /// What is written of findings about the attempt, each with its cause in words.
-fn told(view: &View, change: impl Fn(&mut Finding<'_>, u32), attempt: &Attempt) -> Vec<String> {
+fn findings_of(view: &View, change: impl Fn(&mut Finding<'_>, u32), attempt: &Attempt) -> Vec<String> {
     let node = example::capture("node7");
     let judged = Judged::new(&node, attempt);
     let text = written(view, |output| {
@@ -260,7 +260,7 @@ fn told(view: &View, change: impl Fn(&mut Finding<'_>, u32), attempt: &Attempt) 
 #[test]
 fn with_all_the_reason_of_a_cause_is_told_once_below_its_line() {
     let view = View { all: true, ..view("text") };
-    let lines = told(&view, |finding, index| finding.is_news = index == 0, &ipv4());
+    let lines = findings_of(&view, |finding, index| finding.is_news = index == 0, &ipv4());
     assert_eq!(
         lines[1..6],
         [
@@ -276,7 +276,7 @@ fn with_all_the_reason_of_a_cause_is_told_once_below_its_line() {
 
 #[test]
 fn without_all_a_finding_is_one_line() {
-    assert_eq!(told(&view("text"), |_, _| (), &ipv4()).len(), 2);
+    assert_eq!(findings_of(&view("text"), |_, _| (), &ipv4()).len(), 2);
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn an_attempt_that_is_over_has_a_line_where_that_is_news() {
     let view = View { all: true, ..view("text") };
     let refused = Attempt { retransmits: 0, rst_seen: true, outcome: Outcome::Refused, ..ipv4() };
     let ended = |finding: &mut Finding<'_>, index| (finding.is_over, finding.is_news) = (true, index == 0);
-    let lines = told(&view, ended, &refused);
+    let lines = findings_of(&view, ended, &refused);
     assert_eq!(lines.iter().filter(|line| !line.starts_with(' ')).count(), 1, "{lines:?}");
     assert_eq!(
         lines[0],

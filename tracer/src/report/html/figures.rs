@@ -33,7 +33,7 @@ pub(super) fn ports(family: &FamilyPorts<'_>) -> Result<Markup> {
             h2 { "Translated ports, " (family.name) }
             p { (words) @if let Some(below) = words::below(family) { " " (below) } }
             (figure(&wide, &narrow, &format!("Answered and unanswered attempts by translated port, {}. {words}", family.name))?)
-            p.note { "A bar is " (PORTS_WIDE) " ports, on a narrow page " (PORTS_NARROW) ". Attempts that ended too early to tell are left out." }
+            p.note { "A bar is " (PORTS_WIDE) " ports, on a narrow page " (PORTS_NARROW) ". Attempts that ended before the outcome was known are left out." }
             (numbers("Ports", family.ports.columns(PORTS_NARROW).map(|(low, high, (answered, unanswered))|
                 (format!("{low}-{high}"), answered, unanswered))))
         }

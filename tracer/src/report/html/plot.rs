@@ -9,7 +9,7 @@ use super::palette::{ANSWERED, AXIS, GRID, LABEL, OUTSIDE, UNANSWERED};
 use crate::report::numbers::short;
 
 const FONT: &str = "sans-serif";
-/// Plotters counts the font's whole height: letters become 0.8 of it.
+/// Plotters counts the font's whole height: letters become 0.8 times as high.
 const FONT_SIZE: i32 = 16;
 const LEFT: u32 = 56;
 const BELOW: u32 = 30;

@@ -1,4 +1,4 @@
-//! What nobody should write: broken, endless, circular, full of control characters. Nothing may panic or run away.
+//! Hostile listings: broken, endless, circular, full of control characters. Nothing may panic or run without end.
 
 use proptest::prelude::*;
 

@@ -12,7 +12,7 @@ use super::{
 use crate::store::kinds;
 use crate::store::varint::{self, Malformed};
 
-/// A block under way: hands on events a batch at a time.
+/// A block while it is read: hands on events a batch at a time.
 #[derive(Debug, Default)]
 pub struct BlockReader {
     /// The unpacked items; filled by the caller before [`BlockReader::start`].

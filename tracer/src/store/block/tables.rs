@@ -107,7 +107,7 @@ fn is_reverse(one: &Flow, other: &Flow) -> bool {
     (one.src_port, one.dst_port) == (other.dst_port, other.src_port) && one.src == other.dst && one.dst == other.src
 }
 
-/// A multiplication a word: shapes are few, and nobody outside chooses them.
+/// A multiplication a word: shapes are few, and no input from outside chooses them.
 fn hash_of_shape(shape: &[u64]) -> u64 {
     let mix = |hash: u64, word: &u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     shape.iter().fold(0, mix).rotate_left(26)

@@ -22,7 +22,7 @@ struct UnderWay {
 #[derive(Debug, Default)]
 pub struct ItemWriter {
     items: Vec<u8>,
-    /// Of the event under way: what repeats, as numbers.
+    /// What repeats in the current event, as numbers.
     shape: Vec<u64>,
     event: UnderWay,
     tables: WriteTables,

@@ -189,7 +189,7 @@ fn nested_bad_frames_are_read_in_linear_time() {
             .put(&mut bytes);
     }
     // One event each, so this counts the frames that were looked at.
-    // Each header claims the 100 kB that follow: checked anew for each, that would be 2 GB.
+    // Each header claims the 100 kB that follow: checked again for each, that would be 2 GB.
     let (events, report) = read(&bytes).unwrap();
     assert!(events.is_empty() && (5..50).contains(&report.damaged_events), "{report}");
 }

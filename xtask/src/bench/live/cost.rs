@@ -18,7 +18,7 @@ use crate::bench::table::{self, Row};
 const CPU_TARGET: f64 = 1.03;
 /// With kprobes two more programs run for each connection.
 const CPU_TARGET_KPROBES: f64 = 1.05;
-/// Untraced windows further apart than this cannot tell a few percent.
+/// Untraced windows further apart than this cannot show a few percent.
 const MAX_UNTRACED_RATIO: f64 = 2.0;
 /// Processors that others use; interrupts and kernel threads of a quiet machine are far below.
 const QUIET_CPUS: f64 = 0.15;

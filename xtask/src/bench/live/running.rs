@@ -39,7 +39,7 @@ impl<'a> Running<'a> {
         let Some(program) = paths::program(program) else { bail!("{program} is not installed") };
         let mut command = bench.lab.command(&bench.lab.node, &program);
         command.args(args).stderr(File::create(dir.join("err"))?);
-        // conntrack writes a line a connection: nobody reads it.
+        // conntrack writes a line a connection, which is not read.
         let stdout = if tool.ready == Ready::Netlink { Stdio::null() } else { File::create(dir.join("out"))?.into() };
         let child = command.stdout(stdout).spawn().with_context(|| format!("{} cannot be started", tool.name))?;
         let mut running = Self { bench, tool, child, dir };

@@ -11,7 +11,7 @@ use crate::bench::table;
 
 /// A shorter measurement is repeated in the same round: a moment says little of a shared machine.
 const MIN_ROUND_S: f64 = 1.0;
-/// Bounds the repeats of what takes hardly any time.
+/// Bounds the repeats of what takes very little time.
 const MIN_RUN_S: f64 = 0.02;
 
 pub struct Work {

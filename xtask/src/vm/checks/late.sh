@@ -19,4 +19,4 @@ due=$(grep -c '"ok":false' /tmp/late.truth)
 told=$(grep '"kind":"ended"' /tmp/late.json | grep '"flagged":true' | grep -c '"nat_mode":"fully_random"')
 waited=$(head -n 1 /tmp/late.json | grep -o 'is not loaded yet' | wc -l)
 echo "$waited hooks waited, $due connections failed, $told of them flagged with the mode of their rule"
-[ "$waited" -eq 2 ] && [ "$due" -gt 0 ] && [ "$told" -eq "$due" ] || fail "hooks that attach late do not tell everything"
+[ "$waited" -eq 2 ] && [ "$due" -gt 0 ] && [ "$told" -eq "$due" ] || fail "hooks that attach late miss something"

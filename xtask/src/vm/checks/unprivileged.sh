@@ -1,23 +1,23 @@
 # Few capabilities are enough to capture where snatrace was started, with every hook, for a user who is not root.
 
-cat >/tmp/nobody.sh <<'END'
+cat >/tmp/unprivileged.sh <<'END'
 . /tmp/lib.sh
 only=-all,+bpf,+perfmon,+net_admin
 # There maps count as locked memory.
 case $(uname -r) in 5.10.*) only=$only,+sys_resource ;; esac
 # `exec`: the shell that is put into the background would not pass the signal on. setpriv by its path: for the bare name the nsenter of
 # busybox takes its own.
-nobody() {
+unprivileged() {
     exec nsenter --net="$SNATRACE_LAB_NODE_NETNS" "$(command -v setpriv)" --reuid=65534 --regid=65534 --clear-groups \
         --inh-caps=$only --ambient-caps=$only --bounding-set=$only \
         snatrace tail --all -o json --netns "$SNATRACE_LAB_NODE_NETNS" --allow "$SNATRACE_LAB_ALLOW" --src "$SNATRACE_LAB_SRC" "$@"
 }
 # FILE HOOKS [OPTIONS]: everything that fails has its cause, with so many hooks on.
 play() {
-    rm -f /tmp/nobody.ready
-    nobody --ready-file /tmp/nobody.ready $3 >"$1" &
+    rm -f /tmp/unprivileged.ready
+    unprivileged --ready-file /tmp/unprivileged.ready $3 >"$1" &
     tail=$!
-    until_true [ -e /tmp/nobody.ready ] || return 1
+    until_true [ -e /tmp/unprivileged.ready ] || return 1
     snatrace-lab traffic -n 40 --truth "$1.truth"
     kill -INT "$tail"
     wait "$tail" || return 1
@@ -27,20 +27,20 @@ play() {
     echo "$2 hooks, $(wc -l <"$1.due") failed, each has its cause"
     [ -s "$1.due" ]
 }
-# Which destinations a service has is only told with kprobes: without, packets to others cannot be left out.
+# Which destinations a service has is only known with kprobes: without, packets to others cannot be left out.
 if [ "$1" = service ]; then
     echo 2 >/proc/sys/kernel/perf_event_paranoid
-    play /tmp/nobody.service 6 "--dport 80" || exit 1
+    play /tmp/unprivileged.service 6 "--dport 80" || exit 1
     echo 3 >/proc/sys/kernel/perf_event_paranoid
-    play /tmp/nobody.backend 4 "--dport 80"
+    play /tmp/unprivileged.backend 4 "--dport 80"
     exit
 fi
 echo 2 >/proc/sys/kernel/perf_event_paranoid
-play /tmp/nobody.all 6 || exit 1
+play /tmp/unprivileged.all 6 || exit 1
 # Debian's kernels leave kprobes to root then.
 echo 3 >/proc/sys/kernel/perf_event_paranoid
-play /tmp/nobody.wire 4 && grep -q 'kernel.perf_event_paranoid is 3' /tmp/nobody.wire
+play /tmp/unprivileged.wire 4 && grep -q 'kernel.perf_event_paranoid is 3' /tmp/unprivileged.wire
 END
 echo "== not root"
-snatrace-lab demo fully_random -n 1 -- sh /tmp/nobody.sh || fail "few capabilities are not enough"
-snatrace-lab demo service -n 1 -- sh /tmp/nobody.sh service || fail "few capabilities are not enough for a service"
+snatrace-lab demo fully_random -n 1 -- sh /tmp/unprivileged.sh || fail "few capabilities are not enough"
+snatrace-lab demo service -n 1 -- sh /tmp/unprivileged.sh service || fail "few capabilities are not enough for a service"
