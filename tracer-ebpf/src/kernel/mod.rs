@@ -48,7 +48,7 @@ impl Address {
         Some(unsafe { copy.assume_init_ref() })
     }
 
-    /// The same where the address is only likely to be one: failing is no loss.
+    /// As `read`, where the address is only likely to be valid: a failure is not counted as a loss.
     #[inline(always)]
     pub fn peek<T: bytemuck::Pod>(self, offset: u32) -> Option<T> {
         let source = (self.0 + u64::from(offset)) as *const T;

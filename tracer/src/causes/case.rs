@@ -27,7 +27,7 @@ impl<'a> Case<'a> {
         Self { attempt, capture, allowed: capture.policy.allowed_for(attempt), assessment: None }
     }
 
-    /// The same case with what the evidence of the capture says about its port.
+    /// This case, with what the evidence of the capture says about its port.
     #[must_use]
     pub const fn assessed(self, assessment: Option<Assessment>) -> Self {
         Self { assessment, ..self }
@@ -151,7 +151,7 @@ impl<'a> Case<'a> {
         name.filter(|&name| name != "NOT_SPECIFIED")
     }
 
-    /// The same in a sentence.
+    /// The reason in a sentence.
     pub(super) fn reason_words(&self, dropped: Dropped) -> &'a str {
         self.reason(dropped).unwrap_or("the kernel gives no reason")
     }

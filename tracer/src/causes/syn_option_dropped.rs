@@ -36,9 +36,9 @@ fn explain(case: &Case<'_>) -> String {
     let verb = if others.only_plain_answered > 0 { "drops" } else { "may drop" };
     let more = match (others.only_plain_answered, others.answered) {
         (0, 0) => String::new(),
-        (plain, 0) => format!(" (the same in {} to it)", times(plain, "other attempt", "other attempts")),
+        (plain, 0) => format!(" (likewise in {} to it)", times(plain, "other attempt", "other attempts")),
         (plain, answered) => {
-            format!(" (other attempts to it: {plain} the same, {answered} where the first SYN was answered)")
+            format!(" (other attempts to it: {plain} likewise, {answered} whose first SYN was answered)")
         }
     };
     format!(

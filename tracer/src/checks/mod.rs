@@ -80,7 +80,7 @@ pub struct Fix {
 /// What a check says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckReport {
-    /// The check; several reports can have the same.
+    /// The check; it can have several reports.
     pub id: &'static str,
     /// How bad it is.
     pub level: Level,

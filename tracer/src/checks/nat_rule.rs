@@ -78,7 +78,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     groups.into_iter().filter_map(|group| merge(facts, group, &mut placed)).collect()
 }
 
-/// Rules whose reports say the same, in the order of the first of each.
+/// Rules with equal reports, in the order of the first of each.
 fn groups(judged: Vec<JudgedRule<'_>>) -> Vec<Vec<JudgedRule<'_>>> {
     let key = |one: &JudgedRule<'_>| {
         let rule = one.rule;

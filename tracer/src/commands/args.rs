@@ -24,7 +24,7 @@ pub struct LivePolicy {
     /// A range, a comma list (1024-29999,32768-65535), `any`, or `auto` for this node's ip_local_port_range.
     #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW", hide_env_values = true, value_parser = values::allow, allow_hyphen_values = true)]
     allow: Option<Allow>,
-    /// The same for IPv6; `any` if the filter ignores IPv6 [default: as --allow]
+    /// Source ports that the filter accepts over IPv6; `any` if the filter ignores IPv6 [default: as --allow]
     #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW6", hide_env_values = true, value_parser = values::allow, allow_hyphen_values = true)]
     allow6: Option<Allow>,
 }
@@ -45,7 +45,7 @@ pub struct RecordedPolicy {
     /// Judge by these allowed ports instead of the recorded ones: a range, a comma list, or `any`
     #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow: Option<PortSet>,
-    /// The same for IPv6 [default: as --allow]
+    /// Source ports that the filter accepts over IPv6 [default: as --allow]
     #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow6: Option<PortSet>,
 }

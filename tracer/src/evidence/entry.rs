@@ -33,7 +33,7 @@ pub(super) struct DestinationEvidence {
     pub(super) standing: Standing,
     /// Unanswered and answered attempts, by side.
     counts: [[u32; 2]; 4],
-    /// The same without failures that follow one another (see `infer`), and with less of what is long ago.
+    /// `counts` without consecutive failures (see `infer`), and with less weight for what is long ago.
     weighed: [[u32; 2]; 4],
     runs: Runs,
     /// When the newest answered attempt began.
@@ -184,7 +184,7 @@ impl DestinationEvidence {
         test.nats
     }
 
-    /// The same, computed now.
+    /// The evidence, computed now.
     pub(super) fn evidence(&self, side: Side) -> f64 {
         evidence_of(self.stratum(side))
     }

@@ -67,7 +67,7 @@ pub struct LeftOut {
 pub enum Verdict {
     /// Whether an attempt is answered depends on its port.
     Class(Class),
-    /// The same, but most of the evidence is one destination's, which may itself be the reason.
+    /// As `Class`, but most of the evidence is one destination's, which may itself be the reason.
     OneDestination(Class),
     /// Nothing speaks for a class of ports.
     NoClass {

@@ -77,7 +77,7 @@ pub(super) fn divide(seen: &[UsedPort]) -> Vec<Segment> {
     divide_at(seen, EDGE_PRICE_NATS)
 }
 
-/// The same at another price per edge.
+/// As `divide`, at another price per edge.
 pub(super) fn divide_at(seen: &[UsedPort], price: f64) -> Vec<Segment> {
     let (mut met, mut best) = (Vec::new(), (Vec::new(), f64::NEG_INFINITY));
     for start in STARTS {

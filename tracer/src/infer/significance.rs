@@ -80,7 +80,7 @@ pub(crate) fn evidence(strata: &[Stratum]) -> Evidence {
     evidence_within(strata, (MAX_LISTED_OUTCOMES / strata.len().max(1) as u64).clamp(16, 512))
 }
 
-/// The same, with at most so many outcomes of a stratum listed.
+/// As `evidence`, listing at most `most` outcomes of a stratum.
 pub(crate) fn evidence_within(strata: &[Stratum], most: u64) -> Evidence {
     let outcomes: Vec<_> = strata.iter().map(|stratum| NullDistribution::of(stratum, most)).collect();
     let with = |tilt: f64| -> Vec<f64> {

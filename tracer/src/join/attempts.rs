@@ -83,7 +83,7 @@ impl Attempts {
         has_some.then(|| self.strays.get(&id).copied()).flatten().unwrap_or_default()
     }
 
-    /// The same, to be changed.
+    /// As `strays`, mutable.
     pub(super) fn strays_mut(&mut self, id: u32) -> &mut Strays {
         self.get_mut(id).known.set(SlotFlags::STRAYS);
         self.strays.entry(id).or_default()

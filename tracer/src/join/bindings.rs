@@ -178,7 +178,7 @@ fn contradicts<T: PartialEq>(newest: &Binding<T>, other: &Binding<T>) -> bool {
 
 /// How tuples are kept, and what bindings and selections are found by.
 pub(super) trait Kept: Copy + PartialEq {
-    /// The same on every run.
+    /// Fixed keys: the order is equal on every run.
     fn hash(&self) -> u64;
 
     fn to_flow(self) -> Flow;

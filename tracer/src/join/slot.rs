@@ -27,7 +27,7 @@ pub(super) struct Slot {
     pub(super) known: SlotFlags,
     /// Newest transmission of the SYN by the events of NAT and the wire
     pub(super) sent_at: Coarse,
-    /// The next of the same bucket; of the free slots in a free slot
+    /// The next slot of the bucket; in a free slot, the next free slot
     pub(super) next: u32,
     pub(super) first_ns: u64,
     pub(super) last_ns: u64,
@@ -40,7 +40,7 @@ pub(super) struct Slot {
     pub(super) nat_netns: u32,
     /// Number of the interface that saw the SYN leave first, in `Interfaces`; 0 before
     pub(super) interface: u16,
-    /// The same of the newest SYN
+    /// As `interface`, for the newest SYN
     pub(super) newest_interface: u16,
     /// Newest answer by the events of the wire
     pub(super) answered_at: Coarse,

@@ -53,7 +53,7 @@ impl SlotFlags {
 
     /// What the first SYN seen leaving asked for: `FEATURES` shifted by this.
     pub(super) const FIRST_SYN: u32 = 20;
-    /// The same of the newest SYN.
+    /// As `FIRST_SYN`, for the newest SYN.
     pub(super) const NEWEST_SYN: u32 = 23;
     /// ECN, data and Fast Open: the bits of `detail` in `wire`, shifted by one.
     const FEATURES: u32 = 0b111;

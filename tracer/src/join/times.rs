@@ -16,7 +16,7 @@ pub const DONE_NS: u64 = 100 * MS;
 pub const SWEEP_NS: u64 = 10 * MS;
 /// An attempt whose socket reported another outcome ends this long after its last event.
 pub const LINGER_NS: u64 = SECOND;
-/// The same where only the wire reported it: longer than the first gap between two SYNs (3 s on old systems), for if the answer
+/// As `LINGER_NS`, where only the wire reported the outcome: longer than the first gap between two SYNs (3 s on old systems), for if the answer
 /// did not get through to the client, then another SYN follows.
 pub const ANSWERED_NS: u64 = 4 * SECOND;
 /// An answer later than this comes after gaps too long for `ANSWERED_NS`; such an attempt waits until it is idle.

@@ -9,7 +9,7 @@ use super::PortSet;
 pub enum Strength {
     /// Inside ports are answered and outside ports are not, and chance does not explain that.
     Proven,
-    /// The same, with too few attempts to exclude chance.
+    /// As `Proven`, with too few attempts to exclude chance.
     Supported,
     /// No answered port to compare with.
     NoneYet,

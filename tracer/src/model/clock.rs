@@ -56,7 +56,7 @@ impl Clock {
         timestamp(capture, time_ns).map(|timestamp| self.offset.to_datetime(timestamp))
     }
 
-    /// The same without a calendar: days since 1970, and time of that day.
+    /// As `wall`, without a calendar: days since 1970, and time of that day.
     #[must_use]
     pub fn day_and_time(&self, capture: &Capture, time_ns: u64) -> (i64, Duration) {
         const SECOND: i128 = 1_000_000_000;
@@ -71,7 +71,7 @@ impl Clock {
         (seconds.div_euclid(DAY_S), time)
     }
 
-    /// The same of a time in nanoseconds since 1970.
+    /// As `wall`, for a time in nanoseconds since 1970.
     #[must_use]
     pub fn at(&self, unix_ns: i128) -> Option<DateTime> {
         Timestamp::from_nanosecond(unix_ns).ok().map(|timestamp| self.offset.to_datetime(timestamp))

@@ -60,7 +60,7 @@ pub const PROVEN: Assessment = Assessment {
     outside: Answers { answered: 0, unanswered: 31 },
 };
 
-/// The same over all destinations.
+/// `PROVEN` over all destinations.
 pub const PROVEN_FOR_ALL: SideEvidence =
     SideEvidence { assessment: Assessment { scope: Scope::Capture, ..PROVEN }, filtered: 3, passing: 1 };
 

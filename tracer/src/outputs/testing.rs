@@ -62,7 +62,7 @@ impl<'a> Judged<'a> {
         Self { capture, attempt, owner: None, judgement }
     }
 
-    /// The same of an owner with these names.
+    /// As `new`, of an owner with these names.
     pub(super) fn owned(capture: &'a Capture, attempt: &'a Attempt, names: &str) -> Self {
         Self { owner: Some(Owner::parse(names)), ..Self::new(capture, attempt) }
     }

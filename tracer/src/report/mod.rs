@@ -1,6 +1,6 @@
 //! What became of the attempts of a trace, for people: `text` for a terminal, `html` as one page for a browser.
 //!
-//! Both show the same: `words` has the sentences, `tables` the rows, `tally` the counts. Like every output, a report
+//! Text and HTML have equal content: `words` has the sentences, `tables` the rows, `tally` the counts. Like every output, a report
 //! follows from the trace and the options alone.
 
 pub mod html;

@@ -111,7 +111,7 @@ impl<T> Ahead<T> {
         &self.report
     }
 
-    /// The same for each of them.
+    /// Its report for each capture.
     #[must_use]
     pub fn reports(&self) -> &[(PathBuf, ReadReport)] {
         &self.reports

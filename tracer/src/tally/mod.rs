@@ -30,7 +30,7 @@ pub struct Tally {
     pub all: Counts,
     /// Translated ports of IPv4.
     pub ports_v4: PortAnswers,
-    /// The same of IPv6.
+    /// Of IPv6.
     pub ports_v6: PortAnswers,
     /// By the second in which an attempt began.
     pub timeline: Timeline,

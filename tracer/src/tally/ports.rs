@@ -49,7 +49,7 @@ impl PortAnswers {
         })
     }
 
-    /// The same of all ports.
+    /// The sum over all ports.
     #[must_use]
     pub fn total(&self) -> (u64, u64) {
         self.between(0, HIGHEST)

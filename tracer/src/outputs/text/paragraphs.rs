@@ -12,7 +12,7 @@ pub(in crate::outputs) fn paragraph(out: &mut String, text: &str) {
     paragraph_of(PAGE, out, text);
 }
 
-/// The same with every line indented.
+/// As `paragraph`, with every line indented.
 pub(super) fn indented(out: &mut String, text: &str) {
     fill(out, options(PAGE).initial_indent(INDENT), text);
 }

@@ -113,7 +113,7 @@ fn hash_of_shape(shape: &[u64]) -> u64 {
     shape.iter().fold(0, mix).rotate_left(26)
 }
 
-/// The same for a flow and its answers.
+/// Equal for a flow and its reverse.
 fn hash_of_either(hash: &RandomState, flow: &Flow) -> u64 {
     let end = |address: [u8; 16], port: u16| {
         let mut hasher = hash.build_hasher();
