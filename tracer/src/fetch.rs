@@ -29,7 +29,16 @@ fn line(place: *const i8) {
     unsafe { _mm_prefetch::<_MM_HINT_T0>(place) };
 }
 
-/// Stable Rust has no prefetch for other CPUs.
-#[cfg(not(target_arch = "x86_64"))]
+/// Stable Rust has no intrinsic for it on arm64.
+#[cfg(target_arch = "aarch64")]
+#[inline]
+fn line(place: *const i8) {
+    // SAFETY: a prefetch is a hint; it reads nothing and fails on no address.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{place}]", place = in(reg) place, options(nostack, preserves_flags, readonly))
+    };
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[inline]
 fn line(_: *const i8) {}

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
 use crate::consent::Consent;
 use crate::debian::{self, Need};
 use crate::{paths, process, setup};
@@ -16,6 +17,9 @@ pub struct Args {
     /// Link the C library in as well, so that the binaries run anywhere
     #[arg(long = "static")]
     fixed: bool,
+    /// Build static binaries for this processor architecture instead of the machine's own
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
     #[command(flatten)]
     consent: Consent,
 }
@@ -24,19 +28,40 @@ const PACKAGES: &[&str] = &["--package", "snatrace", "--package", "snatrace-lab"
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     setup::toolchain_and_linker(args.consent)?;
-    let binary = if args.fixed { static_binary()? } else { dynamic_binary()? };
+    let binary = match args.arch {
+        Some(arch) => static_binary_for(arch, args.consent)?,
+        None if args.fixed => static_binary()?,
+        None => dynamic_binary()?,
+    };
     println!("{}\n{}", binary.display(), lab_beside(&binary).display());
     Ok(ExitCode::SUCCESS)
 }
 
 /// The one build that demo, test and vm share: snatrace, with the lab beside it.
 pub fn static_binary() -> Result<PathBuf> {
-    let host = host_triple()?;
-    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    build_static(&host_triple()?, process::cargo(), "objcopy")
+}
+
+/// The same for another architecture.
+pub fn static_binary_for(arch: Arch, consent: Consent) -> Result<PathBuf> {
+    if arch.is_host() {
+        return static_binary();
+    }
+    arch.prepare(consent)?;
+    let (triple, compiler) = (arch.triple(), arch.tool("gcc"));
+    let variable = triple.replace('-', "_");
     let mut cargo = process::cargo();
+    // The linker for rustc, the compiler for what build scripts compile: zstd.
+    cargo.env(format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase()), &compiler);
+    cargo.env(format!("CC_{variable}"), &compiler);
+    build_static(&triple, cargo, &arch.tool("objcopy"))
+}
+
+fn build_static(triple: &str, mut cargo: Command, objcopy: &str) -> Result<PathBuf> {
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     cargo.env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static"));
-    process::run(cargo.args(["build", "--release"]).args(PACKAGES).args(["--target", &host]))?;
-    stripped(paths::target().join(host).join("release/snatrace"))
+    process::run(cargo.args(["build", "--release"]).args(PACKAGES).args(["--target", triple]))?;
+    stripped(paths::target().join(triple).join("release/snatrace"), objcopy)
 }
 
 /// The lab that belongs to a snatrace.
@@ -52,15 +77,15 @@ pub fn built_static_binary() -> Result<Option<PathBuf>> {
 
 fn dynamic_binary() -> Result<PathBuf> {
     process::run(process::cargo().args(["build", "--release"]).args(PACKAGES))?;
-    stripped(paths::target().join("release/snatrace"))
+    stripped(paths::target().join("release/snatrace"), "objcopy")
 }
 
 /// Moves the debug information of both binaries into files beside them, `NAME.debug`, where gdb and perf find it.
-fn stripped(snatrace: PathBuf) -> Result<PathBuf> {
+fn stripped(snatrace: PathBuf, objcopy: &str) -> Result<PathBuf> {
     debian::need(&[Need { program: "objcopy", package: "binutils" }], Consent { given: false })?;
     for binary in [snatrace.clone(), lab_beside(&snatrace)] {
         let (debug, small) = (binary.with_extension("debug"), binary.with_extension("stripped"));
-        let objcopy = || process::command("objcopy");
+        let objcopy = || process::command(objcopy);
         process::output(objcopy().arg("--only-keep-debug").args([&binary, &debug]))?;
         let mut link = std::ffi::OsString::from("--add-gnu-debuglink=");
         link.push(&debug);

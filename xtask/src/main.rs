@@ -1,5 +1,6 @@
 //! `cargo xtask`: setting up, building, demonstrating and testing snatrace. One task a file.
 
+mod arch;
 mod bench;
 mod build;
 mod consent;

@@ -1,6 +1,6 @@
 //! The kernel matrix: the lab's scenarios on real Debian kernels in QEMU, two at a time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,25 +9,29 @@ use anyhow::{Result, anyhow, bail};
 
 use super::report::{Outcome, Row};
 use super::{Args, Context};
-use crate::{debian, paths, vm};
+use crate::debian::{self, Need};
+use crate::{paths, vm};
 
 /// Guests wait for retransmit timers much of their time, so two share the cores well.
 const AT_ONCE: usize = 2;
 const LIMIT: Duration = Duration::from_secs(900);
+/// Of a guest whose processor is emulated as another architecture's.
+const EXTRA_LIMIT: Duration = Duration::from_secs(3600);
 
-pub fn names() -> impl Iterator<Item = String> {
-    vm::KERNELS.iter().map(name)
+/// The name of each kernel's step, and whether only `--all-kernels` or its name asks for it.
+pub fn names() -> impl Iterator<Item = (String, bool)> {
+    vm::KERNELS.iter().map(|kernel| (name(kernel), kernel.extra))
 }
 
 pub fn run(context: &Context, args: &Args) -> Vec<Row> {
-    let asked: Vec<&vm::Kernel> = vm::KERNELS.iter().filter(|kernel| args.wants(&name(kernel))).collect();
+    let asked: Vec<&vm::Kernel> = vm::KERNELS.iter().filter(|kernel| is_asked(kernel, args)).collect();
     let (left_out, wanted): (Vec<_>, Vec<_>) = asked.into_iter().partition(|kernel| args.leaves_out(&name(kernel)));
     let mut rows: Vec<Row> = left_out.into_iter().map(|kernel| Row::left_out(&name(kernel))).collect();
     if wanted.is_empty() {
         return rows;
     }
     eprintln!("\n== kernels: the lab in QEMU");
-    rows.extend(match prepare(context) {
+    rows.extend(match prepare(context, &wanted) {
         Ok(Ok(binary)) => boot_all(&wanted, &binary),
         Ok(Err(reason)) => wanted.iter().map(|kernel| row(kernel, Ok(Outcome::Skipped(reason.clone())))).collect(),
         Err(error) => wanted.iter().map(|kernel| row(kernel, Err(anyhow!("{error:#}")))).collect(),
@@ -35,26 +39,31 @@ pub fn run(context: &Context, args: &Args) -> Vec<Row> {
     rows
 }
 
+fn is_asked(kernel: &vm::Kernel, args: &Args) -> bool {
+    let name = name(kernel);
+    args.wants(&name) && (!kernel.extra || args.all_kernels || args.only.contains(&name))
+}
+
 /// The binary to run, or why VMs cannot run here.
-fn prepare(context: &Context) -> Result<Result<PathBuf, String>> {
-    let is_missing = vm::NEEDS.iter().any(|need| paths::program(need.program).is_none());
+fn prepare(context: &Context, kernels: &[&vm::Kernel]) -> Result<Result<PathBuf, String>> {
+    let qemus: Vec<Need> = kernels.iter().map(|kernel| kernel.arch.qemu()).collect();
+    let is_missing = vm::NEEDS.iter().chain(&qemus).any(|need| paths::program(need.program).is_none());
     if is_missing && !(debian::is_root() && debian::is_debian()) {
-        let reason = debian::need(vm::NEEDS, context.consent).err().map(|error| format!("{error:#}"));
+        let reason = vm::need(kernels, context.consent).err().map(|error| format!("{error:#}"));
         return Ok(Err(reason.unwrap_or_else(|| "QEMU or a tool for the guest is missing".to_owned())));
     }
-    debian::need(vm::NEEDS, context.consent)?;
+    vm::need(kernels, context.consent)?;
     context.binary().map(Ok)
 }
 
-fn boot_all(kernels: &[&vm::Kernel], binary: &std::path::Path) -> Vec<Row> {
-    let job = vm::Job::new(vm::CHECKS.to_owned(), Some(binary.to_path_buf()), LIMIT);
+fn boot_all(kernels: &[&vm::Kernel], binary: &Path) -> Vec<Row> {
     let waiting = Mutex::new(kernels.iter());
     let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
     let work = || {
         let mut rows = Vec::new();
         while let Some(kernel) = next() {
             let start = Instant::now();
-            let outcome = check(kernel, &job);
+            let outcome = check(kernel, binary);
             rows.push(Row::new(&name(kernel), start.elapsed(), outcome));
         }
         rows
@@ -65,8 +74,9 @@ fn boot_all(kernels: &[&vm::Kernel], binary: &std::path::Path) -> Vec<Row> {
     })
 }
 
-fn check(kernel: &vm::Kernel, job: &vm::Job) -> Result<Outcome> {
-    match vm::boot(kernel, job)? {
+fn check(kernel: &vm::Kernel, binary: &Path) -> Result<Outcome> {
+    let limit = if kernel.extra { EXTRA_LIMIT } else { LIMIT };
+    match vm::boot(kernel, &vm::Job::new(vm::CHECKS.to_owned(), Some(binary.to_path_buf()), limit))? {
         0 => Ok(Outcome::Done),
         code => bail!("the checks in the guest ended with exit code {code}"),
     }

@@ -27,6 +27,9 @@ pub struct Args {
     /// Leave these steps out
     #[arg(long, value_name = "STEP")]
     skip: Vec<String>,
+    /// Boot every kernel of the matrix, also those that take longer than CI has: arm64, and Debian's generic kernels
+    #[arg(long)]
+    all_kernels: bool,
     /// Name the steps and stop
     #[arg(long)]
     list: bool,
@@ -81,10 +84,16 @@ const STEPS: &[Step] = &[
 ];
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let names: Vec<String> = STEPS.iter().map(|step| step.name.to_owned()).chain(matrix::names()).collect();
+    let names: Vec<String> =
+        STEPS.iter().map(|step| step.name.to_owned()).chain(matrix::names().map(|(name, _)| name)).collect();
     if args.list {
         STEPS.iter().for_each(|step| println!("{:<13} {}", step.name, step.what));
-        matrix::names().for_each(|name| println!("{name:<13} the lab on that kernel in QEMU"));
+        matrix::names().for_each(|(name, is_extra)| {
+            println!(
+                "{name:<13} the lab on that kernel in QEMU{}",
+                if is_extra { "; with --all-kernels or --only" } else { "" }
+            )
+        });
         return Ok(ExitCode::SUCCESS);
     }
     for asked in args.only.iter().chain(&args.skip) {

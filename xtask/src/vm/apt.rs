@@ -6,23 +6,25 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::arch::Arch;
 use crate::process;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 pub struct Apt {
     dir: PathBuf,
+    arch: Arch,
 }
 
 impl Apt {
     /// Fetches the package lists of these suites from the mirror that the machine itself is configured with.
-    pub fn with(dir: PathBuf, suites: &[&str]) -> Result<Self> {
+    pub fn with(dir: PathBuf, suites: &[&str], arch: Arch) -> Result<Self> {
         for part in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(dir.join(part))?;
         }
         fs::write(dir.join("status"), "")?;
         fs::write(dir.join("sources.list"), sources(suites)?)?;
-        let apt = Self { dir };
+        let apt = Self { dir, arch };
         process::output(apt.command("apt-get").arg("update")).context("fetching Debian's package lists")?;
         Ok(apt)
     }
@@ -47,11 +49,26 @@ impl Apt {
         let downloads = self.dir.join("downloads");
         fs::create_dir_all(&downloads)?;
         process::output(self.command("apt-get").arg("download").args(packages).current_dir(&downloads))?;
-        for entry in fs::read_dir(&downloads)? {
-            let file = entry?.path();
-            process::output(process::command("dpkg-deb").arg("-x").arg(&file).arg(into))?;
-        }
+        self.unpack_all(&downloads, into)?;
         Ok(fs::remove_dir_all(&downloads)?)
+    }
+
+    /// The same with everything that the packages depend on.
+    pub fn unpack_with_dependencies(&self, packages: &[&str], into: &Path) -> Result<()> {
+        let mut get = self.command("apt-get");
+        get.args(["install", "--yes", "--download-only", "--no-install-recommends"]).args(packages);
+        process::output(&mut get)?;
+        self.unpack_all(&self.dir.join("cache/archives"), into)
+    }
+
+    fn unpack_all(&self, downloads: &Path, into: &Path) -> Result<()> {
+        for entry in fs::read_dir(downloads)? {
+            let file = entry?.path();
+            if file.extension().is_some_and(|extension| extension == "deb") {
+                process::output(process::command("dpkg-deb").arg("-x").arg(&file).arg(into))?;
+            }
+        }
+        Ok(())
     }
 
     fn command(&self, program: &str) -> Command {
@@ -63,7 +80,8 @@ impl Apt {
             format!("Dir::Cache={dir}/cache"),
             format!("Dir::Etc::sourcelist={dir}/sources.list"),
             "Dir::Etc::sourceparts=/dev/null".to_owned(),
-            "APT::Architecture=amd64".to_owned(),
+            format!("APT::Architecture={}", self.arch.debian()),
+            format!("APT::Architectures={}", self.arch.debian()),
             "APT::Sandbox::User=".to_owned(),
             "Acquire::Languages=none".to_owned(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),

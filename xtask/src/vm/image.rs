@@ -35,7 +35,7 @@ pub fn fetch(kernel: &Kernel) -> Result<Image> {
 }
 
 fn look_up(kernel: &Kernel, record: &Path) -> Result<Image> {
-    let apt = Apt::with(paths::target().join("vm/apt").join(kernel.label), kernel.suites)?;
+    let apt = Apt::with(paths::target().join("vm/apt").join(kernel.label), kernel.suites, kernel.arch)?;
     let names = apt.names("linux-image-")?;
     let newest = kernel.newest(names.iter().map(String::as_str));
     let package = newest.with_context(|| format!("Debian's mirror has none in {}", kernel.suites.join(", ")))?;

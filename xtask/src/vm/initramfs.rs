@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use super::archive::Tree;
 use super::image::Image;
 use super::kernels::Kernel;
-use super::modules;
 use super::qemu::Job;
+use super::{modules, userland};
 use crate::{build, paths, process};
 
 /// Separated by spaces.
@@ -20,11 +20,11 @@ const PROGRAMS: &str =
     "busybox kmod dash ip tc nft conntrack bpftool wg setpriv xtables-nft-multi xtables-legacy-multi";
 
 /// One archive after the other: the kernel unpacks them all.
-pub fn build(kernel: &Kernel, image: &Image, job: &Job) -> Result<PathBuf> {
+pub fn build(kernel: &Kernel, image: &Image, job: &Job, binary: Option<&Path>) -> Result<PathBuf> {
     let dir = paths::target().join("vm/run");
     let name = format!("{}-{}", kernel.label, std::process::id());
     let tree = Tree::new(&dir)?;
-    fill(&tree, kernel, job)?;
+    fill(&tree, kernel, job, binary)?;
     let initramfs = dir.join(format!("{name}.cpio"));
     tree.pack(&initramfs)?;
     let mut whole = fs::OpenOptions::new().append(true).open(&initramfs)?;
@@ -32,21 +32,11 @@ pub fn build(kernel: &Kernel, image: &Image, job: &Job) -> Result<PathBuf> {
     Ok(initramfs)
 }
 
-fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
-    let mut files = BTreeSet::new();
-    for name in PROGRAMS.split(' ') {
-        let program = paths::program(name).with_context(|| format!("{name} is missing: it goes into the VM"))?;
-        files.extend(libraries(&program)?);
-        tree.copy(&program, &format!("/usr/sbin/{name}"))?;
-    }
-    for program in &job.programs {
-        files.extend(libraries(program)?);
-        let name = program.file_name().with_context(|| format!("{} is no program", program.display()))?;
-        tree.copy(program, &format!("/usr/sbin/{}", name.to_string_lossy()))?;
-    }
-    files.extend(plugins()?);
-    for file in files {
-        tree.copy(&file, &file.to_string_lossy())?;
+fn fill(tree: &Tree, kernel: &Kernel, job: &Job, binary: Option<&Path>) -> Result<()> {
+    if kernel.arch.is_host() {
+        copy_own_programs(tree, job)?;
+    } else {
+        userland::copy(kernel.arch, PROGRAMS.split(' '), tree)?;
     }
     tree.link("/usr/sbin/dash", "/bin/sh")?;
     tree.link("/usr/sbin/kmod", "/sbin/modprobe")?;
@@ -59,19 +49,38 @@ fn fill(tree: &Tree, kernel: &Kernel, job: &Job) -> Result<()> {
             tree.link(program, &format!("/usr/sbin/{family}{variant}{verb}"))?;
         }
     }
-    if let Some(binary) = &job.binary {
-        for (file, name) in [(binary.clone(), "snatrace"), (build::lab_beside(binary), "snatrace-lab")] {
+    if let Some(binary) = binary {
+        for (file, name) in [(binary.to_path_buf(), "snatrace"), (build::lab_beside(binary), "snatrace-lab")] {
             tree.copy(&file, &format!("/usr/sbin/{name}"))?;
             // Symbols only cost memory in the guest; where strip is missing they stay.
-            let _ = process::output(process::command("strip").arg(tree.dir().join("usr/sbin").join(name)));
+            let _ = process::output(
+                process::command(&kernel.arch.tool("strip")).arg(tree.dir().join("usr/sbin").join(name)),
+            );
         }
     }
     tree.write("/etc/hostname", &format!("vm-{}\n", kernel.label))?;
     tree.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
     tree.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")?;
     tree.write("/script", &job.script)?;
-    tree.write("/init", include_str!("init.sh"))?;
+    tree.write("/init", &include_str!("init.sh").replace("ttyS0", kernel.arch.console()))?;
     Ok(fs::set_permissions(tree.dir().join("init"), fs::Permissions::from_mode(0o755))?)
+}
+
+/// The programs of this machine with their libraries.
+fn copy_own_programs(tree: &Tree, job: &Job) -> Result<()> {
+    let mut files = BTreeSet::new();
+    for name in PROGRAMS.split(' ') {
+        let program = paths::program(name).with_context(|| format!("{name} is missing: it goes into the VM"))?;
+        files.extend(libraries(&program)?);
+        tree.copy(&program, &format!("/usr/sbin/{name}"))?;
+    }
+    for program in &job.programs {
+        files.extend(libraries(program)?);
+        let name = program.file_name().with_context(|| format!("{} is no program", program.display()))?;
+        tree.copy(program, &format!("/usr/sbin/{}", name.to_string_lossy()))?;
+    }
+    files.extend(plugins()?);
+    files.iter().try_for_each(|file| tree.copy(file, &file.to_string_lossy()))
 }
 
 /// What the loader would load, the loader included.

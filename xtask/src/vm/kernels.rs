@@ -1,5 +1,7 @@
 //! The kernels of the matrix, and which of Debian's suites have them.
 
+use crate::arch::Arch;
+
 /// One kernel line; the newest package of it is booted.
 #[derive(Debug)]
 pub struct Kernel {
@@ -7,14 +9,33 @@ pub struct Kernel {
     /// How its version begins.
     pub line: &'static str,
     pub suites: &'static [&'static str],
+    pub arch: Arch,
+    /// Debian's kernel for virtual machines, else the one for everything.
+    pub cloud: bool,
+    /// Booted only when named or with `--all-kernels`: it takes longer than CI has.
+    pub extra: bool,
 }
 
+const KERNEL_5_10: Kernel = kernel("5.10", "5.10.", &["bullseye", "bullseye-security"]);
+const KERNEL_6_1: Kernel = kernel("6.1", "6.1.", &["bookworm", "bookworm-security"]);
+const KERNEL_6_12: Kernel = kernel("6.12", "6.12.", &["bookworm-security", "bookworm-backports", "trixie"]);
+const KERNEL_NEWEST: Kernel = kernel("newest", "", &["trixie-backports", "sid"]);
+
 pub const KERNELS: &[Kernel] = &[
-    Kernel { label: "5.10", line: "5.10.", suites: &["bullseye", "bullseye-security"] },
-    Kernel { label: "6.1", line: "6.1.", suites: &["bookworm", "bookworm-security"] },
-    Kernel { label: "6.12", line: "6.12.", suites: &["bookworm-security", "bookworm-backports", "trixie"] },
-    Kernel { label: "newest", line: "", suites: &["trixie-backports", "sid"] },
+    KERNEL_5_10,
+    KERNEL_6_1,
+    KERNEL_6_12,
+    KERNEL_NEWEST,
+    KERNEL_6_1.generic("6.1-generic"),
+    KERNEL_6_12.generic("6.12-generic"),
+    KERNEL_5_10.arm("5.10-arm64"),
+    KERNEL_6_12.arm("6.12-arm64"),
+    KERNEL_NEWEST.arm("newest-arm64"),
 ];
+
+const fn kernel(label: &'static str, line: &'static str, suites: &'static [&'static str]) -> Kernel {
+    Kernel { label, line, suites, arch: Arch::X86, cloud: true, extra: false }
+}
 
 pub fn find(label: &str) -> Result<&'static Kernel, String> {
     let labels = || KERNELS.iter().map(|kernel| kernel.label).collect::<Vec<_>>().join(", ");
@@ -22,6 +43,14 @@ pub fn find(label: &str) -> Result<&'static Kernel, String> {
 }
 
 impl Kernel {
+    const fn generic(self, label: &'static str) -> Self {
+        Self { label, cloud: false, extra: true, ..self }
+    }
+
+    const fn arm(self, label: &'static str) -> Self {
+        Self { label, arch: Arch::Arm, extra: true, ..self }
+    }
+
     /// The newest of the packages that belong to this line.
     pub fn newest<'a>(&self, packages: impl Iterator<Item = &'a str>) -> Option<&'a str> {
         let versions = packages.filter_map(|name| Some((self.version(name)?, name)));
@@ -29,8 +58,12 @@ impl Kernel {
     }
 
     fn version(&self, package: &str) -> Option<Vec<u64>> {
-        let release = package.strip_prefix("linux-image-")?.strip_suffix("-cloud-amd64")?;
-        let is_kernel = release.starts_with(|first: char| first.is_ascii_digit());
+        let release = package.strip_prefix("linux-image-")?.strip_suffix(self.arch.debian())?.strip_suffix('-')?;
+        let (release, is_cloud) = release.strip_suffix("-cloud").map_or((release, false), |release| (release, true));
+        // Not `-rt` or `-dbg`, which are other kernels.
+        let is_kernel = is_cloud == self.cloud
+            && !release.contains("-rt")
+            && release.starts_with(|first: char| first.is_ascii_digit());
         // The metapackages of a line (linux-image-6.12-cloud-amd64) have two numbers only.
         let version = numbers(release);
         (is_kernel && release.starts_with(self.line) && version.len() > 2).then_some(version)
@@ -48,7 +81,10 @@ mod tests {
 
     use super::find;
 
-    const PACKAGES: [&str; 7] = [
+    const PACKAGES: [&str; 10] = [
+        "linux-image-6.12.95+deb12-cloud-arm64",
+        "linux-image-6.12.101+deb12-amd64",
+        "linux-image-6.12.102+deb12-rt-amd64",
         "linux-image-6.12.95+deb12-cloud-amd64",
         "linux-image-6.12.100+deb12-cloud-amd64",
         "linux-image-6.12.100+deb12.1-cloud-amd64",
@@ -68,5 +104,11 @@ mod tests {
         assert_eq!(newest("6.1"), Some("linux-image-6.1.0-50-cloud-amd64"), "6.12 begins alike");
         assert_eq!(newest("newest"), Some("linux-image-7.2.13+deb14-cloud-amd64"), "debug symbols are no kernel");
         assert_eq!(newest("5.10"), None);
+    }
+
+    #[test]
+    fn another_architecture_or_flavour_is_another_kernel() {
+        assert_eq!(newest("6.12-arm64"), Some("linux-image-6.12.95+deb12-cloud-arm64"));
+        assert_eq!(newest("6.12-generic"), Some("linux-image-6.12.101+deb12-amd64"));
     }
 }

@@ -7,6 +7,7 @@ mod initramfs;
 mod kernels;
 mod modules;
 mod qemu;
+mod userland;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use anyhow::Result;
 pub use kernels::{KERNELS, Kernel, find};
 pub use qemu::{Hardware, Job};
 
+use crate::arch::Arch;
 use crate::consent::Consent;
 use crate::debian::{self, Need};
 use crate::{build, setup};
@@ -24,7 +26,7 @@ use crate::{build, setup};
 /// Boot Debian kernels in QEMU and run the demo's checks, or COMMAND, in each
 #[derive(clap::Args)]
 pub struct Args {
-    /// Which kernels; all of them when none is named
+    /// Which kernels [default: those that `cargo xtask test` boots]
     #[arg(value_parser = find)]
     kernels: Vec<&'static Kernel>,
     /// Seconds until a VM is stopped
@@ -42,7 +44,6 @@ pub struct Args {
 
 /// What goes into the guest, and what builds and runs it.
 pub const NEEDS: &[Need] = &[
-    Need { program: "qemu-system-x86_64", package: "qemu-system-x86" },
     Need { program: "depmod", package: "kmod" },
     Need { program: "cpio", package: "cpio" },
     Need { program: "xz", package: "xz-utils" },
@@ -71,7 +72,9 @@ pub const CHECKS: &str = concat!(
 );
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    debian::need(NEEDS, args.consent)?;
+    let defaults = || KERNELS.iter().filter(|kernel| !kernel.extra).collect();
+    let chosen: Vec<&Kernel> = if args.kernels.is_empty() { defaults() } else { args.kernels.clone() };
+    need(&chosen, args.consent)?;
     let binary = match &args.binary {
         Some(binary) => Some(binary.clone()),
         None if args.command.is_empty() => {
@@ -80,7 +83,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         None => build::built_static_binary()?,
     };
-    let chosen = if args.kernels.is_empty() { KERNELS.iter().collect() } else { args.kernels.clone() };
     let limit = Duration::from_secs(args.timeout);
     let script = if args.command.is_empty() { CHECKS.to_owned() } else { args.command.join(" ") };
     let job = Job::new(script, binary, limit);
@@ -93,9 +95,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(worst))
 }
 
+/// Installs what booting these kernels needs.
+pub fn need(kernels: &[&Kernel], consent: Consent) -> Result<()> {
+    debian::need(NEEDS, consent)?;
+    kernels.iter().try_for_each(|kernel| debian::need(&[kernel.arch.qemu()], consent))
+}
+
 /// Boots one kernel, streams what the guest writes, returns the exit code of what ran inside.
 pub fn boot(kernel: &Kernel, job: &Job) -> Result<u8> {
     let image = image::fetch(kernel)?;
-    let initramfs = initramfs::build(kernel, &image, job)?;
-    qemu::run(kernel.label, &image.vmlinuz, &initramfs, job)
+    let initramfs = initramfs::build(kernel, &image, job, binary(kernel.arch, job)?.as_deref())?;
+    qemu::run(kernel, &image.vmlinuz, &initramfs, job)
+}
+
+/// The snatrace of a guest: a job names the one for this machine's architecture.
+fn binary(arch: Arch, job: &Job) -> Result<Option<PathBuf>> {
+    match &job.binary {
+        Some(_) if !arch.is_host() => build::static_binary_for(arch, Consent { given: true }).map(Some),
+        own => Ok(own.clone()),
+    }
 }

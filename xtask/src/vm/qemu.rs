@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::kernels::Kernel;
+use crate::arch::Arch;
 use crate::{paths, process};
 
 /// What every VM of a run is given.
@@ -59,35 +61,35 @@ const COUNTED: &[&str] = &["-accel", "tcg,thread=single", "-smp", "1", "-m", "20
 /// Set once KVM has failed: /dev/kvm exists on machines where no guest gets through.
 static KVM_FAILED: AtomicBool = AtomicBool::new(false);
 
-pub fn run(label: &str, vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
+pub fn run(kernel: &Kernel, vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
     let result = match job.hardware {
-        Hardware::Fast => run_with_best(label, vmlinuz, initramfs, job),
-        Hardware::Counted => run_emulated(label, COUNTED, vmlinuz, initramfs, job),
+        Hardware::Fast => run_with_best(kernel, vmlinuz, initramfs, job),
+        Hardware::Counted => run_emulated(kernel, COUNTED, vmlinuz, initramfs, job),
     };
     fs::remove_file(initramfs)?;
     result
 }
 
-fn run_with_best(label: &str, vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
-    if kvm_may_work() {
-        let end = attempt(label, command(KVM, vmlinuz, initramfs), KVM_BOOT, job)?;
+fn run_with_best(kernel: &Kernel, vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
+    if kernel.arch.is_host() && kvm_may_work() {
+        let end = attempt(kernel, command(kernel.arch, KVM, vmlinuz, initramfs), KVM_BOOT, job)?;
         if let End::Exit(code) = end {
             return Ok(code);
         }
         KVM_FAILED.store(true, Ordering::Relaxed);
         eprintln!("vm: KVM does not get a guest through here: emulating the processor");
     }
-    run_emulated(label, EMULATED, vmlinuz, initramfs, job)
+    run_emulated(kernel, EMULATED, vmlinuz, initramfs, job)
 }
 
-fn run_emulated(label: &str, hardware: &[&str], vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
+fn run_emulated(kernel: &Kernel, hardware: &[&str], vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
     let mut console = Vec::new();
     for _ in 0..BOOTS {
-        match attempt(label, command(hardware, vmlinuz, initramfs), job.limit, job)? {
+        match attempt(kernel, command(kernel.arch, hardware, vmlinuz, initramfs), job.limit, job)? {
             End::Exit(code) => return Ok(code),
             End::NotBooted(lines) => console = lines,
         }
-        eprintln!("vm: {label}: the emulated guest did not get to its first process");
+        eprintln!("vm: {}: the emulated guest did not get to its first process", kernel.label);
     }
     let tail = console.len().saturating_sub(60);
     bail!("the guest never reached its first process; its console:\n{}", console[tail..].join("\n"))
@@ -97,32 +99,33 @@ fn kvm_may_work() -> bool {
     !KVM_FAILED.load(Ordering::Relaxed) && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
 }
 
-fn command(hardware: &[&str], vmlinuz: &Path, initramfs: &Path) -> Command {
+fn command(arch: Arch, hardware: &[&str], vmlinuz: &Path, initramfs: &Path) -> Command {
+    let qemu = arch.qemu().program;
     // A guest must not outlive this process, however that ends.
     let mut command = if paths::program("setpriv").is_some() {
         let mut wrapper = process::command("setpriv");
-        wrapper.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"]);
+        wrapper.args(["--pdeathsig", "KILL", "--", qemu]);
         wrapper
     } else {
-        process::command("qemu-system-x86_64")
+        process::command(qemu)
     };
-    command.args(hardware).args(["-cpu", "max", "-no-reboot", "-nodefaults"]);
+    command.args(hardware).args(arch.machine()).args(["-no-reboot", "-nodefaults"]);
     command.args(["-no-user-config", "-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
     command.arg("-kernel").arg(vmlinuz).arg("-initrd").arg(initramfs);
-    command.args(["-append", "console=ttyS0 panic=-1 quiet mitigations=off"]);
+    command.arg("-append").arg(format!("console={} panic=-1 quiet mitigations=off", arch.console()));
     command
 }
 
-fn attempt(label: &str, mut command: Command, boot: Duration, job: &Job) -> Result<End> {
+fn attempt(kernel: &Kernel, mut command: Command, boot: Duration, job: &Job) -> Result<End> {
     let (console, end) = io::pipe().context("a pipe for the console")?;
     command.stdin(Stdio::null()).stdout(end.try_clone().context("a pipe for the console")?).stderr(end);
     let child = command.spawn();
     // The command keeps the writing ends of the pipe, which would never end.
     drop(command);
-    let mut child = child.context("starting qemu-system-x86_64")?;
+    let mut child = child.with_context(|| format!("starting {}", kernel.arch.qemu().program))?;
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || forward(BufReader::new(console), &sender));
-    let end = follow(label, &lines, boot, job.limit);
+    let end = follow(kernel.label, &lines, boot, job.limit);
     // After its exit code the guest only has to power off; any other is stopped unless it is gone.
     let patience = if matches!(end, Ok(End::Exit(_))) { 10 } else { 1 };
     let by_itself = process::wait_until(&mut child, Instant::now() + Duration::from_secs(patience))?;
