@@ -14,7 +14,6 @@ pub use live::run;
 
 #[cfg(feature = "ebpf")]
 mod live {
-    use std::fs::File;
     use std::io;
 
     use anyhow::{Context, Result};
@@ -60,7 +59,7 @@ mod live {
             stop.after(duration);
         }
         if let Some(file) = &options.ready_file {
-            File::create(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
+            store::open_output(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
         }
         if !tracer.interfaces().is_empty() {
             notice(format_args!("watching {}", Escaped(&tracer.interfaces().join(", "))));

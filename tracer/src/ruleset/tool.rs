@@ -1,5 +1,6 @@
 //! Runs the tools that list rules: bounded in time and output, and found without the administrator's PATH too.
 
+use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -14,8 +15,8 @@ use nix::unistd::Pid;
 const MAX_BYTES: u64 = 64 << 20;
 /// A list that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Where tools of administrators are, beside PATH.
-const SBIN: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
+/// Where the system's own tools are. They come before PATH, which whoever started this may have changed.
+const SYSTEM: [&str; 6] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 
 /// Finds tools; replaced in tests.
 pub trait Tools {
@@ -46,8 +47,13 @@ impl Tools for Installed {
 
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories = std::env::split_paths(&path).chain(SBIN.iter().map(PathBuf::from));
-    directories.map(|directory| directory.join(name)).find(|file| file.is_file())
+    candidates(name, &path).find(|file| file.is_file())
+}
+
+/// A relative or empty entry of PATH means the working directory, where anybody may have put a program of this name.
+fn candidates(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
+    let others = std::env::split_paths(path).filter(|directory| directory.is_absolute());
+    SYSTEM.iter().map(PathBuf::from).chain(others).map(move |directory| directory.join(name))
 }
 
 fn output(name: &str, mut child: Child) -> anyhow::Result<String> {
@@ -105,6 +111,13 @@ mod tests {
     #[test]
     fn a_tool_that_is_not_installed_is_no_error() {
         assert!(run().run("snatrace-no-such-tool", &[]).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_working_directory_is_no_place_for_tools() {
+        let tools: Vec<_> = candidates("nft", OsStr::new(":.:bin::/opt/bin")).collect();
+        assert!(tools.iter().all(|tool| tool.is_absolute()), "{tools:?}");
+        assert_eq!((tools.first(), tools.last()), (Some(&"/usr/sbin/nft".into()), Some(&"/opt/bin/nft".into())));
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use nix::libc;
+use nix::unistd::geteuid;
 
 use super::{Error, STDIO};
 
@@ -13,7 +16,7 @@ const MODE: u32 = 0o600;
 
 /// Opens the file for writing from its beginning; what was in it is gone. `-` is standard output.
 pub fn create(path: &Path) -> Result<File, Error> {
-    let result = if path.as_os_str() == STDIO { stdout() } else { open(path) };
+    let result = if path.as_os_str() == STDIO { stdout() } else { open_output(path) };
     result.map_err(|reason| Error::Create { path: path.to_owned(), reason })
 }
 
@@ -25,16 +28,81 @@ fn stdout() -> io::Result<File> {
     Ok(File::from(stdout.as_fd().try_clone_to_owned()?))
 }
 
-/// An existing file is emptied only after its mode was narrowed, so no other user ever reads what is recorded.
-fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).open(path)?;
-    let kind = file.metadata()?.file_type();
+/// An existing file is emptied only after its mode was narrowed, so no other user ever reads what is recorded. In a directory
+/// where others may write, such as /tmp, the name may be a trap: a link to a file of the system, or a file whose owner reads along.
+///
+/// # Errors
+/// When it cannot be opened, or is not safe to write to.
+pub fn open_output(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(MODE).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(path).map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => io::Error::other("it is a symbolic link"),
+        _ => error,
+    })?;
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
     if kind.is_block_device() {
         return Err(io::Error::other("it is a disk"));
     }
     if kind.is_file() {
+        if metadata.uid() != geteuid().as_raw() {
+            return Err(io::Error::other(format!("it belongs to user {}", metadata.uid())));
+        }
+        if metadata.nlink() > 1 {
+            return Err(io::Error::other("it has hard links"));
+        }
         file.set_permissions(Permissions::from_mode(MODE))?;
         file.set_len(0)?;
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn refusal(path: &Path) -> String {
+        open_output(path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn neither_a_link_nor_the_file_behind_it_is_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let (victim, soft, hard) = ["victim", "soft", "hard"].map(|name| directory.path().join(name)).into();
+        fs::write(&victim, "precious").unwrap();
+        symlink(&victim, &soft).unwrap();
+        assert!(refusal(&soft).contains("symbolic link"));
+        fs::hard_link(&victim, &hard).unwrap();
+        assert!(refusal(&hard).contains("hard links"));
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    #[test]
+    fn what_is_recorded_can_be_read_by_its_owner_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace");
+        fs::write(&path, "before").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        let metadata = open_output(&path).unwrap().metadata().unwrap();
+        assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (0, MODE));
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_not_written_to() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace");
+        fs::write(&path, "theirs").unwrap();
+        std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+        assert!(refusal(&path).contains("belongs to user 65534"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+    }
 }
