@@ -15,22 +15,39 @@ pub(super) enum CgroupOwner {
     Container(String),
 }
 
-/// The one place that all hierarchies agree on; those that know none do not count.
-pub(super) fn place(text: &str) -> Option<CgroupOwner> {
-    let paths = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    let mut places: BTreeSet<CgroupOwner> = paths.filter_map(place_of).collect();
+/// The one place that all hierarchies agree on; those that know none do not count, nor do groups that are made in one where
+/// others than the system may make some: `is_system` gets the hierarchy's name and the path of that group.
+pub(super) fn place(text: &str, is_system: impl Fn(&str, &str) -> bool) -> Option<CgroupOwner> {
+    let groups = text.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        Some((fields.next()?, fields.next()?))
+    });
+    let trusted = |(hierarchy, path)| {
+        let (place, parent) = place_of(path)?;
+        is_system(hierarchy, parent).then_some(place)
+    };
+    let mut places: BTreeSet<CgroupOwner> = groups.filter_map(trusted).collect();
     let first = places.pop_first();
     first.filter(|_| places.is_empty())
 }
 
-fn place_of(path: &str) -> Option<CgroupOwner> {
-    // `SLICE:PREFIX:ID` is what a runtime makes of a systemd path that it takes for a plain one.
-    let parts = || path.split(['/', ':']);
-    if let Some(uid) = parts().find_map(pod_uid) {
-        return Some(CgroupOwner::Pod(uid));
+/// A place, and the path of the group that its group is in.
+fn place_of(path: &str) -> Option<(CgroupOwner, &str)> {
+    let parent = |at: usize| &path[..path[..at].rfind('/').unwrap_or(0)];
+    if let Some((at, uid)) = parts(path).find_map(|(at, part)| Some((at, pod_uid(part)?))) {
+        return Some((CgroupOwner::Pod(uid), parent(at)));
     }
     // The innermost one, for containers can hold others.
-    parts().filter_map(container_id).next_back().map(|id| CgroupOwner::Container(id.to_owned()))
+    let (at, id) = parts(path).filter_map(|(at, part)| Some((at, container_id(part)?))).last()?;
+    Some((CgroupOwner::Container(id.to_owned()), parent(at)))
+}
+
+/// The parts of a path and where they begin. `SLICE:PREFIX:ID` is what a runtime makes of a systemd path that it takes for a
+/// plain one.
+fn parts(path: &str) -> impl Iterator<Item = (usize, &str)> {
+    const SEPARATORS: [char; 2] = ['/', ':'];
+    let starts = std::iter::once(0).chain(path.match_indices(SEPARATORS).map(|(at, _)| at + 1));
+    starts.map(|at| (at, path[at..].split(SEPARATORS).next().unwrap_or_default()))
 }
 
 /// `pod<uid>`, or `kubepods-burstable-pod<uid>.slice`, where underscores stand for the dashes of the UID.
@@ -61,6 +78,10 @@ fn is_hex(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn place(text: &str) -> Option<CgroupOwner> {
+        super::place(text, |_, _| true)
+    }
 
     const UID: &str = "0b6ad3b7-4b63-4e4b-9f42-3a0d0f3a5c11";
     const SLICE: &str = "0b6ad3b7_4b63_4e4b_9f42_3a0d0f3a5c11";

@@ -1,6 +1,6 @@
 //! The name of a container that no pod has: what Docker or Podman call it in their files, else its short id.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -10,8 +10,8 @@ use crate::model::Owner;
 
 /// Where Docker keeps a directory for each container.
 const DOCKER: &str = "var/lib/docker/containers";
-/// Where Podman, run by root, keeps a list of all.
-const PODMAN: &str = "var/lib/containers/storage/overlay-containers/containers.json";
+/// Where Podman, run by root, keeps a list of all, for each of its storage drivers.
+const PODMAN: [&str; 2] = ["overlay", "vfs"];
 /// Longer files are not read.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 /// As much of an id as `docker ps` shows.
@@ -21,9 +21,13 @@ const SHORT_ID_LEN: usize = 12;
 pub(super) fn find(host: &Host, place: &CgroupOwner) -> Option<Found> {
     let CgroupOwner::Container(id) = place else { return None };
     let docker = || docker_name(&host.text(&Path::new(DOCKER).join(id).join("config.v2.json"), MAX_FILE_BYTES)?);
-    let podman = || podman_name(&host.text(Path::new(PODMAN), MAX_FILE_BYTES)?, id);
+    let podman = || PODMAN.iter().find_map(|driver| podman_name(&host.text(&podman_list(driver), MAX_FILE_BYTES)?, id));
     let name = docker().or_else(podman).or_else(|| id.get(..SHORT_ID_LEN).map(str::to_owned))?;
     Some(Found { owner: Owner { container: Some(name.into()), ..Owner::default() }, watch: None })
+}
+
+fn podman_list(driver: &str) -> PathBuf {
+    format!("var/lib/containers/storage/{driver}-containers/containers.json").into()
 }
 
 /// `"Name": "/web"`

@@ -2,18 +2,30 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
 use nix::unistd::{SysconfVar, sysconf};
 
 /// Entries of a directory that are looked at.
-const MAX_DIRECTORY_ENTRIES: usize = 65_536;
+const MAX_ENTRIES: usize = 65_536;
+/// Where the control groups of the host are mounted.
+const CGROUPS: &str = "sys/fs/cgroup";
 
-/// The host's file system.
+/// The host's file system. No name below its root leads outside of it, whatever links a container made there.
 #[derive(Clone, Debug)]
 pub struct Host {
     root: PathBuf,
+    /// None where it cannot be opened.
+    directory: Option<Arc<OwnedFd>>,
+    /// Its /proc, likewise.
+    proc: Option<Arc<OwnedFd>>,
+    /// Whom the root directory belongs to, and so what the system itself makes: user 0 on a real host.
+    owner: u32,
     ticks_per_second: u64,
 }
 
@@ -22,57 +34,128 @@ impl Host {
     #[must_use]
     pub fn new(root: &Path) -> Self {
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
-        Self { root: root.to_owned(), ticks_per_second: ticks.filter(|&ticks| ticks > 0).unwrap_or(100) }
+        let owner = fs::metadata(root).map_or(0, |metadata| metadata.uid());
+        let open = |path: &Path| File::open(path).ok().map(|file| Arc::new(file.into()));
+        let (directory, proc) = (open(root), open(&root.join("proc")));
+        let ticks_per_second = ticks.filter(|&ticks| ticks > 0).unwrap_or(100);
+        Self { root: root.to_owned(), directory, proc, owner, ticks_per_second }
     }
 
-    /// Where a file of the host is.
+    /// Where a file of the host is, for messages.
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         self.root.join(path)
     }
 
     /// All processes.
     pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
-        self.names(Path::new("proc")).filter_map(|name| name.parse().ok())
+        let located = locate(self.proc.as_ref(), Path::new("."), OFlag::O_DIRECTORY);
+        names(located).filter_map(|name| name.parse().ok())
     }
 
     /// Inode number of the process's network namespace.
     pub(super) fn netns(&self, process: u32) -> Option<u32> {
-        let link = fs::read_link(self.path(&self.of(process, "ns/net"))).ok()?;
+        let link = locate(self.proc.as_ref(), &of(process, "ns/net"), OFlag::O_NOFOLLOW)?;
+        let link = readlinkat(&link.0, "").ok()?;
         link.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
     }
 
     /// When the process was started, nanoseconds since boot; rounded down, to 10 ms as a rule.
     pub(super) fn started_ns(&self, process: u32) -> Option<u64> {
-        let ticks = start_ticks(&self.text(&self.of(process, "stat"), 4096)?)?;
+        let ticks = start_ticks(&self.process_text(process, "stat", 4096)?)?;
         Some(ticks.checked_mul(1_000_000_000)? / self.ticks_per_second)
     }
 
     /// What the process's `cgroup` file says.
     pub(super) fn cgroup(&self, process: u32) -> Option<String> {
-        self.text(&self.of(process, "cgroup"), 64 << 10)
+        self.process_text(process, "cgroup", 64 << 10)
+    }
+
+    /// Whether only the system can have made groups in this one. A user may make any in a group that belongs to that user.
+    pub(super) fn is_system_cgroup(&self, hierarchy: &str, path: &str) -> bool {
+        let is_users = |part: &str| part.starts_with("user@");
+        if path.split('/').any(is_users) {
+            return false;
+        }
+        // Relative to this process's own group, of which the path is unknown, or not mounted.
+        if path.starts_with("/..") || self.names(Path::new(CGROUPS)).next().is_none() {
+            return true;
+        }
+        let mounts = match hierarchy {
+            "" => ["".to_owned(), "unified".to_owned()],
+            named => [named.strip_prefix("name=").unwrap_or(named).to_owned(), named.to_owned()],
+        };
+        let group = |mount: &String| Path::new(CGROUPS).join(mount).join(path.trim_start_matches('/'));
+        let is_there = |group: &PathBuf| self.metadata(group).is_some();
+        let Some(group) = mounts.iter().map(group).find(is_there) else { return false };
+        let above = group.ancestors().take_while(|group| group.starts_with(CGROUPS));
+        above.into_iter().all(|group| self.is_systems(group))
     }
 
     /// Names in a directory.
     pub(super) fn names(&self, directory: &Path) -> impl Iterator<Item = String> {
-        let entries = fs::read_dir(self.path(directory)).into_iter().flatten().flatten();
-        entries.take(MAX_DIRECTORY_ENTRIES).filter_map(|entry| entry.file_name().into_string().ok())
+        names(locate(self.directory.as_ref(), directory, OFlag::O_DIRECTORY))
     }
 
-    /// When a directory was changed last.
+    /// When a directory that the system made was changed last.
     pub(super) fn changed(&self, directory: &Path) -> Option<SystemTime> {
-        let metadata = fs::metadata(self.path(directory)).ok()?;
+        let metadata = self.metadata(directory).filter(|metadata| metadata.uid() == self.owner)?;
         metadata.is_dir().then(|| metadata.modified().ok()).flatten()
     }
 
-    /// A file's text; none if it is longer. A process may give itself a name that is no UTF-8.
-    pub(super) fn text(&self, path: &Path, most: u64) -> Option<String> {
-        let mut bytes = Vec::new();
-        let read = File::open(self.path(path)).ok()?.take(most + 1).read_to_end(&mut bytes).ok()?;
-        (read as u64 <= most).then(|| String::from_utf8_lossy(&bytes).into_owned())
+    /// The text of a file that the system made; none if it is longer.
+    pub(super) fn text(&self, path: &Path, max_bytes: u64) -> Option<String> {
+        let located = locate(self.directory.as_ref(), path, OFlag::empty())?;
+        (located.metadata()?.uid() == self.owner).then(|| located.text(max_bytes)).flatten()
     }
 
-    fn of(&self, process: u32, file: &str) -> PathBuf {
-        Path::new("proc").join(process.to_string()).join(file)
+    fn process_text(&self, process: u32, file: &str, max_bytes: u64) -> Option<String> {
+        locate(self.proc.as_ref(), &of(process, file), OFlag::empty())?.text(max_bytes)
+    }
+
+    fn is_systems(&self, path: &Path) -> bool {
+        self.metadata(path).is_some_and(|metadata| metadata.uid() == self.owner)
+    }
+
+    fn metadata(&self, path: &Path) -> Option<fs::Metadata> {
+        locate(self.directory.as_ref(), path, OFlag::empty())?.metadata()
+    }
+}
+
+fn of(process: u32, file: &str) -> PathBuf {
+    Path::new(&process.to_string()).join(file)
+}
+
+/// Finds a file below a directory, without opening it.
+fn locate(directory: Option<&Arc<OwnedFd>>, path: &Path, flags: OFlag) -> Option<Located> {
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC | flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    Some(Located(openat2(directory?, path, how).ok()?))
+}
+
+fn names(directory: Option<Located>) -> impl Iterator<Item = String> {
+    let entries = directory.and_then(|found| fs::read_dir(found.reopening()).ok()).into_iter().flatten().flatten();
+    entries.take(MAX_ENTRIES).filter_map(|entry| entry.file_name().into_string().ok())
+}
+
+/// A file that was found, not opened (`O_PATH`).
+struct Located(OwnedFd);
+
+impl Located {
+    fn metadata(&self) -> Option<fs::Metadata> {
+        fs::metadata(self.reopening()).ok()
+    }
+
+    /// A process may give itself a name that is no UTF-8.
+    fn text(&self, max_bytes: u64) -> Option<String> {
+        // A FIFO or a device is not opened.
+        self.metadata()?.is_file().then_some(())?;
+        let mut bytes = Vec::new();
+        let read = File::open(self.reopening()).ok()?.take(max_bytes + 1).read_to_end(&mut bytes).ok()?;
+        (read as u64 <= max_bytes).then(|| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Opens just what was found, whatever has its name now.
+    fn reopening(&self) -> String {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd())
     }
 }
 

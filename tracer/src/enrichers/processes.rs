@@ -100,7 +100,8 @@ impl Processes {
                 continue;
             };
             let process = Process { started_ns, number };
-            let place = host.cgroup(number).and_then(|text| cgroup::place(&text));
+            let is_system = |hierarchy: &str, path: &str| host.is_system_cgroup(hierarchy, path);
+            let place = host.cgroup(number).and_then(|text| cgroup::place(&text, is_system));
             inside.places.extend(place.clone());
             if inside.oldest.as_ref().is_none_or(|(oldest, _)| process < *oldest) {
                 inside.oldest = Some((process, place));

@@ -278,3 +278,52 @@ fn many_namespaces_are_bounded_and_told_again_when_they_were_forgotten() {
     assert!(node.seen(NETNS, 10_000 * S, 15 * S).is_some());
     assert_eq!(node.reported, 2);
 }
+
+/// A node whose control groups are mounted, as far as they are named.
+fn with_groups(groups: &[&str]) -> Node {
+    let node = Node::new();
+    groups.iter().for_each(|group| node.make(&format!("sys/fs/cgroup{group}")));
+    node
+}
+
+#[test]
+fn a_group_in_one_that_a_user_owns_names_no_pod() {
+    let path = pod(FIRST);
+    let delegated = "/system.slice/job.service";
+    let mut node = with_groups(&[&path, &format!("{delegated}{path}")]);
+    node.make(&logs("web-0", FIRST, "app"));
+    node.begin(7, 100, NETNS, &path);
+    assert_eq!(node.seen(NETNS, 10 * S, 9 * S).as_deref(), Some("shop/web-0/app"));
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(node.root.path().join(format!("sys/fs/cgroup{delegated}")), Some(1000), None).unwrap();
+        node.begin(8, 100, NETNS + 1, &format!("{delegated}{path}"));
+        assert_eq!(node.seen(NETNS + 1, 20 * S, 19 * S), None);
+    }
+    node.begin(9, 100, NETNS + 2, &format!("/user.slice/user-1000.slice/user@1000.service{path}"));
+    assert_eq!(node.seen(NETNS + 2, 30 * S, 29 * S), None);
+    // The kernel would not name a group that is not there.
+    node.begin(10, 100, NETNS + 3, &pod(SECOND));
+    assert_eq!(node.seen(NETNS + 3, 40 * S, 39 * S), None);
+}
+
+#[test]
+fn no_name_below_the_root_of_the_host_leads_outside_of_it() {
+    let outside = TempDir::new().unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    let node = Node::new();
+    symlink(outside.path().join("secret"), node.root.path().join("absolute")).unwrap();
+    symlink("../".repeat(20) + "etc/passwd", node.root.path().join("relative")).unwrap();
+    node.make("etc");
+    fs::write(node.root.path().join("etc/passwd"), "of the host").unwrap();
+    let host = Host::new(node.root.path());
+    assert_eq!(host.text(Path::new("absolute"), 100), None);
+    assert_eq!(host.text(Path::new("relative"), 100).as_deref(), Some("of the host"));
+}
+
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let node = Node::new();
+    nix::unistd::mkfifo(&node.root.path().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    // Opening a FIFO without a writer would wait for one.
+    assert_eq!(Host::new(node.root.path()).text(Path::new("fifo"), 100), None);
+}

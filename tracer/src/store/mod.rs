@@ -37,6 +37,8 @@ pub use reader::Reader;
 pub use report::ReadReport;
 pub use rotation::Rotation;
 pub(crate) use target::create;
+#[cfg(feature = "ebpf")]
+pub(crate) use target::open_output;
 pub use writer::{Writer, Written};
 
 /// A newer major version is refused.

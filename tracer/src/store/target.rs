@@ -33,7 +33,7 @@ fn stdout() -> io::Result<File> {
 ///
 /// # Errors
 /// When it cannot be opened, or is not safe to write to.
-pub fn open_output(path: &Path) -> io::Result<File> {
+pub(crate) fn open_output(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(MODE).custom_flags(libc::O_NOFOLLOW);
     let file = options.open(path).map_err(|error| match error.raw_os_error() {
