@@ -55,6 +55,13 @@ impl Outcome {
         self.assert_one_line(expected);
     }
 
+    /// clap's report on standard error, nothing on standard output.
+    #[track_caller]
+    pub fn assert_wrong_usage(&self, expected: &str) {
+        assert_eq!((self.code, self.stdout.as_str()), (Some(2), ""), "{self:#?}");
+        assert!(self.stderr.starts_with("error: ") && self.stderr.contains(expected), "{expected} is not in {self:#?}");
+    }
+
     #[track_caller]
     pub fn assert_one_line(&self, expected: &str) {
         let said: Vec<&str> = self.stderr.lines().filter(|line| !is_notice(line)).collect();

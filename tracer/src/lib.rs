@@ -6,6 +6,7 @@ pub mod commands;
 pub mod pipeline;
 pub mod source;
 pub mod report;
+pub mod export;
 pub mod outputs;
 pub mod checks;
 pub mod conntrack;

@@ -5,10 +5,12 @@
 mod args;
 mod capture;
 mod completions;
+mod export;
 mod infer;
 mod doctor;
 pub mod machine;
 mod man;
+mod progress;
 mod record;
 mod replay;
 mod report;
@@ -55,6 +57,8 @@ enum Command {
     Replay(Box<replay::Args>),
     /// Summarise every attempt in the traces, in tables and charts; needs no privileges
     Report(Box<report::Args>),
+    /// Export attempts as tables for other tools; needs no privileges
+    Export(Box<export::Args>),
     /// Infer from traces which translated ports the path accepts
     Infer(Box<infer::Args>),
     /// Predict how this node's NAT rules affect connections
@@ -72,6 +76,7 @@ fn run(cli: &Cli) -> Result<End> {
         Command::Record(args) => record::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Report(args) => report::run(args),
+        Command::Export(args) => export::run(args),
         Command::Infer(args) => infer::run(args),
         Command::Doctor(args) => doctor::run(args, cli.verbose > 0),
         Command::Completions(args) => completions::run(args),

@@ -60,7 +60,7 @@ pub(super) fn run_ahead(mut updates: Ahead<(u32, Update)>, judge: Judge<'_>) -> 
     summary
 }
 
-fn report_unread(reports: &[(PathBuf, ReadReport)]) {
+pub(super) fn report_unread(reports: &[(PathBuf, ReadReport)]) {
     for (path, report) in reports.iter().filter(|(_, report)| !report.is_complete() || report.unfinished > 0) {
         notice(format_args!("{}: {report}", Escaped(&path.display().to_string())));
     }

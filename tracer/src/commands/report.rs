@@ -7,17 +7,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueHint;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{FilterArgs, RecordedPolicy};
+use super::progress::WithProgress;
 use super::{End, block_on, machine, wrong_usage};
-use crate::join::Update;
 use crate::notice::notice;
 use crate::outputs::View;
 use crate::outputs::escape::Escaped;
 use crate::pipeline::{self, Judge};
 use crate::report::{self, Report, TallyObserver};
-use crate::source::{Ahead, Source};
+use crate::source::Ahead;
 use crate::store::{self, Merged};
 
 /// Options of `report`.
@@ -47,9 +46,9 @@ pub fn run(args: &Args) -> Result<End> {
 
     let mut observer = TallyObserver::new(&captures);
     let judge = Judge::new(captures.clone(), View::silent(filter), None).with_observer(&mut observer);
-    let mut updates = WithProgress { bar: progress(&args.files), updates: Ahead::new(traces)?.joined(captures.len())? };
+    let mut updates = WithProgress::new(&args.files, Ahead::new(traces)?.joined(captures.len())?);
     let summary = block_on(pipeline::run(&mut updates, judge))?;
-    updates.bar.finish_and_clear();
+    updates.finish();
     let summary = summary?;
 
     let report = Report {
@@ -77,40 +76,17 @@ fn create(path: &Path, traces: &[PathBuf]) -> Result<fs::File> {
         let problem = "--html: the text goes to standard output: name a file";
         return Err(wrong_usage(problem).into());
     }
-    // Also through a link of either kind.
-    let file = |path: &Path| fs::metadata(path).ok().map(|of| (of.dev(), of.ino()));
-    let own = file(path);
-    if own.is_some() && traces.iter().any(|trace| file(trace) == own) {
-        let problem =
-            format!("--html: {} is one of the traces: name another file", Escaped(&path.display().to_string()));
-        return Err(wrong_usage(problem).into());
-    }
+    spare(traces, "--html", path)?;
     Ok(store::create(path)?)
 }
 
-/// Bytes read of all files; hidden unless standard error is a terminal.
-fn progress(files: &[PathBuf]) -> ProgressBar {
-    let sizes: Option<Vec<u64>> = files.iter().map(|file| fs::metadata(file).ok()).map(|of| Some(of?.len())).collect();
-    let Some(sizes) = sizes else { return ProgressBar::no_length() };
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {bytes} of {total_bytes}, {eta} left");
-    ProgressBar::new(sizes.iter().sum()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-/// Updates of traces, with a bar that shows how much of the traces was read.
-struct WithProgress {
-    bar: ProgressBar,
-    updates: Ahead<(u32, Update)>,
-}
-
-impl Source for WithProgress {
-    type Item = (u32, Update);
-
-    async fn next(&mut self, batch: &mut Vec<(u32, Update)>) -> Result<bool> {
-        self.bar.set_position(self.updates.position());
-        self.updates.next(batch).await
+/// Nothing is written over one of the traces, also through a link of either kind.
+pub(super) fn spare(traces: &[PathBuf], option: &str, path: &Path) -> Result<(), clap::Error> {
+    let file = |path: &Path| fs::metadata(path).ok().map(|of| (of.dev(), of.ino()));
+    let own = file(path);
+    if own.is_some() && traces.iter().any(|trace| file(trace) == own) {
+        let name = path.display().to_string();
+        return Err(wrong_usage(format_args!("{option}: {} is one of the traces: name another file", Escaped(&name))));
     }
-
-    fn stop(&mut self) {
-        self.updates.stop();
-    }
+    Ok(())
 }

@@ -37,6 +37,12 @@ impl Clock {
         }
     }
 
+    /// Microseconds since 1970 UTC; `None` for a time that no calendar has.
+    #[must_use]
+    pub fn unix_us(capture: &Capture, time_ns: u64) -> Option<i64> {
+        timestamp(capture, time_ns).map(Timestamp::as_microsecond)
+    }
+
     /// Appends RFC 3339 with microseconds. False, and nothing appended, for a time that no calendar has.
     #[must_use]
     pub fn rfc3339(&self, capture: &Capture, time_ns: u64, out: &mut String) -> bool {

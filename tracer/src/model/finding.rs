@@ -11,6 +11,8 @@ pub struct Finding<'a> {
     pub time_ns: u64,
     /// Which retransmit of the attempt this is, from 1.
     pub ordinal: u32,
+    /// The retransmit was reported before, when the original tuple was unknown.
+    pub is_repeated: bool,
     /// The attempt as it is known now.
     pub attempt: &'a Attempt,
     /// Who the socket's namespace belonged to when the attempt began.

@@ -8,7 +8,7 @@ use serde_json::ser::Formatter;
 use super::escape::is_plain;
 
 /// Writes an object and ends the line.
-pub(super) fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+pub(crate) fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Ascii))?;
     out.write_all(b"\n")
 }

@@ -6,7 +6,7 @@
 pub mod escape;
 pub mod inference;
 mod json;
-mod json_line;
+pub(crate) mod json_line;
 pub(crate) mod policies;
 pub(crate) mod text;
 
@@ -53,8 +53,19 @@ pub trait Output {
 
 /// Something that looks at every attempt, whether or not there is a finding about it.
 pub trait Observer {
+    /// A SYN retransmit that the user asked to see.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn retransmit(&mut self, _: &Finding<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
     /// An attempt that has ended.
-    fn ended(&mut self, ended: &EndedAttempt<'_>);
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()>;
 }
 
 /// Where an output writes to.

@@ -73,6 +73,7 @@ impl<'a> Judged<'a> {
             capture: self.capture,
             time_ns: 1_234_567_899,
             ordinal: self.attempt.retransmits,
+            is_repeated: false,
             attempt: self.attempt,
             owner: self.owner.as_ref(),
             judgement: &self.judgement,

@@ -188,11 +188,14 @@ impl Shared<'_> {
             self.summary.flagged_retransmit();
         }
         let is_news = before.cause != now.cause && !causes::is_unknown(cause);
-        let finding = Finding { is_news, ..subject.finding(time_ns, ordinal, &now) };
+        let finding = Finding { is_news, is_repeated, ..subject.finding(time_ns, ordinal, &now) };
         if self.is_done() || !self.view.shows(&finding) {
             return Ok(());
         }
         self.shown += 1;
+        if let Some(observer) = &mut self.observer {
+            observer.retransmit(&finding)?;
+        }
         let Some(output) = &mut self.output else { return Ok(()) };
         let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
         output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
@@ -219,7 +222,7 @@ impl Shared<'_> {
             }
         }
         if let Some(observer) = &mut self.observer {
-            observer.ended(&EndedAttempt { capture, attempt, owner, judgement });
+            observer.ended(&EndedAttempt { capture, attempt, owner, judgement })?;
         }
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
         let is_news = before.cause != judgement.cause || causes::is_unknown(cause);
@@ -247,7 +250,19 @@ struct JudgedAttempt<'a> {
 impl JudgedAttempt<'_> {
     fn finding<'b>(&'b self, time_ns: u64, ordinal: u32, judgement: &'b Judgement) -> Finding<'b> {
         let Self { case: Case { attempt, capture, allowed, assessment: _ }, owner } = *self;
-        let (is_news, is_over, diagnosis) = (false, false, None);
-        Finding { capture, time_ns, ordinal, attempt, owner, judgement, allowed, is_news, is_over, diagnosis }
+        let (is_repeated, is_news, is_over, diagnosis) = (false, false, false, None);
+        Finding {
+            capture,
+            time_ns,
+            ordinal,
+            is_repeated,
+            attempt,
+            owner,
+            judgement,
+            allowed,
+            is_news,
+            is_over,
+            diagnosis,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Counts the attempts that the pipeline judges in the tally.
 
+use std::io;
+
 use crate::model::{Capture, EndedAttempt};
 use crate::outputs::Observer;
 use crate::tally::Tally;
@@ -38,8 +40,9 @@ impl TallyObserver {
 }
 
 impl Observer for TallyObserver {
-    fn ended(&mut self, ended: &EndedAttempt<'_>) {
+    fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
         let number = self.number(ended.capture);
         self.tally.ended(number, ended);
+        Ok(())
     }
 }

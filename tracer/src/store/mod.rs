@@ -36,9 +36,9 @@ pub use merged::Merged;
 pub use reader::Reader;
 pub use report::ReadReport;
 pub use rotation::Rotation;
-pub(crate) use target::create;
 #[cfg(feature = "ebpf")]
 pub(crate) use target::open_output;
+pub(crate) use target::{create, partial};
 pub use writer::{Writer, Written};
 
 /// A newer major version is refused.

@@ -1,10 +1,11 @@
 //! The file that a trace is written to: created for its owner only, never a directory or a disk.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::libc;
 use nix::unistd::geteuid;
@@ -18,6 +19,14 @@ const MODE: u32 = 0o600;
 pub fn create(path: &Path) -> Result<File, Error> {
     let result = if path.as_os_str() == STDIO { stdout() } else { open_output(path) };
     result.map_err(|reason| Error::Create { path: path.to_owned(), reason })
+}
+
+/// What a file is called until it is complete: hidden, and without the ending that collectors look for.
+pub fn partial(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".partial");
+    path.with_file_name(name)
 }
 
 fn stdout() -> io::Result<File> {

@@ -14,6 +14,16 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// The word in exported tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Unanswered => "unanswered",
+            Self::Undecided => "undecided",
+        }
+    }
+
     /// Of an attempt in its final state.
     #[must_use]
     pub fn of(attempt: &Attempt) -> Self {

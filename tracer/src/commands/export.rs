@@ -1,0 +1,93 @@
+//! `export`: the attempts and SYN retransmits of traces as tables for other tools.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::ValueHint;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use super::args::{FilterArgs, RecordedPolicy};
+use super::progress::WithProgress;
+use super::replay::report_unread;
+use super::report::spare;
+use super::{End, block_on, wrong_usage};
+use crate::export::{self, Exporter, Key, Options, Table};
+use crate::notice::notice;
+use crate::outputs::View;
+use crate::pipeline::{self, Judge};
+use crate::source::Ahead;
+use crate::store::{Merged, STDIO};
+
+/// Options of `export`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Traces, `-` for standard input; several are merged by time
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", value_parser = formats())]
+    output: String,
+    /// File for the attempts; SYN retransmits go to NAME-retransmits beside it. `-` writes the attempts to standard output. An
+    /// existing file is replaced once the new one is complete. With --partition-by, the directory
+    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
+    write: PathBuf,
+    /// Export every attempt and SYN retransmit, not only flagged ones
+    #[arg(long)]
+    all: bool,
+    /// Divide files by these columns, as a Hive layout: OUT/attempts/node=NODE/hour=YYYYMMDDHH/
+    #[arg(long, value_name = "COLUMNS", value_enum, value_delimiter = ',')]
+    partition_by: Vec<Key>,
+    /// Value of the column `cluster`
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    #[command(flatten)]
+    policy: RecordedPolicy,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+fn formats() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(export::ALL.iter().map(|format| PossibleValue::new(format.name).help(format.about)))
+}
+
+/// Reads the traces to their end.
+pub fn run(args: &Args) -> Result<End> {
+    let options = options(args)?;
+    let filter = args.filter.filter()?;
+    let traces = Merged::open(&args.files)?;
+    let captures = args.policy.over(traces.captures());
+    let mut exporter = Exporter::new(options, &captures)?;
+    let view = View { all: args.all, ..View::silent(filter) };
+    let mut updates = WithProgress::new(&args.files, Ahead::new(traces)?.joined(captures.len())?);
+    let result = block_on(pipeline::run(&mut updates, Judge::new(captures, view, None).with_observer(&mut exporter)))?;
+    updates.finish();
+    report_unread(updates.updates.reports());
+    result?;
+    let ([attempts, retransmits], files) = exporter.finish()?;
+    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    notice(format_args!("exported {attempts} attempts and {retransmits} SYN retransmits to {files}"));
+    Ok(End::Done)
+}
+
+fn options(args: &Args) -> Result<Options> {
+    let is_directory = !args.partition_by.is_empty();
+    let problem = if is_directory && args.write.as_os_str() == STDIO {
+        "--partition-by: standard output cannot be divided into files: name a directory"
+    } else if is_directory && fs::metadata(&args.write).is_ok_and(|of| !of.is_dir()) {
+        "--partition-by: -w names a file: name a directory"
+    } else if !is_directory && args.write.is_dir() {
+        "-w names a directory: name a file, or divide by --partition-by"
+    } else {
+        ""
+    };
+    if !problem.is_empty() {
+        return Err(wrong_usage(problem).into());
+    }
+    for path in [Table::Attempts, Table::Retransmits].into_iter().filter_map(|table| table.path(&args.write)) {
+        spare(&args.files, "-w", &path)?;
+    }
+    let format = export::ALL.iter().find(|format| format.name == args.output).context("not a format: see --help")?;
+    let (all, cluster) = (args.all, args.cluster.as_deref().map(Into::into));
+    Ok(Options { format, out: args.write.clone(), partition_by: args.partition_by.clone(), all, cluster })
+}

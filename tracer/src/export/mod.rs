@@ -1,0 +1,118 @@
+//! Attempts and SYN retransmits as tables for other tools: one row each, one format a file.
+//!
+//! To add a format: a file here, a line in `ALL`. To add a column: a line in `columns::ALL`, its row in docs/columns.md.
+
+pub mod columns;
+mod csv;
+mod exporter;
+mod file;
+mod jsonl;
+mod partition;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+pub use exporter::{Exporter, Options};
+pub use partition::Key;
+
+use columns::{Column, Row};
+use file::Target;
+
+/// What there is a row of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Connection attempts that have ended.
+    Attempts,
+    /// SYN retransmits.
+    Retransmits,
+}
+
+impl Table {
+    /// The word in paths.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Attempts => "attempts",
+            Self::Retransmits => "retransmits",
+        }
+    }
+
+    /// The file of the table: attempts go to the file that was named, retransmits to one beside it. `None` for standard output,
+    /// which holds attempts alone.
+    #[must_use]
+    pub fn path(self, given: &Path) -> Option<PathBuf> {
+        match self {
+            Self::Attempts => Some(given.to_owned()),
+            Self::Retransmits if given.as_os_str() == crate::store::STDIO => None,
+            Self::Retransmits => {
+                let mut name = given.file_stem()?.to_owned();
+                name.push("-retransmits");
+                let mut path = given.with_file_name(name);
+                if let Some(extension) = given.extension() {
+                    path.as_mut_os_string().push(".");
+                    path.as_mut_os_string().push(extension);
+                }
+                Some(path)
+            }
+        }
+    }
+}
+
+/// The columns of a table.
+type Columns = Vec<&'static Column>;
+
+/// Writes the rows of a table.
+trait Writer {
+    fn write(&mut self, row: &Row<'_>) -> Result<()>;
+
+    /// Rows that wait in memory.
+    fn waiting(&self) -> usize {
+        0
+    }
+
+    /// Writes what waits.
+    fn write_waiting(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// An entry of [`ALL`].
+#[derive(Debug)]
+pub struct Format {
+    /// The word after `-o`, and the ending of partitioned files.
+    pub name: &'static str,
+    /// What it is, for `--help`.
+    pub about: &'static str,
+    open: fn(Columns, Target) -> Result<Box<dyn Writer>>,
+}
+
+/// Every format.
+pub const ALL: &[Format] = &[csv::FORMAT, jsonl::FORMAT];
+
+/// RFC 3339 in UTC with microseconds.
+fn rfc3339(unix_us: i64) -> String {
+    Timestamp::from_microsecond(unix_us).map(|time| format!("{time:.6}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retransmits_go_beside_the_attempts() {
+        let path = |given: &str| Table::Retransmits.path(Path::new(given));
+        assert_eq!(path("out/node7.csv"), Some(PathBuf::from("out/node7-retransmits.csv")));
+        assert_eq!(path("node7"), Some(PathBuf::from("node7-retransmits")));
+        assert_eq!(path("-"), None);
+    }
+
+    #[test]
+    fn a_time_has_six_digits_whatever_it_is() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(rfc3339(1_772_323_200_123_456), "2026-03-01T00:00:00.123456Z");
+    }
+}
