@@ -15,6 +15,8 @@ const CUTS: u32 = 513;
 const TILTS: [f64; 16] = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 1.9, 2.5, 3.2, 4.0, 5.0, 7.0, 10.0, 20.0];
 /// Strata with many outcomes are bounded more coarsely (Hoeffding), which is quick: so many outcomes are listed in all.
 const MAX_LISTED_OUTCOMES: u64 = 16_384;
+/// Less probable outcomes count as this probable.
+const MIN_PROBABILITY: f64 = 1e-300;
 
 /// The attempts of a destination on two sides of edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,28 +84,30 @@ pub(crate) fn evidence(strata: &[Stratum]) -> Evidence {
 
 /// As `evidence`, listing at most `most` outcomes of a stratum.
 pub(crate) fn evidence_within(strata: &[Stratum], most: u64) -> Evidence {
-    let outcomes: Vec<_> = strata.iter().map(|stratum| NullDistribution::of(stratum, most)).collect();
-    let with = |tilt: f64| -> Vec<f64> {
-        let parts = strata.iter().zip(&outcomes);
-        parts.map(|(stratum, outcomes)| stratum.part(outcomes, tilt)).collect()
-    };
-    let bounds = TILTS.into_iter().map(with).map(|parts| Evidence { total: parts.iter().sum(), parts });
-    let none = Evidence { total: 0.0, parts: vec![0.0; strata.len()] };
-    bounds.fold(none, |best, next| if next.total > best.total { next } else { best })
+    let chances: Vec<_> = strata.iter().map(|stratum| NullDistribution::of(stratum, most)).collect();
+    let parts = |tilt: f64| strata.iter().zip(&chances).map(move |(stratum, chance)| stratum.part(chance, tilt));
+    let (mut best, mut total) = (None, 0.0);
+    for tilt in TILTS {
+        let sum = parts(tilt).sum();
+        if sum > total {
+            (best, total) = (Some(tilt), sum);
+        }
+    }
+    Evidence { total, parts: best.map_or_else(|| vec![0.0; strata.len()], |tilt| parts(tilt).collect()) }
 }
 
 /// The possible numbers of unanswered attempts on the denied side under chance.
 enum NullDistribution {
     /// There is but one.
     Certain,
-    /// From the lowest on, the logarithm of each probability.
+    /// The probability of each, from the lowest on; at least [`MIN_PROBABILITY`], which keeps the bound valid.
     Exact(Vec<f64>),
     /// Too many to list.
     Many,
 }
 
 impl NullDistribution {
-    #[expect(clippy::cast_precision_loss, reason = "probabilities")]
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "probabilities, 512 at most")]
     fn of(stratum: &Stratum, most: u64) -> Self {
         let (low, high) = (stratum.fewest(), stratum.most());
         if low == high {
@@ -113,16 +117,26 @@ impl NullDistribution {
             return Self::Many;
         }
         let Stratum { attempts, unanswered, denied, .. } = *stratum;
-        let mut logs = vec![0.0_f64];
-        let mut log = 0.0;
-        for k in low..high {
+        // How much more probable k + 1 is than k.
+        let rise = |k: u64| {
             let up = (unanswered - k) as f64 * (denied - k) as f64;
-            let down = (k + 1) as f64 * (attempts + k + 1 - unanswered - denied) as f64;
-            log += (up / down).ln();
-            logs.push(log);
+            up / ((k + 1) as f64 * (attempts + k + 1 - unanswered - denied) as f64)
+        };
+        // From the most probable number to both ends, so that nothing overflows.
+        let mode = (unanswered + 1) as f64 * (denied + 1) as f64 / (attempts + 2) as f64;
+        let mode = (mode as u64).clamp(low, high);
+        let mut chances = vec![1.0_f64; (high - low + 1) as usize];
+        for k in mode..high {
+            let at = (k - low) as usize;
+            chances[at + 1] = (chances[at] * rise(k)).max(MIN_PROBABILITY);
         }
-        let sum = log_sum(logs.iter().copied());
-        Self::Exact(logs.into_iter().map(|log| log - sum).collect())
+        for k in (low..mode).rev() {
+            let at = (k - low) as usize;
+            chances[at] = (chances[at + 1] / rise(k)).max(MIN_PROBABILITY);
+        }
+        let sum: f64 = chances.iter().sum();
+        chances.iter_mut().for_each(|chance| *chance /= sum);
+        Self::Exact(chances)
     }
 }
 
@@ -141,9 +155,11 @@ impl Stratum {
         let above = self.denied_unanswered.saturating_sub(self.fewest()) as f64;
         match outcomes {
             NullDistribution::Certain => 0.0,
-            NullDistribution::Exact(logs) => {
-                let tilted = logs.iter().enumerate().map(|(step, log)| log + tilt * step as f64);
-                tilt * above - log_sum(tilted)
+            NullDistribution::Exact(chances) => {
+                // The expectation as a polynomial in exp(-tilt), counted down from the highest number.
+                let (step, highest) = ((-tilt).exp(), (self.most() - self.fewest()) as f64);
+                let sum = chances.iter().fold(0.0, |sum, chance| sum * step + chance);
+                tilt * (above - highest) - sum.ln()
             }
             NullDistribution::Many => tilt * self.denied_unanswered as f64 - self.hoeffding(tilt),
         }
@@ -158,12 +174,6 @@ impl Stratum {
         };
         binomial(self.denied, self.unanswered).min(binomial(self.unanswered, self.denied))
     }
-}
-
-/// The logarithm of a sum of exponentials.
-fn log_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
-    let highest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
-    highest + logs.map(|log| (log - highest).exp()).sum::<f64>().ln()
 }
 
 #[cfg(test)]
@@ -181,9 +191,9 @@ mod tests {
 
     /// P(at least so many) exactly.
     fn tail(stratum: &Stratum) -> f64 {
-        let NullDistribution::Exact(logs) = NullDistribution::of(stratum, 512) else { return 1.0 };
+        let NullDistribution::Exact(chances) = NullDistribution::of(stratum, 512) else { return 1.0 };
         let from = usize::try_from(stratum.denied_unanswered - stratum.fewest()).unwrap_or_default();
-        logs[from..].iter().map(|log| log.exp()).sum()
+        chances[from..].iter().sum()
     }
 
     #[test]
