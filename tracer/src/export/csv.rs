@@ -10,6 +10,7 @@ use crate::outputs::escape::Escaped;
 pub(super) const FORMAT: Format = Format {
     name: "csv",
     about: "comma-separated values with a line of names",
+    is_text: true,
     open: |columns, target| Ok(Box::new(Csv::new(columns, target)?)),
 };
 

@@ -145,7 +145,10 @@ impl Exporter {
             fs::create_dir_all(parent).with_context(|| format!("cannot create the directory {}", Escaped(&name)))?;
         }
         let left_out: Vec<&str> = self.options.partition_by.iter().map(|key| key.name()).collect();
-        let writer = (self.options.format.open)(columns::of(table, &left_out), Target::create(&path)?)?;
+        let writer = (self.options.format.open)(
+            columns::of(table, &left_out),
+            Target::create(&path, self.options.format.is_text)?,
+        )?;
         self.open.insert((index, partition.clone()), Open { writer, used: self.rows });
         self.files += 1;
         Ok(())

@@ -24,17 +24,13 @@ impl Target {
     ///
     /// # Errors
     /// When it cannot be created.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path, is_text: bool) -> Result<Self> {
         let is_plain = fs::metadata(path).map_or(true, |of| of.is_file());
-        if path.as_os_str() == store::STDIO || !is_plain {
-            let out = BufWriter::with_capacity(BUFFER, store::create(path)?);
-            return Ok(Self { out, names: None });
-        }
-        // What a link points to is replaced, not the link.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let partial = store::partial(&path);
-        let out = BufWriter::with_capacity(BUFFER, store::create(&partial)?);
-        Ok(Self { out, names: Some((partial, path)) })
+        let is_direct = path.as_os_str() == store::STDIO || !is_plain;
+        let names = (!is_direct).then(|| (store::partial(path), path.to_owned()));
+        let name = names.as_ref().map_or(path, |(partial, _)| partial);
+        let file = if is_text { store::create_text(name)? } else { store::create(name)? };
+        Ok(Self { out: BufWriter::with_capacity(BUFFER, file), names })
     }
 
     /// Puts the complete file in its place.

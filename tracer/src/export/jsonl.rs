@@ -11,6 +11,7 @@ use crate::outputs::json_line::write_line;
 pub(super) const FORMAT: Format = Format {
     name: "jsonl",
     about: "one JSON object a line",
+    is_text: true,
     open: |columns, out| {
         let columns = columns.into_iter().filter(|column| column.kind != Type::AddressBytes).collect();
         Ok(Box::new(JsonLines { columns, out }))

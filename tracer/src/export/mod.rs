@@ -7,6 +7,8 @@ mod csv;
 mod exporter;
 mod file;
 mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod partition;
 
 use std::path::{Path, PathBuf};
@@ -87,11 +89,18 @@ pub struct Format {
     pub name: &'static str,
     /// What it is, for `--help`.
     pub about: &'static str,
+    /// Whether a terminal can show it.
+    is_text: bool,
     open: fn(Columns, Target) -> Result<Box<dyn Writer>>,
 }
 
 /// Every format.
-pub const ALL: &[Format] = &[csv::FORMAT, jsonl::FORMAT];
+pub const ALL: &[Format] = &[
+    csv::FORMAT,
+    jsonl::FORMAT,
+    #[cfg(feature = "parquet")]
+    parquet::FORMAT,
+];
 
 /// RFC 3339 in UTC with microseconds.
 fn rfc3339(unix_us: i64) -> String {

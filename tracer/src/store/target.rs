@@ -17,6 +17,15 @@ const MODE: u32 = 0o600;
 
 /// Opens the file for writing from its beginning; what was in it is gone. `-` is standard output.
 pub fn create(path: &Path) -> Result<File, Error> {
+    if path.as_os_str() == STDIO && io::stdout().is_terminal() {
+        let reason = io::Error::other("standard output is a terminal, and this is not text");
+        return Err(Error::Create { path: path.to_owned(), reason });
+    }
+    create_text(path)
+}
+
+/// The same for what a terminal can show.
+pub fn create_text(path: &Path) -> Result<File, Error> {
     let result = if path.as_os_str() == STDIO { stdout() } else { open_output(path) };
     result.map_err(|reason| Error::Create { path: path.to_owned(), reason })
 }
@@ -30,11 +39,7 @@ pub fn partial(path: &Path) -> PathBuf {
 }
 
 fn stdout() -> io::Result<File> {
-    let stdout = io::stdout();
-    if stdout.is_terminal() {
-        return Err(io::Error::other("standard output is a terminal, and a trace is not text"));
-    }
-    Ok(File::from(stdout.as_fd().try_clone_to_owned()?))
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
 /// An existing file is emptied only after its mode was narrowed, so no other user ever reads what is recorded. In a directory
