@@ -20,6 +20,7 @@ pub mod enrichers;
 pub mod ruleset;
 #[cfg(feature = "ebpf")]
 pub mod bpf;
+pub mod pcap;
 pub mod btf;
 pub mod store;
 pub mod netlink;

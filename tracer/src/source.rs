@@ -1,10 +1,11 @@
-//! Where events come from, the live capture or traces, and the updates that the join makes of them: the same stream either
+//! Where events come from, the live capture, traces or packet captures, and the updates that the join makes of them: the same stream either
 //! way.
 
 mod ahead;
 mod joined;
 #[cfg(feature = "ebpf")]
 mod live;
+mod recordings;
 #[cfg(feature = "ebpf")]
 mod timer;
 
@@ -12,6 +13,7 @@ pub use ahead::Ahead;
 pub use joined::Joined;
 #[cfg(feature = "ebpf")]
 pub use live::{Live, Stop};
+pub use recordings::open;
 
 /// A stream of events or of updates, each with the number of the node that it comes from.
 pub trait Source {

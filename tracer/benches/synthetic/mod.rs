@@ -191,6 +191,7 @@ pub fn capture() -> Capture {
         addresses: Vec::new(),
         drop_reasons: Vec::new(),
         owners: Vec::new(),
+        is_of_packets: false,
         filter: Filter::default(),
     }
 }

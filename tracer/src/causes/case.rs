@@ -98,7 +98,8 @@ impl<'a> Case<'a> {
     /// Traces before 1.4 know the node's addresses when the capture began, without their interfaces.
     pub(super) fn source(&self) -> SourceAddress {
         let (source, addresses) = (self.attempt.egress.source, &self.capture.addresses);
-        let is_known = source != SourceAddress::Unknown || addresses.is_empty();
+        // The addresses that are known of a packet capture need not be all.
+        let is_known = source != SourceAddress::Unknown || addresses.is_empty() || self.capture.is_of_packets;
         match self.attempt.translated.filter(|_| !is_known) {
             Some(flow) if !addresses.contains(&flow.src_addr()) => SourceAddress::NotOfNode,
             Some(_) | None => source,

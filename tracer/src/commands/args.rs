@@ -1,6 +1,7 @@
 //! Options that several commands share.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use super::values::{self, Allow};
 use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
 use crate::outputs::{self, Format, View};
+use crate::store::Merged;
+use crate::{pcap, source};
 
 /// The allowed ports of a live capture.
 #[derive(Args, Debug)]
@@ -57,6 +60,22 @@ impl RecordedPolicy {
         let change = PolicyChange { allow, allow6: self.allow6.clone() };
         let over = |capture: &Capture| Capture { policy: change.over(&capture.policy), ..capture.clone() };
         captures.iter().map(over).collect()
+    }
+}
+
+/// What packet captures do not say.
+#[derive(Args, Debug)]
+pub struct PacketArgs {
+    /// Addresses of the node that a packet capture is of, comma-separated: they say which SYNs left it, and which sources are
+    /// translated where one side of NAT was captured [default: as the packets show]
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    node_address: Vec<IpAddr>,
+}
+
+impl PacketArgs {
+    /// Opens traces and packet captures.
+    pub fn open(&self, files: &[PathBuf]) -> Result<Merged> {
+        Ok(source::open(files, &pcap::PacketOptions { node: self.node_address.clone() })?)
     }
 }
 

@@ -131,6 +131,7 @@ mod live {
             filter: options.filter.clone(),
             drop_reasons: tracer.drop_reasons().to_vec(),
             owners: Vec::new(),
+            is_of_packets: false,
         })
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::args::{FilterArgs, RecordedPolicy};
+use super::args::{FilterArgs, PacketArgs, RecordedPolicy};
 use super::progress::WithProgress;
 use super::replay::report_unread;
 use super::report::spare;
@@ -17,12 +17,12 @@ use crate::notice::notice;
 use crate::outputs::View;
 use crate::pipeline::{self, Judge};
 use crate::source::Ahead;
-use crate::store::{Merged, STDIO};
+use crate::store::STDIO;
 
 /// Options of `export`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Traces, `-` for standard input; several are merged by time
+    /// Traces and packet captures, `-` for standard input; several are merged by time
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Output format
@@ -44,6 +44,8 @@ pub struct Args {
     #[command(flatten)]
     policy: RecordedPolicy,
     #[command(flatten)]
+    packets: PacketArgs,
+    #[command(flatten)]
     filter: FilterArgs,
 }
 
@@ -55,7 +57,7 @@ fn formats() -> impl TypedValueParser<Value = String> {
 pub fn run(args: &Args) -> Result<End> {
     let options = options(args)?;
     let filter = args.filter.filter()?;
-    let traces = Merged::open(&args.files)?;
+    let traces = args.packets.open(&args.files)?;
     let captures = args.policy.over(traces.captures());
     let mut exporter = Exporter::new(options, &captures)?;
     let view = View { all: args.all, ..View::silent(filter) };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::ValueHint;
 
-use super::args::FilterArgs;
+use super::args::{FilterArgs, PacketArgs};
 use super::replay::run_ahead;
 use super::{End, values};
 use crate::conntrack::{self, Observations};
@@ -17,7 +17,6 @@ use crate::netns::Netns;
 use crate::outputs::{View, inference};
 use crate::pipeline::Judge;
 use crate::source::Ahead;
-use crate::store::Merged;
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
@@ -25,7 +24,7 @@ const BUFFER: usize = 1 << 18;
 /// Options of `infer`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Traces of nodes behind the same filter, `-` for standard input
+    /// Traces and packet captures of nodes behind the same filter, `-` for standard input
     #[arg(required_unless_present = "conntrack", conflicts_with = "conntrack", value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Infer from a conntrack table instead: this node's (needs root), or the output of `conntrack -L` or `conntrack -E`, or a
@@ -38,6 +37,8 @@ pub struct Args {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     output: String,
+    #[command(flatten)]
+    packets: PacketArgs,
     #[command(flatten)]
     filter: FilterArgs,
 }
@@ -58,7 +59,7 @@ pub fn run(args: &Args) -> Result<End> {
         inference::write_table(&conclusions, &observations.counts, is_json, io::stdout())?;
         return Ok(End::Done);
     }
-    let traces = Merged::open(&args.files)?;
+    let traces = args.packets.open(&args.files)?;
     let captures = traces.captures().to_vec();
     let updates = Ahead::new(traces)?.joined(captures.len())?;
     let summary = run_ahead(updates, Judge::new(captures, View::silent(filter), None))?;

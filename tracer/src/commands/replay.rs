@@ -6,20 +6,20 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueHint;
 
-use super::args::{FilterArgs, RecordedPolicy, ViewArgs};
+use super::args::{FilterArgs, PacketArgs, RecordedPolicy, ViewArgs};
 use super::{End, block_on, end};
 use crate::join::Update;
 use crate::notice::notice;
 use crate::outputs::{self, escape::Escaped};
 use crate::pipeline::{self, Judge};
 use crate::source::{Ahead, Joined};
-use crate::store::{Merged, ReadReport};
+use crate::store::ReadReport;
 use crate::summary::Summary;
 
 /// Options of `replay`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Traces, `-` for standard input; several are merged by time
+    /// Traces and packet captures, `-` for standard input; several are merged by time
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -30,13 +30,15 @@ pub struct Args {
     #[command(flatten)]
     view: ViewArgs,
     #[command(flatten)]
+    packets: PacketArgs,
+    #[command(flatten)]
     filter: FilterArgs,
 }
 
 /// Runs to the end of the traces.
 pub fn run(args: &Args) -> Result<End> {
     let view = args.view.view(args.filter.filter()?)?;
-    let traces = Merged::open(&args.files)?;
+    let traces = args.packets.open(&args.files)?;
     let captures = args.policy.over(traces.captures());
     let output = outputs::open(&view, Box::new(io::stdout()));
     let nodes = captures.len();

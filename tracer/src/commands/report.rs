@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::ValueHint;
 
-use super::args::{FilterArgs, RecordedPolicy};
+use super::args::{FilterArgs, PacketArgs, RecordedPolicy};
 use super::progress::WithProgress;
 use super::{End, block_on, machine, wrong_usage};
 use crate::notice::notice;
@@ -17,12 +17,12 @@ use crate::outputs::escape::Escaped;
 use crate::pipeline::{self, Judge};
 use crate::report::{self, Report, TallyObserver};
 use crate::source::Ahead;
-use crate::store::{self, Merged};
+use crate::store;
 
 /// Options of `report`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Traces, `-` for standard input; several are merged by time
+    /// Traces and packet captures, `-` for standard input; several are merged by time
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Also write the report as an HTML page; an existing file is overwritten
@@ -34,13 +34,15 @@ pub struct Args {
     #[arg(long)]
     utc: bool,
     #[command(flatten)]
+    packets: PacketArgs,
+    #[command(flatten)]
     filter: FilterArgs,
 }
 
 /// Reads the traces to their end, then writes.
 pub fn run(args: &Args) -> Result<End> {
     let filter = args.filter.filter()?;
-    let traces = Merged::open(&args.files)?;
+    let traces = args.packets.open(&args.files)?;
     let mut page = args.html.as_deref().map(|path| create(path, &args.files)).transpose()?;
     let captures = args.policy.over(traces.captures());
 

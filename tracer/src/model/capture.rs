@@ -48,4 +48,7 @@ pub struct Capture {
     /// Who namespaces belonged to when this file was begun: learnt in files before it, which may be gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<OwnerAt>,
+    /// It was made of packet captures: only what packets show is known, and not the addresses of the node.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_packets: bool,
 }

@@ -80,5 +80,6 @@ pub fn capture(node: &str) -> Capture {
         filter: Filter::default(),
         drop_reasons: vec![(2, "NO_SOCKET".to_owned()), (6, "NETFILTER_DROP".to_owned())],
         owners: Vec::new(),
+        is_of_packets: false,
     }
 }

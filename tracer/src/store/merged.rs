@@ -1,4 +1,4 @@
-//! Several traces as one stream: parts of a recording one after the other, recordings by wall-clock time.
+//! Several recordings as one stream, by wall-clock time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tracer_common::Event;
 
+use super::recording::Recording;
 use super::session::Session;
 use super::{BATCH, Error, ReadReport, Reader};
 use crate::model::Capture;
@@ -17,10 +18,10 @@ struct PendingEvents {
     at: usize,
 }
 
-/// Traces while they are read. The order of events, and of captures, does not depend on the order in which files were named.
+/// Recordings while they are read. The order of events, and of captures, does not depend on the order in which files were named.
 #[derive(Debug)]
 pub struct Merged {
-    sessions: Vec<Session>,
+    recordings: Vec<Box<dyn Recording>>,
     captures: Vec<Capture>,
     ahead: Vec<PendingEvents>,
     /// The recordings that have events ahead: wall-clock time of the first one, number of the recording.
@@ -32,28 +33,37 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Opens all files and reads their beginnings. `-` is standard input.
+    /// Opens traces and reads their beginnings. `-` is standard input.
     ///
     /// # Errors
     /// When there are none, one cannot be read or is no trace, or two hold the same events.
     pub fn open(paths: &[impl AsRef<Path>]) -> Result<Self, Error> {
+        let open = |path: &Path| Reader::open(path).map(|reader| (path.to_owned(), reader));
+        Self::of(paths.iter().map(|path| open(path.as_ref())).collect::<Result<_, _>>()?, Vec::new())
+    }
+
+    /// Traces that are open, and other recordings.
+    ///
+    /// # Errors
+    /// When there are none, or two traces hold the same events.
+    pub fn of(traces: Vec<(PathBuf, Reader)>, others: Vec<Box<dyn Recording>>) -> Result<Self, Error> {
         let mut sessions: Vec<Session> = Vec::new();
-        for path in paths {
-            let path = path.as_ref();
-            let reader = Reader::open(path)?;
+        for (path, reader) in traces {
             match sessions.iter_mut().find(|session| session.has(reader.capture())) {
-                Some(session) => session.add(path, reader)?,
-                None => sessions.push(Session::new(path, reader)),
+                Some(session) => session.add(&path, reader)?,
+                None => sessions.push(Session::new(&path, reader)),
             }
         }
-        if sessions.is_empty() {
+        let sessions = sessions.into_iter().map(|session| Box::new(session) as Box<dyn Recording>);
+        let mut recordings: Vec<_> = sessions.chain(others).collect();
+        if recordings.is_empty() {
             return Err(Error::NoFile);
         }
-        sessions.sort_by(|a, b| order(a.capture()).cmp(&order(b.capture())));
-        let captures = sessions.iter().map(|session| session.capture().clone()).collect();
-        let ahead = sessions.iter().map(|_| PendingEvents::default()).collect();
+        recordings.sort_by(|a, b| order(a.capture()).cmp(&order(b.capture())));
+        let captures = recordings.iter().map(|recording| recording.capture().clone()).collect();
+        let ahead = recordings.iter().map(|_| PendingEvents::default()).collect();
         Ok(Self {
-            sessions,
+            recordings,
             captures,
             ahead,
             next: BinaryHeap::new(),
@@ -75,11 +85,11 @@ impl Merged {
     /// When a file cannot be read on. Damage is no error, it is in the reports.
     pub fn next_batch(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool, Error> {
         batch.clear();
-        if let [only] = self.sessions.as_mut_slice() {
+        if let [only] = self.recordings.as_mut_slice() {
             return only.read(BATCH, 0, batch, &mut self.reports);
         }
         if !std::mem::replace(&mut self.started, true) {
-            for number in 0..self.sessions.len() {
+            for number in 0..self.recordings.len() {
                 self.read_ahead(number as u32)?;
             }
         }
@@ -94,7 +104,7 @@ impl Merged {
     /// How many bytes of all files were used so far.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.sessions.iter().map(Session::position).sum()
+        self.recordings.iter().map(|recording| recording.position()).sum()
     }
 
     /// What was read of each file so far read to its end, in that order.
@@ -108,7 +118,7 @@ impl Merged {
     pub fn report(&self) -> ReadReport {
         let mut sum = ReadReport::default();
         self.reports.iter().for_each(|(_, report)| sum.add(report));
-        sum.missing_parts += self.sessions.iter().map(Session::missing_parts).sum::<u64>();
+        sum.missing_parts += self.recordings.iter().map(|recording| recording.missing_parts()).sum::<u64>();
         sum
     }
 
@@ -122,16 +132,16 @@ impl Merged {
     /// Makes sure that the recording is in `next`, unless it is at its end.
     fn read_ahead(&mut self, number: u32) -> Result<(), Error> {
         let index = number as usize;
-        let (Some(session), Some(ahead)) = (self.sessions.get_mut(index), self.ahead.get_mut(index)) else {
+        let (Some(recording), Some(ahead)) = (self.recordings.get_mut(index), self.ahead.get_mut(index)) else {
             return Ok(());
         };
         if ahead.at == ahead.events.len() {
             ahead.events.clear();
             ahead.at = 0;
-            session.read(BATCH, number, &mut ahead.events, &mut self.reports)?;
+            recording.read(BATCH, number, &mut ahead.events, &mut self.reports)?;
         }
         if let Some((_, event)) = ahead.events.get(ahead.at) {
-            let unix_ns = i128::from(event.stamp().time_ns) + i128::from(session.capture().boot_unix_ns);
+            let unix_ns = i128::from(event.stamp().time_ns) + i128::from(recording.capture().boot_unix_ns);
             self.next.push(Reverse((unix_ns, number)));
         }
         Ok(())

@@ -8,7 +8,7 @@
 //! recorder or a full disk costs no more than that.
 //!
 //! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `beginning`, `reader`,
-//! `session` (the parts of one recording), `merged`; on the other side `target`, `rotation`,
+//! `session` (the parts of one recording), `recording`, `merged`; on the other side `target`, `rotation`,
 //! `watched` (what a later part begins with), `writer`.
 
 mod beginning;
@@ -20,6 +20,7 @@ mod input;
 mod kinds;
 mod merged;
 mod reader;
+mod recording;
 mod report;
 mod rotation;
 mod session;
@@ -32,8 +33,10 @@ mod writer;
 mod tests;
 
 pub use error::Error;
+pub(crate) use input::Input;
 pub use merged::Merged;
-pub use reader::Reader;
+pub use reader::{Reader, open};
+pub use recording::Recording;
 pub use report::ReadReport;
 pub use rotation::Rotation;
 #[cfg(feature = "ebpf")]

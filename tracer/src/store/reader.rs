@@ -36,25 +36,34 @@ impl std::fmt::Debug for Reader {
     }
 }
 
+/// The bytes of a file, or of standard input for `-`, and its name in messages.
+///
+/// # Errors
+/// When it cannot be opened, or is not what a recording could be in.
+pub fn open(path: &Path) -> Result<(PathBuf, Box<dyn Read + Send>), Error> {
+    if path.as_os_str() == STDIO {
+        return Ok((PathBuf::from("standard input"), Box::new(io::stdin())));
+    }
+    let failed = |reason| Error::Read { path: path.to_owned(), reason };
+    let file = File::open(path).map_err(failed)?;
+    let kind = file.metadata().map_err(failed)?.file_type();
+    if kind.is_dir() {
+        return Err(Error::NotATrace { path: path.to_owned(), what: "a directory" });
+    }
+    if kind.is_block_device() {
+        return Err(Error::NotATrace { path: path.to_owned(), what: "a disk" });
+    }
+    Ok((path.to_owned(), Box::new(file)))
+}
+
 impl Reader {
     /// Opens a file, or standard input for `-`, and reads its beginning.
     ///
     /// # Errors
     /// When it cannot be opened, or is no trace that can be read.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        if path.as_os_str() == STDIO {
-            return Self::new(Path::new("standard input"), Box::new(io::stdin()));
-        }
-        let failed = |reason| Error::Read { path: path.to_owned(), reason };
-        let file = File::open(path).map_err(failed)?;
-        let kind = file.metadata().map_err(failed)?.file_type();
-        if kind.is_dir() {
-            return Err(Error::NotATrace { path: path.to_owned(), what: "a directory" });
-        }
-        if kind.is_block_device() {
-            return Err(Error::NotATrace { path: path.to_owned(), what: "a disk" });
-        }
-        Self::new(path, Box::new(file))
+        let (name, source) = open(path)?;
+        Self::new(&name, source)
     }
 
     /// Reads from anything; `path` is its name in messages.

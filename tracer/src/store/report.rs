@@ -25,6 +25,18 @@ pub struct ReadReport {
     pub unknown_events: u64,
     /// Parts of a recording that are missing between others.
     pub missing_parts: u64,
+    /// Packets read from packet captures.
+    pub packets: u64,
+    /// Packets that the capturing program lost, by its own count.
+    pub dropped_packets: u64,
+    /// Packets that were cut (snaplen) before the end of the headers that are read.
+    pub cut_packets: u64,
+    /// SYNs that are copies of others: from both sides of a bridge, or a mirror.
+    pub duplicate_syns: u64,
+    /// Packets with an earlier time than one before them.
+    pub out_of_order: u64,
+    /// Times that fell back so far that the clock must have been set.
+    pub clock_steps: u64,
     /// Largest time of a block read, nanoseconds since boot of its node.
     pub last_ns: u64,
 }
@@ -38,6 +50,9 @@ impl ReadReport {
             && self.torn_bytes == 0
             && self.unknown_events == 0
             && self.missing_parts == 0
+            && self.dropped_packets == 0
+            && self.cut_packets == 0
+            && self.clock_steps == 0
     }
 
     /// Adds the counts of another file.
@@ -52,10 +67,16 @@ impl ReadReport {
         self.torn_bytes += other.torn_bytes;
         self.unknown_events += other.unknown_events;
         self.missing_parts += other.missing_parts;
+        self.packets += other.packets;
+        self.dropped_packets += other.dropped_packets;
+        self.cut_packets += other.cut_packets;
+        self.duplicate_syns += other.duplicate_syns;
+        self.out_of_order += other.out_of_order;
+        self.clock_steps += other.clock_steps;
         self.last_ns = self.last_ns.max(other.last_ns);
     }
 
-    fn notes(&self) -> [(u64, &'static str); 6] {
+    fn notes(&self) -> [(u64, &'static str); 11] {
         [
             (self.damaged_blocks, "damaged blocks skipped"),
             (self.damaged_events, "events known to be lost in them"),
@@ -63,6 +84,11 @@ impl ReadReport {
             (self.torn_bytes, "bytes of an incomplete block at the end left out"),
             (self.unknown_events, "events of a newer version skipped"),
             (self.missing_parts, "parts missing in between"),
+            (self.dropped_packets, "packets lost by the program that captured them"),
+            (self.cut_packets, "packets cut inside their headers"),
+            (self.duplicate_syns, "copies of SYNs left out"),
+            (self.out_of_order, "packets out of order"),
+            (self.clock_steps, "steps back of the clock"),
         ]
     }
 }
@@ -70,7 +96,10 @@ impl ReadReport {
 impl fmt::Display for ReadReport {
     /// One line, with only those counts that are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "read {} events in {} blocks", self.events, self.blocks)?;
+        match self.packets {
+            0 => write!(f, "read {} events in {} blocks", self.events, self.blocks)?,
+            packets => write!(f, "read {packets} packets")?,
+        }
         for (count, what) in self.notes() {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

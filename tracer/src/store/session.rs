@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tracer_common::Event;
 
+use super::recording::Recording;
 use super::{Error, ReadReport, Reader, STDIO};
 use crate::model::Capture;
 
@@ -58,24 +59,25 @@ impl Session {
         self.missing_parts = self.parts.iter().zip(self.parts.iter().skip(1)).map(gap).sum();
         Ok(())
     }
+}
 
+impl Recording for Session {
     /// The capture of the first part that is there.
-    pub const fn capture(&self) -> &Capture {
+    fn capture(&self) -> &Capture {
         &self.capture
     }
 
     /// Parts missing between those that are there.
-    pub const fn missing_parts(&self) -> u64 {
+    fn missing_parts(&self) -> u64 {
         self.missing_parts
     }
 
     /// How many bytes were used so far.
-    pub fn position(&self) -> u64 {
+    fn position(&self) -> u64 {
         self.done_bytes + self.current.as_ref().map_or(0, |(_, reader)| reader.position())
     }
 
-    /// As [`Reader::read`], over all parts; `done` gets the report of each file that was read to its end.
-    pub fn read(
+    fn read(
         &mut self,
         max: usize,
         label: u32,

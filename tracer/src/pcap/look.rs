@@ -1,0 +1,125 @@
+//! Looks at packets: which of them tell something of an attempt, and what.
+
+use std::collections::VecDeque;
+
+use tracer_common::Event;
+use tracer_common::events::INTERFACE_NAME;
+
+use super::interfaces::{Interfaces, Place};
+use super::link::{self, Direction, Network};
+use super::observation::{Kind, Observation, recognise};
+use super::record::{Interface, Record};
+use super::segment::{self, Content, Segment};
+use super::sides::Sides;
+use super::syns::{Noted, Syns, ends};
+use super::tunnel;
+use super::waiting::Waiting;
+
+/// A packet and where it comes from.
+pub struct Packet<'a> {
+    pub record: &'a Record,
+    pub data: &'a [u8],
+    /// Number of the file
+    pub file: u32,
+    /// What the file says of its interface
+    pub interface: &'a Interface,
+    /// What the interface is called where the file does not name it
+    pub file_name: &'a str,
+}
+
+/// What was learnt from the packets so far.
+#[derive(Debug, Default)]
+pub struct Look {
+    pub sides: Sides,
+    /// Events of interfaces that were not seen before
+    pub new_interfaces: VecDeque<Event>,
+    /// SYNs that are copies of others
+    pub duplicates: u64,
+    /// Packets that were cut before the end of what is read
+    pub cut: u64,
+    interfaces: Interfaces,
+    syns: Syns,
+    waiting: Waiting,
+}
+
+impl Look {
+    pub fn new(sides: Sides) -> Self {
+        Self { sides, ..Self::default() }
+    }
+
+    /// What the packet tells; `None` for nearly all packets.
+    pub fn look(&mut self, packet: &Packet<'_>) -> Option<Observation> {
+        let Network { direction, ifindex, ip } = packet.interface.link.read(packet.data)?;
+        let direction = direction.or(packet.record.direction);
+        let (segment, vni) = match segment::read(ip) {
+            Content::Tcp(segment) => (segment, None),
+            Content::Udp(datagram) => {
+                let inside = tunnel::open(datagram)?;
+                let Content::Tcp(segment) = segment::read(link::ethernet(inside.frame)?) else { return None };
+                (segment, Some(inside.vni))
+            }
+            Content::Other => return None,
+            Content::Cut => {
+                self.cut += 1;
+                return None;
+            }
+        };
+        let stray = self.waiting.stray(&segment);
+        let (kind, isn) = match stray {
+            Some(isn) => (Kind::Stray, isn),
+            None => recognise(&segment)?,
+        };
+        let interface = self.interface(packet, ifindex, vni);
+        let time_ns = packet.record.time_ns;
+        let unsent = if kind == Kind::Syn { self.syn(time_ns, interface, direction, &segment)? } else { None };
+        let detail = match kind {
+            Kind::Syn => segment.syn_bits,
+            Kind::Unreachable => segment.icmp,
+            Kind::Stray => segment.flags.into(),
+            Kind::SynAck | Kind::Refusal | Kind::Reset => 0,
+        };
+        Some(Observation { time_ns, kind, isn, interface, direction, flow: segment.flow, detail, unsent })
+    }
+
+    /// Notes a SYN; `None` if it is a copy.
+    fn syn(
+        &mut self,
+        time_ns: u64,
+        interface: u32,
+        direction: Option<Direction>,
+        segment: &Segment,
+    ) -> Option<Option<u32>> {
+        match self.syns.note(time_ns, interface, direction, segment) {
+            Noted::Copy => {
+                self.duplicates += 1;
+                None
+            }
+            Noted::Sent { is_again, unsent, before } => {
+                if let Some(before) = before {
+                    self.sides.translated(&before, interface, ends(segment).0);
+                }
+                if is_again && direction != Some(Direction::Arriving) {
+                    self.waiting.wait_for(segment);
+                }
+                Some(unsent)
+            }
+        }
+    }
+
+    fn interface(&mut self, packet: &Packet<'_>, ifindex: u32, vni: Option<u32>) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "a file has 65,536 interfaces at most")]
+        let place = Place { file: packet.file, interface: packet.record.interface as u32, ifindex, vni };
+        let name = || match packet.interface.name {
+            [0, ..] => packet.file_name.to_owned(),
+            name => text(&name),
+        };
+        let (number, uplink) = self.interfaces.number(place, packet.record.time_ns, name);
+        self.new_interfaces.extend(uplink.map(Event::from));
+        number
+    }
+}
+
+fn text(name: &[u8; INTERFACE_NAME]) -> String {
+    let length = name.iter().position(|&byte| byte == 0).unwrap_or(INTERFACE_NAME);
+    String::from_utf8_lossy(name.get(..length).unwrap_or_default()).into_owned()
+}

@@ -1,0 +1,72 @@
+//! What a packet is to an attempt: what TC would report of it.
+
+use tracer_common::Flow;
+
+use super::link::Direction;
+use super::segment::{Segment, TCP_ACK, TCP_RST, TCP_SYN};
+
+/// What a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Syn,
+    SynAck,
+    /// The answer to a SYN that nobody wants.
+    Refusal,
+    /// An RST that can be the answer to a SYN-ACK.
+    Reset,
+    /// An ICMP error about a SYN.
+    Unreachable,
+    /// A segment for a SYN that waits, which does not acknowledge it.
+    Stray,
+}
+
+/// A packet that tells something of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    pub time_ns: u64,
+    pub kind: Kind,
+    /// ISN of the attempt
+    pub isn: u32,
+    /// Number of the interface, from 1
+    pub interface: u32,
+    pub direction: Option<Direction>,
+    /// As in the packet; of an ICMP error that of the packet it quotes
+    pub flow: Flow,
+    /// As in `wire`
+    pub detail: u16,
+    /// Of a SYN that was sent again: which retransmit, if the one before was not seen leaving
+    pub unsent: Option<u32>,
+}
+
+impl Observation {
+    /// In the direction of the SYN.
+    pub const fn flow_to_server(&self) -> Flow {
+        match self.kind {
+            Kind::Syn | Kind::Reset | Kind::Unreachable => self.flow,
+            Kind::SynAck | Kind::Refusal | Kind::Stray => self.flow.reversed(),
+        }
+    }
+
+    /// Whether its SYN left, where the packet's own direction is known.
+    pub fn syn_leaves(&self) -> Option<bool> {
+        let is_towards_server = matches!(self.kind, Kind::Syn | Kind::Reset);
+        self.direction.map(|direction| (direction == Direction::Leaving) == is_towards_server)
+    }
+}
+
+/// Kind and ISN of an attempt; `None` for what tells nothing of one.
+#[inline]
+pub fn recognise(segment: &Segment) -> Option<(Kind, u32)> {
+    if segment.icmp != 0 {
+        return Some((Kind::Unreachable, segment.seq));
+    }
+    match segment.flags & (TCP_SYN | TCP_ACK | TCP_RST) {
+        TCP_SYN => Some((Kind::Syn, segment.seq)),
+        // The reset of a SYN-ACK that nobody here asked for takes its sequence number from the acknowledgement.
+        TCP_RST => Some((Kind::Reset, segment.seq.wrapping_sub(1))),
+        flags if flags == TCP_SYN | TCP_ACK => Some((Kind::SynAck, segment.ack.wrapping_sub(1))),
+        // The reset of a SYN has sequence number 0 and acknowledges it (RFC 9293, 3.10.7.1).
+        flags if flags == TCP_RST | TCP_ACK && segment.seq == 0 => Some((Kind::Refusal, segment.ack.wrapping_sub(1))),
+        _ => None,
+    }
+}

@@ -1,0 +1,115 @@
+//! What a file holds, by its first bytes: a packet capture, as it is or packed with gzip or zstd, or something else.
+
+use std::io::{self, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::store::{self, Error};
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// First bytes of pcap in microseconds, nanoseconds and Kuznetzov's variant, in either byte order, and of pcapng.
+const CAPTURES: [[u8; 4]; 6] = [
+    [0xd4, 0xc3, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0xc3, 0xd4],
+    [0x4d, 0x3c, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0x3c, 0x4d],
+    [0x34, 0xcd, 0xb2, 0xa1],
+    [0x0a, 0x0d, 0x0d, 0x0a],
+];
+
+type Bytes = Box<dyn Read + Send>;
+
+/// A file that is open.
+pub enum Opened {
+    /// A packet capture.
+    Packets(Unpacked),
+    /// Something else, from its first byte on.
+    Other(Bytes),
+}
+
+/// The bytes of a packet capture.
+pub struct Unpacked {
+    /// Its name in messages.
+    pub name: PathBuf,
+    pub bytes: Bytes,
+    /// Bytes of the file that were read.
+    pub position: Arc<AtomicU64>,
+    /// It was packed, and unpacking failed before the end.
+    pub is_cut: Arc<AtomicBool>,
+}
+
+/// Opens a file, or standard input for `-`.
+///
+/// # Errors
+/// When it cannot be read, or is packed and holds no packet capture.
+pub fn open(path: &Path) -> Result<Opened, Error> {
+    let (name, source) = store::open(path)?;
+    sort(name, source)
+}
+
+/// Finds out what these bytes are; `name` is their name in messages.
+pub fn sort(name: PathBuf, source: Bytes) -> Result<Opened, Error> {
+    let failed = |reason| Error::Read { path: name.clone(), reason };
+    let (position, is_cut) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let counted = Box::new(Counted { source, position: Arc::clone(&position) });
+    let (start, bytes) = peek(counted).map_err(failed)?;
+    let is_packed = start.starts_with(&GZIP) || start.starts_with(&ZSTD);
+    let (start, bytes) = if is_packed {
+        let decoder: Bytes = match start.starts_with(&GZIP) {
+            true => Box::new(MultiGzDecoder::new(bytes)),
+            false => Box::new(zstd::stream::read::Decoder::new(bytes).map_err(failed)?),
+        };
+        peek(Box::new(UntilDamage { decoder, is_cut: Arc::clone(&is_cut) })).map_err(failed)?
+    } else {
+        (start, bytes)
+    };
+    let is_capture = CAPTURES.iter().any(|magic| start.starts_with(magic));
+    match (is_capture, is_packed) {
+        (true, _) => Ok(Opened::Packets(Unpacked { name, bytes, position, is_cut })),
+        (false, false) => Ok(Opened::Other(bytes)),
+        (false, true) => Err(Error::NotATrace { path: name, what: "a packed file without a packet capture in it" }),
+    }
+}
+
+/// The first four bytes, or as many as there are, and all bytes.
+fn peek(mut bytes: Bytes) -> io::Result<(Vec<u8>, Bytes)> {
+    let mut start = Vec::new();
+    bytes.by_ref().take(4).read_to_end(&mut start)?;
+    Ok((start.clone(), Box::new(Cursor::new(start).chain(bytes))))
+}
+
+struct Counted {
+    source: Bytes,
+    position: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.position.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// What can be unpacked: a file that was cut or damaged ends there.
+struct UntilDamage {
+    decoder: Bytes,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Read for UntilDamage {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.decoder.read(buffer) {
+            // An error of the operating system is one of reading.
+            Err(error) if error.raw_os_error().is_none() && error.kind() != io::ErrorKind::Interrupted => {
+                self.is_cut.store(true, Ordering::Relaxed);
+                Ok(0)
+            }
+            result => result,
+        }
+    }
+}

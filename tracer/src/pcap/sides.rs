@@ -1,0 +1,141 @@
+//! Which interfaces lie before NAT, which addresses are the node's, and so which SYNs leave. Learnt from the SYNs themselves:
+//! a capture does not say it.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use foldhash::fast::FixedState;
+use tracer_common::Flow;
+use tracer_common::flow::octets;
+
+use super::observation::Observation;
+use super::syns::{Before, End, hash};
+
+/// Addresses that are counted.
+const MAX_ADDRESSES: usize = 65_536;
+/// Addresses of the node that are learnt.
+const MAX_NODE_ADDRESSES: usize = 4096;
+
+/// How often NAT changed the source of a SYN between this interface and another.
+#[derive(Clone, Copy, Debug, Default)]
+struct Votes {
+    /// Only the source: the SYN goes on to where it was sent.
+    source_before: u32,
+    source_after: u32,
+    /// Both ends: a service, or a connection from outside to a port of the node.
+    both_before: u32,
+    both_after: u32,
+}
+
+/// SYNs with an address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    sent: u32,
+    received: u32,
+}
+
+/// What was learnt.
+#[derive(Debug, Default)]
+pub struct Sides {
+    votes: Vec<Votes>,
+    /// Hashes of addresses that NAT gave to a source
+    given_by_nat: HashSet<u32, FixedState>,
+    node: HashSet<[u8; 16], FixedState>,
+    counts: HashMap<[u8; 16], Count, FixedState>,
+    has_pairs: bool,
+}
+
+impl Sides {
+    /// With the addresses that are known to be the node's.
+    pub fn new(node: &[IpAddr]) -> Self {
+        Self { node: node.iter().map(|addr| octets(*addr)).collect(), ..Self::default() }
+    }
+
+    /// Counts who sends SYNs to whom.
+    pub fn count(&mut self, flow: &Flow) {
+        let mut add = |address, count: fn(&mut Count) -> &mut u32| {
+            if self.counts.len() < MAX_ADDRESSES || self.counts.contains_key(&address) {
+                *count(self.counts.entry(address).or_default()) += 1;
+            }
+        };
+        add(flow.src, |count| &mut count.sent);
+        add(flow.dst, |count| &mut count.received);
+    }
+
+    /// NAT changed the source of a SYN on its way to this interface.
+    pub fn translated(&mut self, before: &Before, interface: u32, source: End) {
+        if self.given_by_nat.contains(&before.destination.address) {
+            // It came from outside, to the node.
+            return;
+        }
+        self.has_pairs = true;
+        if before.is_destination_changed {
+            self.votes(before.interface).both_before += 1;
+            self.votes(interface).both_after += 1;
+            return;
+        }
+        self.votes(before.interface).source_before += 1;
+        self.votes(interface).source_after += 1;
+        if self.given_by_nat.len() < MAX_NODE_ADDRESSES {
+            self.given_by_nat.insert(source.address);
+        }
+    }
+
+    fn votes(&mut self, interface: u32) -> &mut Votes {
+        let index = interface as usize;
+        if index >= self.votes.len() {
+            self.votes.resize(index + 1, Votes::default());
+        }
+        &mut self.votes[index]
+    }
+
+    /// Whether NAT comes behind this interface.
+    pub fn is_before_nat(&self, interface: u32) -> bool {
+        let votes = self.votes.get(interface as usize).copied().unwrap_or_default();
+        match votes.source_before + votes.source_after {
+            0 => votes.both_before > votes.both_after,
+            _ => votes.source_before > votes.source_after,
+        }
+    }
+
+    /// Whether NAT comes before this interface.
+    pub fn is_after_nat(&self, interface: u32) -> bool {
+        let votes = self.votes.get(interface as usize).copied().unwrap_or_default();
+        !self.is_before_nat(interface) && votes.source_after + votes.both_after > 0
+    }
+
+    /// Whether a SYN was seen on both sides of NAT.
+    pub const fn has_both(&self) -> bool {
+        self.has_pairs
+    }
+
+    /// Where no packet says which way it went: takes that address of each family for the node's that has a part in most SYNs, among
+    /// those that send any. What it decided.
+    pub fn assume_node(&mut self) -> Vec<IpAddr> {
+        let counts = std::mem::take(&mut self.counts);
+        if !self.node.is_empty() || self.has_pairs {
+            return Vec::new();
+        }
+        let addr = |octets: &[u8; 16]| std::net::Ipv6Addr::from_octets(*octets).to_canonical();
+        let most = |is_ipv4: bool| {
+            let senders = counts.iter().filter(|(octets, count)| count.sent > 0 && addr(octets).is_ipv4() == is_ipv4);
+            senders.max_by_key(|(octets, count)| (count.sent + count.received, count.sent, **octets))
+        };
+        let found: Vec<[u8; 16]> = [true, false].into_iter().filter_map(most).map(|(octets, _)| *octets).collect();
+        self.node.extend(&found);
+        found.iter().map(addr).collect()
+    }
+
+    /// Whether the SYN that an observation is about left the node.
+    pub fn leaves(&self, observation: &Observation) -> bool {
+        if self.is_before_nat(observation.interface) {
+            return false;
+        }
+        let flow = observation.flow_to_server();
+        observation.syn_leaves().unwrap_or_else(|| !self.is_node(&flow.dst) || self.is_node(&flow.src))
+    }
+
+    fn is_node(&self, address: &[u8; 16]) -> bool {
+        self.node.contains(address) || !self.given_by_nat.is_empty() && self.given_by_nat.contains(&hash(address))
+    }
+}

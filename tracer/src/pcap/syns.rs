@@ -1,0 +1,176 @@
+//! The SYNs seen lately: which packet is another copy of one, which SYN was sent again, and which two are one SYN before and
+//! after NAT.
+//!
+//! A SYN is on record for each interface and direction. It is looked for by its ISN, which NAT does not change.
+
+use std::hash::{BuildHasher as _, Hash};
+
+use foldhash::fast::FixedState;
+
+use super::link::Direction;
+use super::segment::Segment;
+use crate::join::times::ONE_SYN_NS;
+
+/// Of two to this power: enough for the SYNs of two seconds at 50,000 a second, and of hours at usual rates.
+const BUCKETS_LOG2: u32 = 14;
+const BUCKET_LEN: usize = 8;
+
+/// One end of a connection; equal ends have equal keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// Hash of the address
+    pub address: u32,
+    pub port: u16,
+}
+
+/// A SYN on record.
+#[derive(Clone, Copy, Debug, Default)]
+struct Syn {
+    /// The newest transmission; 0 where the place is free
+    time_ns: u64,
+    isn: u32,
+    interface: u32,
+    source: End,
+    destination: End,
+    id: u16,
+    ttl: u8,
+    count: u8,
+    direction: Option<Direction>,
+    /// The newest transmission was seen at a later place
+    has_passed: bool,
+    /// A retransmit was reported
+    is_reported: bool,
+}
+
+/// What a SYN is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// Another copy of a packet that was seen.
+    Copy,
+    /// A SYN as it was sent.
+    Sent {
+        /// It was sent before.
+        is_again: bool,
+        /// Which retransmit it is, where one before was not seen at a later place.
+        unsent: Option<u32>,
+        /// The same SYN at an earlier place, with another source.
+        before: Option<Before>,
+    },
+}
+
+/// A SYN before NAT changed its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    pub interface: u32,
+    pub destination: End,
+    /// NAT changed the destination, too.
+    pub is_destination_changed: bool,
+}
+
+/// The record.
+#[derive(Debug)]
+pub struct Syns {
+    buckets: Vec<[Syn; BUCKET_LEN]>,
+}
+
+impl Default for Syns {
+    fn default() -> Self {
+        Self { buckets: vec![[Syn::default(); BUCKET_LEN]; 1 << BUCKETS_LOG2] }
+    }
+}
+
+impl Syns {
+    /// Notes a SYN that passed an interface.
+    pub fn note(&mut self, time_ns: u64, interface: u32, direction: Option<Direction>, segment: &Segment) -> Noted {
+        let place = hash(segment.seq) as usize & ((1 << BUCKETS_LOG2) - 1);
+        let Some(bucket) = self.buckets.get_mut(place) else { return Noted::Copy };
+        let (source, destination) = ends(segment);
+        let new = Syn {
+            time_ns: time_ns.max(1),
+            isn: segment.seq,
+            interface,
+            source,
+            destination,
+            id: segment.id,
+            ttl: segment.ttl,
+            count: 1,
+            direction,
+            has_passed: false,
+            is_reported: false,
+        };
+        let before = pass(bucket, &new);
+        // An interface before this one has seen the same transmission.
+        let is_first = !bucket.iter().any(|syn| {
+            let is_elsewhere = (syn.interface, syn.direction) != (interface, direction);
+            syn.is_same(&new) && is_elsewhere && syn.is_now(time_ns)
+        });
+        let Some(known) = bucket.iter_mut().find(|syn| syn.is_same(&new) && syn.is_at(interface, direction)) else {
+            if let Some(oldest) = bucket.iter_mut().min_by_key(|syn| syn.time_ns) {
+                *oldest = new;
+            }
+            return Noted::Sent { is_again: false, unsent: None, before };
+        };
+        if known.is_copy(&new) {
+            return Noted::Copy;
+        }
+        let is_unsent = is_first && (!known.has_passed || known.is_reported);
+        let count = known.count.saturating_add(1);
+        *known = Syn { count, is_reported: known.is_reported || is_unsent, ..new };
+        Noted::Sent { is_again: true, unsent: is_unsent.then_some(u32::from(count) - 1), before }
+    }
+}
+
+impl Syn {
+    fn is_same(&self, other: &Self) -> bool {
+        (self.isn, self.source, self.destination) == (other.isn, other.source, other.destination) && self.time_ns > 0
+    }
+
+    fn is_at(&self, interface: u32, direction: Option<Direction>) -> bool {
+        (self.interface, self.direction) == (interface, direction)
+    }
+
+    /// Whether its newest transmission may be the one of this time: no SYN is retransmitted so soon.
+    fn is_now(&self, time_ns: u64) -> bool {
+        self.time_ns.abs_diff(time_ns) <= ONE_SYN_NS
+    }
+
+    /// Whether both are one packet: mirrored, on both sides of a bridge, or on its way through the node. A client that sends again so
+    /// soon numbers its packets anew.
+    fn is_copy(&self, other: &Self) -> bool {
+        let is_numbered_anew = self.id != other.id && self.id != 0 && other.id != 0 && self.ttl == other.ttl;
+        self.is_now(other.time_ns) && !is_numbered_anew
+    }
+}
+
+/// Notes that a SYN has passed on to this place; what it was before NAT changed its source.
+fn pass(bucket: &mut [Syn], new: &Syn) -> Option<Before> {
+    if new.direction == Some(Direction::Arriving) {
+        return None;
+    }
+    let mut before = None;
+    for syn in bucket {
+        let is_elsewhere = !syn.is_at(new.interface, new.direction);
+        let may_be_before = syn.direction != Some(Direction::Leaving) && syn.time_ns <= new.time_ns;
+        if syn.isn != new.isn || !is_elsewhere || !may_be_before || syn.time_ns == 0 || !syn.is_now(new.time_ns) {
+            continue;
+        }
+        syn.has_passed = true;
+        if syn.source != new.source && before.is_none() {
+            let is_destination_changed = syn.destination != new.destination;
+            before = Some(Before { interface: syn.interface, destination: syn.destination, is_destination_changed });
+        }
+    }
+    before
+}
+
+/// Both ends of a segment.
+pub fn ends(segment: &Segment) -> (End, End) {
+    let flow = &segment.flow;
+    let end = |address: &[u8; 16], port| End { address: hash(address), port };
+    (end(&flow.src, flow.src_port), end(&flow.dst, flow.dst_port))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a part of it will do")]
+pub fn hash(of: impl Hash) -> u32 {
+    FixedState::default().hash_one(of) as u32
+}

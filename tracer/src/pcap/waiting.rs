@@ -1,0 +1,70 @@
+//! Retransmitted SYNs that wait for an answer, and the segments that arrive where only that answer may.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use tracer_common::Flow;
+
+use super::segment::{Segment, TCP_ACK, TCP_RST, TCP_SYN};
+
+/// SYNs that wait; beyond that all are forgotten.
+const MAX_WAITING: usize = 65_536;
+/// Stray segments that are reported of one transmission, as the hooks do.
+const MAX_STRAYS: u8 = 4;
+
+#[derive(Clone, Copy, Debug)]
+struct Waits {
+    isn: u32,
+    strays: u8,
+}
+
+#[derive(Debug)]
+pub struct Waiting {
+    /// By the tuple of the answer
+    flows: HashMap<Flow, Waits, FixedState>,
+    /// A bit for each port that one may wait at: what nearly all packets are compared with
+    ports: Box<[u64; 1024]>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { flows: HashMap::default(), ports: Box::new([0; 1024]) }
+    }
+}
+
+impl Waiting {
+    /// Has segments looked at that arrive for this SYN.
+    pub fn wait_for(&mut self, syn: &Segment) {
+        if self.flows.len() >= MAX_WAITING {
+            self.flows.clear();
+            self.ports.fill(0);
+        }
+        self.flows.insert(syn.flow.reversed(), Waits { isn: syn.seq, strays: 0 });
+        if let Some(bits) = self.ports.get_mut(usize::from(syn.flow.src_port / 64)) {
+            *bits |= 1 << (syn.flow.src_port % 64);
+        }
+    }
+
+    /// The ISN of the SYN that waits where this segment arrives without acknowledging it.
+    #[inline]
+    pub fn stray(&mut self, segment: &Segment) -> Option<u32> {
+        let port = segment.flow.dst_port;
+        let may_wait = self.ports.get(usize::from(port / 64)).is_some_and(|bits| bits >> (port % 64) & 1 == 1);
+        if may_wait { self.look(segment) } else { None }
+    }
+
+    fn look(&mut self, segment: &Segment) -> Option<u32> {
+        let waits = self.flows.get_mut(&segment.flow)?;
+        let is_answer = segment.flags & TCP_ACK != 0 && segment.flags & (TCP_SYN | TCP_RST) != 0;
+        if segment.icmp == 0 && is_answer && segment.ack.wrapping_sub(1) == waits.isn {
+            self.flows.remove(&segment.flow);
+            return None;
+        }
+        let is_syn = segment.flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN;
+        if segment.icmp != 0 || is_syn || waits.strays >= MAX_STRAYS {
+            return None;
+        }
+        waits.strays += 1;
+        Some(waits.isn)
+    }
+}
