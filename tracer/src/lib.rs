@@ -14,13 +14,13 @@ pub mod summary;
 pub mod tally;
 pub mod evidence;
 pub mod infer;
+pub mod pcap;
 pub mod join;
 pub mod causes;
 pub mod enrichers;
 pub mod ruleset;
 #[cfg(feature = "ebpf")]
 pub mod bpf;
-pub mod pcap;
 pub mod btf;
 pub mod store;
 pub mod netlink;
