@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use tracer_common::config::Loss;
 use tracer_common::events::Lost;
 
-use crate::infer::Infer;
+use crate::infer::{Conclusion, Infer};
 use crate::model::{Attempt, Judgement, PolicyEvidence, Strength};
 use crate::tally::Counts;
 
 /// The counts at the end of a capture; field names as in JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// TCP connection attempts.
     pub attempts: u64,
@@ -36,6 +36,8 @@ pub struct Summary {
     pub evicted: u64,
     /// What the attempts say about ports.
     pub infer: Infer,
+    /// The same period by period, for address families of which a filter appeared, disappeared or changed.
+    pub changed: Vec<Conclusion>,
 }
 
 impl Summary {
@@ -63,7 +65,7 @@ impl Summary {
     /// Counts retransmitted attempts with their cause, and how strong the evidence is where they are flagged.
     pub fn caused(&mut self, cause: &'static str, strength: Option<Strength>, counts: Counts) {
         *self.by_cause.entry(cause).or_default() += counts;
-        if let Some(strength) = strength {
+        if let Some(strength) = strength.filter(|_| counts.flagged > 0) {
             *self.by_strength.entry(strength).or_default() += counts.flagged;
         }
     }
@@ -81,6 +83,18 @@ impl Summary {
             // A damaged trace may claim any number.
             *sum = sum.saturating_add(more);
         }
+    }
+
+    /// Which ports the path accepts. Where a filter changed, for each period: the attempts of all of them together say nothing.
+    #[must_use]
+    pub fn conclusions(&self) -> Vec<Conclusion> {
+        let is_of = |is_ipv4| move |conclusion: &&Conclusion| conclusion.is_ipv4 == is_ipv4;
+        let whole = self.infer.conclusions();
+        let of = |is_ipv4| {
+            let changed: Vec<_> = self.changed.iter().filter(is_of(is_ipv4)).cloned().collect();
+            if changed.is_empty() { whole.iter().filter(is_of(is_ipv4)).cloned().collect() } else { changed }
+        };
+        [of(true), of(false)].concat()
     }
 
     /// What the kernel could not deliver, by kind.

@@ -15,8 +15,11 @@ pub struct Case<'a> {
     pub capture: &'a Capture,
     /// The translated ports that are allowed for its address family.
     pub allowed: &'a PortSet,
-    /// Where it is flagged: how strong the claim is that a filter drops return traffic to its port.
+    /// Where it is flagged, or its port is outside of the range that the path accepts by the capture: how strong the claim is that a
+    /// filter drops return traffic to its port.
     pub assessment: Option<Assessment>,
+    /// The range that the path accepts by the capture, where the claim is about that range.
+    pub inferred: Option<&'a PortSet>,
 }
 
 impl<'a> Case<'a> {
@@ -24,13 +27,13 @@ impl<'a> Case<'a> {
     /// (`pipeline/judge.rs`), so that what the capture as a whole knows can be handed in there.
     #[must_use]
     pub fn new(attempt: &'a Attempt, capture: &'a Capture) -> Self {
-        Self { attempt, capture, allowed: capture.policy.allowed_for(attempt), assessment: None }
+        Self { attempt, capture, allowed: capture.policy.allowed_for(attempt), assessment: None, inferred: None }
     }
 
     /// This case, with what the evidence of the capture says about its port.
     #[must_use]
-    pub const fn assessed(self, assessment: Option<Assessment>) -> Self {
-        Self { assessment, ..self }
+    pub const fn assessed(self, assessment: Option<Assessment>, inferred: Option<&'a PortSet>) -> Self {
+        Self { assessment, inferred, ..self }
     }
 
     /// How strong the claim is, in a word.

@@ -87,8 +87,8 @@ pub fn is_flagged(case: &Case<'_>) -> bool {
     port_out_of_range::is_outside(case)
 }
 
-/// Whether a filter is the cause or not, by the evidence of the capture alone; if it is not, `cause_of` the case without
-/// evidence is.
+/// Whether a filter is the cause or not, by the evidence of the capture alone, which may infer another range than the policy; if it is
+/// not, `cause_of` the case without evidence is.
 #[must_use]
 pub fn rests_on_evidence(case: &Case<'_>) -> bool {
     let before = ALL.iter().take_while(|cause| cause.id != port_out_of_range::CAUSE.id);

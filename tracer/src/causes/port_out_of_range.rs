@@ -18,16 +18,17 @@ fn applies(case: &Case<'_>) -> bool {
 /// Whether it would be the cause if the evidence said so.
 pub(super) fn is_candidate(case: &Case<'_>) -> bool {
     // What came back to this very port got through the filter. Inside the cluster no filter of a provider is in the way.
-    is_outside(case) && !case.heard_back() && case.may_have_left()
+    is_retransmitted_nat(case) && !case.heard_back() && case.may_have_left()
 }
 
 /// Whether the SYN was retransmitted and its translated port is outside the policy.
 pub(super) fn is_outside(case: &Case<'_>) -> bool {
-    let Some(translated) = case.attempt.translated else { return false };
-    case.attempt.retransmits > 0
-        && case.is_translated() == Some(true)
-        && !case.allowed.contains(translated.src_port)
-        && !case.is_in_tunnel()
+    case.attempt.translated.is_some_and(|translated| !case.allowed.contains(translated.src_port))
+        && is_retransmitted_nat(case)
+}
+
+fn is_retransmitted_nat(case: &Case<'_>) -> bool {
+    case.attempt.retransmits > 0 && case.is_translated() == Some(true) && !case.is_in_tunnel()
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -39,12 +40,19 @@ fn explain(case: &Case<'_>) -> String {
     format!("a filter on the path {verb} return traffic to port {}: {evidence}", port(case))
 }
 
-/// Where the port is by the policy, and what speaks for or against a filter; `None` where the attempt is not flagged.
+/// Where the port is by the policy, or by the inferred range where the policy does not hold, and what speaks for or against a filter;
+/// `None` where the attempt is not flagged and no range is inferred.
 pub(super) fn evidence(case: &Case<'_>) -> Option<String> {
     let assessment = case.assessment?;
     let is_ipv4 = case.attempt.translated.is_none_or(|flow| flow.is_ipv4());
     let words = assessment.words(case.allowed, &case.destination());
-    Some(format!("port {} is outside {}; {words}", port(case), case.capture.policy.words(is_ipv4)))
+    let (port, policy) = (port(case), case.capture.policy.words(is_ipv4));
+    Some(match case.inferred {
+        Some(range) => format!(
+            "port {port} is outside {range}, the range inferred from this capture; {policy} is another one; {words}"
+        ),
+        None => format!("port {port} is outside {policy}; {words}"),
+    })
 }
 
 fn port(case: &Case<'_>) -> u16 {
@@ -56,11 +64,11 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::model::{Attempt, Egress, example};
+    use crate::model::{Assessment, Attempt, Claim, Egress, Scope, Side, example};
 
     fn applies_to(attempt: &Attempt) -> bool {
         let capture = example::capture("node7");
-        applies(&Case::new(attempt, &capture).assessed(Some(example::PROVEN)))
+        applies(&Case::new(attempt, &capture).assessed(Some(example::PROVEN), None))
     }
 
     fn attempt(translated: &str) -> Attempt {
@@ -71,7 +79,20 @@ mod tests {
     #[test]
     fn port_below_range_is_flagged() {
         assert!(applies_to(&attempt("192.0.2.1:32767")));
-        assert!(!applies_to(&attempt("192.0.2.1:32768")));
+        let capture = example::capture("node7");
+        let inside = attempt("192.0.2.1:32768");
+        assert!(!applies(&Case::new(&inside, &capture)) && !crate::causes::is_flagged(&Case::new(&inside, &capture)));
+    }
+
+    #[test]
+    fn a_port_outside_of_an_inferred_range_names_that_range() {
+        let (capture, range) = (example::capture("node7"), "10000-19999".parse().unwrap());
+        let attempt = attempt("192.0.2.1:40000");
+        let assessment =
+            Assessment { claim: Claim::Inferred, scope: Scope::Capture, side: Side::Inside, ..example::PROVEN };
+        let case = Case::new(&attempt, &capture).assessed(Some(assessment), Some(&range));
+        assert!(applies(&case) && !crate::causes::is_flagged(&case));
+        expect_test::expect!["a filter on the path drops return traffic to port 40000: port 40000 is outside 10000-19999, the range inferred from this capture; the assumed range 32768-65535 (default) is another one; over destinations tried from both sides, 0 of 31 attempts from ports outside were answered, and 29 of 29 from ports in the range (by chance: p < 1e-12)"].assert_eq(&explain(&case));
     }
 
     #[test]
@@ -85,11 +106,11 @@ mod tests {
     fn a_syn_that_no_uplink_saw_is_flagged_but_the_filter_is_not_to_blame() {
         let inside = Attempt { syns_leaving: 0, ..attempt("192.0.2.1:1200") };
         let capture = crate::causes::testing::capture();
-        let case = Case::new(&inside, &capture).assessed(Some(example::PROVEN));
+        let case = Case::new(&inside, &capture).assessed(Some(example::PROVEN), None);
         assert!(case.has_hook("wire") && crate::causes::is_flagged(&case));
         assert_eq!((applies(&case), crate::causes::cause_of(&case).id), (false, "unknown"));
         let blind = crate::model::Capture { hooks: Vec::new(), ..capture };
-        assert!(applies(&Case::new(&inside, &blind).assessed(Some(example::PROVEN))));
+        assert!(applies(&Case::new(&inside, &blind).assessed(Some(example::PROVEN), None)));
     }
 
     #[test]

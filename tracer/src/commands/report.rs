@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<End> {
         summary: &summary,
         tally: observer.tally(),
         read: updates.updates.report(),
-        inference: &summary.infer.conclusions(),
+        inference: &summary.conclusions(),
         utc: args.utc,
     };
     let text = report::text::render(&report, machine::wants_colour())?;

@@ -63,6 +63,8 @@ pub(super) struct Standing {
     pub(super) unanswered: [bool; 3],
     /// It answered at least once.
     pub(super) is_answering: bool,
+    /// It was tried.
+    pub(super) is_tried: bool,
 }
 
 impl DestinationEvidence {
@@ -95,9 +97,10 @@ impl DestinationEvidence {
         self.tests.iter_mut().for_each(|test| test.at /= 2);
     }
 
-    /// Takes back an unanswered attempt.
-    pub(super) const fn uncount(&mut self, side: Side, is_weighed: bool) {
-        let (exact, weighed) = (&mut self.counts[side as usize][0], &mut self.weighed[side as usize][0]);
+    /// Takes back an attempt.
+    pub(super) fn uncount(&mut self, side: Side, answered: bool, is_weighed: bool) {
+        let answered = usize::from(answered);
+        let (exact, weighed) = (&mut self.counts[side as usize][answered], &mut self.weighed[side as usize][answered]);
         *exact = exact.saturating_sub(1);
         if is_weighed && *weighed > 0 {
             *weighed -= 1;
@@ -120,6 +123,7 @@ impl DestinationEvidence {
                 unanswered > 0 && answered == 0
             }),
             is_answering: self.counts.iter().any(|side| side[1] > 0),
+            is_tried: self.counts.as_flattened().iter().any(|count| *count > 0),
         }
     }
 

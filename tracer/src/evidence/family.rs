@@ -1,17 +1,11 @@
 //! All destinations of one address family: sums over them, and the assessment of a claim.
 
-use hashbrown::HashMap;
-
 use super::chance::is_suspect;
 use super::entry::{DestinationEvidence, Role, Standing};
 use super::place::Place;
-use crate::infer::{Destination, Probe, evidence};
-use crate::model::{Answers, Assessment, Reason, Scope, Side, SideEvidence};
+use crate::infer::{Probe, evidence};
+use crate::model::{Answers, Assessment, Claim, Reason, Scope, Side, SideEvidence};
 
-/// Destinations with an entry of their own.
-const MAX_EXACT_DESTINATIONS: usize = 1024;
-/// Entries for networks of later destinations.
-const MAX_NETWORKS: usize = 256;
 /// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
 const ENOUGH_NATS: f64 = 9.210_340;
 
@@ -19,7 +13,8 @@ const ENOUGH_NATS: f64 = 9.210_340;
 #[derive(Clone, Debug, Default)]
 pub(super) struct FamilyEvidence {
     entries: Vec<DestinationEvidence>,
-    index: HashMap<Destination, u16, foldhash::fast::FixedState>,
+    /// Destinations with attempts.
+    tried: u32,
     /// Attempts by side.
     all: [Answers; 4],
     /// Those to destinations that answered at least once.
@@ -56,35 +51,27 @@ struct Pooled {
 }
 
 impl FamilyEvidence {
-    /// The entry that a destination's attempts are counted in.
-    pub(super) fn entry(&mut self, destination: Destination) -> u16 {
-        let known = self.index.get(&destination).copied();
-        known
-            .or_else(|| self.open(destination, MAX_EXACT_DESTINATIONS))
-            .or_else(|| self.index.get(&destination.network()).copied())
-            .or_else(|| self.open(destination.network(), MAX_EXACT_DESTINATIONS + MAX_NETWORKS))
-            .or_else(|| self.index.get(&Destination::others()).copied())
-            .or_else(|| self.open(Destination::others(), MAX_EXACT_DESTINATIONS + MAX_NETWORKS + 1))
-            .unwrap_or(0)
-    }
-
-    fn open(&mut self, destination: Destination, limit: usize) -> Option<u16> {
-        let place = self.entries.len();
-        let number = u16::try_from(place).ok().filter(|_| place < limit)?;
-        self.entries.push(DestinationEvidence::default());
-        self.index.insert(destination, number);
-        Some(number)
-    }
-
     /// Counts an attempt; whether it is weighed.
     pub(super) fn count(&mut self, place: Place, first_ns: u64, probe: Probe) -> bool {
         self.observed += 1;
+        self.make_room(place.entry);
         self.change(place, |entry| entry.count(place.side, first_ns, probe)).unwrap_or_default()
     }
 
-    /// Takes back an unanswered attempt.
-    pub(super) fn uncount(&mut self, place: Place, is_weighed: bool) {
-        self.change(place, |entry| entry.uncount(place.side, is_weighed));
+    /// Takes back an attempt.
+    pub(super) fn uncount(&mut self, place: Place, answered: bool, is_weighed: bool) {
+        self.change(place, |entry| entry.uncount(place.side, answered, is_weighed));
+    }
+
+    /// Attempts from ports on that side.
+    pub(super) const fn all(&self, side: Side) -> Answers {
+        self.all[side as usize]
+    }
+
+    fn make_room(&mut self, entry: u16) {
+        if self.entries.len() <= usize::from(entry) {
+            self.entries.resize_with(usize::from(entry) + 1, DestinationEvidence::default);
+        }
     }
 
     fn change<T>(
@@ -103,7 +90,12 @@ impl FamilyEvidence {
             for (sum, side) in self.answering.iter_mut().zip(ALL_SIDES) {
                 replace(sum, Answers::default(), entry.counts(side));
             }
+        } else if before.is_answering {
+            for (sum, of) in self.answering.iter_mut().zip(ALL_SIDES) {
+                replace(sum, if of == side { counts } else { entry.counts(of) }, Answers::default());
+            }
         }
+        self.tried = self.tried + u32::from(now.is_tried) - u32::from(before.is_tried);
         for ((sums, outside), (role, role_now)) in
             self.sides.iter_mut().zip(Side::OUTSIDE).zip(before.roles.into_iter().zip(now.roles))
         {
@@ -137,6 +129,7 @@ impl FamilyEvidence {
 
     /// How strong the claim is about that side, for attempts to that destination.
     pub(super) fn assess(&mut self, entry: u16, side: Side) -> Assessment {
+        self.make_room(entry);
         let reason_and_scope = self.reason(usize::from(entry), side);
         let (reason, scope) = reason_and_scope.unwrap_or((Reason::NothingToCompare, Scope::Capture));
         match scope {
@@ -144,7 +137,7 @@ impl FamilyEvidence {
                 let of = |side| {
                     self.entries.get(usize::from(entry)).map_or_else(Answers::default, |entry| entry.counts(side))
                 };
-                Assessment { reason, scope, side, inside: of(Side::Inside), outside: of(side) }
+                Assessment { claim: Claim::Policy, reason, scope, side, inside: of(Side::Inside), outside: of(side) }
             }
             Scope::Capture => self.over_all(reason, side),
         }
@@ -160,12 +153,12 @@ impl FamilyEvidence {
                 [0, side as usize].map(|side| self.all[side])
             }
         };
-        Assessment { reason, scope: Scope::Capture, side, inside, outside }
+        Assessment { claim: Claim::Policy, reason, scope: Scope::Capture, side, inside, outside }
     }
 
     /// The rules, in their order; docs/causes.md has them in words.
     fn reason(&mut self, entry: usize, side: Side) -> Option<(Reason, Scope)> {
-        let destinations = self.entries.len() as f64;
+        let destinations = f64::from(self.tried.max(1));
         let here = self.entries.get_mut(entry)?;
         let role = here.role(side);
         let (is_silent_inside, fails_inside) = (here.is_silent_inside(), here.fails_inside());
@@ -240,9 +233,7 @@ impl FamilyEvidence {
     /// Bytes allocated.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.entries.capacity() * size_of::<DestinationEvidence>()
-            + self.index.capacity() * (size_of::<(Destination, u16)>() + 1)
+        size_of::<Self>() + self.entries.capacity() * size_of::<DestinationEvidence>()
     }
 
     /// Tests everything again.
@@ -266,7 +257,7 @@ impl FamilyEvidence {
 
     fn policy(&self, side: Side) -> Option<Reason> {
         let SideSums { filtered, passing, unanswered, pooled, .. } = *self.sums(side)?;
-        let destinations = self.entries.len() as f64;
+        let destinations = f64::from(self.tried.max(1));
         let own = || {
             let entries = self.entries.iter().filter(|entry| entry.role(side) == Role::Filtered);
             entries.map(|entry| entry.evidence(side) - destinations.ln()).fold(0.0, f64::max)

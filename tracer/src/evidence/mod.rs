@@ -2,20 +2,28 @@
 //!
 //! An attempt is evidence as `infer` defines it: its translated port was answered, or its SYN was retransmitted and was not.
 //! Open attempts count as unanswered from their first retransmit on, until they are answered. Each destination (`entry`)
-//! counts answers by the side of the policy that the port is on; `family` sums up over destinations and assesses a claim.
+//! counts answers by the side of the policy that the port is on; `family` sums up over destinations and assesses a claim; `path` holds
+//! those of each uplink, by periods between changes of its filter (`change`). Where the attempts prove another range than the policy
+//! (`range`, from those in `recent`), the claim is about that range.
 //! docs/causes.md has the rules. The assessment follows from events, so that a replay assesses as the live capture did.
 
 mod chance;
+mod change;
 mod entry;
 mod family;
+mod index;
+mod path;
 mod place;
+mod range;
+mod recent;
 #[cfg(test)]
 mod tests;
 
-use self::family::FamilyEvidence;
+pub use self::path::InPeriod;
+use self::path::PathEvidence;
 pub use self::place::{Path, Place};
-use crate::infer::{Destination, Observation, ObservedPort, Probe, observe};
-use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side, SideEvidence};
+use crate::infer::{Conclusion, Destination, Observation, ObservedPort, Probe, observe};
+use crate::model::{Answers, Assessment, Attempt, Claim, PortSet, Reason, Scope, Side, SideEvidence};
 
 /// Paths that are distinguished; attempts by further uplinks share one.
 const MAX_PATHS: usize = 32;
@@ -25,7 +33,7 @@ const OTHER_UPLINKS: u32 = u32::MAX;
 /// The evidence of one node, by address family and uplink: each uplink may have a filter of its own.
 #[derive(Clone, Debug, Default)]
 pub struct PortEvidence {
-    paths: Vec<(Path, FamilyEvidence)>,
+    paths: Vec<PathEvidence>,
     /// By the number of the attempt: open ones that count as unanswered.
     open: Vec<Option<Open>>,
 }
@@ -34,109 +42,144 @@ pub struct PortEvidence {
 #[derive(Clone, Copy, Debug)]
 struct Open {
     place: Place,
+    /// To take it back by.
+    number: u64,
     /// It counts for the test of significance.
     is_weighed: bool,
+}
+
+/// What is concluded about the port of an attempt.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PortClaim<'a> {
+    /// How strong the claim is that a filter drops return traffic to the port.
+    pub assessment: Option<Assessment>,
+    /// The range that the path accepts, where the claim is about one that is inferred.
+    pub inferred: Option<&'a PortSet>,
 }
 
 impl PortEvidence {
     /// A SYN of the attempt was retransmitted. The attempt may have taken the way through an uplink, and NAT changed its source.
     /// Where it is counted, if it is.
     pub fn retransmitted(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
-        if allowed.is_any() {
-            return None;
-        }
-        let id = id as usize;
-        if let Some(Some(Open { place, .. })) = self.open.get(id) {
+        let index = id as usize;
+        if let Some(Some(Open { place, .. })) = self.open.get(index) {
             return Some(*place);
         }
         let (place, probe) = self.probe(attempt, allowed).filter(|(_, probe)| !probe.answered)?;
-        let is_weighed = self.family(place).count(place, attempt.first_ns, probe);
-        if id >= self.open.len() {
-            self.open.resize(id + 1, None);
+        let (number, is_weighed) = self.path(place).count(place, Some(id), attempt.first_ns, probe);
+        if index >= self.open.len() {
+            self.open.resize(index + 1, None);
         }
-        self.open[id] = Some(Open { place, is_weighed });
-        Some(place)
+        self.open[index] = Some(Open { place, number, is_weighed });
+        self.look(place);
+        self.open[index].map(|open| open.place)
     }
 
     /// The attempt has ended; where it is evidence, the same holds for it. Its number is another attempt's from now on.
     pub fn ended(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet, is_evidence: bool) -> Option<Place> {
         let open = self.open.get_mut(id as usize).and_then(Option::take);
-        let now = if is_evidence && !allowed.is_any() { self.probe(attempt, allowed) } else { None };
-        if let Some(Open { place, is_weighed }) = open {
+        let now = if is_evidence { self.probe(attempt, allowed) } else { None };
+        if let Some(Open { place, number, is_weighed }) = open {
             if now.is_some_and(|(of, probe)| of == place && !probe.answered) {
+                self.path(place).ended(number);
                 return Some(place);
             }
-            self.family(place).uncount(place, is_weighed);
+            self.path(place).uncount(place, number, is_weighed);
         }
         let (place, probe) = now?;
-        self.family(place).count(place, attempt.first_ns, probe);
+        self.path(place).count(place, None, known_ns(attempt), probe);
+        self.look(place);
         Some(place)
     }
 
-    /// How strong the claim is about the port of this attempt, which is outside the policy. `None` where the port is allowed.
+    /// How strong the claim is about the port of this attempt: where it is flagged, and where its port is outside of an inferred range.
     /// `counted` is where the attempt is counted, if it is.
     pub fn assess(
         &mut self,
         attempt: &Attempt,
         allowed: &PortSet,
         may_have_left: bool,
+        is_flagged: bool,
         counted: Option<Place>,
-    ) -> Option<Assessment> {
-        let translated = attempt.translated?;
+    ) -> PortClaim<'_> {
+        let Some(translated) = attempt.translated else { return PortClaim::default() };
         let side = Side::of(allowed, translated.src_port);
-        let bare = |reason| Assessment {
-            reason,
-            scope: Scope::Destination,
-            side,
-            inside: Answers::default(),
-            outside: Answers::default(),
+        let is_outside = is_flagged && side != Side::Inside;
+        let bare = |reason| {
+            let (inside, outside) = (Answers::default(), Answers::default());
+            let of = || Assessment { claim: Claim::Policy, reason, scope: Scope::Destination, side, inside, outside };
+            PortClaim { assessment: is_outside.then(of), inferred: None }
         };
-        if side == Side::Inside {
-            return None;
-        }
         if !may_have_left {
-            return Some(bare(Reason::NotOnUplink));
+            return bare(Reason::NotOnUplink);
         }
         if attempt.is_answered() {
-            return Some(bare(Reason::PortAnswered));
+            return bare(Reason::PortAnswered);
         }
         let counted = counted.filter(|place| place.side == side);
-        let place = counted.or_else(|| self.place(attempt, allowed))?;
-        Some(self.assess_place(place))
+        let Some(place) = counted.or_else(|| self.place(attempt, allowed)) else { return PortClaim::default() };
+        let PortClaim { assessment, inferred } = self.assess_port(place, translated.src_port);
+        PortClaim { assessment: assessment.filter(|it| is_outside || it.claim == Claim::Inferred), inferred }
     }
 
-    /// Where the attempt belongs. `None` where its translated port is unknown or allowed.
+    /// Where the attempt belongs. `None` where its translated port is unknown.
     pub fn place(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
         let translated = attempt.translated?;
         let side = Side::of(allowed, translated.src_port);
         let destination = Destination::of(&translated);
-        (side != Side::Inside).then(|| self.place_of(translated.is_ipv4(), attempt.ifindex, destination, side))
+        Some(self.place_of(translated.is_ipv4(), attempt, destination, side))
     }
 
-    /// How strong the claim is about ports on that side, for attempts to that destination.
-    pub fn assess_place(&mut self, place: Place) -> Assessment {
-        self.family(place).assess(place.entry, place.side)
+    /// The same place in the period of a time.
+    pub fn place_at(&self, place: Place, at_ns: u64) -> Place {
+        let path = self.paths.get(usize::from(place.path));
+        Place { period: path.map_or(0, |path| path.period_at(at_ns)), ..place }
+    }
+
+    /// How strong the claim is about a port, for attempts to that destination.
+    pub fn assess_port(&mut self, place: Place, port: u16) -> PortClaim<'_> {
+        let (assessment, inferred) = self.path(place).assess(place, port);
+        PortClaim { assessment, inferred }
     }
 
     /// Brings everything that is remembered up to date, at the end of a capture.
     pub fn settle(&mut self) {
-        self.paths.iter_mut().for_each(|(_, family)| family.settle());
+        self.paths.iter_mut().for_each(PathEvidence::settle);
     }
 
-    /// For each path what the evidence says about each side outside of the policy that attempts left from, over all destinations.
-    /// Only paths of which there is any, IPv4 first.
+    /// For each path and period what the evidence says about each side outside of the policy that attempts left from, over all
+    /// destinations. Only paths of which there is any, IPv4 first.
     #[must_use]
-    pub fn policies(&self) -> Vec<(Path, Vec<SideEvidence>)> {
-        let known = self.paths.iter().map(|(path, family)| (*path, family.policies()));
-        let mut known: Vec<_> = known.filter(|(_, sides)| !sides.is_empty()).collect();
-        known.sort_by_key(|(Path { is_ipv4, ifindex }, _)| (!is_ipv4, *ifindex));
-        known
+    pub fn policies(&self) -> Vec<(Path, InPeriod<Vec<SideEvidence>>)> {
+        self.of_each_path(PathEvidence::policies)
     }
 
-    /// Bytes allocated for destinations.
+    /// Which ports each path accepts, period by period; nothing for an address family whose filters stayed the same.
+    #[must_use]
+    pub fn conclusions(&self) -> Vec<(Path, InPeriod<Conclusion>)> {
+        let has_changed = |is_ipv4| self.paths.iter().any(|it| it.path.is_ipv4 == is_ipv4 && it.has_changed());
+        self.of_each_path(|path| if has_changed(path.path.is_ipv4) { path.conclusions() } else { Vec::new() })
+    }
+
+    fn of_each_path<T>(&self, of: impl Fn(&PathEvidence) -> Vec<InPeriod<T>>) -> Vec<(Path, InPeriod<T>)> {
+        let mut paths: Vec<_> = self.paths.iter().collect();
+        paths.sort_by_key(|it| (!it.path.is_ipv4, it.path.ifindex));
+        paths.into_iter().flat_map(|path| of(path).into_iter().map(|value| (path.path, value))).collect()
+    }
+
+    /// Bytes allocated.
     #[cfg(test)]
     fn bytes(&self) -> usize {
-        self.paths.iter().map(|(_, family)| family.bytes()).sum()
+        self.paths.iter().map(PathEvidence::bytes).sum()
+    }
+
+    /// Looks whether the filter of a path has changed, after an attempt was counted.
+    fn look(&mut self, place: Place) {
+        for moved in self.path(place).look() {
+            if let Some(Some(open)) = self.open.get_mut(moved.id as usize) {
+                (open.place, open.is_weighed) = (moved.place, moved.is_weighed);
+            }
+        }
     }
 
     fn probe(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<(Place, Probe)> {
@@ -145,20 +188,19 @@ impl PortEvidence {
             ObservedPort::ChangedPort => None,
             ObservedPort::Port { destination, probe } => {
                 let side = Side::of(allowed, probe.port);
-                Some((self.place_of(is_ipv4, attempt.ifindex, destination, side), probe))
+                Some((self.place_of(is_ipv4, attempt, destination, side), probe))
             }
         }
     }
 
-    fn place_of(&mut self, is_ipv4: bool, ifindex: u32, destination: Destination, side: Side) -> Place {
-        let path = self.path(Path { is_ipv4, ifindex });
-        let entry = self.paths.get_mut(usize::from(path)).map_or(0, |(_, family)| family.entry(destination));
-        Place { path, entry, side }
+    fn place_of(&mut self, is_ipv4: bool, attempt: &Attempt, destination: Destination, side: Side) -> Place {
+        let number = self.path_number(Path { is_ipv4, ifindex: attempt.ifindex });
+        self.paths[number].place(destination, side, known_ns(attempt))
     }
 
     /// The number of a path. There are few, so they are looked through.
-    fn path(&mut self, path: Path) -> u8 {
-        let find = |paths: &[(Path, FamilyEvidence)], path: Path| paths.iter().position(|(of, _)| *of == path);
+    fn path_number(&mut self, path: Path) -> usize {
+        let find = |paths: &[PathEvidence], path: Path| paths.iter().position(|of| of.path == path);
         let shared = Path { ifindex: OTHER_UPLINKS, ..path };
         let known = find(&self.paths, path).or_else(|| {
             if self.paths.len() >= MAX_PATHS {
@@ -166,16 +208,21 @@ impl PortEvidence {
             }
             None
         });
-        let place = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             // Two more than the limit at most: one for each address family.
-            self.paths.push((if self.paths.len() >= MAX_PATHS { shared } else { path }, FamilyEvidence::default()));
-            self.paths.len() - 1
-        });
-        place as u8
+            let (path, number) = (if self.paths.len() >= MAX_PATHS { shared } else { path }, self.paths.len());
+            self.paths.push(PathEvidence::new(path, number as u8));
+            number
+        })
     }
 
-    fn family(&mut self, place: Place) -> &mut FamilyEvidence {
+    fn path(&mut self, place: Place) -> &mut PathEvidence {
         // A place is only made of a path that is there.
-        &mut self.paths[usize::from(place.path)].1
+        &mut self.paths[usize::from(place.path)]
     }
+}
+
+/// When an attempt shows whether its port is answered: one that is answered after a retransmit shows that of the later time.
+fn known_ns(attempt: &Attempt) -> u64 {
+    if attempt.retransmits > 0 && attempt.is_answered() { attempt.last_ns } else { attempt.first_ns }
 }

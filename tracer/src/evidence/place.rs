@@ -11,10 +11,11 @@ pub struct Path {
     pub ifindex: u32,
 }
 
-/// A destination by a path, and a side of the policy.
+/// A destination by a path, and a side of the policy, in a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     pub(super) path: u8,
+    pub(super) period: u8,
     pub(super) entry: u16,
     pub(super) side: Side,
 }

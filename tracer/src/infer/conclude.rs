@@ -15,6 +15,7 @@ use super::rule;
 use super::segments::{self, Rates, Segment};
 use super::sides::{Answering, Sides};
 use super::significance::{self, Evidence, Weight, choices};
+use crate::model::Period;
 
 /// Destinations that are named.
 const MAX_NAMED_DESTINATIONS: usize = 5;
@@ -28,6 +29,8 @@ pub(super) fn conclude(is_ipv4: bool, family: &FamilyAttempts) -> Conclusion {
     let silent = entries.iter().filter(|entry| entry.bins().is_none());
     Conclusion {
         is_ipv4,
+        period: Period::default(),
+        ifindex: None,
         used,
         destinations: entries.iter().filter(|entry| entry.bins().is_some()).count(),
         left_out: LeftOut {

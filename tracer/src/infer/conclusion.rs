@@ -2,13 +2,17 @@
 
 use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
-use crate::model::PortSet;
+use crate::model::{Period, PortSet};
 
 /// What the attempts of one address family say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conclusion {
     /// IPv4, else IPv6.
     pub is_ipv4: bool,
+    /// The part of the capture that it is about.
+    pub period: Period,
+    /// The uplink that it is about, by its number; `None` where it is about all of them.
+    pub ifindex: Option<u32>,
     /// Attempts that count, to destinations that answered at least once.
     pub used: AnswerCounts,
     /// How many destinations those are.

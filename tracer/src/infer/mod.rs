@@ -110,6 +110,14 @@ impl Infer {
     }
 }
 
+/// Which ports the path accepts, by these attempts of an address family.
+pub(crate) fn conclude(is_ipv4: bool, attempts: impl Iterator<Item = (Destination, Probe)>) -> Conclusion {
+    let mut family = FamilyAttempts::default();
+    attempts.for_each(|(destination, probe)| family.take(&ObservedPort::Port { destination, probe }));
+    family.settle();
+    conclude::conclude(is_ipv4, &family)
+}
+
 impl FamilyAttempts {
     fn take(&mut self, observed: &ObservedPort) {
         match *observed {

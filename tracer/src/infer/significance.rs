@@ -141,6 +141,9 @@ impl NullDistribution {
 }
 
 impl Stratum {
+    /// Without attempts.
+    pub(crate) const EMPTY: Self = Self { attempts: 0, unanswered: 0, denied: 0, denied_unanswered: 0 };
+
     const fn fewest(&self) -> u64 {
         (self.unanswered + self.denied).saturating_sub(self.attempts)
     }

@@ -43,7 +43,11 @@ impl Conclusion {
 
 impl Display for Conclusion {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_ipv4 { "IPv4: " } else { "IPv6: " })?;
+        f.write_str(if self.is_ipv4 { "IPv4" } else { "IPv6" })?;
+        if let Some(ifindex) = self.ifindex {
+            write!(f, " by interface {ifindex}")?;
+        }
+        write!(f, "{}: ", self.period.words())?;
         match &self.verdict {
             Verdict::Class(class) => {
                 counts(f, class)?;

@@ -143,9 +143,20 @@ pub enum Reason {
     InsideUnanswered,
 }
 
+/// What a filter is said to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The ports of the policy.
+    Policy,
+    /// A range that the attempts of the capture prove.
+    Inferred,
+}
+
 /// How strong the claim about a port is, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assessment {
+    /// What is claimed.
+    pub claim: Claim,
     /// Why.
     pub reason: Reason,
     /// Which attempts were compared.
@@ -181,7 +192,7 @@ impl Assessment {
     /// The counts in words, for a sentence that has named the range that is allowed. `to` names the destination.
     #[must_use]
     pub fn words(&self, allowed: &PortSet, to: &str) -> String {
-        let Self { reason, scope, side, inside, outside } = *self;
+        let Self { claim, reason, scope, side, inside, outside } = *self;
         let to = match scope {
             Scope::Destination => format!("to {to}"),
             Scope::Capture => match reason {
@@ -196,7 +207,10 @@ impl Assessment {
                 | Reason::InsideUnanswered => "over all destinations".to_owned(),
             },
         };
-        let ports = side.ports(allowed);
+        let ports = match claim {
+            Claim::Policy => side.ports(allowed),
+            Claim::Inferred => "outside".to_owned(),
+        };
         let counts = || {
             format!("{to}, {outside} attempts from ports {ports} were answered, and {inside} from ports in the range")
         };

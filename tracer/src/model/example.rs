@@ -5,8 +5,8 @@ use tracer_common::Flow;
 use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
 use super::{
-    Answers, Assessment, Attempt, Capture, Dropped, Filter, HookState, Judgement, NatRange, Outcome, Policy, Reason,
-    Scope, Side, SideEvidence, Strength,
+    Answers, Assessment, Attempt, Capture, Claim, Dropped, Filter, HookState, Judgement, NatRange, Outcome, Policy,
+    Reason, Scope, Side, SideEvidence, Strength,
 };
 
 /// A flow from socket addresses as people write them.
@@ -53,6 +53,7 @@ pub const FLAGGED: Judgement =
 
 /// Proof that ports below the policy are dropped.
 pub const PROVEN: Assessment = Assessment {
+    claim: Claim::Policy,
     reason: Reason::SidesDiffer { p_below: 12 },
     scope: Scope::Destination,
     side: Side::Below,

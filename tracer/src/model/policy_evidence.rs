@@ -1,6 +1,6 @@
 //! What the evidence of a node says about its policy, for each path out of it.
 
-use super::{Assessment, Capture, Origin, PortSet, Reason, Strength};
+use super::{Assessment, Capture, Origin, Period, PortSet, Reason, Strength};
 
 /// What the evidence of a node says about the policy for one address family by one uplink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct PolicyEvidence {
     pub allowed: PortSet,
     /// Where they came from.
     pub origin: Origin,
+    /// The part of the capture that it is about: a filter may appear or disappear.
+    pub period: Period,
     /// The policy in words.
     words: String,
     /// One for each side of it that attempts left from; not empty.
@@ -35,7 +37,7 @@ pub struct SideEvidence {
 impl PolicyEvidence {
     /// Of a capture.
     #[must_use]
-    pub fn new(capture: &Capture, is_ipv4: bool, ifindex: u32, sides: Vec<SideEvidence>) -> Self {
+    pub fn new(capture: &Capture, is_ipv4: bool, ifindex: u32, period: Period, sides: Vec<SideEvidence>) -> Self {
         let policy = &capture.policy;
         Self {
             node: capture.node.clone(),
@@ -43,6 +45,7 @@ impl PolicyEvidence {
             ifindex,
             allowed: policy.allowed(is_ipv4).clone(),
             origin: policy.origin_of(is_ipv4),
+            period,
             words: policy.words(is_ipv4),
             sides,
         }
@@ -73,7 +76,7 @@ impl PolicyEvidence {
     /// One sentence for each side.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
-        let family = self.family();
+        let family = format!("{}{}", self.family(), self.period.words());
         let sentence = |SideEvidence { assessment, filtered, passing }: &SideEvidence| {
             let verdict = match assessment.reason {
                 Reason::SidesDiffer { .. } => "holds",

@@ -16,6 +16,8 @@ use crate::summary::Summary;
 #[derive(Serialize)]
 pub(super) struct Inference<'a> {
     verdict: &'static str,
+    from: Option<&'a str>,
+    until: Option<&'a str>,
     text: String,
     attempts: u64,
     unanswered: u64,
@@ -87,9 +89,11 @@ impl<'a> From<&'a Conclusion> for Inference<'a> {
 }
 
 impl<'a> Inference<'a> {
-    fn bare(conclusion: &Conclusion) -> Self {
+    fn bare(conclusion: &'a Conclusion) -> Self {
         Self {
             verdict: conclusion.verdict_name(),
+            from: conclusion.period.from.as_deref(),
+            until: conclusion.period.until.as_deref(),
             text: conclusion.to_string(),
             attempts: conclusion.used.total(),
             unanswered: conclusion.used.unanswered,
@@ -160,7 +164,7 @@ impl From<&SupportingDestination> for SupportingObject {
 /// # Errors
 /// When they cannot be written.
 pub fn write(summary: &Summary, as_json: bool, out: Box<dyn Write>) -> io::Result<()> {
-    let (mut out, conclusions) = (io::BufWriter::new(out), summary.infer.conclusions());
+    let (mut out, conclusions) = (io::BufWriter::new(out), summary.conclusions());
     write_conclusions(&conclusions, as_json, &mut out)?;
     if conclusions.is_empty() && !as_json {
         out.write_all(b"no attempt with a known translated port was answered or retransmitted: nothing to conclude\n")?;

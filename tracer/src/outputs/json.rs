@@ -146,7 +146,7 @@ impl Output for Json {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        let conclusions = summary.infer.conclusions();
+        let conclusions = summary.conclusions();
         let inference = InferenceObject::of(&conclusions);
         let policies = summary.policies.iter().map(|policy| PolicyJson::new(policy, &conclusions)).collect();
         write_line(&mut self.out, &SummaryLine { inference, policies, ..SummaryLine::from(summary) })?;
@@ -238,7 +238,8 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
 impl<'a> InferenceObject<'a> {
     fn of(conclusions: &'a [Conclusion]) -> Option<Self> {
         let of = |is_ipv4| {
-            let family = conclusions.iter().find(|conclusion| conclusion.is_ipv4 == is_ipv4)?;
+            // Where a filter changed, that of the last period.
+            let family = conclusions.iter().rfind(|conclusion| conclusion.is_ipv4 == is_ipv4)?;
             family.says_something().then(|| family.into())
         };
         let (ipv4, ipv6) = (of(true), of(false));

@@ -12,6 +12,8 @@ pub(super) struct PolicyJson<'a> {
     node: &'a str,
     family: &'static str,
     ifindex: Option<u32>,
+    from: Option<&'a str>,
+    until: Option<&'a str>,
     allowed: &'a PortSet,
     allowed_from: &'static str,
     evidence_strength: &'static str,
@@ -59,6 +61,8 @@ impl<'a> PolicyJson<'a> {
             node: &evidence.node,
             family: evidence.family_name(),
             ifindex: (evidence.ifindex != 0).then_some(evidence.ifindex),
+            from: evidence.period.from.as_deref(),
+            until: evidence.period.until.as_deref(),
             allowed: &evidence.allowed,
             allowed_from: evidence.origin.name(),
             evidence_strength: evidence.strength().name(),
@@ -105,7 +109,8 @@ impl From<Answers> for PolicyCounts {
 pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion]) -> Vec<String> {
     let several_nodes = policies.iter().any(|policy| policy.node != policies[0].node);
     let of = |policy: &PolicyEvidence| {
-        let is_sibling = |other: &PolicyEvidence| (&other.node, other.is_ipv4) == (&policy.node, policy.is_ipv4);
+        let key = |policy: &PolicyEvidence| (policy.node.clone(), policy.is_ipv4, policy.period.clone());
+        let is_sibling = |other: &PolicyEvidence| key(other) == key(policy);
         let siblings: Vec<_> = policies.iter().filter(|other| is_sibling(other)).collect();
         let node = if several_nodes { format!("{}: ", Escaped(&policy.node)) } else { String::new() };
         let uplink = if siblings.len() > 1 { format!("by interface {}, ", policy.ifindex) } else { String::new() };
@@ -120,7 +125,8 @@ pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion])
 
 /// Ports that are allowed, and that the path does not pass by what is inferred from all attempts.
 fn not_passed(policy: &PolicyEvidence, conclusions: &[Conclusion]) -> Option<PortSet> {
-    let conclusion = conclusions.iter().find(|conclusion| conclusion.is_ipv4 == policy.is_ipv4)?;
+    let is_of = |conclusion: &&Conclusion| conclusion.is_ipv4 == policy.is_ipv4 && conclusion.period == policy.period;
+    let conclusion = conclusions.iter().find(is_of)?;
     let ports = conclusion.denied()?.and(&policy.allowed);
     (!ports.is_empty()).then_some(ports)
 }

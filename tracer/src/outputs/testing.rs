@@ -57,7 +57,7 @@ impl<'a> Judged<'a> {
     pub(super) fn new(capture: &'a Capture, attempt: &'a Attempt) -> Self {
         let case = Case::new(attempt, capture);
         let flagged = causes::is_flagged(&case);
-        let case = case.assessed(flagged.then_some(PROVEN));
+        let case = case.assessed(flagged.then_some(PROVEN), None);
         let judgement = Judgement { flagged, cause: Some(causes::cause_of(&case).id), strength: case.strength() };
         Self { capture, attempt, owner: None, judgement }
     }

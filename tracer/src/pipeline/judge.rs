@@ -7,9 +7,10 @@ use tracer_common::Event;
 use super::judgements::Judgements;
 use super::undecided::Undecided;
 use crate::causes::{self, Case};
-use crate::evidence::{Place, PortEvidence};
+use crate::evidence::{InPeriod, Path, Place, PortClaim, PortEvidence};
+use crate::infer::Conclusion;
 use crate::join::{Update, UpdateKind};
-use crate::model::{Attempt, Capture, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, PolicyEvidence};
+use crate::model::{Attempt, Capture, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period, PolicyEvidence};
 use crate::outputs::{Observer, Output, View};
 use crate::summary::Summary;
 use crate::tally::{Answer, Counts};
@@ -116,10 +117,19 @@ impl<'a> Judge<'a> {
         for NodeState { capture, evidence, undecided, .. } in &mut self.nodes {
             evidence.settle();
             undecided.decide(evidence, &mut self.shared.summary);
-            let policies = evidence.policies().into_iter();
-            let policies =
-                policies.map(|(path, sides)| PolicyEvidence::new(capture, path.is_ipv4, path.ifindex, sides));
+            let policies = evidence.policies().into_iter().map(|(path, InPeriod { since_ns, until_ns, value })| {
+                let period = Period::of(capture, since_ns, until_ns);
+                PolicyEvidence::new(capture, path.is_ipv4, path.ifindex, period, value)
+            });
             self.shared.summary.policies.extend(policies);
+            let changed = evidence.conclusions();
+            let paths = |path: Path| changed.iter().any(|(of, _)| of.is_ipv4 == path.is_ipv4 && *of != path);
+            let conclusions = changed.iter().map(|(path, InPeriod { since_ns, until_ns, value })| Conclusion {
+                period: Period::of(capture, *since_ns, *until_ns),
+                ifindex: paths(*path).then_some(path.ifindex),
+                ..value.clone()
+            });
+            self.shared.summary.changed.extend(conclusions);
         }
         if let Some(output) = &mut self.shared.output {
             output.finish(&self.shared.summary)?;
@@ -157,15 +167,14 @@ impl Shared<'_> {
                 if !is_wanted {
                     return Ok(());
                 }
+                let rests = causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
+                let rests = rests.zip(attempt.translated.map(|translated| translated.src_port));
                 let case = assessed(case, evidence, judgement.flagged, place);
-                let place = causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
-                self.ended(&JudgedAttempt { case, owner }, judgement, |otherwise, counts| match place {
-                    Some(place) => {
-                        undecided.add(place, otherwise, counts);
-                        true
-                    }
-                    None => false,
-                })
+                let aside = self.ended(&JudgedAttempt { case, owner }, judgement, rests.is_some())?;
+                if let (Some(place), Some((otherwise, counts))) = (rests, aside) {
+                    undecided.add(evidence, place, attempt.first_ns, otherwise, counts);
+                }
+                Ok(())
             }
         }
     }
@@ -201,44 +210,52 @@ impl Shared<'_> {
         output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
 
-    /// Events after the last retransmit may show the cause. `put_aside` takes what more evidence may decide otherwise,
-    /// with the cause that it has without evidence.
+    /// Events after the last retransmit may show the cause. Where it rests on evidence and more of that may decide otherwise, the cause
+    /// that the attempt has without evidence, and what is to be counted.
     fn ended(
         &mut self,
         subject: &JudgedAttempt<'_>,
         before: Judgement,
-        put_aside: impl FnOnce(&'static str, Counts) -> bool,
-    ) -> io::Result<()> {
+        rests_on_evidence: bool,
+    ) -> io::Result<Option<(&'static str, Counts)>> {
         let (case, owner) = (&subject.case, subject.owner);
         let (attempt, capture) = (case.attempt, case.capture);
         let is_case = attempt.retransmits > 0 || causes::has_failed(case);
         let cause = is_case.then(|| causes::cause_of(case));
         let judgement = &Judgement { cause: cause.map(|cause| cause.id), strength: case.strength(), ..before };
         self.summary.ended(attempt, judgement, case.may_have_left());
+        let mut aside = None;
         if let Some(cause) = cause.filter(|_| attempt.retransmits > 0) {
             let counts = Counts::of(attempt, judgement, Answer::of(attempt));
-            if !put_aside(causes::cause_of(&case.assessed(None)).id, counts) {
+            if rests_on_evidence {
+                aside = Some((causes::cause_of(&case.assessed(None, None)).id, counts));
+            } else {
                 self.summary.caused(cause.id, judgement.strength, counts);
             }
         }
         if let Some(observer) = &mut self.observer {
             observer.ended(&EndedAttempt { capture, attempt, owner, judgement })?;
         }
-        let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(()) };
+        let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(aside) };
         let is_news = before.cause != judgement.cause || causes::is_unknown(cause);
         self.shown += u64::from(is_news);
         let finding = subject.finding(attempt.last_ns, attempt.retransmits, judgement);
         let finding = Finding { is_news, is_over: true, ..finding };
-        let Some(output) = &mut self.output else { return Ok(()) };
+        let Some(output) = &mut self.output else { return Ok(aside) };
         let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
-        output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
+        output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })?;
+        Ok(aside)
     }
 }
 
-/// The case with what the evidence says about its port, where the attempt is flagged.
-fn assessed<'a>(case: Case<'a>, evidence: &mut PortEvidence, is_flagged: bool, place: Option<Place>) -> Case<'a> {
-    let mut assess = || evidence.assess(case.attempt, case.allowed, case.may_have_left(), place);
-    case.assessed(if is_flagged { assess() } else { None })
+/// The case with what the evidence says about its port.
+fn assessed<'a>(case: Case<'a>, evidence: &'a mut PortEvidence, is_flagged: bool, place: Option<Place>) -> Case<'a> {
+    if !is_flagged && !causes::rests_on_evidence(&case) {
+        return case;
+    }
+    let PortClaim { assessment, inferred } =
+        evidence.assess(case.attempt, case.allowed, case.may_have_left(), is_flagged, place);
+    case.assessed(assessment, inferred)
 }
 
 /// An attempt to be judged, and who made it.
@@ -249,7 +266,7 @@ struct JudgedAttempt<'a> {
 
 impl JudgedAttempt<'_> {
     fn finding<'b>(&'b self, time_ns: u64, ordinal: u32, judgement: &'b Judgement) -> Finding<'b> {
-        let Self { case: Case { attempt, capture, allowed, assessment: _ }, owner } = *self;
+        let Self { case: Case { attempt, capture, allowed, assessment: _, inferred: _ }, owner } = *self;
         let (is_repeated, is_news, is_over, diagnosis) = (false, false, false, None);
         Finding {
             capture,

@@ -7,7 +7,8 @@ use markup5ever_rcdom::{Handle, NodeData, RcDom};
 use super::*;
 use crate::infer::Infer;
 use crate::model::{
-    Attempt, EndedAttempt, HookState, Judgement, Outcome, Owner, PolicyEvidence, Strength, example, example::FLAGGED,
+    Attempt, EndedAttempt, HookState, Judgement, Outcome, Owner, Period, PolicyEvidence, Strength, example,
+    example::FLAGGED,
 };
 use crate::tally::Counts;
 
@@ -52,7 +53,13 @@ fn summary(tally: &Tally) -> Summary {
         flagged_attempts: all.flagged,
         by_cause: [("port_out_of_range", Counts { attempts: all.unanswered, ..all })].into(),
         by_strength: [(Strength::Proven, all.flagged)].into(),
-        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, 2, vec![example::PROVEN_FOR_ALL])],
+        policies: vec![PolicyEvidence::new(
+            &example::capture("node7"),
+            true,
+            2,
+            Period::default(),
+            vec![example::PROVEN_FOR_ALL],
+        )],
         ..Summary::default()
     }
 }

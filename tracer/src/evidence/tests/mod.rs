@@ -5,13 +5,18 @@ mod world;
 
 use std::rc::Rc;
 
-use self::world::{AnswerModel, Assessed, World};
-use crate::model::{Assessment, Reason, Side, Strength};
+use self::world::{AnswerModel, Assessed, Silent, World};
+use crate::model::{Assessment, PortSet, Reason, Side, Strength};
 
 const SEEDS: std::ops::Range<u64> = 0..40;
 
 fn each(world: &World, check: impl Fn(u64, &Assessed)) {
     SEEDS.for_each(|seed| check(seed, &world.play(seed)));
+}
+
+/// Fewer seeds, where a world is long.
+fn few(world: &World, check: impl Fn(u64, &Assessed)) {
+    (0..10).for_each(|seed| check(seed, &world.play(seed)));
 }
 
 /// No flagged attempt is blamed on a filter at the end, and hardly a line while more is learnt.
@@ -133,7 +138,10 @@ fn the_first_syn_of_each_attempt_that_is_lost_is_not_blamed_on_a_filter() {
 fn a_policy_that_is_too_narrow_is_contradicted() {
     let narrow = World { allowed: "49152-65535", attempts: 400, ..World::new() };
     each(&narrow, |seed, seen| {
-        assert_eq!(seen.blamed(), 0, "seed {seed}");
+        // What is blamed is the range that is inferred.
+        let inferred = seen.silent.iter().filter(|silent| silent.inferred.is_some()).count();
+        assert!(seen.blamed() <= inferred, "seed {seed}");
+        assert!(seen.silent.iter().all(|silent| silent.port < 32768), "seed {seed}");
         assert!(
             seen.policies.iter().all(|of| of.reason == Reason::OutsideAnswered),
             "seed {seed}: {:?}",
@@ -142,10 +150,96 @@ fn a_policy_that_is_too_narrow_is_contradicted() {
     });
     let elsewhere = World { allowed: "10000-19999", attempts: 400, ..World::new() };
     each(&elsewhere, |seed, seen| {
-        assert_eq!(seen.blamed(), 0, "seed {seed}");
         let above = seen.policies.iter().find(|of| of.side == Side::Above).unwrap();
         assert_eq!(above.strength(), Strength::Contradicted, "seed {seed}: {above:?}");
         assert!(above.outside.answered * 2 > above.outside.total(), "seed {seed}: {above:?}");
+    });
+}
+
+/// How many of the attempts without an answer are blamed on a filter that accepts that range, and how many there are.
+fn blamed_on(seen: &Assessed, range: &PortSet) -> (usize, usize) {
+    let blamed = |silent: &&Silent| {
+        silent.assessment.is_some_and(|of| of.strength() == Strength::Proven)
+            && silent.inferred.as_ref().is_none_or(|inferred| is_near(inferred, range))
+    };
+    (seen.silent.iter().filter(blamed).count(), seen.silent.len())
+}
+
+/// Edges are known to the next ports that were used.
+fn is_near(one: &PortSet, other: &PortSet) -> bool {
+    let edges = |ports: &PortSet| ports.ranges().flat_map(|(low, high)| [low, high]).collect::<Vec<_>>();
+    let (one, other) = (edges(one), edges(other));
+    one.len() == other.len() && one.iter().zip(&other).all(|(a, b)| a.abs_diff(*b) < 700)
+}
+
+#[test]
+fn a_filter_of_another_range_than_the_policy_is_proven_by_what_is_answered() {
+    let range: PortSet = "10000-19999".parse().unwrap();
+    for (allowed, destinations) in [("32768-65535", 6), ("32768-65535", 1), ("any", 6), ("1024-65535", 6)] {
+        let answers: AnswerModel = Rc::new(|_, port, _| (10000..20000).contains(&port));
+        few(&World { allowed, answers, attempts: 400, destinations, ..World::new() }, |seed, seen| {
+            let (blamed, silent) = blamed_on(seen, &range);
+            assert!(blamed + 8 >= silent && silent > 300, "seed {seed}, {allowed}: {blamed} of {silent}");
+        });
+    }
+}
+
+#[test]
+fn a_dead_server_behind_a_filter_of_another_range_is_not_blamed_on_it() {
+    let answers: AnswerModel = Rc::new(|to, port, _| to != 0 && (10000..20000).contains(&port));
+    few(&World { answers, attempts: 400, ..World::new() }, |seed, seen| {
+        let holds = |silent: &&Silent| silent.assessment.is_some_and(|of| of.strength().holds());
+        assert_eq!(seen.silent.iter().filter(|it| it.to == 0).filter(holds).count(), 0, "seed {seed}");
+    });
+}
+
+#[test]
+fn a_filter_that_appears_or_disappears_is_judged_by_the_time_when_it_is_there() {
+    // Where a filter disappears, the last retransmits of two seconds are answered.
+    for (attempts, gap_ms, appears) in
+        [(200, 20, true), (2000, 20, true), (400, 200, true), (2000, 20, false), (400, 200, false)]
+    {
+        let half_ms = u64::from(attempts) * gap_ms / 2;
+        let answers: AnswerModel = Rc::new(move |_, port, at_ms| port >= 32768 || (at_ms < half_ms) == appears);
+        few(&World { answers, attempts, gap_ms, ..World::new() }, |seed, seen| {
+            assert_eq!(seen.periods, 2, "seed {seed}, {attempts} attempts, appears: {appears}");
+            let is_now = |silent: &&Silent| (silent.at_ms >= half_ms) == appears;
+            let proven = |silent: &&&Silent| silent.assessment.is_some_and(|of| of.strength() == Strength::Proven);
+            let now: Vec<_> = seen.silent.iter().filter(is_now).collect();
+            let blamed = now.iter().filter(proven).count();
+            assert!(blamed * 50 >= now.len() * 49, "seed {seed}: {blamed} of {}", now.len());
+        });
+    }
+}
+
+#[test]
+fn a_filter_of_any_range_that_appears_or_disappears_is_too() {
+    let range: PortSet = "10000-19999".parse().unwrap();
+    for appears in [true, false] {
+        let answers: AnswerModel =
+            Rc::new(move |_, port, at_ms| (10000..20000).contains(&port) || (at_ms < 10_000) == appears);
+        few(&World { answers, attempts: 1000, ..World::new() }, |seed, seen| {
+            assert_eq!(seen.periods, 2, "seed {seed}, appears: {appears}");
+            let (blamed, silent) = blamed_on(seen, &range);
+            assert!(blamed * 20 >= silent * 19, "seed {seed}, appears: {appears}: {blamed} of {silent}");
+        });
+    }
+}
+
+#[test]
+fn a_filter_that_comes_and_goes_is_not_blamed_for_a_server_that_dies_meanwhile() {
+    // There from 10 s to 20 s; one server dies after that.
+    let answers: AnswerModel = Rc::new(|to, port, at_ms| {
+        let is_filtered = (10_000..20_000).contains(&at_ms) && port < 32768;
+        !(is_filtered || to == 0 && at_ms >= 20_000)
+    });
+    few(&World { answers, attempts: 1500, ..World::new() }, |seed, seen| {
+        let holds = |silent: &&Silent| silent.assessment.is_some_and(|of| of.strength().holds());
+        let late = || seen.silent.iter().filter(|silent| silent.at_ms > 20_000);
+        assert_eq!((late().filter(holds).count(), late().count() > 20), (0, true), "seed {seed}");
+        let during = || seen.silent.iter().filter(|it| (10_000..17_000).contains(&it.at_ms));
+        let (blamed, all) = (during().filter(holds).count(), during().count());
+        assert!(blamed * 50 >= all * 49 && blamed > 50, "seed {seed}: {blamed} of {all}");
     });
 }
 
@@ -327,7 +421,7 @@ fn each_uplink_is_judged_by_itself() {
 #[test]
 fn memory_is_bounded() {
     let seen = World { destinations: 62_000, attempts: 20_000, gap_ms: 1, ..World::new() }.play(1);
-    assert!(seen.bytes < 500 << 10, "{}", seen.bytes);
+    assert!(seen.bytes < 700 << 10, "{}", seen.bytes);
 }
 
 #[test]

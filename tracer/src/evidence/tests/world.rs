@@ -7,7 +7,7 @@ use std::rc::Rc;
 use fastrand::Rng;
 use tracer_common::Flow;
 
-use crate::evidence::{Place, PortEvidence};
+use crate::evidence::{Place, PortClaim, PortEvidence};
 use crate::model::{Assessment, Attempt, Outcome, PortSet, Side, Strength, example};
 
 const MS: u64 = 1_000_000;
@@ -43,8 +43,21 @@ pub(super) struct Assessed {
     pub(super) lines: Vec<(u64, u32, Strength)>,
     /// At the end, of each flagged attempt that was not answered.
     pub(super) end: Vec<(u32, Assessment)>,
+    /// At the end, of each attempt that was retransmitted and not answered.
+    pub(super) silent: Vec<Silent>,
+    /// How many periods there are of which something is said.
+    pub(super) periods: usize,
     pub(super) policies: Vec<Assessment>,
     pub(super) bytes: usize,
+}
+
+/// An attempt that was not answered.
+pub(super) struct Silent {
+    pub(super) at_ms: u64,
+    pub(super) to: u32,
+    pub(super) port: u16,
+    pub(super) assessment: Option<Assessment>,
+    pub(super) inferred: Option<PortSet>,
 }
 
 impl World {
@@ -96,7 +109,8 @@ impl World {
                 let at_ms = begin_ms + 1000 * retransmit;
                 if at_ms < last_ms || answered.is_some_and(|(answered_ms, _)| at_ms == answered_ms) {
                     let retransmits = u32::try_from(retransmit).unwrap();
-                    events.insert((at_ms + 20, number, 0), Attempt { retransmits, ..attempt.clone() });
+                    let last_ns = at_ms * MS;
+                    events.insert((at_ms + 20, number, 0), Attempt { retransmits, last_ns, ..attempt.clone() });
                 }
             }
             let retransmits = u32::try_from((last_ms - begin_ms) / 1000).unwrap().min(2);
@@ -104,7 +118,8 @@ impl World {
                 Some(_) => (Outcome::Established, 100),
                 None => (Outcome::Closed, 1000),
             };
-            events.insert((last_ms + after, number, 1), Attempt { retransmits, outcome, ..attempt });
+            let last_ns = last_ms * MS;
+            events.insert((last_ms + after, number, 1), Attempt { retransmits, outcome, last_ns, ..attempt });
         }
         self.judge(&allowed, events)
     }
@@ -121,8 +136,15 @@ impl World {
 
     fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Assessed {
         let mut evidence = PortEvidence::default();
-        let mut seen = Assessed { lines: Vec::new(), end: Vec::new(), policies: Vec::new(), bytes: 0 };
-        let mut left: Vec<(u32, Place)> = Vec::new();
+        let mut seen = Assessed {
+            lines: Vec::new(),
+            end: Vec::new(),
+            silent: Vec::new(),
+            periods: 0,
+            policies: Vec::new(),
+            bytes: 0,
+        };
+        let mut left: Vec<(u32, Place, Attempt)> = Vec::new();
         for ((at_ms, number, kind), attempt) in events {
             let flow = attempt.translated.unwrap();
             let is_flagged = attempt.retransmits > 0 && Side::of(allowed, flow.src_port) != Side::Inside;
@@ -130,21 +152,33 @@ impl World {
             if kind == 0 {
                 let counted = evidence.retransmitted(number, &attempt, allowed);
                 if is_flagged && attempt.retransmits == 1 {
-                    let strength = evidence.assess(&attempt, allowed, true, counted).unwrap().strength();
+                    let strength =
+                        evidence.assess(&attempt, allowed, true, true, counted).assessment.unwrap().strength();
                     seen.lines.push((at_ms, to, strength));
                 }
             } else {
                 evidence.ended(number, &attempt, allowed, true);
-                if is_flagged && !attempt.is_answered() {
-                    left.push((to, evidence.place(&attempt, allowed).unwrap()));
+                if attempt.retransmits > 0 && !attempt.is_answered() {
+                    left.push((to, evidence.place(&attempt, allowed).unwrap(), attempt));
                 }
             }
         }
         evidence.settle();
         seen.bytes = evidence.bytes();
-        seen.end = left.into_iter().map(|(to, place)| (to, evidence.assess_place(place))).collect();
-        let policies = evidence.policies().into_iter().flat_map(|(_, sides)| sides);
-        seen.policies = policies.map(|side| side.assessment).collect();
+        for (to, place, attempt) in left {
+            let (port, at_ms) = (attempt.translated.unwrap().src_port, attempt.first_ns / MS);
+            let place = evidence.place_at(place, attempt.first_ns);
+            let PortClaim { assessment, inferred } = evidence.assess_port(place, port);
+            seen.silent.push(Silent { at_ms, to, port, assessment, inferred: inferred.cloned() });
+            if Side::of(allowed, port) != Side::Inside {
+                seen.end.push((to, assessment.unwrap()));
+            }
+        }
+        let policies = evidence.policies();
+        let mut periods: Vec<_> = policies.iter().map(|(_, policy)| policy.since_ns).collect();
+        periods.dedup();
+        seen.periods = periods.len();
+        seen.policies = policies.iter().flat_map(|(_, sides)| &sides.value).map(|side| side.assessment).collect();
         seen
     }
 }

@@ -7,8 +7,8 @@ use tracer_common::config::Loss;
 use crate::causes;
 use crate::infer::Infer;
 use crate::model::{
-    Attempt, Capture, Diagnosis, Finding, HookState, NatMode, Origin, Outcome, PolicyEvidence, PortSet, Strength,
-    example,
+    Attempt, Capture, Diagnosis, Finding, HookState, NatMode, Origin, Outcome, Period, PolicyEvidence, PortSet,
+    Strength, example,
 };
 use crate::outputs::inference;
 use crate::outputs::testing::{Judged, attempts, view, written};
@@ -108,7 +108,14 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         flagged_retransmits: 12,
         by_cause: [("port_out_of_range", attempts(4)), ("unknown", attempts(1))].into(),
         by_strength: [(Strength::Proven, 3), (Strength::Contradicted, 1)].into(),
-        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, 2, vec![example::PROVEN_FOR_ALL])],
+        changed: Vec::new(),
+        policies: vec![PolicyEvidence::new(
+            &example::capture("node7"),
+            true,
+            2,
+            Period::default(),
+            vec![example::PROVEN_FOR_ALL],
+        )],
         failed_by_cause: [("refused", 2)].into(),
         lost: [1, 2, 3, 4],
         evicted: 7,
@@ -121,7 +128,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
             r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"failed_by_cause":{"refused":2},"lost":6,"#,
             r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"skipped":4,"evicted":7,"inference":null,"#,
             r#""evidence_strength":"proven","flagged_by_strength":{"contradicted":1,"proven":3},"policies":[{"node":"node7","#,
-            r#""family":"ipv4","ifindex":2,"allowed":"32768-65535","allowed_from":"default","evidence_strength":"proven","#,
+            r#""family":"ipv4","ifindex":2,"from":null,"until":null,"allowed":"32768-65535","allowed_from":"default","evidence_strength":"proven","#,
             r#""sides":[{"ports":"below 32768","evidence_strength":"proven","inside":{"answered":29,"unanswered":0},"#,
             r#""outside":{"answered":0,"unanswered":31},"filtered_destinations":3,"passing_destinations":1,"p_below_1e":-12,"#,
             r#""text":"IPv4: the assumed range 32768-65535 (default) holds below 32768: over destinations tried from "#,

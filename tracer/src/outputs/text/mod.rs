@@ -248,7 +248,7 @@ impl Output for Text {
         }
         written(self.count("evicted", summary.evicted, 0))?;
         self.end_line()?;
-        let conclusions = summary.infer.conclusions();
+        let conclusions = summary.conclusions();
         self.policies(summary, &conclusions)?;
         self.inference(&conclusions)?;
         self.advice(summary)?;

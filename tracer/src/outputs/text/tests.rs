@@ -4,7 +4,8 @@
 use super::paragraphs::PAGE;
 use crate::causes::{self, Case};
 use crate::model::{
-    Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, PolicyEvidence, PortSet, Strength, example,
+    Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, Period, PolicyEvidence, PortSet, Strength,
+    example,
 };
 use crate::outputs::View;
 use crate::outputs::testing::{Judged, attempts, view, written};
@@ -245,7 +246,7 @@ fn findings_of(view: &View, change: impl Fn(&mut Finding<'_>, u32), attempt: &At
     let text = written(view, |output| {
         output.start(&[&node])?;
         for index in 0..2 {
-            let case = Case::new(attempt, &node).assessed(Some(example::PROVEN));
+            let case = Case::new(attempt, &node).assessed(Some(example::PROVEN), None);
             let diagnosis = causes::diagnose(causes::cause_of(&case), &case);
             let mut finding = Finding { diagnosis: Some(&diagnosis), ..judged.finding() };
             change(&mut finding, index);
@@ -318,7 +319,13 @@ fn the_end_has_all_counts() {
         flagged_retransmits: 1491,
         by_cause: [("port_out_of_range", attempts(497)), ("unknown", attempts(3))].into(),
         by_strength: [(Strength::Proven, 490), (Strength::Supported, 7)].into(),
-        policies: vec![PolicyEvidence::new(&example::capture("node7"), true, 2, vec![example::PROVEN_FOR_ALL])],
+        policies: vec![PolicyEvidence::new(
+            &example::capture("node7"),
+            true,
+            2,
+            Period::default(),
+            vec![example::PROVEN_FOR_ALL],
+        )],
         ..Summary::default()
     };
     assert_eq!(

@@ -1,0 +1,72 @@
+//! The claim that a filter accepts another range of ports than the policy: the range that is inferred from the newest attempts.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::index::DestinationIndex;
+use super::recent::{Order, RecentAttempt, infer};
+use crate::infer::{Class, Conclusion, Verdict};
+use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
+
+/// A path that passes fewer than one in ten of the ports outside of a range practically never answers there.
+const RARE_PASS_DIVISOR: u64 = 10;
+
+/// A range that the path accepts, beyond doubt.
+#[derive(Clone, Debug)]
+pub(super) struct InferredRange {
+    pub(super) ports: PortSet,
+    p_below: u32,
+    inside: Answers,
+    outside: Answers,
+    /// Answers inside and outside of the range, by destination.
+    destinations: HashMap<u16, [Answers; 2], FixedState>,
+    /// The destination that alone says so.
+    only: Option<u16>,
+}
+
+impl InferredRange {
+    /// What these attempts say, which are in the order of their time; `None` where chance explains it.
+    pub(super) fn of(is_ipv4: bool, index: &DestinationIndex, attempts: &[RecentAttempt]) -> Option<Self> {
+        let Conclusion { verdict, .. } = infer(is_ipv4, index, attempts, Order::Seconds);
+        let (class, is_shared) = match verdict {
+            Verdict::Class(class) => (class, true),
+            Verdict::OneDestination(class) => (class, false),
+            Verdict::NoClass { .. } | Verdict::TooFew { .. } => return None,
+        };
+        // An outage within a second, while ports count up, must not look like a range.
+        if !infer(is_ipv4, index, attempts, Order::Exact).says_something() {
+            return None;
+        }
+        let Class { split: ports, p_below, inside, outside, supporting, .. } = class;
+        let mut destinations: HashMap<u16, [Answers; 2], FixedState> = HashMap::default();
+        for attempt in attempts {
+            let answers =
+                &mut destinations.entry(attempt.place.entry).or_default()[usize::from(!ports.contains(attempt.port))];
+            *(if attempt.answered { &mut answers.answered } else { &mut answers.unanswered }) += 1;
+        }
+        let is_only =
+            |entry: &&u16| supporting.first().is_some_and(|only| only.destination == index.destination(**entry));
+        let only = if is_shared { None } else { Some(*destinations.keys().find(is_only)?) };
+        let [inside, outside] =
+            [inside, outside].map(|counts| Answers { answered: counts.answered, unanswered: counts.unanswered });
+        Some(Self { ports, p_below, inside, outside, destinations, only })
+    }
+
+    /// How strong the claim is about that port, for attempts to that destination; `None` where the range says nothing against it.
+    /// A destination that does not answer in the range says nothing, and one that answers outside of it bypasses the filter.
+    pub(super) fn assess(&self, entry: u16, port: u16) -> Option<Assessment> {
+        let [inside, outside] = *self.destinations.get(&entry)?;
+        let is_filtered = inside.answered > 0
+            && inside.answered >= inside.unanswered
+            && outside.answered * RARE_PASS_DIVISOR <= outside.total();
+        if self.ports.contains(port) || !is_filtered || self.only.is_some_and(|only| only != entry) {
+            return None;
+        }
+        let (scope, inside, outside) = match self.only {
+            Some(_) => (Scope::Destination, inside, outside),
+            None => (Scope::Capture, self.inside, self.outside),
+        };
+        let reason = Reason::SidesDiffer { p_below: self.p_below };
+        Some(Assessment { claim: Claim::Inferred, reason, scope, side: Side::Inside, inside, outside })
+    }
+}

@@ -1,0 +1,134 @@
+//! The newest attempts of a path one by one: what the range is inferred from, and where a change of the filter shows.
+
+use std::collections::VecDeque;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::index::DestinationIndex;
+use super::place::Place;
+use crate::infer::{Conclusion, Probe, conclude};
+
+/// Attempts that are kept.
+pub(super) const MAX_RECENT: usize = 4096;
+
+/// The number of no attempt.
+const ENDED: u32 = u32::MAX;
+
+/// An attempt that was counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecentAttempt {
+    /// When an answered attempt was answered, when another one began.
+    pub(super) at_ns: u64,
+    /// Its number while it is under way.
+    id: u32,
+    pub(super) port: u16,
+    pub(super) place: Place,
+    pub(super) answered: bool,
+    /// It counts for the test of significance.
+    pub(super) is_weighed: bool,
+    /// It was taken back.
+    is_void: bool,
+}
+
+/// The newest attempts, in the order in which their outcome became known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RecentAttempts {
+    attempts: VecDeque<RecentAttempt>,
+    /// How many were counted before the oldest that is kept.
+    first: u64,
+}
+
+impl RecentAttempts {
+    /// Keeps an attempt; the number to find it by. `id` is its number while it is under way.
+    pub(super) fn push(&mut self, at_ns: u64, id: Option<u32>, place: Place, probe: Probe, is_weighed: bool) -> u64 {
+        if self.attempts.len() >= MAX_RECENT {
+            self.attempts.pop_front();
+            self.first += 1;
+        }
+        let Probe { port, answered, second: _ } = probe;
+        let id = id.unwrap_or(ENDED);
+        self.attempts.push_back(RecentAttempt { at_ns, id, port, place, answered, is_weighed, is_void: false });
+        self.counted() - 1
+    }
+
+    /// How many were kept so far.
+    pub(super) fn counted(&self) -> u64 {
+        self.first + self.attempts.len() as u64
+    }
+
+    fn get_mut(&mut self, number: u64) -> Option<&mut RecentAttempt> {
+        self.attempts.get_mut(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+
+    /// The attempt does not count any more.
+    pub(super) fn take_back(&mut self, number: u64) {
+        if let Some(attempt) = self.get_mut(number) {
+            (attempt.is_void, attempt.id) = (true, ENDED);
+        }
+    }
+
+    /// The attempt is over: its number may be another one's.
+    pub(super) fn end(&mut self, number: u64) {
+        if let Some(attempt) = self.get_mut(number) {
+            attempt.id = ENDED;
+        }
+    }
+
+    /// Those that count.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &RecentAttempt> {
+        self.attempts.iter().filter(|attempt| !attempt.is_void)
+    }
+
+    /// The same, to be counted elsewhere.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut RecentAttempt> {
+        self.attempts.iter_mut().filter(|attempt| !attempt.is_void)
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.attempts.capacity() * size_of::<RecentAttempt>()
+    }
+}
+
+impl RecentAttempt {
+    /// The number of the attempt, if it is under way.
+    pub(super) fn id(&self) -> Option<u32> {
+        (self.id != ENDED).then_some(self.id)
+    }
+
+    pub(super) const fn probe(&self) -> Probe {
+        Probe { port: self.port, answered: self.answered, second: self.at_ns / 1_000_000_000 }
+    }
+}
+
+/// By what it is told which failures of a destination follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// By whole seconds, as `infer` has it.
+    Seconds,
+    /// By the order of the attempts.
+    Exact,
+}
+
+/// Which ports the path accepts, by these attempts, which are in the order of their time.
+pub(super) fn infer(is_ipv4: bool, index: &DestinationIndex, attempts: &[RecentAttempt], order: Order) -> Conclusion {
+    let probe = |(number, attempt): (u64, &RecentAttempt)| {
+        let probe = attempt.probe();
+        let second = if order == Order::Exact { number } else { probe.second };
+        (index.destination(attempt.place.entry), Probe { second, ..probe })
+    };
+    conclude(is_ipv4, (0..).zip(attempts).map(probe))
+}
+
+/// Which of these attempts count, in the order of their time: of failures of a destination that follow one another, two.
+pub(super) fn weigh(attempts: &mut [RecentAttempt]) {
+    const MAX_FAILURES: u32 = 2;
+    let mut failures: HashMap<u16, u32, FixedState> = HashMap::default();
+    for attempt in attempts {
+        let failures = failures.entry(attempt.place.entry).or_default();
+        *failures = if attempt.answered { 0 } else { *failures + 1 };
+        attempt.is_weighed = *failures <= MAX_FAILURES;
+    }
+}
