@@ -95,8 +95,8 @@ impl Look {
                 None
             }
             Noted::Sent { is_again, unsent, before } => {
-                if let Some(before) = before {
-                    self.sides.translated(&before, interface, ends(segment).0);
+                for before in before.iter().flatten() {
+                    self.sides.translated(before, interface, ends(segment).0);
                 }
                 if is_again && direction != Some(Direction::Arriving) {
                     self.waiting.wait_for(segment);

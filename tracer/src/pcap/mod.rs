@@ -24,5 +24,8 @@ mod tell;
 mod tunnel;
 mod waiting;
 
+#[cfg(test)]
+mod tests;
+
 pub use open::{Opened, Unpacked, open, sort};
 pub use stream::{PacketOptions, Packets};

@@ -53,10 +53,13 @@ pub enum Noted {
         is_again: bool,
         /// Which retransmit it is, where one before was not seen at a later place.
         unsent: Option<u32>,
-        /// The same SYN at an earlier place, with another source.
-        before: Option<Before>,
+        /// The same SYN at earlier places, with another source.
+        before: Places,
     },
 }
+
+/// Places of one SYN.
+pub type Places = [Option<Before>; BUCKET_LEN];
 
 /// A SYN before NAT changed its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,22 +145,22 @@ impl Syn {
     }
 }
 
-/// Notes that a SYN has passed on to this place; what it was before NAT changed its source.
-fn pass(bucket: &mut [Syn], new: &Syn) -> Option<Before> {
+/// Notes that a SYN has passed on to this place; where it was before NAT changed its source.
+fn pass(bucket: &mut [Syn; BUCKET_LEN], new: &Syn) -> Places {
+    let mut before = Places::default();
     if new.direction == Some(Direction::Arriving) {
-        return None;
+        return before;
     }
-    let mut before = None;
-    for syn in bucket {
+    for (syn, place) in bucket.iter_mut().zip(&mut before) {
         let is_elsewhere = !syn.is_at(new.interface, new.direction);
         let may_be_before = syn.direction != Some(Direction::Leaving) && syn.time_ns <= new.time_ns;
         if syn.isn != new.isn || !is_elsewhere || !may_be_before || syn.time_ns == 0 || !syn.is_now(new.time_ns) {
             continue;
         }
         syn.has_passed = true;
-        if syn.source != new.source && before.is_none() {
+        if syn.source != new.source {
             let is_destination_changed = syn.destination != new.destination;
-            before = Some(Before { interface: syn.interface, destination: syn.destination, is_destination_changed });
+            *place = Some(Before { interface: syn.interface, destination: syn.destination, is_destination_changed });
         }
     }
     before
