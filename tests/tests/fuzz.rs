@@ -55,3 +55,8 @@ fn iptables_rules_and_their_mutants_are_read() {
 fn type_information_and_its_mutants_are_read() {
     replay("btf", any_bytes);
 }
+
+#[test]
+fn packet_captures_and_their_mutants_are_read() {
+    replay("capture", any_bytes);
+}

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::consent::Consent;
 use crate::{paths, process, setup};
 
-pub const TARGETS: &[&str] = &["trace", "nft", "iptables", "btf"];
+pub const TARGETS: &[&str] = &["trace", "nft", "iptables", "btf", "capture"];
 const VERSION: &str = "0.13.1";
 /// Well-formed inputs of all targets: what another target's file is costs a target nothing.
 const SEEDS: &[&str] =

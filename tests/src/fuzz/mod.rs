@@ -3,6 +3,7 @@
 //! `tests/fuzz` hands them to libFuzzer (`cargo xtask fuzz`), `tests/tests/fuzz.rs` replays the corpus in a plain test.
 
 pub mod btf;
+pub mod capture;
 mod framing;
 pub mod mutate;
 pub mod rules;
@@ -27,6 +28,11 @@ pub const ALL: &[Target] = &[
     },
     Target { name: "nft", check: rules::check_nft, seeds: &[(RULES, ".json"), (RULES, ".txt")] },
     Target { name: "iptables", check: rules::check_iptables, seeds: &[(RULES, ".iptables"), (RULES, ".ip6tables")] },
+    Target {
+        name: "capture",
+        check: capture::check,
+        seeds: &[("tests/fuzz/seeds/capture", ""), ("tests/captures", ".gz")],
+    },
     Target { name: "btf", check: btf::check, seeds: &[("tests/fuzz/seeds/btf", ".btf")] },
 ];
 

@@ -67,7 +67,8 @@ impl Packets {
     pub fn new(files: Vec<Unpacked>, options: &PacketOptions) -> Result<Self, Error> {
         let open = |unpacked| -> Result<Input, Error> {
             let mut file = PacketFile::new(unpacked)?;
-            let file_name = file.name().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let file_name = file.name().file_name().unwrap_or_default().to_string_lossy();
+            let file_name = file_name.split('.').next().unwrap_or_default().to_owned();
             Ok(Input { next: file.next()?, file, file_name })
         };
         let mut inputs = files.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
