@@ -20,7 +20,7 @@ pub enum Error {
         reason: io::Error,
     },
     /// It is something else.
-    #[error("cannot read {}: this is {what}; name a file that snatrace record wrote", path.display())]
+    #[error("cannot read {}: this is {what}; name a trace (snatrace record) or a packet capture", path.display())]
     NotATrace {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,9 @@ pub enum Error {
         part: u32,
     },
     /// No file was named.
-    #[error("cannot read a trace: no file was named; name a file that snatrace record wrote, or - for standard input")]
+    #[error(
+        "cannot read a trace: no file was named; name a trace (snatrace record) or a packet capture, or - for standard input"
+    )]
     NoFile,
     /// It cannot be created.
     #[error("cannot create {}: {}; {}", path.display(), words(reason), if reason.kind() == io::ErrorKind::NotFound {
@@ -105,6 +107,6 @@ fn advice(error: &io::Error) -> &'static str {
     } else if error.kind() == io::ErrorKind::PermissionDenied {
         "a trace is readable by its owner only, read it as that user or as root"
     } else {
-        "name a file that snatrace record wrote"
+        "name a trace (snatrace record) or a packet capture"
     }
 }

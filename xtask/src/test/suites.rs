@@ -17,6 +17,7 @@ const LAB: &[Need] = &[
     Need { program: "conntrack", package: "conntrack" },
     Need { program: "ipset", package: "ipset" },
     Need { program: "tcpdump", package: "tcpdump" },
+    Need { program: "editcap", package: "wireshark-common" },
     Need { program: "bpftool", package: "bpftool" },
     Need { program: "runc", package: "runc" },
 ];

@@ -11,7 +11,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn an_empty_file_is_refused() {
-    let message = "cannot read t.trace: this is an empty file; name a file that snatrace record wrote";
+    let message = "cannot read t.trace: this is an empty file; name a trace (snatrace record) or a packet capture";
     assert_eq!(refusal(b""), message);
 }
 
