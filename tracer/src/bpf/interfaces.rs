@@ -123,7 +123,8 @@ impl FollowedNetns {
                 }
             }
             RTM_NEWADDR | RTM_DELADDR => has_changed = true,
-            RTM_NEWROUTE | RTM_DELROUTE => has_changed |= routes::is_wide(body),
+            RTM_NEWROUTE => has_changed |= routes::matters(body, watched),
+            RTM_DELROUTE => has_changed |= routes::matters(body, &BTreeSet::new()),
             // Filters and qdiscs; an interface that is watched is looked at.
             RTM_NEWQDISC..=RTM_DELTFILTER => has_filters = true,
             // Rules and nexthop objects.

@@ -1,5 +1,5 @@
-//! Which interfaces lead to the outside: those with routes that together are as wide as a /8 of public addresses (IPv4) or a /16
-//! (IPv6), in a table that a rule leads to.
+//! Which interfaces lead to the outside: those with a route by a gateway to public addresses, and those with routes that together are
+//! as wide as a /8 of public addresses (IPv4) or a /16 (IPv6), in a table that a rule leads to.
 //!
 //! That is a default route, the two halves of one (`0.0.0.0/1` and `128.0.0.0/1`), `2000::/3`, the long lists of VPNs that leave out
 //! private networks, and each hop of a route with several; in the main table, in one of policy routing, of a VPN or of a VRF.
@@ -20,6 +20,7 @@ const FR_ACT_TO_TBL: u8 = 1;
 const RT_TABLE_MAIN: u32 = 254;
 const RT_TABLE_DEFAULT: u32 = 253;
 const RTM_F_CLONED: u32 = 0x200;
+const RTA_TABLE: u16 = 15;
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -80,12 +81,18 @@ pub(super) fn outside(connection: &Connection, vrfs: &BTreeSet<u32>) -> anyhow::
     Ok(widths.outside())
 }
 
-/// Whether a change of this route may change what leads to the outside.
-pub(super) fn is_wide(route: &[u8]) -> bool {
-    /// Narrower ones would have to come by the thousands.
+/// Whether a change of this route may change what leads to the outside; `watched` are interfaces that do already.
+pub(super) fn matters(route: &[u8], watched: &BTreeSet<u32>) -> bool {
+    /// Narrower ones would have to come by the thousands, unless a gateway is behind them.
     const WIDEST: [(u8, u8); 2] = [(AF_INET, 16), (AF_INET6, 32)];
     let (family, len) = (route.first().copied(), route.get(1).copied());
-    WIDEST.iter().any(|(known, widest)| family == Some(*known) && len.is_some_and(|len| len <= *widest))
+    let is_wide = WIDEST.iter().any(|(known, widest)| family == Some(*known) && len.is_some_and(|len| len <= *widest));
+    let table = route.get(4).copied().map_or(0, u32::from);
+    let named = route.get(12..).and_then(|rest| attributes(rest).find(|(kind, _)| *kind == RTA_TABLE));
+    let table = named.and_then(|(_, table)| number(table)).unwrap_or(table);
+    let mut widths = Widths::default();
+    weigh(route, &BTreeSet::from([table]), &BTreeMap::new(), &mut widths);
+    is_wide || !widths.outside().is_subset(watched)
 }
 
 /// The tables that rules lead to.
@@ -141,8 +148,9 @@ fn nexthops(connection: &Connection) -> BTreeMap<u32, Vec<u32>> {
 fn weigh(route: &[u8], tables: &BTreeSet<u32>, nexthops: &BTreeMap<u32, Vec<u32>>, widths: &mut Widths) {
     const RTA_DST: u16 = 1;
     const RTA_OIF: u16 = 4;
+    const RTA_GATEWAY: u16 = 5;
+    const RTA_VIA: u16 = 18;
     const RTA_MULTIPATH: u16 = 9;
-    const RTA_TABLE: u16 = 15;
     const RTA_NH_ID: u16 = 30;
     let (Some(header), Some(rest)) = (route.get(..12), route.get(12..)) else { return };
     let (family, len, table, kind) = (header[0], header[1], header[4], header[7]);
@@ -151,11 +159,13 @@ fn weigh(route: &[u8], tables: &BTreeSet<u32>, nexthops: &BTreeMap<u32, Vec<u32>
         return;
     }
     let (mut dst, mut table, mut indexes, mut by_id) = (&[][..], u32::from(table), Vec::new(), None);
+    let mut has_gateway = false;
     for (kind, payload) in attributes(rest) {
         match kind {
             RTA_DST => dst = payload,
             RTA_TABLE => table = number(payload).unwrap_or(table),
             RTA_OIF => indexes.extend(number(payload)),
+            RTA_GATEWAY | RTA_VIA => has_gateway = true,
             RTA_MULTIPATH => indexes.extend(hops(payload)),
             RTA_NH_ID => by_id = number(payload),
             _ => {}
@@ -164,7 +174,13 @@ fn weigh(route: &[u8], tables: &BTreeSet<u32>, nexthops: &BTreeMap<u32, Vec<u32>
     if !tables.contains(&table) {
         return;
     }
-    let width = if family == AF_INET { width_v4(dst, len) } else { width_v6(dst, len) };
+    // Behind a gateway, however few they are.
+    let (width, wide) = match (family, has_gateway) {
+        (AF_INET, true) => (width_v4(dst, len), WIDE_V4),
+        (AF_INET, false) => (width_v4(dst, len), 0),
+        (_, true) => (width_v6(dst, len.min(64)), WIDE_V6),
+        (_, false) => (width_v6(dst, len), 0),
+    };
     if width == 0 {
         return;
     }
@@ -173,7 +189,7 @@ fn weigh(route: &[u8], tables: &BTreeSet<u32>, nexthops: &BTreeMap<u32, Vec<u32>
     }
     indexes.sort_unstable();
     indexes.dedup();
-    indexes.into_iter().for_each(|index| widths.add(family, index, width));
+    indexes.into_iter().for_each(|index| widths.add(family, index, width.max(wide)));
 }
 
 /// The interfaces of a route with several hops (`rtnexthop`).
@@ -313,9 +329,25 @@ mod tests {
     }
 
     #[test]
-    fn only_wide_routes_have_the_uplinks_read_again() {
-        assert!(is_wide(&route("0.0.0.0/1", MAIN, RTN_UNICAST, &[])));
-        assert!(is_wide(&route("2000::/3", MAIN, RTN_UNICAST, &[])));
-        assert!(!is_wide(&route("10.42.0.7/32", MAIN, RTN_UNICAST, &[])) && !is_wide(&[]));
+    fn a_gateway_to_public_addresses_leads_out_however_few_they_are() {
+        let by = |prefix, gateway: &[u8]| route(prefix, MAIN, RTN_UNICAST, &[through(5), attribute(5, gateway)]);
+        for prefix in ["198.51.100.80/32", "203.0.113.0/24"] {
+            assert_eq!(lead_out(&[MAIN], &[by(prefix, &[10, 8, 0, 1])]), [5], "{prefix}");
+        }
+        assert_eq!(lead_out(&[MAIN], &[by("2001:db8::80/128", &[0xfe; 16])]), [5]);
+        // Nodes of a cluster, and networks of the house.
+        for prefix in ["10.42.1.0/24", "192.168.7.0/24", "fd00:1::/64"] {
+            assert!(lead_out(&[MAIN], &[by(prefix, &[10, 8, 0, 1])]).is_empty(), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn only_routes_that_may_lead_out_have_the_uplinks_read_again() {
+        let none = BTreeSet::new();
+        assert!(matters(&route("0.0.0.0/1", MAIN, RTN_UNICAST, &[]), &none));
+        assert!(matters(&route("2000::/3", MAIN, RTN_UNICAST, &[]), &none));
+        assert!(!matters(&route("10.42.0.7/32", MAIN, RTN_UNICAST, &[]), &none) && !matters(&[], &none));
+        let by_gateway = route("198.51.100.0/24", MAIN, RTN_UNICAST, &[through(5), attribute(5, &[10, 8, 0, 1])]);
+        assert!(matters(&by_gateway, &none) && !matters(&by_gateway, &BTreeSet::from([5])));
     }
 }

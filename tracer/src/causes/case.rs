@@ -122,6 +122,11 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether it leaves with a private source address.
+    pub(super) fn has_private_source(&self) -> bool {
+        self.attempt.translated.is_some_and(|flow| is_private(flow.src_addr()))
+    }
+
     /// Whether NAT changed the destination.
     pub(super) fn has_dnat(&self) -> bool {
         let destination = |flow: Flow| (flow.dst, flow.dst_port);

@@ -18,7 +18,9 @@ fn applies(case: &Case<'_>) -> bool {
     let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
     // Where such sources are answered, the network routes them; inside a tunnel it is meant to.
     let is_routed = attempt.egress.source_is_answered || case.is_in_tunnel();
-    is_silent && !is_routed && case.is_source_untouched() && case.source() == SourceAddress::NotOfNode
+    // A public address is as a rule routed here.
+    let is_private = case.has_private_source();
+    is_silent && !is_routed && is_private && case.is_source_untouched() && case.source() == SourceAddress::NotOfNode
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -53,6 +55,12 @@ mod tests {
     }
 
     #[test]
+    fn a_public_address_of_a_pod_is_routed() {
+        let pod = example::attempt("203.0.113.10:4000", "198.51.100.80:443", "203.0.113.10:4000", "198.51.100.80:443");
+        assert!(!applies_to(&CAUSE, &Attempt { nat_netns: None, selections: 0, ..pod }));
+    }
+
+    #[test]
     fn a_socket_of_the_node_has_the_right_address() {
         let node = example::attempt("192.0.2.1:4000", "203.0.113.80:443", "192.0.2.1:4000", "203.0.113.80:443");
         assert!(!applies_to(&CAUSE, &Attempt { nat_netns: None, ..node }));
@@ -67,8 +75,8 @@ mod tests {
         assert!(!applies_to(&CAUSE, &forwarded));
         let nat_bind = HookState { stem: "nat_bind".to_owned(), off: None };
         let capture = Capture { hooks: vec![nat_bind], ..capture() };
-        assert!(applies(&Case::new(&forwarded, &capture)));
-        assert!(!applies(&Case::new(&Attempt { selections: 1, ..forwarded }, &capture)));
+        // The network routes it.
+        assert!(!applies(&Case::new(&forwarded, &capture)));
         // No rule chooses a private address that the node does not have.
         assert!(applies_to(&CAUSE, &Attempt { original: None, socket_netns: None, egress, ..pod() }));
     }

@@ -8,12 +8,14 @@ use super::place::{Path, Place};
 use super::range::InferredRange;
 use super::recent::{Order, RecentAttempt, RecentAttempts, infer, weigh};
 use crate::infer::{Conclusion, Destination, Probe};
-use crate::model::{Assessment, PortSet, Side, SideEvidence};
+use crate::model::{Assessment, PortSet, Reason, Side, SideEvidence};
 
 /// Periods that are told apart; a filter that changes more often is judged by several at once.
 const MAX_PERIODS: usize = 8;
 /// Attempts after which a change is looked for.
-const LOOK_EVERY: u64 = 64;
+const LOOK_EVERY: u64 = 16;
+/// The newest attempts that must fare otherwise than those before.
+const NEWEST: usize = 24;
 /// Attempts after which a change to a range that nobody named is looked for, and from how many that range is inferred.
 const INFER_EVERY: u64 = 1024;
 const INFER_FROM: usize = 256;
@@ -39,6 +41,8 @@ struct PeriodEvidence {
     range: Option<Box<InferredRange>>,
     /// Attempts when the range was inferred.
     inferred_at: u64,
+    /// Of each side, whether its failures come in runs, and how many attempts there were when that was looked at.
+    runs: [(u64, bool); 3],
 }
 
 /// What is said of a period, and when it begins and ends; `None` where the capture does.
@@ -102,12 +106,30 @@ impl PathEvidence {
     pub(super) fn assess(&mut self, place: Place, port: u16) -> (Option<Assessment>, Option<&PortSet>) {
         let period = self.period(place.period);
         let policy = (place.side != Side::Inside).then(|| period.family.assess(place.entry, place.side));
+        let policy = policy.map(|policy| self.unless_in_runs(place.period, policy));
         if policy.is_some_and(|policy| policy.strength().holds()) {
             return (policy, None);
         }
         let range = self.range(place.period);
         let inferred = range.and_then(|range| range.assess(place.entry, port));
         (inferred.or(policy), range.filter(|_| inferred.is_some()).map(|range| &range.ports))
+    }
+
+    /// The assessment, or that there is nothing to compare with where an outage explains the failures as well.
+    fn unless_in_runs(&mut self, number: u8, assessment: Assessment) -> Assessment {
+        let Some(index) = (assessment.side as usize).checked_sub(1).filter(|_| assessment.strength().holds()) else {
+            return assessment;
+        };
+        let counted = self.recent.counted();
+        let (at, was_in_runs) = self.periods[usize::from(number)].runs[index];
+        let is_in_runs = if counted > at + at / 8 {
+            let is_in_runs = come_in_runs(&sorted(&self.recent, number), of_policy(assessment.side));
+            self.periods[usize::from(number)].runs[index] = (counted, is_in_runs);
+            is_in_runs
+        } else {
+            was_in_runs
+        };
+        if is_in_runs { Assessment { reason: Reason::NothingToCompare, ..assessment } } else { assessment }
     }
 
     /// The range that the path accepts in a period, inferred again once much more is known.
@@ -117,7 +139,8 @@ impl PathEvidence {
         if counted > period.inferred_at + period.inferred_at / 2 {
             let attempts = sorted(&self.recent, number);
             period.inferred_at = counted;
-            period.range = InferredRange::of(self.path.is_ipv4, &self.index, &attempts).map(Box::new);
+            let range = InferredRange::of(self.path.is_ipv4, &self.index, &attempts);
+            period.range = range.filter(|range| !come_in_runs(&attempts, of_range(&range.ports))).map(Box::new);
         }
         period.range.as_deref()
     }
@@ -136,7 +159,7 @@ impl PathEvidence {
     fn hint(&self, number: u8, counted: u64) -> Option<u64> {
         let newest = |many: usize| self.recent.iter().rev().take(many).filter(move |it| it.place.period == number);
         let fare = |is_it: &dyn Fn(&RecentAttempt) -> bool| {
-            let these: Vec<_> = newest(LOOK_EVERY as usize).filter(|attempt| is_it(attempt)).collect();
+            let these: Vec<_> = newest(NEWEST).filter(|attempt| is_it(attempt)).collect();
             let answered = these.iter().filter(|attempt| attempt.answered).count();
             (these.len() >= 4).then(|| Passing::of(answered, these.len()))
         };
@@ -178,7 +201,7 @@ impl PathEvidence {
             }
         }
         for period in &mut self.periods {
-            period.inferred_at = 0;
+            (period.inferred_at, period.runs) = (0, <[(u64, bool); 3]>::default());
             period.family.settle();
         }
     }
@@ -207,7 +230,7 @@ impl PathEvidence {
         let mut period = PeriodEvidence { since_ns: at_ns, ..PeriodEvidence::default() };
         let mut moved = Vec::new();
         let before = &mut self.periods[usize::from(number)];
-        (before.range, before.inferred_at) = (None, 0);
+        (before.range, before.inferred_at, before.runs) = (None, 0, <[(u64, bool); 3]>::default());
         let is_moved = |attempt: &&mut RecentAttempt| attempt.place.period == number && attempt.at_ns >= at_ns;
         for attempt in self.recent.iter_mut().filter(is_moved) {
             before.family.uncount(attempt.place, attempt.answered, attempt.is_weighed);
@@ -234,10 +257,17 @@ impl PathEvidence {
     /// What the evidence says about each side of the policy that attempts left from, period by period.
     pub(super) fn policies(&self) -> Vec<InPeriod<Vec<SideEvidence>>> {
         let periods = self.in_order().into_iter();
-        periods
-            .map(|(_, period)| self.bounds(period, period.family.policies()))
-            .filter(|it| !it.value.is_empty())
-            .collect()
+        let sides = |number: u8, period: &PeriodEvidence| {
+            let mut sides = period.family.policies();
+            for side in sides.iter_mut().filter(|side| side.assessment.strength().holds()) {
+                if come_in_runs(&sorted(&self.recent, number), of_policy(side.assessment.side)) {
+                    side.assessment.reason = Reason::NothingToCompare;
+                }
+            }
+            sides
+        };
+        let of_all = periods.map(|(number, period)| self.bounds(period, sides(number, period)));
+        of_all.filter(|period| !period.value.is_empty()).collect()
     }
 
     /// Whether the filter changed.
@@ -258,6 +288,26 @@ impl PathEvidence {
         let families = self.periods.iter().map(|period| period.family.bytes());
         size_of::<Self>() + self.index.bytes() + self.recent.bytes() + families.sum::<usize>()
     }
+}
+
+/// Whether failures outside follow one another in few long runs, without an answer inside in between: so does an outage that hits ports
+/// which are used in turn. Attempts in the order of their time.
+fn come_in_runs(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> bool {
+    const ENOUGH_RUNS: usize = 8;
+    const LONG_RUN: usize = 8;
+    let (mut runs, mut failures, mut is_in_run) = (0, 0, false);
+    for attempt in attempts {
+        match (is_inside(attempt), attempt.answered) {
+            (Some(true), true) => is_in_run = false,
+            (Some(false), false) => {
+                runs += usize::from(!is_in_run);
+                failures += 1;
+                is_in_run = true;
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+    runs < ENOUGH_RUNS && failures > 0 && failures >= runs * LONG_RUN
 }
 
 /// The attempts of a period by their time.

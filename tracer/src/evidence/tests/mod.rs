@@ -110,6 +110,19 @@ fn a_load_balancer_without_ports_is_not_blamed_on_a_filter() {
 }
 
 #[test]
+fn outages_while_ports_outside_are_used_are_not_blamed_on_a_filter() {
+    // A batch job uses low ports; the path fails during its work, twice.
+    let is_batch = |number: u32| number % 200 >= 150;
+    let world = World {
+        answers: Rc::new(|_, port, _| port >= 32768),
+        script: (0..400).map(|n| (n % 3, if is_batch(n) { 20_000 + n as u16 } else { 40_000 + n as u16 })).collect(),
+        gap_ms: 50,
+        ..World::new()
+    };
+    assert_eq!(world.play(1).blamed(), 0);
+}
+
+#[test]
 fn a_full_backlog_is_not_blamed_on_a_filter() {
     // The first two are accepted, whatever their ports.
     nobody_is_blamed(&World { answers: Rc::new(|_, _, at_ms| at_ms < 40), destinations: 1, ..World::new() }, 12);
@@ -301,7 +314,7 @@ fn a_destination_that_failed_once_inside_is_not_judged_by_the_others() {
         let world = World {
             answers: Rc::new(|to, port, _| to != 6 && port >= 32768),
             script: (0..120)
-                .map(|number| (number % 6, 2000 + number as u16 * 500))
+                .map(|number| (number % 6, 2000 + number as u16 * 67 % 120 * 500))
                 .chain((0..5).map(|number| (6, if number < inside { 40000 } else { 3000 } + number as u16)))
                 .collect(),
             ..World::new()
