@@ -6,8 +6,8 @@ use snatrace::join::Joins;
 use snatrace::pcap::{Opened, PacketOptions, Packets, sort};
 use snatrace::store::{ReadReport, Recording as _};
 
-/// Events that follow from one packet at most: of a new interface, a tick, the packet, a retransmit.
-const EVENTS_OF_PACKET: u64 = 4;
+/// Events that follow from one packet at most: two of interfaces, a tick, the packet, a retransmit.
+const EVENTS_OF_PACKET: u64 = 5;
 /// Bytes of input: what is packed may unpack to a thousand times as much.
 const MAX_LEN: usize = 64 << 10;
 

@@ -63,7 +63,7 @@ pub(super) fn run_ahead(mut updates: Ahead<(u32, Update)>, judge: Judge<'_>) -> 
 }
 
 pub(super) fn report_unread(reports: &[(PathBuf, ReadReport)]) {
-    for (path, report) in reports.iter().filter(|(_, report)| !report.is_complete() || report.unfinished > 0) {
+    for (path, report) in reports.iter().filter(|(_, report)| report.has_notes()) {
         notice(format_args!("{}: {report}", Escaped(&path.display().to_string())));
     }
 }

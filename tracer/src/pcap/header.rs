@@ -66,8 +66,8 @@ fn bindings(known: &Known<'_>) -> String {
             format!("one side of NAT was captured: sources with an address of the node ({node}) count as translated")
         }
         (node, false) => format!(
-            "one side of NAT was captured: the node is taken to be {node}, which has a part in most SYNs, and its sources count as \
-             translated; --node-address names other addresses"
+            "one side of NAT was captured: the address with a part in most SYNs is taken for the node's ({node}), and its sources \
+             count as translated; --node-address names other addresses"
         ),
     }
 }

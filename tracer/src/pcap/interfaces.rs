@@ -23,6 +23,8 @@ pub struct Place {
 #[derive(Debug, Default)]
 pub struct Interfaces {
     numbers: HashMap<Place, u32, FixedState>,
+    /// The newest event of each, in the order of their numbers
+    events: Vec<Uplink>,
 }
 
 impl Interfaces {
@@ -36,7 +38,20 @@ impl Interfaces {
         }
         let number = u32::try_from(self.numbers.len()).unwrap_or(0) + 1;
         self.numbers.insert(place, number);
-        (number, Some(uplink(place, number, time_ns, &name())))
+        let event = uplink(place, number, time_ns, &name());
+        self.events.push(event);
+        (number, Some(event))
+    }
+
+    /// What leaves by this interface is encapsulated; its event if that is news.
+    pub fn encapsulates(&mut self, number: u32, time_ns: u64) -> Option<Uplink> {
+        let event = self.events.get_mut((number as usize).checked_sub(1)?)?;
+        if event.link & LINK_ENCAPSULATES != 0 {
+            return None;
+        }
+        event.link |= LINK_ENCAPSULATES;
+        event.stamp.time_ns = time_ns;
+        Some(*event)
     }
 }
 

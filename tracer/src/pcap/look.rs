@@ -71,7 +71,9 @@ impl Look {
         };
         let interface = self.interface(packet, ifindex, vni);
         let time_ns = packet.record.time_ns;
-        let unsent = if kind == Kind::Syn { self.syn(time_ns, interface, direction, &segment)? } else { None };
+        let is_inside = vni.is_some();
+        let unsent =
+            if kind == Kind::Syn { self.syn(time_ns, (interface, is_inside), direction, &segment)? } else { None };
         let detail = match kind {
             Kind::Syn => segment.syn_bits,
             Kind::Unreachable => segment.icmp,
@@ -81,11 +83,11 @@ impl Look {
         Some(Observation { time_ns, kind, isn, interface, direction, flow: segment.flow, detail, unsent })
     }
 
-    /// Notes a SYN; `None` if it is a copy.
+    /// Notes a SYN on an interface, perhaps one inside a tunnel; `None` if it is a copy.
     fn syn(
         &mut self,
         time_ns: u64,
-        interface: u32,
+        (interface, is_inside): (u32, bool),
         direction: Option<Direction>,
         segment: &Segment,
     ) -> Option<Option<u32>> {
@@ -94,7 +96,11 @@ impl Look {
                 self.duplicates += 1;
                 None
             }
-            Noted::Sent { is_again, unsent, before } => {
+            Noted::Sent { is_again, unsent, before, left_by } => {
+                // The interface before encapsulated it.
+                if let Some(tunnel) = left_by.filter(|_| is_inside) {
+                    self.new_interfaces.extend(self.interfaces.encapsulates(tunnel, time_ns).map(Event::from));
+                }
                 for before in before.iter().flatten() {
                     self.sides.translated(before, interface, ends(segment).0);
                 }

@@ -55,6 +55,8 @@ pub enum Noted {
         unsent: Option<u32>,
         /// The same SYN at earlier places, with another source.
         before: Places,
+        /// Another interface by which the same SYN left just before.
+        left_by: Option<u32>,
     },
 }
 
@@ -102,16 +104,16 @@ impl Syns {
             is_reported: false,
         };
         let before = pass(bucket, &new);
-        // An interface before this one has seen the same transmission.
-        let is_first = !bucket.iter().any(|syn| {
-            let is_elsewhere = (syn.interface, syn.direction) != (interface, direction);
-            syn.is_same(&new) && is_elsewhere && syn.is_now(time_ns)
-        });
+        // An interface before this one may have seen the same transmission.
+        let elsewhere =
+            bucket.iter().find(|syn| syn.is_same(&new) && !syn.is_at(interface, direction) && syn.is_now(time_ns));
+        let is_first = elsewhere.is_none();
+        let left_by = elsewhere.filter(|syn| syn.direction == Some(Direction::Leaving)).map(|syn| syn.interface);
         let Some(known) = bucket.iter_mut().find(|syn| syn.is_same(&new) && syn.is_at(interface, direction)) else {
             if let Some(oldest) = bucket.iter_mut().min_by_key(|syn| syn.time_ns) {
                 *oldest = new;
             }
-            return Noted::Sent { is_again: false, unsent: None, before };
+            return Noted::Sent { is_again: false, unsent: None, before, left_by };
         };
         if known.is_copy(&new) {
             return Noted::Copy;
@@ -119,7 +121,7 @@ impl Syns {
         let is_unsent = is_first && (!known.has_passed || known.is_reported);
         let count = known.count.saturating_add(1);
         *known = Syn { count, is_reported: known.is_reported || is_unsent, ..new };
-        Noted::Sent { is_again: true, unsent: is_unsent.then_some(u32::from(count) - 1), before }
+        Noted::Sent { is_again: true, unsent: is_unsent.then_some(u32::from(count) - 1), before, left_by }
     }
 }
 

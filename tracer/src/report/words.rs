@@ -135,7 +135,7 @@ pub(super) fn losses(report: &Report<'_>) -> Vec<String> {
         let evicted = grouped(report.summary.evicted);
         lines.push(format!("{evicted} attempts and bindings were evicted early because a table was full."));
     }
-    if !report.read.is_complete() || report.read.unfinished > 0 {
+    if report.read.has_notes() {
         lines.push(format!("Files: {}.", report.read));
     }
     if lines.is_empty() {

@@ -4,13 +4,6 @@ use super::frame::MAGIC;
 
 /// First bytes of what people hand to a tool like this by mistake.
 const KNOWN: &[(&[u8], &str)] = &[
-    (&[0xd4, 0xc3, 0xb2, 0xa1], "a pcap file"),
-    (&[0xa1, 0xb2, 0xc3, 0xd4], "a pcap file"),
-    (&[0x4d, 0x3c, 0xb2, 0xa1], "a pcap file"),
-    (&[0xa1, 0xb2, 0x3c, 0x4d], "a pcap file"),
-    (&[0x0a, 0x0d, 0x0d, 0x0a], "a pcapng file"),
-    (&[0x1f, 0x8b], "a gzip file, perhaps with a trace in it"),
-    (&[0x28, 0xb5, 0x2f, 0xfd], "a zstd file, perhaps with a trace in it"),
     (&[0xfd, b'7', b'z', b'X', b'Z'], "an xz file, perhaps with a trace in it"),
     (b"PAR1", "a Parquet file"),
     (b"\x7fELF", "a program"),

@@ -55,6 +55,12 @@ impl ReadReport {
             && self.clock_steps == 0
     }
 
+    /// Whether there is something to say but how much was read.
+    #[must_use]
+    pub fn has_notes(&self) -> bool {
+        self.unfinished > 0 || self.notes().iter().any(|&(count, _)| count > 0)
+    }
+
     /// Adds the counts of another file.
     pub fn add(&mut self, other: &Self) {
         self.files += other.files;

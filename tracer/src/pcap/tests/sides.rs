@@ -110,7 +110,7 @@ fn of_one_side_the_address_with_a_part_in_most_syns_is_the_node() {
     let flagged: Vec<_> = all.iter().filter(|attempt| causes::is_flagged(&Case::new(attempt, capture))).collect();
     assert_eq!(flagged.len(), 1);
     let said = capture.hooks.iter().find_map(|hook| hook.off.as_ref().filter(|_| hook.stem == "nat_bind")).unwrap();
-    assert!(said.contains("taken to be 192.0.2.1"), "{said}");
+    assert!(said.contains("taken for the node's (192.0.2.1)"), "{said}");
     // Another address, if it is given: then the SYNs of these strangers leave too.
     let given = open(vec![file()], &["198.51.100.1"]).unwrap();
     assert_eq!(given.capture().addresses, ["198.51.100.1".parse::<IpAddr>().unwrap()]);
@@ -127,6 +127,25 @@ fn causes_that_need_the_addresses_of_the_node_are_not_named() {
     let attempt = all.iter().find(|attempt| attempt.isn == 3).unwrap();
     let case = Case::new(attempt, packets.capture());
     assert_eq!((causes::cause_of(&case).id, causes::is_flagged(&case)), ("no_answer", false));
+}
+
+#[test]
+fn an_interface_whose_syns_leave_inside_a_tunnel_encapsulates() {
+    let (vxlan, to) = ([8, 0, 0, 0, 0, 0, 1, 0], "10.42.1.8:80");
+    let inside = syn("10.42.0.0:1200", to, 7);
+    let mut outside = Vec::new();
+    let ip = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+    ip.udp(50000, 8472).write(&mut outside, &[vxlan.as_slice(), &ethernet(&inside)].concat()).unwrap();
+    let through = |ms| {
+        let pod = cooked(7, false, &syn(POD, to, 7));
+        [(ms, pod), (ms, cooked(4, true, &inside)), (ms, cooked(2, true, &outside))]
+    };
+    let file = || of_all_interfaces(&[through(0), through(1000)]);
+    let all = attempts(vec![file()], &[]);
+    let [attempt] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((attempt.retransmits, attempt.is_translated(), attempt.egress.encapsulates), (1, Some(true), true));
+    let packets = open(vec![file()], &[]).unwrap();
+    assert!(!causes::is_flagged(&Case::new(attempt, packets.capture())));
 }
 
 #[test]
