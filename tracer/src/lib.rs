@@ -10,6 +10,7 @@ pub mod export;
 pub mod outputs;
 pub mod checks;
 pub mod conntrack;
+pub mod counts;
 pub mod summary;
 pub mod tally;
 pub mod evidence;

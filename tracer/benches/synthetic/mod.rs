@@ -14,11 +14,13 @@ use tracer_common::events::{
 };
 use tracer_common::{Event, Flow};
 
-const NODE_NETNS: u32 = 4_026_531_840;
+pub const NODE_NETNS: u32 = 4_026_531_840;
 const SECOND: u64 = 1_000_000_000;
+/// When the first connection begins, since boot.
+pub const START_NS: u64 = 1_000 * SECOND;
 /// As live.
 const TICK_NS: u64 = 50_000_000;
-const PODS: u32 = 40;
+pub const PODS: u32 = 40;
 const DESTINATIONS: u16 = 2_000;
 /// What the filter lets through.
 const ALLOWED: u16 = 32_768;
@@ -27,9 +29,28 @@ const ALLOWED: u16 = 32_768;
 #[allow(dead_code, reason = "the criterion benches do not need it")]
 pub const OPEN_PER_RATE: f64 = 3.5;
 
+/// What lets return traffic through, by the translated port.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Passes {
+    pub low: u16,
+    pub high: u16,
+    /// Before, everything passes; nanoseconds since boot.
+    pub since_ns: u64,
+}
+
+impl Passes {
+    const USUAL: Self = Self { low: ALLOWED, high: u16::MAX, since_ns: 0 };
+
+    const fn is_open(self, port: u16, time_ns: u64) -> bool {
+        time_ns < self.since_ns || self.low <= port && port <= self.high
+    }
+}
+
 /// An endless stream of events.
 pub struct Traffic {
     random: Rng,
+    passes: Passes,
+    first: u64,
     gap_ns: u64,
     next_start_ns: u64,
     next_tick_ns: u64,
@@ -41,7 +62,7 @@ pub struct Traffic {
 /// The first events of the connection with this number, until its SYN has left; one connection each 250 ns.
 #[allow(dead_code, reason = "the criterion benches do not need it")]
 pub fn beginning(number: u64) -> Vec<Event> {
-    let mut events = Begun { seed: number, start_ns: 1_000 * SECOND + number * 250 }.events();
+    let mut events = Begun { seed: number, start_ns: START_NS + number * 250, passes: Passes::USUAL }.events();
     events.truncate(2);
     events
 }
@@ -51,14 +72,17 @@ pub fn beginning(number: u64) -> Vec<Event> {
 struct Begun {
     seed: u64,
     start_ns: u64,
+    passes: Passes,
 }
 
 impl Traffic {
     /// So many connections a second, at random times.
     pub fn at_rate(per_second: u64) -> Self {
-        let start_ns = 1_000 * SECOND;
+        let start_ns = START_NS;
         Self {
             random: Rng::with_seed(7),
+            passes: Passes::USUAL,
+            first: 0,
             gap_ns: SECOND / per_second.max(1),
             next_start_ns: start_ns,
             next_tick_ns: start_ns,
@@ -67,8 +91,20 @@ impl Traffic {
         }
     }
 
+    /// The connections of another node, behind another filter.
+    #[allow(dead_code, reason = "only traces of many nodes need it")]
+    pub fn of_node(self, node: u32, passes: Passes) -> Self {
+        Self { first: u64::from(node) << 32, passes, ..self }
+    }
+
+    /// How many connections were begun.
+    #[allow(dead_code, reason = "only traces of many nodes need it")]
+    pub const fn begun(&self) -> u64 {
+        self.begun
+    }
+
     fn begin(&mut self) {
-        let begun = Begun { seed: self.begun, start_ns: self.next_start_ns };
+        let begun = Begun { seed: self.first + self.begun, start_ns: self.next_start_ns, passes: self.passes };
         self.begun += 1;
         self.next_start_ns += self.random.u64(self.gap_ns / 2..=self.gap_ns * 3 / 2);
         self.due.push(Reverse((begun.start_ns, 0, begun)));
@@ -115,7 +151,7 @@ impl Begun {
         let mut events = Vec::with_capacity(8);
         events.push(connection.bind(later(4_300)).into());
         events.push(connection.syn(later(900_300)).into());
-        if translated.src_port >= ALLOWED {
+        if self.passes.is_open(translated.src_port, self.start_ns) {
             events.push(connection.syn_ack(later(8_300)).into());
             events.push(connection.state(later(301), connection.isn.wrapping_add(1), TCP_ESTABLISHED).into());
         } else {

@@ -12,11 +12,13 @@ use super::args::{FilterArgs, PacketArgs};
 use super::replay::run_ahead;
 use super::{End, values};
 use crate::conntrack::{self, Observations};
+use crate::counts;
 use crate::model::Filter;
 use crate::netns::Netns;
 use crate::outputs::{View, inference};
 use crate::pipeline::Judge;
 use crate::source::Ahead;
+use crate::summary::Summary;
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
@@ -25,12 +27,16 @@ const BUFFER: usize = 1 << 18;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Traces and packet captures of nodes behind the same filter, `-` for standard input
-    #[arg(required_unless_present = "conntrack", conflicts_with = "conntrack", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present_any = ["conntrack", "counts"], conflicts_with = "conntrack", value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Infer from a conntrack table instead: this node's (needs root), or the output of `conntrack -L` or `conntrack -E`, or a
     /// copy of /proc/net/nf_conntrack; `-` for standard input
     #[arg(long, value_name = "FILE", num_args = 0..=1, value_hint = ValueHint::FilePath)]
     conntrack: Option<Option<PathBuf>>,
+    /// Infer from counts instead, CSV or Parquet with the columns `port`, `answered`, `unanswered`, and perhaps `dst` and
+    /// `dst_port`: what a query groups from exported attempts
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "conntrack", "FilterArgs"], value_hint = ValueHint::FilePath)]
+    counts: Option<PathBuf>,
     /// With --conntrack: read the table of this network namespace, a name of `ip netns` or a path such as /proc/PID/ns/net
     #[arg(long, value_name = "NETNS", requires = "conntrack", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Option<PathBuf>,
@@ -45,6 +51,11 @@ pub struct Args {
 
 /// Runs to the end of what is read, then concludes.
 pub fn run(args: &Args) -> Result<End> {
+    if let Some(file) = &args.counts {
+        let summary = Summary { infer: counts::read(file)?, ..Summary::default() };
+        inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
+        return Ok(End::Done);
+    }
     let filter = args.filter.filter()?;
     if let Some(file) = &args.conntrack {
         let mut observations = Observations::new(table_filter(filter)?);
