@@ -32,6 +32,10 @@ pub struct Summary {
     pub failed_by_cause: BTreeMap<&'static str, u64>,
     /// Events lost in the kernel, by [`Loss`].
     pub lost: [u64; Loss::ALL.len()],
+    /// Attempts whose SYN was seen leaving.
+    pub seen_leaving: u64,
+    /// Those with a socket here whose SYN was retransmitted while no watched interface saw one leave, and nothing here dropped one.
+    pub unseen: u64,
     /// Attempts and bindings given up because a table was full.
     pub evicted: u64,
     /// What the attempts say about ports.
@@ -95,6 +99,35 @@ impl Summary {
             if changed.is_empty() { whole.iter().filter(is_of(is_ipv4)).cloned().collect() } else { changed }
         };
         [of(true), of(false)].concat()
+    }
+
+    /// Notes whether the SYN of an attempt that has ended was seen leaving, where interfaces are watched.
+    pub fn watched(&mut self, attempt: &Attempt) {
+        let is_dropped = attempt.syn_dropped.count > 0 || attempt.send_errors > 0;
+        let is_unseen = attempt.syns_leaving == 0 && attempt.retransmits > 0 && attempt.socket_netns.is_some();
+        self.seen_leaving += u64::from(attempt.syns_leaving > 0);
+        self.unseen += u64::from(is_unseen && !is_dropped);
+    }
+
+    /// Whether sockets retransmit while the watched interfaces see no SYN leave at all.
+    #[must_use]
+    pub const fn is_blind(&self) -> bool {
+        const ENOUGH: u64 = 5;
+        self.seen_leaving == 0 && self.unseen >= ENOUGH
+    }
+
+    /// In words, where SYNs left unseen.
+    #[must_use]
+    pub fn unseen_words(&self) -> Option<&'static str> {
+        match (self.unseen, self.is_blind()) {
+            (0, _) => None,
+            (_, true) => Some(
+                "retransmitted, and no watched interface saw any SYN leave: name the interface that connections leave through with --iface",
+            ),
+            (_, false) => Some(
+                "retransmitted, and no watched interface saw their SYNs leave: inside a cluster, or by another interface",
+            ),
+        }
     }
 
     /// What the kernel could not deliver, by kind.
@@ -163,6 +196,20 @@ mod tests {
         outside.ended(&attempt, &FLAGGED, true);
         assert_eq!((inside.attempts, &inside.infer), (1, &Infer::default()));
         assert_ne!(outside.infer, Infer::default());
+    }
+
+    #[test]
+    fn sockets_that_retransmit_while_nothing_is_seen_leaving_show_a_blind_watch() {
+        let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        let unseen = Attempt { syns_leaving: 0, retransmits: 1, socket_netns: Some(7), ..attempt.clone() };
+        let mut summary = Summary::default();
+        assert_eq!(summary.unseen_words(), None);
+        (0..5).for_each(|_| summary.watched(&unseen));
+        summary.watched(&Attempt { send_errors: 1, ..unseen.clone() });
+        summary.watched(&Attempt { retransmits: 0, ..unseen.clone() });
+        assert!(summary.unseen == 5 && summary.is_blind());
+        summary.watched(&Attempt { syns_leaving: 1, ..attempt });
+        assert!(!summary.is_blind() && summary.unseen_words().is_some());
     }
 
     #[test]

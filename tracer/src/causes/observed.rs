@@ -45,8 +45,10 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     if attempt.is_reset_here {
         facts.push("an RST left for the SYN-ACK while the client waited for it".to_owned());
     }
-    let off: Vec<_> =
-        case.capture.hooks.iter().filter(|hook| hook.off.is_some()).map(|hook| hook.stem.as_str()).collect();
+    // Where the translated tuple is known, nat_bind would tell nothing more.
+    let is_missed = |stem: &str| stem != "nat_bind" || attempt.translated.is_none();
+    let off = case.capture.hooks.iter().filter(|hook| hook.off.is_some() && is_missed(&hook.stem));
+    let off: Vec<_> = off.map(|hook| hook.stem.as_str()).collect();
     if !off.is_empty() {
         facts.push(format!("hooks off: {}", off.join(", ")));
     }

@@ -79,6 +79,10 @@ mod live {
         if let Some(summary) = summary.as_ref().ok().filter(|_| !is_shown) {
             notice(counts(summary));
         }
+        if let Some(words) = summary.as_ref().ok().filter(|summary| summary.is_blind()).and_then(Summary::unseen_words)
+        {
+            notice(format_args!("{words}"));
+        }
         summary
     }
 

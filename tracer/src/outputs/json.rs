@@ -87,6 +87,8 @@ struct SummaryLine<'a> {
     lost_by_kind: BTreeMap<&'static str, u64>,
     skipped: u64,
     evicted: u64,
+    unseen_attempts: u64,
+    is_blind: bool,
     inference: Option<InferenceObject<'a>>,
     evidence_strength: Option<&'static str>,
     flagged_by_strength: BTreeMap<&'static str, u64>,
@@ -223,6 +225,8 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             lost_by_kind: summary.lost_by_kind().map(|(kind, count)| (kind.name(), count)).collect(),
             skipped: summary.skipped(),
             evicted: summary.evicted,
+            unseen_attempts: summary.unseen,
+            is_blind: summary.is_blind(),
             inference: None,
             evidence_strength: summary.strength().map(Strength::name),
             flagged_by_strength: summary

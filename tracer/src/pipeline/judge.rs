@@ -223,6 +223,9 @@ impl Shared<'_> {
         let is_case = attempt.retransmits > 0 || causes::has_failed(case);
         let cause = is_case.then(|| causes::cause_of(case));
         let judgement = &Judgement { cause: cause.map(|cause| cause.id), strength: case.strength(), ..before };
+        if capture.hooks.iter().any(|hook| hook.stem == "wire" && hook.off.is_none()) {
+            self.summary.watched(attempt);
+        }
         self.summary.ended(attempt, judgement, case.may_have_left());
         let mut aside = None;
         if let Some(cause) = cause.filter(|_| attempt.retransmits > 0) {

@@ -131,6 +131,9 @@ pub(super) fn losses(report: &Report<'_>) -> Vec<String> {
             "{skipped} program runs were skipped by the kernel's recursion guard; events may be missing."
         ));
     }
+    if let Some(words) = report.summary.unseen_words() {
+        lines.push(format!("{} attempts: {words}.", grouped(report.summary.unseen)));
+    }
     if report.summary.evicted > 0 {
         let evicted = grouped(report.summary.evicted);
         lines.push(format!("{evicted} attempts and bindings were evicted early because a table was full."));

@@ -118,6 +118,8 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         )],
         failed_by_cause: [("refused", 2)].into(),
         lost: [1, 2, 3, 4],
+        seen_leaving: 0,
+        unseen: 0,
         evicted: 7,
         infer: Infer::default(),
     };
@@ -126,7 +128,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         concat!(
             r#"{"kind":"summary","attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
             r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"failed_by_cause":{"refused":2},"lost":6,"#,
-            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"skipped":4,"evicted":7,"inference":null,"#,
+            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"skipped":4,"evicted":7,"unseen_attempts":0,"is_blind":false,"inference":null,"#,
             r#""evidence_strength":"proven","flagged_by_strength":{"contradicted":1,"proven":3},"policies":[{"node":"node7","#,
             r#""family":"ipv4","ifindex":2,"from":null,"until":null,"allowed":"32768-65535","allowed_from":"default","evidence_strength":"proven","#,
             r#""sides":[{"ports":"below 32768","evidence_strength":"proven","inside":{"answered":29,"unanswered":0},"#,

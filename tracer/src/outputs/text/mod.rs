@@ -246,6 +246,11 @@ impl Output for Text {
             written(self.line.write_str(what))?;
             self.end_line()?;
         }
+        if let Some(words) = summary.unseen_words() {
+            written(self.count("not seen leaving", summary.unseen, 0))?;
+            written(write!(self.line, "  {words}"))?;
+            self.end_line()?;
+        }
         written(self.count("evicted", summary.evicted, 0))?;
         self.end_line()?;
         let conclusions = summary.conclusions();
