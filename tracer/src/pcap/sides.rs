@@ -9,7 +9,7 @@ use tracer_common::Flow;
 use tracer_common::flow::octets;
 
 use super::observation::Observation;
-use super::syns::{Before, End, hash};
+use super::syns::{Before, End, hash, network};
 
 /// Addresses that are counted.
 const MAX_ADDRESSES: usize = 65_536;
@@ -40,6 +40,8 @@ pub struct Sides {
     votes: Vec<Votes>,
     /// Hashes of addresses that NAT gave to a source
     given_by_nat: HashSet<u32, FixedState>,
+    /// Hashes of networks of clients, where one interface has both sides of NAT and does not say which way packets go
+    clients: HashSet<u32, FixedState>,
     node: HashSet<[u8; 16], FixedState>,
     counts: HashMap<[u8; 16], Count, FixedState>,
     has_pairs: bool,
@@ -69,14 +71,19 @@ impl Sides {
             return;
         }
         self.has_pairs = true;
-        if before.is_destination_changed {
-            self.votes(before.interface).both_before += 1;
-            self.votes(interface).both_after += 1;
-            return;
+        if before.interface != interface {
+            let votes = |votes: &mut Votes, is_before| match (before.is_destination_changed, is_before) {
+                (false, true) => votes.source_before += 1,
+                (false, false) => votes.source_after += 1,
+                (true, true) => votes.both_before += 1,
+                (true, false) => votes.both_after += 1,
+            };
+            votes(self.votes(before.interface), true);
+            votes(self.votes(interface), false);
+        } else if self.clients.len() < MAX_NODE_ADDRESSES {
+            self.clients.insert(before.network);
         }
-        self.votes(before.interface).source_before += 1;
-        self.votes(interface).source_after += 1;
-        if self.given_by_nat.len() < MAX_NODE_ADDRESSES {
+        if !before.is_destination_changed && self.given_by_nat.len() < MAX_NODE_ADDRESSES {
             self.given_by_nat.insert(source.address);
         }
     }
@@ -90,7 +97,7 @@ impl Sides {
     }
 
     /// Whether NAT comes behind this interface.
-    pub fn is_before_nat(&self, interface: u32) -> bool {
+    fn is_before_nat(&self, interface: u32) -> bool {
         let votes = self.votes.get(interface as usize).copied().unwrap_or_default();
         match votes.source_before + votes.source_after {
             0 => votes.both_before > votes.both_after,
@@ -126,9 +133,19 @@ impl Sides {
         found.iter().map(addr).collect()
     }
 
+    /// Whether the SYN that an observation is about is on its way to NAT.
+    pub fn is_before(&self, observation: &Observation) -> bool {
+        let is_of_client = || {
+            let src = observation.flow_to_server().src;
+            self.clients.contains(&hash(network(&src))) && !self.given_by_nat.contains(&hash(&src))
+        };
+        let may_be_of_client = !self.clients.is_empty() && observation.direction.is_none();
+        self.is_before_nat(observation.interface) || may_be_of_client && is_of_client()
+    }
+
     /// Whether the SYN that an observation is about left the node.
     pub fn leaves(&self, observation: &Observation) -> bool {
-        if self.is_before_nat(observation.interface) {
+        if self.is_before(observation) {
             return false;
         }
         let flow = observation.flow_to_server();

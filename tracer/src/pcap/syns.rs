@@ -31,6 +31,8 @@ struct Syn {
     isn: u32,
     interface: u32,
     source: End,
+    /// Hash of the network of the source
+    network: u32,
     destination: End,
     id: u16,
     ttl: u8,
@@ -67,6 +69,8 @@ pub type Places = [Option<Before>; BUCKET_LEN];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Before {
     pub interface: u32,
+    /// Hash of the network of its source
+    pub network: u32,
     pub destination: End,
     /// NAT changed the destination, too.
     pub is_destination_changed: bool,
@@ -95,6 +99,7 @@ impl Syns {
             isn: segment.seq,
             interface,
             source,
+            network: hash(network(&segment.flow.src)),
             destination,
             id: segment.id,
             ttl: segment.ttl,
@@ -154,7 +159,8 @@ fn pass(bucket: &mut [Syn; BUCKET_LEN], new: &Syn) -> Places {
         return before;
     }
     for (syn, place) in bucket.iter_mut().zip(&mut before) {
-        let is_elsewhere = !syn.is_at(new.interface, new.direction);
+        // A mirror may have both sides of NAT on one interface.
+        let is_elsewhere = !syn.is_at(new.interface, new.direction) || syn.source != new.source;
         let may_be_before = syn.direction != Some(Direction::Leaving) && syn.time_ns <= new.time_ns;
         if syn.isn != new.isn || !is_elsewhere || !may_be_before || syn.time_ns == 0 || !syn.is_now(new.time_ns) {
             continue;
@@ -162,10 +168,18 @@ fn pass(bucket: &mut [Syn; BUCKET_LEN], new: &Syn) -> Places {
         syn.has_passed = true;
         if syn.source != new.source {
             let is_destination_changed = syn.destination != new.destination;
-            *place = Some(Before { interface: syn.interface, destination: syn.destination, is_destination_changed });
+            let Syn { interface, network, destination, .. } = *syn;
+            *place = Some(Before { interface, network, destination, is_destination_changed });
         }
     }
     before
+}
+
+/// The network of an address: its /24, or /64.
+pub fn network(address: &[u8; 16]) -> [u8; 16] {
+    let is_ipv4 = matches!(address, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..]);
+    let len = if is_ipv4 { 15 } else { 8 };
+    std::array::from_fn(|at| if at < len { address[at] } else { 0 })
 }
 
 /// Both ends of a segment.

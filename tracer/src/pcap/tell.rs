@@ -34,7 +34,7 @@ impl Tell {
             Kind::Syn if sides.is_after_nat(observation.interface) => {}
             Kind::Syn => {
                 wire(WIRE_SYN, WIRE_INGRESS);
-                if let Some(ordinal) = observation.unsent.filter(|_| sides.is_before_nat(observation.interface)) {
+                if let Some(ordinal) = observation.unsent.filter(|_| sides.is_before(observation)) {
                     self.follow(observation);
                     push(Event::from(retransmit(observation, ordinal)));
                 }

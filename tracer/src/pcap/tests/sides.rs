@@ -42,6 +42,24 @@ fn the_same_is_found_in_two_files_that_say_no_direction() {
 }
 
 #[test]
+fn both_sides_on_one_interface_are_joined_with_and_without_a_direction() {
+    let v1 = |kind: u8, ip: Vec<u8>| [&[0, kind, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0], ip.as_slice()].concat();
+    let answer = |dst| segment(SERVER, dst, 1, Flags::SynAck(8));
+    let times = [0, 1000, 3000];
+    let cooked = times.map(|ms| [(ms, v1(0, syn(POD, SERVER, 7))), (ms, v1(4, syn(NODE, SERVER, 7)))]).concat();
+    let raw = times.map(|ms| [(ms, syn(POD, SERVER, 7)), (ms, syn(NODE, SERVER, 7))]).concat();
+    let other = [(10, syn("10.42.0.9:5000", SERVER, 8)), (10, syn("192.0.2.1:1300", SERVER, 8))];
+    let answers = [(11, answer("192.0.2.1:1300")), (11, answer("10.42.0.9:5000"))];
+    for file in [pcap(113, &cooked), pcap(101, &[raw, other.to_vec(), answers.to_vec()].concat())] {
+        let all = attempts(vec![file], &[]);
+        let attempt = all.iter().find(|attempt| attempt.isn == 7).unwrap();
+        assert_eq!((attempt.retransmits, attempt.syns_leaving, attempt.selections), (2, 3, 0));
+        assert_eq!(attempt.is_translated(), Some(true));
+        assert!(all.iter().filter(|attempt| attempt.isn == 8).all(|attempt| attempt.outcome.name() == "established"));
+    }
+}
+
+#[test]
 fn copies_are_no_retransmits_and_what_is_numbered_anew_is_one() {
     let numbered = |ms, id: u8, ttl| {
         let mut packet = syn(NODE, SERVER, 7);
