@@ -1,6 +1,7 @@
 //! The processor architectures that snatrace is built and tested for, and what differs between them outside of the product.
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use crate::consent::Consent;
 use crate::debian::{self, Need};
@@ -29,6 +30,11 @@ impl Arch {
             Self::X86 => "amd64",
             Self::Arm => "arm64",
         }
+    }
+
+    /// This machine's.
+    pub fn host() -> Option<Self> {
+        Self::value_variants().iter().copied().find(|arch| arch.is_host())
     }
 
     pub fn is_host(self) -> bool {

@@ -89,7 +89,9 @@ fn stripped(snatrace: PathBuf, objcopy: &str) -> Result<PathBuf> {
         process::output(objcopy().arg("--only-keep-debug").args([&binary, &debug]))?;
         let mut link = std::ffi::OsString::from("--add-gnu-debuglink=");
         link.push(&debug);
-        process::output(objcopy().arg("--strip-all").arg(link).args([&binary, &small]))?;
+        process::output(
+            objcopy().args(["--strip-all", "--remove-section=.comment"]).arg(link).args([&binary, &small]),
+        )?;
         // Not in place: the file is a link to Cargo's own, which stays as it is, and which the next build links again.
         fs::rename(&small, &binary).with_context(|| format!("{} cannot be replaced", binary.display()))?;
     }

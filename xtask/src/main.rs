@@ -6,6 +6,7 @@ mod build;
 mod consent;
 mod debian;
 mod demo;
+mod dist;
 mod fuzz;
 mod paths;
 mod process;
@@ -28,6 +29,7 @@ enum Task {
     Bench(bench::Args),
     Build(build::Args),
     Demo(demo::Args),
+    Dist(dist::Args),
     Fuzz(fuzz::Args),
     Vm(vm::Args),
     Test(test::Args),
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Build(args) => build::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Vm(args) => vm::run(&args),
         Task::Test(args) => test::run(&args),

@@ -80,6 +80,7 @@ const STEPS: &[Step] = &[
     },
     Step { name: "whole", what: "walls, command line, golden traces", run: suites::whole },
     Step { name: "fuzz", what: "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", run: suites::fuzz },
+    Step { name: "dist", what: "packages: built, checked, installed, used, removed", run: suites::dist },
     Step { name: "lab", what: "network namespaces on this kernel", run: suites::lab },
 ];
 
@@ -92,7 +93,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             println!(
                 "{name:<13} the lab on that kernel in QEMU{}",
                 if is_extra { "; with --all-kernels or --only" } else { "" }
-            )
+            );
         });
         return Ok(ExitCode::SUCCESS);
     }

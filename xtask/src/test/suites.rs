@@ -1,4 +1,4 @@
-//! Steps that run cargo's tests. In the package `tests`, targets whose names begin with `lab` need root.
+//! Steps that run cargo's tests. In the package `tests`, targets whose names begin with `lab` or `dist` need root.
 
 use std::fs;
 
@@ -6,7 +6,9 @@ use anyhow::Result;
 
 use super::Context;
 use super::report::Outcome;
+use crate::arch::Arch;
 use crate::debian::{self, Need};
+use crate::dist::{self, Release};
 use crate::{fuzz, paths, process};
 
 /// What the lab's tests call.
@@ -29,7 +31,29 @@ pub fn unit(_: &Context) -> Result<Outcome> {
 }
 
 pub fn whole(context: &Context) -> Result<Outcome> {
-    run_targets(context, |name| !name.starts_with("lab"))
+    run_targets(context, |name| !name.starts_with("lab") && !name.starts_with("dist"))
+}
+
+/// What the tests of packages call.
+const DIST: &[Need] = &[
+    Need { program: "lintian", package: "lintian" },
+    Need { program: "rpm", package: "rpm" },
+    Need { program: "rpmlint", package: "rpmlint" },
+    Need { program: "systemd-analyze", package: "systemd" },
+];
+
+/// Packages of this machine's architecture. What builds them is not built here, for that takes minutes.
+pub fn dist(context: &Context) -> Result<Outcome> {
+    if !dist::are_tools_installed() {
+        return Ok(Outcome::Skipped("no cargo-deb: `cargo xtask dist` installs it".to_owned()));
+    }
+    if !(debian::is_root() && debian::is_debian()) {
+        return Ok(Outcome::Skipped("installing packages needs root and Debian".to_owned()));
+    }
+    debian::need(DIST, context.consent)?;
+    let dir = paths::target().join("dist-test");
+    dist::all(&Release::read()?, &Arch::host().into_iter().collect::<Vec<_>>(), &dir, context.consent)?;
+    run_targets(context, |name| name.starts_with("dist"))
 }
 
 /// The corpus is replayed by `whole`; what is not installed yet is not built here, for that takes minutes.
@@ -56,7 +80,11 @@ pub fn lab(context: &Context) -> Result<Outcome> {
 
 fn run_targets(context: &Context, is_wanted: fn(&str) -> bool) -> Result<Outcome> {
     let mut cargo = process::cargo();
-    cargo.env("SNATRACE_BIN", context.binary()?).args(["test", "--package", "tests"]);
+    cargo.env("SNATRACE_BIN", context.binary()?).env("SNATRACE_DIST", paths::target().join("dist-test")).args([
+        "test",
+        "--package",
+        "tests",
+    ]);
     // A target is a file: cargo finds them, none is listed.
     for entry in fs::read_dir(paths::root().join("tests/tests"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();

@@ -44,29 +44,28 @@ impl Apt {
         Ok(std::iter::once(package).chain(parts).map(str::to_owned).collect())
     }
 
-    /// Downloads the packages and unpacks them, without installing anything.
-    pub fn unpack(&self, packages: &[String], into: &Path) -> Result<()> {
+    /// Downloads the packages, without what they depend on.
+    pub fn download(&self, packages: &[String]) -> Result<Vec<PathBuf>> {
         let downloads = self.dir.join("downloads");
+        let _ = fs::remove_dir_all(&downloads);
         fs::create_dir_all(&downloads)?;
         process::output(self.command("apt-get").arg("download").args(packages).current_dir(&downloads))?;
-        self.unpack_all(&downloads, into)?;
-        Ok(fs::remove_dir_all(&downloads)?)
+        packages_in(&downloads)
     }
 
-    /// The same with everything that the packages depend on.
-    pub fn unpack_with_dependencies(&self, packages: &[&str], into: &Path) -> Result<()> {
+    /// Downloads the packages and everything that they depend on.
+    pub fn download_with_dependencies(&self, packages: &[&str]) -> Result<Vec<PathBuf>> {
+        process::output(self.command("apt-get").arg("clean"))?;
         let mut get = self.command("apt-get");
         get.args(["install", "--yes", "--download-only", "--no-install-recommends"]).args(packages);
         process::output(&mut get)?;
-        self.unpack_all(&self.dir.join("cache/archives"), into)
+        packages_in(&self.dir.join("cache/archives"))
     }
 
-    fn unpack_all(&self, downloads: &Path, into: &Path) -> Result<()> {
-        for entry in fs::read_dir(downloads)? {
-            let file = entry?.path();
-            if file.extension().is_some_and(|extension| extension == "deb") {
-                process::output(process::command("dpkg-deb").arg("-x").arg(&file).arg(into))?;
-            }
+    /// Unpacks packages without installing anything.
+    pub fn unpack_all(packages: &[PathBuf], into: &Path) -> Result<()> {
+        for package in packages {
+            process::output(process::command("dpkg-deb").arg("-x").arg(package).arg(into))?;
         }
         Ok(())
     }
@@ -91,6 +90,14 @@ impl Apt {
         }
         command
     }
+}
+
+fn packages_in(dir: &Path) -> Result<Vec<PathBuf>> {
+    let files = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let mut packages: Vec<_> =
+        files.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "deb")).collect();
+    packages.sort();
+    Ok(packages)
 }
 
 fn sources(suites: &[&str]) -> Result<String> {

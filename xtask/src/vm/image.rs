@@ -48,7 +48,7 @@ fn unpack(apt: &Apt, package: &str) -> Result<Image> {
     eprintln!("vm: fetching {package}");
     let partial = dir().join(format!("{package}.partial-{}", std::process::id()));
     fs::create_dir_all(&partial)?;
-    apt.unpack(&apt.with_parts(package)?, &partial)?;
+    Apt::unpack_all(&apt.download(&apt.with_parts(package)?)?, &partial)?;
     // Newer packages lie below /usr; depmod looks for /lib.
     if !partial.join("lib/modules").exists() {
         fs::rename(partial.join("usr/lib"), partial.join("lib"))?;

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+pub use apt::Apt;
 pub use kernels::{KERNELS, Kernel, find};
 pub use qemu::{Hardware, Job};
 

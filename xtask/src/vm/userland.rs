@@ -49,7 +49,8 @@ fn fetch(arch: Arch) -> Result<PathBuf> {
     let apt = Apt::with(paths::target().join("vm/apt/userland").join(arch.debian()), SUITES, arch)?;
     let partial = place.with_extension(format!("partial-{}", std::process::id()));
     fs::create_dir_all(&partial)?;
-    apt.unpack_with_dependencies(&PACKAGES.split(' ').collect::<Vec<_>>(), &partial)?;
+    let packages = apt.download_with_dependencies(&PACKAGES.split(' ').collect::<Vec<_>>())?;
+    Apt::unpack_all(&packages, &partial)?;
     fs::rename(&partial, &place)?;
     Ok(place)
 }

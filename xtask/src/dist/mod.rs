@@ -1,0 +1,69 @@
+//! `cargo xtask dist`: everything that a release consists of, for both architectures, below `target/dist`.
+
+mod files;
+mod image;
+mod packages;
+mod release;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::arch::Arch;
+use crate::consent::Consent;
+use crate::{build, paths, process, setup};
+pub use packages::are_tools_installed;
+pub use release::Release;
+
+/// Build what a release consists of: archives, .deb, .rpm, container image, SBOM, checksums
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only for these architectures [default: all]
+    #[arg(long, value_enum)]
+    arch: Vec<Arch>,
+    /// Fail unless this commit is a release: it has the tag of its version, and the changelog has its section
+    #[arg(long)]
+    tagged: bool,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let release = Release::read()?;
+    match release.check() {
+        Err(problem) if args.tagged => return Err(problem),
+        Err(problem) => eprintln!("dist: a snapshot, not a release: {problem:#}"),
+        Ok(()) => {}
+    }
+    let archs = if args.arch.is_empty() { Arch::value_variants().to_vec() } else { args.arch.clone() };
+    setup::toolchain_and_linker(args.consent)?;
+    let dist = paths::target().join("dist");
+    all(&release, &archs, &dist, args.consent)?;
+    println!("{}", dist.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds everything into this directory; what an earlier run left there is removed.
+pub fn all(release: &Release, archs: &[Arch], dist: &Path, consent: Consent) -> Result<()> {
+    packages::prepare(consent)?;
+    if dist.exists() {
+        fs::remove_dir_all(dist)?;
+    }
+    fs::create_dir_all(dist)?;
+    // The machine's own binary writes the man pages and completions of all.
+    let own = build::static_binary()?;
+    let sbom = files::sbom(release, dist)?;
+    for arch in archs {
+        let binary = build::static_binary_for(*arch, consent)?;
+        files::stage(release, &own, &binary, &sbom)?;
+        packages::deb(*arch, release, dist)?;
+        packages::rpm(*arch, release, dist)?;
+        packages::archives(*arch, release, &binary, dist)?;
+    }
+    image::build(release, archs, dist)?;
+    let script = "sha256sum -- * >SHA256SUMS";
+    process::run(process::command("sh").args(["-c", script]).current_dir(dist))
+}
