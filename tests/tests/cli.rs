@@ -142,6 +142,10 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["report"], "required arguments were not provided: <FILE>..."),
         (&["infer"], "required arguments were not provided: <FILE>..."),
         (&["infer", "x", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),
+        (&["probe"], "required arguments were not provided: <HOST:PORT>..."),
+        (&["probe", "example.com"], "write HOST:PORT, such as example.com:443"),
+        (&["probe", "127.0.0.1:80", "-n", "5"], "5 is not in 20..=10000"),
+        (&["probe", "127.0.0.1:80", "--from", "0"], "0 is no port to connect from"),
         (&["replay", "x", "--duration", "5s"], "unexpected argument '--duration'"),
     ] {
         assert_wrong_usage(&run(args), expected);
@@ -199,4 +203,18 @@ fn help_into_a_closed_pipe_is_no_error() {
 fn a_trace_that_is_not_there_is_a_failure_in_one_line() {
     let outcome = run(&["replay", "/nonexistent/x.trace"]);
     assert_failed(&outcome, 1, "snatrace: ");
+}
+
+#[test]
+fn a_server_that_refuses_answers_every_port() {
+    // Nothing listens on port 1 of this machine.
+    let args =
+        ["probe", "127.0.0.1:1", "--from", "40000-40999", "-n", "40", "--rate", "1000", "-o", "json", "--exit-code"];
+    let Outcome { code, stdout, stderr } = run(&args);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        stderr.starts_with("snatrace: connecting to 127.0.0.1:1 from ports 40000-40999: at most 40 connections"),
+        "{stderr}"
+    );
+    assert!(stdout.contains(r#""kind":"probe""#) && stdout.contains(r#""unanswered":0"#), "{stdout}");
 }

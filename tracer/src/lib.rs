@@ -8,6 +8,7 @@ pub mod source;
 pub mod report;
 pub mod export;
 pub mod outputs;
+pub mod probe;
 pub mod checks;
 pub mod conntrack;
 pub mod counts;

@@ -11,6 +11,7 @@ mod doctor;
 pub mod machine;
 mod man;
 mod progress;
+mod probe;
 mod record;
 mod replay;
 mod report;
@@ -34,7 +35,7 @@ use crate::store;
 use crate::summary::Summary;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 with --exit-code: an attempt was flagged, or doctor found a problem";
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 with --exit-code: an attempt was flagged, doctor found a problem, or probe a filter";
 
 /// Finds TCP connections that fail because NAT chose a source port outside the range that a filter accepts.
 #[derive(Parser, Debug)]
@@ -68,6 +69,8 @@ enum Command {
     /// Write the man pages into a directory, for packages
     #[command(hide = true)]
     Man(man::Args),
+    /// Find the ports that the path accepts, with connections to named hosts
+    Probe(Box<probe::Args>),
 }
 
 fn run(cli: &Cli) -> Result<End> {
@@ -81,6 +84,7 @@ fn run(cli: &Cli) -> Result<End> {
         Command::Doctor(args) => doctor::run(args, cli.verbose > 0),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::Probe(args) => probe::run(args),
     }
 }
 

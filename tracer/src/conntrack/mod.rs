@@ -49,6 +49,19 @@ pub fn read(observations: &mut Observations) -> anyhow::Result<Option<TableSourc
     }
 }
 
+/// Shows each TCP entry of the namespace of this thread; `false` where the kernel has no table that can be asked for without loading
+/// anything.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn entries(mut each: impl FnMut(&ConntrackEntry)) -> anyhow::Result<bool> {
+    if !dump::is_loaded() {
+        return Ok(false);
+    }
+    dump::read(|entry| each(&entry))?;
+    Ok(true)
+}
+
 /// Reads lines of `conntrack -L`, `conntrack -E` or /proc/net/nf_conntrack.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use super::rule;
 use super::segments::{self, Rates, Segment};
 use super::sides::{Answering, Sides};
 use super::significance::{self, Evidence, Weight, choices};
-use crate::model::Period;
+use crate::model::{Period, PortSet};
 
 /// Destinations that are named.
 const MAX_NAMED_DESTINATIONS: usize = 5;
@@ -24,6 +24,24 @@ const MIN_SUPPORT_NATS: f64 = 0.5;
 
 /// What the attempts of one address family say.
 pub(super) fn conclude(is_ipv4: bool, family: &FamilyAttempts) -> Conclusion {
+    with(is_ipv4, family, verdict)
+}
+
+/// The same where these ports are known to pass, and these attempts were made to confirm it.
+pub(super) fn conclude_for(
+    is_ipv4: bool,
+    family: &FamilyAttempts,
+    passing: &PortSet,
+    confirmed: &[SupportingDestination],
+) -> Conclusion {
+    with(is_ipv4, family, |scales, used| confirm(&scales, &segments::given(scales.seen, passing), confirmed, used))
+}
+
+fn with(
+    is_ipv4: bool,
+    family: &FamilyAttempts,
+    verdict: impl FnOnce(Scales<'_>, AnswerCounts) -> Verdict,
+) -> Conclusion {
     let entries = family.destinations.entries();
     let used: AnswerCounts = entries.iter().map(|entry| entry.answers).sum();
     let silent = entries.iter().filter(|entry| entry.bins().is_none());
@@ -40,6 +58,24 @@ pub(super) fn conclude(is_ipv4: bool, family: &FamilyAttempts) -> Conclusion {
             shared: family.destinations.shared,
         },
         verdict: verdict(Scales::new(&family.counts.seen(), &Answering::of(entries)), used),
+    }
+}
+
+fn confirm(
+    scales: &Scales<'_>,
+    division: &[Segment],
+    confirmed: &[SupportingDestination],
+    used: AnswerCounts,
+) -> Verdict {
+    if division.len() < 2 {
+        return nothing_found(scales, used);
+    }
+    let sides = confirmed.iter().map(|of| (of.destination, Sides { inside: of.inside, outside: of.outside }));
+    let sides: Vec<_> = sides.collect();
+    match evidence(&sides).weight().is_enough_and_shared_unchosen() {
+        (true, true) => Verdict::Class(class_by(scales.seen, division, &sides, 0)),
+        (true, false) => Verdict::OneDestination(class_by(scales.seen, division, &sides, 0)),
+        (false, _) => undecided(scales, division, used),
     }
 }
 
@@ -111,11 +147,14 @@ fn pruned(scales: &mut Scales<'_>, divided: &[Segment], holds: fn(&Weight) -> bo
 }
 
 fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
-    let seen = scales.seen;
+    class_by(scales.seen, segments, &scales.answering.sides(scales.seen, segments), segments.len() - 1)
+}
+
+/// By the evidence of these attempts, of which so many edges were chosen to fit.
+fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[(Destination, Sides)], edges: usize) -> Class {
     let count = |passes| segments::count(seen, segments, passes);
     let passes = bracket::passes(seen, segments, Rates::of(count(true), count(false)).logs());
-    let sides = scales.answering.sides(seen, segments);
-    let evidence = evidence(&sides);
+    let evidence = evidence(sides);
     let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > MIN_SUPPORT_NATS).collect();
     order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
     let supporting = order.iter().take(MAX_NAMED_DESTINATIONS).map(|&place| {
@@ -131,7 +170,7 @@ fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
         likely,
         split,
         passes,
-        p_below: p_below(evidence.total, segments.len() - 1),
+        p_below: p_below(evidence.total, edges),
         supporting_count: order.len(),
         supporting: supporting.collect(),
     }

@@ -34,7 +34,7 @@ pub(crate) use self::observation::{Observation, ObservedPort, Probe, observe};
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};
-use crate::model::Attempt;
+use crate::model::{Attempt, PortSet};
 use tracer_common::Flow;
 
 /// Attempts that are counted at once.
@@ -84,9 +84,23 @@ impl Infer {
     /// What follows, for each address family of which there is any evidence.
     #[must_use]
     pub fn conclusions(&self) -> Vec<Conclusion> {
+        self.families().map(|(is_ipv4, family)| conclude::conclude(is_ipv4, &family.settled())).collect()
+    }
+
+    /// The same where the ports that pass are known already, because ports were chosen and asked again. Nothing is searched for, so
+    /// this also finds more ranges than so few attempts could show otherwise.
+    ///
+    /// `confirmed` is the evidence: attempts whose answer was predicted before they were made, `inside` those to be answered.
+    #[must_use]
+    pub fn conclusions_for(&self, passing: &PortSet, confirmed: &[SupportingDestination]) -> Vec<Conclusion> {
+        self.families()
+            .map(|(is_ipv4, family)| conclude::conclude_for(is_ipv4, &family.settled(), passing, confirmed))
+            .collect()
+    }
+
+    fn families(&self) -> impl Iterator<Item = (bool, &FamilyAttempts)> {
         let families = [(true, &self.v4), (false, &self.v6)];
-        let known = families.into_iter().filter_map(|(is_ipv4, family)| Some((is_ipv4, family.as_deref()?)));
-        known.map(|(is_ipv4, family)| conclude::conclude(is_ipv4, &family.settled())).collect()
+        families.into_iter().filter_map(|(is_ipv4, family)| Some((is_ipv4, family.as_deref()?)))
     }
 
     /// Segments of IPv4 ports that are left where only the test of significance stands in their way.

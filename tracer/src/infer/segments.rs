@@ -6,6 +6,7 @@
 
 use super::answer_counts::AnswerCounts;
 use super::port_counts::UsedPort;
+use crate::model::PortSet;
 
 /// Price of an edge in nats: it can be anywhere among 65536 ports (minimum description length).
 const EDGE_PRICE_NATS: f64 = 11.09;
@@ -149,6 +150,19 @@ fn trace(switched: &[[bool; 2]], mut state: usize) -> Vec<Segment> {
         }
     }
     segments.reverse();
+    segments
+}
+
+/// The division that these ports make, where they pass and no others.
+pub(super) fn given(seen: &[UsedPort], passing: &PortSet) -> Vec<Segment> {
+    let mut segments: Vec<Segment> = Vec::new();
+    for (place, UsedPort { port, .. }) in seen.iter().enumerate() {
+        let passes = passing.contains(*port);
+        match segments.last_mut() {
+            Some(segment) if segment.passes == passes => segment.last = place,
+            Some(_) | None => segments.push(Segment { first: place, last: place, passes }),
+        }
+    }
     segments
 }
 

@@ -60,6 +60,12 @@ impl Weight {
         self.total >= needed()
     }
 
+    /// The same where nothing was chosen to fit, so that only the level counts; and whether the other destinations agree.
+    pub(super) fn is_enough_and_shared_unchosen(&self) -> (bool, bool) {
+        let needed = ENOUGH_NATS + choices(0);
+        (self.total >= needed, self.total - self.strongest >= needed / 2.0)
+    }
+
     /// Whether the other destinations agree with the strongest: without it, half as much is left.
     pub(super) fn is_shared(&self) -> bool {
         self.total - self.strongest >= needed() / 2.0

@@ -203,7 +203,7 @@ pub fn write_table(conclusions: &[Conclusion], counts: &EntryCounts, as_json: bo
     out.flush()
 }
 
-fn write_conclusions(conclusions: &[Conclusion], as_json: bool, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_conclusions(conclusions: &[Conclusion], as_json: bool, out: &mut impl Write) -> io::Result<()> {
     for conclusion in conclusions {
         if as_json {
             let (family, inference) = (conclusion.family_name(), conclusion.into());

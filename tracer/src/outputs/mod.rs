@@ -5,6 +5,7 @@
 
 pub mod escape;
 pub mod inference;
+pub mod probe;
 mod json;
 pub(crate) mod json_line;
 pub(crate) mod policies;

@@ -1,0 +1,224 @@
+//! What a probe found: the conclusion of `infer`, the option to use, and what else made connections fail. docs/json.md has the fields.
+
+use std::io::{self, Write};
+
+use nix::errno::Errno;
+use serde::Serialize;
+
+use super::inference::write_conclusions;
+use super::json_line::write_line;
+use super::text::paragraph;
+use crate::infer::Verdict;
+use crate::model::PortSet;
+use crate::probe::{Probed, TargetCounts};
+
+/// `kind:"probe"`
+#[derive(Serialize)]
+struct ProbeLine {
+    kind: &'static str,
+    family: &'static str,
+    connections: usize,
+    complete: bool,
+    stopped: bool,
+    seconds: f64,
+    allow: Option<PortSet>,
+    /// Of connections from ports that had been answered before, by their number and those that failed.
+    controls: u32,
+    controls_unanswered: u32,
+    rate: f64,
+    too_fast: Vec<f64>,
+    answers_per_second: Option<f64>,
+    ports_in_use: usize,
+    source_ports: &'static str,
+    never_left: usize,
+    targets: Vec<TargetObject>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TargetObject {
+    target: String,
+    accepted: u64,
+    refused: u64,
+    unanswered: u64,
+    unreachable: u64,
+    denied: u64,
+    left_out: bool,
+}
+
+/// Writes what was found about one address family.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(probed: &Probed, is_ipv4: bool, as_json: bool, mut out: impl Write) -> io::Result<()> {
+    if moved(probed).is_none() {
+        write_conclusions(probed.report.conclusion.as_slice(), as_json, &mut out)?;
+    }
+    if as_json {
+        return write_line(&mut out, &line(probed, is_ipv4));
+    }
+    let mut text = String::new();
+    if let Some(allow) = allow(probed) {
+        let option = if is_ipv4 { "--allow" } else { "--allow6" };
+        paragraph(&mut text, &format!("use {option} {allow}"));
+    }
+    notes(probed).iter().for_each(|note| paragraph(&mut text, note));
+    out.write_all(text.as_bytes())
+}
+
+fn allow(probed: &Probed) -> Option<PortSet> {
+    moved(probed).is_none().then(|| probed.report.allow())?
+}
+
+fn moved(probed: &Probed) -> Option<(u16, u16)> {
+    probed.own_nat.as_ref().ok()?.moved
+}
+
+fn never_left(probed: &Probed) -> usize {
+    probed.own_nat.as_ref().map_or(0, |own| own.missing)
+}
+
+/// What a reader has to know besides the conclusion, one sentence each.
+fn notes(probed: &Probed) -> Vec<String> {
+    let report = &probed.report;
+    if let Some((from, to)) = moved(probed) {
+        return vec![format!(
+            "NAT on this node changes the source ports of these connections ({from} left as {to}), so they say nothing about ports: \
+             probe from the node's own network namespace"
+        )];
+    }
+    let mut notes = Vec::new();
+    if let Some(Verdict::OneDestination(_)) = report.conclusion.as_ref().map(|conclusion| &conclusion.verdict) {
+        notes.push(
+            "name a second target in another network to tell a filter in front of this node from one at the target"
+                .to_owned(),
+        );
+    }
+    notes.extend(report.targets.iter().filter_map(target_note));
+    let (made, failed) = report.controls;
+    if let Some(rate) = report.slowed_from.first() {
+        notes.push(slowed(probed, *rate));
+    } else if failed > 0 {
+        let share = f64::from(failed) * 100.0 / f64::from(made);
+        let nat =
+            if share > 25.0 { ": so much loss, or a NAT that gives these connections other source ports" } else { "" };
+        notes.push(format!(
+            "loss: {failed} of {made} connections ({share:.0} %) from ports that had been answered went unanswered{nat}"
+        ));
+    }
+    match &probed.own_nat {
+        Ok(own) if own.found == 0 => notes.push(
+            "not known: whether NAT on this node changes source ports, because conntrack shows none of these connections (it can be read as root)"
+                .to_owned(),
+        ),
+        Ok(_) => {}
+        Err(why) => notes.push(format!("not known: whether NAT on this node changes source ports: {why}")),
+    }
+    if never_left(probed) > 0 {
+        let count = never_left(probed);
+        notes.push(format!("{count} of the first connections have no conntrack entry: a rule of this node dropped their SYN, so the result is that rule and the path together (nft list ruleset)"));
+    }
+    if report.ports_in_use > 0 {
+        let plural = if report.ports_in_use == 1 { "port is" } else { "ports are" };
+        notes.push(format!(
+            "{} source {plural} in use or refused on this node; neighbours were tried instead",
+            report.ports_in_use
+        ));
+    }
+    let stopped = if probed.is_stopped { "stopped early: " } else { "" };
+    let incomplete =
+        if report.is_complete { "" } else { "; the edges were not followed to the port: try -n with more" };
+    notes.push(format!(
+        "{stopped}{} connections in {:.1} s{incomplete}",
+        report.connections,
+        probed.took.as_secs_f64()
+    ));
+    notes
+}
+
+fn slowed(probed: &Probed, rate: f64) -> String {
+    let report = &probed.report;
+    let answers =
+        report.answers_per_second.map_or_else(String::new, |answers| format!(", about {answers:.0} answers a second"));
+    let end = if report.slowed_from.len() > 3 || report.slowed_from.contains(&report.rate) {
+        format!(
+            "and at {:.0} a second too: too much is lost, or the target stopped answering; wait and use a lower --rate",
+            report.rate
+        )
+    } else {
+        format!(
+            "a rate limit or an overloaded path; what went unanswered then does not count, and {:.0} a second was used instead",
+            report.rate
+        )
+    };
+    format!("at {rate:.0} connections a second ports that had been answered went unanswered{answers}: {end}")
+}
+
+/// What is special about a target.
+fn target_note(counts: &TargetCounts) -> Option<String> {
+    let TargetCounts { target, accepted, refused, unanswered, unreachable, denied, errno, is_left_out } = counts;
+    let answered = accepted + refused;
+    let error = errno.map_or_else(String::new, |errno| format!(" ({})", Errno::from_raw(errno).desc()));
+    if *denied > 0 {
+        return Some(format!("{target}: this node itself refused {denied} connections{error}"));
+    }
+    if answered == 0 && *unreachable > 0 {
+        return Some(format!("{target}: cannot be reached{error}: an ICMP error, or no route"));
+    }
+    if answered == 0 {
+        let why = if *is_left_out {
+            "not even ports that others answered: no server there"
+        } else {
+            "no server there, or no port passes"
+        };
+        return Some(format!(
+            "{target}: never answered {unanswered} connections: {why}, or this node drops them (snatrace tail --all shows it)"
+        ));
+    }
+    if *is_left_out {
+        return Some(format!(
+            "{target}: left {unanswered} of {} connections unanswered where others answered; left out",
+            answered + unanswered
+        ));
+    }
+    if *unreachable > 0 {
+        return Some(format!("{target}: {unreachable} connections ended with an ICMP error{error}"));
+    }
+    (*refused > 0).then(|| format!("{target}: refused {refused} connections with an RST, which is an answer"))
+}
+
+fn line(probed: &Probed, is_ipv4: bool) -> ProbeLine {
+    let report = &probed.report;
+    let target = |counts: &TargetCounts| TargetObject {
+        target: counts.target.to_string(),
+        accepted: counts.accepted,
+        refused: counts.refused,
+        unanswered: counts.unanswered,
+        unreachable: counts.unreachable,
+        denied: counts.denied,
+        left_out: counts.is_left_out,
+    };
+    ProbeLine {
+        kind: "probe",
+        family: if is_ipv4 { "ipv4" } else { "ipv6" },
+        connections: report.connections,
+        complete: report.is_complete,
+        stopped: probed.is_stopped,
+        seconds: (probed.took.as_secs_f64() * 10.0).round() / 10.0,
+        allow: allow(probed),
+        controls: report.controls.0,
+        controls_unanswered: report.controls.1,
+        rate: report.rate,
+        too_fast: report.slowed_from.clone(),
+        answers_per_second: report.answers_per_second.map(|answers| (answers * 10.0).round() / 10.0),
+        ports_in_use: report.ports_in_use,
+        source_ports: match &probed.own_nat {
+            Ok(own) if own.moved.is_some() => "changed",
+            Ok(own) if own.found > 0 => "kept",
+            Ok(_) | Err(_) => "unknown",
+        },
+        never_left: never_left(probed),
+        targets: report.targets.iter().map(target).collect(),
+        notes: notes(probed),
+    }
+}

@@ -1,0 +1,22 @@
+//! Asks the path which source ports are answered: `snatrace probe`. docs/probe.md has the method.
+//!
+//! `plan` decides which connection comes next, `ledger` keeps what became of each, `conclude` says what follows, in the words
+//! of `infer`. All three are pure, so a simulated network tests them. `socket` makes one connection, `run` many at a pace.
+
+mod conclude;
+mod ledger;
+mod own_nat;
+mod plan;
+mod run;
+mod runs;
+mod socket;
+mod strata;
+mod targets;
+#[cfg(test)]
+mod tests;
+
+pub use conclude::{Report, TargetCounts};
+pub use ledger::{Answer, Ask};
+pub use own_nat::OwnNat;
+pub use plan::Plan;
+pub use run::{Options, Probed, run};
