@@ -18,7 +18,7 @@ for table in ["attempts", "retransmits"]:
 for name in names:
     sql, start = (here / f"{name}.sql").read_text(), time.time()
     if args.write:
-        engine.execute(f"copy ({sql}) to '{args.write}' (format parquet)")
+        engine.execute(f"copy ({sql}) to '{args.write}' (format parquet, compression zstd)")
         continue
     rows = engine.execute(sql).fetchall()
     print(json.dumps({"query": name, "rows": [[str(value) for value in row] for row in rows]}))
