@@ -100,9 +100,10 @@ fn decode(trace: &PathBuf, mut take: impl FnMut(&[(u32, Event)])) -> Result<Valu
 /// What the pipeline does before it counts and shows.
 fn judge(trace: &PathBuf) -> Result<Value> {
     let capture = Merged::open(&[trace])?.captures().first().cloned().context("a trace has a capture")?;
-    let (mut join, mut max_open, mut flagged, mut updates) = (Joins::new(1), 0, 0_u64, Vec::new());
+    let (mut join, mut max_open, mut flagged, mut updates) = (Joins::new(1), 0, 0_usize, Vec::new());
     let mut judge = |updates: &mut Vec<(u32, Update)>| {
-        updates.drain(..).for_each(|(_, update)| flagged += u64::from(is_flagged(&capture, &update)));
+        flagged += updates.iter().filter(|(_, update)| is_flagged(&capture, update)).count();
+        updates.clear();
     };
     let result = decode(trace, |batch| {
         let mut rest = batch;

@@ -15,6 +15,8 @@ pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 const SYSFS: &str = "/sys/kernel";
 
 const MAGIC: u16 = 0xeb9f;
+/// Structs that are searched for one field, anonymous ones inside of each other; `sk_buff` has about 30.
+const MAX_SEARCHED_STRUCTS: usize = 256;
 
 const KIND_INT: u32 = 1;
 const KIND_PTR: u32 = 2;
@@ -129,8 +131,9 @@ impl Btf {
         let mut bits = 0;
         for part in path.split('.') {
             let (part, index) = indexed(part);
-            let (more, next) =
-                self.member(id, part).with_context(|| format!("this kernel's struct {name} has no field {path}"))?;
+            let (more, next) = self
+                .member(id, part, &mut Vec::new())
+                .with_context(|| format!("this kernel's struct {name} has no field {path}"))?;
             let (element, size) = self.element(next);
             bits += more + index * size * 8;
             id = element;
@@ -192,19 +195,23 @@ impl Btf {
         None
     }
 
-    /// Offset in bits and type of a member, also of one inside an anonymous struct or union.
-    fn member(&self, id: u32, wanted: &str) -> Option<(u32, u32)> {
-        let kind = self.kind_at(self.resolve(id)?)?;
-        if !matches!(kind.kind(), KIND_STRUCT | KIND_UNION) {
+    /// Offset in bits and type of a member, also of one inside an anonymous struct or union. `searched` has the structs that
+    /// were searched already: damaged types may contain themselves.
+    fn member(&self, id: u32, wanted: &str, searched: &mut Vec<u32>) -> Option<(u32, u32)> {
+        let id = self.resolve(id)?;
+        let kind = self.kind_at(id)?;
+        let is_known = searched.len() >= MAX_SEARCHED_STRUCTS || searched.contains(&id);
+        if is_known || !matches!(kind.kind(), KIND_STRUCT | KIND_UNION) {
             return None;
         }
+        searched.push(id);
         (0..kind.len()).find_map(|index| {
             let mut tail = self.data.get(kind.tail + index * 12..)?;
             let (name, member, offset) =
                 (tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?);
             let bits = if kind.has_kind_flag() { offset & 0x00ff_ffff } else { offset };
             match self.name(name) {
-                "" => self.member(member, wanted).map(|(inner, found)| (bits + inner, found)),
+                "" => self.member(member, wanted, searched).map(|(inner, found)| (bits + inner, found)),
                 found if found == wanted => Some((bits, member)),
                 _ => None,
             }
@@ -297,5 +304,15 @@ mod tests {
         unknown_kind.extend([0, 0, 0, 0, 0, 0, 0, 31, 0, 0, 0, 0, 0]);
         assert!(Btf::parse(unknown_kind).is_err());
         assert!(Btf::parse(header).is_err());
+    }
+
+    #[test]
+    fn a_struct_that_contains_itself_is_searched_once() {
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>();
+        let mut data = [&MAGIC.to_ne_bytes()[..], &[1, 0], &words(&[24, 0, 24, 24, 3])].concat();
+        // struct s { <anonymous> struct s; }
+        data.extend(words(&[1, KIND_STRUCT << 24 | 1, 8, 0, 1, 0]));
+        data.extend(b"\0s\0");
+        assert!(Btf::parse(data).unwrap().offset("s", "field").is_err());
     }
 }

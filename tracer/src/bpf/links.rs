@@ -149,15 +149,8 @@ fn address(body: &[u8]) -> Option<HeldAddress> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+    use super::super::netlink::attribute;
     use super::*;
-
-    fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
-        let len = (4 + payload.len()) as u16;
-        let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend(payload);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     fn link(name: &str, layer: u16, kind: &str) -> Link {
         let mut body = vec![0; 16];

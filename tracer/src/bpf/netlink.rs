@@ -169,6 +169,16 @@ fn length(rest: &[u8]) -> Option<usize> {
     (length >= HEADER).then(|| length.next_multiple_of(4).min(rest.len())).filter(|length| *length >= HEADER)
 }
 
+/// An attribute as the kernel writes it.
+#[cfg(test)]
+pub(super) fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+    let len = (ATTRIBUTE + payload.len()) as u16;
+    let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -229,17 +229,10 @@ fn width_v6(dst: &[u8], len: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::netlink::attribute;
     use super::*;
 
     const MAIN: u32 = RT_TABLE_MAIN;
-
-    fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
-        let len = (4 + payload.len()) as u16;
-        let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend(payload);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     /// A route as the kernel writes it.
     fn route(prefix: &str, table: u32, kind: u8, rest: &[Vec<u8>]) -> Vec<u8> {

@@ -44,6 +44,9 @@ impl Features {
 
     /// How attempts to the same address fared so far.
     pub(super) fn of(&self, translated: &Flow) -> FeatureCounts {
+        if self.places.is_empty() {
+            return FeatureCounts::default();
+        }
         let hash = hash(translated);
         let found = self.places.get(place(hash)).filter(|(other, _)| *other == hash);
         found.map_or_else(FeatureCounts::default, |(_, counts)| *counts)
