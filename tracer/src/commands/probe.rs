@@ -91,11 +91,13 @@ pub fn run(args: &Args) -> Result<End> {
 /// The first address of each family.
 fn resolve(target: &str) -> Result<Vec<SocketAddr>> {
     let name = Escaped(target);
-    let found = target.to_socket_addrs().map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidInput => anyhow::Error::new(wrong_usage(format_args!(
-            "{name}: write HOST:PORT, such as example.com:443 or [2001:db8::1]:443"
-        ))),
-        _ => anyhow::Error::new(error).context(format!("cannot resolve {name}")),
+    let found = target.to_socket_addrs().map_err(|error| {
+        if error.kind() == io::ErrorKind::InvalidInput {
+            let problem = format_args!("{name}: write HOST:PORT, such as example.com:443 or [2001:db8::1]:443");
+            anyhow::Error::new(wrong_usage(problem))
+        } else {
+            anyhow::Error::new(error).context(format!("cannot resolve {name}"))
+        }
     })?;
     let found: Vec<SocketAddr> =
         found.map(|address| SocketAddr::new(address.ip().to_canonical(), address.port())).collect();

@@ -77,7 +77,7 @@ pub fn lines(mut input: impl BufRead, observations: &mut Observations) -> io::Re
         match text::parse(&line) {
             Some(ConntrackLine { kind: LineKind::Entry, entry, .. }) => observations.take(&entry),
             Some(ConntrackLine { kind: LineKind::Event(event), entry, second }) => {
-                events.take(event, &entry, second, observations)
+                events.take(event, &entry, second, observations);
             }
             Some(ConntrackLine { kind: LineKind::OtherProtocol, .. }) => observations.counts.other_protocols += 1,
             None => {

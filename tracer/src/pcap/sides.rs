@@ -137,7 +137,7 @@ impl Sides {
     pub fn is_before(&self, observation: &Observation) -> bool {
         let is_of_client = || {
             let src = observation.flow_to_server().src;
-            self.clients.contains(&hash(network(&src))) && !self.given_by_nat.contains(&hash(&src))
+            self.clients.contains(&hash(network(&src))) && !self.given_by_nat.contains(&hash(src))
         };
         let may_be_of_client = !self.clients.is_empty() && observation.direction.is_none();
         self.is_before_nat(observation.interface) || may_be_of_client && is_of_client()
