@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::apt::Apt;
 use super::kernels::Kernel;
@@ -37,18 +37,29 @@ pub fn fetch(kernel: &Kernel) -> Result<Image> {
 fn look_up(kernel: &Kernel, record: &Path) -> Result<Image> {
     let apt = Apt::with(paths::target().join("vm/apt").join(kernel.label), kernel.suites, kernel.arch)?;
     let names = apt.names("linux-image-")?;
-    let newest = kernel.newest(names.iter().map(String::as_str));
-    let package = newest.with_context(|| format!("Debian's mirror has none in {}", kernel.suites.join(", ")))?;
-    let image = open(package).map_or_else(|| unpack(&apt, package), Ok)?;
-    fs::write(record, package)?;
-    Ok(image)
+    let mut newest_problem = None;
+    // A mirror's index may list releases whose files are gone: an older one is of the same line.
+    for package in kernel.newest_first(names.iter().map(String::as_str)) {
+        match open(package).map_or_else(|| unpack(&apt, package), Ok) {
+            Ok(image) => {
+                fs::write(record, package)?;
+                return Ok(image);
+            }
+            Err(error) => {
+                eprintln!("vm: cannot get {package}: trying an older one");
+                newest_problem.get_or_insert(error);
+            }
+        }
+    }
+    Err(newest_problem.unwrap_or_else(|| anyhow!("Debian's mirror has none in {}", kernel.suites.join(", "))))
 }
 
 fn unpack(apt: &Apt, package: &str) -> Result<Image> {
     eprintln!("vm: fetching {package}");
+    let files = apt.download(&apt.with_parts(package)?)?;
     let partial = dir().join(format!("{package}.partial-{}", std::process::id()));
     fs::create_dir_all(&partial)?;
-    Apt::unpack_all(&apt.download(&apt.with_parts(package)?)?, &partial)?;
+    Apt::unpack_all(&files, &partial)?;
     // Newer packages lie below /usr; depmod looks for /lib.
     if !partial.join("lib/modules").exists() {
         fs::rename(partial.join("usr/lib"), partial.join("lib"))?;

@@ -2,7 +2,7 @@
 
 use crate::arch::Arch;
 
-/// One kernel line; the newest package of it is booted.
+/// One kernel line; the newest package of it that the mirror hands out is booted.
 #[derive(Debug)]
 pub struct Kernel {
     pub label: &'static str,
@@ -51,10 +51,11 @@ impl Kernel {
         Self { label, arch: Arch::Arm, extra: true, ..self }
     }
 
-    /// The newest of the packages that belong to this line.
-    pub fn newest<'a>(&self, packages: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-        let versions = packages.filter_map(|name| Some((self.version(name)?, name)));
-        versions.max().map(|(_, name)| name)
+    /// The packages that belong to this line, the newest first.
+    pub fn newest_first<'a>(&self, packages: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let mut versions: Vec<_> = packages.filter_map(|name| Some((self.version(name)?, name))).collect();
+        versions.sort_by(|one, other| other.cmp(one));
+        versions.into_iter().map(|(_, name)| name).collect()
     }
 
     fn version(&self, package: &str) -> Option<Vec<u64>> {
@@ -95,7 +96,7 @@ mod tests {
     ];
 
     fn newest(label: &str) -> Option<&str> {
-        find(label).unwrap().newest(PACKAGES.into_iter())
+        find(label).unwrap().newest_first(PACKAGES.into_iter()).first().copied()
     }
 
     #[test]
@@ -104,6 +105,8 @@ mod tests {
         assert_eq!(newest("6.1"), Some("linux-image-6.1.0-50-cloud-amd64"), "6.12 begins alike");
         assert_eq!(newest("newest"), Some("linux-image-7.2.13+deb14-cloud-amd64"), "debug symbols are no kernel");
         assert_eq!(newest("5.10"), None);
+        let older = find("6.12").unwrap().newest_first(PACKAGES.into_iter());
+        assert_eq!(older.last(), Some(&"linux-image-6.12.95+deb12-cloud-amd64"), "{older:?}");
     }
 
     #[test]
