@@ -3,6 +3,7 @@
 //!
 //! Each file begins with what is expected of it:
 //! `# level: problem` the worst level of a rule; `# outside: 50` percent of 400 connections from a pod that leave below 32768;
+//! `# from: fd42::5` where that pod has another address than 10.42.0.5;
 //! `# fixed: no` where no command can be printed; `# mark: 0x4000` what connections to port 8080 are marked with;
 //! `# port: 443` where they go otherwise; `# uplink: NAME`, `# sets: NAME TYPE MEMBER ...` what is there.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
@@ -11,13 +12,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt::ReceiveTimeout,
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt::ReceiveTimeout,
     sockopt::SendTimeout,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
@@ -33,6 +35,9 @@ const PATIENCE_S: i64 = 3;
 const POD: &str = "10.42.0.5";
 const OTHER: &str = "10.43.0.9";
 const SERVER: &str = "198.51.100.80";
+const POD6: &str = "fd42::5";
+const OTHER6: &str = "fd43::9";
+const SERVER6: &str = "2001:db8:80::80";
 /// Where connections have no mark, and where they have.
 const PLAIN: u16 = 80;
 const MARKED: u16 = 8080;
@@ -60,8 +65,11 @@ impl Net {
                 vec![
                     format!("addr add {POD}/24 dev eth0"),
                     format!("addr add {OTHER}/24 dev eth0"),
+                    format!("addr add {POD6}/64 dev eth0 nodad"),
+                    format!("addr add {OTHER6}/64 dev eth0 nodad"),
                     "link set eth0 up".to_owned(),
                     "route add default via 10.42.0.1".to_owned(),
+                    "-6 route add default via fd42::1".to_owned(),
                 ],
             ),
             (
@@ -69,11 +77,16 @@ impl Net {
                 vec![
                     "addr add 10.42.0.1/24 dev veth0".to_owned(),
                     "addr add 10.43.0.1/24 dev veth0".to_owned(),
+                    "addr add fd42::1/64 dev veth0 nodad".to_owned(),
+                    "addr add fd43::1/64 dev veth0 nodad".to_owned(),
                     "link set veth0 up".to_owned(),
                     format!("addr add 203.0.113.2/24 dev {uplink}"),
                     format!("addr add 203.0.113.3/24 dev {uplink}"),
+                    format!("addr add 2001:db8:1::2/64 dev {uplink} nodad"),
+                    format!("addr add 2001:db8:1::3/64 dev {uplink} nodad"),
                     format!("link set {uplink} up"),
                     "route add default via 203.0.113.1".to_owned(),
+                    "-6 route add default via 2001:db8:1::1".to_owned(),
                 ],
             ),
             (
@@ -81,7 +94,10 @@ impl Net {
                 vec![
                     "addr add 203.0.113.1/24 dev eth0".to_owned(),
                     format!("addr add {SERVER}/32 dev lo"),
+                    "addr add 2001:db8:1::1/64 dev eth0 nodad".to_owned(),
+                    format!("addr add {SERVER6}/128 dev lo nodad"),
                     "link set eth0 up".to_owned(),
+                    "-6 route add default via 2001:db8:1::2".to_owned(),
                     // What is not translated comes back too.
                     "route add default via 203.0.113.2".to_owned(),
                 ],
@@ -89,7 +105,7 @@ impl Net {
         ] {
             commands.iter().for_each(|command| net.ip(name, command));
         }
-        net.inside("node", "sysctl", &["-qw", "net.ipv4.ip_forward=1"], None);
+        net.inside("node", "sysctl", &["-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"], None);
         net
     }
 
@@ -126,21 +142,22 @@ impl Net {
     /// The sources that the server sees, of connections from this address to this port.
     fn connect(&self, from: &str, port: u16, connections: u32) -> Vec<SocketAddr> {
         let at = |name: &str| Netns::open(&self.path(name)).unwrap();
-        let listener = at("srv").run(|| Ok(TcpListener::bind((SERVER, port))?)).unwrap();
+        let from: SockaddrStorage = SocketAddr::new(from.parse().unwrap(), 0).into();
+        let (family, server) = match from.as_sockaddr_in6() {
+            Some(_) => (AddressFamily::Inet6, SERVER6),
+            None => (AddressFamily::Inet, SERVER),
+        };
+        let listener = at("srv").run(|| Ok(TcpListener::bind((server, port))?)).unwrap();
         setsockopt(&listener, ReceiveTimeout, &TimeVal::seconds(PATIENCE_S)).unwrap();
-        let from: std::net::Ipv4Addr = from.parse().unwrap();
-        let to = SockaddrIn::from(std::net::SocketAddrV4::new(SERVER.parse().unwrap(), port));
+        let to: SockaddrStorage = SocketAddr::new(server.parse().unwrap(), port).into();
         std::thread::scope(|scope| {
             let seen = scope.spawn(move || (0..connections).map(|_| listener.accept().unwrap().1).collect());
             let connect_all = || {
                 for _ in 0..connections {
-                    let client = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None)?;
+                    let client = socket(family, SockType::Stream, SockFlag::empty(), None)?;
                     setsockopt(&client, SendTimeout, &TimeVal::seconds(PATIENCE_S))?;
-                    bind(
-                        std::os::fd::AsRawFd::as_raw_fd(&client),
-                        &SockaddrIn::from(std::net::SocketAddrV4::new(from, 0)),
-                    )?;
-                    connect(std::os::fd::AsRawFd::as_raw_fd(&client), &to)?;
+                    bind(client.as_raw_fd(), &from)?;
+                    connect(client.as_raw_fd(), &to)?;
                 }
                 Ok(())
             };
@@ -206,11 +223,14 @@ impl Case {
         }
         match self.name.ends_with(".nft") {
             true => net.inside("node", "nft", &["-f", "-"], Some(&self.rules)),
+            false if self.name.ends_with(".ip6tables") => {
+                net.inside("node", "ip6tables-nft-restore", &[], Some(&self.rules))
+            }
             false => net.inside("node", "iptables-nft-restore", &[], Some(&self.rules)),
         };
         if let Some(mark) = self.says("mark") {
             let table = format!(
-                "table ip marker {{\n chain pre {{\n type filter hook prerouting priority -150;\n tcp dport {MARKED} meta mark set {mark}\n }}\n}}\n"
+                "table inet marker {{\n chain pre {{\n type filter hook prerouting priority -150;\n tcp dport {MARKED} meta mark set {mark}\n }}\n}}\n"
             );
             net.inside("node", "nft", &["-f", "-"], Some(&table));
         }
@@ -241,10 +261,11 @@ fn addresses(seen: &[SocketAddr]) -> Vec<IpAddr> {
     all
 }
 
-/// Where the connections of each kind come from: of both sources, without and with the mark.
+/// Where the connections of each kind come from: of both sources and families, without and with the mark.
 fn all_kinds(net: &Net) -> Vec<Vec<SocketAddr>> {
-    let kinds = [(POD, PLAIN), (POD, MARKED), (OTHER, PLAIN), (OTHER, MARKED)];
-    kinds.map(|(from, port)| net.connect(from, port, 60)).into()
+    let sources = [POD, OTHER, POD6, OTHER6];
+    let kinds = sources.into_iter().flat_map(|from| [(from, PLAIN), (from, MARKED)]);
+    kinds.map(|(from, port)| net.connect(from, port, 20)).collect()
 }
 
 fn play(case: &Case) -> Result<(), String> {
@@ -257,10 +278,11 @@ fn play(case: &Case) -> Result<(), String> {
         case.says("port").map_or(PLAIN, |port| port.parse().unwrap())
     };
 
+    let from = case.says("from").unwrap_or(POD);
     let before = net.judgement();
     let expected = case.says("level").unwrap_or("problem");
     check(level(&before) == expected, format!("{} instead of {expected}: {:#}", level(&before), before["checks"]))?;
-    let share = outside(&net.connect(POD, port, CONNECTIONS));
+    let share = outside(&net.connect(from, port, CONNECTIONS));
     let wanted: f64 = case.says("outside").unwrap_or("50").parse().unwrap();
     // Five standard deviations.
     let tolerance = if wanted == 0.0 { 0.0 } else { 12.5 };
@@ -277,7 +299,7 @@ fn play(case: &Case) -> Result<(), String> {
         let result = Command::new("bash").args(["-c", command]).output().unwrap();
         check(result.status.success(), format!("{command}: {}", String::from_utf8_lossy(&result.stderr)))?;
     }
-    let share = outside(&net.connect(POD, port, CONNECTIONS));
+    let share = outside(&net.connect(from, port, CONNECTIONS));
     check(share == 0.0, format!("{share} % outside after {commands:#?}"))?;
     for (old, new) in old.iter().zip(all_kinds(&net)) {
         check(
@@ -393,7 +415,10 @@ fn rules_of_every_kind_are_judged_and_mended() {
     let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")).unwrap();
     let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     files.sort();
-    let cases = files.iter().filter(|file| file.to_str().unwrap().contains(&only)).map(|file| Case::read(file));
+    let cases = files
+        .iter()
+        .filter(|file| only.split(',').any(|part| file.to_str().unwrap().contains(part)))
+        .map(|file| Case::read(file));
     let has_ipset = Command::new("ipset").arg("-v").stdout(Stdio::null()).status().is_ok();
     let (cases, unable): (Vec<_>, Vec<_>) = cases.partition(|case| has_ipset || case.sets.is_empty());
     unable.iter().for_each(|case| println!("{}: ipset is not installed", case.name));

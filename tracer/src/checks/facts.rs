@@ -147,6 +147,13 @@ impl Facts {
         uplinks.map(|(name, _)| name.as_str())
     }
 
+    /// Whether a connection of this family can leave; it can where no interface could be listed.
+    #[must_use]
+    pub fn is_routed(&self, family: &str) -> bool {
+        let place = usize::from(family == "ipv6");
+        self.links.is_empty() || self.links.values().any(|link| link.is_routed[place])
+    }
+
     /// How an interface filters by reverse path: the stricter of its own setting and that of all, where 2 is loose.
     #[must_use]
     pub fn rp_filter(&self, interface: &str) -> Option<u8> {

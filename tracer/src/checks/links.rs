@@ -16,6 +16,8 @@ pub struct LinkFacts {
     pub kind: Option<String>,
     /// Whether a default route of any table leaves by it, or whatever else has a capture watch it.
     pub leads_outside: bool,
+    /// Whether a route of IPv4 by it leads beyond its own network, and one of IPv6.
+    pub is_routed: [bool; 2],
 }
 
 /// Those of the namespace of this thread, by name.
@@ -31,18 +33,22 @@ pub(super) fn read() -> anyhow::Result<BTreeMap<String, LinkFacts>> {
             && let Some(name) = name(&link)
         {
             names.insert(link.header.index, name.clone());
-            links.insert(name, LinkFacts { kind: kind(&link), leads_outside: false });
+            links.insert(name, LinkFacts { kind: kind(&link), ..LinkFacts::default() });
         }
     }
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+    for (place, family) in [AddressFamily::Inet, AddressFamily::Inet6].into_iter().enumerate() {
         let mut asked = RouteMessage::default();
         asked.header.address_family = family;
         // Fails where IPv6 is off.
         for answer in ask(RouteNetlinkMessage::GetRoute(asked)).unwrap_or_default() {
             if let RouteNetlinkMessage::NewRoute(route) = answer {
+                let is_default = route.header.destination_prefix_length == 0;
                 for index in leaves_by(&route) {
-                    let link = names.get(&index).and_then(|name| links.get_mut(name));
-                    link.into_iter().for_each(|link| link.leads_outside = true);
+                    let link: Option<&mut LinkFacts> = names.get(&index).and_then(|name| links.get_mut(name));
+                    link.into_iter().for_each(|link| {
+                        link.leads_outside |= is_default;
+                        link.is_routed[place] = true;
+                    });
                 }
             }
         }
@@ -78,9 +84,13 @@ fn kind(link: &LinkMessage) -> Option<String> {
     link.attributes.iter().find_map(infos)?.iter().find_map(kind)
 }
 
-/// The interfaces of a default route.
+/// The interfaces of a default route, or of one by a gateway.
 fn leaves_by(route: &RouteMessage) -> Vec<u32> {
-    if route.header.destination_prefix_length != 0 || route.header.kind != RouteType::Unicast {
+    let is_gateway = |attribute: &RouteAttribute| {
+        matches!(attribute, RouteAttribute::Gateway(_) | RouteAttribute::Via(_) | RouteAttribute::MultiPath(_))
+    };
+    let is_default = route.header.destination_prefix_length == 0;
+    if route.header.kind != RouteType::Unicast || !(is_default || route.attributes.iter().any(is_gateway)) {
         return Vec::new();
     }
     let mut found = Vec::new();

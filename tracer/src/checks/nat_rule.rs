@@ -138,13 +138,19 @@ fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut ShareCache) -> Judged
     let reach = rule.reach();
     let shares = shares(facts, rule, known);
     let level = level(facts, rule, &reach, &shares);
+    let is_unrouted = |share: &Share| !share.never && !facts.is_routed(share.family);
     let hidden = match () {
+        () if reach == Reach::Met && shares.iter().any(is_unrouted) => match facts.is_routed("ipv6") {
+            true => "; no IPv4 route leads out of this namespace",
+            false => "; no IPv6 route leads out of this namespace",
+        },
         () if rule.stays_private() => {
             "; its destinations are private, so a provider's filter is unlikely to be in the path"
         }
         () if tunnel(facts, rule) => {
             "; it leaves by an interface that encapsulates, so a provider's filter does not see this port"
         }
+        () if rule.asks_for_own_socket() => "; it matches only sockets of this node, not forwarded connections",
         () => "",
     };
     let mut report = CheckReport::new("nat_rule", level, nat_words::summary(rule, &reach, &shares, hidden));
@@ -177,12 +183,15 @@ fn level(facts: &Facts, rule: &NatRule, reach: &Reach, shares: &[Share]) -> Leve
     if *reach != Reach::Met || (!shares.is_empty() && shares.iter().all(|one| one.never)) {
         return Level::Ok;
     }
-    let is_certain = shares.iter().any(|share| share.outside.unwrap_or(share.at_most) > 0.0);
-    // The filter is only assumed; and a rule that matches on a mark applies only to packets that another rule marks.
-    let is_assumed = facts.policy.origin == Origin::Default || rule.asks_for_mark();
+    let routed = || shares.iter().filter(|share| facts.is_routed(share.family));
+    let is_certain = routed().any(|share| share.outside.unwrap_or(share.at_most) > 0.0);
+    // The filter is only assumed; or the rule applies only to packets that another rule marks or redirects.
+    let is_assumed =
+        facts.policy.origin == Origin::Default || rule.asks_for_mark() || rule.asks_for_changed_destination();
     match () {
         () if is_hidden(facts, rule) => Level::Note,
         () if shares.is_empty() => Level::Warn,
+        () if routed().all(|share| share.never) => Level::Note,
         () if is_certain && is_assumed => Level::Warn,
         () if is_certain => Level::Problem,
         () => Level::Note,

@@ -28,7 +28,7 @@ pub(super) fn statement(rule: &NatRule) -> String {
     words.join(" ")
 }
 
-/// The rule's effect. `hidden` says why no filter sees it.
+/// The rule's effect. `hidden` says why no filter sees it, or who meets it.
 pub(super) fn summary(rule: &NatRule, reach: &Reach, shares: &[Share], hidden: &str) -> String {
     let statement = statement(rule);
     let effect = match reach {
@@ -78,6 +78,9 @@ pub(super) fn details(facts: &Facts, rule: &NatRule, reach: &Reach, shares: &[Sh
     }
     if rule.asks_for_mark() {
         details.push("it matches only packets that another rule has marked".to_owned());
+    }
+    if rule.asks_for_changed_destination() {
+        details.push("it matches only connections whose destination another rule has changed (DNAT)".to_owned());
     }
     if *reach == Reach::Met {
         details.extend(selection(facts, rule, shares));

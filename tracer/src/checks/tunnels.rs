@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_says_of_a_link_counts_before_its_name() {
-        let link = |kind: &str| LinkFacts { kind: Some(kind.to_owned()), leads_outside: false };
+        let link = |kind: &str| LinkFacts { kind: Some(kind.to_owned()), ..LinkFacts::default() };
         let links = [
             ("up0".to_owned(), link("vxlan")),
             ("wg0".to_owned(), link("veth")),

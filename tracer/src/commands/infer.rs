@@ -2,7 +2,7 @@
 //! conntrack table.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -23,11 +23,20 @@ use crate::summary::Summary;
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
 
+/// What people give for a listing and what is none: how it begins, what it is, what to do.
+const NO_TEXT: [(&[u8], &str, &str); 5] = [
+    (&[0x1f, 0x8b], "compressed", "decompress it with `gunzip` first"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "compressed", "decompress it with `unzstd` first"),
+    (&[0xff, 0xfe], "UTF-16 text", "convert it with `iconv -f UTF-16 -t UTF-8` first"),
+    (&[0xfe, 0xff], "UTF-16 text", "convert it with `iconv -f UTF-16 -t UTF-8` first"),
+    (b"\x89SNTR", "a snatrace trace", "leave out --conntrack"),
+];
+
 /// Options of `infer`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Traces and packet captures of nodes behind the same filter, `-` for standard input
-    #[arg(required_unless_present_any = ["conntrack", "counts"], conflicts_with = "conntrack", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(conflicts_with = "conntrack", value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Infer from a conntrack table instead: this node's (needs root), or the output of `conntrack -L` or `conntrack -E`, or a
     /// copy of /proc/net/nf_conntrack; `-` for standard input
@@ -70,6 +79,13 @@ pub fn run(args: &Args) -> Result<End> {
         inference::write_table(&conclusions, &observations.counts, is_json, io::stdout())?;
         return Ok(End::Done);
     }
+    if args.files.is_empty() {
+        return Err(super::wrong_usage(
+            "nothing to infer from: name traces or packet captures, or use --conntrack for the conntrack table of this node \
+             or a listing of one, or --counts for counts by port",
+        )
+        .into());
+    }
     let traces = args.packets.open(&args.files)?;
     let captures = traces.captures().to_vec();
     let updates = Ahead::new(traces)?.joined(captures.len())?;
@@ -90,13 +106,17 @@ fn table_filter(filter: Filter) -> Result<Filter> {
 
 fn lines(file: &Path, observations: &mut Observations) -> Result<()> {
     let name = file.display();
-    if file == Path::new("-") {
-        conntrack::lines(BufReader::with_capacity(BUFFER, io::stdin().lock()), observations)
+    let input: Box<dyn io::Read> = if file == Path::new("-") {
+        Box::new(io::stdin().lock())
     } else {
-        let open = File::open(file).with_context(|| format!("cannot open {name}"))?;
-        conntrack::lines(BufReader::with_capacity(BUFFER, open), observations)
+        Box::new(File::open(file).with_context(|| format!("cannot open {name}"))?)
+    };
+    let mut input = BufReader::with_capacity(BUFFER, input);
+    let start = input.fill_buf().with_context(|| format!("failed to read {name}"))?;
+    if let Some((_, what, how)) = NO_TEXT.iter().find(|(magic, ..)| start.starts_with(magic)) {
+        anyhow::bail!("{name} is {what}: {how}");
     }
-    .with_context(|| format!("failed to read {name}"))?;
+    conntrack::lines(input, observations).with_context(|| format!("failed to read {name}"))?;
     let counts = &observations.counts;
     anyhow::ensure!(
         counts.entries + counts.other_protocols > 0 || counts.not_understood == 0,

@@ -8,6 +8,7 @@ mod entry;
 mod events;
 mod observations;
 mod text;
+mod wrapped;
 
 use std::io::{self, BufRead, Read as _};
 
@@ -16,6 +17,7 @@ pub use observations::{EntryCounts, MIN_AGE_S, Observations};
 
 use self::events::Events;
 use self::text::{ConntrackLine, LineKind};
+use self::wrapped::Wrapped;
 
 /// A line that is longer is cut; those of conntrack have a few hundred bytes.
 const MAX_LINE: u64 = 4096;
@@ -62,29 +64,30 @@ pub fn entries(mut each: impl FnMut(&ConntrackEntry)) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Reads lines of `conntrack -L`, `conntrack -E` or /proc/net/nf_conntrack.
+/// Reads lines of `conntrack -L`, `conntrack -E` or /proc/net/nf_conntrack, also with lines that a terminal or a mail has wrapped.
 ///
 /// # Errors
 /// When they cannot be read.
 pub fn lines(mut input: impl BufRead, observations: &mut Observations) -> io::Result<()> {
     let mut events = Events::default();
+    let mut wrapped = Wrapped::default();
     let mut line = Vec::with_capacity(512);
+    let mut take = |text: &[u8], lines: u64| match text::parse(text) {
+        Some(ConntrackLine { kind: LineKind::Entry, entry, .. }) => observations.take(&entry),
+        Some(ConntrackLine { kind: LineKind::Event(event), entry, second }) => {
+            events.take(event, &entry, second, observations);
+        }
+        Some(ConntrackLine { kind: LineKind::OtherProtocol, .. }) => observations.counts.other_protocols += 1,
+        None => observations.counts.not_understood += lines,
+    };
     loop {
         line.clear();
         if (&mut input).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        match text::parse(&line) {
-            Some(ConntrackLine { kind: LineKind::Entry, entry, .. }) => observations.take(&entry),
-            Some(ConntrackLine { kind: LineKind::Event(event), entry, second }) => {
-                events.take(event, &entry, second, observations);
-            }
-            Some(ConntrackLine { kind: LineKind::OtherProtocol, .. }) => observations.counts.other_protocols += 1,
-            None => {
-                observations.counts.not_understood += u64::from(line.iter().any(|byte| !byte.is_ascii_whitespace()));
-            }
-        }
+        wrapped.line(&line, &mut take);
     }
+    wrapped.end(&mut take);
     events.end(observations);
     Ok(())
 }

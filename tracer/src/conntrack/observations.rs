@@ -57,7 +57,14 @@ impl fmt::Display for EntryCounts {
             ),
             (self.other_states, "in a state that proves nothing"),
             (self.other_protocols, "not TCP"),
-            (self.not_understood, "lines that conntrack does not write"),
+            (
+                self.not_understood,
+                if self.not_understood == 1 {
+                    "line that conntrack does not write"
+                } else {
+                    "lines that conntrack does not write"
+                },
+            ),
             (self.not_followed, "events of connections for which there was no room"),
         ];
         let mut silent = silent.into_iter().filter(|(count, _)| *count > 0);

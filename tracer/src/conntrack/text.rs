@@ -40,6 +40,9 @@ pub(super) enum Event {
 
 const PROTOCOLS: [&[u8]; 8] = [b"udp", b"udplite", b"icmp", b"icmpv6", b"sctp", b"dccp", b"gre", b"unknown"];
 
+/// Words before the protocol: a time, a host and a program of a log, the event, the address family and its number.
+const MAX_WORDS_BEFORE: usize = 10;
+
 /// One half of an entry, while it is read.
 #[derive(Default)]
 struct Half {
@@ -53,6 +56,12 @@ impl Half {
     fn flow(&self) -> Option<Flow> {
         Some(Flow::new(SocketAddr::new(self.src?, self.src_port?), SocketAddr::new(self.dst?, self.dst_port?)))
     }
+}
+
+/// Whether an entry begins in this line: a protocol is among its first words.
+pub(super) fn names_protocol(line: &[u8]) -> bool {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(MAX_WORDS_BEFORE);
+    words.any(|word| word == b"tcp" || PROTOCOLS.contains(&word))
 }
 
 /// The line; `None` for what none of them writes.

@@ -40,6 +40,10 @@ pub enum Subject {
     },
     /// conntrack has the connection in one of these states.
     State(BTreeSet<String>),
+    /// Another rule has changed the destination of the connection (DNAT).
+    ChangedDestination,
+    /// A socket of this node that is as the text says: forwarded packets have none.
+    OwnSocket(String),
     /// Something else: equal text means equal packets.
     Other(String),
     /// Decided for each packet (a rate, a quota, chance): it equals no other, not even one that reads the same.
@@ -64,6 +68,8 @@ impl Condition {
             | Subject::In(_)
             | Subject::Out(_)
             | Subject::State(_)
+            | Subject::ChangedDestination
+            | Subject::OwnSocket(_)
             | Subject::Other(_)
             | Subject::Changing(_) => None,
         }
@@ -78,6 +84,8 @@ impl Condition {
             | Subject::In(_)
             | Subject::Out(_)
             | Subject::Mark { .. }
+            | Subject::ChangedDestination
+            | Subject::OwnSocket(_)
             | Subject::Other(_)
             | Subject::Changing(_) => None,
         }
@@ -158,6 +166,16 @@ pub(super) fn stay_private(way: &[Condition]) -> bool {
             false
         }
     })
+}
+
+/// Whether only connections meet the conditions whose destination another rule has changed.
+pub(super) fn need_changed_destination(way: &[Condition]) -> bool {
+    way.iter().any(|condition| condition.subject == Subject::ChangedDestination && !condition.negated)
+}
+
+/// Whether only sockets of this node meet the conditions.
+pub(super) fn need_own_socket(way: &[Condition]) -> bool {
+    way.iter().any(|condition| matches!(condition.subject, Subject::OwnSocket(_)))
 }
 
 /// The interfaces that packets must leave by, where the conditions name some.

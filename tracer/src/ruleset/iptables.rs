@@ -11,6 +11,8 @@ use super::{Action, Base, Chain, Flags, Nat, NatKind, NatPorts, RuleFamily, Rule
 const PRIORITIES: [(&str, i64); 4] = [("raw", -300), ("mangle", -150), ("filter", 0), ("nat", 100)];
 /// Matches whose result depends on earlier packets or on chance.
 const CHANGING: [&str; 8] = ["limit", "hashlimit", "recent", "quota", "quota2", "statistic", "connlimit", "rateest"];
+/// Matches whose options each ask for something of their own.
+const SEPARATE: [&str; 7] = ["conntrack", "iprange", "owner", "tcp", "udp", "sctp", "dccp"];
 /// Options that take any word, also one that looks like an option.
 const ANY_WORD: [&str; 8] = [
     "--comment",
@@ -117,8 +119,11 @@ fn line(words: Vec<Word>, family: RuleFamily, number: usize, is_chain: impl Fn(&
     let mut parts = parts(words);
     let target_at = parts.iter().position(|part| part.name == "-j" || part.name == "-g").unwrap_or(parts.len());
     let target = parts.split_off(target_at);
-    let sets_mark = ["MARK", "CONNMARK", "SET"].contains(&target.first().map_or("", RuleOption::value));
-    let mut line = RuleLine { number, sets_mark, action: action(&target, is_chain), ..RuleLine::new(family) };
+    let is_target = |names: &[&str]| names.contains(&target.first().map_or("", RuleOption::value));
+    let sets_mark = is_target(&["MARK", "CONNMARK", "SET"]);
+    let changes_destination = is_target(&["DNAT", "REDIRECT", "NETMAP"]);
+    let action = action(&target, is_chain);
+    let mut line = RuleLine { number, sets_mark, changes_destination, action, ..RuleLine::new(family) };
     line.matches = matches(&parts, &text);
     let mut parts = parts.into_iter().peekable();
     while let Some(part) = parts.next() {
@@ -172,24 +177,48 @@ fn condition(line: &mut RuleLine, part: &RuleOption) {
 }
 
 /// What a match with its options asks for.
-fn of_module(name: &str, options: &[RuleOption], number: usize) -> Option<Condition> {
+fn of_module(name: &str, options: &[RuleOption], number: usize) -> Vec<Condition> {
     let text = || options.iter().flat_map(RuleOption::words).collect::<Vec<_>>().join(" ");
-    if name == "comment" || (options.is_empty() && ["tcp", "udp", "sctp", "dccp"].contains(&name)) {
-        return None;
-    }
-    if CHANGING.contains(&name) {
-        return Some(Condition::new(Subject::Changing(format!("{name} {} of {number}", text())), false));
-    }
-    let [option] = options else { return Some(Condition::other(format!("-m {name} {}", text()))) };
-    let subject = match (name, option.name.as_str()) {
-        ("mark" | "connmark", "--mark") => mark(option.value(), name == "connmark"),
-        ("conntrack", "--ctstate") | ("state", "--state") => {
-            Some(Subject::State(option.value().split(',').map(str::to_lowercase).collect()))
+    match () {
+        () if name == "comment" => Vec::new(),
+        () if CHANGING.contains(&name) => {
+            vec![Condition::new(Subject::Changing(format!("{name} {} of {number}", text())), false)]
         }
+        () if options.len() < 2 || SEPARATE.contains(&name) => {
+            options.iter().map(|option| of_option(name, option)).collect()
+        }
+        () => vec![Condition::other(format!("-m {name} {}", text()))],
+    }
+}
+
+/// What an option asks for that does not depend on another.
+fn of_option(module: &str, option: &RuleOption) -> Condition {
+    let subject = match (module, option.name.as_str()) {
+        ("mark" | "connmark", "--mark") => mark(option.value(), module == "connmark"),
+        ("conntrack", "--ctstate") | ("state", "--state") => Some(state(option.value())),
+        ("iprange", "--src-range") => address_range(option.value()).map(Subject::Source),
+        ("iprange", "--dst-range") => address_range(option.value()).map(Subject::Destination),
+        // A packet without a socket meets the negated ones (`owner_mt`).
+        ("owner", _) if !option.negated => Some(Subject::OwnSocket(option.plain())),
+        ("cgroup", _) => Some(Subject::OwnSocket(option.plain())),
         _ => None,
     };
-    let subject = subject.unwrap_or_else(|| Subject::Other(format!("-m {name} {}", option.plain())));
-    Some(Condition::new(subject, option.negated))
+    let subject = subject.unwrap_or_else(|| Subject::Other(format!("-m {module} {}", option.plain())));
+    Condition::new(subject, option.negated)
+}
+
+/// `NEW,RELATED`; DNAT is a state to iptables only.
+fn state(text: &str) -> Subject {
+    let states: BTreeSet<String> = text.split(',').map(str::to_lowercase).collect();
+    match states.contains("dnat") && !states.contains("new") {
+        true => Subject::ChangedDestination,
+        false => Subject::State(states),
+    }
+}
+
+fn address_range(text: &str) -> Option<Vec<ipnet::IpNet>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    addresses::of_range(first, last)
 }
 
 /// `0x4000/0x4000`

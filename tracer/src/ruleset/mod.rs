@@ -187,6 +187,8 @@ pub struct RuleLine {
     pub is_contradiction: bool,
     /// It sets a mark.
     pub sets_mark: bool,
+    /// It changes the destination of connections (DNAT).
+    pub changes_destination: bool,
     /// Where it leads.
     pub action: Action,
 }
@@ -204,6 +206,7 @@ impl RuleLine {
             family,
             is_contradiction: false,
             sets_mark: false,
+            changes_destination: false,
             action: Action::Other,
         }
     }

@@ -59,6 +59,7 @@ impl RuleReader<'_> {
             "mangle" if value["key"]["meta"]["key"] == "mark" || value["key"]["ct"]["key"] == "mark" => {
                 self.line.sets_mark = true;
             }
+            "dnat" | "redirect" => self.line.changes_destination = true,
             "xt" => self.foreign(value),
             // They decide for each packet whether the rule goes on.
             "limit" | "quota" | "ct count" | "dynset" | "set" => self.changing(name, value),
@@ -98,6 +99,11 @@ impl RuleReader<'_> {
                 (_, true) => return self.protocols(&Protocols::Not(named)),
                 (false, false) => {}
             }
+        }
+        if let Some(key) = meta.filter(|key| ["skuid", "skgid", "cgroup"].contains(key)) {
+            // A packet without a socket does not meet it, negated or not.
+            let text = format!("{key} {} {right}", value["op"]);
+            return self.line.conditions.push(Condition::new(Subject::OwnSocket(text), false));
         }
         let subject = if is_equal || is_unequal { subject(left, right) } else { None };
         self.line.conditions.push(match subject {
@@ -190,7 +196,9 @@ impl RuleReader<'_> {
 
     fn foreign(&mut self, value: &Value) {
         if value["type"] == "target" {
-            self.line.action = Action::Foreign(value["name"].as_str().unwrap_or_default().to_owned());
+            let name = value["name"].as_str().unwrap_or_default().to_owned();
+            self.line.changes_destination = ["DNAT", "REDIRECT", "NETMAP"].contains(&name.as_str());
+            self.line.action = Action::Foreign(name);
         } else {
             self.changing("xt", value);
         }
@@ -230,6 +238,7 @@ fn subject(left: &Value, right: &Value) -> Option<Subject> {
         (Some("iifname" | "iif"), _) => words(right).map(Subject::In),
         (Some("oifname" | "oif"), _) => words(right).map(Subject::Out),
         (_, Some("state")) => words(right).map(Subject::State),
+        (_, Some("status")) => words(right)?.contains("dnat").then_some(Subject::ChangedDestination),
         _ => None,
     }
 }

@@ -104,6 +104,11 @@ impl Passage {
         }
     }
 
+    /// Those of them that are of this family.
+    pub(super) fn of(&self, family: RuleFamily) -> Self {
+        Self { family, ..self.clone() }
+    }
+
     /// On through this line.
     pub(super) fn through(&self, line: &RuleLine) -> Self {
         let mut on = self.clone();

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::conditions::{leave_by, stay_private};
+use super::conditions::{leave_by, need_changed_destination, need_own_socket, stay_private};
 use super::reach::{DivertingLine, Passage, Reach};
-use super::{Action, Base, Chain, Nat, RuleLine, RuleOwner, Table};
+use super::{Action, Base, Chain, Nat, RuleFamily, RuleLine, RuleOwner, Table};
 
 /// Deeper than the kernel's own limit on jumps (16).
 const MAX_DEPTH: usize = 16;
@@ -60,7 +60,7 @@ pub struct NatRule {
     /// Its statement.
     pub nat: Nat,
     /// Families that it meets.
-    pub family: super::RuleFamily,
+    pub family: RuleFamily,
     /// The ways to it; none means that no hook leads to it.
     pub ways: Vec<RulePath>,
     /// The program that writes it, where its names show that.
@@ -92,8 +92,7 @@ impl NatRule {
     /// Whether it asks for destinations that are not routed on the internet.
     #[must_use]
     pub fn stays_private(&self) -> bool {
-        let mut ways = self.met_ways().peekable();
-        ways.peek().is_some() && ways.all(|way| stay_private(&way.passage.conditions))
+        self.is_each_met_way(|way| stay_private(&way.passage.conditions))
     }
 
     /// The interfaces that its packets leave by, where each way names some.
@@ -107,14 +106,32 @@ impl NatRule {
     /// Whether it matches marked packets only, as kube-proxy's does.
     #[must_use]
     pub fn asks_for_mark(&self) -> bool {
+        self.is_each_met_way(|way| way.asks_for_mark)
+    }
+
+    /// Whether it matches only connections whose destination another rule has changed.
+    #[must_use]
+    pub fn asks_for_changed_destination(&self) -> bool {
+        self.is_each_met_way(|way| need_changed_destination(&way.passage.conditions))
+    }
+
+    /// Whether it matches only sockets of this node, and no forwarded connections.
+    #[must_use]
+    pub fn asks_for_own_socket(&self) -> bool {
+        self.is_each_met_way(|way| need_own_socket(&way.passage.conditions))
+    }
+
+    fn is_each_met_way(&self, is: impl Fn(&RulePath) -> bool) -> bool {
         let mut ways = self.met_ways().peekable();
-        ways.peek().is_some() && ways.all(|way| way.asks_for_mark)
+        ways.peek().is_some() && ways.all(is)
     }
 }
 
 /// All rules that choose source ports, in the order in which packets meet them, then those that none meets.
 pub(super) fn walk(tables: &[Table]) -> Vec<NatRule> {
-    let mut walk = Walk { untracked: untracked(tables), ..Walk::default() };
+    let lines = || tables.iter().flat_map(|table| &table.chains).flat_map(|chain| &chain.lines);
+    let is_destination_changed = lines().any(|line| line.changes_destination);
+    let mut walk = Walk { untracked: untracked(tables), is_destination_changed, ..Walk::default() };
     for table in tables {
         walk.chains.extend(table.chains.iter().map(|chain| ((std::ptr::from_ref(table), chain.name.as_str()), chain)));
     }
@@ -123,7 +140,7 @@ pub(super) fn walk(tables: &[Table]) -> Vec<NatRule> {
         for start in starts(tables, hook) {
             let (table, chain, _) = start;
             let matters = |(other, one): &&(Start<'_>, DivertingLine)| {
-                comes_before(other, &start) && one.family.and(super::RuleFamily::of_table(&table.family)).is_some()
+                comes_before(other, &start) && one.family.and(RuleFamily::of_table(&table.family)).is_some()
             };
             walk.taken = earlier.iter().filter(matters).map(|(_, one)| one.clone()).collect();
             let given = walk.taken.len();
@@ -209,6 +226,8 @@ struct Walk<'a> {
     untracked: Vec<DivertingLine>,
     /// A line has set a mark, so packets may have one now.
     is_mark_changed: bool,
+    /// Some line changes destinations.
+    is_destination_changed: bool,
     steps: usize,
     /// Chains by table and name.
     chains: HashMap<(*const Table, &'a str), &'a Chain>,
@@ -304,17 +323,36 @@ impl<'a> Walk<'a> {
         !self.is_mark_changed && (passage.asks_for_mark() || self.above().iter().any(takes_unmarked))
     }
 
-    fn way(&self, at: &At<'_>, passage: Passage) -> RulePath {
-        let taken_by = self.above().iter().find(|one| one.takes(&passage, false));
-        let untracked = self.untracked.iter().find(|one| one.takes(&passage, false));
-        let reach = match (taken_by, untracked) {
+    /// Whether connections of the passage's family come this way.
+    fn reach(&self, at: &At<'_>, passage: &Passage) -> Reach {
+        let taken_by = self.above().iter().find(|one| one.takes(passage, false));
+        let untracked = self.untracked.iter().find(|one| one.takes(passage, false));
+        match (taken_by, untracked) {
             _ if !passage.protocols.have_tcp() => Reach::NotTcp,
             _ if passage.is_empty => Reach::Never("no packet meets everything that leads to it".to_owned()),
             (Some(line), _) => Reach::Never(format!("TCP connections are taken above it, by `{}`", line.text)),
             (None, Some(line)) => Reach::Never(format!("conntrack does not see what it meets: `{}`", line.text)),
+            (None, None) if !self.is_destination_changed && need_changed_destination(&passage.conditions) => {
+                Reach::Never(
+                    "it asks for connections whose destination was changed, and no rule here changes one".into(),
+                )
+            }
             (None, None) if at.hook == "input" => Reach::Incoming,
             (None, None) => Reach::Met,
+        }
+    }
+
+    fn way(&self, at: &At<'_>, mut passage: Passage) -> RulePath {
+        let of = |family| self.reach(at, &passage.of(family));
+        let (family, reach) = match passage.family {
+            RuleFamily::Both => match (of(RuleFamily::V4), of(RuleFamily::V6)) {
+                (reach @ (Reach::Met | Reach::Incoming), Reach::Never(_)) => (RuleFamily::V4, reach),
+                (Reach::Never(_), reach @ (Reach::Met | Reach::Incoming)) => (RuleFamily::V6, reach),
+                (reach, _) => (RuleFamily::Both, reach),
+            },
+            family @ (RuleFamily::V4 | RuleFamily::V6) => (family, of(family)),
         };
+        passage.family = family;
         RulePath {
             hook: at.hook.to_owned(),
             chains: at.chains.clone(),
@@ -351,9 +389,12 @@ impl<'a> Walk<'a> {
             if !way.chains.contains(&chain.name) {
                 way.chains.push(chain.name.clone());
             }
-            let family = way.passage.family;
-            rule.family = if rule.ways.is_empty() || rule.family == family { family } else { super::RuleFamily::Both };
             rule.ways.push(way);
+            let met = rule.met_ways().map(|way| way.passage.family).collect::<Vec<_>>();
+            let all = || rule.ways.iter().map(|way| way.passage.family).collect::<Vec<_>>();
+            let mut families = if met.is_empty() { all() } else { met };
+            families.dedup();
+            rule.family = <[RuleFamily; 1]>::try_from(families).map_or(RuleFamily::Both, |[family]| family);
         }
     }
 }
