@@ -1,4 +1,4 @@
-//! `address`: an interface of a watched namespace has an address from now on, or no longer.
+//! `address`: an interface of a watched namespace has an address, or a route makes a prefix the node's own, from now on or no longer.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -8,6 +8,10 @@ use super::Stamp;
 pub const ADDRESS_ADDED: u8 = 1;
 /// The interface no longer has the address.
 pub const ADDRESS_REMOVED: u8 = 2;
+/// A local route (`RTN_LOCAL`) that somebody made has the prefix from this time on: the node accepts packets to all of its addresses.
+pub const LOCAL_ROUTE_ADDED: u8 = 3;
+/// The local route is no longer there.
+pub const LOCAL_ROUTE_REMOVED: u8 = 4;
 
 /// Made by user space for each address when the capture starts, and whenever one changes.
 #[repr(C)]
@@ -21,7 +25,7 @@ pub struct Address {
     pub ifindex: u32,
     /// Length of the prefix, as of the stored form: 96 more for IPv4
     pub prefix: u8,
-    /// `ADDRESS_ADDED` or `ADDRESS_REMOVED`
+    /// `ADDRESS_*` or `LOCAL_ROUTE_*`
     pub state: u8,
     /// Zero.
     pub unused: [u8; 2],

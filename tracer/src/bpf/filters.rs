@@ -89,7 +89,8 @@ impl NodeMaps {
 
     /// Writes the addresses of the node.
     pub(super) fn own<'a>(&mut self, held: impl Iterator<Item = &'a HeldAddress>) -> anyhow::Result<()> {
-        let now: BTreeSet<_> = held.map(|(_, addr, _)| *addr).take(OWN_ADDRESSES as usize).collect();
+        let single = held.filter(|held| !held.is_route || held.prefix == 128);
+        let now: BTreeSet<_> = single.map(|held| held.addr).take(OWN_ADDRESSES as usize).collect();
         for gone in self.addresses.difference(&now) {
             let _ = self.own.remove(gone);
         }

@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use aya::Ebpf;
 use tracer_common::Event;
 use tracer_common::events::{
-    ADDRESS_ADDED, ADDRESS_REMOVED, Address, INTERFACE_NAME, Stamp, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
+    ADDRESS_ADDED, ADDRESS_REMOVED, Address, INTERFACE_NAME, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, Stamp,
+    UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
 };
 
 use super::filters::NodeMaps;
@@ -52,7 +53,7 @@ impl Follow {
         }
         for space in &self.spaces {
             let held = space.addresses().iter();
-            self.events.extend(held.map(|held| Event::from(address(space.inum(), held, ADDRESS_ADDED, time_ns))));
+            self.events.extend(held.map(|held| Event::from(address(space.inum(), held, true, time_ns))));
         }
         self.share(wires.watched());
         self.known.watch(wires.watched())?;
@@ -88,9 +89,9 @@ impl Follow {
 
     /// Follows a change in one namespace; whether what is watched has changed.
     fn change(&mut self, ebpf: &mut Ebpf, wires: &mut Wires, inum: u32, change: Change, time_ns: u64) -> bool {
-        let event = |held: &HeldAddress, state| Event::from(address(inum, held, state, time_ns));
-        self.events.extend(change.removed.iter().map(|held| event(held, ADDRESS_REMOVED)));
-        self.events.extend(change.added.iter().map(|held| event(held, ADDRESS_ADDED)));
+        let event = |held: &HeldAddress, is_added| Event::from(address(inum, held, is_added, time_ns));
+        self.events.extend(change.removed.iter().map(|held| event(held, false)));
+        self.events.extend(change.added.iter().map(|held| event(held, true)));
         let Some(interfaces) = change.interfaces.filter(|_| wires.can_follow()) else { return false };
         let became = wires.update(ebpf, inum, interfaces, &change.gone, time_ns);
         let has_changed = !became.is_empty();
@@ -132,7 +133,8 @@ impl Follow {
     /// All addresses of the namespaces.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
         let all = self.spaces.iter().flat_map(FollowedNetns::addresses);
-        let all: BTreeSet<_> = all.map(|(_, addr, _)| Ipv6Addr::from(*addr).to_canonical()).collect();
+        let all = all.filter(|held| !held.is_route);
+        let all: BTreeSet<_> = all.map(|held| Ipv6Addr::from(held.addr).to_canonical()).collect();
         all.into_iter().collect()
     }
 
@@ -154,6 +156,13 @@ fn uplink(interface: &Interface, state: u8, time_ns: u64) -> Uplink {
     Uplink { stamp, ifindex: interface.index, state, link: interface.link, unused: [0; 2], name }
 }
 
-fn address(netns: u32, &(ifindex, addr, prefix): &HeldAddress, state: u8, time_ns: u64) -> Address {
+fn address(netns: u32, held: &HeldAddress, is_added: bool, time_ns: u64) -> Address {
+    let HeldAddress { ifindex, addr, prefix, is_route } = *held;
+    let state = match (is_route, is_added) {
+        (false, true) => ADDRESS_ADDED,
+        (false, false) => ADDRESS_REMOVED,
+        (true, true) => LOCAL_ROUTE_ADDED,
+        (true, false) => LOCAL_ROUTE_REMOVED,
+    };
     Address { stamp: Stamp { time_ns, kind: Address::KIND, netns }, addr, ifindex, prefix, state, unused: [0; 2] }
 }

@@ -96,8 +96,9 @@ impl FollowedNetns {
     pub(super) fn look(&mut self, names: &[String]) -> anyhow::Result<Change> {
         let started = Instant::now();
         (self.has_changed, self.has_filters) = (false, false);
-        let interfaces = self.interfaces(names)?;
-        let addresses = links::addresses(&self.connection)?;
+        let (interfaces, local) = self.interfaces(names)?;
+        let mut addresses = links::addresses(&self.connection)?;
+        addresses.extend(local);
         let change = Change {
             interfaces: Some(interfaces),
             gone: std::mem::take(&mut self.gone),
@@ -142,10 +143,10 @@ impl FollowedNetns {
         Ok(Change { has_filters: std::mem::take(&mut self.has_filters), ..Change::default() })
     }
 
-    /// The named interfaces that there are; without names those that lead to the outside.
-    fn interfaces(&self, names: &[String]) -> anyhow::Result<Vec<Interface>> {
+    /// The named interfaces that there are; without names those that lead to the outside. And the prefixes of local routes.
+    fn interfaces(&self, names: &[String]) -> anyhow::Result<(Vec<Interface>, Vec<HeldAddress>)> {
         let links = links::all(&self.connection)?;
-        let outside = routes::outside(&self.connection, &links::vrfs(&links))?;
+        let routes::Routes { outside, local } = routes::read(&self.connection, &links::vrfs(&links))?;
         let is_wanted = |link: &links::Link| match names {
             [] => outside.contains(&link.index) && link.leaves(),
             _ => names.contains(&link.name),
@@ -161,7 +162,7 @@ impl FollowedNetns {
         };
         let mut found: Vec<_> = links.into_values().filter(is_wanted).map(interface).collect();
         found.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(found)
+        Ok((found, local))
     }
 }
 

@@ -118,8 +118,29 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes.split(|byte| *byte == 0).next()?).ok().filter(|text| text.len() < INTERFACE_NAME)
 }
 
-/// Index of the interface, address in its stored form, length of the prefix in that form.
-pub(super) type HeldAddress = (u32, [u8; 16], u8);
+/// An address of an interface, or a prefix that a local route makes the node's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct HeldAddress {
+    pub(super) ifindex: u32,
+    /// In its stored form.
+    pub(super) addr: [u8; 16],
+    /// Length of the prefix in that form.
+    pub(super) prefix: u8,
+    pub(super) is_route: bool,
+}
+
+impl HeldAddress {
+    /// From the bytes of an address and the length of its prefix, as netlink has them.
+    pub(super) fn new(ifindex: u32, bytes: &[u8], prefix: u8, is_route: bool) -> Option<Self> {
+        const OF_IPV4: u8 = 96;
+        let (addr, prefix) = match bytes.len() {
+            4 => (std::net::IpAddr::from(*bytes.first_chunk::<4>()?), prefix.saturating_add(OF_IPV4)),
+            16 => (std::net::IpAddr::from(*bytes.first_chunk::<16>()?), prefix),
+            _ => return None,
+        };
+        (!addr.is_loopback()).then(|| Self { ifindex, addr: octets(addr), prefix, is_route })
+    }
+}
 
 /// All addresses but those that every host has.
 pub(super) fn addresses(connection: &Connection) -> anyhow::Result<BTreeSet<HeldAddress>> {
@@ -133,16 +154,9 @@ pub(super) fn addresses(connection: &Connection) -> anyhow::Result<BTreeSet<Held
 fn address(body: &[u8]) -> Option<HeldAddress> {
     const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
-    const OF_IPV4: u8 = 96;
     let find = |wanted| attributes(body.get(8..)?).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
     let bytes = find(IFA_LOCAL).or_else(|| find(IFA_ADDRESS))?;
-    let (len, index) = (*body.get(1)?, index(body)?);
-    let (addr, len) = match bytes.len() {
-        4 => (std::net::IpAddr::from(*bytes.first_chunk::<4>()?), len.saturating_add(OF_IPV4)),
-        16 => (std::net::IpAddr::from(*bytes.first_chunk::<16>()?), len),
-        _ => return None,
-    };
-    (!addr.is_loopback()).then(|| (index, octets(addr), len))
+    HeldAddress::new(index(body)?, bytes, *body.get(1)?, false)
 }
 
 #[cfg(test)]
@@ -183,7 +197,10 @@ mod tests {
         let mut body = vec![2, 24, 0, 0, 7, 0, 0, 0];
         body.extend(attribute(1, &[192, 0, 2, 1]));
         body.extend(attribute(2, &[192, 0, 2, 10]));
-        assert_eq!(address(&body).unwrap(), (7, octets([192, 0, 2, 10].into()), 120));
+        assert_eq!(
+            address(&body).unwrap(),
+            HeldAddress { ifindex: 7, addr: octets([192, 0, 2, 10].into()), prefix: 120, is_route: false }
+        );
         body.truncate(8);
         body.extend(attribute(1, &[127, 0, 0, 1]));
         assert_eq!(address(&body), None);

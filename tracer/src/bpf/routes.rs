@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::Context as _;
 
+use super::links::HeldAddress;
 use super::netlink::{Connection, attributes, number};
 
 /// Kinds of messages, and what a route and a rule do (linux/rtnetlink.h, linux/fib_rules.h, linux/nexthop.h).
@@ -20,6 +21,8 @@ const FR_ACT_TO_TBL: u8 = 1;
 const RT_TABLE_MAIN: u32 = 254;
 const RT_TABLE_DEFAULT: u32 = 253;
 const RTM_F_CLONED: u32 = 0x200;
+const RTA_DST: u16 = 1;
+const RTA_OIF: u16 = 4;
 const RTA_TABLE: u16 = 15;
 
 const AF_INET: u8 = 2;
@@ -61,10 +64,18 @@ impl Widths {
     }
 }
 
-/// Indexes of the interfaces that lead to the outside; `vrfs` are the tables of VRFs, which a rule of its own kind leads to.
-pub(super) fn outside(connection: &Connection, vrfs: &BTreeSet<u32>) -> anyhow::Result<BTreeSet<u32>> {
+/// What the routes of a namespace say.
+pub(super) struct Routes {
+    /// Indexes of the interfaces that lead to the outside.
+    pub(super) outside: BTreeSet<u32>,
+    /// Prefixes that are the node's own by a local route.
+    pub(super) local: Vec<HeldAddress>,
+}
+
+/// Reads all routes; `vrfs` are the tables of VRFs, which a rule of its own kind leads to.
+pub(super) fn read(connection: &Connection, vrfs: &BTreeSet<u32>) -> anyhow::Result<Routes> {
     let hops = nexthops(connection);
-    let mut widths = Widths::default();
+    let (mut widths, mut held) = (Widths::default(), Vec::new());
     for family in [AF_INET, AF_INET6] {
         let mut tables = tables(connection, family);
         tables.extend(vrfs);
@@ -72,13 +83,25 @@ pub(super) fn outside(connection: &Connection, vrfs: &BTreeSet<u32>) -> anyhow::
         body[0] = family;
         let dumped = connection.dump(RTM_GETROUTE, &body, |_, route| {
             weigh(route, &tables, &hops, &mut widths);
+            held.extend(local(route));
         });
         // Fails where IPv6 is off.
         if family == AF_INET {
             dumped.context("cannot list the routes")?;
         }
     }
-    Ok(widths.outside())
+    Ok(Routes { outside: widths.outside(), local: held })
+}
+
+/// The prefix of a local route; those that the kernel makes for each address are left out.
+fn local(route: &[u8]) -> Option<HeldAddress> {
+    const RTN_LOCAL: u8 = 2;
+    const RTPROT_KERNEL: u8 = 2;
+    let (header, rest) = (route.get(..12)?, route.get(12..)?);
+    let (len, protocol, kind) = (header[1], header[5], header[7]);
+    let find = |wanted| attributes(rest).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
+    let is_made = kind == RTN_LOCAL && protocol != RTPROT_KERNEL;
+    if is_made { HeldAddress::new(find(RTA_OIF).and_then(number)?, find(RTA_DST)?, len, true) } else { None }
 }
 
 /// Whether a change of this route may change what leads to the outside; `watched` are interfaces that do already.
@@ -92,7 +115,7 @@ pub(super) fn matters(route: &[u8], watched: &BTreeSet<u32>) -> bool {
     let table = named.and_then(|(_, table)| number(table)).unwrap_or(table);
     let mut widths = Widths::default();
     weigh(route, &BTreeSet::from([table]), &BTreeMap::new(), &mut widths);
-    is_wide || !widths.outside().is_subset(watched)
+    is_wide || local(route).is_some() || !widths.outside().is_subset(watched)
 }
 
 /// The tables that rules lead to.
@@ -146,8 +169,6 @@ fn nexthops(connection: &Connection) -> BTreeMap<u32, Vec<u32>> {
 
 /// Adds what is routed through the interfaces of a route.
 fn weigh(route: &[u8], tables: &BTreeSet<u32>, nexthops: &BTreeMap<u32, Vec<u32>>, widths: &mut Widths) {
-    const RTA_DST: u16 = 1;
-    const RTA_OIF: u16 = 4;
     const RTA_GATEWAY: u16 = 5;
     const RTA_VIA: u16 = 18;
     const RTA_MULTIPATH: u16 = 9;
@@ -229,6 +250,8 @@ fn width_v6(dst: &[u8], len: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
     use super::super::netlink::attribute;
     use super::*;
 
@@ -332,6 +355,18 @@ mod tests {
         for prefix in ["10.42.1.0/24", "192.168.7.0/24", "fd00:1::/64"] {
             assert!(lead_out(&[MAIN], &[by(prefix, &[10, 8, 0, 1])]).is_empty(), "{prefix}");
         }
+    }
+
+    #[test]
+    fn a_local_route_makes_a_prefix_the_nodes_own() {
+        let made = route("203.0.113.64/28", 255, 2, &[through(1)]);
+        let held = local(&made).unwrap();
+        assert_eq!((held.ifindex, held.prefix, held.is_route), (1, 96 + 28, true));
+        assert!(matters(&made, &BTreeSet::new()));
+        let mut of_an_address = made;
+        of_an_address[5] = 2;
+        assert_eq!(local(&of_an_address), None);
+        assert_eq!(local(&route("203.0.113.64/28", MAIN, RTN_UNICAST, &[through(1)])), None);
     }
 
     #[test]

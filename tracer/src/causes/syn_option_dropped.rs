@@ -2,7 +2,7 @@
 
 use super::case::times;
 use super::{Case, Cause};
-use crate::model::SynFeatures;
+use crate::model::{FeatureCounts, SynFeatures};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "syn_option_dropped",
@@ -23,17 +23,25 @@ fn applies(case: &Case<'_>) -> bool {
         && !is_refuted(case)
 }
 
-/// As many first SYNs of the kind are answered as loss would leave.
+/// As many first SYNs of the kind are answered as loss would leave, or plain first SYNs to the destination are lost half as often.
 fn is_refuted(case: &Case<'_>) -> bool {
     let others = case.attempt.egress.others;
-    others.answered >= (others.only_plain_answered.saturating_add(1)).saturating_mul(2)
+    let lost = others.only_plain_answered.saturating_add(1);
+    let share = |lost: u32, answered: u32| f64::from(lost) / (f64::from(lost) + f64::from(answered)).max(1.0);
+    others.answered >= lost.saturating_mul(2)
+        || share(others.plain_retransmitted, others.plain_answered) >= share(lost, others.answered) / 2.0
+}
+
+/// Another attempt shows the same, and plain first SYNs get through: the path does not drop every first SYN.
+const fn is_confirmed(others: FeatureCounts) -> bool {
+    others.only_plain_answered > 0 && others.plain_answered > 0
 }
 
 fn explain(case: &Case<'_>) -> String {
     let egress = &case.attempt.egress;
     let (others, to) = (egress.others, case.destination());
     let asked = words(egress.first_syn, egress.newest_syn);
-    let verb = if others.only_plain_answered > 0 { "drops" } else { "may drop" };
+    let verb = if is_confirmed(others) { "drops" } else { "may drop" };
     let more = match (others.only_plain_answered, others.answered) {
         (0, 0) => String::new(),
         (plain, 0) => format!(" (likewise in {} to it)", times(plain, "other attempt", "other attempts")),
@@ -41,8 +49,12 @@ fn explain(case: &Case<'_>) -> String {
             format!(" (other attempts to it: {plain} likewise, {answered} whose first SYN was answered)")
         }
     };
+    let plain = match (others.plain_answered, others.plain_answered.saturating_add(others.plain_retransmitted)) {
+        (_, 0) => "; no first SYN without it was seen for comparison".to_owned(),
+        (answered, all) => format!("; {answered} of {all} first SYNs without it were answered"),
+    };
     format!(
-        "the first SYN {asked} and was not answered, the retransmit without that was answered by {to}{more}: a device on the path \
+        "the first SYN {asked} and was not answered, the retransmit without that was answered by {to}{more}{plain}: a device on the path \
          {verb} such SYNs"
     )
 }
@@ -63,7 +75,7 @@ mod tests {
     use super::*;
     use crate::causes::cause_of;
     use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Egress, FeatureCounts, Outcome};
+    use crate::model::{Attempt, Egress, Outcome};
 
     fn ecn(others: FeatureCounts) -> Attempt {
         let egress =
@@ -79,7 +91,7 @@ mod tests {
         let case = Case::new(&one, &capture);
         assert_eq!(cause_of(&case).id, "syn_option_dropped");
         assert!(explain(&case).ends_with("a device on the path may drop such SYNs"), "{}", explain(&case));
-        let many = ecn(FeatureCounts { answered: 0, only_plain_answered: 9 });
+        let many = ecn(FeatureCounts { only_plain_answered: 9, plain_answered: 5, ..FeatureCounts::default() });
         let explained = explain(&Case::new(&many, &capture));
         assert!(
             explained.contains("asked for ECN and was not answered") && explained.contains("9 other attempts"),
@@ -89,9 +101,31 @@ mod tests {
     }
 
     #[test]
+    fn without_plain_first_syns_to_compare_with_it_may_be() {
+        let alone = ecn(FeatureCounts { only_plain_answered: 9, ..FeatureCounts::default() });
+        let explained = explain(&Case::new(&alone, &capture()));
+        assert!(explained.ends_with("may drop such SYNs") && explained.contains("for comparison"), "{explained}");
+    }
+
+    #[test]
     fn loss_that_hits_a_few_of_many_is_no_such_device() {
-        assert!(!applies_to(&CAUSE, &ecn(FeatureCounts { answered: 100, only_plain_answered: 1 })));
-        assert!(applies_to(&CAUSE, &ecn(FeatureCounts { answered: 1, only_plain_answered: 9 })));
+        let counts =
+            |answered, only_plain_answered| FeatureCounts { answered, only_plain_answered, ..FeatureCounts::default() };
+        assert!(!applies_to(&CAUSE, &ecn(counts(100, 1))));
+        assert!(applies_to(&CAUSE, &ecn(counts(1, 9))));
+    }
+
+    #[test]
+    fn a_device_that_drops_plain_first_syns_too_is_another_one() {
+        let counts = |plain_answered, plain_retransmitted| FeatureCounts {
+            only_plain_answered: 9,
+            plain_answered,
+            plain_retransmitted,
+            ..FeatureCounts::default()
+        };
+        assert!(!applies_to(&CAUSE, &ecn(counts(0, 1))));
+        assert!(!applies_to(&CAUSE, &ecn(counts(5, 5))));
+        assert!(applies_to(&CAUSE, &ecn(counts(50, 5))));
     }
 
     #[test]

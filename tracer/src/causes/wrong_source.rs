@@ -37,7 +37,7 @@ fn explain(case: &Case<'_>) -> String {
     let whose = match egress.source {
         SourceAddress::OfOtherInterface => format!("an address of {}", egress.source_interface),
         SourceAddress::NotOfNode | SourceAddress::Unknown | SourceAddress::OfInterface => {
-            "which is no address of this node".to_owned()
+            "which is no address of this node (unless the network routes it here)".to_owned()
         }
     };
     let first = match egress.first_interface {

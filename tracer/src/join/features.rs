@@ -1,4 +1,4 @@
-//! How attempts fared whose first SYN asked for ECN or Fast Open, or carried data, by destination.
+//! How attempts fared whose first SYN asked for ECN or Fast Open, or carried data, and those whose first SYN was plain, by destination.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -18,6 +18,11 @@ pub(super) struct Features {
 }
 
 impl Features {
+    /// From now on attempts to the destination are counted.
+    pub(super) fn compare(&mut self, translated: &Flow) {
+        self.counts_mut(translated);
+    }
+
     /// The first SYN was answered.
     pub(super) fn answered(&mut self, translated: &Flow) {
         let counts = self.counts_mut(translated);
@@ -28,6 +33,17 @@ impl Features {
     pub(super) fn only_plain_answered(&mut self, translated: &Flow) {
         let counts = self.counts_mut(translated);
         counts.only_plain_answered = counts.only_plain_answered.saturating_add(1);
+    }
+
+    /// The first SYN was plain. Counted for destinations to which another first SYN was not.
+    pub(super) fn plain(&mut self, translated: &Flow, is_retransmitted: bool) {
+        if self.places.is_empty() {
+            return;
+        }
+        let hash = hash(translated);
+        let Some((_, counts)) = self.places.get_mut(place(hash)).filter(|(other, _)| *other == hash) else { return };
+        let count = if is_retransmitted { &mut counts.plain_retransmitted } else { &mut counts.plain_answered };
+        *count = count.saturating_add(1);
     }
 
     fn counts_mut(&mut self, translated: &Flow) -> &mut FeatureCounts {

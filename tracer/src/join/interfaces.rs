@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use tracer_common::events::{
-    ADDRESS_ADDED, Address, LINK_ENCAPSULATES, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
+    ADDRESS_ADDED, Address, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, UPLINK_BLIND, UPLINK_LEFT,
+    UPLINK_WATCHED, Uplink,
 };
 
 use crate::model::{InterfaceName, SourceAddress, Watch};
 
 /// Addresses kept at most; beyond that [`Interfaces::owner_of`] no longer says that no interface has an address.
 const MAX_ADDRESSES: usize = 65_536;
+/// Prefixes of local routes kept at most, with the same consequence.
+const MAX_LOCAL_ROUTES: usize = 1024;
 /// The number of no interface.
 pub(super) const NO_INTERFACE: u16 = 0;
 
@@ -36,6 +39,26 @@ struct Holder {
     removed_ns: Option<u64>,
 }
 
+/// A local route: the node accepts packets to all addresses of its prefix.
+#[derive(Clone, Copy, Debug)]
+struct LocalRoute {
+    holder: Holder,
+    prefix: Prefix,
+}
+
+/// Addresses that begin with the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Prefix {
+    bits: u128,
+    len: u8,
+}
+
+impl Prefix {
+    fn has(self, addr: &[u8; 16]) -> bool {
+        (self.bits ^ u128::from_be_bytes(*addr)).checked_shr(128 - u32::from(self.len.min(128))).unwrap_or(0) == 0
+    }
+}
+
 /// The node's interface to which a source address belongs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SourceOwner {
@@ -57,6 +80,7 @@ pub(super) struct Interfaces {
     tunnels: Vec<u16>,
     holders: HashMap<[u8; 16], Vec<Holder>, FixedState>,
     addresses: usize,
+    local_routes: Vec<LocalRoute>,
     /// Namespaces whose addresses are known
     listed: Vec<u32>,
     is_over_limit: bool,
@@ -154,7 +178,12 @@ impl Interfaces {
         if !self.listed.contains(&place.netns) && self.listed.len() < usize::from(u16::MAX) {
             self.listed.push(place.netns);
         }
-        let removed_ns = (event.state != ADDRESS_ADDED).then_some(event.stamp.time_ns);
+        let is_added = matches!(event.state, ADDRESS_ADDED | LOCAL_ROUTE_ADDED);
+        let removed_ns = (!is_added).then_some(event.stamp.time_ns);
+        if matches!(event.state, LOCAL_ROUTE_ADDED | LOCAL_ROUTE_REMOVED) {
+            let prefix = Prefix { bits: u128::from_be_bytes(event.addr), len: event.prefix };
+            return self.local_route(LocalRoute { holder: Holder { place, removed_ns }, prefix });
+        }
         if self.addresses >= MAX_ADDRESSES {
             self.is_over_limit = true;
             return;
@@ -169,6 +198,18 @@ impl Interfaces {
         }
     }
 
+    fn local_route(&mut self, route: LocalRoute) {
+        let is_same =
+            |known: &&mut LocalRoute| known.holder.place == route.holder.place && known.prefix == route.prefix;
+        if let Some(known) = self.local_routes.iter_mut().find(is_same) {
+            *known = route;
+        } else if self.local_routes.len() < MAX_LOCAL_ROUTES {
+            self.local_routes.push(route);
+        } else {
+            self.is_over_limit = true;
+        }
+    }
+
     /// To whom the source address belonged with which a SYN left by an interface at a time.
     pub(super) fn owner_of(&self, source: &[u8; 16], number: u16, at_ns: u64) -> SourceOwner {
         let Some(leaves) = self.watched_place(number).filter(|place| self.listed.contains(&place.netns)) else {
@@ -178,13 +219,15 @@ impl Interfaces {
             holder.place.netns == leaves.netns && holder.removed_ns.is_none_or(|removed_ns| removed_ns >= at_ns)
         };
         let owner = |source| SourceOwner { source, ..SourceOwner::default() };
-        let mut holders = self.holders.get(source).into_iter().flatten().filter(has_it);
+        let local = self.local_routes.iter().filter(|route| route.prefix.has(source)).map(|route| &route.holder);
+        let mut holders = self.holders.get(source).into_iter().flatten().chain(local).filter(has_it);
         let Some(first) = holders.clone().find(|holder| holder.place == leaves).or_else(|| holders.next()) else {
             return owner(if self.is_over_limit { SourceAddress::Unknown } else { SourceAddress::NotOfNode });
         };
         if first.place == leaves {
             return owner(SourceAddress::OfInterface);
         }
+        // The interface of a local route, mostly `lo`, says nothing about where its addresses are meant to leave.
         let link = self.links.get(&first.place);
         SourceOwner {
             source: SourceAddress::OfOtherInterface,

@@ -39,6 +39,10 @@ impl Network {
 
     /// Notes the way of an attempt whose SYN was retransmitted, and from now on those of its client.
     pub(super) fn retransmitted(&mut self, slot: &mut SlotViewMut<'_>) {
+        let is_seen = slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED);
+        if is_seen && !slot.known.features(SlotFlags::FIRST_SYN).is_plain() {
+            self.features.compare(&slot.as_ref().translated());
+        }
         if slot.known.has(SlotFlags::FOLLOWED)
             || !slot.known.has(SlotFlags::ORIGINAL | SlotFlags::TRANSLATED | SlotFlags::SEEN)
         {
@@ -69,7 +73,7 @@ impl Network {
     fn note_features(&mut self, slot: SlotView<'_>) {
         let (first, newest) = (slot.known.features(SlotFlags::FIRST_SYN), slot.known.features(SlotFlags::NEWEST_SYN));
         if first.is_plain() {
-            return;
+            return self.features.plain(&slot.translated(), slot.retransmits() > 0);
         }
         match slot.retransmits() {
             0 => self.features.answered(&slot.translated()),

@@ -88,13 +88,17 @@ impl SynFeatures {
     }
 }
 
-/// How attempts to one destination fared whose first SYN asked for ECN or Fast Open, or carried data.
+/// How attempts to one destination fared, by whether the first SYN asked for ECN or Fast Open, or carried data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeatureCounts {
-    /// The first SYN was answered.
+    /// It did, and was answered.
     pub answered: u32,
-    /// The first SYN was not answered, a retransmit without these features was.
+    /// It did, and was not answered; a retransmit without these features was.
     pub only_plain_answered: u32,
+    /// It did not, and was answered. Plain first SYNs count once one with such features was retransmitted.
+    pub plain_answered: u32,
+    /// It did not, and was not answered; a retransmit was.
+    pub plain_retransmitted: u32,
 }
 
 /// How the SYNs of an attempt left this node. All but `encapsulates` is known for attempts with retransmits only.
@@ -121,6 +125,6 @@ pub struct Egress {
     pub first_syn: SynFeatures,
     /// What the newest SYN seen leaving asked for.
     pub newest_syn: SynFeatures,
-    /// How other attempts to this destination fared whose first SYN asked for such features.
+    /// How other attempts to this destination fared, with such features and without.
     pub others: FeatureCounts,
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tracer_common::Event;
-use tracer_common::events::{ADDRESS_ADDED, Address, UPLINK_LEFT, Uplink};
+use tracer_common::events::{ADDRESS_ADDED, Address, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, UPLINK_LEFT, Uplink};
 
 /// Most interfaces and addresses that are kept; a node has fewer.
 const MAX_KEPT: usize = 16_384;
@@ -13,7 +13,7 @@ const MAX_KEPT: usize = 16_384;
 #[derive(Debug, Default)]
 pub struct WatchedState {
     uplinks: BTreeMap<(u32, u32), Uplink>,
-    addresses: BTreeMap<(u32, u32, [u8; 16]), Address>,
+    addresses: BTreeMap<(u32, u32, [u8; 16], u8, bool), Address>,
 }
 
 impl WatchedState {
@@ -29,8 +29,9 @@ impl WatchedState {
                 }
             }
             Event::Address(address) => {
-                let key = (address.stamp.netns, address.ifindex, address.addr);
-                if address.state != ADDRESS_ADDED {
+                let is_route = matches!(address.state, LOCAL_ROUTE_ADDED | LOCAL_ROUTE_REMOVED);
+                let key = (address.stamp.netns, address.ifindex, address.addr, address.prefix, is_route);
+                if !matches!(address.state, ADDRESS_ADDED | LOCAL_ROUTE_ADDED) {
                     self.addresses.remove(&key);
                 } else if self.addresses.len() < MAX_KEPT {
                     self.addresses.insert(key, *address);

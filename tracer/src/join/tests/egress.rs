@@ -1,8 +1,8 @@
 //! By which interface a SYN left, with whose address, and whether that was watched.
 
 use tracer_common::events::{
-    ADDRESS_ADDED, ADDRESS_REMOVED, LINK_ENCAPSULATES, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, WIRE_DATA, WIRE_ECN,
-    WIRE_FAST_OPEN,
+    ADDRESS_ADDED, ADDRESS_REMOVED, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, UPLINK_BLIND,
+    UPLINK_LEFT, UPLINK_WATCHED, WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN,
 };
 
 use super::*;
@@ -106,6 +106,31 @@ fn the_watch_is_complete_only_if_nothing_changed_or_passed_unseen() {
 }
 
 #[test]
+fn an_address_of_a_local_route_is_the_nodes() {
+    const LO: u32 = 1;
+    let local = |at, state| {
+        let mut event = address(at, LO, "192.0.2.0", state);
+        if let Event::Address(event) = &mut event {
+            event.prefix = 96 + 28;
+        }
+        event
+    };
+    let from = |source: &str, more: &[Event]| {
+        let leaving = |at| syn(at, ISN, flow(source, 9, "198.51.100.80", 443));
+        let mut events = two_uplinks();
+        events.extend([leaving(S), leaving(2 * S)]);
+        events.extend_from_slice(more);
+        events.sort_by_key(|event| event.stamp().time_ns);
+        let egress = join(&events).only().egress;
+        (egress.source, egress.source_interface_is_uplink)
+    };
+    let added = local(0, LOCAL_ROUTE_ADDED);
+    assert_eq!(from("192.0.2.7", &[added]), (SourceAddress::OfOtherInterface, false));
+    assert_eq!(from("192.0.2.16", &[added]).0, SourceAddress::NotOfNode);
+    assert_eq!(from("192.0.2.7", &[added, local(S / 2, LOCAL_ROUTE_REMOVED)]).0, SourceAddress::NotOfNode);
+}
+
+#[test]
 fn what_the_first_syn_asked_for_and_the_newest_does_not() {
     let more = [syn_by(0, ISN, node(9), UPLINK, WIRE_ECN | WIRE_OWN), syn_by(S, ISN, node(9), UPLINK, WIRE_OWN)];
     let egress = join(&more).only().egress;
@@ -124,12 +149,16 @@ fn how_others_to_the_destination_fared_with_such_a_syn_is_told() {
         events.push(syn_ack(S + MS, isn, node(9)));
     }
     events.extend([syn_by(2 * S, 7, node(9), UPLINK, WIRE_ECN), syn_ack(2 * S + MS, 7, node(9)), tick(8 * S)]);
+    events.extend([syn_by(8 * S, 70, node(9), UPLINK, 0), syn_ack(8 * S + MS, 70, node(9))]);
+    events.extend([syn_by(8 * S, 71, node(9), UPLINK, 0), syn_by(9 * S, 71, node(9), UPLINK, 0)]);
+    events.extend([syn_ack(9 * S + MS, 71, node(9)), tick(17 * S)]);
     let elsewhere = flow("198.51.100.1", 9, "192.0.2.8", 443);
     events.extend([syn_by(8 * S, 8, elsewhere, UPLINK, WIRE_ECN), syn_by(9 * S, 8, elsewhere, UPLINK, 0)]);
     events.extend([syn_by(8 * S, ISN, node(9), UPLINK, WIRE_ECN), syn_by(9 * S, ISN, node(9), UPLINK, 0)]);
     let outcomes = join(&events);
     let others = |isn: u32| outcomes.ended.iter().find(|attempt| attempt.isn == isn).unwrap().egress.others;
-    assert_eq!((others(ISN).answered, others(ISN).only_plain_answered), (1, 3));
+    let expected = FeatureCounts { answered: 1, only_plain_answered: 3, plain_answered: 1, plain_retransmitted: 1 };
+    assert_eq!(others(ISN), expected);
     assert_eq!(others(8), FeatureCounts::default());
 }
 

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tracer_common::events::{
-    ADDRESS_ADDED, Address, CtDrop, CtTable, DROP_AT_HOOK, LINK_ENCAPSULATES, Lost, NatBind, NatSelect, RANGE_KNOWN,
-    SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick, UPLINK_WATCHED, Uplink, WIRE_EGRESS, WIRE_INGRESS, WIRE_SYN,
-    WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+    ADDRESS_ADDED, Address, CtDrop, CtTable, DROP_AT_HOOK, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED, Lost, NatBind,
+    NatSelect, RANGE_KNOWN, SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick, UPLINK_WATCHED, Uplink, WIRE_EGRESS,
+    WIRE_INGRESS, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 use tracer_common::{Event, Flow};
 
@@ -132,11 +132,20 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
             unused: [0; 2],
         }
         .into(),
+        Address {
+            stamp: stamp(at + 13_600, Address::KIND),
+            addr: translated.dst,
+            ifindex: 1,
+            prefix: 96 + 28,
+            state: LOCAL_ROUTE_ADDED,
+            unused: [0; 2],
+        }
+        .into(),
     ]
 }
 
 /// How many events that are.
-const EACH: usize = 14;
+const EACH: usize = 15;
 
 /// Events of three blocks: half a second lies between them.
 fn three_blocks() -> Vec<Event> {

@@ -170,6 +170,6 @@ fn blocks_that_are_full_follow_each_other() {
 fn the_report_counts_what_was_read() {
     let (events, report) = read(&trace(&three_blocks())).unwrap();
     assert_eq!((report.blocks, report.events, report.files), (3, events.len() as u64, 1));
-    assert_eq!(report.last_ns, 2_000_013_500);
+    assert_eq!(report.last_ns, 2_000_013_600);
     assert_eq!(report.to_string(), format!("read {} events in 3 blocks", 3 * EACH));
 }

@@ -5,7 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tracer_common::Event;
-use tracer_common::events::{ADDRESS_ADDED, Address, Stamp, SynRetransmit, UPLINK_LEFT, UPLINK_WATCHED, Uplink};
+use tracer_common::events::{
+    ADDRESS_ADDED, Address, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, Stamp, SynRetransmit, UPLINK_LEFT, UPLINK_WATCHED,
+    Uplink,
+};
 
 use super::{EACH, attempt, capture, owner, place, read, three_blocks, tick};
 use crate::model::Owners;
@@ -208,6 +211,9 @@ fn a_later_file_begins_with_what_is_watched() {
     let mut write = |event: Event| writer.write(&event).unwrap();
     write(uplink(1, 2, UPLINK_WATCHED));
     write(address(1, ADDRESS_ADDED));
+    write(address(1, LOCAL_ROUTE_ADDED));
+    write(address(2, LOCAL_ROUTE_REMOVED));
+    write(address(3, LOCAL_ROUTE_ADDED));
     (1..2_000_u64).for_each(|n| write(tick(n * 50_000_000)));
     write(uplink(100_000_000_000, 2, UPLINK_LEFT));
     write(uplink(100_000_000_000, 3, UPLINK_WATCHED));
@@ -215,7 +221,7 @@ fn a_later_file_begins_with_what_is_watched() {
     assert!(writer.finish().unwrap().files > 3);
 
     let files = files(dir.path());
-    let first = |file: &Path| read(&std::fs::read(file).unwrap()).unwrap().0[..2].to_vec();
+    let first = |file: &Path| read(&std::fs::read(file).unwrap()).unwrap().0[..3].to_vec();
     let same = |event: &Event, other: Event| match (event, other) {
         (Event::Uplink(one), Event::Uplink(other)) => (one.ifindex, one.state) == (other.ifindex, other.state),
         (Event::Address(one), Event::Address(other)) => one.addr == other.addr && one.state == other.state,
@@ -223,7 +229,9 @@ fn a_later_file_begins_with_what_is_watched() {
     };
     let second = first(&path.with_extension("trace1"));
     assert!(
-        same(&second[0], uplink(0, 2, UPLINK_WATCHED)) && same(&second[1], address(0, ADDRESS_ADDED)),
+        same(&second[0], uplink(0, 2, UPLINK_WATCHED))
+            && same(&second[1], address(0, ADDRESS_ADDED))
+            && same(&second[2], address(0, LOCAL_ROUTE_ADDED)),
         "{second:?}"
     );
     let last = first(&path.with_extension(format!("trace{}", files.len() - 1)));
