@@ -339,3 +339,21 @@ fn a_killed_demo_is_cleared_away_by_the_next() {
     let _next = Lab::up("fully_random");
     assert_ne!(Outcome::of(&mut look).code, Some(0), "the namespace of the killed demo is still there");
 }
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn the_end_of_standard_input_ends_a_capture_with_until_eof() {
+    let lab = Lab::up("host");
+    let directory = tempfile::tempdir().unwrap();
+    let ready = directory.path().join("ready");
+    let (stdin, connection) = pipe().unwrap();
+    let mut tail = lab.capture("tail", ALLOW, &["--until-eof", "--ready-file"]);
+    tail.arg(&ready).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut tail = end_with_us(&mut tail).spawn().unwrap();
+    until("the ready file", || ready.exists());
+    let attached = Attached::by(tail.id());
+    assert!(attached.is_there() && tail.try_wait().unwrap().is_none(), "{attached:?}");
+    drop(connection);
+    assert!(wait(&mut tail).success());
+    attached.wait_until_gone();
+}

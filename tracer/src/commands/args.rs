@@ -179,6 +179,9 @@ pub struct CaptureArgs {
     /// Stop after this many lines
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+    /// Stop when standard input ends, as it does when the client of ssh or `kubectl exec -i` is gone
+    #[arg(long, conflicts_with = "command")]
+    until_eof: bool,
     /// Create this file once all hooks are attached, for scripts that wait for it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ready_file: Option<PathBuf>,
@@ -206,6 +209,7 @@ impl CaptureArgs {
             filter: self.filter.filter()?,
             duration: self.duration,
             count: self.count,
+            until_eof: self.until_eof,
             ready_file: self.ready_file.clone(),
             command: self.command.clone(),
         })

@@ -58,6 +58,9 @@ mod live {
         if let Some(duration) = options.duration {
             stop.after(duration);
         }
+        if options.until_eof {
+            stop.at_end_of_stdin()?;
+        }
         if let Some(file) = &options.ready_file {
             store::open_output(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
         }

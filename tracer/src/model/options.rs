@@ -26,6 +26,8 @@ pub struct CaptureOptions {
     pub duration: Option<Duration>,
     /// Stop after this many findings that the user asked to see.
     pub count: Option<u64>,
+    /// Stop when standard input ends.
+    pub until_eof: bool,
     /// Created once all hooks are attached.
     pub ready_file: Option<PathBuf>,
     /// Run this once all hooks are attached, and stop when it ends; empty: none.

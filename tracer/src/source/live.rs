@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use nix::unistd::{SysconfVar, sysconf};
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 use tracer_common::Event;
 use tracer_common::config::Loss;
@@ -44,6 +46,7 @@ pub struct Stop {
     /// Unless it is ignored, as by nohup(1).
     hangup: Option<Signal>,
     after: Option<Pin<Box<Sleep>>>,
+    stdin_ended: Option<oneshot::Receiver<()>>,
     command: Option<Child>,
 }
 
@@ -57,12 +60,28 @@ impl Stop {
         let terminate = signal(SignalKind::terminate()).context("cannot take over SIGTERM")?;
         let hangup = (!is_ignored(nix::libc::SIGHUP)).then(|| signal(SignalKind::hangup())).transpose();
         let hangup = hangup.context("cannot take over SIGHUP")?;
-        Ok(Self { interrupt, terminate, hangup, after: None, command: None })
+        Ok(Self { interrupt, terminate, hangup, after: None, stdin_ended: None, command: None })
     }
 
     /// Also stops after this long.
     pub fn after(&mut self, duration: Duration) {
         self.after = Some(Box::pin(sleep(duration)));
+    }
+
+    /// Also stops when standard input ends. What it has is read and discarded.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn at_end_of_stdin(&mut self) -> anyhow::Result<()> {
+        let (ended, receiver) = oneshot::channel();
+        // A thread of its own: one of the runtime's would be waited for at the end of the capture.
+        let read = move || {
+            let _ = io::copy(&mut io::stdin(), &mut io::sink());
+            let _ = ended.send(());
+        };
+        thread::Builder::new().name("stdin".to_owned()).spawn(read).context("cannot watch standard input")?;
+        self.stdin_ended = Some(receiver);
+        Ok(())
     }
 
     /// Runs a command and also stops when it ends; it is killed when the capture stops first. What it writes goes to standard
@@ -86,6 +105,7 @@ impl Stop {
             _ = self.terminate.recv() => Duration::ZERO,
             () = arrival_of(self.hangup.as_mut()) => Duration::ZERO,
             () = wait_for(self.after.as_mut()) => Duration::ZERO,
+            () = end_of_stdin(self.stdin_ended.as_mut()) => Duration::ZERO,
             () = end_of(self.command.as_mut()) => COMMAND_GRACE,
         }
     }
@@ -109,6 +129,13 @@ async fn arrival_of(signal: Option<&mut Signal>) {
 async fn wait_for(after: Option<&mut Pin<Box<Sleep>>>) {
     match after {
         Some(after) => after.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn end_of_stdin(ended: Option<&mut oneshot::Receiver<()>>) {
+    match ended {
+        Some(ended) => drop(ended.await),
         None => std::future::pending().await,
     }
 }
