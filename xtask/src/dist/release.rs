@@ -18,8 +18,8 @@ pub struct Release {
     manifests: Vec<(String, String)>,
 }
 
-/// Files of `deploy/` that name the version of the image.
-const MANIFESTS: &[&str] = &["deploy/daemonset.yaml"];
+/// Files of `deploy/` that name the version of the image or of the chart.
+const MANIFESTS: &[&str] = &["deploy/daemonset.yaml", "deploy/chart/snatrace/Chart.yaml"];
 
 impl Release {
     pub fn read() -> Result<Self> {
@@ -40,9 +40,9 @@ impl Release {
     pub fn check(&self) -> Result<()> {
         let version = &self.version;
         for (file, text) in &self.manifests {
-            let images = text.lines().filter_map(|line| line.trim().strip_prefix("image: ")?.rsplit_once(':'));
-            if let Some((image, other)) = images.into_iter().find(|(_, tag)| tag != version) {
-                bail!("{file} names {image}:{other}, but the version is {version}: change one of them");
+            let mut lines = text.lines().map(str::trim);
+            if let Some(line) = lines.find(|line| named_version(line).is_some_and(|named| named != version)) {
+                bail!("{file} has `{line}`, but the version is {version}: change one of them");
             }
         }
         let heading = format!("## {version}");
@@ -56,6 +56,16 @@ impl Release {
     }
 }
 
+/// The version of an image's tag, of a chart, or of what a chart installs.
+fn named_version(line: &str) -> Option<&str> {
+    let (key, value) = line.split_once(": ")?;
+    match key {
+        "version" | "appVersion" => Some(value),
+        "image" => value.rsplit_once(':').map(|(_, tag)| tag),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -63,7 +73,8 @@ mod tests {
     use super::Release;
 
     fn problem(tags: &str, changelog: &str, image: &str) -> String {
-        let manifests = vec![("x.yaml".to_owned(), format!("      image: {image}\n"))];
+        let text = format!("apiVersion: v2\nappVersion: 1.2.0\n      image: {image}\n");
+        let manifests = vec![("x.yaml".to_owned(), text)];
         let (tags, changelog) = (tags.to_owned(), changelog.to_owned());
         let release = Release {
             version: "1.2.0".to_owned(),
@@ -83,7 +94,7 @@ mod tests {
         assert!(
             problem("v1.2.0\n", "## Unreleased\n## 1.2.01\n", "r/snatrace:1.2.0").contains("no section `## 1.2.0`")
         );
-        assert!(problem("v1.2.0\n", "## 1.2.0\n", "r/snatrace:1.1.0").contains("names r/snatrace:1.1.0"));
+        assert!(problem("v1.2.0\n", "## 1.2.0\n", "r/snatrace:1.1.0").contains("x.yaml has `image: r/snatrace:1.1.0`"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A new step is one line in `STEPS` and one function.
 
 mod checks;
+mod kube;
 mod matrix;
 mod report;
 mod suites;
@@ -79,6 +80,7 @@ const STEPS: &[Step] = &[
         run: |context| context.binary().map(|_| Outcome::Done),
     },
     Step { name: "whole", what: "walls, command line, golden traces", run: suites::whole },
+    Step { name: "chart", what: "Helm chart, manifests, kubectl plugin: linted and validated", run: kube::chart },
     Step { name: "fuzz", what: "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", run: suites::fuzz },
     Step { name: "dist", what: "packages: built, checked, installed, used, removed", run: suites::dist },
     Step { name: "lab", what: "network namespaces on this kernel", run: suites::lab },

@@ -1,6 +1,8 @@
-//! Steps that run cargo's tests. In the package `tests`, targets whose names begin with `lab` or `dist` need root.
+//! Steps that run cargo's tests. In the package `tests`, targets whose names begin with `lab` or `dist` need root,
+//! those with `kube` the tools of Kubernetes.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -31,7 +33,7 @@ pub fn unit(_: &Context) -> Result<Outcome> {
 }
 
 pub fn whole(context: &Context) -> Result<Outcome> {
-    run_targets(context, |name| !name.starts_with("lab") && !name.starts_with("dist"))
+    run_targets(context, |name| !["lab", "dist", "kube"].iter().any(|group| name.starts_with(group)))
 }
 
 /// What the tests of packages call.
@@ -79,12 +81,14 @@ pub fn lab(context: &Context) -> Result<Outcome> {
 }
 
 fn run_targets(context: &Context, is_wanted: fn(&str) -> bool) -> Result<Outcome> {
+    run_with(&[("SNATRACE_BIN", &context.binary()?)], is_wanted)
+}
+
+/// Runs those targets of the package `tests`, with these variables.
+pub fn run_with(variables: &[(&str, &Path)], is_wanted: fn(&str) -> bool) -> Result<Outcome> {
     let mut cargo = process::cargo();
-    cargo.env("SNATRACE_BIN", context.binary()?).env("SNATRACE_DIST", paths::target().join("dist-test")).args([
-        "test",
-        "--package",
-        "tests",
-    ]);
+    cargo.env("SNATRACE_DIST", paths::target().join("dist-test")).envs(variables.iter().copied());
+    cargo.args(["test", "--package", "tests"]);
     // A target is a file: cargo finds them, none is listed.
     for entry in fs::read_dir(paths::root().join("tests/tests"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
