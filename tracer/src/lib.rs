@@ -5,6 +5,7 @@
 pub mod commands;
 pub mod pipeline;
 pub mod source;
+pub mod metrics;
 pub mod report;
 pub mod export;
 pub mod outputs;

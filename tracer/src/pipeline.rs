@@ -8,6 +8,7 @@ mod judgements;
 #[cfg(test)]
 mod tests;
 mod undecided;
+mod watched;
 
 pub use self::judge::Judge;
 

@@ -11,6 +11,7 @@ use clap::{Args, ValueHint};
 use ipnet::IpNet;
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
 
+use super::metrics::MetricsArgs;
 use super::values::{self, Allow};
 use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
@@ -194,6 +195,8 @@ pub struct CaptureArgs {
     policy: LivePolicy,
     #[command(flatten)]
     filter: FilterArgs,
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 impl CaptureArgs {

@@ -5,6 +5,7 @@ pub fn run(
     _options: &crate::model::CaptureOptions,
     _view: Option<crate::outputs::View>,
     _record: Option<&crate::model::RecordOptions>,
+    _metrics: crate::metrics::Options,
 ) -> anyhow::Result<crate::summary::Summary> {
     anyhow::bail!("cannot capture: this snatrace was built without the feature `ebpf`: install one that has it")
 }
@@ -23,6 +24,7 @@ mod live {
     use crate::bpf::{self, Tracer};
     use crate::commands::{block_on, machine};
     use crate::enrichers::{Finder, Host};
+    use crate::metrics::{self, Exporter};
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
     use crate::notice::notice;
     use crate::outputs::escape::Escaped;
@@ -33,12 +35,23 @@ mod live {
     use crate::summary::Summary;
 
     /// Captures until stopped; shows findings with a view, records with a file.
-    pub fn run(options: &CaptureOptions, view: Option<View>, record: Option<&RecordOptions>) -> Result<Summary> {
-        block_on(capture(options, view, record))?
+    pub fn run(
+        options: &CaptureOptions,
+        view: Option<View>,
+        record: Option<&RecordOptions>,
+        metrics: metrics::Options,
+    ) -> Result<Summary> {
+        block_on(capture(options, view, record, metrics))?
     }
 
-    async fn capture(options: &CaptureOptions, view: Option<View>, record: Option<&RecordOptions>) -> Result<Summary> {
+    async fn capture(
+        options: &CaptureOptions,
+        view: Option<View>,
+        record: Option<&RecordOptions>,
+        metrics: metrics::Options,
+    ) -> Result<Summary> {
         let mut stop = Stop::new()?;
+        let mut metrics = Exporter::start(metrics, &options.netns)?;
         let tracer = Tracer::start(&bpf_options(options))?;
         let capture = describe(options, &tracer)?;
         // The text says it in its header.
@@ -53,6 +66,9 @@ mod live {
         let mut judge = Judge::new(vec![capture], view, options.count);
         if let Some(output) = output {
             judge = judge.with_output(output);
+        }
+        if let Some(exporter) = &mut metrics {
+            judge = judge.with_observer(exporter.observer());
         }
 
         if let Some(duration) = options.duration {

@@ -10,6 +10,7 @@ mod infer;
 mod doctor;
 pub mod machine;
 mod man;
+mod metrics;
 mod progress;
 mod probe;
 mod record;

@@ -54,6 +54,6 @@ pub fn run(args: &Args) -> Result<End> {
     let options = args.capture.options()?;
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
     let record = RecordOptions { file: args.write.clone(), rotate_bytes: args.rotate, keep_files: args.keep };
-    let summary = capture::run(&options, view, Some(&record))?;
+    let summary = capture::run(&options, view, Some(&record), args.capture.metrics.options())?;
     Ok(end(&summary, args.view.exit_code))
 }

@@ -45,4 +45,4 @@ mod wire;
 
 pub use self::limits::Limits;
 pub use self::nodes::Joins;
-pub use self::update::{MAX_BATCH_LEN, Update, UpdateKind};
+pub use self::update::{MAX_BATCH_LEN, TickState, Update, UpdateKind};

@@ -9,7 +9,7 @@ use super::hints::Hints;
 use super::limits::Limits;
 use super::network::Network;
 use super::retransmits::Settling;
-use super::update::{Update, Updates};
+use super::update::{TickState, Update, Updates};
 
 /// The open attempts of one node, and what outlives or precedes them.
 #[derive(Debug)]
@@ -81,7 +81,10 @@ impl Join {
                 updates.push(Update::Context(*event));
             }
             Event::Owner(_) => updates.push(Update::Context(*event)),
-            Event::Tick(_) => {}
+            Event::Tick(_) => {
+                let (open, capacity) = (self.open() as u64, self.limits.attempts.into());
+                updates.push(Update::Tick(TickState { time_ns, open, capacity, evicted: self.evicted }));
+            }
         }
         true
     }

@@ -23,8 +23,23 @@ pub enum Update {
     /// An event that is about no attempt, at its place between the others: who owns a namespace, what was lost, which uplinks
     /// are watched.
     Context(Event),
+    /// Time has passed, and everything that was due until then has been reported.
+    Tick(TickState),
     /// Attempts and bindings that were given up because a table was full; once for each node, at the end.
     Evicted(u64),
+}
+
+/// The state of the join at a tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TickState {
+    /// Nanoseconds since boot.
+    pub time_ns: u64,
+    /// Attempts under way.
+    pub open: u64,
+    /// Attempts that fit into the table.
+    pub capacity: u64,
+    /// Attempts and bindings that were given up so far because a table was full.
+    pub evicted: u64,
 }
 
 /// What happened to an attempt.

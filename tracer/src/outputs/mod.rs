@@ -13,8 +13,12 @@ pub(crate) mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use crate::model::{Capture, EndedAttempt, Filter, Finding};
+use crate::evidence::PortEvidence;
+use crate::infer::Infer;
+use crate::join::TickState;
+use crate::model::{Capture, EndedAttempt, Filter, Finding, Judgement};
 use crate::summary::Summary;
+use crate::tally::Progress;
 
 /// A format that findings are written in.
 pub trait Output {
@@ -38,6 +42,14 @@ pub trait Output {
     /// # Errors
     /// When it cannot be written.
     fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()>;
+
+    /// Time has passed on a node: once a second at least in a live capture, and wherever a trace says so.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn tick(&mut self, _: &Moment<'_>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Makes everything so far visible; called when there is nothing more to write for the moment.
     ///
@@ -67,6 +79,29 @@ pub trait Observer {
     /// # Errors
     /// When it cannot be written.
     fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()>;
+
+    /// A SYN retransmit, shown or not, and what was concluded about the attempt before it.
+    fn judged(&mut self, _: &Finding<'_>, _before: &Judgement) {}
+
+    /// Time has passed on a node.
+    fn tick(&mut self, _: &Moment<'_>) {}
+}
+
+/// What is known of a node at a tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// Where it was captured.
+    pub capture: &'a Capture,
+    /// When, and how full the join's table is.
+    pub tick: TickState,
+    /// The counts of this node.
+    pub progress: &'a Progress,
+    /// What its attempts say about ports; of all nodes together, as in the summary.
+    pub infer: &'a Infer,
+    /// What they say about the policy.
+    pub evidence: &'a PortEvidence,
+    /// `wire` is on, and watches no interface: what leaves this node is not seen.
+    pub is_blind: bool,
 }
 
 /// Where an output writes to.

@@ -6,14 +6,15 @@ use tracer_common::Event;
 
 use super::judgements::Judgements;
 use super::undecided::Undecided;
+use super::watched::Watched;
 use crate::causes::{self, Case};
 use crate::evidence::{InPeriod, Path, Place, PortClaim, PortEvidence};
 use crate::infer::Conclusion;
-use crate::join::{Update, UpdateKind};
+use crate::join::{TickState, Update, UpdateKind};
 use crate::model::{Attempt, Capture, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period, PolicyEvidence};
-use crate::outputs::{Observer, Output, View};
+use crate::outputs::{Moment, Observer, Output, View};
 use crate::summary::Summary;
-use crate::tally::{Answer, Counts};
+use crate::tally::{Answer, Counts, Progress};
 
 /// Judges the attempts of all nodes.
 pub struct Judge<'a> {
@@ -30,13 +31,15 @@ struct NodeState {
     /// Its own: other nodes may be behind other filters.
     evidence: PortEvidence,
     undecided: Undecided,
+    progress: Progress,
+    watched: Watched,
 }
 
 /// What all nodes share.
 struct Shared<'a> {
     view: View,
     output: Option<Box<dyn Output + 'a>>,
-    observer: Option<&'a mut dyn Observer>,
+    observers: Vec<&'a mut dyn Observer>,
     summary: Summary,
     shown: u64,
     /// How many findings to show at most.
@@ -52,10 +55,13 @@ impl<'a> Judge<'a> {
             judgements: Judgements::default(),
             evidence: PortEvidence::default(),
             undecided: Undecided::default(),
+            progress: Progress::default(),
+            watched: Watched::default(),
             capture,
         };
         let nodes = captures.into_iter().map(node).collect();
-        let shared = Shared { view, output: None, observer: None, summary: Summary::default(), shown: 0, count };
+        let observers = Vec::new();
+        let shared = Shared { view, output: None, observers, summary: Summary::default(), shown: 0, count };
         Self { nodes, shared }
     }
 
@@ -66,10 +72,10 @@ impl<'a> Judge<'a> {
         self
     }
 
-    /// Shows every attempt that has ended to an observer.
+    /// Shows every retransmit and every attempt that has ended to an observer.
     #[must_use]
     pub fn with_observer(mut self, observer: &'a mut dyn Observer) -> Self {
-        self.shared.observer = Some(observer);
+        self.shared.observers.push(observer);
         self
     }
 
@@ -85,10 +91,13 @@ impl<'a> Judge<'a> {
         match update {
             Update::Attempt { id, kind, attempt } => self.shared.attempt(node, *id, *kind, attempt)?,
             Update::Context(event) => match event {
-                Event::Lost(lost) => self.shared.summary.lost(lost),
+                Event::Lost(lost) => {
+                    self.shared.summary.lost(lost);
+                    node.progress.lost(lost);
+                }
                 Event::Owner(owner) => node.owners.event(owner),
-                Event::Uplink(_)
-                | Event::Address(_)
+                Event::Uplink(uplink) => node.watched.event(uplink),
+                Event::Address(_)
                 | Event::Tick(_)
                 | Event::CtTable(_)
                 | Event::NatSelect(_)
@@ -98,6 +107,7 @@ impl<'a> Judge<'a> {
                 | Event::Wire(_)
                 | Event::CtDrop(_) => {}
             },
+            Update::Tick(tick) => self.shared.tick(node, *tick)?,
             Update::Evicted(count) => self.shared.summary.evicted += count,
         }
         Ok(())
@@ -143,8 +153,16 @@ impl Shared<'_> {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
+    fn tick(&mut self, node: &NodeState, tick: TickState) -> io::Result<()> {
+        let NodeState { capture, progress, evidence, watched, .. } = node;
+        let is_blind = watched.is_blind(capture);
+        let moment = Moment { capture, tick, progress, infer: &self.summary.infer, evidence, is_blind };
+        self.observers.iter_mut().for_each(|observer| observer.tick(&moment));
+        self.output.as_mut().map_or(Ok(()), |output| output.tick(&moment))
+    }
+
     fn attempt(&mut self, node: &mut NodeState, id: u32, kind: UpdateKind, attempt: &Attempt) -> io::Result<()> {
-        let NodeState { capture, owners, judgements, evidence, undecided } = node;
+        let NodeState { capture, owners, judgements, evidence, undecided, progress, watched: _ } = node;
         let owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns));
         let matches = |filter: &Filter| filter.matches(attempt, owner);
         let is_wanted = matches(&capture.filter) && matches(&self.view.filter);
@@ -156,7 +174,7 @@ impl Shared<'_> {
                 let is_flagged = causes::is_flagged(&case);
                 let subject = JudgedAttempt { case: assessed(case, evidence, is_flagged, place), owner };
                 let mut judgement = judgements.load(id);
-                let result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated);
+                let result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated, progress);
                 judgements.store(id, judgement);
                 result
             }
@@ -167,6 +185,7 @@ impl Shared<'_> {
                 if !is_wanted {
                     return Ok(());
                 }
+                progress.ended(attempt);
                 let rests = causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
                 let rests = rests.zip(attempt.translated.map(|translated| translated.src_port));
                 let case = assessed(case, evidence, judgement.flagged, place);
@@ -186,11 +205,13 @@ impl Shared<'_> {
         time_ns: u64,
         ordinal: u32,
         is_repeated: bool,
+        progress: &mut Progress,
     ) -> io::Result<()> {
         let case = &subject.case;
         let (flagged, cause) = (causes::is_flagged(case), causes::cause_of(case));
         let now = Judgement { flagged, cause: Some(cause.id), strength: case.strength() };
         let before = std::mem::replace(judgement, Judgement { flagged: judgement.flagged || flagged, ..now });
+        progress.retransmit(&now, &before, is_repeated);
         // A repeated report counts if the first one was not flagged, or not wanted: its original tuple was unknown then.
         let is_counted = is_repeated && before.flagged;
         if flagged && !is_counted {
@@ -198,13 +219,12 @@ impl Shared<'_> {
         }
         let is_news = before.cause != now.cause && !causes::is_unknown(cause);
         let finding = Finding { is_news, is_repeated, ..subject.finding(time_ns, ordinal, &now) };
+        self.observers.iter_mut().for_each(|observer| observer.judged(&finding, &before));
         if self.is_done() || !self.view.shows(&finding) {
             return Ok(());
         }
         self.shown += 1;
-        if let Some(observer) = &mut self.observer {
-            observer.retransmit(&finding)?;
-        }
+        self.observers.iter_mut().try_for_each(|observer| observer.retransmit(&finding))?;
         let Some(output) = &mut self.output else { return Ok(()) };
         let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
         output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
@@ -236,9 +256,8 @@ impl Shared<'_> {
                 self.summary.caused(cause.id, judgement.strength, counts);
             }
         }
-        if let Some(observer) = &mut self.observer {
-            observer.ended(&EndedAttempt { capture, attempt, owner, judgement })?;
-        }
+        let ended = EndedAttempt { capture, attempt, owner, judgement };
+        self.observers.iter_mut().try_for_each(|observer| observer.ended(&ended))?;
         let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(aside) };
         let is_news = before.cause != judgement.cause || causes::is_unknown(cause);
         self.shown += u64::from(is_news);

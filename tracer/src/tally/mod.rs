@@ -6,6 +6,7 @@
 mod answer;
 mod counts;
 mod ports;
+mod progress;
 mod timeline;
 mod top;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub use answer::Answer;
 pub use counts::Counts;
 pub use ports::{HIGHEST, LOWEST, PortAnswers, PortCount};
+pub use progress::Progress;
 pub use timeline::{Step, Timeline};
 pub use top::{Ranking, Top};
 

@@ -126,7 +126,7 @@ fn attempts(files: Vec<Vec<u8>>, node: &[&str]) -> Vec<Attempt> {
     joins.finish(&mut updates);
     let ended = |(_, update)| match update {
         Update::Attempt { kind: UpdateKind::Ended, attempt, .. } => Some(attempt),
-        Update::Attempt { .. } | Update::Context(_) | Update::Evicted(_) => None,
+        Update::Attempt { .. } | Update::Tick(_) | Update::Context(_) | Update::Evicted(_) => None,
     };
     updates.into_iter().filter_map(ended).collect()
 }

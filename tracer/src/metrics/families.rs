@@ -1,0 +1,307 @@
+//! A snapshot as families of metrics in the text format of Prometheus. docs/metrics.md lists the same names.
+
+use anyhow::{Context as _, Result};
+use prometheus::TextEncoder;
+use prometheus::core::Collector as _;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use tracer_common::config::Loss;
+
+use super::conntrack::Table;
+use super::snapshot::{OwnerCounts, Snapshot};
+use crate::infer::Conclusion;
+use crate::model::{Capture, Owner, PortSet, Strength};
+
+/// The labels that stand for all owners without a series of their own.
+const OTHER: [&str; 3] = ["other", "other", ""];
+
+/// All metrics as text.
+pub(super) fn text(snapshot: Option<&Snapshot>, tables: &[Table], with_process: bool) -> Result<String> {
+    let mut families = Families::default();
+    if let Some(snapshot) = snapshot {
+        families.snapshot(snapshot);
+    }
+    families.conntrack(tables);
+    if with_process {
+        families.0.extend(ProcessCollector::for_self().collect());
+    }
+    TextEncoder::new().encode_to_string(&families.0).context("cannot write metrics as text")
+}
+
+/// Values of the labels, and the value of the metric.
+type Sample<const N: usize> = ([String; N], f64);
+
+#[derive(Default)]
+struct Families(Vec<MetricFamily>);
+
+impl Families {
+    fn counters<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        samples: impl IntoIterator<Item = Sample<N>>,
+    ) {
+        let metric = |value| {
+            let (mut counter, mut metric) = (Counter::default(), Metric::default());
+            counter.set_value(value);
+            metric.set_counter(counter);
+            metric
+        };
+        self.family(name, help, MetricType::COUNTER, labels, samples, metric);
+    }
+
+    fn gauges<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        samples: impl IntoIterator<Item = Sample<N>>,
+    ) {
+        let metric = |value| {
+            let mut gauge = Gauge::default();
+            gauge.set_value(value);
+            Metric::from_gauge(gauge)
+        };
+        self.family(name, help, MetricType::GAUGE, labels, samples, metric);
+    }
+
+    fn family<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        labels: [&str; N],
+        samples: impl IntoIterator<Item = Sample<N>>,
+        metric: impl Fn(f64) -> Metric,
+    ) {
+        let metrics = samples.into_iter().map(|(values, value)| {
+            let mut metric = metric(value);
+            let pairs = labels.iter().zip(values).map(|(label, value)| {
+                let mut pair = LabelPair::default();
+                pair.set_name((*label).to_owned());
+                pair.set_value(value);
+                pair
+            });
+            metric.set_label(pairs.collect());
+            metric
+        });
+        let metrics: Vec<Metric> = metrics.collect();
+        // The encoder takes a family without metrics for a mistake.
+        if metrics.is_empty() {
+            return;
+        }
+        let mut family = MetricFamily::default();
+        family.set_name(format!("snatrace_{name}"));
+        family.set_help(help.to_owned());
+        family.set_field_type(kind);
+        family.set_metric(metrics);
+        self.0.push(family);
+    }
+
+    fn snapshot(&mut self, snapshot: &Snapshot) {
+        if let Some(capture) = &snapshot.capture {
+            self.capture(capture);
+        }
+        self.attempts(snapshot);
+        self.owners(snapshot);
+        self.ports(snapshot);
+        self.state(snapshot);
+    }
+
+    fn capture(&mut self, capture: &Capture) {
+        let Capture { version, node, kernel, policy, .. } = capture;
+        let build = [version.clone(), node.clone(), kernel.clone()];
+        self.gauges(
+            "build_info",
+            "Version of snatrace, node and kernel.",
+            ["version", "node", "kernel"],
+            [(build, 1.0)],
+        );
+        let allowed = [true, false].map(|is_ipv4| {
+            let origin = policy.origin_of(is_ipv4).name().to_owned();
+            ([family_name(is_ipv4).to_owned(), policy.allowed(is_ipv4).to_string(), origin], 1.0)
+        });
+        let help = "Translated ports that are allowed by --allow and --allow6.";
+        self.gauges("allowed_ports_info", help, ["family", "ports", "origin"], allowed);
+        let hooks = capture.hooks.iter().map(|hook| ([hook.stem.clone()], f64::from(u8::from(hook.off.is_none()))));
+        self.gauges("hook_up", "Whether the hook is attached.", ["hook"], hooks);
+    }
+
+    fn attempts(&mut self, snapshot: &Snapshot) {
+        let progress = &snapshot.progress;
+        for (name, help, count) in [
+            ("attempts_total", "TCP connection attempts that have ended.", progress.attempts),
+            ("translated_attempts_total", "Ended attempts whose translated tuple is known.", progress.translated),
+            ("retransmitted_attempts_total", "Attempts whose SYN was retransmitted.", progress.retransmitted),
+            (
+                "flagged_attempts_total",
+                "Attempts whose SYN was retransmitted and whose translated port is not allowed.",
+                progress.flagged,
+            ),
+        ] {
+            self.counters(name, help, [], [([], number(count))]);
+        }
+        let causes = progress.causes().map(|(cause, count)| ([cause.to_owned()], number(count)));
+        self.counters("syn_retransmits_total", "SYN retransmits, by cause as known at the time.", ["cause"], causes);
+        let strengths = progress.strengths().map(|(strength, count)| ([strength.name().to_owned()], number(count)));
+        let help = "SYN retransmits from ports that are not allowed, by the evidence that a filter drops return traffic to them.";
+        self.counters("flagged_syn_retransmits_total", help, ["evidence"], strengths);
+    }
+
+    /// Labels that no discovery of targets sets: `pod` and `namespace` would be those of snatrace's own pod.
+    fn owners(&mut self, snapshot: &Snapshot) {
+        const LABELS: [&str; 3] = ["source_namespace", "source_pod", "source_container"];
+        let labels = |owner: &Owner| {
+            [&owner.namespace, &owner.pod, &owner.container].map(|name| name.as_deref().unwrap_or_default().to_owned())
+        };
+        let mut family = |name: &str, help: &str, count: fn(&OwnerCounts) -> u64| {
+            let known = snapshot.owners.iter().map(|(owner, counts)| (labels(owner), number(count(counts))));
+            let other = (OTHER.map(str::to_owned), number(count(&snapshot.other_owners)));
+            self.counters(name, help, LABELS, known.chain([other]));
+        };
+        family(
+            "source_attempts_total",
+            "Ended attempts by pod or container; all without retransmits are in `other`.",
+            |of| of.attempts,
+        );
+        family(
+            "source_retransmitted_attempts_total",
+            "Attempts whose SYN was retransmitted, by pod or container.",
+            |of| of.retransmitted,
+        );
+        family("source_flagged_attempts_total", "Flagged attempts by pod or container.", |of| of.flagged);
+    }
+
+    fn ports(&mut self, snapshot: &Snapshot) {
+        let edge = |edge: fn(&PortSet) -> Option<u16>| {
+            let of =
+                move |of: &Conclusion| Some(([family_name(of.is_ipv4).to_owned()], edge(&of.class()?.split)?.into()));
+            snapshot.conclusions.iter().filter_map(of)
+        };
+        let help = "Lowest translated port that the path accepts, by all attempts; absent while nothing is concluded.";
+        let lowest = edge(|ports| ports.ranges().next().map(|(low, _)| low));
+        self.gauges("inferred_lowest_port", help, ["family"], lowest);
+        let help = "Highest translated port that the path accepts, by all attempts; absent while nothing is concluded.";
+        let highest = edge(|ports| ports.ranges().last().map(|(_, high)| high));
+        self.gauges("inferred_highest_port", help, ["family"], highest);
+        let policies = snapshot.policies.iter().flat_map(|policy| {
+            Strength::ALL.map(|strength| {
+                let labels = [policy.family_name(), &policy.ifindex.to_string(), strength.name()].map(str::to_owned);
+                (labels, f64::from(u8::from(policy.strength() == strength)))
+            })
+        });
+        let help = "1 for the evidence that a filter drops return traffic to ports that are not allowed, by uplink.";
+        self.gauges("policy_evidence", help, ["family", "ifindex", "evidence"], policies);
+    }
+
+    fn state(&mut self, snapshot: &Snapshot) {
+        let Snapshot { tick, progress, is_blind, blind_ns, .. } = snapshot;
+        let losses = Loss::ALL.into_iter().zip(progress.lost);
+        let lost = losses.filter(|(loss, _)| loss.is_certain());
+        let lost = lost.map(|(loss, count)| ([loss.name().to_owned()], number(count)));
+        self.counters("events_lost_total", "Events lost in the kernel: other counts may be too low.", ["kind"], lost);
+        let skipped = progress.lost[Loss::Skipped as usize];
+        let help = "Program runs skipped by the kernel's recursion guard; events may be missing.";
+        self.counters("program_runs_skipped_total", help, [], [([], number(skipped))]);
+        let help = "Attempts and bindings given up early because a table was full.";
+        self.counters("evictions_total", help, [], [([], number(tick.evicted))]);
+        let help = "Time during which no interface was watched.";
+        self.counters("blind_seconds_total", help, [], [([], number(*blind_ns) / 1e9)]);
+        let help = "Whether no interface is watched.";
+        self.gauges("blind", help, [], [([], f64::from(u8::from(*is_blind)))]);
+        self.gauges("open_attempts", "Attempts under way.", [], [([], number(tick.open))]);
+        self.gauges("open_attempts_limit", "Attempts that fit into the table.", [], [([], number(tick.capacity))]);
+    }
+
+    fn conntrack(&mut self, tables: &[Table]) {
+        let label = |table: &Table| [table.netns.to_string()];
+        let entries = tables.iter().filter_map(|table| Some((label(table), number(table.entries?))));
+        self.gauges("conntrack_entries", "Entries in the conntrack table.", ["netns"], entries);
+        let limits = tables.iter().filter_map(|table| Some((label(table), number(table.limit?))));
+        self.gauges("conntrack_entries_limit", "Entries that fit into the conntrack table.", ["netns"], limits);
+        for (name, kernel, help) in [
+            (
+                "insert_failed",
+                "insert_failed",
+                "Entries that could not be inserted, mostly because their tuple was taken.",
+            ),
+            ("drops", "drop", "Packets dropped because an entry could not be made."),
+            ("early_drops", "early_drop", "Entries given up to make room."),
+        ] {
+            let counts = tables.iter().filter_map(|table| Some((label(table), number(*table.counters.get(kernel)?))));
+            self.counters(&format!("conntrack_{name}_total"), help, ["netns"], counts);
+        }
+    }
+}
+
+const fn family_name(is_ipv4: bool) -> &'static str {
+    if is_ipv4 { "ipv4" } else { "ipv6" }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
+const fn number(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Period, PolicyEvidence, Side, example};
+
+    fn full() -> String {
+        let owner = Owner::parse("shop/check\"out-0/");
+        let side = example::PROVEN_FOR_ALL;
+        assert_eq!(side.assessment.side, Side::Below);
+        let policies = vec![PolicyEvidence::new(&example::capture("node7"), true, 2, Period::default(), vec![side])];
+        let capture = Some(Arc::new(example::capture("node7")));
+        let mut infer = crate::infer::Infer::default();
+        for number in 0..1000_u16 {
+            let port = 1024 + number.wrapping_mul(7919) % 64511;
+            for server in 1..=5 {
+                let flow = example::flow(&format!("192.0.2.1:{port}"), &format!("203.0.113.{server}:443"));
+                infer.observe(&flow, port >= 32768, number.into());
+            }
+        }
+        let conclusions = infer.conclusions();
+        let owners = vec![(owner, OwnerCounts { attempts: 3, retransmitted: 2, flagged: 1 })];
+        let snapshot =
+            Snapshot { capture, owners, policies, conclusions, blind_ns: 1_500_000_000, ..Snapshot::default() };
+        let counters = ["insert_failed", "drop", "early_drop"].map(|name| (name.to_owned(), 3)).into();
+        text(Some(&snapshot), &[Table { netns: 7, entries: Some(5), limit: Some(10), counters }], false).unwrap()
+    }
+
+    #[test]
+    fn a_snapshot_is_text_that_prometheus_reads() {
+        let text = full();
+        for line in [
+            "snatrace_attempts_total 0",
+            r#"snatrace_syn_retransmits_total{cause="port_out_of_range"} 0"#,
+            r#"snatrace_source_flagged_attempts_total{source_namespace="shop",source_pod="check\"out-0",source_container=""} 1"#,
+            r#"snatrace_source_flagged_attempts_total{source_namespace="other",source_pod="other",source_container=""} 0"#,
+            r#"snatrace_policy_evidence{family="ipv4",ifindex="2",evidence="proven"} 1"#,
+            r#"snatrace_inferred_lowest_port{family="ipv4"} 32768"#,
+            r#"snatrace_conntrack_insert_failed_total{netns="7"} 3"#,
+            "snatrace_blind_seconds_total 1.5",
+        ] {
+            assert!(text.lines().any(|of| of == line), "{line}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn docs_metrics_md_names_every_metric_and_no_other() {
+        let text = full();
+        let exported: BTreeSet<_> =
+            text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+        let exported: BTreeSet<_> = exported.into_iter().filter(|name| name.starts_with("snatrace_")).collect();
+        let docs = include_str!("../../../docs/metrics.md");
+        let named = docs.lines().filter_map(|line| line.strip_prefix("| `snatrace_")?.split(['`', '{']).next());
+        let named: Vec<_> = named.map(|name| format!("snatrace_{name}")).collect();
+        assert_eq!(exported, named.iter().map(String::as_str).collect());
+    }
+}
