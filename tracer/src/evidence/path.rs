@@ -290,8 +290,8 @@ impl PathEvidence {
     }
 }
 
-/// Whether failures outside follow one another in few long runs, without an answer inside in between: so does an outage that hits ports
-/// which are used in turn. Attempts in the order of their time.
+/// Whether failures outside follow one another in a single run or in few long ones, without an answer inside in between: so does an
+/// outage that hits ports which are used in turn. Attempts in the order of their time.
 fn come_in_runs(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> bool {
     const ENOUGH_RUNS: usize = 8;
     const LONG_RUN: usize = 8;
@@ -307,7 +307,7 @@ fn come_in_runs(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -
             (Some(_) | None, _) => {}
         }
     }
-    runs < ENOUGH_RUNS && failures > 0 && failures >= runs * LONG_RUN
+    runs < ENOUGH_RUNS && failures > 0 && (runs == 1 || failures >= runs * LONG_RUN)
 }
 
 /// The attempts of a period by their time.

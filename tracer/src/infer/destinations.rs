@@ -9,7 +9,7 @@ use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
 use super::observation::Probe;
 use super::port_counts::PortCounts;
-use super::runs::Runs;
+use super::runs::{PathRuns, Runs};
 use crate::fetch::fetch;
 
 /// Destinations with an entry of their own.
@@ -44,16 +44,16 @@ impl DestinationHistory {
         Self { destination, answers: AnswerCounts::NONE, waiting: Vec::new(), dropped: 0, runs, bins: None }
     }
 
-    fn take(&mut self, probe: Probe, counts: &mut PortCounts) {
+    fn take(&mut self, probe: Probe, counts: &mut PortCounts, path: &mut PathRuns) {
         if self.bins.is_some() {
-            return self.count(probe, counts);
+            return self.count(probe, counts, path);
         }
         if !probe.answered {
             return self.wait(probe);
         }
-        self.count(probe, counts);
+        self.count(probe, counts, path);
         for early in std::mem::take(&mut self.waiting) {
-            self.count(early, counts);
+            self.count(early, counts, path);
         }
     }
 
@@ -70,13 +70,14 @@ impl DestinationHistory {
         }
     }
 
-    fn count(&mut self, Probe { port, answered, second }: Probe, counts: &mut PortCounts) {
+    fn count(&mut self, Probe { port, answered, second }: Probe, counts: &mut PortCounts, path: &mut PathRuns) {
         counts.add(port, answered);
         self.answers.add(answered);
         let bins = self.bins.get_or_insert_with(|| Box::new([[0; 2]; BINS]));
         if answered {
             self.runs.answered(second);
-        } else if !self.runs.failed(second) {
+            path.answered(second);
+        } else if !path.failed(second) | !self.runs.failed(second) {
             return;
         }
         let count = &mut bins[usize::from(port >> 8)][usize::from(answered)];
@@ -99,6 +100,8 @@ impl DestinationHistory {
 pub(super) struct Destinations {
     entries: Vec<DestinationHistory>,
     index: HashMap<Destination, usize, foldhash::fast::FixedState>,
+    /// Of all of them: an outage of the path hits every destination.
+    runs: PathRuns,
     /// Where the attempts of a batch belong; empty in between.
     places: Vec<usize>,
     /// Attempts to destinations without an entry of their own.
@@ -116,7 +119,7 @@ impl Destinations {
         }));
         for (&(destination, probe), place) in attempts.iter().zip(places.drain(..)) {
             self.shared += u64::from(self.entries[place].destination != destination);
-            self.entries[place].take(probe, counts);
+            self.entries[place].take(probe, counts, &mut self.runs);
         }
         self.places = places;
     }

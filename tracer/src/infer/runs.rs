@@ -1,11 +1,12 @@
 //! Thins out failures that follow one another: an outage is one event, however many attempts fall into it.
 //!
 //! Where ports count up (a plain masquerade keeps those of the client, which Linux takes one after the other), an outage
-//! hits neighbouring ports. Of failures to one destination without an answered attempt between them, only the first
-//! ones are evidence for the test. Which ones those are does not depend on their ports, so the test stays exact.
+//! hits neighbouring ports. Of failures without an answered attempt between them, only the first ones are evidence for the test:
+//! two to one destination, and over all destinations as many as there are attempts for each answered one. Which ones those
+//! are does not depend on their ports, so the test stays exact.
 
 /// Failures of one outage that count.
-const MAX_FAILURES_PER_OUTAGE: u8 = 2;
+const MAX_FAILURES_PER_OUTAGE: u32 = 2;
 /// Seconds for which answers are remembered: failures are known up to 127 s later, since Linux keeps trying that long.
 const ANSWERS_KEPT_S: u64 = 256;
 
@@ -16,7 +17,7 @@ pub(crate) struct Runs {
     answers: [u64; 4],
     newest_answer: u64,
     last_failure: u64,
-    failures: u8,
+    failures: u32,
 }
 
 impl Runs {
@@ -33,12 +34,17 @@ impl Runs {
 
     /// Whether this failure counts as evidence.
     pub(crate) fn failed(&mut self, second: u64) -> bool {
+        self.ordinal(second) <= MAX_FAILURES_PER_OUTAGE
+    }
+
+    /// The how manieth failure of an outage this is.
+    fn ordinal(&mut self, second: u64) -> u32 {
         if self.is_answered_between(self.last_failure, second) {
             self.failures = 0;
         }
         self.last_failure = second;
         self.failures = self.failures.saturating_add(1);
-        self.failures <= MAX_FAILURES_PER_OUTAGE
+        self.failures
     }
 
     fn is_answered_between(&self, a: u64, b: u64) -> bool {
@@ -58,9 +64,46 @@ impl Runs {
     }
 }
 
+/// Of all destinations: an outage of the path hits each of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PathRuns {
+    runs: Runs,
+    answered: u64,
+    failed: u64,
+}
+
+impl PathRuns {
+    pub(super) fn answered(&mut self, second: u64) {
+        self.answered += 1;
+        self.runs.answered(second);
+    }
+
+    /// Whether this failure counts as evidence. Where few attempts are answered, long runs of failures are to be expected.
+    pub(super) fn failed(&mut self, second: u64) -> bool {
+        self.failed += 1;
+        let usual = (self.answered + self.failed).div_ceil(self.answered.max(1));
+        u64::from(self.runs.ordinal(second)) <= usual
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outage_of_the_path_counts_by_how_many_attempts_are_answered_otherwise() {
+        let mut path = PathRuns::default();
+        (0..100).for_each(|second| path.answered(second));
+        assert_eq!((200..240).filter(|&second| path.failed(second)).count(), 2);
+        let mut narrow = PathRuns::default();
+        let counted = (0..1000).filter(|&second| {
+            if second % 50 == 0 {
+                narrow.answered(second);
+            }
+            narrow.failed(second)
+        });
+        assert!(counted.count() > 990);
+    }
 
     #[test]
     fn an_outage_counts_twice_and_no_more() {
