@@ -98,8 +98,10 @@ fn the_schema_refuses_wrong_and_unknown_values() {
 
 #[test]
 #[ignore = "needs helm: cargo xtask test --only chart"]
-fn the_plugin_is_clean_and_its_roles_are_valid() {
-    let found = Outcome::of(Command::new("shellcheck").arg("kubectl/kubectl-snatrace").current_dir(DEPLOY));
+fn the_plugin_and_the_cluster_are_clean_shell_and_its_roles_valid() {
+    let scripts = ["build", "check", "cluster", "image", "node"].map(|name| format!("../tests/kubernetes/{name}.sh"));
+    let mut shellcheck = Command::new("shellcheck");
+    let found = Outcome::of(shellcheck.arg("kubectl/kubectl-snatrace").args(scripts).current_dir(DEPLOY));
     assert_eq!((found.code, found.stdout.as_str()), (Some(0), ""));
     validate(&fs::read_to_string(Path::new(DEPLOY).join("kubectl/rbac.yaml")).unwrap());
 }

@@ -20,7 +20,8 @@ const TOOLS: &[&str] = &["nftables", "iptables"];
 /// Not needed to run the tools; copyright files stay.
 const LEFT_OUT: &[&str] = &["usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/bug"];
 
-pub fn build(release: &Release, archs: &[Arch], dist: &Path) -> Result<()> {
+/// Writes the image of binaries that are built already; its path.
+pub fn build(release: &Release, archs: &[Arch], dist: &Path) -> Result<PathBuf> {
     let work = paths::target().join("image");
     let _ = fs::remove_dir_all(&work);
     let layout = Layout { dir: work.join("layout"), epoch: &release.epoch };
@@ -32,7 +33,9 @@ pub fn build(release: &Release, archs: &[Arch], dist: &Path) -> Result<()> {
     fs::write(layout.dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
     let top = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [index] });
     fs::write(layout.dir.join("index.json"), top.to_string())?;
-    layout.tar(&layout.dir, &dist.join(format!("snatrace-{}.oci.tar", release.version)))
+    let archive = dist.join(format!("snatrace-{}.oci.tar", release.version));
+    layout.tar(&layout.dir, &archive)?;
+    Ok(archive)
 }
 
 struct Layout<'a> {

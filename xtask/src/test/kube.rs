@@ -1,15 +1,17 @@
 //! Steps around Kubernetes: the chart and the plugin are checked by the usual tools, and run in a real cluster when asked for.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::Result;
 
 use super::Context;
 use super::report::Outcome;
 use super::suites;
+use crate::arch::Arch;
 use crate::debian::{self, Need};
+use crate::dist::{self, Release};
 use crate::{paths, process};
 
 /// helm and kubectl, as AWS publishes them for its own tools; nothing that Debian has.
@@ -26,6 +28,47 @@ pub fn chart(context: &Context) -> Result<Outcome> {
         Ok(tools) => suites::run_with(&[("SNATRACE_KUBE", &tools)], |name| name == "kube_chart"),
         Err(reason) => Ok(Outcome::Skipped(reason)),
     }
+}
+
+/// What the cluster and its checks call.
+const CLUSTER: &[Need] = &[
+    Need { program: "containerd", package: "containerd" },
+    Need { program: "runc", package: "runc" },
+    Need { program: "iptables", package: "iptables" },
+    Need { program: "conntrack", package: "conntrack" },
+    Need { program: "nft", package: "nftables" },
+    Need { program: "ip", package: "iproute2" },
+    Need { program: "busybox", package: "busybox-static" },
+    Need { program: "openssl", package: "openssl" },
+    Need { program: "curl", package: "curl" },
+    Need { program: "jq", package: "jq" },
+    Need { program: "prometheus", package: "prometheus" },
+    Need { program: "bpftool", package: "bpftool" },
+];
+
+/// Two nodes in namespaces of this machine, with the image of a release. Everything lies below `target/kubernetes`.
+pub fn cluster(context: &Context) -> Result<Outcome> {
+    if !(debian::is_root() && debian::is_debian()) {
+        return Ok(Outcome::Skipped(
+            "nodes in namespaces need root, and Kubernetes is built from Debian's source".to_owned(),
+        ));
+    }
+    let tools = match tools(context)? {
+        Ok(tools) => tools,
+        Err(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    debian::need(CLUSTER, context.consent)?;
+    let dir = paths::target().join("kubernetes");
+    context.consent.ask(&format!("Kubernetes 1.20, built from Debian's source in {}", dir.display()))?;
+    fs::create_dir_all(&dir)?;
+    context.binary()?;
+    let host: Vec<Arch> = Arch::host().into_iter().collect();
+    let image = dist::image(&Release::read()?, &host, &dir)?;
+    let path = format!("{}:{}", tools.join("bin").display(), env::var("PATH").unwrap_or_default());
+    process::run(process::command("tests/kubernetes/build.sh").arg(&dir).arg(image))?;
+    let mut cluster = process::command("tests/kubernetes/cluster.sh");
+    process::run_and_repeat(cluster.arg(&dir).arg("tests/kubernetes/check.sh").env("PATH", path))?;
+    Ok(Outcome::Done)
 }
 
 /// The directory with `bin/helm`, `bin/kubectl` and `bin/kubernetes-validate`, or why they cannot be had.

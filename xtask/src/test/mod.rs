@@ -86,11 +86,19 @@ const STEPS: &[Step] = &[
     Step { name: "lab", what: "network namespaces on this kernel", run: suites::lab },
 ];
 
+/// Steps that run only when named: they take longer than CI has.
+const NAMED: &[Step] = &[Step {
+    name: "kubernetes",
+    what: "chart and kubectl plugin in a cluster of two nodes; with --only",
+    run: kube::cluster,
+}];
+
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let names: Vec<String> =
-        STEPS.iter().map(|step| step.name.to_owned()).chain(matrix::names().map(|(name, _)| name)).collect();
+    let named = || NAMED.iter().filter(|step| args.only.iter().any(|name| name == step.name));
+    let steps = STEPS.iter().chain(NAMED).map(|step| step.name.to_owned());
+    let names: Vec<String> = steps.chain(matrix::names().map(|(name, _)| name)).collect();
     if args.list {
-        STEPS.iter().for_each(|step| println!("{:<13} {}", step.name, step.what));
+        STEPS.iter().chain(NAMED).for_each(|step| println!("{:<13} {}", step.name, step.what));
         matrix::names().for_each(|(name, is_extra)| {
             println!(
                 "{name:<13} the lab on that kernel in QEMU{}",
@@ -106,7 +114,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let context = Context { consent: args.consent, binary: OnceCell::new() };
     let mut rows: Vec<Row> =
-        STEPS.iter().filter(|step| args.wants(step.name)).map(|step| args.row(step, &context)).collect();
+        STEPS.iter().filter(|step| args.wants(step.name)).chain(named()).map(|step| args.row(step, &context)).collect();
     rows.extend(matrix::run(&context, args));
     Ok(report::print(&rows))
 }
