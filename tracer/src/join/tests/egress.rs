@@ -106,7 +106,7 @@ fn the_watch_is_complete_only_if_nothing_changed_or_passed_unseen() {
 }
 
 #[test]
-fn an_address_of_a_local_route_is_the_nodes() {
+fn what_a_local_route_covers_is_the_nodes() {
     const LO: u32 = 1;
     let local = |at, state| {
         let mut event = address(at, LO, "192.0.2.0", state);
