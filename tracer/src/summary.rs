@@ -12,6 +12,8 @@ use crate::tally::Counts;
 /// The counts at the end of a capture; field names as in JSON.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
+    /// Time of the newest event, nanoseconds since 1970 UTC.
+    pub end_unix_ns: Option<i128>,
     /// TCP connection attempts.
     pub attempts: u64,
     /// Those whose translated tuple is known.

@@ -52,3 +52,11 @@ pub struct Capture {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_of_packets: bool,
 }
+
+impl Capture {
+    /// When it began, nanoseconds since 1970 UTC: a recording is identified by that. Packet captures have no such number.
+    #[must_use]
+    pub fn began_unix_ns(&self) -> Option<i128> {
+        (self.session != 0).then_some(self.session.into())
+    }
+}

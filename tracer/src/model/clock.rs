@@ -37,6 +37,12 @@ impl Clock {
         }
     }
 
+    /// Nanoseconds since 1970 UTC.
+    #[must_use]
+    pub fn unix_ns(capture: &Capture, time_ns: u64) -> i128 {
+        i128::from(capture.boot_unix_ns) + i128::from(time_ns)
+    }
+
     /// Microseconds since 1970 UTC; `None` for a time that no calendar has.
     #[must_use]
     pub fn unix_us(capture: &Capture, time_ns: u64) -> Option<i64> {
@@ -46,8 +52,19 @@ impl Clock {
     /// Appends RFC 3339 with microseconds. False, and nothing appended, for a time that no calendar has.
     #[must_use]
     pub fn rfc3339(&self, capture: &Capture, time_ns: u64, out: &mut String) -> bool {
+        timestamp(capture, time_ns).is_some_and(|timestamp| self.print(timestamp, out))
+    }
+
+    /// The same for nanoseconds since 1970 UTC.
+    #[must_use]
+    pub fn rfc3339_of_unix(&self, unix_ns: i128) -> Option<String> {
+        let mut text = String::new();
+        let timestamp = Timestamp::from_nanosecond(unix_ns).ok()?;
+        self.print(timestamp, &mut text).then_some(text)
+    }
+
+    fn print(&self, timestamp: Timestamp, out: &mut String) -> bool {
         let printer = DateTimePrinter::new().precision(Some(6));
-        let Some(timestamp) = timestamp(capture, time_ns) else { return false };
         let printed = if self.utc {
             printer.print_timestamp(&timestamp, out)
         } else {
@@ -66,7 +83,7 @@ impl Clock {
     #[must_use]
     pub fn day_and_time(&self, capture: &Capture, time_ns: u64) -> (i64, Duration) {
         const SECOND: i128 = 1_000_000_000;
-        let unix_ns = i128::from(capture.boot_unix_ns) + i128::from(time_ns);
+        let unix_ns = Self::unix_ns(capture, time_ns);
         // Nearly all times fit, and a division of 128 bits is a call.
         let (seconds, ns) = match i64::try_from(unix_ns) {
             Ok(unix_ns) => (unix_ns.div_euclid(SECOND as i64), unix_ns.rem_euclid(SECOND as i64)),
@@ -102,7 +119,7 @@ impl Clock {
 }
 
 fn timestamp(capture: &Capture, time_ns: u64) -> Option<Timestamp> {
-    Timestamp::from_nanosecond(i128::from(capture.boot_unix_ns) + i128::from(time_ns)).ok()
+    Timestamp::from_nanosecond(Clock::unix_ns(capture, time_ns)).ok()
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub fn capture(node: &str) -> Capture {
         version: "0.1.0".to_owned(),
         node: node.to_owned(),
         kernel: "6.12.1".to_owned(),
-        session: 1,
+        session: 1_772_323_200_000_000_000,
         part: 0,
         boot_unix_ns: 1_772_323_200_000_000_000,
         utc_offset_s: 7200,

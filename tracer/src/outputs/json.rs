@@ -3,7 +3,7 @@
 //! Field names are a promise: add, never rename. What is unknown is null. The bytes are ASCII, so a name cannot steer a
 //! terminal that shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -24,6 +24,7 @@ pub(super) const FORMAT: Format =
 #[derive(Serialize)]
 struct CaptureLine<'a> {
     kind: &'static str,
+    time: Option<String>,
     version: &'a str,
     node: &'a str,
     kernel: &'a str,
@@ -76,6 +77,8 @@ struct RetransmitLine<'a> {
 #[derive(Serialize)]
 struct SummaryLine<'a> {
     kind: &'static str,
+    time: Option<String>,
+    node: Option<&'a str>,
     attempts: u64,
     translated: u64,
     retransmitted_attempts: u64,
@@ -108,11 +111,16 @@ struct Json {
     time: String,
     utc: bool,
     clock: Clock,
+    /// Of the capture; `None` where there are several.
+    node: Option<String>,
+    /// Causes whose advice was written.
+    advised: BTreeSet<&'static str>,
 }
 
 impl Json {
     fn new(view: &View, out: Sink) -> Self {
-        Self { out, time: String::with_capacity(40), utc: view.utc, clock: Clock::new(&[], view.utc) }
+        let (time, clock) = (String::with_capacity(40), Clock::new(&[], view.utc));
+        Self { out, time, utc: view.utc, clock, node: None, advised: BTreeSet::new() }
     }
 }
 
@@ -121,7 +129,10 @@ impl Json {
         self.time.clear();
         let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
         let time = known.then_some(self.time.as_str());
-        write_line(&mut self.out, &RetransmitLine { kind, time, ..RetransmitLine::from(finding) })
+        let line = RetransmitLine { kind, time, ..RetransmitLine::from(finding) };
+        // The same on every line of a cause: the first one has it.
+        let is_new = line.cause.is_some_and(|cause| self.advised.insert(cause));
+        write_line(&mut self.out, &RetransmitLine { advice: line.advice.filter(|_| is_new), ..line })
     }
 }
 
@@ -132,7 +143,13 @@ impl Output for Json {
 
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
         self.clock = Clock::new(captures, self.utc);
-        captures.iter().try_for_each(|capture| write_line(&mut self.out, &CaptureLine::from(*capture)))
+        let first = captures.first().map(|capture| capture.node.as_str());
+        let is_one = captures.iter().all(|capture| first == Some(&capture.node));
+        self.node = first.filter(|_| is_one).map(str::to_owned);
+        captures.iter().try_for_each(|capture| {
+            let time = capture.began_unix_ns().and_then(|began| self.clock.rfc3339_of_unix(began));
+            write_line(&mut self.out, &CaptureLine { time, ..CaptureLine::from(*capture) })
+        })
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
@@ -151,7 +168,9 @@ impl Output for Json {
         let conclusions = summary.conclusions();
         let inference = InferenceObject::of(&conclusions);
         let policies = summary.policies.iter().map(|policy| PolicyJson::new(policy, &conclusions)).collect();
-        write_line(&mut self.out, &SummaryLine { inference, policies, ..SummaryLine::from(summary) })?;
+        let time = summary.end_unix_ns.and_then(|end| self.clock.rfc3339_of_unix(end));
+        let node = self.node.as_deref();
+        write_line(&mut self.out, &SummaryLine { time, node, inference, policies, ..SummaryLine::from(summary) })?;
         self.out.flush()
     }
 }
@@ -161,6 +180,7 @@ impl<'a> From<&'a Capture> for CaptureLine<'a> {
         let hooks = capture.hooks.iter().map(|hook| HookField { hook: &hook.stem, off: hook.off.as_deref() });
         Self {
             kind: "capture",
+            time: None,
             version: &capture.version,
             node: &capture.node,
             kernel: &capture.kernel,
@@ -214,6 +234,8 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
     fn from(summary: &'a Summary) -> Self {
         Self {
             kind: "summary",
+            time: None,
+            node: None,
             attempts: summary.attempts,
             translated: summary.translated,
             retransmitted_attempts: summary.retransmitted_attempts,

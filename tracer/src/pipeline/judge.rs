@@ -11,7 +11,9 @@ use crate::causes::{self, Case};
 use crate::evidence::{InPeriod, Path, Place, PortClaim, PortEvidence};
 use crate::infer::Conclusion;
 use crate::join::{TickState, Update, UpdateKind};
-use crate::model::{Attempt, Capture, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period, PolicyEvidence};
+use crate::model::{
+    Attempt, Capture, Clock, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period, PolicyEvidence,
+};
 use crate::outputs::{Moment, Observer, Output, View};
 use crate::summary::Summary;
 use crate::tally::{Answer, Counts, Progress};
@@ -33,6 +35,8 @@ struct NodeState {
     undecided: Undecided,
     progress: Progress,
     watched: Watched,
+    /// Time of the newest event.
+    last_ns: Option<u64>,
 }
 
 /// What all nodes share.
@@ -57,6 +61,7 @@ impl<'a> Judge<'a> {
             undecided: Undecided::default(),
             progress: Progress::default(),
             watched: Watched::default(),
+            last_ns: None,
             capture,
         };
         let nodes = captures.into_iter().map(node).collect();
@@ -88,6 +93,13 @@ impl<'a> Judge<'a> {
     /// Takes the next update of a node.
     pub(super) fn update(&mut self, node: u32, update: &Update) -> io::Result<()> {
         let Some(node) = self.nodes.get_mut(node as usize) else { return Ok(()) };
+        let time_ns = match update {
+            Update::Attempt { attempt, .. } => Some(attempt.last_ns),
+            Update::Context(event) => Some(event.stamp().time_ns),
+            Update::Tick(tick) => Some(tick.time_ns),
+            Update::Evicted(_) => None,
+        };
+        node.last_ns = node.last_ns.max(time_ns);
         match update {
             Update::Attempt { id, kind, attempt } => self.shared.attempt(node, *id, *kind, attempt)?,
             Update::Context(event) => match event {
@@ -124,7 +136,9 @@ impl<'a> Judge<'a> {
 
     pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
         self.shared.summary.infer.settle();
-        for NodeState { capture, evidence, undecided, .. } in &mut self.nodes {
+        for NodeState { capture, evidence, undecided, last_ns, .. } in &mut self.nodes {
+            let end_unix_ns = last_ns.map(|last_ns| Clock::unix_ns(capture, last_ns));
+            self.shared.summary.end_unix_ns = self.shared.summary.end_unix_ns.max(end_unix_ns);
             evidence.settle();
             undecided.decide(evidence, &mut self.shared.summary);
             let policies = evidence.policies().into_iter().map(|(path, InPeriod { since_ns, until_ns, value })| {
@@ -162,7 +176,7 @@ impl Shared<'_> {
     }
 
     fn attempt(&mut self, node: &mut NodeState, id: u32, kind: UpdateKind, attempt: &Attempt) -> io::Result<()> {
-        let NodeState { capture, owners, judgements, evidence, undecided, progress, watched: _ } = node;
+        let NodeState { capture, owners, judgements, evidence, undecided, progress, .. } = node;
         let owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns));
         let matches = |filter: &Filter| filter.matches(attempt, owner);
         let is_wanted = matches(&capture.filter) && matches(&self.view.filter);

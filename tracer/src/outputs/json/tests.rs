@@ -83,6 +83,34 @@ fn a_diagnosis_and_the_end_of_an_attempt_are_told_with_evidence() {
 }
 
 #[test]
+fn the_advice_for_a_cause_is_on_its_first_line_only() {
+    let (capture, attempt) = (example::capture("node7"), service());
+    let diagnosis = Diagnosis { explanation: "it is late".to_owned(), advice: "wait", evidence: Vec::new() };
+    let lines = written(&view("json"), |output| {
+        let judged = Judged::new(&capture, &attempt);
+        let finding = Finding { diagnosis: Some(&diagnosis), ..judged.finding() };
+        output.finding(&finding)?;
+        output.ended(&finding)
+    });
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["advice"], &lines[1]["advice"]), (&json!("wait"), &Value::Null));
+    assert_eq!((&lines[0]["explanation"], &lines[1]["explanation"]), (&json!("it is late"), &json!("it is late")));
+}
+
+#[test]
+fn the_summary_names_its_node_unless_there_are_several() {
+    let [node7, node8] = ["node7", "node8"].map(example::capture);
+    for (captures, node) in [(vec![&node7, &node7], json!("node7")), (vec![&node7, &node8], Value::Null)] {
+        let out = written(&view("json"), |output| {
+            output.start(&captures)?;
+            output.finish(&Summary::default())
+        });
+        let line: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+        assert_eq!((&line["node"], &line["time"]), (&node, &Value::Null));
+    }
+}
+
+#[test]
 fn the_capture_line_says_what_was_allowed_and_which_hooks_were_on() {
     let mut node = example::capture("node7");
     node.policy.v6 = PortSet::any();
@@ -90,7 +118,7 @@ fn the_capture_line_says_what_was_allowed_and_which_hooks_were_on() {
     assert_eq!(
         written(&view("json"), |output| output.start(&[&node])),
         concat!(
-            r#"{"kind":"capture","version":"0.1.0","node":"node7","kernel":"6.12.1","allowed":"32768-65535","#,
+            r#"{"kind":"capture","time":"2026-03-01T02:00:00.000000+02:00","version":"0.1.0","node":"node7","kernel":"6.12.1","allowed":"32768-65535","#,
             r#""allowed6":"any","allowed_from":"default","hooks":[{"hook":"wire","off":null},"#,
             r#"{"hook":"nat_bind","off":"no kprobes"}]}"#,
             "\n"
@@ -101,6 +129,7 @@ fn the_capture_line_says_what_was_allowed_and_which_hooks_were_on() {
 #[test]
 fn the_summary_line_has_the_promised_fields_in_their_order() {
     let summary = Summary {
+        end_unix_ns: Some(1_772_323_203_000_000_000),
         attempts: 10,
         translated: 9,
         retransmitted_attempts: 5,
@@ -126,7 +155,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
     assert_eq!(
         written(&view("json"), |output| output.finish(&summary)),
         concat!(
-            r#"{"kind":"summary","attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
+            r#"{"kind":"summary","time":"2026-03-01T00:00:03.000000Z","node":null,"attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
             r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"failed_by_cause":{"refused":2},"lost":6,"#,
             r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"skipped":4,"evicted":7,"unseen_attempts":0,"is_blind":false,"inference":null,"#,
             r#""evidence_strength":"proven","flagged_by_strength":{"contradicted":1,"proven":3},"policies":[{"node":"node7","#,
