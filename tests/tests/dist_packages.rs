@@ -136,3 +136,25 @@ fn the_image_runs_snatrace_and_the_tools_that_list_rules() {
         assert!(version.starts_with(expected), "{program}: {version}");
     }
 }
+
+#[test]
+#[ignore = "needs cargo xtask test --only dist"]
+fn the_chart_and_the_plugin_are_whole_and_krew_knows_the_plugins_checksum() {
+    let chart = run("tar", &["-tzf"], &file(&format!("snatrace-chart-{}.tgz", env!("CARGO_PKG_VERSION"))));
+    assert!(
+        chart.contains("snatrace/Chart.yaml\n") && chart.contains("snatrace/templates/daemonset.yaml\n"),
+        "{chart}"
+    );
+    let plugin = file("kubectl-snatrace.tar.gz");
+    assert_eq!(run("tar", &["-tzf"], &plugin), "kubectl-snatrace\nrbac.yaml\nLICENSE-MIT\nLICENSE-APACHE\n");
+    let sum = run("sha256sum", &[], &plugin);
+    let manifest = fs::read_to_string(file("snatrace.krew.yaml")).unwrap();
+    let manifest: Value = serde_saphyr::from_str(&manifest).unwrap();
+    assert_eq!(manifest["spec"]["version"], concat!("v", env!("CARGO_PKG_VERSION")));
+    let platform = &manifest["spec"]["platforms"][0];
+    assert_eq!(platform["sha256"].as_str(), sum.split(' ').next());
+    let usage = tempfile::tempdir().unwrap();
+    let script = "tar -xzf \"$1\" && ./kubectl-snatrace --help";
+    let help = Outcome::of(Command::new("sh").args(["-c", script, "sh"]).arg(&plugin).current_dir(usage.path())).done();
+    assert!(help.contains("kubectl snatrace tail|doctor|record|top"), "{help}");
+}

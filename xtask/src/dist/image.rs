@@ -106,7 +106,7 @@ impl Layout<'_> {
     }
 }
 
-fn digest(file: &Path) -> Result<String> {
+pub fn digest(file: &Path) -> Result<String> {
     let sum = process::output(process::command("sha256sum").arg(file))?;
     Ok(format!("sha256:{}", sum.split(' ').next().unwrap_or_default()))
 }

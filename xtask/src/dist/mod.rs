@@ -1,5 +1,6 @@
 //! `cargo xtask dist`: everything that a release consists of, for both architectures, below `target/dist`.
 
+mod cluster;
 mod files;
 mod image;
 mod packages;
@@ -19,7 +20,7 @@ pub use image::build as image;
 pub use packages::are_tools_installed;
 pub use release::Release;
 
-/// Build what a release consists of: archives, .deb, .rpm, container image, SBOM, checksums
+/// Build what a release consists of: archives, .deb, .rpm, container image, chart, kubectl plugin, SBOM, checksums
 #[derive(clap::Args)]
 pub struct Args {
     /// Only for these architectures [default: all]
@@ -65,6 +66,7 @@ pub fn all(release: &Release, archs: &[Arch], dist: &Path, consent: Consent) -> 
         packages::archives(*arch, release, &binary, dist)?;
     }
     image::build(release, archs, dist)?;
+    cluster::build(release, dist)?;
     let script = "sha256sum -- * >SHA256SUMS";
     process::run(process::command("sh").args(["-c", script]).current_dir(dist))
 }
