@@ -119,9 +119,12 @@ mod live {
     }
 
     fn create(record: &RecordOptions, capture: &Capture) -> Result<Writer> {
-        let writer = match record.rotate_bytes {
-            Some(max_bytes) => Writer::rotating(&record.file, capture, Rotation { max_bytes, keep: record.keep_files }),
-            None => Writer::create(&record.file, capture),
+        let writer = match (record.rotate_bytes, record.segment) {
+            (max_bytes, segment) if max_bytes.is_some() || segment.is_some() => {
+                let segment_ns = segment.map(|segment| u64::try_from(segment.as_nanos()).unwrap_or(u64::MAX));
+                Writer::rotating(&record.file, capture, Rotation { max_bytes, segment_ns, keep: record.keep_files })
+            }
+            _ => Writer::create(&record.file, capture),
         };
         Ok(writer?)
     }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueHint;
@@ -13,6 +14,7 @@ use crate::store::STDIO;
 
 /// Options of `record`.
 #[derive(clap::Args, Debug)]
+#[command(group = clap::ArgGroup::new("parts").args(["rotate", "segment"]).multiple(true))]
 pub struct Args {
     /// Trace to write, `-` for standard output; an existing file is overwritten
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -23,8 +25,11 @@ pub struct Args {
     /// Begin another file at this size, such as 100M
     #[arg(short = 'C', value_name = "SIZE", value_parser = values::size, allow_hyphen_values = true)]
     rotate: Option<u64>,
+    /// Begin another file after this time, such as 5m; each file appears under its name once it is complete
+    #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
+    segment: Option<Duration>,
     /// Keep only the newest COUNT files
-    #[arg(short = 'W', value_name = "COUNT", requires = "rotate", value_parser = clap::value_parser!(NonZeroU32))]
+    #[arg(short = 'W', value_name = "COUNT", requires = "parts", value_parser = clap::value_parser!(NonZeroU32))]
     keep: Option<NonZeroU32>,
     #[command(flatten)]
     view: ViewArgs,
@@ -39,6 +44,8 @@ impl Args {
             "--print: the trace goes to standard output: write it to a file, or omit --print"
         } else if self.rotate.is_some() {
             "-C: standard output cannot be split into several files: name a file"
+        } else if self.segment.is_some() {
+            "--segment: standard output cannot be split into several files: name a file"
         } else {
             return Ok(());
         };
@@ -53,7 +60,8 @@ pub fn run(args: &Args) -> Result<End> {
     }
     let options = args.capture.options()?;
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
-    let record = RecordOptions { file: args.write.clone(), rotate_bytes: args.rotate, keep_files: args.keep };
+    let (file, rotate_bytes, segment, keep_files) = (args.write.clone(), args.rotate, args.segment, args.keep);
+    let record = RecordOptions { file, rotate_bytes, segment, keep_files };
     let summary = capture::run(&options, view, Some(&record), args.capture.metrics.options())?;
     Ok(end(&summary, args.view.exit_code))
 }

@@ -41,6 +41,8 @@ pub struct RecordOptions {
     pub file: PathBuf,
     /// Begin another file once one has this many bytes.
     pub rotate_bytes: Option<u64>,
-    /// Keep this many files, the newest; counts with `rotate_bytes`.
+    /// Begin another file after this long, and let each appear under its name once it is complete.
+    pub segment: Option<Duration>,
+    /// Keep this many files, the newest; counts with one of the two.
     pub keep_files: Option<NonZeroU32>,
 }

@@ -1,23 +1,33 @@
-//! Several files for one recording: `-C SIZE` begins a new one at a size, `-W COUNT` keeps only the newest.
+//! Several files for one recording: `-C SIZE` begins a new one at a size, `--segment TIME` after a time, `-W COUNT` keeps only
+//! the newest.
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 /// When to begin a new file and which to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotation {
     /// A file grows no larger than this, unless one block alone does.
-    pub max_bytes: u64,
+    pub max_bytes: Option<u64>,
+    /// A file has no more than the events of this time, and appears under its name once it is complete.
+    pub segment_ns: Option<u64>,
     /// How many files there are at most; the oldest makes room.
     pub keep: Option<NonZeroU32>,
 }
 
 impl Rotation {
-    /// The file of a part: the name given, then the number from 0; with `keep` it begins again at 0, and has leading
-    /// zeros so that names sort.
+    /// The file of a part. Of segments, the name given with the time at which it begins: whoever collects them must never see
+    /// one name twice. Else the name given, then the number from 0; with `keep` it begins again at 0, and has leading zeros so
+    /// that names sort.
     #[must_use]
-    pub fn path(&self, given: &Path, part: u32) -> PathBuf {
+    pub fn path(&self, given: &Path, part: u32, unix_ns: i128) -> PathBuf {
+        if self.segment_ns.is_some() {
+            return segment(given, unix_ns);
+        }
         let mut name = OsString::from(given);
         match self.keep {
             None => name.push(part.to_string()),
@@ -32,8 +42,20 @@ impl Rotation {
     /// Whether the part's file was an older part's before.
     #[must_use]
     pub fn is_reused(&self, part: u32) -> bool {
-        self.keep.is_some_and(|keep| part >= keep.get())
+        self.segment_ns.is_none() && self.keep.is_some_and(|keep| part >= keep.get())
     }
+}
+
+/// `node7-20260301T000000.000Z.trace` for `node7.trace`.
+fn segment(given: &Path, unix_ns: i128) -> PathBuf {
+    let time = Timestamp::from_nanosecond(unix_ns).unwrap_or_default().to_zoned(TimeZone::UTC);
+    let mut name = given.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{}", time.strftime("%Y%m%dT%H%M%S.%3fZ")));
+    if let Some(extension) = given.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    given.with_file_name(name)
 }
 
 #[cfg(test)]
@@ -42,12 +64,21 @@ mod tests {
 
     #[test]
     fn names_are_numbered_and_sort() {
-        let all = Rotation { max_bytes: 1, keep: None };
-        assert_eq!(all.path(Path::new("t"), 12), PathBuf::from("t12"));
-        let ring = Rotation { max_bytes: 1, keep: NonZeroU32::new(100) };
-        assert_eq!(ring.path(Path::new("t"), 7), PathBuf::from("t07"));
-        assert_eq!(ring.path(Path::new("t"), 107), PathBuf::from("t07"));
+        let all = Rotation { max_bytes: Some(1), ..Rotation::default() };
+        assert_eq!(all.path(Path::new("t"), 12, 0), PathBuf::from("t12"));
+        let ring = Rotation { keep: NonZeroU32::new(100), ..all };
+        assert_eq!(ring.path(Path::new("t"), 7, 0), PathBuf::from("t07"));
+        assert_eq!(ring.path(Path::new("t"), 107, 0), PathBuf::from("t07"));
         assert!(!ring.is_reused(99));
         assert!(ring.is_reused(100));
+    }
+
+    #[test]
+    fn a_segment_has_the_time_at_which_it_begins() {
+        let segments = Rotation { segment_ns: Some(1), keep: NonZeroU32::new(2), ..Rotation::default() };
+        let path = |given: &str| segments.path(Path::new(given), 5, 1_772_323_200_123_456_789);
+        assert_eq!(path("out/node7.trace"), PathBuf::from("out/node7-20260301T000000.123Z.trace"));
+        assert_eq!(path("t"), PathBuf::from("t-20260301T000000.123Z"));
+        assert!(!segments.is_reused(5));
     }
 }

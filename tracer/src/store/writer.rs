@@ -1,5 +1,6 @@
 //! Writes a trace: collects events into blocks, appends each with one write(2), begins new files.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use super::frame::{self, FRAME_LEN, FrameHeader};
 use super::rotation::Rotation;
 use super::watched::WatchedState;
 use super::{Error, MAJOR, MINOR, STDIO, target};
-use crate::model::{Capture, Owners};
+use crate::model::{Capture, Clock, Owners};
 
 /// A block is written when it holds events of this long. Half of the second that may be lost at most.
 const FLUSH_AFTER_NS: u64 = 500_000_000;
@@ -27,7 +28,16 @@ const MAX_OWNERS: usize = frame::MAX_PAYLOAD / 2;
 
 /// Even a block that no compression helps fits into a file beside the header.
 fn flush_at_bytes(rotation: Rotation) -> usize {
-    usize::try_from(rotation.max_bytes / 2).map_or(FLUSH_AT_BYTES, |half| half.min(FLUSH_AT_BYTES))
+    let half = rotation.max_bytes.and_then(|max_bytes| usize::try_from(max_bytes / 2).ok());
+    half.map_or(FLUSH_AT_BYTES, |half| half.min(FLUSH_AT_BYTES))
+}
+
+/// A segment has another name until it is complete.
+fn create(path: &Path, rotation: Option<Rotation>) -> Result<File, Error> {
+    match rotation.and_then(|rotation| rotation.segment_ns) {
+        Some(_) => target::create(&target::partial(path)),
+        None => target::create(path),
+    }
 }
 
 /// What has reached the disk, over all files of the recording.
@@ -60,7 +70,10 @@ pub struct Writer {
     payload: Vec<u8>,
     next_number: u32,
     file_bytes: u64,
-    file_has_events: bool,
+    /// Time of its first event.
+    file_first_ns: Option<u64>,
+    /// Complete segments, of which the oldest make room.
+    segments: VecDeque<PathBuf>,
     written: Written,
     failed: bool,
 }
@@ -93,8 +106,9 @@ impl Writer {
     }
 
     fn begin(given: &Path, capture: &Capture, rotation: Option<Rotation>) -> Result<Self, Error> {
-        let path = rotation.map_or_else(|| given.to_owned(), |rotation| rotation.path(given, capture.part));
-        let file = target::create(&path)?;
+        let began = capture.began_unix_ns().unwrap_or_default();
+        let path = rotation.map_or_else(|| given.to_owned(), |rotation| rotation.path(given, capture.part, began));
+        let file = create(&path, rotation)?;
         let failed = |reason| Error::Write { path: path.clone(), written: Written::default(), reason };
         let pack = Compressor::new(LEVEL).map_err(failed)?;
         let mut writer = Self {
@@ -113,7 +127,8 @@ impl Writer {
             payload: Vec::new(),
             next_number: 0,
             file_bytes: 0,
-            file_has_events: false,
+            file_first_ns: None,
+            segments: VecDeque::new(),
             written: Written::default(),
             failed: false,
         };
@@ -181,7 +196,6 @@ impl Writer {
             self.restate()?;
         }
         self.append_block()?;
-        self.file_has_events = true;
         self.items.clear();
         self.changes.drain(..).for_each(|event| self.watched.event(&event));
         Ok(())
@@ -208,6 +222,7 @@ impl Writer {
     fn append_block(&mut self) -> Result<(), Error> {
         let (first_ns, last_ns) = self.items.span();
         let events = self.items.events();
+        self.file_first_ns.get_or_insert(first_ns);
         let header = FrameHeader {
             kind: frame::KIND_EVENTS,
             codec: frame::CODEC_ZSTD,
@@ -234,16 +249,20 @@ impl Writer {
         self.pack.compress_to_buffer(items, &mut self.payload).map(drop)
     }
 
+    /// Whether what was packed belongs into another file.
     fn is_full(&self) -> bool {
+        let (Some(rotation), Some(first_ns)) = (self.rotation, self.file_first_ns) else { return false };
         let after = self.file_bytes + (2 * FRAME_LEN + self.payload.len()) as u64;
-        self.file_has_events && self.rotation.is_some_and(|rotation| after > rotation.max_bytes)
+        let time_ns = self.items.span().1.saturating_sub(first_ns);
+        rotation.max_bytes.is_some_and(|max_bytes| after > max_bytes)
+            || rotation.segment_ns.is_some_and(|segment_ns| time_ns > segment_ns)
     }
 
     fn next_file(&mut self) -> Result<(), Error> {
         let Some(rotation) = self.rotation else { return Ok(()) };
         self.end()?;
         let part = self.capture.part + 1;
-        let path = rotation.path(&self.given, part);
+        let path = rotation.path(&self.given, part, Clock::unix_ns(&self.capture, self.items.span().0));
         if rotation.is_reused(part) {
             // A reader that has the old part open keeps it whole.
             match fs::remove_file(&path) {
@@ -251,7 +270,7 @@ impl Writer {
                 Ok(()) | Err(_) => {}
             }
         }
-        self.file = target::create(&path).inspect_err(|_| self.failed = true)?;
+        self.file = create(&path, self.rotation).inspect_err(|_| self.failed = true)?;
         self.path = path;
         self.capture.part = part;
         self.capture.owners = self.owners.known(MAX_OWNERS);
@@ -261,7 +280,7 @@ impl Writer {
     /// Magic, version and capture: one write, so there is no trace without them.
     fn head(&mut self) -> Result<(), Error> {
         let json = serde_json::to_vec(&self.capture).map_err(|error| self.failure(error.into()))?;
-        (self.file_bytes, self.file_has_events, self.next_number) = (0, false, 0);
+        (self.file_bytes, self.file_first_ns, self.next_number) = (0, None, 0);
         self.written.files += 1;
         self.frame.clear();
         frame::put_head(&mut self.frame, MAJOR, MINOR);
@@ -276,7 +295,20 @@ impl Writer {
         }
         self.frame.clear();
         self.bare_header(frame::KIND_END, &[]).put(&mut self.frame);
-        self.append()
+        self.append()?;
+        self.publish()
+    }
+
+    /// Gives a complete segment its name.
+    fn publish(&mut self) -> Result<(), Error> {
+        let Some(rotation) = self.rotation.filter(|rotation| rotation.segment_ns.is_some()) else { return Ok(()) };
+        fs::rename(target::partial(&self.path), &self.path).map_err(|reason| self.failure(reason))?;
+        self.segments.push_back(self.path.clone());
+        while rotation.keep.is_some_and(|keep| self.segments.len() > keep.get() as usize) {
+            // Whoever collects segments may have removed it.
+            let _ = self.segments.pop_front().map(fs::remove_file);
+        }
+        Ok(())
     }
 
     fn bare_header(&self, kind: u8, payload: &[u8]) -> FrameHeader {

@@ -86,7 +86,7 @@ fn a_full_disk_is_told() {
 }
 
 fn rotate(path: &Path, keep: Option<u32>, attempts: u64) -> Written {
-    let rotation = Rotation { max_bytes: 2_000, keep: keep.and_then(NonZeroU32::new) };
+    let rotation = Rotation { max_bytes: Some(2_000), keep: keep.and_then(NonZeroU32::new), ..Rotation::default() };
     let mut writer = Writer::rotating(path, &capture(), rotation).unwrap();
     for n in 0..attempts {
         attempt(n * 600_000_000, n as u16).iter().for_each(|event| writer.write(event).unwrap());
@@ -119,7 +119,8 @@ fn a_new_file_begins_at_the_size() {
 fn a_file_keeps_to_its_size_even_if_much_happens_at_once_that_no_compression_helps() {
     let (dir, path) = place();
     let max_bytes = 64 << 10;
-    let mut writer = Writer::rotating(&path, &capture(), Rotation { max_bytes, keep: None }).unwrap();
+    let mut writer =
+        Writer::rotating(&path, &capture(), Rotation { max_bytes: Some(max_bytes), ..Rotation::default() }).unwrap();
     let mut random = 1_u64;
     for n in 0..20_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -132,6 +133,48 @@ fn a_file_keeps_to_its_size_even_if_much_happens_at_once_that_no_compression_hel
     let written = writer.finish().unwrap();
     assert!(written.bytes > 3 * max_bytes, "{written:?}");
     assert!(files(dir.path()).iter().all(|file| file.metadata().unwrap().len() <= max_bytes));
+}
+
+fn segments(path: &Path, keep: Option<u32>) -> Writer {
+    let keep = keep.and_then(NonZeroU32::new);
+    Writer::rotating(path, &capture(), Rotation { segment_ns: Some(5_000_000_000), keep, max_bytes: None }).unwrap()
+}
+
+#[test]
+fn a_segment_appears_under_its_name_once_it_is_complete() {
+    let (dir, path) = place();
+    let mut writer = segments(&path, None);
+    for n in 0..=240_u64 {
+        writer.write(&tick(n * 50_000_000)).unwrap();
+        let (partial, complete): (Vec<_>, Vec<_>) =
+            files(dir.path()).into_iter().partition(|file| file.to_string_lossy().ends_with(".partial"));
+        assert_eq!((partial.len(), mode(&partial[0])), (1, 0o600));
+        for file in &complete {
+            let report = read(&std::fs::read(file).unwrap()).unwrap().1;
+            assert!(report.is_complete() && report.unfinished == 0, "{report}");
+        }
+    }
+    let written = writer.finish().unwrap();
+    let files = files(dir.path());
+    assert_eq!((files.len() as u64, written.files, written.events), (3, 3, 241));
+    assert!(files.iter().all(|file| file.to_string_lossy().ends_with("Z.trace")), "{files:?}");
+    assert_eq!(files.iter().map(|file| part(file)).collect::<Vec<_>>(), [0, 1, 2]);
+    assert!(read_all(&files).0.len() == 241);
+}
+
+#[test]
+fn the_oldest_segments_make_room_and_one_that_was_collected_is_not_missed() {
+    let (dir, path) = place();
+    let mut writer = segments(&path, Some(2));
+    for n in 0..=600_u64 {
+        writer.write(&tick(n * 50_000_000)).unwrap();
+        if n == 120 {
+            let complete = files(dir.path()).into_iter().find(|file| part(file) == 0).unwrap();
+            std::fs::remove_file(complete).unwrap();
+        }
+    }
+    let written = writer.finish().unwrap();
+    assert_eq!((files(dir.path()).len(), written.files), (2, 6));
 }
 
 #[test]
@@ -163,7 +206,7 @@ fn read_all(files: &[PathBuf]) -> (Vec<tracer_common::Event>, crate::store::Read
 
 #[test]
 fn standard_output_is_not_rotated() {
-    let rotation = Rotation { max_bytes: 1, keep: None };
+    let rotation = Rotation { max_bytes: Some(1), ..Rotation::default() };
     assert!(Writer::rotating(Path::new("-"), &capture(), rotation).is_err());
 }
 
@@ -179,7 +222,7 @@ fn what_was_written_is_counted() {
 #[test]
 fn a_file_whose_predecessors_are_gone_knows_who_namespaces_belong_to() {
     let (dir, path) = place();
-    let rotation = Rotation { max_bytes: 2_000, keep: NonZeroU32::new(2) };
+    let rotation = Rotation { max_bytes: Some(2_000), keep: NonZeroU32::new(2), ..Rotation::default() };
     let mut writer = Writer::rotating(&path, &capture(), rotation).unwrap();
     writer.write(&owner(5)).unwrap();
     for n in 1..4_000_u64 {
@@ -206,7 +249,7 @@ fn a_later_file_begins_with_what_is_watched() {
         Event::from(Address { stamp, addr, ifindex: 2, prefix: 64, state, unused: [0; 2] })
     };
     let (dir, path) = place();
-    let rotation = Rotation { max_bytes: 2_000, keep: None };
+    let rotation = Rotation { max_bytes: Some(2_000), ..Rotation::default() };
     let mut writer = Writer::rotating(&path, &capture(), rotation).unwrap();
     let mut write = |event: Event| writer.write(&event).unwrap();
     write(uplink(1, 2, UPLINK_WATCHED));
