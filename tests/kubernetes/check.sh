@@ -100,6 +100,12 @@ for number in 1 2; do
     eventually "metrics of node$number name the pod" found 1 "snatrace_source_flagged_attempts_total{node=\"node$number\", source_pod=\"checkout-$number\"} > 0"
 done
 eventually 'metrics say that it is proven' found 2 'snatrace_policy_evidence{family="ipv4", evidence="proven"} == 1'
+detected() {
+    local code=0
+    "$here/../../deploy/node-problem-detector/check-snatrace" 10.199.1.2:9435 >"$state/detected" || code=$?
+    [ $code = 1 ] && grep -q shop/checkout-1 "$state/detected"
+}
+check 'the plugin of node-problem-detector names the pod' detected
 
 say "kubectl snatrace, as a user with the roles of deploy/kubectl/rbac.yaml"
 kubectl apply --validate=false -f "$here/../../deploy/kubectl/rbac.yaml" >/dev/null

@@ -1,12 +1,15 @@
 //! What `cargo xtask dist` builds, as those meet it who install it: packages, archives, image, checksums.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
-use tests::process::Outcome;
+use tests::lab::Lab;
+use tests::process::{Outcome, Running};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -60,6 +63,7 @@ fn the_deb_is_installed_used_and_removed_without_a_trace() {
     let unit = *files.iter().find(|path| path.ends_with("/snatrace.service")).unwrap();
     let verified = Outcome::of(Command::new("systemd-analyze").args(["verify", "--man=no", unit]));
     assert_eq!((verified.code, verified.stderr.as_str()), (Some(0), ""));
+    capture_without_root(Path::new(unit));
     run("systemd-analyze", &["security", "--offline=true", "--threshold=35", "--no-pager"], Path::new(unit));
     drop(installed);
     for file in files {
@@ -67,6 +71,28 @@ fn the_deb_is_installed_used_and_removed_without_a_trace() {
     }
     let links = run("find", &["/etc/systemd", "/var/lib/systemd", "-name", "*snatrace*"], Path::new("-print"));
     assert_eq!(links, "", "left behind");
+}
+
+/// Runs the installed program on the lab's node as the service does: by a user without root, with the unit's capabilities.
+fn capture_without_root(unit: &Path) {
+    let text = fs::read_to_string(unit).unwrap();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    assert!(value("ExecStart=").starts_with("/usr/bin/snatrace tail "), "{text}");
+    assert_eq!(value("NoNewPrivileges="), "yes");
+    // SYS_RESOURCE is for kernels before 5.11, and not every root has it to give.
+    let capabilities = value("AmbientCapabilities=").split(' ').filter(|name| *name != "CAP_SYS_RESOURCE");
+    let set = capabilities.fold("-all".to_owned(), |set, name| format!("{set},+{}", name[4..].to_lowercase()));
+    let lab = Lab::up("fully_random");
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).unwrap();
+    let ready = directory.path().join("ready");
+    let mut tail = Command::new("nsenter");
+    tail.arg(format!("--net={}", lab.node().display()));
+    tail.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]);
+    tail.args(["--inh-caps", "--ambient-caps", "--bounding-set"].map(|option| format!("{option}={set}")));
+    tail.args(["/usr/bin/snatrace", "tail", "--all", "-o", "json", "--src", lab.variable("SRC"), "--ready-file"]);
+    // Exactly what failed is flagged.
+    let _ = lab.play(Running::start(tail.arg(&ready)), &ready, Signal::SIGTERM);
 }
 
 #[test]

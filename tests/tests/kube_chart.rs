@@ -101,7 +101,12 @@ fn the_schema_refuses_wrong_and_unknown_values() {
 fn the_plugin_and_the_cluster_are_clean_shell_and_its_roles_valid() {
     let scripts = ["build", "check", "cluster", "image", "node"].map(|name| format!("../tests/kubernetes/{name}.sh"));
     let mut shellcheck = Command::new("shellcheck");
-    let found = Outcome::of(shellcheck.arg("kubectl/kubectl-snatrace").args(scripts).current_dir(DEPLOY));
+    let found = Outcome::of(
+        shellcheck
+            .args(["kubectl/kubectl-snatrace", "node-problem-detector/check-snatrace"])
+            .args(scripts)
+            .current_dir(DEPLOY),
+    );
     assert_eq!((found.code, found.stdout.as_str()), (Some(0), ""));
     validate(&fs::read_to_string(Path::new(DEPLOY).join("kubectl/rbac.yaml")).unwrap());
 }
