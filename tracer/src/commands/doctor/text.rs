@@ -16,10 +16,12 @@ const COLUMN: usize = 25;
 const INDENT: usize = 4;
 /// Lines of everything; more would not be read.
 const MAX_LINES: usize = 100;
-/// Lines of one piece of evidence before `--verbose`.
-const MAX_EVIDENCE_LINES: usize = 3;
-/// Commands of the best fix before `--verbose`.
-const MAX_COMMANDS: usize = 2;
+/// Lines of all evidence before `--verbose`.
+const MAX_EVIDENCE_LINES: usize = 4;
+/// Lines of a command, mostly.
+const LINES_OF_COMMAND: usize = 2;
+/// Lines in which verdict, evidence and the best fix are read; the first command is printed in any case.
+const FIRST_LINES: usize = 12;
 
 /// The whole text; `verbose` adds every check, and how the kernel selects ports.
 pub(super) fn write(
@@ -88,7 +90,8 @@ impl Page {
         self.text.push_str(&format!("{style}{}{style:#}\n", wrapped(0, 2, &text, options(PAGE).break_words(false))));
         for evidence in &verdict.evidence {
             let lines = wrapped(2, INDENT, &format!("evidence: {evidence}"), options(PAGE).break_words(false));
-            let kept: Vec<&str> = lines.lines().take(if verbose { MAX_LINES } else { MAX_EVIDENCE_LINES }).collect();
+            let room = if verbose { MAX_LINES } else { MAX_EVIDENCE_LINES / verdict.evidence.len() };
+            let kept: Vec<&str> = lines.lines().take(room).collect();
             let cut = if kept.len() < lines.lines().count() { " ..." } else { "" };
             self.text.push_str(&format!("{}{cut}\n", kept.join("\n")));
         }
@@ -96,10 +99,15 @@ impl Page {
         self.paragraph(2, INDENT, &format!("fix: {}", fix.what));
         // With --verbose they stand with their rule.
         if !fix.commands.is_empty() && !verbose {
-            fix.commands.iter().take(MAX_COMMANDS).for_each(|command| self.command(INDENT + 4, INDENT + 8, command));
-            if fix.commands.len() > MAX_COMMANDS {
-                let more = fix.commands.len() - MAX_COMMANDS;
-                self.paragraph(INDENT, INDENT, &format!("and {more} more commands, in this order"));
+            let mut commands = fix.commands.iter();
+            while let Some(command) = commands.next() {
+                self.command(INDENT + 4, INDENT + 8, command);
+                let left = commands.len();
+                if left > 0 && self.text.lines().count() + LINES_OF_COMMAND > FIRST_LINES {
+                    let words = if left == 1 { "command" } else { "commands" };
+                    self.paragraph(INDENT, INDENT, &format!("and {left} more {words}, in this order (--verbose)"));
+                    break;
+                }
             }
             self.paragraph(2, INDENT, "or let the filter accept return traffic on ports 1024-65535");
         }
