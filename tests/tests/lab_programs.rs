@@ -33,7 +33,7 @@ done
 timeout 60 dockerd --data-root $DIR/data --exec-root $DIR/exec -H unix://$DIR/sock --pidfile $DIR/pid \
     --storage-driver vfs > $DIR/log 2>&1 & program=$!
 trap 'kill $program; wait' EXIT TERM
-until docker -H unix://$DIR/sock network ls > $DIR/state 2>&1; do sleep 0.2; done
+until grep -q 'API listen on' $DIR/log; do sleep 0.2; done
 touch $DIR/ready
 wait $program
 "#;
@@ -45,7 +45,7 @@ fn is_installed(tools: &[&str]) -> bool {
     };
     let all = tools.iter().all(has);
     if !all {
-        println!("not installed: {}", tools.join(", "));
+        println!("SKIPPED: not installed: {} (where systemd runs, installing would start them)", tools.join(", "));
     }
     all
 }
@@ -90,7 +90,7 @@ fn the_rule_of_a_running_firewalld_is_found() {
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn the_rule_of_a_running_docker_is_found() {
-    if is_installed(&["dockerd", "docker"]) {
+    if is_installed(&["dockerd"]) {
         assert_preserved(&rules_of("docker", DOCKER));
     }
 }

@@ -60,8 +60,11 @@ pub(super) fn switch(owner: RuleOwner, allowed: &PortSet) -> Option<Fix> {
         }
         RuleOwner::Shorewall => {
             let (low, high) = range?;
-            let what = format!("Shorewall can name the ports itself: MASQUERADE({low}-{high}) in /etc/shorewall/snat");
-            fix(&what, &[], "takes effect with `shorewall reload`; the rule then applies to tcp and udp only")
+            let what = format!(
+                "Shorewall can name the ports itself, in /etc/shorewall/snat: MASQUERADE({low}-{high}) in the column ACTION, with \
+                 tcp,udp in the column PROTO, above the entry that has no ports"
+            );
+            fix(&what, &[], "takes effect with `shorewall reload`; other protocols keep to the entry without ports")
         }
         RuleOwner::Incus | RuleOwner::Lxd => fix(
             "set ipv4.nat=false on the network, and write a masquerade rule with ports of your own",

@@ -26,6 +26,13 @@ const LAB: &[Need] = &[
     Need { program: "runc", package: "runc" },
 ];
 
+/// Programs that write NAT rules, which the lab runs in a namespace.
+const PROGRAMS: &[Need] = &[
+    Need { program: "firewalld", package: "firewalld" },
+    Need { program: "dbus-daemon", package: "dbus-daemon" },
+    Need { program: "dockerd", package: "docker.io" },
+];
+
 pub fn unit(_: &Context) -> Result<Outcome> {
     let words = "test --workspace --exclude tracer-ebpf --exclude tests";
     process::run_and_repeat(process::cargo().args(words.split(' ')))?;
@@ -78,6 +85,10 @@ pub fn lab(context: &Context) -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("no network namespaces here: {error:#}")));
     }
     debian::need(LAB, context.consent)?;
+    // systemd would start them, and they would write rules of the machine.
+    if !Path::new("/run/systemd/system").exists() && PROGRAMS.iter().all(|need| debian::available(need.package)) {
+        debian::need(PROGRAMS, context.consent)?;
+    }
     run_targets(context, |name| name.starts_with("lab"))
 }
 
