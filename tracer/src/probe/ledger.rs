@@ -87,6 +87,10 @@ pub(super) struct Controls {
 }
 
 impl Controls {
+    fn with(self, asked: &Asked) -> Self {
+        Self { made: self.made + 1, failed: self.failed + u32::from(!asked.answer.is_answer()) }
+    }
+
     pub(super) fn share(self) -> f64 {
         f64::from(self.failed) / f64::from(self.made.max(1))
     }
@@ -151,19 +155,14 @@ impl Ledger {
     /// Of these connections, those whose port had been answered before.
     pub(super) fn controls(&self, of: impl Fn(&Asked) -> bool) -> Controls {
         let controls = self.asked.iter().filter(|asked| asked.expected == Expected::Answer && of(asked));
-        controls.fold(Controls::default(), |sum, asked| Controls {
-            made: sum.made + 1,
-            failed: sum.failed + u32::from(!asked.answer.is_answer()),
-        })
+        controls.fold(Controls::default(), Controls::with)
     }
 
-    /// How often a connection fails whose port is open; somewhat more than that while little is known.
-    pub(super) fn loss(&self) -> f64 {
-        let ports = self.ports();
-        let open = ports.values().filter(|port| port.is_open());
-        let [failed, made] =
-            open.fold([0, 0], |[failed, made], port| [failed + port.silent, made + port.silent + port.answered]);
-        (f64::from(failed) + 2.0) / (f64::from(made) + 30.0)
+    /// How many connections get lost, by the controls. Other connections do not show it: of open ports that were asked once, only
+    /// those that were answered are known to be open.
+    pub(super) fn loss(&self) -> Controls {
+        let controls = self.evidence().filter(|asked| asked.expected == Expected::Answer);
+        controls.fold(Controls::default(), Controls::with)
     }
 
     /// Whether this target has ever answered.

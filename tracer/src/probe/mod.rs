@@ -4,6 +4,7 @@
 //! of `infer`. All three are pure, so a simulated network tests them. `socket` makes one connection, `run` many at a pace.
 
 mod conclude;
+mod doubt;
 mod ledger;
 mod own_nat;
 mod plan;
