@@ -25,6 +25,7 @@ struct ProbeLine {
     /// Of connections from ports that had been answered before, by their number and those that failed.
     controls: u32,
     controls_unanswered: u32,
+    changed: bool,
     rate: f64,
     too_fast: Vec<f64>,
     answers_per_second: Option<f64>,
@@ -96,7 +97,12 @@ fn notes(probed: &Probed) -> Vec<String> {
     }
     notes.extend(report.targets.iter().filter_map(target_note));
     let (made, failed) = report.controls;
-    if let Some(rate) = report.slowed_from.first() {
+    if report.is_changed {
+        notes.push(
+            "the path changed during the probe: ports at an edge had been answered and are not any more; run it again"
+                .to_owned(),
+        );
+    } else if let Some(rate) = report.slowed_from.first() {
         notes.push(slowed(probed, *rate));
     } else if failed > 0 {
         let share = f64::from(failed) * 100.0 / f64::from(made);
@@ -208,6 +214,7 @@ fn line(probed: &Probed, is_ipv4: bool) -> ProbeLine {
         allow: allow(probed),
         controls: report.controls.0,
         controls_unanswered: report.controls.1,
+        changed: report.is_changed,
         rate: report.rate,
         too_fast: report.slowed_from.clone(),
         answers_per_second: report.answers_per_second.map(|answers| (answers * 10.0).round() / 10.0),

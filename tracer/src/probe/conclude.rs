@@ -46,6 +46,8 @@ pub struct Report {
     pub ports_in_use: usize,
     /// Of connections from ports that had been answered before: how many, and how many went unanswered.
     pub controls: (u32, u32),
+    /// An edge that was found is not there any more.
+    pub is_changed: bool,
     /// The rates that were too fast: ports that had been answered went unanswered.
     pub slowed_from: Vec<f64>,
     /// The last rate.
@@ -80,6 +82,7 @@ impl Report {
             targets: targets.iter().enumerate().map(|(place, target)| counts(plan, place, *target)).collect(),
             ports_in_use: ledger.in_use.len(),
             controls: (controls.made, controls.failed),
+            is_changed: plan.has_changed(),
             slowed_from: ledger.too_fast.iter().filter_map(|pace| rates.get(*pace).copied()).collect(),
             rate: plan.rate(),
             answers_per_second: ledger.too_fast.first().and_then(|pace| answers_per_second(plan, *pace)),

@@ -15,7 +15,10 @@ use crate::model::PortSet;
 mod certainty;
 mod confirm;
 mod next;
+mod recheck;
 
+/// Connections that are kept for edges to be asked again.
+const KEPT: usize = 8;
 /// Of so many connections one is a control.
 const ASKS_PER_CONTROL: usize = 8;
 /// So many unanswered connections predict silence.
@@ -105,7 +108,7 @@ impl Plan {
     pub fn wave(&mut self) -> Vec<Ask> {
         self.leave_out_targets();
         let active: Vec<usize> = (0..self.targets).filter(|target| !self.ledger.left_out.contains(target)).collect();
-        if active.is_empty() || self.gives_up() {
+        if active.is_empty() || self.has_changed() || self.gives_up() {
             return Vec::new();
         }
         self.wave += 1;
@@ -113,6 +116,11 @@ impl Plan {
         self.runs = runs(&ports);
         self.open = ports.iter().filter(|(_, port)| port.is_open()).map(|(port, _)| *port).collect();
         let mut wanted = self.wanted(&ports);
+        let unchecked = self.unchecked();
+        let is_short = self.left <= KEPT + active.len() + wanted.len() / ASKS_PER_CONTROL;
+        if !unchecked.is_empty() && (wanted.is_empty() || is_short) {
+            wanted = unchecked;
+        }
         let mut each = wanted.len() / ASKS_PER_CONTROL / active.len();
         if wanted.is_empty() && self.runs.len() > 1 {
             let [silent, answered] = self.unconfirmed(&active);

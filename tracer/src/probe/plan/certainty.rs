@@ -16,7 +16,7 @@ impl Plan {
         let runs = runs(&self.ledger.ports());
         let loss = self.ledger.loss();
         let is_sure = runs.iter().all(|run| run.is_open || is_sure(run, loss));
-        is_sure && (runs.len() <= MAX_RUNS_UNFOLLOWED || self.is_complete())
+        is_sure && self.unchecked().is_empty() && (runs.len() <= MAX_RUNS_UNFOLLOWED || self.is_complete())
     }
 
     /// Ports next to open ones whose silence loss may explain, so that the edge may be beyond them.

@@ -50,12 +50,13 @@ impl Plan {
     /// Connections from ports that were answered before, so many to each target.
     pub(super) fn controls(&self, each: usize, active: &[usize]) -> Vec<Ask> {
         let open = scattered(&self.open.iter().copied().collect::<Vec<_>>());
-        let ask = |number: usize| Ask {
-            port: open[(self.wave as usize * 7 + number) % open.len()],
-            target: active[number % active.len()],
-        };
         let count = if open.is_empty() { 0 } else { each * active.len() };
-        (0..count).map(ask).collect()
+        // Some of them ask edges again that were found long ago.
+        let edges = if self.strata.is_empty() { self.unchecked() } else { Vec::new() };
+        let others = open.iter().copied().cycle().skip(self.wave as usize * 7 % open.len().max(1));
+        let ports = edges.into_iter().take(count.div_ceil(2)).chain(others).take(count);
+        let target = |number: usize| active[(self.wave as usize + number) % active.len()];
+        ports.enumerate().map(|(number, port)| Ask { port, target: target(number) }).collect()
     }
 
     /// The target that was asked least often from this port, each in its turn.

@@ -141,3 +141,25 @@ fn a_rate_limit_and_a_dead_target_are_named() {
     let (dead, _) = World { dead: 1, ..World::new(1, "32768-65535") }.probe();
     assert!(dead.targets[0].is_left_out && !dead.targets[1].is_left_out, "{dead:?}");
 }
+
+#[test]
+fn a_filter_that_changes_meanwhile_is_not_mixed_with_the_next_one() {
+    let (old, mut claims) = ("32768-65535", 0);
+    for (seed, after) in (0..6).flat_map(|seed| [40, 130, 180, 230].map(|after| (seed, after))) {
+        for new in ["1024-65535", "10000-19999", "40000-65535"] {
+            let world = World { loss: 0.02, changes: Some((after, new.parse().unwrap())), ..World::new(seed, old) };
+            let allow = world.probe().0.allow().map(|ports| ports.to_string());
+            assert!(allow.as_ref().is_none_or(|ports| ports == old || ports == new), "{world:?}: {allow:?}");
+            claims += u32::from(allow.is_some());
+        }
+    }
+    assert!(claims > 20, "{claims}");
+}
+
+#[test]
+fn of_a_filter_of_odd_ports_no_range_is_claimed() {
+    for seed in 0..6 {
+        let (report, _) = World { loss: 0.02, ..World::new(seed, "odd") }.probe();
+        assert!(report.allow().is_none(), "{report:?}");
+    }
+}

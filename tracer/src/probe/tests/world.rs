@@ -27,6 +27,8 @@ pub(super) struct World {
     pub(super) limit: Option<(f64, f64)>,
     /// After so many connections nothing is answered any more.
     pub(super) ban: usize,
+    /// After so many connections these ports pass instead.
+    pub(super) changes: Option<(usize, PortSet)>,
     /// Share of ports that other sockets have.
     pub(super) in_use: f64,
     pub(super) connections: usize,
@@ -36,7 +38,11 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64, passes: &str) -> Self {
         let blocks = || PortSet::of((1..64).step_by(2).map(|block| (block * 1024, block * 1024 + 1023)));
-        let passes = if passes == "blocks" { blocks() } else { passes.parse().unwrap() };
+        let passes = match passes {
+            "blocks" => blocks(),
+            "odd" => PortSet::of((1..=u16::MAX).step_by(2).map(|port| (port, port))),
+            ranges => ranges.parse().unwrap(),
+        };
         Self {
             seed,
             passes,
@@ -46,6 +52,7 @@ impl World {
             dead: 0,
             limit: None,
             ban: usize::MAX,
+            changes: None,
             in_use: 0.0,
             connections: 300,
             rate: 50.0,
@@ -90,7 +97,8 @@ impl World {
             }
             *tokens -= 1.0;
         }
+        let passes = self.changes.as_ref().filter(|(after, _)| made >= *after).map_or(&self.passes, |(_, new)| new);
         let is_lost = rng.f64() < self.loss || ask.target < self.dead || made >= self.ban;
-        if is_lost || !self.passes.contains(ask.port) { Answer::Silent } else { Answer::Accepted }
+        if is_lost || !passes.contains(ask.port) { Answer::Silent } else { Answer::Accepted }
     }
 }
