@@ -26,6 +26,7 @@ pub mod ruleset;
 pub mod bpf;
 pub mod btf;
 pub mod store;
+pub mod sandbox;
 pub mod netlink;
 pub mod netns;
 pub mod notice;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -17,7 +17,7 @@ use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
 use crate::outputs::{self, Format, View};
 use crate::store::Merged;
-use crate::{pcap, source};
+use crate::{pcap, sandbox, source};
 
 /// The allowed ports of a live capture.
 #[derive(Args, Debug)]
@@ -74,8 +74,9 @@ pub struct PacketArgs {
 }
 
 impl PacketArgs {
-    /// Opens traces and packet captures.
-    pub fn open(&self, files: &[PathBuf]) -> Result<Merged> {
+    /// Opens traces and packet captures. From here on this process reads nothing else, and writes only below these directories.
+    pub fn open(&self, files: &[PathBuf], output_directories: &[&Path]) -> Result<Merged> {
+        sandbox::enter(files, output_directories);
         Ok(source::open(files, &pcap::PacketOptions { node: self.node_address.clone() })?)
     }
 }

@@ -1,7 +1,7 @@
 //! `export`: the attempts and SYN retransmits of traces as tables for other tools.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueHint;
@@ -11,7 +11,7 @@ use super::args::{FilterArgs, PacketArgs, RecordedPolicy};
 use super::progress::WithProgress;
 use super::replay::report_unread;
 use super::report::spare;
-use super::{End, block_on, wrong_usage};
+use super::{End, block_on_files, wrong_usage};
 use crate::export::{self, Exporter, Key, Options, Table};
 use crate::notice::notice;
 use crate::outputs::View;
@@ -57,12 +57,13 @@ fn formats() -> impl TypedValueParser<Value = String> {
 pub fn run(args: &Args) -> Result<End> {
     let options = options(args)?;
     let filter = args.filter.filter()?;
-    let traces = args.packets.open(&args.files)?;
+    let traces = args.packets.open(&args.files, &output_directory(args))?;
     let captures = args.policy.over(traces.captures());
     let mut exporter = Exporter::new(options, &captures)?;
     let view = View { all: args.all, ..View::silent(filter) };
     let mut updates = WithProgress::new(&args.files, Ahead::new(traces)?.joined(captures.len())?);
-    let result = block_on(pipeline::run(&mut updates, Judge::new(captures, view, None).with_observer(&mut exporter)))?;
+    let result =
+        block_on_files(pipeline::run(&mut updates, Judge::new(captures, view, None).with_observer(&mut exporter)))?;
     updates.finish();
     report_unread(updates.updates.reports());
     result?;
@@ -70,6 +71,18 @@ pub fn run(args: &Args) -> Result<End> {
     let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
     notice(format_args!("exported {attempts} attempts and {retransmits} SYN retransmits to {files}"));
     Ok(End::Done)
+}
+
+/// Where files are made: nowhere with standard output; else the nearest directory that exists.
+fn output_directory(args: &Args) -> Vec<&Path> {
+    let is_file = args.partition_by.is_empty();
+    let is_stdout = args.write.as_os_str() == STDIO;
+    let named = args.write.ancestors().skip(usize::from(is_file)).filter(|_| !is_stdout);
+    named
+        .map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path })
+        .find(|path| path.is_dir())
+        .into_iter()
+        .collect()
 }
 
 fn options(args: &Args) -> Result<Options> {

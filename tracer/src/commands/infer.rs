@@ -17,6 +17,7 @@ use crate::model::Filter;
 use crate::netns::Netns;
 use crate::outputs::{View, inference};
 use crate::pipeline::Judge;
+use crate::sandbox;
 use crate::source::Ahead;
 use crate::summary::Summary;
 
@@ -61,6 +62,7 @@ pub struct Args {
 /// Runs to the end of what is read, then concludes.
 pub fn run(args: &Args) -> Result<End> {
     if let Some(file) = &args.counts {
+        sandbox::enter(std::slice::from_ref(file), &[]);
         let summary = Summary { infer: counts::read(file)?, ..Summary::default() };
         inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
         return Ok(End::Done);
@@ -72,7 +74,10 @@ pub fn run(args: &Args) -> Result<End> {
             (Some(_), Some(_)) => {
                 return Err(super::wrong_usage("--netns is for the table of this node: leave the file out").into());
             }
-            (Some(file), None) => lines(file, &mut observations)?,
+            (Some(file), None) => {
+                sandbox::enter(std::slice::from_ref(file), &[]);
+                lines(file, &mut observations)?;
+            }
             (None, netns) => table(netns.as_deref(), &mut observations)?,
         }
         let (conclusions, is_json) = (observations.conclusions(), args.output == "json");
@@ -86,7 +91,7 @@ pub fn run(args: &Args) -> Result<End> {
         )
         .into());
     }
-    let traces = args.packets.open(&args.files)?;
+    let traces = args.packets.open(&args.files, &[])?;
     let captures = traces.captures().to_vec();
     let updates = Ahead::new(traces)?.joined(captures.len())?;
     let summary = run_ahead(updates, Judge::new(captures, View::silent(filter), None))?;

@@ -113,6 +113,12 @@ fn end(summary: &Summary, exit_code: bool) -> End {
 }
 
 /// Runs a future to its end on this thread.
+/// For what reads files and waits for nothing: it needs no sockets, which would be refused.
+fn block_on_files<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    Ok(runtime.context("cannot start the event loop")?.block_on(future))
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Ok(runtime.context("cannot start the event loop")?.block_on(future))

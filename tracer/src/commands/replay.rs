@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::ValueHint;
 
 use super::args::{FilterArgs, PacketArgs, RecordedPolicy, ViewArgs};
-use super::{End, block_on, end};
+use super::{End, block_on_files, end};
 use crate::join::Update;
 use crate::notice::notice;
 use crate::outputs::{self, escape::Escaped};
@@ -38,7 +38,7 @@ pub struct Args {
 /// Runs to the end of the traces.
 pub fn run(args: &Args) -> Result<End> {
     let view = args.view.view(args.filter.filter()?)?;
-    let traces = args.packets.open(&args.files)?;
+    let traces = args.packets.open(&args.files, &[])?;
     let captures = args.policy.over(traces.captures());
     let output = outputs::open(&view, Box::new(io::stdout()));
     let nodes = captures.len();
@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<End> {
     let mut traces = Ahead::new(traces)?;
     let summary = if args.count.is_some() {
         // It may end long before the traces do, so they are not joined ahead.
-        let summary = block_on(pipeline::run(Joined::new(&mut traces, nodes, None).stepwise(true), judge))?;
+        let summary = block_on_files(pipeline::run(Joined::new(&mut traces, nodes, None).stepwise(true), judge))?;
         report_unread(traces.reports());
         summary?
     } else {
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<End> {
 
 /// Judges all of the traces, and says on standard error what of them could not be read.
 pub(super) fn run_ahead(mut updates: Ahead<(u32, Update)>, judge: Judge<'_>) -> Result<Summary> {
-    let summary = block_on(pipeline::run(&mut updates, judge))?;
+    let summary = block_on_files(pipeline::run(&mut updates, judge))?;
     report_unread(updates.reports());
     summary
 }

@@ -10,7 +10,7 @@ use clap::ValueHint;
 
 use super::args::{FilterArgs, PacketArgs, RecordedPolicy};
 use super::progress::WithProgress;
-use super::{End, block_on, machine, wrong_usage};
+use super::{End, block_on_files, machine, wrong_usage};
 use crate::notice::notice;
 use crate::outputs::View;
 use crate::outputs::escape::Escaped;
@@ -42,14 +42,14 @@ pub struct Args {
 /// Reads the traces to their end, then writes.
 pub fn run(args: &Args) -> Result<End> {
     let filter = args.filter.filter()?;
-    let traces = args.packets.open(&args.files)?;
     let mut page = args.html.as_deref().map(|path| create(path, &args.files)).transpose()?;
+    let traces = args.packets.open(&args.files, &[])?;
     let captures = args.policy.over(traces.captures());
 
     let mut observer = TallyObserver::new(&captures);
     let judge = Judge::new(captures.clone(), View::silent(filter), None).with_observer(&mut observer);
     let mut updates = WithProgress::new(&args.files, Ahead::new(traces)?.joined(captures.len())?);
-    let summary = block_on(pipeline::run(&mut updates, judge))?;
+    let summary = block_on_files(pipeline::run(&mut updates, judge))?;
     updates.finish();
     let summary = summary?;
 
