@@ -4,8 +4,12 @@
 mod ahead;
 mod joined;
 #[cfg(feature = "ebpf")]
+pub mod guard;
+#[cfg(feature = "ebpf")]
 mod live;
 mod recordings;
+#[cfg(feature = "ebpf")]
+mod signals;
 #[cfg(feature = "ebpf")]
 mod timer;
 

@@ -21,7 +21,7 @@ mod live {
     use nix::sys::utsname::uname;
     use nix::time::{ClockId, clock_gettime};
 
-    use crate::bpf::{self, Tracer};
+    use crate::bpf::{self, SharedTracer, Tracer};
     use crate::commands::{block_on, machine};
     use crate::enrichers::{Finder, Host};
     use crate::metrics::{self, Exporter};
@@ -30,7 +30,7 @@ mod live {
     use crate::outputs::escape::Escaped;
     use crate::outputs::{self, View};
     use crate::pipeline::{self, Judge};
-    use crate::source::{Joined, Live, Stop};
+    use crate::source::{Joined, Live, Stop, guard};
     use crate::store::{self, Rotation, Writer};
     use crate::summary::Summary;
 
@@ -51,9 +51,12 @@ mod live {
         metrics: metrics::Options,
     ) -> Result<Summary> {
         let mut stop = Stop::new()?;
+        let tracer = SharedTracer::default();
+        guard::watch(tracer.handle())?;
         let mut metrics = Exporter::start(metrics, &options.netns)?;
-        let tracer = Tracer::start(&bpf_options(options))?;
-        let capture = describe(options, &tracer)?;
+        tracer.start(&bpf_options(options))?;
+        let capture = tracer.with(|tracer| describe(options, tracer))??;
+        let watched = tracer.with(|tracer| tracer.interfaces().join(", "))?;
         // The text says it in its header.
         if view.as_ref().is_none_or(|view| view.format.name != outputs::ALL[0].name) {
             tell_hooks(&capture.hooks);
@@ -80,8 +83,8 @@ mod live {
         if let Some(file) = &options.ready_file {
             store::open_output(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
         }
-        if !tracer.interfaces().is_empty() {
-            notice(format_args!("watching {}", Escaped(&tracer.interfaces().join(", "))));
+        if !watched.is_empty() {
+            notice(format_args!("watching {}", Escaped(&watched)));
         }
         stop.with(&options.command, is_stdout_ours)?;
         let finder = Finder::new(Host::new(&options.host_root));

@@ -2,27 +2,29 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
 use nix::unistd::{SysconfVar, sysconf};
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 use tracer_common::Event;
 use tracer_common::config::Loss;
 
 use super::Source;
+use super::signals::Signals;
 use super::timer::Timer;
-use crate::bpf::Tracer;
+use crate::bpf::{SharedTracer, Tracer};
 use crate::enrichers::Finder;
 use crate::notice::notice;
-use crate::status;
 
 /// How long to sleep while nothing happens: a line then comes within 200 ms still.
 const IDLE_SLEEP: Duration = Duration::from_millis(150);
@@ -41,10 +43,7 @@ const MODULE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When a live capture stops.
 pub struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-    /// Unless it is ignored, as by nohup(1).
-    hangup: Option<Signal>,
+    signals: Signals,
     after: Option<Pin<Box<Sleep>>>,
     stdin_ended: Option<oneshot::Receiver<()>>,
     command: Option<Child>,
@@ -56,11 +55,7 @@ impl Stop {
     /// # Errors
     /// When the signals cannot be taken over.
     pub fn new() -> anyhow::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt()).context("cannot take over Ctrl-C")?;
-        let terminate = signal(SignalKind::terminate()).context("cannot take over SIGTERM")?;
-        let hangup = (!is_ignored(nix::libc::SIGHUP)).then(|| signal(SignalKind::hangup())).transpose();
-        let hangup = hangup.context("cannot take over SIGHUP")?;
-        Ok(Self { interrupt, terminate, hangup, after: None, stdin_ended: None, command: None })
+        Ok(Self { signals: Signals::new()?, after: None, stdin_ended: None, command: None })
     }
 
     /// Also stops after this long.
@@ -92,8 +87,13 @@ impl Stop {
     pub fn with(&mut self, command: &[OsString], is_stdout_ours: bool) -> anyhow::Result<()> {
         let Some((program, args)) = command.split_first() else { return Ok(()) };
         let stdout = if is_stdout_ours { Stdio::from(io::stderr()) } else { Stdio::inherit() };
-        let child = Command::new(program).args(args).stdout(stdout).kill_on_drop(true).spawn();
-        let child = child.with_context(|| format!("cannot run {}: is it installed?", program.display()))?;
+        let mut command = Command::new(program);
+        command.args(args).stdout(stdout).kill_on_drop(true);
+        // It ends with this process, however that ends.
+        let prepare = || Ok(set_pdeathsig(Signal::SIGKILL)?);
+        // SAFETY: a bare system call, so it may be made between fork and exec.
+        unsafe { command.pre_exec(prepare) };
+        let child = command.spawn().with_context(|| format!("cannot run {}: is it installed?", program.display()))?;
         self.command = Some(child);
         Ok(())
     }
@@ -101,28 +101,11 @@ impl Stop {
     /// Waits until it is time; returns how long to linger.
     async fn wait(&mut self) -> Duration {
         tokio::select! {
-            _ = self.interrupt.recv() => Duration::ZERO,
-            _ = self.terminate.recv() => Duration::ZERO,
-            () = arrival_of(self.hangup.as_mut()) => Duration::ZERO,
+            _ = self.signals.next() => Duration::ZERO,
             () = wait_for(self.after.as_mut()) => Duration::ZERO,
             () = end_of_stdin(self.stdin_ended.as_mut()) => Duration::ZERO,
             () = end_of(self.command.as_mut()) => COMMAND_GRACE,
         }
-    }
-}
-
-/// Whether whoever started this process wants it to ignore the signal.
-fn is_ignored(signal: i32) -> bool {
-    status::mask("SigIgn:").is_ok_and(|ignored| ignored >> (signal - 1) & 1 == 1)
-}
-
-async fn arrival_of(signal: Option<&mut Signal>) {
-    let arrived = match signal {
-        Some(signal) => signal.recv().await,
-        None => None,
-    };
-    if arrived.is_none() {
-        std::future::pending::<()>().await;
     }
 }
 
@@ -151,7 +134,8 @@ async fn end_of(command: Option<&mut Child>) {
 
 /// A running capture.
 pub struct Live {
-    tracer: AsyncFd<Tracer>,
+    tracer: SharedTracer,
+    ring: AsyncFd<OwnedFd>,
     timer: Timer,
     stop: Stop,
     finder: Finder,
@@ -177,12 +161,13 @@ impl Live {
     ///
     /// # Errors
     /// When the ring buffer cannot be waited for.
-    pub fn new(tracer: Tracer, stop: Stop, finder: Finder) -> anyhow::Result<Self> {
-        // SAFETY: the descriptor of `Tracer` is that of the ring buffer, which it keeps open and the same as long as it lives.
-        let tracer = unsafe { AsyncFd::register(tracer) }.context("cannot wait for the ring buffer")?;
+    pub fn new(tracer: SharedTracer, stop: Stop, finder: Finder) -> anyhow::Result<Self> {
+        // SAFETY: it owns the descriptor, open and the same as long as it lives.
+        let ring = unsafe { AsyncFd::register(tracer.ring()?) }.context("cannot wait for the ring buffer")?;
         let now = Instant::now();
         Ok(Self {
             tracer,
+            ring,
             timer: Timer::new()?,
             stop,
             finder,
@@ -200,7 +185,7 @@ impl Live {
     }
 
     fn detach(&mut self) {
-        if let Err(error) = self.tracer.get_mut().detach() {
+        if let Err(error) = self.tracer.end() {
             notice(format_args!("{error:#}: `tc filter show` lists what is left, the next start removes it"));
         }
     }
@@ -215,7 +200,7 @@ impl Live {
         };
         self.timer.set(self.ends.map_or(timer, |ends| timer.min(ends.saturating_duration_since(Instant::now()))))?;
         tokio::select! {
-            ready = self.tracer.readable() => ready.context("cannot wait for the ring buffer")?.clear_ready(),
+            ready = self.ring.readable() => ready.context("cannot wait for the ring buffer")?.clear_ready(),
             rang = self.timer.ring() => rang?,
             linger = self.stop.wait(), if self.ends.is_none() => self.ends = Some(Instant::now() + linger),
         }
@@ -224,8 +209,7 @@ impl Live {
     }
 
     fn drain(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<()> {
-        let tracer = self.tracer.get_mut();
-        let drained_ns = tracer.drain(&mut |event| batch.push((0, event)))?;
+        let drained_ns = self.tracer.with(|tracer| tracer.drain(&mut |event| batch.push((0, event))))??;
         let is_busy = !batch.is_empty();
         (self.has_more, self.was_much) = (drained_ns.is_none(), batch.len() >= MAX_UNTICKED_EVENTS);
         // Where nothing happens and nothing is waited for, a tick is of no use; where much does, the time comes from events.
@@ -238,7 +222,8 @@ impl Live {
         {
             // One more has to follow what was read now.
             (self.owes_tick, self.last_tick) = (is_busy, Instant::now());
-            tracer.tick(time_ns, self.is_over, &mut |event| batch.push((0, event)))?;
+            let is_last = self.is_over;
+            self.tracer.with(|tracer| tracer.tick(time_ns, is_last, &mut |event| batch.push((0, event))))??;
         }
         self.finder.enrich(batch);
         self.notice_losses(batch);
@@ -265,17 +250,16 @@ impl Live {
 
     /// Follows the interfaces, and attaches what has waited for a module.
     fn look_again(&mut self) -> anyhow::Result<()> {
-        for line in self.tracer.get_mut().follow()? {
+        for line in self.tracer.with(Tracer::follow)?? {
             notice(format_args!("{line}"));
         }
         if self.last_look.elapsed() < MODULE_CHECK_INTERVAL {
             return Ok(());
         }
         self.last_look = Instant::now();
-        if self.tracer.get_ref().is_waiting() {
-            for stem in self.tracer.get_mut().retry() {
-                notice(format_args!("{stem} is on: nf_nat has been loaded"));
-            }
+        let on = self.tracer.with(|tracer| if tracer.is_waiting() { tracer.retry() } else { Vec::new() })?;
+        for stem in on {
+            notice(format_args!("{stem} is on: nf_nat has been loaded"));
         }
         Ok(())
     }

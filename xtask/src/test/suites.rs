@@ -24,6 +24,8 @@ const LAB: &[Need] = &[
     Need { program: "editcap", package: "wireshark-common" },
     Need { program: "bpftool", package: "bpftool" },
     Need { program: "runc", package: "runc" },
+    Need { program: "mkfs.ext4", package: "e2fsprogs" },
+    Need { program: "promtool", package: "prometheus" },
 ];
 
 /// Programs that write NAT rules, which the lab runs in a namespace.
