@@ -72,7 +72,15 @@ fn egress(case: &Case<'_>) -> Vec<String> {
         SourceAddress::OfOtherInterface => {
             facts.push(format!("the source is an address of {}", egress.source_interface));
         }
-        SourceAddress::NotOfNode => facts.push("the source is no address of this node".to_owned()),
+        SourceAddress::NotOfNode if egress.source_is_answered => {
+            facts.push("the source is no address of this node, but its network was answered".to_owned());
+        }
+        SourceAddress::NotOfNode => {
+            facts.push(
+                "the source is no address of this node: unless the network routes it here, no answer can arrive"
+                    .to_owned(),
+            );
+        }
     }
     let SynFeatures { ecn, data, fast_open } = egress.first_syn;
     for (has_it, words) in [(ecn, "asks for ECN"), (data, "carries data"), (fast_open, "asks for Fast Open")] {

@@ -27,7 +27,10 @@ fn is_wrong(case: &Case<'_>) -> bool {
         SourceAddress::Unknown | SourceAddress::OfInterface => false,
         // An address on lo, a dummy or a bridge may be meant for all uplinks; that of another uplink is not.
         SourceAddress::OfOtherInterface => case.attempt.egress.source_interface_is_uplink,
-        SourceAddress::NotOfNode => case.is_translated() != Some(false) && !case.is_source_untouched(),
+        // The network may route any other address to this node, as it does with pools of public addresses.
+        SourceAddress::NotOfNode => {
+            case.attempt.egress.source_is_on_link && case.is_translated() != Some(false) && !case.is_source_untouched()
+        }
     }
 }
 
@@ -37,7 +40,7 @@ fn explain(case: &Case<'_>) -> String {
     let whose = match egress.source {
         SourceAddress::OfOtherInterface => format!("an address of {}", egress.source_interface),
         SourceAddress::NotOfNode | SourceAddress::Unknown | SourceAddress::OfInterface => {
-            "which is no address of this node (unless the network routes it here)".to_owned()
+            format!("an address of the network of {leaves} that this node does not have")
         }
     };
     let first = match egress.first_interface {
@@ -67,6 +70,7 @@ mod tests {
             source,
             source_interface: name("eth0"),
             source_interface_is_uplink: true,
+            source_is_on_link: true,
             ..Egress::default()
         };
         Attempt { egress, ..failing() }
@@ -102,6 +106,8 @@ mod tests {
     fn an_address_of_nobody_here_is_wrong_only_if_nat_chose_it() {
         assert!(applies_to(&CAUSE, &leaving(SourceAddress::NotOfNode)));
         let attempt = leaving(SourceAddress::NotOfNode);
+        let routed = Egress { source_is_on_link: false, ..attempt.egress };
+        assert!(!applies_to(&CAUSE, &Attempt { egress: routed, ..attempt.clone() }));
         let untouched = Attempt { translated: attempt.original, nat_netns: None, ..attempt };
         assert!(!applies_to(&CAUSE, &untouched));
     }

@@ -184,7 +184,7 @@ mod tests {
     /// Ports all over, of which those below `lowest` fail.
     fn table(lowest: u16, servers: u8) -> String {
         (0..400_u32).fold(String::new(), |mut text, number| {
-            let port = (1024 + number * 161 % 64512) as u16;
+            let port = (1024 + number * 40_503 % 64_512) as u16;
             let state = if port < lowest { "SYN_SENT [UNREPLIED]" } else { "TIME_WAIT [ASSURED]" };
             let _ = write!(text, "{}", line(port, (number % u32::from(servers)) as u8, state));
             text
@@ -237,7 +237,7 @@ mod tests {
     fn events_are_followed_to_their_end() {
         let mut text = String::new();
         for number in 0..400_u32 {
-            let (port, server) = ((1024 + number * 161 % 64512) as u16, (number % 8) as u8);
+            let (port, server) = ((1024 + number * 40_503 % 64_512) as u16, (number % 8) as u8);
             let event = |name: &str, rest: &str, second: u32| {
                 format!(
                     "[{}.5]\t {name} {}",

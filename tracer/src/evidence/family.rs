@@ -68,6 +68,11 @@ impl FamilyEvidence {
         self.all[side as usize]
     }
 
+    /// Attempts to a destination from ports on that side.
+    pub(super) fn to(&self, entry: u16, side: Side) -> Answers {
+        self.entries.get(usize::from(entry)).map_or_else(Answers::default, |entry| entry.counts(side))
+    }
+
     fn make_room(&mut self, entry: u16) {
         if self.entries.len() <= usize::from(entry) {
             self.entries.resize_with(usize::from(entry) + 1, DestinationEvidence::default);
@@ -128,15 +133,14 @@ impl FamilyEvidence {
     }
 
     /// How strong the claim is about that side, for attempts to that destination.
-    pub(super) fn assess(&mut self, entry: u16, side: Side) -> Assessment {
+    /// `is_own_enough`: what supports the claim may be the destination's own attempts alone.
+    pub(super) fn assess(&mut self, entry: u16, side: Side, is_own_enough: bool) -> Assessment {
         self.make_room(entry);
-        let reason_and_scope = self.reason(usize::from(entry), side);
+        let reason_and_scope = self.reason(usize::from(entry), side, is_own_enough);
         let (reason, scope) = reason_and_scope.unwrap_or((Reason::NothingToCompare, Scope::Capture));
         match scope {
             Scope::Destination => {
-                let of = |side| {
-                    self.entries.get(usize::from(entry)).map_or_else(Answers::default, |entry| entry.counts(side))
-                };
+                let of = |side| self.to(entry, side);
                 Assessment { claim: Claim::Policy, reason, scope, side, inside: of(Side::Inside), outside: of(side) }
             }
             Scope::Capture => self.over_all(reason, side),
@@ -149,20 +153,22 @@ impl FamilyEvidence {
                 self.sums(side).map(|sums| sums.filtered_answers).unwrap_or_default()
             }
             Reason::OutsideAnswered | Reason::InsideUnanswered => [0, side as usize].map(|side| self.answering[side]),
-            Reason::OnlyInsideAnswered | Reason::NothingToCompare | Reason::NotOnUplink | Reason::PortAnswered => {
-                [0, side as usize].map(|side| self.all[side])
-            }
+            Reason::OnlyInsideAnswered
+            | Reason::InFewRuns
+            | Reason::NothingToCompare
+            | Reason::NotOnUplink
+            | Reason::PortAnswered => [0, side as usize].map(|side| self.all[side]),
         };
         Assessment { claim: Claim::Policy, reason, scope: Scope::Capture, side, inside, outside }
     }
 
     /// The rules, in their order; docs/causes.md has them in words.
-    fn reason(&mut self, entry: usize, side: Side) -> Option<(Reason, Scope)> {
+    fn reason(&mut self, entry: usize, side: Side, is_own_enough: bool) -> Option<(Reason, Scope)> {
         let destinations = f64::from(self.tried.max(1));
         let here = self.entries.get_mut(entry)?;
         let role = here.role(side);
         let (is_silent_inside, fails_inside) = (here.is_silent_inside(), here.fails_inside());
-        let (answers_inside, is_suspect_here) = (here.answers_inside(), here.is_suspect(side));
+        let (answers_inside, is_suspect_here) = (here.answers_inside(), is_own_enough && here.is_suspect(side));
         if role == Role::Passing {
             return Some((Reason::OutsideAnswered, Scope::Destination));
         }
@@ -171,7 +177,7 @@ impl FamilyEvidence {
             return Some((reason, Scope::Destination));
         }
         // As many tests are made as there are destinations (Bonferroni).
-        let nats = if role == Role::Filtered { here.nats(side) - destinations.ln() } else { 0.0 };
+        let nats = if is_own_enough && role == Role::Filtered { here.nats(side) - destinations.ln() } else { 0.0 };
         if nats >= ENOUGH_NATS {
             return Some((differ(nats), Scope::Destination));
         }
@@ -180,6 +186,7 @@ impl FamilyEvidence {
         }
         let pooled = self.pooled(side);
         let SideSums { filtered, passing, unanswered, .. } = *self.sums(side)?;
+        let unanswered = unanswered.saturating_sub(u32::from(!is_own_enough));
         let is_proven = pooled.nats >= ENOUGH_NATS && pooled.others >= ENOUGH_NATS / 2.0;
         Some(match (passing, role) {
             (0, _) if is_proven && answers_inside => (differ(pooled.nats), Scope::Capture),

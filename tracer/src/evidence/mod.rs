@@ -12,6 +12,7 @@ mod change;
 mod entry;
 mod family;
 mod index;
+mod outage;
 mod path;
 mod place;
 mod range;

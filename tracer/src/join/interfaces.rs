@@ -14,6 +14,8 @@ use crate::model::{InterfaceName, SourceAddress, Watch};
 const MAX_ADDRESSES: usize = 65_536;
 /// Prefixes of local routes kept at most, with the same consequence.
 const MAX_LOCAL_ROUTES: usize = 1024;
+/// Networks of interfaces kept at most.
+const MAX_NETWORKS: usize = 1024;
 /// The number of no interface.
 pub(super) const NO_INTERFACE: u16 = 0;
 
@@ -66,6 +68,8 @@ pub(super) struct SourceOwner {
     /// Of the other interface that has the address
     pub(super) name: InterfaceName,
     pub(super) is_uplink: bool,
+    /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface.
+    pub(super) is_on_link: bool,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +85,8 @@ pub(super) struct Interfaces {
     holders: HashMap<[u8; 16], Vec<Holder>, FixedState>,
     addresses: usize,
     local_routes: Vec<LocalRoute>,
+    /// Those that the interfaces have, or had, an address of
+    networks: Vec<(InterfaceKey, Prefix)>,
     /// Namespaces whose addresses are known
     listed: Vec<u32>,
     is_over_limit: bool,
@@ -180,13 +186,18 @@ impl Interfaces {
         }
         let is_added = matches!(event.state, ADDRESS_ADDED | LOCAL_ROUTE_ADDED);
         let removed_ns = (!is_added).then_some(event.stamp.time_ns);
+        let prefix = Prefix { bits: u128::from_be_bytes(event.addr), len: event.prefix };
         if matches!(event.state, LOCAL_ROUTE_ADDED | LOCAL_ROUTE_REMOVED) {
-            let prefix = Prefix { bits: u128::from_be_bytes(event.addr), len: event.prefix };
             return self.local_route(LocalRoute { holder: Holder { place, removed_ns }, prefix });
         }
         if self.addresses >= MAX_ADDRESSES {
             self.is_over_limit = true;
             return;
+        }
+        let is_known =
+            |(of, known): &(InterfaceKey, Prefix)| *of == place && known.len <= prefix.len && known.has(&event.addr);
+        if self.networks.len() < MAX_NETWORKS && !self.networks.iter().any(is_known) {
+            self.networks.push((place, prefix));
         }
         let holders = self.holders.entry(event.addr).or_default();
         match holders.iter_mut().find(|holder| holder.place == place) {
@@ -222,7 +233,9 @@ impl Interfaces {
         let local = self.local_routes.iter().filter(|route| route.prefix.has(source)).map(|route| &route.holder);
         let mut holders = self.holders.get(source).into_iter().flatten().chain(local).filter(has_it);
         let Some(first) = holders.clone().find(|holder| holder.place == leaves).or_else(|| holders.next()) else {
-            return owner(if self.is_over_limit { SourceAddress::Unknown } else { SourceAddress::NotOfNode });
+            let is_on_link = self.networks.iter().any(|(place, network)| *place == leaves && network.has(source));
+            let source = if self.is_over_limit { SourceAddress::Unknown } else { SourceAddress::NotOfNode };
+            return SourceOwner { is_on_link, ..owner(source) };
         };
         if first.place == leaves {
             return owner(SourceAddress::OfInterface);
@@ -233,6 +246,7 @@ impl Interfaces {
             source: SourceAddress::OfOtherInterface,
             name: link.map_or_else(InterfaceName::default, |link| link.name),
             is_uplink: link.is_some(),
+            is_on_link: false,
         }
     }
 

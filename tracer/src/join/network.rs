@@ -49,6 +49,9 @@ impl Network {
             return;
         }
         slot.known.set(SlotFlags::FOLLOWED);
+        if slot.known.features(SlotFlags::FIRST_SYN).is_plain() {
+            self.features.plain(&slot.as_ref().translated(), true);
+        }
         let original = slot.as_ref().original();
         self.paths.follow(&original);
         self.paths.took(&original, way(slot.as_ref()), slot.first_ns);
@@ -73,7 +76,11 @@ impl Network {
     fn note_features(&mut self, slot: SlotView<'_>) {
         let (first, newest) = (slot.known.features(SlotFlags::FIRST_SYN), slot.known.features(SlotFlags::NEWEST_SYN));
         if first.is_plain() {
-            return self.features.plain(&slot.translated(), slot.retransmits() > 0);
+            // One that is followed was counted at its first retransmit.
+            if slot.retransmits() == 0 || !slot.known.has(SlotFlags::FOLLOWED) {
+                self.features.plain(&slot.translated(), slot.retransmits() > 0);
+            }
+            return;
         }
         match slot.retransmits() {
             0 => self.features.answered(&slot.translated()),
@@ -117,6 +124,7 @@ impl Network {
             source: owner.source,
             source_interface: owner.name,
             source_interface_is_uplink: owner.is_uplink,
+            source_is_on_link: owner.is_on_link,
             source_is_answered,
             watch,
             first_syn: slot.known.features(SlotFlags::FIRST_SYN),

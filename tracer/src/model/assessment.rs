@@ -133,6 +133,8 @@ pub enum Reason {
     OthersDiffer,
     /// No attempt from an inside port was answered, or too few to compare with.
     NothingToCompare,
+    /// Failures of outside ports follow one another without an answered attempt in between, in so few runs that an outage explains them.
+    InFewRuns,
     /// The SYN was not seen leaving by an uplink, where a filter could be.
     NotOnUplink,
     /// This very port was answered.
@@ -176,7 +178,7 @@ impl Reason {
         match self {
             Self::SidesDiffer { .. } => Strength::Proven,
             Self::OnlyInsideAnswered | Self::OthersDiffer => Strength::Supported,
-            Self::NothingToCompare | Self::NotOnUplink => Strength::NoneYet,
+            Self::NothingToCompare | Self::InFewRuns | Self::NotOnUplink => Strength::NoneYet,
             Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered => Strength::Contradicted,
         }
     }
@@ -200,6 +202,7 @@ impl Assessment {
                     "over destinations tried from both sides".to_owned()
                 }
                 Reason::OnlyInsideAnswered
+                | Reason::InFewRuns
                 | Reason::NothingToCompare
                 | Reason::NotOnUplink
                 | Reason::PortAnswered
@@ -212,16 +215,26 @@ impl Assessment {
             Claim::Inferred => "outside".to_owned(),
         };
         let counts = || {
-            format!("{to}, {outside} attempts from ports {ports} were answered, and {inside} from ports in the range")
+            let inside = match inside.total() {
+                0 => "none was made from ports in the range".to_owned(),
+                _ => format!("{inside} from ports in the range"),
+            };
+            format!("{to}, {outside} attempts from ports {ports} were answered, and {inside}")
         };
         match reason {
             Reason::SidesDiffer { p_below } => format!("{} (by chance: p < 1e-{p_below})", counts()),
             Reason::OnlyInsideAnswered => format!("{}; too few to exclude chance", counts()),
             Reason::OthersDiffer => format!("{}; this destination answered none yet", counts()),
+            Reason::NothingToCompare if inside.total() == 0 => {
+                format!("{to}, no attempt was made from a port in the range to compare with")
+            }
             Reason::NothingToCompare if inside.answered == 0 => {
                 format!("{to}, no attempt from a port in the range was answered to compare with ({inside})")
             }
             Reason::NothingToCompare => format!("{}; too few to compare", counts()),
+            Reason::InFewRuns => {
+                format!("{}; too few runs of failures between answered attempts to exclude an outage", counts())
+            }
             Reason::NotOnUplink => "the SYN was not seen leaving an uplink, where a filter could be".to_owned(),
             Reason::PortAnswered => "this port was answered".to_owned(),
             Reason::OutsideAnswered | Reason::InsideUnanswered => counts(),

@@ -116,6 +116,8 @@ pub struct Egress {
     pub source_interface: InterfaceName,
     /// That interface has been watched: it is, or was, an uplink of its own.
     pub source_interface_is_uplink: bool,
+    /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface: its neighbours look for the node that has it.
+    pub source_is_on_link: bool,
     /// Another attempt of this capture was answered whose SYN left by the same interface, with the same source address (one
     /// of the same /24 or /64 where it is not the node's), to the same kind of destination (private or public).
     pub source_is_answered: bool,

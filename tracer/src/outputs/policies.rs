@@ -79,6 +79,7 @@ impl SideCounts {
             Reason::SidesDiffer { p_below } => Some(-i64::from(p_below)),
             Reason::OnlyInsideAnswered
             | Reason::OthersDiffer
+            | Reason::InFewRuns
             | Reason::NothingToCompare
             | Reason::NotOnUplink
             | Reason::PortAnswered

@@ -119,7 +119,24 @@ fn outages_while_ports_outside_are_used_are_not_blamed_on_a_filter() {
         gap_ms: 50,
         ..World::new()
     };
-    assert_eq!(world.play(1).blamed(), 0);
+    let seen = world.play(1);
+    assert_eq!((seen.blamed(), seen.blaming_lines()), (0, 0));
+}
+
+#[test]
+fn an_outage_of_one_destination_while_it_is_tried_from_outside_is_not_blamed_on_a_filter() {
+    // The others are tried from inside all the time, and answer.
+    let is_batch = |number: u32| number % 120 >= 90;
+    let port = move |n: u32| if n % 6 == 0 && is_batch(n) { 20_000 + n as u16 } else { 40_000 + n as u16 };
+    let world = World {
+        answers: Rc::new(|_, port, _| port >= 32768),
+        script: (0..240).map(|n| (n % 6, port(n))).collect(),
+        gap_ms: 50,
+        ..World::new()
+    };
+    let seen = world.play(1);
+    assert!(!seen.lines.is_empty());
+    assert_eq!((seen.blamed(), seen.blaming_lines()), (0, 0), "{:?}", seen.end);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use fastrand::Rng;
 
 use super::is_class;
 use super::world::{Ports, World};
-use crate::infer::Verdict;
-use crate::model::port_distribution;
+use crate::infer::{Infer, Verdict};
+use crate::model::{example, port_distribution};
 
 /// Anything but a filter.
 fn unfiltered(seed: u64) -> World {
@@ -56,6 +56,23 @@ fn destinations_that_die_while_ports_count_up_are_no_port_class() {
         let conclusion = world.conclude();
         assert!(conclusion.class().is_none(), "{world:?}: {conclusion}");
     }
+}
+
+#[test]
+fn outages_of_the_path_while_a_batch_job_uses_low_ports_are_no_port_class() {
+    let mut infer = Infer::default();
+    let mut second = 1000;
+    for (first_port, is_out) in [(40000, false), (20000, true), (45000, false), (21000, true), (50000, false)] {
+        for number in 0..15 {
+            for to in ["203.0.113.1:443", "203.0.113.2:443", "203.0.113.3:443"] {
+                let from = format!("192.0.2.1:{}", first_port + number);
+                infer.observe(&example::flow(&from, to), !is_out, second);
+            }
+            second += 1;
+        }
+    }
+    let conclusions = infer.conclusions();
+    assert!(!is_class(&conclusions[0]), "{}", conclusions[0]);
 }
 
 #[test]

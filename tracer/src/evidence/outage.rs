@@ -1,0 +1,62 @@
+//! Whether an outage explains the failures as well as a filter does, by the order of the attempts in time.
+//!
+//! Traffic does not use all ports at all times: a batch job binds its own, and a plain masquerade keeps those of the clients, which
+//! Linux takes one after the other. An outage then hits the ports that are in use. It fails all attempts from its beginning to its end,
+//! so failures without an answered attempt in between are one event, however many they are.
+
+use super::recent::{RecentAttempt, RecentAttempts, weigh};
+use crate::model::{PortSet, Side};
+
+/// Fewer events may be outages at whatever length.
+const MIN_RUNS: usize = 3;
+/// From so many on they are none, and fewer are only if each is as long as `LONG_RUN`.
+const ENOUGH_RUNS: usize = 8;
+const LONG_RUN: usize = 8;
+
+/// Whether failures outside follow one another in few runs without an answer inside in between. Attempts in the order of their time.
+pub(super) fn come_in_runs(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> bool {
+    let (mut runs, mut failures, mut is_in_run) = (0, 0, false);
+    for attempt in attempts {
+        match (is_inside(attempt), attempt.answered) {
+            (Some(true), true) => is_in_run = false,
+            (Some(false), false) => {
+                runs += usize::from(!is_in_run);
+                failures += 1;
+                is_in_run = true;
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+    failures > 0 && (runs < MIN_RUNS || runs < ENOUGH_RUNS && failures >= runs * LONG_RUN)
+}
+
+/// The attempts of a period by their time.
+pub(super) fn sorted(recent: &RecentAttempts, period: u8) -> Vec<RecentAttempt> {
+    sorted_of(recent, period, |_| true)
+}
+
+/// Some attempts of a period by their time.
+pub(super) fn sorted_of(
+    recent: &RecentAttempts,
+    period: u8,
+    is_of: impl Fn(&RecentAttempt) -> bool,
+) -> Vec<RecentAttempt> {
+    let mut attempts: Vec<_> = recent.iter().filter(|it| it.place.period == period && is_of(it)).copied().collect();
+    attempts.sort_by_key(|attempt| attempt.at_ns);
+    weigh(&mut attempts);
+    attempts
+}
+
+/// Whether a port is in the policy, and nothing for ports on other sides of it than this one.
+pub(super) fn of_policy(side: Side) -> impl Fn(&RecentAttempt) -> Option<bool> {
+    move |attempt| match attempt.place.side {
+        Side::Inside => Some(true),
+        of if of == side => Some(false),
+        Side::Below | Side::Between | Side::Above => None,
+    }
+}
+
+/// Whether a port is in a range.
+pub(super) fn of_range(ports: &PortSet) -> impl Fn(&RecentAttempt) -> Option<bool> {
+    move |attempt| Some(ports.contains(attempt.port))
+}

@@ -1,0 +1,59 @@
+//! What the evidence of a path says, period by period.
+
+use super::super::outage::{come_in_runs, of_policy, sorted};
+use super::super::recent::{Order, infer};
+use super::{PathEvidence, PeriodEvidence};
+use crate::infer::Conclusion;
+use crate::model::{Reason, SideEvidence};
+
+/// What is said of a period, and when it begins and ends; `None` where the capture does.
+#[derive(Clone, Debug)]
+pub struct InPeriod<T> {
+    /// From this time on.
+    pub since_ns: Option<u64>,
+    /// Up to this time.
+    pub until_ns: Option<u64>,
+    /// What is said.
+    pub value: T,
+}
+
+impl PathEvidence {
+    fn bounds<T>(&self, period: &PeriodEvidence, value: T) -> InPeriod<T> {
+        let later = self.periods.iter().map(|period| period.since_ns).filter(|since_ns| *since_ns > period.since_ns);
+        InPeriod { since_ns: (period.since_ns > 0).then_some(period.since_ns), until_ns: later.min(), value }
+    }
+
+    fn in_order(&self) -> Vec<(u8, &PeriodEvidence)> {
+        let mut periods: Vec<_> = (0u8..).zip(&self.periods).collect();
+        periods.sort_by_key(|(_, period)| period.since_ns);
+        periods
+    }
+
+    /// What the evidence says about each side of the policy that attempts left from, period by period.
+    pub(in crate::evidence) fn policies(&self) -> Vec<InPeriod<Vec<SideEvidence>>> {
+        let periods = self.in_order().into_iter();
+        let sides = |number: u8, period: &PeriodEvidence| {
+            let mut sides = period.family.policies();
+            for side in sides.iter_mut().filter(|side| side.assessment.strength().holds()) {
+                if come_in_runs(&sorted(&self.recent, number), of_policy(side.assessment.side)) {
+                    side.assessment.reason = Reason::InFewRuns;
+                }
+            }
+            sides
+        };
+        let of_all = periods.map(|(number, period)| self.bounds(period, sides(number, period)));
+        of_all.filter(|period| !period.value.is_empty()).collect()
+    }
+
+    /// Whether the filter changed.
+    pub(in crate::evidence) const fn has_changed(&self) -> bool {
+        self.periods.len() > 1
+    }
+
+    /// Which ports the path accepts, period by period.
+    pub(in crate::evidence) fn conclusions(&self) -> Vec<InPeriod<Conclusion>> {
+        let periods = self.in_order().into_iter();
+        let conclude = |number| infer(self.path.is_ipv4, &self.index, &sorted(&self.recent, number), Order::Seconds);
+        periods.map(|(number, period)| self.bounds(period, conclude(number))).collect()
+    }
+}
