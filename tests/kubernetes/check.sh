@@ -105,7 +105,7 @@ detected() {
     "$here/../../deploy/node-problem-detector/check-snatrace" 10.199.1.2:9435 >"$state/detected" || code=$?
     [ $code = 1 ] && grep -q shop/checkout-1 "$state/detected"
 }
-check 'the plugin of node-problem-detector names the pod' detected
+eventually 'the plugin of node-problem-detector names the pod' detected
 
 say "kubectl snatrace, as a user with the roles of deploy/kubectl/rbac.yaml"
 kubectl apply --validate=false -f "$here/../../deploy/kubectl/rbac.yaml" >/dev/null
