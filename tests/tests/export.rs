@@ -140,3 +140,43 @@ fn a_trace_is_never_overwritten() {
     }
     export("ipv6-wire", &["-o", "csv"], dir.path()).assert_wrong_usage("-w names a directory");
 }
+
+fn flagged(file: &Path) -> BTreeSet<String> {
+    let out = snatrace(&["replay".as_ref(), "-o".as_ref(), "json".as_ref(), file.as_ref()]).done();
+    let flagged = lines(&out).into_iter().filter(|line| line["kind"] == "retransmit" && line["flagged"] == true);
+    flagged
+        .map(|line| ["isn", "src", "src_port", "nat_port", "retransmits"].map(|name| line[name].to_string()).join(" "))
+        .collect()
+}
+
+/// Where each attempt has a binding: that has the SYN before NAT. Of the node's own connections packets do not show that NAT left them
+/// alone, and a port that is used again has the binding of the first attempt.
+#[test]
+fn packets_that_are_exported_are_flagged_as_the_trace_is() {
+    let dir = TempDir::new().unwrap();
+    let mut count = 0;
+    for case in golden::cases().iter().filter(|case| case.ends_with("-kprobes")) {
+        let out = dir.path().join(format!("{case}.pcapng"));
+        export(case, &["-o", "pcapng", "--all"], &out).done();
+        let expected = flagged(&golden::directory().join(format!("{case}.trace")));
+        match case.as_str() {
+            "host-kprobes" => {}
+            "reused_port-kprobes" => assert!(flagged(&out).is_subset(&expected)),
+            _ => assert_eq!(flagged(&out), expected, "{case}"),
+        }
+        count += expected.len();
+    }
+    assert!(count > 20, "{count}");
+    assert_eq!(names(dir.path()).iter().filter(|name| name.contains("partial")).count(), 0);
+}
+
+#[test]
+fn without_all_only_packets_of_flagged_attempts_are_exported() {
+    let dir = TempDir::new().unwrap();
+    let [some, all] = ["some", "all"].map(|name| dir.path().join(name));
+    export("service-kprobes", &["-o", "pcapng"], &some).done();
+    export("service-kprobes", &["-o", "pcapng", "--all"], &all).done();
+    assert_eq!(flagged(&some), flagged(&all));
+    assert!(fs::metadata(&some).unwrap().len() < fs::metadata(&all).unwrap().len());
+    export("service-kprobes", &["-o", "pcapng", "--cluster", "a"], &some).assert_wrong_usage("packets have no columns");
+}

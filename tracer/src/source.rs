@@ -8,6 +8,7 @@ pub mod guard;
 #[cfg(feature = "ebpf")]
 mod live;
 mod recordings;
+mod tee;
 #[cfg(feature = "ebpf")]
 mod signals;
 #[cfg(feature = "ebpf")]
@@ -18,6 +19,7 @@ pub use joined::Joined;
 #[cfg(feature = "ebpf")]
 pub use live::{Live, Stop};
 pub use recordings::open;
+pub use tee::Tee;
 
 /// A stream of events or of updates, each with the number of the node that it comes from.
 pub trait Source {

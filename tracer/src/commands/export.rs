@@ -1,23 +1,27 @@
 //! `export`: the attempts and SYN retransmits of traces as tables for other tools.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use tracer_common::Event;
 
 use super::args::{FilterArgs, PacketArgs, RecordedPolicy};
 use super::progress::WithProgress;
 use super::replay::report_unread;
 use super::report::spare;
 use super::{End, block_on_files, wrong_usage};
-use crate::export::{self, Exporter, Key, Options, Table};
+use crate::export::{self, Exporter, Key, Options, Packets, Table};
 use crate::notice::notice;
 use crate::outputs::View;
 use crate::pipeline::{self, Judge};
-use crate::source::Ahead;
+use crate::source::{Ahead, Joined, Tee};
 use crate::store::STDIO;
+
+const PCAPNG: &str = "pcapng";
 
 /// Options of `export`.
 #[derive(clap::Args, Debug)]
@@ -50,11 +54,48 @@ pub struct Args {
 }
 
 fn formats() -> impl TypedValueParser<Value = String> {
-    PossibleValuesParser::new(export::ALL.iter().map(|format| PossibleValue::new(format.name).help(format.about)))
+    let tables = export::ALL.iter().map(|format| PossibleValue::new(format.name).help(format.about));
+    let packets = PossibleValue::new(PCAPNG)
+        .help("the packets that hooks saw, rebuilt, with verdicts as comments, for Wireshark");
+    PossibleValuesParser::new(tables.chain([packets]))
 }
 
 /// Reads the traces to their end.
 pub fn run(args: &Args) -> Result<End> {
+    if args.output == PCAPNG { packets(args) } else { tables(args) }
+}
+
+/// Packets are rebuilt from events, and a verdict follows from all events of an attempt: both are read at once.
+fn packets(args: &Args) -> Result<End> {
+    if !args.partition_by.is_empty() || args.cluster.is_some() {
+        return Err(wrong_usage("-o pcapng: packets have no columns: omit --partition-by and --cluster").into());
+    }
+    if args.write.is_dir() {
+        return Err(wrong_usage("-w names a directory: name a file").into());
+    }
+    spare(&args.files, "-w", &args.write)?;
+    let filter = args.filter.filter()?;
+    let traces = args.packets.open(&args.files, &output_directory(args))?;
+    let captures = args.policy.over(traces.captures());
+    let nodes = captures.len();
+    let packets = RefCell::new(Packets::new(&args.write, &captures, args.all)?);
+    let view = View { all: args.all, ..View::silent(filter) };
+    let (mut traces, mut observer) = (Ahead::new(traces)?, &packets);
+    let see = |batch: &[(u32, Event)]| batch.iter().for_each(|(node, event)| packets.borrow_mut().event(*node, event));
+    let events = Tee { events: &mut traces, see };
+    let judge = Judge::new(captures, view, None).with_observer(&mut observer);
+    let result = block_on_files(pipeline::run(Joined::new(events, nodes, None), judge))?;
+    report_unread(traces.reports());
+    result?;
+    let written = packets.into_inner().finish()?;
+    notice(format_args!("exported {} packets", written.packets));
+    if written.given_up > 0 {
+        notice(format_args!("{} packets left out: too many attempts were under way at once", written.given_up));
+    }
+    Ok(End::Done)
+}
+
+fn tables(args: &Args) -> Result<End> {
     let options = options(args)?;
     let filter = args.filter.filter()?;
     let traces = args.packets.open(&args.files, &output_directory(args))?;

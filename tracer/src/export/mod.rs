@@ -1,5 +1,7 @@
 //! Attempts and SYN retransmits as tables for other tools: one row each, one format a file.
 //!
+//! `pcapng` has packets in place of rows.
+//!
 //! To add a format: a file here, a line in `ALL`. To add a column: a line in `columns::ALL`, its row in docs/columns.md.
 
 pub mod columns;
@@ -10,6 +12,7 @@ mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod partition;
+mod pcapng;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +21,7 @@ use jiff::Timestamp;
 
 pub use exporter::{Exporter, Options};
 pub use partition::Key;
+pub use pcapng::Packets;
 
 use columns::{Column, Row};
 use file::Target;
