@@ -1,5 +1,9 @@
 //! The table over netlink (ctnetlink), where the kernel has it loaded.
 
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
+
+use anyhow::bail;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use tracer_common::Flow;
 
@@ -19,6 +23,9 @@ const ATTRIBUTE: usize = 4;
 /// What of an attribute's kind is its number (`NLA_TYPE_MASK`).
 const KIND: u16 = 0x3fff;
 const TCP: u8 = 6;
+/// Entries that are handed over at once, and how often before they are taken.
+const BATCH: usize = 512;
+const BATCHES: usize = 16;
 /// `IPS_SEEN_REPLY`
 const SEEN_REPLY: u32 = 1 << 1;
 
@@ -29,6 +36,7 @@ mod cta {
     pub(super) const STATUS: u16 = 3;
     pub(super) const PROTOINFO: u16 = 4;
     pub(super) const TIMEOUT: u16 = 7;
+    pub(super) const STATUS_MASK: u16 = 26;
     pub(super) const TUPLE_IP: u16 = 1;
     pub(super) const TUPLE_PROTO: u16 = 2;
     pub(super) const IP_V4_SRC: u16 = 1;
@@ -47,20 +55,61 @@ pub(super) fn is_loaded() -> bool {
     symbols::present(&[CTNETLINK]).is_ok_and(|found| found.contains(CTNETLINK))
 }
 
-/// Shows every TCP entry of the namespace of this thread.
+/// Shows every TCP entry of the namespace of this thread, answered ones first.
+///
+/// Two threads ask for half of the table each, because the time goes by in the kernel, which lists about half a million entries a
+/// second.
 pub(super) fn read(mut each: impl FnMut(ConntrackEntry)) -> anyhow::Result<()> {
-    let mut request = Vec::with_capacity(HEADERS);
-    request.extend_from_slice(&(HEADERS as u32).to_ne_bytes());
+    thread::scope(|scope| {
+        let halves = [true, false].map(|is_replied| {
+            let (sender, entries) = mpsc::sync_channel(BATCHES);
+            (scope.spawn(move || half(is_replied, &sender)), entries)
+        });
+        let mut open = [true; 2];
+        while open.contains(&true) {
+            for (open, (_, entries)) in open.iter_mut().zip(&halves) {
+                let batch: Option<Vec<ConntrackEntry>> = entries.recv().ok();
+                *open = batch.is_some();
+                batch.into_iter().flatten().for_each(&mut each);
+            }
+        }
+        halves.into_iter().try_for_each(|(half, _)| half.join().unwrap_or_else(|_| bail!("reading the table failed")))
+    })
+}
+
+/// Sends the entries that are replied to, or the others.
+fn half(is_replied: bool, sender: &SyncSender<Vec<ConntrackEntry>>) -> anyhow::Result<()> {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut is_wanted = true;
+    netlink::dump(NETLINK_NETFILTER, &request(is_replied), |message| {
+        // Kernels before 5.15 list all.
+        let entry = message.get(HEADERS..).and_then(entry).filter(|entry| entry.is_replied == is_replied);
+        batch.extend(entry.filter(|_| is_wanted));
+        if batch.len() == BATCH {
+            is_wanted = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok();
+        }
+    })?;
+    // Fails only where nobody reads any more.
+    let _ = sender.send(batch);
+    Ok(())
+}
+
+fn request(is_replied: bool) -> Vec<u8> {
+    let status = if is_replied { SEEN_REPLY } else { 0 };
+    let attributes = [(cta::STATUS, status), (cta::STATUS_MASK, SEEN_REPLY)];
+    let length = HEADERS + attributes.len() * 8;
+    let mut request = Vec::with_capacity(length);
+    request.extend_from_slice(&(length as u32).to_ne_bytes());
     request.extend_from_slice(&GET.to_ne_bytes());
     request.extend_from_slice(&DUMP.to_ne_bytes());
     // Number, sender; then any family, version 0.
     request.resize(HEADERS, 0);
-    netlink::dump(NETLINK_NETFILTER, &request, |message| {
-        if let Some(entry) = message.get(HEADERS..).and_then(entry) {
-            each(entry);
-        }
-    })?;
-    Ok(())
+    for (kind, value) in attributes {
+        request.extend_from_slice(&8_u16.to_ne_bytes());
+        request.extend_from_slice(&kind.to_ne_bytes());
+        request.extend_from_slice(&value.to_be_bytes());
+    }
+    request
 }
 
 /// The entry of these attributes; `None` for what is not TCP or not understood.

@@ -12,6 +12,9 @@ use crate::infer::Verdict;
 use crate::model::PortSet;
 use crate::probe::{Probed, TargetCounts};
 
+/// Filters have fewer.
+const MAX_RANGES: usize = 20;
+
 /// `kind:"probe"`
 #[derive(Serialize)]
 struct ProbeLine {
@@ -96,6 +99,13 @@ fn notes(probed: &Probed) -> Vec<String> {
         );
     }
     notes.extend(report.targets.iter().filter_map(target_note));
+    if report.ranges > MAX_RANGES && report.allow().is_none() {
+        notes.push(format!(
+            "answered and unanswered ports alternate {} times: no filter of a few ranges, perhaps one by another property of the port or \
+             one of several paths",
+            report.ranges - 1
+        ));
+    }
     let (made, failed) = report.controls;
     if report.is_changed {
         notes.push(

@@ -6,7 +6,7 @@ use tracer_common::Flow;
 
 use super::ledger::{Answer, Asked, Expected};
 use super::plan::Plan;
-use super::runs::passing;
+use super::runs::{passing, runs};
 use crate::infer::{AnswerCounts, Class, Conclusion, Destination, Infer, SupportingDestination, Verdict};
 use crate::model::PortSet;
 
@@ -44,6 +44,8 @@ pub struct Report {
     pub targets: Vec<TargetCounts>,
     /// Ports that another socket has, and that were not asked.
     pub ports_in_use: usize,
+    /// Ranges of answered and of unanswered ports, by turns.
+    pub ranges: usize,
     /// Of connections from ports that had been answered before: how many, and how many went unanswered.
     pub controls: (u32, u32),
     /// An edge that was found is not there any more.
@@ -81,6 +83,7 @@ impl Report {
             is_complete: plan.is_complete(),
             targets: targets.iter().enumerate().map(|(place, target)| counts(plan, place, *target)).collect(),
             ports_in_use: ledger.in_use.len(),
+            ranges: runs(&ledger.ports()).len(),
             controls: (controls.made, controls.failed),
             is_changed: plan.has_changed(),
             slowed_from: ledger.too_fast.iter().filter_map(|pace| rates.get(*pace).copied()).collect(),
