@@ -45,7 +45,7 @@ fn replay(bytes: &[u8]) -> anyhow::Result<ReadReport> {
     let reader = Reader::new(Path::new("t"), Box::new(Cursor::new(bytes.to_vec())))?;
     let captures: Vec<Capture> = vec![reader.capture().clone()];
     let json = outputs::ALL.iter().find(|format| format.name == "json").unwrap();
-    let view = View { format: json, all: true, utc: false, colour: false, filter: Filter::default() };
+    let view = View { format: json, all: true, utc: false, ..View::silent(Filter::default()) };
     let output = outputs::open(&view, Box::new(std::io::sink()));
     let mut trace = Trace { reader, is_stopped: false };
     let run = pipeline::run(Joined::new(&mut trace, 1, None), Judge::new(captures, view, None).with_output(output));

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{PipeReader, PipeWriter, Write as _, pipe};
+use std::io::{PipeReader, PipeWriter, pipe};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;

@@ -58,7 +58,7 @@ pub fn check(bytes: &[u8]) {
 
 fn view(format: &str, all: bool) -> View {
     let format = outputs::ALL.iter().find(|known| known.name == format).unwrap_or(&outputs::ALL[0]);
-    View { format, all, utc: true, colour: false, filter: Filter::default() }
+    View { format, all, utc: true, ..View::silent(Filter::default()) }
 }
 
 fn one_thread<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Result<(Summary, ReadReport)> {

@@ -15,6 +15,7 @@ use super::metrics::MetricsArgs;
 use super::values::{self, Allow};
 use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
+use crate::outputs::bounded::{Bounds, LineRate};
 use crate::outputs::{self, Format, View};
 use crate::store::Merged;
 use crate::{pcap, sandbox, source};
@@ -90,6 +91,18 @@ pub struct ViewArgs {
     /// Show every SYN retransmission with its cause and evidence, not only flagged ones, and failures before any retransmit
     #[arg(long)]
     all: bool,
+    /// Show no lines about connections, only the header, intervals and the summary
+    #[arg(short, long)]
+    quiet: bool,
+    /// Show of each attempt only the first retransmit, and those with another cause
+    #[arg(long)]
+    fold: bool,
+    /// Show at most so many lines per second or minute, then one line with what was left out: 100/s, 600/m
+    #[arg(long, value_name = "N/s", value_parser = values::line_rate)]
+    max_lines: Option<LineRate>,
+    /// Show the counts of each interval of this length, such as 60s
+    #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
+    interval: Option<Duration>,
     /// Show times in UTC
     #[arg(long)]
     utc: bool,
@@ -102,7 +115,9 @@ impl ViewArgs {
     /// The view, with colours if standard output wants them.
     pub fn view(&self, filter: Filter) -> Result<View> {
         let format: &'static Format = values::format(&self.output)?;
-        Ok(View { format, all: self.all, utc: self.utc, colour: machine::wants_colour(), filter })
+        let bounds = Bounds { rate: self.max_lines, interval: self.interval };
+        let &Self { all, quiet, fold, utc, .. } = self;
+        Ok(View { format, all, quiet, fold, bounds, utc, colour: machine::wants_colour(), filter })
     }
 }
 

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::model::{Origin, PortSet};
+use crate::outputs::bounded::LineRate;
 use crate::outputs::{self, Format};
 
 /// `-o` of commands whose output is no list of findings.
@@ -91,6 +92,18 @@ pub fn duration(text: &str) -> Result<Duration> {
     let duration: SignedDuration = text.parse().ok().context("not a duration: write 30s, 5m or 1h")?;
     ensure!(duration.is_positive(), "too short: write at least 1ms");
     Ok(duration.unsigned_abs())
+}
+
+/// `100/s`, `600/m`; `100` means per second.
+pub fn line_rate(text: &str) -> Result<LineRate> {
+    const HELP: &str = "not a number of lines per time: write 100/s or 600/m";
+    let (lines, seconds) = match text.split_once('/') {
+        None | Some((_, "s")) => (text.trim_end_matches("/s"), 1),
+        Some((lines, "m")) => (lines, 60),
+        Some(_) => bail!(HELP),
+    };
+    let lines = lines.parse().ok().filter(|lines| *lines > 0).context(HELP)?;
+    Ok(LineRate { lines, period: Duration::from_secs(seconds) })
 }
 
 /// `500000`, `64K`, `100M`, `2G`: bytes, in powers of 1024.

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::bounded::{Interval, LeftOut};
 use super::inference::Inference;
 use super::json_line::write_line;
 use super::policies::PolicyJson;
@@ -98,6 +99,36 @@ struct SummaryLine<'a> {
     policies: Vec<PolicyJson<'a>>,
 }
 
+/// `kind:"left_out"`
+#[derive(Serialize)]
+struct LeftOutLine<'a> {
+    kind: &'static str,
+    time: Option<String>,
+    node: &'a str,
+    lines: u64,
+    by_cause: &'a BTreeMap<&'static str, u64>,
+}
+
+/// `kind:"interval"`
+#[derive(Serialize)]
+struct IntervalLine<'a> {
+    kind: &'static str,
+    time: Option<String>,
+    node: &'a str,
+    seconds: f64,
+    attempts: u64,
+    translated: u64,
+    retransmitted_attempts: u64,
+    flagged_attempts: u64,
+    retransmits: u64,
+    flagged_retransmits: u64,
+    retransmits_by_cause: BTreeMap<&'static str, u64>,
+    flagged_retransmits_by_strength: BTreeMap<&'static str, u64>,
+    lost: u64,
+    open_attempts: u64,
+    is_blind: bool,
+}
+
 /// Of the address families of which something can be said.
 #[derive(Serialize)]
 struct InferenceObject<'a> {
@@ -125,6 +156,10 @@ impl Json {
 }
 
 impl Json {
+    fn time(&self, capture: &Capture, time_ns: u64) -> Option<String> {
+        self.clock.rfc3339_of_unix(Clock::unix_ns(capture, time_ns))
+    }
+
     fn attempt(&mut self, kind: &'static str, finding: &Finding<'_>) -> io::Result<()> {
         self.time.clear();
         let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
@@ -158,6 +193,35 @@ impl Output for Json {
 
     fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
         self.attempt("ended", finding)
+    }
+
+    fn left_out(&mut self, capture: &Capture, time_ns: u64, left_out: &LeftOut) -> io::Result<()> {
+        let LeftOut { lines, by_cause } = left_out;
+        let time = self.time(capture, time_ns);
+        write_line(&mut self.out, &LeftOutLine { kind: "left_out", time, node: &capture.node, lines: *lines, by_cause })
+    }
+
+    fn interval(&mut self, interval: &Interval<'_>) -> io::Result<()> {
+        let Interval { moment, seconds, counts } = *interval;
+        let strengths = counts.strengths().filter(|(_, count)| *count > 0);
+        let line = IntervalLine {
+            kind: "interval",
+            time: self.time(moment.capture, moment.tick.time_ns),
+            node: &moment.capture.node,
+            seconds,
+            attempts: counts.attempts,
+            translated: counts.translated,
+            retransmitted_attempts: counts.retransmitted,
+            flagged_attempts: counts.flagged,
+            retransmits: counts.retransmits(),
+            flagged_retransmits: counts.flagged_retransmits(),
+            retransmits_by_cause: counts.causes().filter(|(_, count)| *count > 0).collect(),
+            flagged_retransmits_by_strength: strengths.map(|(strength, count)| (strength.name(), count)).collect(),
+            lost: counts.lost_total(),
+            open_attempts: moment.tick.open,
+            is_blind: moment.is_blind,
+        };
+        write_line(&mut self.out, &line)
     }
 
     fn flush(&mut self) -> io::Result<()> {

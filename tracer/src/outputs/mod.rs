@@ -3,6 +3,7 @@
 //! Everything written follows from captures, findings, summary and [`View`] alone, never from the time or the machine, so
 //! that a replay writes the same bytes. To add one: a file here, a line in `ALL`.
 
+pub mod bounded;
 pub mod escape;
 pub mod inference;
 pub mod probe;
@@ -48,6 +49,22 @@ pub trait Output {
     /// # Errors
     /// When it cannot be written.
     fn tick(&mut self, _: &Moment<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Lines were left out, by `--max-lines`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn left_out(&mut self, _: &Capture, _time_ns: u64, _: &bounded::LeftOut) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// An interval has passed, of `--interval`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn interval(&mut self, _: &bounded::Interval<'_>) -> io::Result<()> {
         Ok(())
     }
 
@@ -127,6 +144,12 @@ pub struct View {
     pub format: &'static Format,
     /// Every SYN retransmit, not only those of flagged attempts.
     pub all: bool,
+    /// No lines about attempts.
+    pub quiet: bool,
+    /// Of each attempt the first retransmit only, and those with another cause.
+    pub fold: bool,
+    /// How it is kept short.
+    pub bounds: bounded::Bounds,
     /// Times in UTC.
     pub utc: bool,
     /// With colours.
@@ -139,20 +162,23 @@ impl View {
     /// Whether the finding is one that the user asked to see.
     #[must_use]
     pub fn shows(&self, finding: &Finding<'_>) -> bool {
-        (self.all || finding.judgement.flagged) && self.filter.matches(finding.attempt, finding.owner)
+        let is_folded = self.fold && finding.ordinal > 1 && !finding.is_news && !finding.is_over;
+        !is_folded && (self.all || finding.judgement.flagged) && self.filter.matches(finding.attempt, finding.owner)
     }
 
     /// The view of a capture that is recorded or counted without being shown.
     #[must_use]
     pub fn silent(filter: Filter) -> Self {
-        Self { format: &ALL[0], all: false, utc: false, colour: false, filter }
+        let (all, quiet, fold, utc, colour) = (false, false, false, false, false);
+        Self { format: &ALL[0], all, quiet, fold, bounds: bounded::Bounds::default(), utc, colour, filter }
     }
 }
 
 /// Opens the output that the user asked for. `out` need not be buffered.
 #[must_use]
 pub fn open(view: &View, out: Box<dyn Write>) -> Box<dyn Output> {
-    (view.format.open)(view, BufWriter::with_capacity(64 * 1024, out))
+    let output = (view.format.open)(view, BufWriter::with_capacity(64 * 1024, out));
+    bounded::bounded(output, view.bounds)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Write for Memory {
 /// The plainest view in that format.
 pub(super) fn view(format: &str) -> View {
     let format = ALL.iter().find(|entry| entry.name == format).unwrap();
-    View { format, all: false, utc: false, colour: false, filter: Filter::default() }
+    View { format, ..View::silent(Filter::default()) }
 }
 
 /// What an output writes while `write` uses it.

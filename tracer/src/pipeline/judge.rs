@@ -239,7 +239,7 @@ impl Shared<'_> {
         }
         self.shown += 1;
         self.observers.iter_mut().try_for_each(|observer| observer.retransmit(&finding))?;
-        let Some(output) = &mut self.output else { return Ok(()) };
+        let Some(output) = self.output.as_mut().filter(|_| !self.view.quiet) else { return Ok(()) };
         let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
         output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
     }
@@ -277,7 +277,7 @@ impl Shared<'_> {
         self.shown += u64::from(is_news);
         let finding = subject.finding(attempt.last_ns, attempt.retransmits, judgement);
         let finding = Finding { is_news, is_over: true, ..finding };
-        let Some(output) = &mut self.output else { return Ok(aside) };
+        let Some(output) = self.output.as_mut().filter(|_| !self.view.quiet) else { return Ok(aside) };
         let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
         output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })?;
         Ok(aside)

@@ -13,6 +13,7 @@ use self::line::TextLine;
 use self::paragraphs::indented;
 pub(super) use self::paragraphs::paragraph;
 use self::row::{RowFormat, mark, words};
+use super::bounded::{Interval, LeftOut};
 use super::escape::Escaped;
 use super::policies::sentences;
 use super::{Format, Output, Sink, View};
@@ -217,6 +218,29 @@ impl Output for Text {
         if finding.is_news { self.row(finding) } else { Ok(()) }
     }
 
+    fn left_out(&mut self, capture: &Capture, time_ns: u64, left_out: &LeftOut) -> io::Result<()> {
+        let (_, time) = self.row.clock.day_and_time(capture, time_ns);
+        let LeftOut { lines, by_cause } = left_out;
+        let (time, causes) = (of_day(time), counts_of(by_cause.iter().map(|(cause, count)| (*cause, *count))));
+        writeln!(self.out, "{time} {lines} more lines left out (--max-lines): {causes}")
+    }
+
+    fn interval(&mut self, interval: &Interval<'_>) -> io::Result<()> {
+        let Interval { moment, seconds, counts } = interval;
+        let (_, time) = self.row.clock.day_and_time(moment.capture, moment.tick.time_ns);
+        let (time, node) = (of_day(time), Escaped(&moment.capture.node));
+        let causes = counts_of(counts.causes().filter(|(_, count)| *count > 0));
+        let colon = if causes.is_empty() { "" } else { ": " };
+        let (attempts, retransmitted, flagged) = (counts.attempts, counts.retransmitted, counts.flagged);
+        let (open, lost) = (moment.tick.open, counts.lost_total());
+        let blind = if moment.is_blind { ", NO INTERFACE WATCHED" } else { "" };
+        let lost = if lost > 0 { format!(", {lost} events LOST") } else { String::new() };
+        writeln!(
+            self.out,
+            "{time} {node} last {seconds:.0} s: {attempts} attempts ended, {open} open, {retransmitted} retransmitted, {flagged} flagged{lost}{blind}{colon}{causes}"
+        )
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -259,6 +283,17 @@ impl Output for Text {
         self.advice(summary)?;
         self.out.flush()
     }
+}
+
+/// `05:44:57`
+fn of_day(time: std::time::Duration) -> impl fmt::Display {
+    let seconds = time.as_secs();
+    fmt::from_fn(move |f| write!(f, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60))
+}
+
+/// `12 port out of range, 3 no answer`
+fn counts_of(counts: impl Iterator<Item = (&'static str, u64)>) -> String {
+    counts.map(|(cause, count)| format!("{count} {}", cause.replace('_', " "))).collect::<Vec<_>>().join(", ")
 }
 
 fn header(capture: &Capture) -> String {

@@ -1,0 +1,229 @@
+//! Keeps an output short: at most so many lines in a time, and a line of counts at an interval. By the time of events, as everything.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use super::{Moment, Output};
+use crate::model::{Capture, Finding};
+use crate::summary::Summary;
+use crate::tally::Progress;
+
+/// At most so many lines in each period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineRate {
+    /// Lines.
+    pub lines: u64,
+    /// How long a period is.
+    pub period: Duration,
+}
+
+/// How an output is kept short.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// `--max-lines`
+    pub rate: Option<LineRate>,
+    /// `--interval`
+    pub interval: Option<Duration>,
+}
+
+/// Lines that were left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many.
+    pub lines: u64,
+    /// By cause.
+    pub by_cause: BTreeMap<&'static str, u64>,
+}
+
+/// What happened on a node in an interval.
+#[derive(Clone, Copy, Debug)]
+pub struct Interval<'a> {
+    /// Its end.
+    pub moment: &'a Moment<'a>,
+    /// How long it was.
+    pub seconds: f64,
+    /// The counts in it.
+    pub counts: &'a Progress,
+}
+
+/// The output within its bounds, if there are any.
+pub(super) fn bounded(output: Box<dyn Output>, bounds: Bounds) -> Box<dyn Output> {
+    let Bounds { rate: None, interval: None } = bounds else { return Box::new(Bounded::new(output, bounds)) };
+    output
+}
+
+struct Bounded {
+    output: Box<dyn Output>,
+    bounds: Bounds,
+    period_began_ns: u64,
+    lines: u64,
+    left_out: LeftOut,
+    /// By node: since when, and the counts until then.
+    intervals: BTreeMap<String, (u64, Progress)>,
+}
+
+impl Bounded {
+    fn new(output: Box<dyn Output>, bounds: Bounds) -> Self {
+        let (left_out, intervals) = (LeftOut::default(), BTreeMap::new());
+        Self { output, bounds, period_began_ns: 0, lines: 0, left_out, intervals }
+    }
+
+    /// Whether there is room for the line.
+    fn admits(&mut self, finding: &Finding<'_>) -> io::Result<bool> {
+        let Some(rate) = self.bounds.rate else { return Ok(true) };
+        self.advance(finding.capture, finding.time_ns)?;
+        if self.lines < rate.lines {
+            self.lines += 1;
+            return Ok(true);
+        }
+        self.left_out.lines += 1;
+        *self.left_out.by_cause.entry(finding.judgement.cause.unwrap_or("unknown")).or_default() += 1;
+        Ok(false)
+    }
+
+    /// Begins another period where one has passed, and says what was left out of it.
+    fn advance(&mut self, capture: &Capture, time_ns: u64) -> io::Result<()> {
+        let Some(rate) = self.bounds.rate else { return Ok(()) };
+        let since = Duration::from_nanos(time_ns.saturating_sub(self.period_began_ns));
+        if since < rate.period {
+            return Ok(());
+        }
+        (self.period_began_ns, self.lines) = (time_ns, 0);
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out.lines > 0 { self.output.left_out(capture, time_ns, &left_out) } else { Ok(()) }
+    }
+
+    fn interval(&mut self, moment: &Moment<'_>) -> io::Result<()> {
+        let Some(interval) = self.bounds.interval else { return Ok(()) };
+        let (now_ns, progress) = (moment.tick.time_ns, *moment.progress);
+        let Some((since_ns, before)) = self.intervals.get_mut(&moment.capture.node) else {
+            self.intervals.insert(moment.capture.node.clone(), (now_ns, progress));
+            return Ok(());
+        };
+        let passed = Duration::from_nanos(now_ns.saturating_sub(*since_ns));
+        if passed < interval {
+            return Ok(());
+        }
+        let counts = progress.since(before);
+        (*since_ns, *before) = (now_ns, progress);
+        self.output.interval(&Interval { moment, seconds: passed.as_secs_f64(), counts: &counts })
+    }
+}
+
+impl Output for Bounded {
+    fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
+        self.output.start(captures)
+    }
+
+    fn explains(&self, finding: &Finding<'_>) -> bool {
+        self.output.explains(finding)
+    }
+
+    fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        if self.admits(finding)? { self.output.finding(finding) } else { Ok(()) }
+    }
+
+    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        if self.admits(finding)? { self.output.ended(finding) } else { Ok(()) }
+    }
+
+    fn tick(&mut self, moment: &Moment<'_>) -> io::Result<()> {
+        self.output.tick(moment)?;
+        self.advance(moment.capture, moment.tick.time_ns)?;
+        self.interval(moment)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        self.output.finish(summary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::evidence::PortEvidence;
+    use crate::infer::Infer;
+    use crate::join::TickState;
+    use crate::model::{Attempt, Judgement, example, example::FLAGGED};
+    use crate::outputs::{View, testing};
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    /// Ten flagged retransmits in the first second, one in the third, a tick after each second.
+    fn shown(format: &str, bounds: Bounds) -> String {
+        let capture = example::capture("node7");
+        let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        let attempt = Attempt { retransmits: 1, ..attempt };
+        let judged = testing::Judged::new(&capture, &attempt);
+        let view = View { bounds, ..testing::view(format) };
+        let (infer, evidence) = (Infer::default(), PortEvidence::default());
+        let mut progress = Progress::default();
+        testing::written(&view, |output| {
+            output.start(&[&capture])?;
+            for (second, findings) in [10, 0, 1].into_iter().enumerate() {
+                let began_ns = second as u64 * SECOND_NS;
+                for number in 0..findings {
+                    progress.retransmit(&FLAGGED, &Judgement::default(), false);
+                    output.finding(&Finding { time_ns: began_ns + number + 1, ..judged.finding() })?;
+                }
+                let tick = TickState { time_ns: began_ns + SECOND_NS, open: 1, ..TickState::default() };
+                let (infer, evidence, is_blind) = (&infer, &evidence, false);
+                output.tick(&Moment { capture: &capture, tick, progress: &progress, infer, evidence, is_blind })?;
+            }
+            Ok(())
+        })
+    }
+
+    fn lines<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+        text.lines().filter(|line| line.contains(word)).collect()
+    }
+
+    #[test]
+    fn what_is_too_much_is_one_line_with_its_causes() {
+        let rate = Some(LineRate { lines: 3, period: Duration::from_secs(1) });
+        let text = shown("text", Bounds { rate, interval: None });
+        assert_eq!(lines(&text, "203.0.113.80").len(), 4, "{text}");
+        let left_out = lines(&text, "left out");
+        assert!(
+            left_out.len() == 1 && left_out[0].ends_with(" 7 more lines left out (--max-lines): 7 port out of range"),
+            "{text}"
+        );
+        let json = shown("json", Bounds { rate, interval: None });
+        assert_eq!(lines(&json, r#""kind":"retransmit""#).len(), 4, "{json}");
+        let left_out = lines(&json, r#""kind":"left_out""#);
+        assert!(
+            left_out.len() == 1 && left_out[0].contains(r#""lines":7,"by_cause":{"port_out_of_range":7}"#),
+            "{json}"
+        );
+    }
+
+    #[test]
+    fn an_interval_has_the_counts_of_what_happened_in_it() {
+        let interval = Some(Duration::from_secs(2));
+        let text = shown("text", Bounds { rate: None, interval });
+        let found = lines(&text, " last 2 s: ");
+        assert!(
+            found.len() == 1
+                && found[0].contains(
+                    " node7 last 2 s: 0 attempts ended, 1 open, 1 retransmitted, 1 flagged: 1 port out of range"
+                ),
+            "{text}"
+        );
+        let json = shown("json", Bounds { rate: None, interval });
+        let found = lines(&json, r#""kind":"interval""#);
+        assert!(found.len() == 1 && found[0].contains(r#""node":"node7","seconds":2.0,"#), "{json}");
+        assert!(found[0].contains(r#""flagged_attempts":1,"retransmits":1,"#), "{json}");
+    }
+
+    #[test]
+    fn without_bounds_every_line_is_shown() {
+        assert_eq!(lines(&shown("text", Bounds::default()), "203.0.113.80").len(), 11);
+    }
+}
