@@ -133,3 +133,23 @@ fn what_is_watched_follows_routes_links_addresses_and_filters() {
         assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);
     }
 }
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn sockets_that_retransmit_while_the_wire_sees_none_of_their_syns_are_said_at_once() {
+    let mut node = Node::up();
+    // A way out that nothing takes.
+    node.link("eth1", 1);
+    let directory = tempfile::tempdir().unwrap();
+    let ready = directory.path().join("ready");
+    let options = ["--all", "-o", "json", "--iface", "eth1", "--ready-file"];
+    let tail = Running::start(node.lab.capture("tail", "32768-65535", &options).arg(&ready));
+    until("the ready file", || ready.exists());
+    node.connect("the wrong interface is watched");
+    tail.signal(Signal::SIGTERM);
+    let outcome = tail.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    assert_eq!(outcome.stderr.matches("no watched interface sees any SYN leave").count(), 1, "{}", outcome.stderr);
+    let summary: serde_json::Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(summary["by_cause"].as_object().unwrap().keys().collect::<Vec<_>>(), ["unknown"], "{summary}");
+}

@@ -2,6 +2,8 @@
 //! way.
 
 mod ahead;
+#[cfg(any(test, feature = "ebpf"))]
+mod blindness;
 mod joined;
 #[cfg(feature = "ebpf")]
 pub mod guard;

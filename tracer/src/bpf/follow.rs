@@ -87,6 +87,12 @@ impl Follow {
         Ok(has_changed)
     }
 
+    /// Has everything read again at the next look: an announcement may have been missed.
+    pub(super) fn read_again(&mut self) {
+        self.spaces.iter_mut().for_each(FollowedNetns::read_again);
+        self.next_check_ns = 0;
+    }
+
     /// Follows a change in one namespace; whether what is watched has changed.
     fn change(&mut self, ebpf: &mut Ebpf, wires: &mut Wires, inum: u32, change: Change, time_ns: u64) -> bool {
         let event = |held: &HeldAddress, is_added| Event::from(address(inum, held, is_added, time_ns));

@@ -92,6 +92,11 @@ impl FollowedNetns {
         &self.addresses
     }
 
+    /// Looks at everything at the next call of `follow`.
+    pub(super) const fn read_again(&mut self) {
+        self.has_changed = true;
+    }
+
     /// Everything as it is now.
     pub(super) fn look(&mut self, names: &[String]) -> anyhow::Result<Change> {
         let started = Instant::now();

@@ -222,6 +222,12 @@ impl Tracer {
         Ok(self.follow.notices())
     }
 
+    /// Has everything about interfaces, routes and programs read again; whether `wire` is on.
+    pub fn read_again(&mut self) -> bool {
+        self.follow.read_again();
+        self.wires.can_follow()
+    }
+
     /// Whether a hook waits for a module.
     #[must_use]
     pub fn is_waiting(&self) -> bool {

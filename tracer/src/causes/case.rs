@@ -137,7 +137,9 @@ impl<'a> Case<'a> {
     /// So many SYNs were dropped on this node that it explains the retransmits: half of them, or one where none was seen leaving.
     pub(super) fn is_mostly_dropped(&self) -> bool {
         let dropped = u32::from(self.attempt.syn_dropped.count);
-        dropped > 0 && (!self.may_have_left() || dropped * 2 >= self.sent())
+        // All have left and one was answered: what drops them is beyond the uplink, in another namespace of this kernel.
+        let is_beyond = self.attempt.syn_ack_seen && self.attempt.syns_leaving >= self.sent();
+        dropped > 0 && !is_beyond && (!self.may_have_left() || dropped * 2 >= self.sent())
     }
 
     /// How many SYNs were dropped because the source that NAT chose was taken when it was to be confirmed.

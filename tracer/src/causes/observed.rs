@@ -131,5 +131,7 @@ fn dropped(case: &Case<'_>, dropped: Dropped, what: &str) -> Option<String> {
         _ => "",
     };
     let count = u32::from(dropped.count);
-    (count > 0).then(|| format!("{count} {what} dropped on this node{entry}: {}", case.reason_words(dropped)))
+    let beyond =
+        if what == "SYN" && case.attempt.syns_leaving >= case.sent() { " after it was seen leaving" } else { "" };
+    (count > 0).then(|| format!("{count} {what} dropped on this node{beyond}{entry}: {}", case.reason_words(dropped)))
 }

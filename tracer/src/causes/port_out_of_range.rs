@@ -1,7 +1,7 @@
 //! `port_out_of_range`: a filter drops return traffic to the translated port, by the evidence of the capture.
 
 use super::{Case, Cause};
-use crate::model::Strength;
+use crate::model::{Reason, Strength};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "port_out_of_range",
@@ -37,7 +37,8 @@ fn explain(case: &Case<'_>) -> String {
         Some(Strength::Supported | Strength::NoneYet | Strength::Contradicted) | None => "seems to drop",
     };
     let evidence = evidence(case).unwrap_or_default();
-    format!("a filter on the path {verb} return traffic to port {}: {evidence}", port(case))
+    // From here, a SYN that is dropped for its source port looks like an answer that is dropped for its destination port.
+    format!("a filter on the path {verb} SYNs from port {0}, or the return traffic to it: {evidence}", port(case))
 }
 
 /// Where the port is by the policy, or by the inferred range where the policy does not hold, and what speaks for or against a filter;
@@ -47,11 +48,16 @@ pub(super) fn evidence(case: &Case<'_>) -> Option<String> {
     let is_ipv4 = case.attempt.translated.is_none_or(|flow| flow.is_ipv4());
     let words = assessment.words(case.allowed, &case.destination());
     let (port, policy) = (port(case), case.capture.policy.words(is_ipv4));
+    let at = if assessment.reason == Reason::PortChanged {
+        "an earlier port of it was".to_owned()
+    } else {
+        format!("port {port} is")
+    };
     Some(match case.inferred {
         Some(range) => format!(
             "port {port} is outside {range}, the range inferred from this capture; {policy} is another one; {words}"
         ),
-        None => format!("port {port} is outside {policy}; {words}"),
+        None => format!("{at} outside {policy}; {words}"),
     })
 }
 
@@ -92,7 +98,7 @@ mod tests {
             Assessment { claim: Claim::Inferred, scope: Scope::Capture, side: Side::Inside, ..example::PROVEN };
         let case = Case::new(&attempt, &capture).assessed(Some(assessment), Some(&range));
         assert!(applies(&case) && !crate::causes::is_flagged(&case));
-        expect_test::expect!["a filter on the path drops return traffic to port 40000: port 40000 is outside 10000-19999, the range inferred from this capture; the assumed range 32768-65535 (default) is another one; over destinations tried from both sides, 0 of 31 attempts from ports outside were answered, and 29 of 29 from ports in the range (by chance: p < 1e-12)"].assert_eq(&explain(&case));
+        expect_test::expect!["a filter on the path drops SYNs from port 40000, or the return traffic to it: port 40000 is outside 10000-19999, the range inferred from this capture; the assumed range 32768-65535 (default) is another one; over destinations tried from both sides, 0 of 31 attempts from ports outside were answered, and 29 of 29 from ports in the range (by chance: p < 1e-12)"].assert_eq(&explain(&case));
     }
 
     #[test]

@@ -182,7 +182,7 @@ pub struct CaptureArgs {
     /// Watch this interface; repeatable [default: interfaces that lead to the outside]
     #[arg(short, long, visible_alias = "interface", value_name = "IF")]
     iface: Vec<String>,
-    /// Watch this network namespace and the pods behind it only: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeatable
+    /// Watch this network namespace and its drops, and the sockets of pods behind it, only: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeatable
     #[arg(long, value_name = "NETNS", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Vec<PathBuf>,
     /// Look up pods and containers below this mount of the host's root directory

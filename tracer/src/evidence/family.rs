@@ -156,6 +156,7 @@ impl FamilyEvidence {
             Reason::OnlyInsideAnswered
             | Reason::InFewRuns
             | Reason::NothingToCompare
+            | Reason::PortChanged
             | Reason::NotOnUplink
             | Reason::PortAnswered => [0, side as usize].map(|side| self.all[side]),
         };

@@ -109,8 +109,11 @@ impl PortEvidence {
         let bare = |reason| {
             let (inside, outside) = (Answers::default(), Answers::default());
             let of = || Assessment { claim: Claim::Policy, reason, scope: Scope::Destination, side, inside, outside };
-            PortClaim { assessment: is_outside.then(of), inferred: None }
+            PortClaim { assessment: is_flagged.then(of), inferred: None }
         };
+        if is_flagged && !is_outside {
+            return bare(Reason::PortChanged);
+        }
         if !may_have_left {
             return bare(Reason::NotOnUplink);
         }

@@ -185,6 +185,9 @@ impl Join {
             attempt.later_path = self.network.later_path(slot);
         } else {
             attempt.egress.encapsulates = self.network.encapsulates(slot);
+            if outcome.has_failed() {
+                attempt.egress.interface = self.network.name(slot);
+            }
         }
         updates.push(Update::Attempt { id, kind, attempt });
     }

@@ -8,7 +8,7 @@ use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::paths::{Paths, SynPath};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
-use crate::model::{Egress, LaterPath, Outcome, SourceAddress};
+use crate::model::{Egress, InterfaceName, LaterPath, Outcome, SourceAddress};
 
 #[derive(Debug, Default)]
 pub(super) struct Network {
@@ -97,6 +97,11 @@ impl Network {
         if is_answered {
             self.paths.answered(&original, way, slot.first_ns);
         }
+    }
+
+    /// The interface by which the newest SYN left.
+    pub(super) fn name(&self, slot: SlotView<'_>) -> InterfaceName {
+        self.interfaces.name(slot.newest_interface)
     }
 
     /// Whether the interface by which the newest SYN left encapsulates.

@@ -135,6 +135,8 @@ pub enum Reason {
     NothingToCompare,
     /// Failures of outside ports follow one another without an answered attempt in between, in so few runs that an outage explains them.
     InFewRuns,
+    /// The port changed from one SYN to the next, so that the failure is not that of one port.
+    PortChanged,
     /// The SYN was not seen leaving by an uplink, where a filter could be.
     NotOnUplink,
     /// This very port was answered.
@@ -178,7 +180,7 @@ impl Reason {
         match self {
             Self::SidesDiffer { .. } => Strength::Proven,
             Self::OnlyInsideAnswered | Self::OthersDiffer => Strength::Supported,
-            Self::NothingToCompare | Self::InFewRuns | Self::NotOnUplink => Strength::NoneYet,
+            Self::NothingToCompare | Self::InFewRuns | Self::PortChanged | Self::NotOnUplink => Strength::NoneYet,
             Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered => Strength::Contradicted,
         }
     }
@@ -204,6 +206,7 @@ impl Assessment {
                 Reason::OnlyInsideAnswered
                 | Reason::InFewRuns
                 | Reason::NothingToCompare
+                | Reason::PortChanged
                 | Reason::NotOnUplink
                 | Reason::PortAnswered
                 | Reason::OutsideAnswered
@@ -234,6 +237,9 @@ impl Assessment {
             Reason::NothingToCompare => format!("{}; too few to compare", counts()),
             Reason::InFewRuns => {
                 format!("{}; too few runs of failures between answered attempts to exclude an outage", counts())
+            }
+            Reason::PortChanged => {
+                "the port changed from one SYN to the next, so the failure is not that of one port".to_owned()
             }
             Reason::NotOnUplink => "the SYN was not seen leaving an uplink, where a filter could be".to_owned(),
             Reason::PortAnswered => "this port was answered".to_owned(),

@@ -81,6 +81,7 @@ impl SideCounts {
             | Reason::OthersDiffer
             | Reason::InFewRuns
             | Reason::NothingToCompare
+            | Reason::PortChanged
             | Reason::NotOnUplink
             | Reason::PortAnswered
             | Reason::OutsideAnswered

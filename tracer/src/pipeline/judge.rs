@@ -185,9 +185,9 @@ impl Shared<'_> {
         match kind {
             UpdateKind::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
                 let place = if is_evidence { evidence.retransmitted(id, attempt, case.allowed) } else { None };
-                let is_flagged = causes::is_flagged(&case);
-                let subject = JudgedAttempt { case: assessed(case, evidence, is_flagged, place), owner };
                 let mut judgement = judgements.load(id);
+                let is_flagged = judgement.flagged || causes::is_flagged(&case);
+                let subject = JudgedAttempt { case: assessed(case, evidence, is_flagged, place), owner };
                 let result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated, progress);
                 judgements.store(id, judgement);
                 result

@@ -20,6 +20,7 @@ use tracer_common::Event;
 use tracer_common::config::Loss;
 
 use super::Source;
+use super::blindness::Blindness;
 use super::signals::Signals;
 use super::timer::Timer;
 use crate::bpf::{SharedTracer, Tracer};
@@ -154,6 +155,7 @@ pub struct Live {
     last_look: Instant,
     last_notice: Instant,
     unnoticed: [u64; Loss::ALL.len()],
+    blindness: Blindness,
 }
 
 impl Live {
@@ -181,6 +183,7 @@ impl Live {
             last_look: now,
             last_notice: now - TICK_INTERVAL,
             unnoticed: Default::default(),
+            blindness: Blindness::default(),
         })
     }
 
@@ -227,6 +230,18 @@ impl Live {
         }
         self.finder.enrich(batch);
         self.notice_losses(batch);
+        self.notice_blindness(batch)
+    }
+
+    /// Says on stderr that SYNs leave by an interface that is not watched, and has everything read again.
+    fn notice_blindness(&mut self, events: &[(u32, Event)]) -> anyhow::Result<()> {
+        let is_due = events.iter().fold(false, |is_due, (_, event)| self.blindness.event(event) | is_due);
+        if is_due && self.tracer.with(Tracer::read_again)? {
+            notice(
+                "sockets retransmit their SYN, and no watched interface sees any SYN leave: inside a cluster this is usual, else name the \
+                 interface that connections leave through with --iface",
+            );
+        }
         Ok(())
     }
 

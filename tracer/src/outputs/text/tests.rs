@@ -265,9 +265,9 @@ fn with_all_the_reason_of_a_cause_is_told_once_below_its_line() {
     assert_eq!(
         lines[1..6],
         [
-            "    a filter on the path drops return traffic to port 1200: port 1200 is outside the assumed range 32768-65535",
-            "    (default); to 203.0.113.80:443, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 from ports in",
-            "    the range (by chance: p < 1e-12)",
+            "    a filter on the path drops SYNs from port 1200, or the return traffic to it: port 1200 is outside the assumed range",
+            "    32768-65535 (default); to 203.0.113.80:443, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 from",
+            "    ports in the range (by chance: p < 1e-12)",
             "    evidence: SYN sent 2 times; seen leaving 2 times as 192.0.2.1:1200 by interface 2; no SYN-ACK, RST or ICMP error",
             "    seen arriving",
         ]

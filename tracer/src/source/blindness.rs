@@ -1,0 +1,96 @@
+//! Notices that the watched interfaces do not see what leaves: sockets retransmit their SYN, and no SYN is seen leaving meanwhile.
+
+use tracer_common::Event;
+use tracer_common::events::{WIRE_EGRESS, WIRE_SYN};
+
+/// Sockets whose SYN was neither seen leaving nor dropped on this node.
+const ENOUGH_SOCKETS: usize = 5;
+/// At least so long from one notice to the next.
+const PAUSE_NS: u64 = 60_000_000_000;
+
+/// By initial sequence number, the sockets that retransmitted since the last SYN that was seen leaving.
+#[derive(Debug, Default)]
+pub(super) struct Blindness {
+    unseen: Vec<u32>,
+    not_before_ns: u64,
+}
+
+impl Blindness {
+    /// Takes the next event; whether it is time to say that the watch is blind.
+    pub(super) fn event(&mut self, event: &Event) -> bool {
+        match event {
+            Event::SynRetransmit(sent) => return self.retransmitted(sent.isn, sent.stamp.time_ns),
+            Event::Wire(wire) if wire.packet == WIRE_SYN && wire.direction == WIRE_EGRESS => self.unseen.clear(),
+            Event::CtDrop(dropped) => self.unseen.retain(|isn| *isn != dropped.isn),
+            Event::Wire(_)
+            | Event::NatSelect(_)
+            | Event::NatBind(_)
+            | Event::SockState(_)
+            | Event::Lost(_)
+            | Event::Tick(_)
+            | Event::CtTable(_)
+            | Event::Owner(_)
+            | Event::Uplink(_)
+            | Event::Address(_) => {}
+        }
+        false
+    }
+
+    fn retransmitted(&mut self, isn: u32, time_ns: u64) -> bool {
+        if self.unseen.len() < ENOUGH_SOCKETS && !self.unseen.contains(&isn) {
+            self.unseen.push(isn);
+        }
+        let is_due = self.unseen.len() >= ENOUGH_SOCKETS && time_ns >= self.not_before_ns;
+        if is_due {
+            self.unseen.clear();
+            self.not_before_ns = time_ns + PAUSE_NS;
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracer_common::Flow;
+    use tracer_common::events::{CtDrop, Stamp, SynRetransmit, WIRE_INGRESS, Wire};
+
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn sent(isn: u32, time_ns: u64) -> Event {
+        let stamp = Stamp { time_ns, kind: SynRetransmit::KIND, netns: 9 };
+        SynRetransmit { stamp, isn, ..bytemuck::Zeroable::zeroed() }.into()
+    }
+
+    fn wire(direction: u8) -> Event {
+        let stamp = Stamp { time_ns: 1, kind: Wire::KIND, netns: 9 };
+        let of = Wire { stamp, packet: WIRE_SYN, direction, flow: Flow::default(), ..bytemuck::Zeroable::zeroed() };
+        of.into()
+    }
+
+    fn is_said(events: impl IntoIterator<Item = Event>) -> usize {
+        let mut blindness = Blindness::default();
+        events.into_iter().filter(|event| blindness.event(event)).count()
+    }
+
+    #[test]
+    fn five_sockets_that_retransmit_unseen_are_said_once_a_minute() {
+        assert_eq!(is_said((0..4).map(|isn| sent(isn, S))), 0);
+        assert_eq!(is_said((0..9).map(|_| sent(7, S))), 0);
+        assert_eq!(is_said((0..50).map(|isn| sent(isn, S))), 1);
+        assert_eq!(is_said((0..50).map(|isn| sent(isn, u64::from(isn) * 2 * S))), 2);
+    }
+
+    #[test]
+    fn a_syn_that_is_seen_leaving_or_dropped_here_is_no_blindness() {
+        let between = |event: Event| (0..50).flat_map(move |isn| [sent(isn, S), event]).collect::<Vec<_>>();
+        assert_eq!(is_said(between(wire(WIRE_EGRESS))), 0);
+        assert_eq!(is_said(between(wire(WIRE_INGRESS))), 1);
+        let dropped = |isn| {
+            let stamp = Stamp { time_ns: S, kind: CtDrop::KIND, netns: 9 };
+            Event::from(CtDrop { stamp, isn, ..bytemuck::Zeroable::zeroed() })
+        };
+        assert_eq!(is_said((0..50).flat_map(|isn| [sent(isn, S), dropped(isn)])), 0);
+    }
+}
