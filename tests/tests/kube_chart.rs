@@ -12,6 +12,7 @@ const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
 const ALL_ON: &[&str] = &[
     "metrics.enabled=true",
     "metrics.podMonitor.enabled=true",
+    "metrics.rules.enabled=true",
     "allow6=any",
     "options={--namespace,shop}",
     "nodeSelector.pool=web",
@@ -64,6 +65,8 @@ fn the_chart_is_linted_and_valid_with_everything_off_and_on() {
     let args = container["args"].to_string();
     assert!(args.contains(r#""--metrics","$(HOST_IP):9435","--namespace","shop""#), "{args}");
     assert_eq!(of_kind(&all, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["port"], container["ports"][0]["name"]);
+    let alerts = fs::read_to_string(Path::new(DEPLOY).join("monitoring/alerts.yaml")).unwrap();
+    assert_eq!(of_kind(&all, "PrometheusRule")["spec"], documents(&alerts)[0]);
 }
 
 #[test]
