@@ -70,10 +70,11 @@ impl Outcome {
     }
 }
 
-/// What a capture says about the kernel it runs on, and about what it watches.
+/// What a capture says about the kernel it runs on, about what it watches, and about its privileges.
 #[must_use]
 pub fn is_notice(line: &str) -> bool {
-    line.starts_with("snatrace: watching ") || line.starts_with("snatrace: ") && line.contains(" is off: ")
+    let is_start = ["snatrace: watching ", "snatrace: privileges left: "].iter().any(|start| line.starts_with(start));
+    is_start || line.starts_with("snatrace: ") && line.contains(" is off: ")
 }
 
 /// A child that is killed when this is dropped.

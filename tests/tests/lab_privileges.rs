@@ -9,7 +9,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tests::lab::Lab;
-use tests::process::{Outcome, Running};
+use tests::process::{Outcome, Running, until};
 use tests::{binary, capturing};
 
 /// A directory that everybody may use, with a copy of the binary that everybody may run.
@@ -99,4 +99,68 @@ fn another_namespace_and_the_names_of_pods_take_one_more() {
     assert!(!said(&["+sys_ptrace"]).contains(unknown));
     let root = Outcome::of(capturing().args(["tail", "--", "true"]));
     assert!(!root.stderr.contains(unknown), "{}", root.stderr);
+}
+
+/// A line of /proc/PID/status, which says what a process or a thread may do; `None` once it has ended.
+fn status(pid: u32, field: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    Some(value.split_whitespace().next().unwrap().to_owned())
+}
+
+/// Bits of `CapEff` (linux/capability.h).
+const DAC_OVERRIDE: u64 = 1 << 1;
+const DAC_READ_SEARCH: u64 = 1 << 2;
+const NET_ADMIN: u64 = 1 << 12;
+const SYS_PTRACE: u64 = 1 << 19;
+const PERFMON: u64 = 1 << 38;
+const BPF: u64 = 1 << 39;
+const KEPT: u64 = DAC_READ_SEARCH | NET_ADMIN | SYS_PTRACE | PERFMON | BPF;
+
+/// Checks that every thread of a running capture is confined; returns its user.
+fn confined(running: &Running, more: u64) -> String {
+    let pid = running.pid();
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        let thread = thread.unwrap().file_name().to_str().unwrap().parse().unwrap();
+        until("the thread is confined", || status(thread, "Seccomp:").is_none_or(|mode| mode == "2"));
+        let Some(no_new_privs) = status(thread, "NoNewPrivs:") else { continue };
+        assert_eq!(no_new_privs, "1");
+        for set in ["CapEff:", "CapPrm:", "CapInh:", "CapBnd:", "CapAmb:"] {
+            let held = u64::from_str_radix(&status(thread, set).unwrap(), 16).unwrap();
+            assert_eq!(held & !(KEPT | more), 0, "{set} has {held:x}");
+        }
+    }
+    status(pid, "Uid:").unwrap()
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_running_capture_keeps_what_it_needs_and_no_more() {
+    let lab = Lab::up("fully_random");
+    let directory = tempfile::tempdir().unwrap();
+    let start = |name: &str, options: &[&str]| {
+        let ready = directory.path().join(name);
+        let mut call = Command::new("nsenter");
+        call.arg(format!("--net={}", lab.node().display())).arg(binary());
+        let running = Running::start(call.args(options).arg("--ready-file").arg(&ready));
+        until("the capture is ready", || ready.exists());
+        running
+    };
+    let tail = start("tail", &["tail", "--metrics", "127.0.0.1:0"]);
+    assert_eq!(confined(&tail, 0), "65534");
+    let trace = directory.path().join("trace");
+    let record = start("record", &["record", "-w", trace.to_str().unwrap()]);
+    assert_eq!(confined(&record, DAC_OVERRIDE), "0");
+    for running in [tail, record] {
+        running.signal(Signal::SIGINT);
+        running.finish().done();
+    }
+    // COMMAND has the privileges of its caller, and ends with the capture.
+    let mut call = Command::new(binary());
+    call.args(["tail", "--duration", "1s", "--", "sh", "-c", "grep CapEff /proc/self/status >&2; exec sleep 60"]);
+    let outcome = Outcome::of(&mut call);
+    let own = status(std::process::id(), "CapEff:").unwrap();
+    assert!(outcome.stderr.contains(&format!("CapEff:\t{own}")), "{outcome:#?}");
+    assert!(outcome.stderr.contains("CAP_DAC_READ_SEARCH CAP_KILL"), "{outcome:#?}");
+    outcome.done();
 }

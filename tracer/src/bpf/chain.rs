@@ -1,11 +1,13 @@
 //! Which programs TC runs on an interface, and where ours are among them.
 
+use std::collections::BTreeSet;
+
 use aya::programs::SchedClassifier;
 use aya::programs::tc::TcAttachType;
 
 use super::clsact;
 use super::interfaces::Interface;
-use super::refusal;
+use super::{refusal, tcx};
 
 /// What begins like this is ours, of this run or of another one.
 const OURS: &str = "wire_";
@@ -39,23 +41,31 @@ impl ChainPosition {
 }
 
 /// The programs of TCX, then the filters of clsact, as the kernel runs them; in the namespace of this thread. `own` are the
-/// programs of this run, by id, and the handle of its filters.
+/// programs of this run, by id, and the handle of its filters; `other_runs` are programs of ours that are known by name.
 pub(super) fn read(
     interface: &Interface,
     direction: TcAttachType,
     own: &[u32],
     handle: Option<u32>,
+    other_runs: &mut BTreeSet<u32>,
 ) -> anyhow::Result<ChainPosition> {
     let mut chain = ChainPosition::default();
     match SchedClassifier::query_tcx(&interface.name, direction) {
         Ok((_, programs)) => {
             for program in programs {
                 let is_ours = program.name_as_str().is_some_and(|name| name.starts_with(OURS));
+                if is_ours {
+                    other_runs.insert(program.id());
+                }
                 chain.push(own.contains(&program.id()), is_ours);
             }
         }
-        // Programs are shown to CAP_SYS_ADMIN only. Without it ours is taken to be where it was put.
-        Err(error) if refusal::is_forbidden(&error) => chain.has_ours = true,
+        // Names are shown to CAP_SYS_ADMIN only, which is given up after the start: those seen until then are remembered.
+        Err(error) if refusal::is_forbidden(&error) => match tcx::programs(interface.index, direction) {
+            Ok(ids) => ids.into_iter().for_each(|id| chain.push(own.contains(&id), other_runs.contains(&id))),
+            // Ours is taken to be where it was put.
+            Err(_) => chain.has_ours = true,
+        },
         // The kernel has no TCX.
         Err(_) => {}
     }

@@ -21,6 +21,7 @@ mod shared;
 mod skipped;
 mod survey;
 mod tables;
+mod tcx;
 mod try_load;
 mod waiting;
 mod wire;

@@ -64,6 +64,8 @@ pub(super) struct Watched {
     egress: Option<Attached>,
     /// The handle of filters.
     claim: Option<Claim>,
+    /// Programs of other captures on it, by id.
+    other_runs: BTreeSet<u32>,
     pub(super) sight: Sight,
     mends: u32,
     /// Since when it no longer leads to the outside.
@@ -246,6 +248,7 @@ impl Wires {
             ingress: None,
             egress: None,
             claim: None,
+            other_runs: BTreeSet::new(),
             sight: Sight::Clear,
             mends: 0,
             unwanted_ns: None,
@@ -330,9 +333,10 @@ fn mend(ebpf: &mut Ebpf, watched: &mut Watched, queue: &mut Queue) -> anyhow::Re
     Ok(())
 }
 
-fn look(ebpf: &mut Ebpf, watched: &Watched, direction: TcAttachType) -> anyhow::Result<ChainPosition> {
+fn look(ebpf: &mut Ebpf, watched: &mut Watched, direction: TcAttachType) -> anyhow::Result<ChainPosition> {
     let own = classifier(ebpf, program(&watched.interface, direction))?.info()?.id();
-    chain::read(&watched.interface, direction, &[own], watched.claim.as_ref().map(Claim::handle))
+    let handle = watched.claim.as_ref().map(Claim::handle);
+    chain::read(&watched.interface, direction, &[own], handle, &mut watched.other_runs)
 }
 
 /// Attaches a program in the namespace of this thread.

@@ -27,7 +27,6 @@ mod tunnels;
 mod uplinks;
 mod verdict;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use bpf_nat::BpfNat;
@@ -39,7 +38,7 @@ pub use share::Share;
 pub use verdict::{DoctorOutcome, DoctorVerdict, verdict};
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// As it should be.
@@ -66,7 +65,7 @@ impl Level {
 }
 
 /// What can be done, and what follows from it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Fix {
     /// What it is.
     pub what: String,
@@ -79,7 +78,7 @@ pub struct Fix {
 }
 
 /// What a check says.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckReport {
     /// The check; it can have several reports.
     pub id: &'static str,

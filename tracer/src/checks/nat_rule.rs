@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::share::{self, Share, Traffic};
@@ -16,7 +15,7 @@ pub(super) const CHECK: Check = Check { id: "nat_rule", run };
 const MIN_GROUP: usize = 4;
 
 /// A rule, for machines.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RuleReport {
     /// The tool that changes it.
     pub tool: String,

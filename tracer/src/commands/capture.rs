@@ -24,12 +24,13 @@ mod live {
     use crate::bpf::{self, SharedTracer, Tracer};
     use crate::commands::{block_on, machine};
     use crate::enrichers::{Finder, Host};
-    use crate::metrics::{self, Exporter};
+    use crate::metrics::{self, Exporter, Serving};
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
     use crate::notice::notice;
     use crate::outputs::escape::Escaped;
     use crate::outputs::{self, View};
     use crate::pipeline::{self, Judge};
+    use crate::sandbox::{self, Needs};
     use crate::source::{Joined, Live, Stop, guard};
     use crate::store::{self, Rotation, Writer};
     use crate::summary::Summary;
@@ -52,7 +53,7 @@ mod live {
     ) -> Result<Summary> {
         let mut stop = Stop::new()?;
         let tracer = SharedTracer::default();
-        guard::watch(tracer.handle())?;
+        let guard = guard::watch(tracer.handle())?;
         let mut metrics = Exporter::start(metrics, &options.netns)?;
         tracer.start(&bpf_options(options))?;
         let capture = tracer.with(|tracer| describe(options, tracer))??;
@@ -70,15 +71,14 @@ mod live {
         if let Some(output) = output {
             judge = judge.with_output(output);
         }
+        let leaves_files = metrics.as_ref().is_some_and(Exporter::leaves_files);
+        let serving = metrics.as_mut().and_then(Exporter::serving);
         if let Some(exporter) = &mut metrics {
             judge = judge.with_observer(exporter.observer());
         }
 
         if let Some(duration) = options.duration {
             stop.after(duration);
-        }
-        if options.until_eof {
-            stop.at_end_of_stdin()?;
         }
         if let Some(file) = &options.ready_file {
             store::open_output(file).with_context(|| format!("cannot create the ready file {}", file.display()))?;
@@ -91,6 +91,19 @@ mod live {
         if let Some(why) = finder.off() {
             notice(format_args!("owner is off: {}", Escaped(&why)));
         }
+        let needs = Needs {
+            admin: !options.netns.is_empty() || tracer.with(|tracer| tracer.is_waiting())?,
+            creates_files: leaves_files || record.is_some_and(|record| record.file.as_os_str() != store::STDIO),
+            has_command: !options.command.is_empty(),
+        };
+        // The other threads have what this one has left.
+        let left = sandbox::reduce(needs);
+        let _ = guard.send(needs);
+        notice(format_args!("privileges left: {left}"));
+        if options.until_eof {
+            stop.at_end_of_stdin()?;
+        }
+        serving.map(Serving::begin).transpose()?;
         let updates = Joined::new(Live::new(tracer, stop, finder)?, 1, recorder.as_mut());
         let summary = pipeline::run(updates.stepwise(options.count.is_some()), judge).await;
         // A write that failed says itself how much was recorded.

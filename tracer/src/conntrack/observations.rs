@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::entry::{ConntrackEntry, State, Timeouts};
@@ -15,7 +14,7 @@ pub const MIN_AGE_S: u32 = 2;
 const NOW_S: u64 = 1 << 32;
 
 /// How many entries there were of each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EntryCounts {
     /// Of TCP, whatever follows.
     pub entries: u64,

@@ -5,12 +5,14 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
@@ -47,10 +49,36 @@ pub struct Options {
 pub struct Exporter {
     observer: MetricsObserver,
     leftovers: Vec<PathBuf>,
+    serving: Option<Serving>,
+}
+
+/// The thread that is to come. Clients that connect before it wait in the kernel's queue.
+pub struct Serving {
+    runtime: Runtime,
+    exports: Pin<Box<dyn Future<Output = ((), ())> + Send>>,
+}
+
+impl std::fmt::Debug for Serving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serving").finish_non_exhaustive()
+    }
+}
+
+impl Serving {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn begin(self) -> Result<()> {
+        // Not waited for: it may be waiting for a disk or a client.
+        let run = move || self.runtime.block_on(self.exports);
+        let thread = thread::Builder::new().name("metrics".to_owned()).spawn(run);
+        thread.map(drop).context("cannot start a thread")
+    }
 }
 
 impl Exporter {
-    /// Starts to listen and to write, if either was asked for. `namespaces` are those whose NAT is captured, empty for snatrace's own.
+    /// Starts to listen, and prepares to serve and to write, if either was asked for. `namespaces` are those whose NAT is captured, empty for snatrace's own.
     ///
     /// # Errors
     /// When the address cannot be listened on, or the directory is none.
@@ -83,12 +111,21 @@ impl Exporter {
         let exports = async move {
             let writes = write_regularly(options.directory.as_deref(), &export);
             let serves = serve(listener, &export);
-            tokio::join!(writes, serves);
+            tokio::join!(writes, serves)
         };
-        // Not waited for: it may be waiting for a disk or a client.
-        let thread = thread::Builder::new().name("metrics".to_owned()).spawn(move || runtime.block_on(exports));
-        thread.context("cannot start a thread")?;
-        Ok(Some(Self { observer, leftovers }))
+        let serving = Some(Serving { runtime, exports: Box::pin(exports) });
+        Ok(Some(Self { observer, leftovers, serving }))
+    }
+
+    /// What is to run once privileges are given up.
+    pub const fn serving(&mut self) -> Option<Serving> {
+        self.serving.take()
+    }
+
+    /// Whether it makes and removes files.
+    #[must_use]
+    pub const fn leaves_files(&self) -> bool {
+        !self.leftovers.is_empty()
     }
 
     /// What feeds it from the pipeline.

@@ -17,4 +17,4 @@ mod snapshot;
 mod textfile;
 
 pub use address::Address;
-pub use exporter::{Exporter, Options};
+pub use exporter::{Exporter, Options, Serving};

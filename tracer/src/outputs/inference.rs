@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::json_line::write_line;
@@ -14,7 +13,7 @@ use crate::model::PortSet;
 use crate::summary::Summary;
 
 /// One address family.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Inference<'a> {
     verdict: &'static str,
     from: Option<&'a str>,
@@ -40,26 +39,26 @@ pub(super) struct Inference<'a> {
 }
 
 /// A range that passes, with the bracket of each edge.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct Range {
     low: Bracket,
     high: Bracket,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct Bracket {
     from: u16,
     to: u16,
     measured: bool,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct CountsObject {
     answered: u64,
     unanswered: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct SupportingObject {
     destination: String,
     inside: CountsObject,
@@ -67,9 +66,8 @@ struct SupportingObject {
 }
 
 /// `kind:"inference"`
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct InferenceLine<'a> {
-    #[schemars(extend("const" = "inference"))]
     kind: &'static str,
     family: &'static str,
     #[serde(flatten)]
@@ -218,21 +216,11 @@ pub(super) fn write_conclusions(conclusions: &[Conclusion], as_json: bool, out: 
 }
 
 /// `kind:"conntrack"`
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct CountsLine<'a> {
-    #[schemars(extend("const" = "conntrack"))]
     kind: &'static str,
     #[serde(flatten)]
     counts: &'a EntryCounts,
-}
-
-/// The schemas of the lines of `infer`.
-pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 3] {
-    [
-        generator.subschema_for::<InferenceLine<'_>>(),
-        generator.subschema_for::<CountsLine<'_>>(),
-        generator.subschema_for::<PolicyLine<'_>>(),
-    ]
 }
 
 /// The line of JSON.

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::bounded::{Interval, LeftOut};
@@ -23,9 +22,8 @@ pub(super) const FORMAT: Format =
     Format { name: "json", about: "one JSON object per line", open: |view, out| Box::new(Json::new(view, out)) };
 
 /// `kind:"capture"`
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct CaptureLine<'a> {
-    #[schemars(extend("const" = "capture"))]
     kind: &'static str,
     time: Option<String>,
     version: &'a str,
@@ -37,16 +35,15 @@ struct CaptureLine<'a> {
     hooks: Vec<HookField<'a>>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct HookField<'a> {
     hook: &'a str,
     off: Option<&'a str>,
 }
 
 /// `kind:"retransmit"`, and with the same fields `kind:"ended"`
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct RetransmitLine<'a> {
-    #[schemars(extend("enum" = ["retransmit", "ended"]))]
     kind: &'static str,
     time: Option<&'a str>,
     node: &'a str,
@@ -78,9 +75,8 @@ struct RetransmitLine<'a> {
 }
 
 /// `kind:"summary"`
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct SummaryLine<'a> {
-    #[schemars(extend("const" = "summary"))]
     kind: &'static str,
     time: Option<String>,
     node: Option<&'a str>,
@@ -134,19 +130,10 @@ struct IntervalLine<'a> {
 }
 
 /// Of the address families of which something can be said.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct InferenceObject<'a> {
     ipv4: Option<Inference<'a>>,
     ipv6: Option<Inference<'a>>,
-}
-
-/// The schemas of its lines.
-pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 3] {
-    [
-        generator.subschema_for::<CaptureLine<'_>>(),
-        generator.subschema_for::<RetransmitLine<'_>>(),
-        generator.subschema_for::<SummaryLine<'_>>(),
-    ]
 }
 
 struct Json {

@@ -4,7 +4,6 @@
 //! follows from the trace and the options alone.
 
 pub mod html;
-pub mod json;
 mod numbers;
 mod observer;
 mod tables;

@@ -6,13 +6,18 @@ use anyhow::Context as _;
 use nix::libc;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
-/// Reading files takes no program, no other process, no socket, and no change of the system.
-const FORBIDDEN: &[libc::c_long] = &[
-    libc::SYS_socket,
-    libc::SYS_socketpair,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_setns,
+/// What this process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Reads files.
+    Offline,
+    /// Captures, and attaches to interfaces that appear later.
+    #[cfg_attr(not(feature = "ebpf"), allow(dead_code, reason = "the live capture asks for it"))]
+    Live,
+}
+
+/// Neither kind runs programs, looks into other processes, or changes the system.
+const ALWAYS: &[libc::c_long] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_ptrace,
@@ -44,10 +49,35 @@ const FORBIDDEN: &[libc::c_long] = &[
     libc::SYS_io_uring_setup,
 ];
 
+/// Landlock does not cover owners, modes and signals on every kernel.
+const OFFLINE: &[libc::c_long] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_setns,
+    libc::SYS_fchmodat,
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_kill,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+];
+
+/// The same calls by the numbers of the x32 ABI.
+#[cfg(target_arch = "x86_64")]
+const ABIS: [i64; 2] = [0, 1 << 30];
+#[cfg(not(target_arch = "x86_64"))]
+const ABIS: [i64; 1] = [0];
+
 /// Refuses them with EPERM to this thread and to those that it starts; also sets `no_new_privs`.
-pub(super) fn forbid() -> anyhow::Result<()> {
+pub(super) fn forbid(kind: Kind) -> anyhow::Result<()> {
+    let more = if kind == Kind::Offline { OFFLINE } else { &[] };
     #[allow(clippy::useless_conversion, reason = "c_long is narrower on other machines")]
-    let rules: BTreeMap<i64, _> = FORBIDDEN.iter().map(|&call| (i64::from(call), Vec::new())).collect();
+    let calls = ALWAYS.iter().chain(more).map(|&call| i64::from(call));
+    let rules: BTreeMap<i64, _> = calls.flat_map(|call| ABIS.map(|abi| (call | abi, Vec::new()))).collect();
     let arch = TargetArch::try_from(std::env::consts::ARCH).context("no filter for this processor")?;
     let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?;

@@ -15,10 +15,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{Pid, gettid, write};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::signals::Signals;
 use crate::bpf::TracerHandle;
+use crate::sandbox::{self, Needs};
 
 /// How long a capture has for its summary.
 const GRACE: Duration = Duration::from_millis(800);
@@ -27,11 +29,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a capture has that is not blocked, but busy.
 const MAX_BUSY: Duration = Duration::from_secs(10);
 
-/// Watches over the calling thread from now on.
+/// Watches over the calling thread from now on. The thread that does gives up its privileges once it is sent which it needs.
 ///
 /// # Errors
 /// When the signals cannot be taken over, or no thread can be started.
-pub fn watch(tracer: TracerHandle) -> anyhow::Result<()> {
+pub fn watch(tracer: TracerHandle) -> anyhow::Result<oneshot::Sender<Needs>> {
     let watched = gettid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot wait for signals")?;
@@ -40,8 +42,9 @@ pub fn watch(tracer: TracerHandle) -> anyhow::Result<()> {
         let _entered = runtime.enter();
         Signals::new()?
     };
+    let (sender, needs) = oneshot::channel();
     let end = move || {
-        let signal = runtime.block_on(blocked_at(signals, &tracer, watched));
+        let signal = runtime.block_on(blocked_at(signals, needs, &tracer, watched));
         tracer.end();
         say(&format!(
             "snatrace: ended by {signal} without a summary: what it writes to (standard output, standard error, a file) is blocked\n"
@@ -51,12 +54,25 @@ pub fn watch(tracer: TracerHandle) -> anyhow::Result<()> {
     thread::Builder::new().name("signals".to_owned()).spawn(end).context("cannot start a thread")?;
     // The kernel would hand them to this thread first, and no handler runs in a thread that waits for a disk.
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
-    signals.thread_block().context("cannot take over signals")
+    signals.thread_block().context("cannot take over signals")?;
+    Ok(sender)
 }
 
 /// Waits for a signal, and then for another one, or for the thread to be blocked.
-async fn blocked_at(mut signals: Signals, tracer: &TracerHandle, thread: Pid) -> Signal {
-    let first = signals.next().await;
+async fn blocked_at(
+    mut signals: Signals,
+    needs: oneshot::Receiver<Needs>,
+    tracer: &TracerHandle,
+    thread: Pid,
+) -> Signal {
+    let first = tokio::select! {
+        first = signals.next() => first,
+        needs = needs => {
+            // Not sent by a capture that failed.
+            let _ = needs.map(sandbox::reduce);
+            signals.next().await
+        }
+    };
     let is_blocked = async {
         let busy_until = Instant::now() + MAX_BUSY;
         sleep(GRACE).await;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tracer_common::config::FILTER_PREFIXES;
 use zstd::bulk::Decompressor;
 
 use super::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN};
@@ -41,8 +42,13 @@ pub fn read(
     if !payload.is_some_and(|payload| frame::unpack(decompressor, &header, payload, raw)) {
         return Err(damaged("the description of the capture is damaged or cut off".to_owned()));
     }
-    let capture = serde_json::from_slice(raw)
+    let capture: Capture = serde_json::from_slice(raw)
         .map_err(|error| damaged(format!("the description of the capture is not understood ({error})")))?;
+    // Each of them is compared with each attempt.
+    let prefixes = capture.filter.src.len().max(capture.filter.dst.len());
+    if prefixes > FILTER_PREFIXES as usize {
+        return Err(damaged(format!("its filter has {prefixes} prefixes, and a capture can have {FILTER_PREFIXES}")));
+    }
     input.skip(header.frame_len());
     Ok(capture)
 }

@@ -104,6 +104,12 @@ impl FrameHeader {
     }
 }
 
+/// What a compressed payload may become: reading a trace takes memory and time by its size. A writer stores a block that is smaller
+/// still as it is.
+pub const fn max_raw_len(stored_len: usize) -> usize {
+    (8 << 10) + 128 * stored_len
+}
+
 /// Checks and unpacks a payload. Never more than `raw_len` bytes, which the header's limits bound.
 pub fn unpack(
     decompressor: &mut Decompressor<'static>,
@@ -119,6 +125,9 @@ pub fn unpack(
     match header.codec {
         CODEC_STORED => raw.extend_from_slice(payload),
         CODEC_ZSTD => {
+            if raw_len > max_raw_len(payload.len()) {
+                return false;
+            }
             raw.reserve(raw_len);
             if decompressor.decompress_to_buffer(payload, raw).is_err() {
                 raw.clear();

@@ -41,7 +41,7 @@ pub use report::ReadReport;
 pub use rotation::Rotation;
 #[cfg(feature = "ebpf")]
 pub(crate) use target::open_output;
-pub(crate) use target::{create, create_text, partial};
+pub(crate) use target::{create, create_later, create_text, partial};
 pub use writer::{Writer, Written};
 
 /// A newer major version is refused.

@@ -30,6 +30,14 @@ pub fn create_text(path: &Path) -> Result<File, Error> {
     result.map_err(|reason| Error::Create { path: path.to_owned(), reason })
 }
 
+/// The same, but what was in it stays until the caller cuts it: writing comes after what may fail.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) fn create_later(path: &Path) -> Result<File, Error> {
+    open_uncut(path).map_err(|reason| Error::Create { path: path.to_owned(), reason })
+}
+
 /// What a file is called until it is complete: hidden, and without the ending that collectors look for.
 pub fn partial(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
@@ -48,6 +56,14 @@ fn stdout() -> io::Result<File> {
 /// # Errors
 /// When it cannot be opened, or is not safe to write to.
 pub(crate) fn open_output(path: &Path) -> io::Result<File> {
+    let file = open_uncut(path)?;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(file)
+}
+
+fn open_uncut(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(MODE).custom_flags(libc::O_NOFOLLOW);
     let file = options.open(path).map_err(|error| match error.raw_os_error() {
@@ -67,7 +83,6 @@ pub(crate) fn open_output(path: &Path) -> io::Result<File> {
             return Err(io::Error::other("it has hard links"));
         }
         file.set_permissions(Permissions::from_mode(MODE))?;
-        file.set_len(0)?;
     }
     Ok(file)
 }

@@ -68,6 +68,8 @@ pub struct Writer {
     pack: Compressor<'static>,
     frame: Vec<u8>,
     payload: Vec<u8>,
+    /// How the payload is stored.
+    codec: u8,
     next_number: u32,
     file_bytes: u64,
     /// Time of its first event.
@@ -125,6 +127,7 @@ impl Writer {
             pack,
             frame: Vec::new(),
             payload: Vec::new(),
+            codec: frame::CODEC_ZSTD,
             next_number: 0,
             file_bytes: 0,
             file_first_ns: None,
@@ -210,11 +213,11 @@ impl Writer {
             return Ok(());
         }
         std::mem::swap(&mut items, &mut self.items);
-        let payload = std::mem::take(&mut self.payload);
+        let (payload, codec) = (std::mem::take(&mut self.payload), self.codec);
         let packed = self.pack();
         packed.map_err(|reason| self.failure(reason))?;
         let appended = self.append_block();
-        (self.items, self.payload) = (items, payload);
+        (self.items, self.payload, self.codec) = (items, payload, codec);
         appended
     }
 
@@ -225,7 +228,7 @@ impl Writer {
         self.file_first_ns.get_or_insert(first_ns);
         let header = FrameHeader {
             kind: frame::KIND_EVENTS,
-            codec: frame::CODEC_ZSTD,
+            codec: self.codec,
             stored_len: self.payload.len() as u32,
             raw_len: self.items.bytes().len() as u32,
             events,
@@ -246,7 +249,15 @@ impl Writer {
         let items = self.items.bytes();
         self.payload.clear();
         self.payload.reserve(zstd::zstd_safe::compress_bound(items.len()));
-        self.pack.compress_to_buffer(items, &mut self.payload).map(drop)
+        self.pack.compress_to_buffer(items, &mut self.payload)?;
+        self.codec = frame::CODEC_ZSTD;
+        // No reader takes more from so few bytes.
+        if items.len() > frame::max_raw_len(self.payload.len()) {
+            self.codec = frame::CODEC_STORED;
+            self.payload.clear();
+            self.payload.extend_from_slice(items);
+        }
+        Ok(())
     }
 
     /// Whether what was packed belongs into another file.

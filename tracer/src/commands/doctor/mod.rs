@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueHint;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::args::{LivePolicy, NodeArgs};
@@ -35,9 +34,8 @@ pub struct Args {
 }
 
 /// Everything that is said.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 struct Findings<'a> {
-    #[schemars(extend("const" = "doctor"))]
     kind: &'static str,
     version: &'static str,
     node: &'a str,
@@ -52,11 +50,6 @@ struct Findings<'a> {
     conclusion: &'a DoctorVerdict,
     level: Level,
     checks: &'a [CheckReport],
-}
-
-/// The schema of its JSON.
-pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<Findings<'_>>()
 }
 
 /// Looks, and says what it sees.

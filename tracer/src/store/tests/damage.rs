@@ -2,7 +2,11 @@
 
 use std::sync::LazyLock;
 
-use super::{EACH, read, three_blocks, trace};
+use tracer_common::Event;
+
+use super::{EACH, capture, place, read, three_blocks, trace, write};
+use crate::model::{Capture, Filter};
+use crate::store::Reader;
 use crate::store::block::ItemWriter;
 use crate::store::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN, MARKER};
 
@@ -168,6 +172,33 @@ fn a_payload_that_unpacks_to_more_than_it_says_is_damaged() {
     let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 1).unwrap();
     let (_, report) = read(&forged(events_header(frame::CODEC_ZSTD, 1000), &bomb)).unwrap();
     assert_eq!(report.damaged_blocks, 1, "{report}");
+}
+
+#[test]
+fn a_small_payload_that_unpacks_to_very_much_is_damaged_and_no_writer_makes_one() {
+    let events: Vec<Event> = std::iter::repeat_n(three_blocks()[0], 20_000).collect();
+    let mut items = ItemWriter::default();
+    events.iter().for_each(|event| items.push(event));
+    let payload = zstd::bulk::compress(items.bytes(), 1).unwrap();
+    assert!(items.bytes().len() > frame::max_raw_len(payload.len()), "it compresses badly");
+    let raw_len = items.bytes().len() as u32;
+    let header = FrameHeader { events: 20_000, ..events_header(frame::CODEC_ZSTD, raw_len) };
+    let (read_events, report) = read(&forged(header, &payload)).unwrap();
+    assert_eq!((read_events.len(), report.damaged_blocks), (0, 1), "{report}");
+    assert_eq!(read(&trace(&events)).unwrap().0, events);
+}
+
+#[test]
+fn a_head_with_more_prefixes_than_a_capture_can_have_is_refused() {
+    let prefixes = |count| {
+        let src = vec!["10.0.0.0/8".parse().unwrap(); count];
+        let capture = Capture { filter: Filter { src, ..Filter::default() }, ..capture() };
+        let (_dir, path) = place();
+        write(&path, &capture, &[]);
+        Reader::open(&path).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(prefixes(256), Ok(()));
+    assert!(prefixes(257).unwrap_err().contains("its filter has 257 prefixes"));
 }
 
 #[test]
