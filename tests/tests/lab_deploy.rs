@@ -35,9 +35,11 @@ fn bundle(pod: &Value, lab: &Lab, shared: &Path) -> Value {
     assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
     let capabilities = strings(&security["capabilities"]["add"]).into_iter().map(|name| format!("CAP_{name}"));
     let capabilities: Vec<String> = capabilities.collect();
+    // The client's connections are compared with all lines.
+    let args =
+        strings(&container["args"]).into_iter().filter(|arg| !["--fold", "--max-lines", "10/s"].contains(&&**arg));
     let extra = ["--all", "--src", lab.variable("SRC"), "--ready-file", "/shared/ready", "--duration", "120s"];
-    let arguments =
-        ["snatrace".to_owned()].into_iter().chain(strings(&container["args"])).chain(extra.map(str::to_owned));
+    let arguments = ["snatrace".to_owned()].into_iter().chain(args).chain(extra.map(str::to_owned));
     let value = |each: &Value| match each["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
         Some("spec.nodeName") => NODE_NAME.to_owned(),
         _ => each["value"].as_str().unwrap().to_owned(),
