@@ -3,6 +3,7 @@
 //! `pipeline` is the first file to read. Imports run one way, downwards in this list.
 
 pub mod commands;
+pub mod top;
 pub mod pipeline;
 pub mod source;
 pub mod metrics;

@@ -6,6 +6,7 @@ pub fn run(
     _view: Option<crate::outputs::View>,
     _record: Option<&crate::model::RecordOptions>,
     _metrics: crate::metrics::Options,
+    _observer: Option<&mut dyn crate::outputs::Observer>,
 ) -> anyhow::Result<crate::summary::Summary> {
     anyhow::bail!("cannot capture: this snatrace was built without the feature `ebpf`: install one that has it")
 }
@@ -28,7 +29,7 @@ mod live {
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
     use crate::notice::notice;
     use crate::outputs::escape::Escaped;
-    use crate::outputs::{self, View};
+    use crate::outputs::{self, Observer, View};
     use crate::pipeline::{self, Judge};
     use crate::sandbox::{self, Needs};
     use crate::source::{Joined, Live, Stop, guard};
@@ -41,8 +42,9 @@ mod live {
         view: Option<View>,
         record: Option<&RecordOptions>,
         metrics: metrics::Options,
+        observer: Option<&mut dyn Observer>,
     ) -> Result<Summary> {
-        block_on(capture(options, view, record, metrics))?
+        block_on(capture(options, view, record, metrics, observer))?
     }
 
     async fn capture(
@@ -50,6 +52,7 @@ mod live {
         view: Option<View>,
         record: Option<&RecordOptions>,
         metrics: metrics::Options,
+        observer: Option<&mut dyn Observer>,
     ) -> Result<Summary> {
         let mut stop = Stop::new()?;
         let tracer = SharedTracer::default();
@@ -73,6 +76,9 @@ mod live {
         }
         let leaves_files = metrics.as_ref().is_some_and(Exporter::leaves_files);
         let serving = metrics.as_mut().and_then(Exporter::serving);
+        if let Some(observer) = observer {
+            judge = judge.with_observer(observer);
+        }
         if let Some(exporter) = &mut metrics {
             judge = judge.with_observer(exporter.observer());
         }
@@ -111,7 +117,7 @@ mod live {
             let written = recorder.finish()?;
             notice(format_args!("recorded {} events in {} bytes", written.events, written.bytes));
         }
-        if let Some(summary) = summary.as_ref().ok().filter(|_| !is_shown) {
+        if let Some(summary) = summary.as_ref().ok().filter(|_| record.is_some() && !is_shown) {
             notice(counts(summary));
         }
         if let Some(words) = summary.as_ref().ok().filter(|summary| summary.is_blind()).and_then(Summary::unseen_words)

@@ -17,6 +17,7 @@ mod record;
 mod replay;
 mod report;
 mod tail;
+mod top;
 mod values;
 
 use std::env;
@@ -53,6 +54,8 @@ struct Cli {
 enum Command {
     /// Show failing connections live
     Tail(Box<tail::Args>),
+    /// Show failing connections by pod, destination and cause, on a screen
+    Top(Box<top::Args>),
     /// Record a trace
     Record(Box<record::Args>),
     /// Show recorded traces; needs no privileges
@@ -77,6 +80,7 @@ enum Command {
 fn run(cli: &Cli) -> Result<End> {
     match &cli.command {
         Command::Tail(args) => tail::run(args),
+        Command::Top(args) => top::run(args),
         Command::Record(args) => record::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Report(args) => report::run(args),

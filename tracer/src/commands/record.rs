@@ -62,6 +62,6 @@ pub fn run(args: &Args) -> Result<End> {
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
     let (file, rotate_bytes, segment, keep_files) = (args.write.clone(), args.rotate, args.segment, args.keep);
     let record = RecordOptions { file, rotate_bytes, segment, keep_files };
-    let summary = capture::run(&options, view, Some(&record), args.capture.metrics.options())?;
+    let summary = capture::run(&options, view, Some(&record), args.capture.metrics.options(), None)?;
     Ok(end(&summary, args.view.exit_code))
 }

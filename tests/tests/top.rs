@@ -1,0 +1,53 @@
+//! `top` on a real terminal: it draws, ends at `q`, and leaves the terminal as it was.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+
+use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use tests::process::{end_with_us, wait};
+
+#[test]
+fn a_trace_is_shown_until_q() {
+    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    let pty = openpty(&size, None).unwrap();
+    let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/fully_random-kprobes.trace");
+    let mut top = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
+    top.args(["top", "-r"]).arg(trace).env("TERM", "xterm");
+    let terminal = || Stdio::from(pty.slave.try_clone().unwrap());
+    top.stdin(terminal()).stdout(terminal()).stderr(terminal());
+    let mut child = end_with_us(&mut top).spawn().unwrap();
+    drop(top);
+    let mut master = File::from(pty.master);
+    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&seen).contains("10.7.192.1") {
+        let read = master.read(&mut buffer).unwrap();
+        seen.extend_from_slice(&buffer[..read]);
+        if String::from_utf8_lossy(&seen).contains("node-1") {
+            // The next table: destinations.
+            master.write_all(b"l").unwrap();
+        }
+    }
+    master.write_all(b"q").unwrap();
+    let reader = thread::spawn(move || {
+        let mut rest = Vec::new();
+        while let Ok(read @ 1..) = master.read(&mut buffer) {
+            rest.extend_from_slice(&buffer[..read]);
+            if String::from_utf8_lossy(&rest).contains("\u{1b}[?1049l") {
+                break;
+            }
+        }
+        (master, rest)
+    });
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let flags = tcgetattr(&pty.slave).unwrap().local_flags;
+    assert!(flags.contains(LocalFlags::ECHO | LocalFlags::ICANON), "the terminal is left in raw mode");
+    drop(pty.slave);
+    let (_master, rest) = reader.join().unwrap();
+    assert!(String::from_utf8_lossy(&seen).contains("\u{1b}[?1049h"), "no screen of its own");
+    assert!(String::from_utf8_lossy(&rest).contains("\u{1b}[?1049l"), "the screen is not given back");
+}

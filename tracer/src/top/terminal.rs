@@ -1,0 +1,114 @@
+//! The terminal, in a thread of its own: reads keys and draws, and asks the capture to end by the signal that ends any.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+
+use super::counts::TopCounts;
+use super::screen;
+use super::state::State;
+use crate::model::{EndedAttempt, Finding, Judgement};
+use crate::outputs::{Moment, Observer};
+
+/// How soon a key is answered.
+const KEY_WAIT: Duration = Duration::from_millis(100);
+/// How often the screen is drawn while no key is pressed.
+const DRAW_EVERY: Duration = Duration::from_millis(500);
+
+/// Counts that the capture fills and the terminal shows.
+#[derive(Clone, Debug, Default)]
+pub struct SharedCounts(Arc<Mutex<TopCounts>>);
+
+impl SharedCounts {
+    fn lock(&self) -> MutexGuard<'_, TopCounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for SharedCounts {
+    fn judged(&mut self, finding: &Finding<'_>, before: &Judgement) {
+        self.lock().judged(finding, before);
+    }
+
+    fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
+        self.lock().ended(ended)
+    }
+
+    fn tick(&mut self, moment: &Moment<'_>) {
+        self.lock().tick(moment);
+    }
+}
+
+/// The screen. It is as before once this is dropped.
+#[derive(Debug)]
+pub struct Terminal {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Terminal {
+    /// Takes over the terminal. When the user has seen enough, a live capture is ended as by Ctrl-C.
+    ///
+    /// # Errors
+    /// When standard output is none.
+    pub fn start(counts: SharedCounts, is_live: bool) -> anyhow::Result<Self> {
+        let mut screen = ratatui::try_init().context("cannot take over the terminal: is standard output one?")?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&is_over);
+        let show = move || {
+            let mut state = State::default();
+            let shown = show(&mut screen, &counts, &mut state, &stopped);
+            ratatui::restore();
+            if state.is_over && is_live {
+                let _ = kill(Pid::this(), Signal::SIGINT);
+            }
+            shown
+        };
+        let thread = thread::Builder::new().name("screen".to_owned()).spawn(show).context("cannot start a thread")?;
+        Ok(Self { is_over, thread: Some(thread) })
+    }
+
+    /// Waits until the user has seen enough.
+    pub fn wait(&mut self) {
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.wait();
+    }
+}
+
+/// Draws and reads keys until the user or somebody else has seen enough.
+fn show(
+    screen: &mut ratatui::DefaultTerminal,
+    counts: &SharedCounts,
+    state: &mut State,
+    stopped: &AtomicBool,
+) -> io::Result<()> {
+    let mut drawn = None::<Instant>;
+    while !state.is_over && !stopped.load(Ordering::Relaxed) {
+        if drawn.is_none_or(|at| at.elapsed() >= DRAW_EVERY) {
+            let counts = counts.lock();
+            screen.draw(|frame| screen::draw(frame, &counts, state))?;
+            drawn = Some(Instant::now());
+        }
+        if event::poll(KEY_WAIT)? {
+            match event::read()? {
+                Event::Key(key) if key.kind != KeyEventKind::Release => state.key(key),
+                _ => {}
+            }
+            drawn = None;
+        }
+    }
+    Ok(())
+}

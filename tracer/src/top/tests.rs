@@ -1,0 +1,74 @@
+//! Screens of a recorded trace at two sizes, and what keys do.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use expect_test::expect_file;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+
+use super::counts::TopCounts;
+use super::screen::draw;
+use super::state::State;
+use crate::model::Filter;
+use crate::outputs::View;
+use crate::pipeline::{self, Judge};
+use crate::source::{Ahead, Source};
+use crate::store::Merged;
+
+/// The counts at the end of a trace.
+fn counts() -> TopCounts {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/fully_random-kprobes.trace");
+    let traces = Merged::open(&[&path]).unwrap();
+    let captures = traces.captures().to_vec();
+    let mut updates = Ahead::new(traces).unwrap().joined(captures.len()).unwrap();
+    let mut counts = TopCounts::default();
+    let judge = Judge::new(captures, View::silent(Filter::default()), None).with_observer(&mut counts);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(pipeline::run(&mut updates, judge)).unwrap();
+    updates.stop();
+    counts
+}
+
+/// The screen after these keys.
+fn screen(counts: &TopCounts, (width, height): (u16, u16), keys: &str) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut state = State::default();
+    for char in keys.chars() {
+        state.key(KeyEvent::from(if char == '\n' { KeyCode::Enter } else { KeyCode::Char(char) }));
+    }
+    terminal.draw(|frame| draw(frame, counts, &mut state)).unwrap();
+    let buffer = terminal.backend().buffer();
+    let line = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned() + "\n";
+    (0..height).map(line).collect()
+}
+
+#[test]
+fn a_small_and_a_large_screen() {
+    let counts = counts();
+    for (size, name) in [((80, 24), "80x24"), ((200, 50), "200x50")] {
+        let all = ["", "l", "ll", "?"].map(|keys| screen(&counts, size, keys)).join(&"-".repeat(size.0.into()));
+        expect_file![format!("{}/src/top/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(&all);
+    }
+}
+
+#[test]
+fn keys_select_sort_and_filter() {
+    let counts = counts();
+    assert!(screen(&counts, (80, 24), "ls").contains("DESTINATIONS, by retransmitted"));
+    let filtered = screen(&counts, (80, 24), "l/443\n");
+    assert!(filtered.contains("DESTINATIONS with 443, by flagged"), "{filtered}");
+    assert!(screen(&counts, (80, 24), "l/nothing\n").lines().filter(|line| line.contains(':')).count() < 4);
+    assert!(screen(&counts, (80, 24), "6").contains("IPv6 ports, allowed 32768-65535: 0 attempts"));
+    let mut state = State::default();
+    state.key(KeyEvent::from(KeyCode::Char('q')));
+    assert!(state.is_over);
+}
+
+#[test]
+fn no_size_of_the_screen_panics() {
+    for size in [(1, 1), (10, 3), (39, 11), (300, 100)] {
+        let _ = screen(&TopCounts::default(), size, "");
+    }
+}
