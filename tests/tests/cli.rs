@@ -127,7 +127,7 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["tail", "stray"], "unexpected argument 'stray'"),
         (&["record"], "required arguments were not provided: --write <FILE>"),
         (&["record", "-w", "x", "-C", "1"], "too small: write at least 64K"),
-        (&["record", "-w", "x", "-W", "3"], "required arguments were not provided: -C <SIZE>"),
+        (&["record", "-w", "x", "-W", "3"], "required arguments were not provided: <-C <SIZE>|--segment <TIME>>"),
         (&["record", "-w", "-", "--print"], "--print: the trace goes to standard output"),
         (&["record", "-w", "-", "-C", "1M"], "-C: standard output cannot be split into several files"),
         (&["tail", "--pod", "shop/checkout-0"], "a name has no slash: write --namespace NAMESPACE --pod POD"),
