@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use crate::pcap::{self, Opened, PacketOptions, Packets};
-use crate::store::{Error, Merged, Reader, Recording};
+use crate::store::{Error, Merged, Reader, Recording, Sessions};
 
 /// Opens all files. Each trace is a recording of its node; all packet captures together are one, of one node.
 ///
 /// # Errors
 /// When there are none, one cannot be read or is neither, or two traces hold the same events.
 pub fn open(paths: &[PathBuf], options: &PacketOptions) -> Result<Merged, Error> {
-    let (mut traces, mut captures) = (Vec::new(), Vec::new());
+    let (mut traces, mut captures) = (Sessions::default(), Vec::new());
     for path in paths {
         match pcap::open(path)? {
             Opened::Packets(unpacked) => captures.push(unpacked),
             Opened::Other(bytes) => {
                 let name = if path == Path::new(crate::store::STDIO) { Path::new("standard input") } else { path };
-                traces.push((path.clone(), Reader::new(name, bytes)?));
+                traces.add(path, Reader::new(name, bytes)?)?;
             }
         }
     }

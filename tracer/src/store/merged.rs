@@ -18,6 +18,26 @@ struct PendingEvents {
     at: usize,
 }
 
+/// Traces by their recordings, for [`Merged::of`].
+#[derive(Debug, Default)]
+pub struct Sessions(Vec<Session>);
+
+impl Sessions {
+    /// Adds a trace whose beginning was read. It is not kept open where it can be opened again.
+    ///
+    /// # Errors
+    /// When another trace holds the same events.
+    pub fn add(&mut self, path: &Path, reader: Reader) -> Result<(), Error> {
+        match self.0.iter_mut().find(|session| session.has(reader.capture())) {
+            Some(session) => session.add(path, reader),
+            None => {
+                self.0.push(Session::new(path, reader));
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Recordings while they are read. The order of events, and of captures, does not depend on the order in which files were named.
 #[derive(Debug)]
 pub struct Merged {
@@ -38,23 +58,17 @@ impl Merged {
     /// # Errors
     /// When there are none, one cannot be read or is no trace, or two hold the same events.
     pub fn open(paths: &[impl AsRef<Path>]) -> Result<Self, Error> {
-        let open = |path: &Path| Reader::open(path).map(|reader| (path.to_owned(), reader));
-        Self::of(paths.iter().map(|path| open(path.as_ref())).collect::<Result<_, _>>()?, Vec::new())
+        let mut sessions = Sessions::default();
+        paths.iter().map(AsRef::as_ref).try_for_each(|path| sessions.add(path, Reader::open(path)?))?;
+        Self::of(sessions, Vec::new())
     }
 
-    /// Traces that are open, and other recordings.
+    /// Traces and other recordings.
     ///
     /// # Errors
-    /// When there are none, or two traces hold the same events.
-    pub fn of(traces: Vec<(PathBuf, Reader)>, others: Vec<Box<dyn Recording>>) -> Result<Self, Error> {
-        let mut sessions: Vec<Session> = Vec::new();
-        for (path, reader) in traces {
-            match sessions.iter_mut().find(|session| session.has(reader.capture())) {
-                Some(session) => session.add(&path, reader)?,
-                None => sessions.push(Session::new(&path, reader)),
-            }
-        }
-        let sessions = sessions.into_iter().map(|session| Box::new(session) as Box<dyn Recording>);
+    /// When there are none.
+    pub fn of(sessions: Sessions, others: Vec<Box<dyn Recording>>) -> Result<Self, Error> {
+        let sessions = sessions.0.into_iter().map(|session| Box::new(session) as Box<dyn Recording>);
         let mut recordings: Vec<_> = sessions.chain(others).collect();
         if recordings.is_empty() {
             return Err(Error::NoFile);

@@ -34,7 +34,7 @@ mod tests;
 
 pub use error::Error;
 pub(crate) use input::Input;
-pub use merged::Merged;
+pub use merged::{Merged, Sessions};
 pub use reader::{Reader, open};
 pub use recording::Recording;
 pub use report::ReadReport;

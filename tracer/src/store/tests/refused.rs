@@ -66,3 +66,23 @@ fn the_same_part_twice_is_refused() {
     let message = Merged::open(&[&path, &copy]).unwrap_err().to_string();
     assert!(message.contains("both are part 0 of the same recording; name each part once"), "{message}");
 }
+
+#[test]
+fn more_traces_than_files_a_process_may_open_are_no_reason_to_refuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = (0..20).map(|part| dir.path().join(format!("{part}.trace"))).collect();
+    for (part, path) in paths.iter().enumerate() {
+        write(path, &crate::model::Capture { part: part as u32, ..super::capture() }, &three_blocks());
+    }
+    let mut traces = crate::store::Merged::open(&paths).unwrap();
+    let open = || {
+        let files =
+            std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|file| file.unwrap().path().read_link().ok());
+        files.filter(|file| file.starts_with(dir.path())).count()
+    };
+    assert_eq!(open(), 0);
+    let mut batch = Vec::new();
+    while traces.next_batch(&mut batch).unwrap() {
+        assert!(open() <= 1);
+    }
+}
