@@ -79,6 +79,11 @@ const STEPS: &[Step] = &[
         what: "static release binaries, snatrace and its lab",
         run: |context| context.binary().map(|_| Outcome::Done),
     },
+    Step {
+        name: "readers",
+        what: "DuckDB, pyarrow, Spark and Wireshark read what export writes",
+        run: suites::readers,
+    },
     Step { name: "whole", what: "walls, command line, golden traces", run: suites::whole },
     Step { name: "chart", what: "Helm chart, manifests, kubectl plugin: linted and validated", run: kube::chart },
     Step { name: "fuzz", what: "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", run: suites::fuzz },

@@ -42,7 +42,45 @@ pub fn unit(_: &Context) -> Result<Outcome> {
 }
 
 pub fn whole(context: &Context) -> Result<Outcome> {
-    run_targets(context, |name| !["lab", "dist", "kube"].iter().any(|group| name.starts_with(group)))
+    run_targets(context, |name| !["lab", "dist", "kube", "readers"].iter().any(|group| name.starts_with(group)))
+}
+
+/// What reads the files that `export` writes.
+const READERS: &[Need] = &[
+    Need { program: "tshark", package: "tshark" },
+    Need { program: "capinfos", package: "wireshark-common" },
+    Need { program: "java", package: "default-jre-headless" },
+    Need { program: "python3", package: "python3" },
+];
+const READERS_OF_PARQUET: [&str; 4] = ["duckdb", "pyarrow", "pandas", "pyspark"];
+
+/// Half a gigabyte of Python packages, in an environment of their own.
+pub fn readers(context: &Context) -> Result<Outcome> {
+    if let Err(error) = debian::need(READERS, context.consent) {
+        return Ok(Outcome::Skipped(format!("{error:#}")));
+    }
+    let venv = paths::target().join("readers");
+    let python = venv.join("bin/python3");
+    let is_there = || {
+        process::output(
+            process::command(&python.to_string_lossy()).args(["-c", "import duckdb, pyarrow, pandas, pyspark"]),
+        )
+    };
+    if is_there().is_err() {
+        context.consent.ask(&format!("the Python packages {} in {}", READERS_OF_PARQUET.join(" "), venv.display()))?;
+        let made = debian::install(&["python3-venv"], context.consent)
+            .and_then(|()| process::run(process::command("python3").args(["-m", "venv"]).arg(&venv)))
+            .and_then(|()| {
+                let mut pip = process::command(&python.to_string_lossy());
+                process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(READERS_OF_PARQUET))
+            });
+        if let Err(error) = made {
+            return Ok(Outcome::Skipped(format!("the Python packages cannot be installed: {error:#}")));
+        }
+    }
+    let words = "test --package tests --no-default-features --test readers -- --include-ignored";
+    process::run_and_repeat(process::cargo().env("SNATRACE_PYTHON", &python).args(words.split(' ')))?;
+    Ok(Outcome::Done)
 }
 
 /// What the tests of packages call.
