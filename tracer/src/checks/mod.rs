@@ -27,6 +27,7 @@ mod tunnels;
 mod uplinks;
 mod verdict;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use bpf_nat::BpfNat;
@@ -38,7 +39,7 @@ pub use share::Share;
 pub use verdict::{DoctorOutcome, DoctorVerdict, verdict};
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// As it should be.
@@ -65,7 +66,7 @@ impl Level {
 }
 
 /// What can be done, and what follows from it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fix {
     /// What it is.
     pub what: String,
@@ -78,7 +79,7 @@ pub struct Fix {
 }
 
 /// What a check says.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct CheckReport {
     /// The check; it can have several reports.
     pub id: &'static str,

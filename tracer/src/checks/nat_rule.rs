@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::share::{self, Share, Traffic};
@@ -15,7 +16,7 @@ pub(super) const CHECK: Check = Check { id: "nat_rule", run };
 const MIN_GROUP: usize = 4;
 
 /// A rule, for machines.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RuleReport {
     /// The tool that changes it.
     pub tool: String,

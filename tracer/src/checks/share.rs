@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Facts;
@@ -16,7 +17,7 @@ pub(super) const SOURCE: &str = "source: get_unique_tuple() and nf_nat_l4proto_u
 const DEFAULT_SOURCES: (u16, u16) = (32768, 60999);
 
 /// What a rule does to one address family.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Share {
     /// `ipv4` or `ipv6`.
     pub family: &'static str,

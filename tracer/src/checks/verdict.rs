@@ -1,5 +1,6 @@
 //! All reports in one sentence, with the evidence for it and the best thing to do.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CheckReport, Facts, Fix, Level};
@@ -7,7 +8,7 @@ use crate::infer::Verdict as Inferred;
 use crate::model::Origin;
 
 /// What it comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DoctorOutcome {
     /// Connections fail by their translated port right now: the conntrack table shows it.
@@ -37,7 +38,7 @@ impl DoctorOutcome {
 }
 
 /// The verdict.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct DoctorVerdict {
     /// What it comes to.
     pub outcome: DoctorOutcome,

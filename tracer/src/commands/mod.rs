@@ -16,6 +16,7 @@ mod probe;
 mod record;
 mod replay;
 mod report;
+mod schema;
 mod tail;
 mod top;
 mod values;
@@ -70,6 +71,8 @@ enum Command {
     Doctor(Box<doctor::Args>),
     /// Print the completion script of a shell
     Completions(completions::Args),
+    /// Print the JSON Schema of every kind of JSON line
+    Schema(schema::Args),
     /// Write the man pages into a directory, for packages
     #[command(hide = true)]
     Man(man::Args),
@@ -88,6 +91,7 @@ fn run(cli: &Cli) -> Result<End> {
         Command::Infer(args) => infer::run(args),
         Command::Doctor(args) => doctor::run(args, cli.verbose > 0),
         Command::Completions(args) => completions::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Man(args) => man::run(args),
         Command::Probe(args) => probe::run(args),
     }

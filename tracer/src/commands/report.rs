@@ -10,10 +10,12 @@ use clap::ValueHint;
 
 use super::args::{FilterArgs, PacketArgs, RecordedPolicy};
 use super::progress::WithProgress;
+use super::values::{self, TextOrJson};
 use super::{End, block_on_files, machine, wrong_usage};
+use crate::model::Filter;
 use crate::notice::notice;
-use crate::outputs::View;
 use crate::outputs::escape::Escaped;
+use crate::outputs::{self, View};
 use crate::pipeline::{self, Judge};
 use crate::report::{self, Report, TallyObserver};
 use crate::source::Ahead;
@@ -25,6 +27,9 @@ pub struct Args {
     /// Traces and packet captures, `-` for standard input; several are merged by time
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
+    /// Output format
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: TextOrJson,
     /// Also write the report as an HTML page; an existing file is overwritten
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
@@ -62,14 +67,29 @@ pub fn run(args: &Args) -> Result<End> {
         inference: &summary.conclusions(),
         utc: args.utc,
     };
-    let text = report::text::render(&report, machine::wants_colour())?;
-    io::stdout().write_all(text.as_bytes()).context("standard output")?;
+    match args.output {
+        TextOrJson::Text => {
+            let text = report::text::render(&report, machine::wants_colour())?;
+            io::stdout().write_all(text.as_bytes()).context("standard output")?;
+        }
+        TextOrJson::Json => json(&report, args.utc)?,
+    }
     if let (Some(file), Some(path)) = (&mut page, &args.html) {
         let html = report::html::render(&report)?;
         replace(file, html.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
         notice(format_args!("wrote {}", Escaped(&path.display().to_string())));
     }
     Ok(End::Done)
+}
+
+/// What `replay -o json` begins and ends with, and the counts between.
+fn json(report: &Report<'_>, utc: bool) -> Result<()> {
+    let view = View { format: values::format("json")?, utc, ..View::silent(Filter::default()) };
+    let mut output = outputs::open(&view, Box::new(io::stdout()));
+    output.start(&report.captures.iter().collect::<Vec<_>>())?;
+    output.flush()?;
+    report::json::write(report, &mut io::stdout().lock())?;
+    Ok(output.finish(report.summary)?)
 }
 
 /// Before the sandbox, and so that a mistake is reported before a long trace is read; but never over one of the traces, and not

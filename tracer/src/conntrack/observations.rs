@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::entry::{ConntrackEntry, State, Timeouts};
@@ -14,7 +15,7 @@ pub const MIN_AGE_S: u32 = 2;
 const NOW_S: u64 = 1 << 32;
 
 /// How many entries there were of each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EntryCounts {
     /// Of TCP, whatever follows.
     pub entries: u64,

@@ -18,12 +18,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 
 pub use exporter::{Exporter, Options};
 pub use partition::Key;
 pub use pcapng::Packets;
 
-use columns::{Column, Row};
+use columns::{Column, Row, Type};
 use file::Target;
 
 /// What there is a row of.
@@ -105,6 +106,27 @@ pub const ALL: &[Format] = &[
     #[cfg(feature = "parquet")]
     parquet::FORMAT,
 ];
+
+/// The JSON Schemas of the rows of both tables.
+#[must_use]
+pub fn schemas() -> [(&'static str, Value); 2] {
+    [Table::Attempts, Table::Retransmits].map(|table| {
+        let columns: Columns =
+            columns::of(table, &[]).into_iter().filter(|column| column.kind != Type::AddressBytes).collect();
+        let schema = |column: &Column| match column.kind {
+            Type::Bool => json!({ "type": ["boolean", "null"], "description": column.about }),
+            Type::Int32 | Type::Int64 => json!({ "type": ["integer", "null"], "description": column.about }),
+            Type::Text | Type::Address | Type::AddressBytes | Type::Time => {
+                json!({ "type": ["string", "null"], "description": column.about })
+            }
+        };
+        let properties: Map<String, Value> =
+            columns.iter().map(|column| (column.name.to_owned(), schema(column))).collect();
+        // The path of a partition has some of the columns.
+        let required: Vec<_> = columns.iter().map(|column| column.name).filter(|name| *name != "node").collect();
+        (table.name(), json!({ "type": "object", "properties": properties, "required": required }))
+    })
+}
 
 /// RFC 3339 in UTC with microseconds.
 fn rfc3339(unix_us: i64) -> String {

@@ -1,8 +1,10 @@
 //! A set of ports as people write it: `32768-65535`, `80,443`, `any`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A set of ports: ranges in ascending order that neither overlap nor touch, so equal sets compare equal.
@@ -147,6 +149,16 @@ impl TryFrom<String> for PortSet {
 
     fn try_from(text: String) -> Result<Self, PortSetError> {
         text.parse()
+    }
+}
+
+impl JsonSchema for PortSet {
+    fn schema_name() -> Cow<'static, str> {
+        "Ports".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(any|[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)$" })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::json_line::write_line;
@@ -13,7 +14,7 @@ use crate::model::PortSet;
 use crate::summary::Summary;
 
 /// One address family.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Inference<'a> {
     verdict: &'static str,
     from: Option<&'a str>,
@@ -39,26 +40,26 @@ pub(super) struct Inference<'a> {
 }
 
 /// A range that passes, with the bracket of each edge.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Range {
     low: Bracket,
     high: Bracket,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Bracket {
     from: u16,
     to: u16,
     measured: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CountsObject {
     answered: u64,
     unanswered: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SupportingObject {
     destination: String,
     inside: CountsObject,
@@ -66,8 +67,9 @@ struct SupportingObject {
 }
 
 /// `kind:"inference"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct InferenceLine<'a> {
+    #[schemars(extend("const" = "inference"))]
     kind: &'static str,
     family: &'static str,
     #[serde(flatten)]
@@ -216,11 +218,21 @@ pub(super) fn write_conclusions(conclusions: &[Conclusion], as_json: bool, out: 
 }
 
 /// `kind:"conntrack"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CountsLine<'a> {
+    #[schemars(extend("const" = "conntrack"))]
     kind: &'static str,
     #[serde(flatten)]
     counts: &'a EntryCounts,
+}
+
+/// The schemas of the lines of `infer`.
+pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 3] {
+    [
+        generator.subschema_for::<InferenceLine<'_>>(),
+        generator.subschema_for::<CountsLine<'_>>(),
+        generator.subschema_for::<PolicyLine<'_>>(),
+    ]
 }
 
 /// The line of JSON.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::bounded::{Interval, LeftOut};
@@ -22,8 +23,9 @@ pub(super) const FORMAT: Format =
     Format { name: "json", about: "one JSON object per line", open: |view, out| Box::new(Json::new(view, out)) };
 
 /// `kind:"capture"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CaptureLine<'a> {
+    #[schemars(extend("const" = "capture"))]
     kind: &'static str,
     time: Option<String>,
     version: &'a str,
@@ -35,15 +37,16 @@ struct CaptureLine<'a> {
     hooks: Vec<HookField<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct HookField<'a> {
     hook: &'a str,
     off: Option<&'a str>,
 }
 
 /// `kind:"retransmit"`, and with the same fields `kind:"ended"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RetransmitLine<'a> {
+    #[schemars(extend("enum" = ["retransmit", "ended"]))]
     kind: &'static str,
     time: Option<&'a str>,
     node: &'a str,
@@ -75,8 +78,9 @@ struct RetransmitLine<'a> {
 }
 
 /// `kind:"summary"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SummaryLine<'a> {
+    #[schemars(extend("const" = "summary"))]
     kind: &'static str,
     time: Option<String>,
     node: Option<&'a str>,
@@ -130,10 +134,19 @@ struct IntervalLine<'a> {
 }
 
 /// Of the address families of which something can be said.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct InferenceObject<'a> {
     ipv4: Option<Inference<'a>>,
     ipv6: Option<Inference<'a>>,
+}
+
+/// The schemas of its lines.
+pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 3] {
+    [
+        generator.subschema_for::<CaptureLine<'_>>(),
+        generator.subschema_for::<RetransmitLine<'_>>(),
+        generator.subschema_for::<SummaryLine<'_>>(),
+    ]
 }
 
 struct Json {

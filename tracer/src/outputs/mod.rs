@@ -17,6 +17,8 @@ use std::io::{self, BufWriter, Write};
 use crate::evidence::PortEvidence;
 use crate::infer::Infer;
 use crate::join::TickState;
+use schemars::{Schema, SchemaGenerator};
+
 use crate::model::{Capture, EndedAttempt, Filter, Finding, Judgement};
 use crate::summary::Summary;
 use crate::tally::Progress;
@@ -136,6 +138,14 @@ pub struct Format {
 
 /// Every format; the first is the default.
 pub const ALL: &[Format] = &[text::FORMAT, json::FORMAT];
+
+/// The JSON Schemas of all kinds of line that are written here.
+pub fn schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {
+    let mut all = json::schemas(generator).to_vec();
+    all.extend(inference::schemas(generator));
+    all.push(probe::schema(generator));
+    all
+}
 
 /// How the user wants to see findings.
 #[derive(Clone, Debug)]

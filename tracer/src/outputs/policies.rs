@@ -1,5 +1,6 @@
 //! What the evidence says about the policy of a node: sentences for people, an object for JSON. docs/json.md has its fields.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::infer::Conclusion;
@@ -7,7 +8,7 @@ use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason, SideEvi
 use crate::outputs::escape::Escaped;
 
 /// One node and address family.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct PolicyJson<'a> {
     node: &'a str,
     family: &'static str,
@@ -22,7 +23,7 @@ pub(super) struct PolicyJson<'a> {
 }
 
 /// One side of the policy.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SideCounts {
     ports: String,
     evidence_strength: &'static str,
@@ -34,15 +35,16 @@ struct SideCounts {
     text: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct PolicyCounts {
     answered: u64,
     unanswered: u64,
 }
 
 /// `kind:"policy"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct PolicyLine<'a> {
+    #[schemars(extend("const" = "policy"))]
     kind: &'static str,
     #[serde(flatten)]
     policy: PolicyJson<'a>,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use nix::errno::Errno;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::inference::write_conclusions;
@@ -16,8 +17,9 @@ use crate::probe::{Probed, TargetCounts};
 const MAX_RANGES: usize = 20;
 
 /// `kind:"probe"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ProbeLine {
+    #[schemars(extend("const" = "probe"))]
     kind: &'static str,
     family: &'static str,
     connections: usize,
@@ -39,7 +41,7 @@ struct ProbeLine {
     notes: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct TargetObject {
     target: String,
     accepted: u64,
@@ -48,6 +50,11 @@ struct TargetObject {
     unreachable: u64,
     denied: u64,
     left_out: bool,
+}
+
+/// The schema of the line.
+pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<ProbeLine>()
 }
 
 /// Writes what was found about one address family.

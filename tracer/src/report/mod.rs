@@ -4,6 +4,7 @@
 //! follows from the trace and the options alone.
 
 pub mod html;
+pub mod json;
 mod numbers;
 mod observer;
 mod tables;

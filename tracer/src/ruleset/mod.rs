@@ -21,6 +21,7 @@ mod tool;
 mod walk;
 mod words;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use conditions::{Condition, Subject};
@@ -35,7 +36,7 @@ pub use walk::{NatRule, RulePath};
 pub use words::for_shell as shell_word;
 
 /// Address families that a rule can meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleFamily {
     /// IPv4.
@@ -67,7 +68,7 @@ impl RuleFamily {
 }
 
 /// What a NAT statement is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NatKind {
     /// To the address of the interface.
@@ -79,7 +80,7 @@ pub enum NatKind {
 }
 
 /// How the statement wants ports to be chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Flags {
     /// `random`
     pub random: bool,
@@ -98,7 +99,7 @@ impl Flags {
 }
 
 /// The ports that the statement names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NatPorts {
     /// None: the kernel's default ranges.

@@ -1,11 +1,12 @@
 //! Who writes a rule, by the names of chains and tables: those programs write their rules again whenever they like.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::conditions::{Condition, Subject};
 
 /// A program that writes NAT rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuleOwner {
     /// flannel, also the one inside k3s.

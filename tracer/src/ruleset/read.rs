@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::nft_text::Listing;
@@ -22,7 +23,7 @@ const NF_TABLES: &str = "nft_register_expr";
 const MAX_CALLS: usize = 500;
 
 /// What became of asking one tool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ToolReading {
     /// Its name.
     pub tool: String,
@@ -32,7 +33,7 @@ pub struct ToolReading {
 }
 
 /// What came of asking a tool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "state", content = "why", rename_all = "snake_case")]
 pub enum Read {
     /// Its rules.

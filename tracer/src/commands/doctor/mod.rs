@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueHint;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::args::{LivePolicy, NodeArgs};
@@ -34,8 +35,9 @@ pub struct Args {
 }
 
 /// Everything that is said.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Findings<'a> {
+    #[schemars(extend("const" = "doctor"))]
     kind: &'static str,
     version: &'static str,
     node: &'a str,
@@ -50,6 +52,11 @@ struct Findings<'a> {
     conclusion: &'a DoctorVerdict,
     level: Level,
     checks: &'a [CheckReport],
+}
+
+/// The schema of its JSON.
+pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<Findings<'_>>()
 }
 
 /// Looks, and says what it sees.
