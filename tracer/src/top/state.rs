@@ -70,6 +70,7 @@ pub(super) struct State {
 
 impl State {
     /// Does what a key says.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "keys of a keyboard: most mean nothing here")]
     pub(super) fn key(&mut self, key: KeyEvent) {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {

@@ -103,9 +103,10 @@ fn show(
             drawn = Some(Instant::now());
         }
         if event::poll(KEY_WAIT)? {
-            match event::read()? {
-                Event::Key(key) if key.kind != KeyEventKind::Release => state.key(key),
-                _ => {}
+            if let Event::Key(key) = event::read()?
+                && key.kind != KeyEventKind::Release
+            {
+                state.key(key);
             }
             drawn = None;
         }
