@@ -9,7 +9,7 @@ pub const INTERFACE_NAME: usize = 16;
 
 /// The interface is watched from this time on.
 pub const UPLINK_WATCHED: u8 = 1;
-/// The interface is no longer watched: it disappeared, or no route leads to it any more.
+/// The interface is not watched, or no longer: it disappeared, no route leads to it any more, or it only has a network of its own.
 pub const UPLINK_LEFT: u8 = 2;
 /// The interface is watched, but packets pass it unseen: another program ends the chain before `wire`.
 pub const UPLINK_BLIND: u8 = 3;

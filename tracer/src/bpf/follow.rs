@@ -52,6 +52,8 @@ impl Follow {
             self.events.push(uplink(&watched.interface, state, time_ns).into());
         }
         for space in &self.spaces {
+            let unwatched = space.unwatched().iter();
+            self.events.extend(unwatched.map(|interface| Event::from(uplink(interface, UPLINK_LEFT, time_ns))));
             let held = space.addresses().iter();
             self.events.extend(held.map(|held| Event::from(address(space.inum(), held, true, time_ns))));
         }
@@ -98,6 +100,8 @@ impl Follow {
         let event = |held: &HeldAddress, is_added| Event::from(address(inum, held, is_added, time_ns));
         self.events.extend(change.removed.iter().map(|held| event(held, false)));
         self.events.extend(change.added.iter().map(|held| event(held, true)));
+        let unwatched = change.unwatched.iter().map(|interface| Event::from(uplink(interface, UPLINK_LEFT, time_ns)));
+        self.events.extend(unwatched);
         let Some(interfaces) = change.interfaces.filter(|_| wires.can_follow()) else { return false };
         let became = wires.update(ebpf, inum, interfaces, &change.gone, time_ns);
         let has_changed = !became.is_empty();

@@ -47,8 +47,19 @@ pub(super) struct Change {
     /// Addresses that are new, and that are no longer.
     pub(super) added: Vec<HeldAddress>,
     pub(super) removed: Vec<HeldAddress>,
+    /// Interfaces with a network of other hosts that are not watched, and were not reported yet.
+    pub(super) unwatched: Vec<Interface>,
     /// Whether filters of TC may have changed.
     pub(super) has_filters: bool,
+}
+
+/// What was read of a namespace.
+struct Interfaces {
+    wanted: Vec<Interface>,
+    /// Those that are not watched and lead to other hosts.
+    others: Vec<Interface>,
+    /// The prefixes of local routes.
+    local: Vec<HeldAddress>,
 }
 
 /// A namespace whose interfaces are followed.
@@ -58,6 +69,8 @@ pub(super) struct FollowedNetns {
     connection: Connection,
     monitor: Monitor,
     addresses: BTreeSet<HeldAddress>,
+    /// Interfaces that were reported as not watched.
+    unwatched: Vec<Interface>,
     /// Something was announced that has not been looked at yet.
     has_changed: bool,
     gone: BTreeSet<u32>,
@@ -75,6 +88,7 @@ impl FollowedNetns {
             connection,
             monitor,
             addresses: BTreeSet::new(),
+            unwatched: Vec::new(),
             has_changed: false,
             gone: BTreeSet::new(),
             has_filters: false,
@@ -92,6 +106,11 @@ impl FollowedNetns {
         &self.addresses
     }
 
+    /// The interfaces with a network of other hosts that are not watched.
+    pub(super) fn unwatched(&self) -> &[Interface] {
+        &self.unwatched
+    }
+
     /// Looks at everything at the next call of `follow`.
     pub(super) const fn read_again(&mut self) {
         self.has_changed = true;
@@ -101,11 +120,17 @@ impl FollowedNetns {
     pub(super) fn look(&mut self, names: &[String]) -> anyhow::Result<Change> {
         let started = Instant::now();
         (self.has_changed, self.has_filters) = (false, false);
-        let (interfaces, local) = self.interfaces(names)?;
+        let Interfaces { wanted, mut others, local } = self.interfaces(names)?;
         let mut addresses = links::addresses(&self.connection)?;
         addresses.extend(local);
+        let has_network =
+            |index| addresses.iter().any(|held| held.ifindex == index && !held.is_route && held.prefix < 128);
+        others.retain(|interface| has_network(interface.index));
+        let unwatched = others.iter().filter(|interface| !self.unwatched.contains(interface)).cloned().collect();
+        self.unwatched = others;
         let change = Change {
-            interfaces: Some(interfaces),
+            interfaces: Some(wanted),
+            unwatched,
             gone: std::mem::take(&mut self.gone),
             added: addresses.difference(&self.addresses).copied().collect(),
             removed: self.addresses.difference(&addresses).copied().collect(),
@@ -148,8 +173,8 @@ impl FollowedNetns {
         Ok(Change { has_filters: std::mem::take(&mut self.has_filters), ..Change::default() })
     }
 
-    /// The named interfaces that there are; without names those that lead to the outside. And the prefixes of local routes.
-    fn interfaces(&self, names: &[String]) -> anyhow::Result<(Vec<Interface>, Vec<HeldAddress>)> {
+    /// The named interfaces that there are; without names those that lead to the outside. And what else is of interest.
+    fn interfaces(&self, names: &[String]) -> anyhow::Result<Interfaces> {
         let links = links::all(&self.connection)?;
         let routes::Routes { outside, local } = routes::read(&self.connection, &links::vrfs(&links))?;
         let is_wanted = |link: &links::Link| match names {
@@ -165,9 +190,11 @@ impl FollowedNetns {
             link: link.flags,
             name: link.name,
         };
-        let mut found: Vec<_> = links.into_values().filter(is_wanted).map(interface).collect();
-        found.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok((found, local))
+        let (wanted, others): (Vec<_>, Vec<_>) = links.into_values().partition(is_wanted);
+        let mut wanted: Vec<_> = wanted.into_iter().map(interface).collect();
+        wanted.sort_by(|one, other| one.name.cmp(&other.name));
+        let others = others.into_iter().filter(|link| link.is_nic).map(interface).collect();
+        Ok(Interfaces { wanted, others, local })
     }
 }
 

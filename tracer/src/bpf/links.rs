@@ -54,6 +54,8 @@ pub(super) struct Link {
     /// `LINK_*`
     pub(super) flags: u8,
     is_loopback: bool,
+    /// It leads to other hosts: no loopback, tunnel, bridge or dummy, whose addresses may be meant for all uplinks
+    pub(super) is_nic: bool,
     /// The table of the VRF that it is.
     vrf: Option<u32>,
 }
@@ -109,6 +111,7 @@ fn parse(body: &[u8]) -> Option<Link> {
         has_ethernet: matches!(layer, ARPHRD_ETHER | ARPHRD_LOOPBACK),
         flags: if encapsulates { LINK_ENCAPSULATES } else { 0 },
         is_loopback: layer == ARPHRD_LOOPBACK,
+        is_nic: layer != ARPHRD_LOOPBACK && !encapsulates && !["bridge", "dummy", "ifb", "vrf"].contains(&kind),
         vrf: (kind == "vrf").then(table).flatten(),
     })
 }

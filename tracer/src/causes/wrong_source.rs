@@ -25,7 +25,7 @@ fn is_wrong(case: &Case<'_>) -> bool {
     // Traces before 1.4 know addresses of the beginning only.
     match case.attempt.egress.source {
         SourceAddress::Unknown | SourceAddress::OfInterface => false,
-        // An address on lo, a dummy or a bridge may be meant for all uplinks; that of another uplink is not.
+        // An address on lo, a dummy or a bridge may be meant for all uplinks; that of another uplink or NIC is not.
         SourceAddress::OfOtherInterface => case.attempt.egress.source_interface_is_uplink,
         // The network may route any other address to this node, as it does with pools of public addresses.
         SourceAddress::NotOfNode => {

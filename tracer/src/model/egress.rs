@@ -114,7 +114,7 @@ pub struct Egress {
     pub source: SourceAddress,
     /// With [`SourceAddress::OfOtherInterface`], the interface that has the address.
     pub source_interface: InterfaceName,
-    /// That interface has been watched: it is, or was, an uplink of its own.
+    /// That interface leads to other hosts: it is, or was, an uplink, or has a network of its own.
     pub source_interface_is_uplink: bool,
     /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface: its neighbours look for the node that has it.
     pub source_is_on_link: bool,
