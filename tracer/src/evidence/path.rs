@@ -7,7 +7,6 @@ mod periods;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-pub use self::periods::InPeriod;
 use super::family::FamilyEvidence;
 use super::index::DestinationIndex;
 use super::outage::{come_in_runs, of_policy, of_range, sorted, sorted_of};
@@ -38,6 +37,17 @@ struct PeriodEvidence {
     inferred_at: u64,
     /// Whether the failures of a side, or of a destination, come in few runs, and how many there were when that was looked at.
     runs: HashMap<(Option<u16>, Side), (u64, bool), FixedState>,
+}
+
+/// What is said of a period, and when it begins and ends; `None` where the capture does.
+#[derive(Clone, Debug)]
+pub struct InPeriod<T> {
+    /// From this time on.
+    pub since_ns: Option<u64>,
+    /// Up to this time.
+    pub until_ns: Option<u64>,
+    /// What is said.
+    pub value: T,
 }
 
 impl PathEvidence {

@@ -2,20 +2,9 @@
 
 use super::super::outage::{come_in_runs, of_policy, sorted};
 use super::super::recent::{Order, infer};
-use super::{PathEvidence, PeriodEvidence};
+use super::{InPeriod, PathEvidence, PeriodEvidence};
 use crate::infer::Conclusion;
 use crate::model::{Reason, SideEvidence};
-
-/// What is said of a period, and when it begins and ends; `None` where the capture does.
-#[derive(Clone, Debug)]
-pub struct InPeriod<T> {
-    /// From this time on.
-    pub since_ns: Option<u64>,
-    /// Up to this time.
-    pub until_ns: Option<u64>,
-    /// What is said.
-    pub value: T,
-}
 
 impl PathEvidence {
     fn bounds<T>(&self, period: &PeriodEvidence, value: T) -> InPeriod<T> {

@@ -127,7 +127,7 @@ fn outages_while_ports_outside_are_used_are_not_blamed_on_a_filter() {
 fn an_outage_of_one_destination_while_it_is_tried_from_outside_is_not_blamed_on_a_filter() {
     // The others are tried from inside all the time, and answer.
     let is_batch = |number: u32| number % 120 >= 90;
-    let port = move |n: u32| if n % 6 == 0 && is_batch(n) { 20_000 + n as u16 } else { 40_000 + n as u16 };
+    let port = move |n: u32| if n.is_multiple_of(6) && is_batch(n) { 20_000 + n as u16 } else { 40_000 + n as u16 };
     let world = World {
         answers: Rc::new(|_, port, _| port >= 32768),
         script: (0..240).map(|n| (n % 6, port(n))).collect(),

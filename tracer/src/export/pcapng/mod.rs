@@ -119,7 +119,17 @@ impl Packets {
         let (ifindex, direction) = match event {
             Event::Wire(wire) if wire.direction == tracer_common::events::WIRE_EGRESS => (wire.ifindex, LEFT),
             Event::Wire(wire) => (wire.ifindex, ARRIVED),
-            _ => (0, 0),
+            Event::NatSelect(_)
+            | Event::NatBind(_)
+            | Event::SynRetransmit(_)
+            | Event::SockState(_)
+            | Event::Lost(_)
+            | Event::Tick(_)
+            | Event::CtDrop(_)
+            | Event::CtTable(_)
+            | Event::Owner(_)
+            | Event::Uplink(_)
+            | Event::Address(_) => (0, 0),
         };
         let interface = Interface { node, hook: event.stem(), ifindex };
         let unix_ns = u64::try_from(Clock::unix_ns(capture, event.stamp().time_ns)).unwrap_or_default();
