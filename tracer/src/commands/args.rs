@@ -29,7 +29,7 @@ pub struct LivePolicy {
     /// A range, a comma list (1024-29999,32768-65535), `any`, or `auto` for this node's ip_local_port_range.
     #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW", hide_env_values = true, value_parser = values::allow, allow_hyphen_values = true)]
     allow: Option<Allow>,
-    /// Source ports that the filter accepts over IPv6; `any` if the filter ignores IPv6 [default: as --allow]
+    /// Translated ports on which the filter accepts IPv6 return traffic; `any` if it ignores IPv6 [default: as --allow]
     #[arg(long, value_name = "RANGES", env = "SNATRACE_ALLOW6", hide_env_values = true, value_parser = values::allow, allow_hyphen_values = true)]
     allow6: Option<Allow>,
 }
@@ -50,7 +50,7 @@ pub struct RecordedPolicy {
     /// Judge by these allowed ports instead of the recorded ones: a range, a comma list, or `any`
     #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow: Option<PortSet>,
-    /// Source ports that the filter accepts over IPv6 [default: as --allow]
+    /// Translated ports on which the filter accepts IPv6 return traffic [default: as --allow]
     #[arg(long, value_name = "RANGES", value_parser = values::ports, allow_hyphen_values = true)]
     allow6: Option<PortSet>,
 }
@@ -68,8 +68,8 @@ impl RecordedPolicy {
 /// What packet captures do not say.
 #[derive(Args, Debug)]
 pub struct PacketArgs {
-    /// Addresses of the node that a packet capture is of, comma-separated: they say which SYNs left it, and which sources are
-    /// translated where one side of NAT was captured [default: as the packets show]
+    /// Addresses of the captured node, comma-separated: they decide which SYNs leave it, and which sources are translated where one side of NAT
+    /// was captured [default: as the packets show]
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     node_address: Vec<IpAddr>,
 }
@@ -170,7 +170,7 @@ impl FilterArgs {
 /// The name of this node.
 #[derive(Args, Debug)]
 pub struct NodeArgs {
-    /// Name of this node in every line, trace and report, such as its name in Kubernetes [default: the host name]
+    /// Name of this node in the output, such as its name in Kubernetes [default: the host name]
     #[arg(long, value_name = "NAME", env = "SNATRACE_NODE", hide_env_values = true, value_parser = values::node)]
     pub node: Option<String>,
 }
@@ -193,7 +193,7 @@ pub struct CaptureArgs {
     /// Stop after this time, such as 30s, 5m or 1h
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
-    /// Stop after this many lines
+    /// Stop after this many findings
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Stop when standard input ends, as it does when the client of ssh or `kubectl exec -i` is gone

@@ -23,7 +23,7 @@ use crate::probe::{Options, Probed, run as ask};
 /// Options of `probe`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Servers behind the filter's other side: HOST:PORT or [IPv6]:PORT; two or more in different networks prove most
+    /// Servers on the other side of the filter: HOST:PORT or [IPv6]:PORT; name two or more in different networks
     #[arg(required = true, value_name = "HOST:PORT", value_hint = ValueHint::Hostname)]
     targets: Vec<String>,
     /// Source ports to connect from; ports below 1024 take CAP_NET_BIND_SERVICE

@@ -24,7 +24,7 @@ pub struct Args {
     files: Vec<PathBuf>,
     #[command(flatten)]
     policy: RecordedPolicy,
-    /// Stop after this many lines
+    /// Stop after this many findings
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     #[command(flatten)]
