@@ -73,15 +73,25 @@ impl Neighbours {
         answer
     }
 
+    fn list(&mut self) {
+        (self.paths, self.listed) = (list(), Some(Instant::now()));
+    }
+
+    fn open(&self, netns: u32) -> Option<Netns> {
+        let namespace = Netns::open(self.paths.get(&netns)?).ok()?;
+        (namespace.inum().ok()? == netns).then_some(namespace)
+    }
+
     /// Whether one of its interfaces has its other end in a watched namespace; `None` where that cannot be determined.
     fn look_at(&mut self, netns: u32) -> Option<bool> {
         if self.listed.is_none_or(|when| when.elapsed() >= LIST_HOLDS) {
-            (self.paths, self.listed) = (list(), Some(Instant::now()));
+            self.list();
         }
-        let namespace = Netns::open(self.paths.get(&netns)?).ok()?;
-        if namespace.inum().ok()? != netns {
-            return None;
-        }
+        // The process that a path names may be gone, and another one in the namespace.
+        let namespace = self.open(netns).or_else(|| {
+            self.list();
+            self.open(netns)
+        })?;
         let watched: Vec<_> = self.watched.iter().map(|(_, namespace)| namespace.as_raw_fd()).collect();
         let look = || {
             let connection = Connection::open()?;
