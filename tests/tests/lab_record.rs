@@ -114,7 +114,13 @@ fn another_policy_prints_what_a_tail_with_it_printed_at_the_same_time() {
     let is_alike = |(one, other): &(String, String)| summary(one)["skipped"] == summary(other)["skipped"];
     let (replayed, tailed) = (0..5).map(both).find(is_alike).unwrap();
     assert_eq!(lines_without_time(&replayed), lines_without_time(&tailed));
-    assert_eq!(summary(&replayed), summary(&tailed));
+    // The two captures do not end in the same millisecond.
+    let counts = |text: &str| {
+        let mut summary = summary(text);
+        summary.as_object_mut().unwrap().remove("time");
+        summary
+    };
+    assert_eq!(counts(&replayed), counts(&tailed));
     let flagged = |text: &str| summary(text)["flagged_attempts"].as_u64().unwrap();
     let recorded = replay(&[trace], &["-o", "json"]);
     assert!(flagged(&recorded) > 0 && flagged(&recorded) != flagged(&replayed), "the policies are too much alike");
