@@ -77,8 +77,12 @@ impl DestinationHistory {
         if answered {
             self.runs.answered(second);
             path.answered(second);
-        } else if !path.failed(second) | !self.runs.failed(second) {
-            return;
+        } else {
+            // Each takes note of every failure.
+            let (counts_for_path, counts_here) = (path.failed(second), self.runs.failed(second));
+            if !counts_for_path || !counts_here {
+                return;
+            }
         }
         let count = &mut bins[usize::from(port >> 8)][usize::from(answered)];
         *count = count.saturating_add(1);

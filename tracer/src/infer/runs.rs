@@ -37,7 +37,7 @@ impl Runs {
         self.ordinal(second) <= MAX_FAILURES_PER_OUTAGE
     }
 
-    /// The how manieth failure of an outage this is.
+    /// Which failure of an outage this is, from 1 on.
     fn ordinal(&mut self, second: u64) -> u32 {
         if self.is_answered_between(self.last_failure, second) {
             self.failures = 0;
