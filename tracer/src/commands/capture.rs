@@ -62,7 +62,7 @@ mod live {
         let capture = tracer.with(|tracer| describe(options, tracer))??;
         let watched = tracer.with(|tracer| tracer.interfaces().join(", "))?;
         // The text says it in its header.
-        if view.as_ref().is_none_or(|view| !view.has_text_header()) {
+        if view.as_ref().is_none_or(|view| view.format.name != outputs::ALL[0].name) {
             tell_hooks(&capture.hooks);
         }
         let mut recorder = record.map(|record| create(record, &capture)).transpose()?;
@@ -141,14 +141,14 @@ mod live {
     }
 
     fn create(record: &RecordOptions, capture: &Capture) -> Result<Writer> {
-        let writer = match (record.rotate_bytes, record.segment) {
-            (max_bytes, segment) if max_bytes.is_some() || segment.is_some() => {
-                let segment_ns = segment.map(|segment| u64::try_from(segment.as_nanos()).unwrap_or(u64::MAX));
-                Writer::rotating(&record.file, capture, Rotation { max_bytes, segment_ns, keep: record.keep_files })
-            }
-            _ => Writer::create(&record.file, capture),
-        };
-        Ok(writer?)
+        if record.rotate_bytes.is_none() && record.segment.is_none() {
+            return Ok(Writer::create(&record.file, capture)?);
+        }
+        let segment_ns = record.segment.map(|segment| u64::try_from(segment.as_nanos()).unwrap_or(u64::MAX));
+        // A file that alone has all bytes could make no room.
+        let max_bytes = record.rotate_bytes.or(record.max_total.map(|max_total| max_total / 4));
+        let rotation = Rotation { max_bytes, segment_ns, keep: record.keep_files, max_total: record.max_total };
+        Ok(Writer::rotating(&record.file, capture, rotation)?)
     }
 
     fn bpf_options(options: &CaptureOptions) -> bpf::Options {

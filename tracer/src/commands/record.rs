@@ -22,7 +22,7 @@ pub struct Args {
     /// Also show what `tail` would show
     #[arg(long)]
     print: bool,
-    /// Begin another file at this size, such as 100M
+    /// Begin another file at this size, such as 100M; they are named FILE, FILE1, FILE2, with -W FILE0, FILE1
     #[arg(short = 'C', value_name = "SIZE", value_parser = values::size, allow_hyphen_values = true)]
     rotate: Option<u64>,
     /// Begin another file after this time, such as 5m; each file appears under its name once it is complete
@@ -31,6 +31,9 @@ pub struct Args {
     /// Keep only the newest COUNT files
     #[arg(short = 'W', value_name = "COUNT", requires = "parts", value_parser = clap::value_parser!(NonZeroU32))]
     keep: Option<NonZeroU32>,
+    /// Remove the oldest files so that all together have at most this size, such as 1G
+    #[arg(long, value_name = "SIZE", requires = "parts", value_parser = values::size, allow_hyphen_values = true)]
+    max_total: Option<u64>,
     #[command(flatten)]
     view: ViewArgs,
     #[command(flatten)]
@@ -58,10 +61,13 @@ pub fn run(args: &Args) -> Result<End> {
     if args.write.as_os_str() == STDIO {
         args.check_stdout()?;
     }
+    if args.rotate.zip(args.max_total).is_some_and(|(file, all)| file > all) {
+        return Err(wrong_usage("--max-total: less than one file has with -C: write more, or less with -C").into());
+    }
     let options = args.capture.options()?;
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
-    let (file, rotate_bytes, segment, keep_files) = (args.write.clone(), args.rotate, args.segment, args.keep);
-    let record = RecordOptions { file, rotate_bytes, segment, keep_files };
+    let (file, rotate_bytes, segment) = (args.write.clone(), args.rotate, args.segment);
+    let record = RecordOptions { file, rotate_bytes, segment, keep_files: args.keep, max_total: args.max_total };
     let summary = capture::run(&options, view, Some(&record), args.capture.metrics.options(), None)?;
     Ok(end(&summary, args.view.exit_code))
 }

@@ -45,4 +45,6 @@ pub struct RecordOptions {
     pub segment: Option<Duration>,
     /// Keep this many files, the newest; counts with one of the two.
     pub keep_files: Option<NonZeroU32>,
+    /// Keep so many bytes of files, the newest; counts with one of the two.
+    pub max_total: Option<u64>,
 }

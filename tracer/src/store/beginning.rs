@@ -1,11 +1,12 @@
-//! The beginning of a trace: head and capture. Without them it is no trace, or none that can be judged.
+//! The beginning of a trace: head and capture. Where they are damaged, the capture is repeated later; without it no event can be judged.
 
+use std::io;
 use std::path::Path;
 
 use tracer_common::config::FILTER_PREFIXES;
 use zstd::bulk::Decompressor;
 
-use super::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN};
+use super::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN, MARKER};
 use super::input::Input;
 use super::{Error, MAJOR, foreign};
 use crate::model::Capture;
@@ -23,32 +24,98 @@ fn check_head(path: &Path, start: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Reads and checks head and capture; `raw` is a buffer to unpack into.
+/// A capture that is repeated is looked for in so many bytes: this writer needs half of them for the blocks before the first repeat.
+const MAX_SEARCH: usize = 16 << 20;
+
+/// Reads and checks head and capture; `raw` is a buffer to unpack into. Where they are damaged, the capture that is repeated later takes
+/// their place, and nothing is left behind: `false`.
 pub fn read(
     path: &Path,
     input: &mut Input,
-    decompressor: &mut Decompressor<'static>,
+    unpack: &mut Decompressor<'static>,
     raw: &mut Vec<u8>,
-) -> Result<Capture, Error> {
+) -> Result<(Capture, bool), Error> {
+    let error = match read_intact(path, input, unpack, raw) {
+        Ok((capture, len)) => {
+            input.skip(len);
+            return Ok((capture, true));
+        }
+        Err(error @ Error::DamagedHead { .. }) => error,
+        Err(error @ Error::NotATrace { what, .. }) if foreign::may_be_trace(what) => error,
+        Err(error) => return Err(error),
+    };
+    let repeated = find_repeat(input, unpack, raw).map_err(|reason| Error::Read { path: path.to_owned(), reason })?;
+    repeated.map(|capture| (capture, false)).ok_or(error)
+}
+
+/// The capture where it belongs, and where it ends.
+fn read_intact(
+    path: &Path,
+    input: &mut Input,
+    unpack: &mut Decompressor<'static>,
+    raw: &mut Vec<u8>,
+) -> Result<(Capture, usize), Error> {
     let failed = |reason| Error::Read { path: path.to_owned(), reason };
     let damaged = |what: String| Error::DamagedHead { path: path.to_owned(), what };
     check_head(path, input.fill(HEAD_LEN).map_err(failed)?)?;
-    input.skip(HEAD_LEN);
-    let header = FrameHeader::parse(input.fill(FRAME_LEN).map_err(failed)?)
-        .filter(|header| header.kind == frame::KIND_CAPTURE)
-        .ok_or_else(|| damaged("the description of the capture is damaged or cut off".to_owned()))?;
-    let frame = input.fill(header.frame_len()).map_err(failed)?;
-    let payload = frame.get(FRAME_LEN..header.frame_len());
-    if !payload.is_some_and(|payload| frame::unpack(decompressor, &header, payload, raw)) {
-        return Err(damaged("the description of the capture is damaged or cut off".to_owned()));
+    let is_cut = || damaged("the description of the capture is damaged or cut off".to_owned());
+    let start = input.fill(HEAD_LEN + FRAME_LEN).map_err(failed)?;
+    let header = start.get(HEAD_LEN..).and_then(FrameHeader::parse).filter(|header| header.kind == frame::KIND_CAPTURE);
+    let header = header.ok_or_else(is_cut)?;
+    let end = HEAD_LEN + header.frame_len();
+    let payload = input.fill(end).map_err(failed)?.get(HEAD_LEN + FRAME_LEN..end);
+    if !payload.is_some_and(|payload| frame::unpack(unpack, &header, payload, raw)) {
+        return Err(is_cut());
     }
-    let capture: Capture = serde_json::from_slice(raw)
-        .map_err(|error| damaged(format!("the description of the capture is not understood ({error})")))?;
+    parse(raw).map(|capture| (capture, end)).map_err(damaged)
+}
+
+fn parse(json: &[u8]) -> Result<Capture, String> {
+    let capture: Capture = serde_json::from_slice(json)
+        .map_err(|error| format!("the description of the capture is not understood ({error})"))?;
     // Each of them is compared with each attempt.
     let prefixes = capture.filter.src.len().max(capture.filter.dst.len());
     if prefixes > FILTER_PREFIXES as usize {
-        return Err(damaged(format!("its filter has {prefixes} prefixes, and a capture can have {FILTER_PREFIXES}")));
+        return Err(format!("its filter has {prefixes} prefixes, and a capture can have {FILTER_PREFIXES}"));
     }
-    input.skip(header.frame_len());
     Ok(capture)
+}
+
+/// The first capture that can be read in what is ahead. Each frame is looked at once, so this takes time by the bytes alone.
+fn find_repeat(
+    input: &mut Input,
+    unpack: &mut Decompressor<'static>,
+    raw: &mut Vec<u8>,
+) -> io::Result<Option<Capture>> {
+    let (mut at, mut is_first) = (0, true);
+    loop {
+        let needed = at + FRAME_LEN;
+        let ahead = input.fill(needed)?;
+        if ahead.len() < needed || needed > MAX_SEARCH {
+            return Ok(None);
+        }
+        let rest = ahead.get(at..).unwrap_or_default();
+        let Some(header) = FrameHeader::parse(rest) else {
+            // The next marker, or the last bytes that may be the beginning of one.
+            let next = rest.get(1..).unwrap_or_default();
+            let marker = next.windows(MARKER.len()).position(|four| four == MARKER);
+            at += 1 + marker.unwrap_or(next.len() + 1 - MARKER.len());
+            continue;
+        };
+        if header.kind == frame::KIND_CAPTURE && !is_first {
+            // Another trace begins.
+            return Ok(None);
+        }
+        is_first = false;
+        if matches!(header.kind, frame::KIND_CAPTURE | frame::KIND_CAPTURE_AGAIN) {
+            let frame = input.fill(at + header.frame_len())?;
+            let payload = frame.get(at + FRAME_LEN..at + header.frame_len());
+            if payload.is_some_and(|payload| frame::unpack(unpack, &header, payload, raw))
+                && let Ok(capture) = parse(raw)
+            {
+                return Ok(Some(capture));
+            }
+        }
+        at += header.frame_len();
+    }
 }

@@ -10,8 +10,16 @@ const KNOWN: &[(&[u8], &str)] = &[
     (b"{", "a JSON file"),
     (b"\x89SNTR\n", "a trace that a transfer as text has damaged"),
     (b"\x89SNTR\r\r", "a trace that a transfer as text has damaged"),
-    (b"\xf5SNF", "the middle of a trace without its beginning"),
+    (b"\xf5SNF", MIDDLE),
 ];
+
+const MIDDLE: &str = "the middle of a trace without its beginning";
+const UNKNOWN: &str = "not a snatrace trace";
+
+/// Whether what is called so may be a trace whose beginning is damaged.
+pub fn may_be_trace(what: &str) -> bool {
+    [MIDDLE, UNKNOWN].contains(&what)
+}
 
 /// What a file is that begins with these bytes; `None` if it begins like a trace.
 pub fn name(start: &[u8]) -> Option<&'static str> {
@@ -25,5 +33,5 @@ pub fn name(start: &[u8]) -> Option<&'static str> {
         return Some("a trace cut off in its first bytes");
     }
     let known = KNOWN.iter().find(|(magic, _)| start.starts_with(magic));
-    Some(known.map_or("not a snatrace trace", |(_, what)| *what))
+    Some(known.map_or(UNKNOWN, |(_, what)| *what))
 }

@@ -22,6 +22,8 @@ pub const KIND_CAPTURE: u8 = 1;
 pub const KIND_EVENTS: u8 = 2;
 /// No payload: the recorder finished this file.
 pub const KIND_END: u8 = 3;
+/// Payload: the capture again, in case the first one is damaged.
+pub const KIND_CAPTURE_AGAIN: u8 = 4;
 
 /// The payload is stored as it is.
 pub const CODEC_STORED: u8 = 0;

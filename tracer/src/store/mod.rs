@@ -9,11 +9,12 @@
 //!
 //! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `beginning`, `reader`,
 //! `session` (the parts of one recording), `recording`, `merged`; on the other side `target`, `rotation`,
-//! `watched` (what a later part begins with), `writer`.
+//! `files`, `watched` (what a later part begins with), `writer`.
 
 mod beginning;
 mod block;
 mod error;
+mod files;
 mod foreign;
 mod frame;
 mod input;
@@ -47,7 +48,7 @@ pub use writer::{Writer, Written};
 /// A newer major version is refused.
 pub const MAJOR: u16 = 1;
 /// A newer minor version is read, what is not understood is skipped and counted.
-pub const MINOR: u16 = 5;
+pub const MINOR: u16 = 6;
 /// What a path is called that means standard input or output.
 pub const STDIO: &str = "-";
 /// Events that are handed on at once: few enough to stay in the CPU's cache, and so many that handing them on costs little.

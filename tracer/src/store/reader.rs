@@ -76,7 +76,7 @@ impl Reader {
         let mut input = Input::new(source);
         let mut unpack = Decompressor::new().map_err(failed)?;
         let mut block = BlockReader::default();
-        let capture = beginning::read(&path, &mut input, &mut unpack, &mut block.raw)?;
+        let (capture, is_intact) = beginning::read(&path, &mut input, &mut unpack, &mut block.raw)?;
         block.raw.clear();
         Ok(Self {
             path,
@@ -85,7 +85,7 @@ impl Reader {
             unpack,
             block,
             header: None,
-            next_number: 1,
+            next_number: u32::from(is_intact),
             length_in_doubt: false,
             finished: false,
             ended: false,
@@ -167,9 +167,12 @@ impl Reader {
                     self.finished = true;
                     self.accept(&header);
                 }
+                // The head alone was damaged.
+                frame::KIND_CAPTURE if header.number == 0 && self.next_number == 0 => self.accept(&header),
                 frame::KIND_CAPTURE => {
                     return Err(Error::SecondTrace { path: self.path.clone(), at: self.input.at() });
                 }
+                frame::KIND_CAPTURE_AGAIN => self.accept(&header),
                 _ => {
                     self.report.unknown_events += u64::from(header.events);
                     self.accept(&header);

@@ -17,12 +17,14 @@ pub struct Rotation {
     pub segment_ns: Option<u64>,
     /// How many files there are at most; the oldest makes room.
     pub keep: Option<NonZeroU32>,
+    /// How many bytes all files have at most; the oldest makes room.
+    pub max_total: Option<u64>,
 }
 
 impl Rotation {
     /// The file of a part. Of segments, the name given with the time at which it begins: whoever collects them must never see
-    /// one name twice. Else the name given, then the number from 0; with `keep` it begins again at 0, and has leading zeros so
-    /// that names sort.
+    /// one name twice. Else as tcpdump names them: the name given, then with a number from 1; with `keep` the number begins at 0,
+    /// begins again after the last, and has leading zeros so that names sort.
     #[must_use]
     pub fn path(&self, given: &Path, part: u32, unix_ns: i128) -> PathBuf {
         if self.segment_ns.is_some() {
@@ -30,6 +32,7 @@ impl Rotation {
         }
         let mut name = OsString::from(given);
         match self.keep {
+            None if part == 0 => {}
             None => name.push(part.to_string()),
             Some(keep) => {
                 let width = (keep.get() - 1).to_string().len();
@@ -37,12 +40,6 @@ impl Rotation {
             }
         }
         PathBuf::from(name)
-    }
-
-    /// Whether the part's file was an older part's before.
-    #[must_use]
-    pub fn is_reused(&self, part: u32) -> bool {
-        self.segment_ns.is_none() && self.keep.is_some_and(|keep| part >= keep.get())
     }
 }
 
@@ -65,12 +62,11 @@ mod tests {
     #[test]
     fn names_are_numbered_and_sort() {
         let all = Rotation { max_bytes: Some(1), ..Rotation::default() };
+        assert_eq!(all.path(Path::new("t"), 0, 0), PathBuf::from("t"));
         assert_eq!(all.path(Path::new("t"), 12, 0), PathBuf::from("t12"));
         let ring = Rotation { keep: NonZeroU32::new(100), ..all };
         assert_eq!(ring.path(Path::new("t"), 7, 0), PathBuf::from("t07"));
         assert_eq!(ring.path(Path::new("t"), 107, 0), PathBuf::from("t07"));
-        assert!(!ring.is_reused(99));
-        assert!(ring.is_reused(100));
     }
 
     #[test]
@@ -79,6 +75,5 @@ mod tests {
         let path = |given: &str| segments.path(Path::new(given), 5, 1_772_323_200_123_456_789);
         assert_eq!(path("out/node7.trace"), PathBuf::from("out/node7-20260301T000000.123Z.trace"));
         assert_eq!(path("t"), PathBuf::from("t-20260301T000000.123Z"));
-        assert!(!segments.is_reused(5));
     }
 }

@@ -1,19 +1,19 @@
 //! Writes a trace: collects events into blocks, appends each with one write(2), begins new files.
 
-use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use tracer_common::Event;
 use zstd::bulk::Compressor;
 
 use super::block::ItemWriter;
+use super::files::{Files, TRUNCATED};
 use super::frame::{self, FRAME_LEN, FrameHeader};
 use super::rotation::Rotation;
 use super::watched::WatchedState;
-use super::{Error, MAJOR, MINOR, STDIO, target};
+use super::{Error, MAJOR, MINOR, STDIO};
 use crate::model::{Capture, Clock, Owners};
+use crate::notice::notice;
 
 /// A block is written when it holds events of this long. Half of the second that may be lost at most.
 const FLUSH_AFTER_NS: u64 = 500_000_000;
@@ -22,6 +22,9 @@ const FLUSH_AFTER_NS: u64 = 500_000_000;
 const FLUSH_AT_BYTES: usize = 128 << 10;
 /// Higher levels save little: what is left is mostly random (ports, ISNs, times).
 const LEVEL: i32 = 1;
+
+/// After so many blocks the capture is repeated, for a reader that finds the beginning of the file damaged.
+pub(super) const REPEAT_AFTER_BLOCKS: u32 = 64;
 
 /// Bytes of the owners in the header of a part: with all else it has to be small enough to be read.
 const MAX_OWNERS: usize = frame::MAX_PAYLOAD / 2;
@@ -32,12 +35,18 @@ fn flush_at_bytes(rotation: Rotation) -> usize {
     half.map_or(FLUSH_AT_BYTES, |half| half.min(FLUSH_AT_BYTES))
 }
 
-/// A segment has another name until it is complete.
-fn create(path: &Path, rotation: Option<Rotation>) -> Result<File, Error> {
-    match rotation.and_then(|rotation| rotation.segment_ns) {
-        Some(_) => target::create(&target::partial(path)),
-        None => target::create(path),
+/// Packs a payload; how it is stored.
+fn pack(pack: &mut Compressor<'static>, raw: &[u8], payload: &mut Vec<u8>) -> io::Result<u8> {
+    payload.clear();
+    payload.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+    pack.compress_to_buffer(raw, payload)?;
+    // No reader takes more from so few bytes.
+    if raw.len() <= frame::max_raw_len(payload.len()) {
+        return Ok(frame::CODEC_ZSTD);
     }
+    payload.clear();
+    payload.extend_from_slice(raw);
+    Ok(frame::CODEC_STORED)
 }
 
 /// What has reached the disk, over all files of the recording.
@@ -53,10 +62,11 @@ pub struct Written {
 
 /// A trace while it is written. Dropped without [`Writer::finish`], it writes what it has, but does not mark the trace as finished.
 pub struct Writer {
-    given: PathBuf,
-    path: PathBuf,
-    file: File,
+    files: Files,
     capture: Capture,
+    /// The capture as it is repeated, and the blocks since it was written
+    repeat: Repeat,
+    blocks: u32,
     /// Written so far: a file may be read without those before it.
     owners: Owners,
     /// As of the beginning of the block, and the changes in it.
@@ -71,18 +81,23 @@ pub struct Writer {
     /// How the payload is stored.
     codec: u8,
     next_number: u32,
-    file_bytes: u64,
-    /// Time of its first event.
+    /// Time of the first event of the file.
     file_first_ns: Option<u64>,
-    /// Complete segments, of which the oldest make room.
-    segments: VecDeque<PathBuf>,
     written: Written,
     failed: bool,
 }
 
+/// A payload that is ready to be written.
+#[derive(Debug, Default)]
+struct Repeat {
+    payload: Vec<u8>,
+    codec: u8,
+    raw_len: u32,
+}
+
 impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("path", &self.path).field("written", &self.written).finish_non_exhaustive()
+        f.debug_struct("Writer").field("path", &self.path()).field("written", &self.written).finish_non_exhaustive()
     }
 }
 
@@ -109,15 +124,14 @@ impl Writer {
 
     fn begin(given: &Path, capture: &Capture, rotation: Option<Rotation>) -> Result<Self, Error> {
         let began = capture.began_unix_ns().unwrap_or_default();
-        let path = rotation.map_or_else(|| given.to_owned(), |rotation| rotation.path(given, capture.part, began));
-        let file = create(&path, rotation)?;
-        let failed = |reason| Error::Write { path: path.clone(), written: Written::default(), reason };
+        let files = Files::begin(given, rotation, capture.part, began)?;
+        let failed = |reason| Error::Write { path: given.to_owned(), written: Written::default(), reason };
         let pack = Compressor::new(LEVEL).map_err(failed)?;
         let mut writer = Self {
-            given: given.to_owned(),
-            path,
-            file,
+            files,
             capture: capture.clone(),
+            repeat: Repeat::default(),
+            blocks: 0,
             owners: Owners::of(&capture.owners),
             watched: WatchedState::default(),
             changes: Vec::new(),
@@ -129,9 +143,7 @@ impl Writer {
             payload: Vec::new(),
             codec: frame::CODEC_ZSTD,
             next_number: 0,
-            file_bytes: 0,
             file_first_ns: None,
-            segments: VecDeque::new(),
             written: Written::default(),
             failed: false,
         };
@@ -184,7 +196,7 @@ impl Writer {
     /// The file written to now.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.files.path()
     }
 
     /// Writes the block.
@@ -194,9 +206,17 @@ impl Writer {
         }
         let packed = self.pack();
         packed.map_err(|reason| self.failure(reason))?;
-        if self.is_full() {
+        if let Some(loss) = self.files.loss() {
+            notice(format_args!("{} was {loss}: the recording goes on in a new file", self.path().display()));
+            if loss != TRUNCATED {
+                self.append_end()?;
+            }
             self.next_file()?;
-            self.restate()?;
+        } else if self.is_full() {
+            self.end()?;
+            self.next_file()?;
+        } else if self.blocks >= REPEAT_AFTER_BLOCKS {
+            self.repeat_capture()?;
         }
         self.append_block()?;
         self.items.clear();
@@ -241,62 +261,57 @@ impl Writer {
         header.put(&mut self.frame);
         self.frame.extend_from_slice(&self.payload);
         self.append()?;
+        self.blocks += 1;
         self.written.events += u64::from(events);
         Ok(())
     }
 
     fn pack(&mut self) -> io::Result<()> {
-        let items = self.items.bytes();
-        self.payload.clear();
-        self.payload.reserve(zstd::zstd_safe::compress_bound(items.len()));
-        self.pack.compress_to_buffer(items, &mut self.payload)?;
-        self.codec = frame::CODEC_ZSTD;
-        // No reader takes more from so few bytes.
-        if items.len() > frame::max_raw_len(self.payload.len()) {
-            self.codec = frame::CODEC_STORED;
-            self.payload.clear();
-            self.payload.extend_from_slice(items);
-        }
+        self.codec = pack(&mut self.pack, self.items.bytes(), &mut self.payload)?;
         Ok(())
     }
 
     /// Whether what was packed belongs into another file.
     fn is_full(&self) -> bool {
         let (Some(rotation), Some(first_ns)) = (self.rotation, self.file_first_ns) else { return false };
-        let after = self.file_bytes + (2 * FRAME_LEN + self.payload.len()) as u64;
+        let repeat = if self.blocks >= REPEAT_AFTER_BLOCKS { FRAME_LEN + self.repeat.payload.len() } else { 0 };
+        let after = self.files.bytes() + (2 * FRAME_LEN + self.payload.len() + repeat) as u64;
         let time_ns = self.items.span().1.saturating_sub(first_ns);
         rotation.max_bytes.is_some_and(|max_bytes| after > max_bytes)
             || rotation.segment_ns.is_some_and(|segment_ns| time_ns > segment_ns)
     }
 
     fn next_file(&mut self) -> Result<(), Error> {
-        let Some(rotation) = self.rotation else { return Ok(()) };
-        self.end()?;
         let part = self.capture.part + 1;
-        let path = rotation.path(&self.given, part, Clock::unix_ns(&self.capture, self.items.span().0));
-        if rotation.is_reused(part) {
-            // A reader that has the old part open keeps it whole.
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.failure(error)),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        self.file = create(&path, self.rotation).inspect_err(|_| self.failed = true)?;
-        self.path = path;
+        let began = Clock::unix_ns(&self.capture, self.items.span().0);
+        self.files.next(part, began).inspect_err(|_| self.failed = true)?;
         self.capture.part = part;
         self.capture.owners = self.owners.known(MAX_OWNERS);
-        self.head()
+        self.head()?;
+        self.restate()
     }
 
     /// Magic, version and capture: one write, so there is no trace without them.
     fn head(&mut self) -> Result<(), Error> {
         let json = serde_json::to_vec(&self.capture).map_err(|error| self.failure(error.into()))?;
-        (self.file_bytes, self.file_first_ns, self.next_number) = (0, None, 0);
+        (self.file_first_ns, self.next_number, self.blocks) = (None, 0, 0);
         self.written.files += 1;
         self.frame.clear();
         frame::put_head(&mut self.frame, MAJOR, MINOR);
         self.bare_header(frame::KIND_CAPTURE, &json).put(&mut self.frame);
         self.frame.extend_from_slice(&json);
+        let codec = pack(&mut self.pack, &json, &mut self.repeat.payload);
+        (self.repeat.codec, self.repeat.raw_len) = (codec.map_err(|reason| self.failure(reason))?, json.len() as u32);
+        self.append()
+    }
+
+    fn repeat_capture(&mut self) -> Result<(), Error> {
+        let mut header = self.bare_header(frame::KIND_CAPTURE_AGAIN, &self.repeat.payload);
+        (header.codec, header.raw_len) = (self.repeat.codec, self.repeat.raw_len);
+        self.frame.clear();
+        header.put(&mut self.frame);
+        self.frame.extend_from_slice(&self.repeat.payload);
+        self.blocks = 0;
         self.append()
     }
 
@@ -304,22 +319,14 @@ impl Writer {
         if self.failed {
             return Ok(());
         }
-        self.frame.clear();
-        self.bare_header(frame::KIND_END, &[]).put(&mut self.frame);
-        self.append()?;
-        self.publish()
+        self.append_end()?;
+        self.files.complete().map_err(|reason| self.failure(reason))
     }
 
-    /// Gives a complete segment its name.
-    fn publish(&mut self) -> Result<(), Error> {
-        let Some(rotation) = self.rotation.filter(|rotation| rotation.segment_ns.is_some()) else { return Ok(()) };
-        fs::rename(target::partial(&self.path), &self.path).map_err(|reason| self.failure(reason))?;
-        self.segments.push_back(self.path.clone());
-        while rotation.keep.is_some_and(|keep| self.segments.len() > keep.get() as usize) {
-            // Whoever collects segments may have removed it.
-            let _ = self.segments.pop_front().map(fs::remove_file);
-        }
-        Ok(())
+    fn append_end(&mut self) -> Result<(), Error> {
+        self.frame.clear();
+        self.bare_header(frame::KIND_END, &[]).put(&mut self.frame);
+        self.append()
     }
 
     fn bare_header(&self, kind: u8, payload: &[u8]) -> FrameHeader {
@@ -336,16 +343,9 @@ impl Writer {
         }
     }
 
-    /// Appends the frame. Where possible, the rest of a failed write is cut off again.
+    /// Appends the frame.
     fn append(&mut self) -> Result<(), Error> {
-        if let Err(reason) = self.file.write_all(&self.frame) {
-            // What standard output is appended to began before this trace.
-            if self.given.as_os_str() != STDIO {
-                let _ = self.file.set_len(self.file_bytes);
-            }
-            return Err(self.failure(reason));
-        }
-        self.file_bytes += self.frame.len() as u64;
+        self.files.append(&self.frame).map_err(|reason| self.failure(reason))?;
         self.written.bytes += self.frame.len() as u64;
         self.next_number += 1;
         Ok(())
@@ -353,7 +353,7 @@ impl Writer {
 
     fn failure(&mut self, reason: io::Error) -> Error {
         self.failed = true;
-        Error::Write { path: self.path.clone(), written: self.written, reason }
+        Error::Write { path: self.path().to_owned(), written: self.written, reason }
     }
 }
 

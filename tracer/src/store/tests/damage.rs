@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use tracer_common::Event;
 
-use super::{EACH, capture, place, read, three_blocks, trace, write};
+use super::{EACH, capture, many_blocks, place, read, three_blocks, trace, write};
 use crate::model::{Capture, Filter};
 use crate::store::Reader;
 use crate::store::block::ItemWriter;
@@ -67,6 +67,43 @@ fn a_trace_cut_within_its_beginning_is_refused() {
 }
 
 #[test]
+fn a_damaged_beginning_loses_only_itself() {
+    let (all, whole) = (many_blocks(), trace(&many_blocks()));
+    let frames = frames(&whole);
+    // Head, head and capture, and with them the first blocks.
+    for (damaged, lost) in
+        [(HEAD_LEN, 0), (frames[0] + 60, 0), (frames[1] + 60, 1), (frames[3], 2), (frames[3] + 60, 3)]
+    {
+        for byte in [0, b'x', 0xf5] {
+            let mut bytes = whole.clone();
+            bytes[..damaged].fill(byte);
+            let (events, report) = read(&bytes).unwrap();
+            assert_eq!(events, all[lost * EACH..], "{damaged}");
+            assert!(report.skipped_bytes > 0 && report.torn_bytes == 0 && !report.is_complete(), "{report}");
+        }
+        assert_eq!(read(&whole[damaged..]).unwrap().0, all[lost * EACH..], "cut off: {damaged}");
+    }
+}
+
+#[test]
+fn no_other_trace_says_how_to_judge_one_without_its_beginning() {
+    let (mut short, long) = (trace(&three_blocks()), trace(&many_blocks()));
+    short[..HEAD_LEN + 60].fill(0);
+    assert!(read(&[short, long].concat()).is_err());
+}
+
+#[test]
+fn a_capture_that_is_repeated_in_vain_is_looked_for_in_linear_time() {
+    let mut bytes = vec![0; HEAD_LEN];
+    for number in 1..100_000 {
+        let kind = frame::KIND_CAPTURE_AGAIN;
+        FrameHeader { number, kind, stored_len: 4 << 20, ..events_header(frame::CODEC_STORED, 4 << 20) }
+            .put(&mut bytes);
+    }
+    assert!(read(&bytes).is_err());
+}
+
+#[test]
 fn any_flipped_bit_costs_at_most_its_block() {
     let (all, whole) = (three_blocks(), trace(&three_blocks()));
     let frames = frames(&whole);
@@ -75,7 +112,14 @@ fn any_flipped_bit_costs_at_most_its_block() {
         for bit in 0..8 {
             bytes[at] ^= 1 << bit;
             match (read(&bytes), frames.iter().rposition(|start| *start <= at)) {
+                // Too short for the capture to be repeated.
                 (Err(_), None | Some(0)) => {}
+                (Ok((events, report)), None) if at < HEAD_LEN => {
+                    assert!(
+                        events == all && report.skipped_bytes == HEAD_LEN as u64,
+                        "bit {bit} of byte {at}: {report}"
+                    );
+                }
                 (Ok((events, report)), Some(block @ 1..=3)) => {
                     let intact: Vec<_> = [&all[..(block - 1) * EACH], &all[block * EACH..]].concat();
                     assert_eq!(events, intact, "bit {bit} of byte {at}");

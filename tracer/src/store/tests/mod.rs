@@ -4,6 +4,7 @@
 
 mod damage;
 mod golden;
+mod lost;
 mod merged;
 mod refused;
 mod roundtrip;
@@ -20,6 +21,7 @@ use tracer_common::events::{
 };
 use tracer_common::{Event, Flow};
 
+use super::writer::REPEAT_AFTER_BLOCKS;
 use super::{BATCH, Error, ReadReport, Reader, Writer};
 use crate::model::{Capture, Owner};
 
@@ -150,6 +152,12 @@ const EACH: usize = 15;
 /// Events of three blocks: half a second lies between them.
 fn three_blocks() -> Vec<Event> {
     (0..3).flat_map(|block| attempt(block * 1_000_000_000, 40_000 + block as u16)).collect()
+}
+
+/// So many blocks that the capture is repeated.
+fn many_blocks() -> Vec<Event> {
+    let ticks = (0..2 * u64::from(REPEAT_AFTER_BLOCKS)).map(|block| tick((3 + block) * 1_000_000_000));
+    three_blocks().into_iter().chain(ticks).collect()
 }
 
 /// The bytes of a trace with these events.

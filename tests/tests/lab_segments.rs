@@ -1,0 +1,87 @@
+//! What a live recorder leaves for those who collect, rotate or remove its files.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+use snatrace::store::{BATCH, ReadReport, Reader};
+use tests::lab::Lab;
+use tests::process::{Running, until};
+
+const ALLOW: &str = "32768-65535";
+
+/// A recorder under load.
+fn record(lab: &Lab, file: &Path, options: &[&str]) -> (Running, Running) {
+    let ready = file.with_extension("ready");
+    let mut record = lab.capture("record", ALLOW, options);
+    let record = Running::start(record.arg("-w").arg(file).arg("--ready-file").arg(&ready));
+    until("the ready file", || ready.exists());
+    fs::remove_file(ready).unwrap();
+    (record, Running::start(&mut lab.client(&["--truth", "/dev/null", "-n", "100000"])))
+}
+
+fn files(directory: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.partition(|path| path.extension().is_some_and(|extension| extension == "trace"))
+}
+
+fn read(trace: &Path) -> ReadReport {
+    let (mut reader, mut batch) = (Reader::open(trace).unwrap(), Vec::new());
+    while reader.read(BATCH, 0, &mut batch).unwrap() {
+        batch.clear();
+    }
+    *reader.report()
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn no_half_segment_is_ever_seen_by_its_name_even_where_the_recorder_is_killed() {
+    let lab = Lab::up("fully_random");
+    let directory = tempfile::tempdir().unwrap();
+    let assert_whole = |trace: &Path| {
+        let report = read(trace);
+        assert!(report.is_complete() && report.unfinished == 0 && report.events > 0, "{}: {report}", trace.display());
+    };
+    for _ in 0..3 {
+        let (recorder, _load) = record(&lab, &directory.path().join("t.trace"), &["--segment", "700ms"]);
+        let (mut seen, before) = (BTreeSet::new(), files(directory.path()).0.len());
+        until("two segments more", || {
+            let (whole, _) = files(directory.path());
+            whole.iter().filter(|trace| seen.insert((*trace).clone())).for_each(|trace| assert_whole(trace));
+            seen.len() >= before + 2
+        });
+        recorder.signal(Signal::SIGKILL);
+        recorder.finish();
+        files(directory.path()).0.iter().for_each(|trace| assert_whole(trace));
+    }
+    let (_, partial) = files(directory.path());
+    assert_eq!(partial.len(), 3, "one of each killed recorder: {partial:?}");
+    assert!(partial.iter().all(|file| read(file).unfinished == 1), "what they hold can be read");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_recorder_whose_file_is_renamed_and_then_removed_says_so_and_goes_on() {
+    let lab = Lab::up("fully_random");
+    let directory = tempfile::tempdir().unwrap();
+    let (trace, old) = (directory.path().join("t.trace"), directory.path().join("t.trace.1"));
+    let (recorder, _load) = record(&lab, &trace, &[]);
+    let grows = |what: &str| until(what, || trace.metadata().is_ok_and(|file| file.len() > 50_000));
+    grows("some events");
+    fs::rename(&trace, &old).unwrap();
+    grows("events in the second file");
+    fs::remove_file(&trace).unwrap();
+    grows("events in the third file");
+    recorder.signal(Signal::SIGTERM);
+    let outcome = recorder.finish();
+    for loss in ["renamed or replaced", "removed"] {
+        let words = format!("{} was {loss}: the recording goes on in a new file", trace.display());
+        assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
+    }
+    outcome.done();
+    let parts = [&old, &trace].map(|file| Reader::open(file).unwrap().capture().part);
+    assert_eq!(parts, [0, 2]);
+    assert!([&old, &trace].iter().all(|file| read(file).is_complete() && read(file).unfinished == 0));
+}
