@@ -88,7 +88,7 @@ fn bash_completes_commands_options_and_values() {
     for (typed, expected) in [
         (&["snatrace", "ta"][..], "tail"),
         (&["snatrace", "tail", "--ready-"], "--ready-file"),
-        (&["snatrace", "replay", "--output", ""], "text json"),
+        (&["snatrace", "replay", "--output", ""], "text json wide"),
     ] {
         let mut bash = Command::new("bash");
         let completed = outcome(bash.args(["-c", script, "bash"]).args(typed).env("SCRIPT", &completions));
@@ -119,7 +119,8 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["tail", "--allow", "1-2-3"], "1-2-3 is neither a port nor a range: write 443"),
         (&["tail", "--allow", "-5"], "-5 has an open end: write both ends"),
         (&["tail", "--allow6", "5-"], "5- has an open end: write both ends"),
-        (&["tail", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),
+        (&["tail", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json, wide]"),
+        (&["tail", "--columns", "time,hue"], "'hue' for '--columns <LIST>' [possible values: time, node,"),
         (&["tail", "--duration", "30"], "not a duration: write 30s, 5m or 1h"),
         (&["tail", "-c", "0"], "0 is not in 1.."),
         (&["tail", "--src", "10.0.0.0/33"], "not an address or prefix: write 10.42.0.0/16"),
@@ -149,6 +150,14 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["replay", "x", "--duration", "5s"], "unexpected argument '--duration'"),
     ] {
         assert_wrong_usage(&run(args), expected);
+    }
+}
+
+#[test]
+fn no_tip_takes_an_option_for_a_command() {
+    for command in ["tail", "record", "replay"] {
+        let stderr = run(&[command, "--nosuch"]).stderr;
+        assert!(stderr.contains("unexpected argument '--nosuch'") && !stderr.contains("-- --nosuch"), "{stderr}");
     }
 }
 

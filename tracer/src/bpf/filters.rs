@@ -11,7 +11,7 @@ use tracer_common::config::{OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLINK_OUTSIDE};
 use tracer_common::flow::octets;
 
 use super::links::HeldAddress;
-use super::wire::Watched;
+use super::watched::Watched;
 use super::{Options, map, take};
 use crate::netns::Netns;
 

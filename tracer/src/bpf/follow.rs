@@ -14,7 +14,8 @@ use tracer_common::events::{
 use super::filters::NodeMaps;
 use super::interfaces::{Change, FollowedNetns, Interface};
 use super::links::HeldAddress;
-use super::wire::{Became, Sight, Watched, Wires};
+use super::watched::{Sight, Watched};
+use super::wire::{Became, Wires};
 
 /// How often to look whether programs of others came between: the kernel does not announce those of TCX.
 const CHECK_NS: u64 = 1_000_000_000;

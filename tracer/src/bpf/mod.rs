@@ -24,6 +24,7 @@ mod tables;
 mod tcx;
 mod try_load;
 mod waiting;
+mod watched;
 mod wire;
 
 use std::net::IpAddr;
@@ -114,13 +115,13 @@ impl Tracer {
 
         let mut globals = globals(&layout, options, has_binds);
         let mut ebpf = load(&globals)?;
-        let mut loaded = wire::load(&mut ebpf);
+        let mut loaded = watched::load(&mut ebpf);
         if loaded.is_err() && globals.WIRE_READS != 0 {
             // The kernel may forbid to read its memory (lockdown): then only the wire shows translated ports.
             (globals.WIRE_READS, globals.WIRE_BINDS) = (0, 0);
             globals.FILTER_WIRE &= u32::from(has_binds);
             ebpf = load(&globals)?;
-            loaded = wire::load(&mut ebpf);
+            loaded = watched::load(&mut ebpf);
         }
         filters::fill(&mut ebpf, options, &namespaces)?;
         let logger =

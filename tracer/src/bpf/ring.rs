@@ -13,7 +13,7 @@ use tracer_common::events::{Lost, Selected, Stamp, Tick};
 use super::skipped::Skipped;
 use super::tables::ConntrackTables;
 use super::take;
-use super::wire::Watched;
+use super::watched::Watched;
 use crate::netns::Netns;
 
 /// Events handed over at once: a ring buffer that was full after a stall must not be in memory a second time.

@@ -16,6 +16,7 @@ use super::values::{self, Allow};
 use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
 use crate::outputs::bounded::{Bounds, LineRate};
+use crate::outputs::text::{Layout, columns::ALL as COLUMNS};
 use crate::outputs::{self, Format, View};
 use crate::store::Merged;
 use crate::{pcap, sandbox, source};
@@ -103,6 +104,12 @@ pub struct ViewArgs {
     /// Show the counts of each interval of this length, such as 60s
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
     interval: Option<Duration>,
+    /// Show these columns of text, in this order
+    #[arg(long, value_name = "LIST", value_parser = columns(), value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Show lines alone, without a header, titles and headings
+    #[arg(long)]
+    no_header: bool,
     /// Show times in UTC
     #[arg(long)]
     utc: bool,
@@ -117,8 +124,14 @@ impl ViewArgs {
         let format: &'static Format = values::format(&self.output)?;
         let bounds = Bounds { rate: self.max_lines, interval: self.interval };
         let &Self { all, quiet, fold, utc, .. } = self;
-        Ok(View { format, all, quiet, fold, bounds, utc, colour: machine::wants_colour(), filter })
+        let columns = self.columns.iter().map(|id| values::column(id)).collect::<Result<_>>()?;
+        let layout = Layout { width: machine::page_width(), columns, has_header: !self.no_header };
+        Ok(View { format, all, quiet, fold, bounds, utc, colour: machine::wants_colour(), layout, filter })
     }
+}
+
+fn columns() -> impl clap::builder::TypedValueParser<Value = String> {
+    clap::builder::PossibleValuesParser::new(COLUMNS.iter().map(|(_, column)| column.id))
 }
 
 fn formats() -> impl clap::builder::TypedValueParser<Value = String> {

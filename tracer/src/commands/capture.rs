@@ -62,7 +62,7 @@ mod live {
         let capture = tracer.with(|tracer| describe(options, tracer))??;
         let watched = tracer.with(|tracer| tracer.interfaces().join(", "))?;
         // The text says it in its header.
-        if view.as_ref().is_none_or(|view| view.format.name != outputs::ALL[0].name) {
+        if view.as_ref().is_none_or(|view| !view.has_text_header()) {
             tell_hooks(&capture.hooks);
         }
         let mut recorder = record.map(|record| create(record, &capture)).transpose()?;

@@ -1,7 +1,7 @@
 //! What the command line takes from this machine.
 
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -29,11 +29,28 @@ fn parse_range(text: &str) -> Option<PortSet> {
     format!("{low}-{}", high.trim()).parse().ok()
 }
 
-/// Whether standard output wants colours: a terminal, unless `NO_COLOR` says otherwise.
+/// Whether standard output wants colours: by `--color`, else by `NO_COLOR` and `CLICOLOR_FORCE`, and whether it is a terminal.
 #[must_use]
 pub fn wants_colour() -> bool {
-    let stdout = io::stdout();
-    stdout.is_terminal() && anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// `--color`
+pub fn set_colour(choice: clap::ColorChoice) {
+    let choice = match choice {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
+/// Columns of the terminal that standard output is.
+#[must_use]
+pub fn page_width() -> Option<usize> {
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(io::stdout())?;
+    // A terminal that does not know its size says 0.
+    (columns > 0).then_some(columns.into())
 }
 
 #[cfg(test)]

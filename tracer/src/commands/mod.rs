@@ -49,6 +49,9 @@ struct Cli {
     /// Increase verbosity (repeatable)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
+    /// Colours in text
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    color: clap::ColorChoice,
 }
 
 #[derive(Subcommand, Debug)]
@@ -137,9 +140,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return exit(&with_variable(error)),
+        Err(error) => return exit(&without_wrong_tip(with_variable(error))),
     };
     start_log(cli.verbose);
+    machine::set_colour(cli.color);
     match run(&cli) {
         Ok(end) => ExitCode::from(end),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -187,6 +191,18 @@ fn with_variable(mut error: clap::Error) -> clap::Error {
     if let Some(variable) = variable {
         let tip = format!("the value is from the environment variable {}", variable.display());
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
+/// Without the tip to write `-- --option`: what follows `--` is a command, or a file.
+fn without_wrong_tip(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
+        let (_, right): (Vec<_>, Vec<_>) =
+            tips.into_iter().partition(|tip| tip.to_string().contains("as a value, use '-- "));
+        if !right.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(right));
+        }
     }
     error
 }

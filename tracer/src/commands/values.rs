@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 
 use crate::model::{Origin, PortSet};
 use crate::outputs::bounded::LineRate;
+use crate::outputs::text::columns::{self, Column};
 use crate::outputs::{self, Format};
 
 /// `-o` of commands whose output is no list of findings.
@@ -121,6 +122,12 @@ pub fn size(text: &str) -> Result<u64> {
         Some(_) => bail!("too small: write at least 64K"),
         None => bail!(HELP),
     }
+}
+
+/// A column of text; clap has checked that there is one.
+pub fn column(id: &str) -> Result<Column> {
+    let found = columns::ALL.iter().find(|(_, column)| column.id == id);
+    found.map(|(column, _)| *column).context("not a column: see --help")
 }
 
 /// The name of an output format; clap has checked that there is one.

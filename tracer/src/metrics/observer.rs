@@ -158,6 +158,7 @@ mod tests {
             ordinal: 1,
             attempt: &attempt,
             owner: Some(&owner),
+            interface: None,
             judgement: &judgement,
             allowed: capture.policy.allowed(true),
             is_news: false,

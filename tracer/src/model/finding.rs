@@ -17,6 +17,8 @@ pub struct Finding<'a> {
     pub attempt: &'a Attempt,
     /// Who the socket's namespace belonged to when the attempt began.
     pub owner: Option<&'a Owner>,
+    /// Name of the interface by which the SYN was first seen leaving, where the user asked to see the finding.
+    pub interface: Option<&'a str>,
     /// What is concluded about this retransmit, or about the attempt where it has ended.
     pub judgement: &'a Judgement,
     /// The translated ports that are allowed for its address family.

@@ -137,7 +137,7 @@ pub struct Format {
 }
 
 /// Every format; the first is the default.
-pub const ALL: &[Format] = &[text::FORMAT, json::FORMAT];
+pub const ALL: &[Format] = &[text::FORMAT, json::FORMAT, text::WIDE];
 
 /// The JSON Schemas of all kinds of line that are written here.
 pub fn schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {
@@ -164,6 +164,8 @@ pub struct View {
     pub utc: bool,
     /// With colours.
     pub colour: bool,
+    /// Pages of text.
+    pub layout: text::Layout,
     /// Only these attempts, in lines and in counts.
     pub filter: Filter,
 }
@@ -176,11 +178,18 @@ impl View {
         !is_folded && (self.all || finding.judgement.flagged) && self.filter.matches(finding.attempt, finding.owner)
     }
 
+    /// Whether a header in plain words is written.
+    #[must_use]
+    pub fn has_text_header(&self) -> bool {
+        self.format.name != json::FORMAT.name && self.layout.has_header
+    }
+
     /// The view of a capture that is recorded or counted without being shown.
     #[must_use]
     pub fn silent(filter: Filter) -> Self {
         let (all, quiet, fold, utc, colour) = (false, false, false, false, false);
-        Self { format: &ALL[0], all, quiet, fold, bounds: bounded::Bounds::default(), utc, colour, filter }
+        let (bounds, layout) = (bounded::Bounds::default(), text::Layout::default());
+        Self { format: &ALL[0], all, quiet, fold, bounds, utc, colour, layout, filter }
     }
 }
 

@@ -76,6 +76,7 @@ impl<'a> Judged<'a> {
             is_repeated: false,
             attempt: self.attempt,
             owner: self.owner.as_ref(),
+            interface: Some("eth0"),
             judgement: &self.judgement,
             allowed: self.capture.policy.allowed_for(self.attempt),
             is_news: true,

@@ -176,7 +176,7 @@ impl Shared<'_> {
     }
 
     fn attempt(&mut self, node: &mut NodeState, id: u32, kind: UpdateKind, attempt: &Attempt) -> io::Result<()> {
-        let NodeState { capture, owners, judgements, evidence, undecided, progress, .. } = node;
+        let NodeState { capture, owners, judgements, evidence, undecided, progress, watched, .. } = node;
         let owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns));
         let matches = |filter: &Filter| filter.matches(attempt, owner);
         let is_wanted = matches(&capture.filter) && matches(&self.view.filter);
@@ -187,7 +187,7 @@ impl Shared<'_> {
                 let place = if is_evidence { evidence.retransmitted(id, attempt, case.allowed) } else { None };
                 let mut judgement = judgements.load(id);
                 let is_flagged = judgement.flagged || causes::is_flagged(&case);
-                let subject = JudgedAttempt { case: assessed(case, evidence, is_flagged, place), owner };
+                let subject = JudgedAttempt { case: assessed(case, evidence, is_flagged, place), owner, watched };
                 let result = self.retransmit(&subject, &mut judgement, time_ns, ordinal, is_repeated, progress);
                 judgements.store(id, judgement);
                 result
@@ -203,7 +203,7 @@ impl Shared<'_> {
                 let rests = causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
                 let rests = rests.zip(attempt.translated.map(|translated| translated.src_port));
                 let case = assessed(case, evidence, judgement.flagged, place);
-                let aside = self.ended(&JudgedAttempt { case, owner }, judgement, rests.is_some())?;
+                let aside = self.ended(&JudgedAttempt { case, owner, watched }, judgement, rests.is_some())?;
                 if let (Some(place), Some((otherwise, counts))) = (rests, aside) {
                     undecided.add(evidence, place, attempt.first_ns, otherwise, counts);
                 }
@@ -241,7 +241,8 @@ impl Shared<'_> {
         self.observers.iter_mut().try_for_each(|observer| observer.retransmit(&finding))?;
         let Some(output) = self.output.as_mut().filter(|_| !self.view.quiet) else { return Ok(()) };
         let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
-        output.finding(&Finding { diagnosis: diagnosis.as_ref(), ..finding })
+        let interface = subject.watched.name_of(case.attempt);
+        output.finding(&Finding { diagnosis: diagnosis.as_ref(), interface, ..finding })
     }
 
     /// Events after the last retransmit may show the cause. Where it rests on evidence and more of that may decide otherwise, the cause
@@ -279,7 +280,8 @@ impl Shared<'_> {
         let finding = Finding { is_news, is_over: true, ..finding };
         let Some(output) = self.output.as_mut().filter(|_| !self.view.quiet) else { return Ok(aside) };
         let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
-        output.ended(&Finding { diagnosis: diagnosis.as_ref(), ..finding })?;
+        let interface = subject.watched.name_of(attempt);
+        output.ended(&Finding { diagnosis: diagnosis.as_ref(), interface, ..finding })?;
         Ok(aside)
     }
 }
@@ -298,11 +300,12 @@ fn assessed<'a>(case: Case<'a>, evidence: &'a mut PortEvidence, is_flagged: bool
 struct JudgedAttempt<'a> {
     case: Case<'a>,
     owner: Option<&'a Owner>,
+    watched: &'a Watched,
 }
 
 impl JudgedAttempt<'_> {
     fn finding<'b>(&'b self, time_ns: u64, ordinal: u32, judgement: &'b Judgement) -> Finding<'b> {
-        let Self { case: Case { attempt, capture, allowed, assessment: _, inferred: _ }, owner } = *self;
+        let Self { case: Case { attempt, capture, allowed, assessment: _, inferred: _ }, owner, watched: _ } = *self;
         let (is_repeated, is_news, is_over, diagnosis) = (false, false, false, None);
         Finding {
             capture,
@@ -311,6 +314,7 @@ impl JudgedAttempt<'_> {
             is_repeated,
             attempt,
             owner,
+            interface: None,
             judgement,
             allowed,
             is_news,

@@ -1,32 +1,49 @@
-//! Whether any interface is watched, by the events that say so.
+//! Which interfaces are watched, by the events that say so.
 
 use std::collections::BTreeMap;
 
 use tracer_common::events::{UPLINK_LEFT, UPLINK_WATCHED, Uplink};
 
-use crate::model::Capture;
+use crate::model::{Attempt, Capture};
 
 /// A node has fewer interfaces; a damaged trace may name any number.
 const MAX_INTERFACES: usize = 16_384;
 
-/// Interfaces by namespace and number, and whether their packets are seen.
+/// Interfaces by number and namespace.
 #[derive(Debug, Default)]
-pub(super) struct Watched(BTreeMap<(u32, u32), bool>);
+pub(super) struct Watched(BTreeMap<(u32, u32), Interface>);
+
+#[derive(Debug)]
+struct Interface {
+    name: String,
+    /// Its packets are.
+    is_seen: bool,
+}
 
 impl Watched {
     pub(super) fn event(&mut self, uplink: &Uplink) {
-        let key = (uplink.stamp.netns, uplink.ifindex);
+        let key = (uplink.ifindex, uplink.stamp.netns);
         if uplink.state == UPLINK_LEFT {
             self.0.remove(&key);
         } else if self.0.len() < MAX_INTERFACES {
-            self.0.insert(key, uplink.state == UPLINK_WATCHED);
+            let name = String::from_utf8_lossy(uplink.name()).into_owned();
+            self.0.insert(key, Interface { name, is_seen: uplink.state == UPLINK_WATCHED });
         }
+    }
+
+    /// The name of the interface that an attempt left by, where only one can be meant.
+    pub(super) fn name_of(&self, attempt: &Attempt) -> Option<&str> {
+        let (ifindex, netns) = (attempt.ifindex, attempt.nat_netns);
+        let mut all = self.0.range((ifindex, 0)..=(ifindex, u32::MAX));
+        let mut meant = all.by_ref().filter(|((_, of), _)| netns.is_none_or(|netns| netns == *of));
+        let (_, interface) = meant.next()?;
+        meant.next().is_none().then_some(interface.name.as_str()).filter(|name| !name.is_empty())
     }
 
     /// Whether `wire` is on and sees no packet of any interface.
     pub(super) fn is_blind(&self, capture: &Capture) -> bool {
         let is_on = capture.hooks.iter().any(|hook| hook.stem == "wire" && hook.off.is_none());
-        is_on && !self.0.values().any(|is_seen| *is_seen)
+        is_on && !self.0.values().any(|interface| interface.is_seen)
     }
 }
 
@@ -49,7 +66,7 @@ mod tests {
             state,
             link: 0,
             unused: [0; 2],
-            name: [0; INTERFACE_NAME],
+            name: [b'x'; INTERFACE_NAME],
         };
         let mut watched = Watched::default();
         let steps = [(2, UPLINK_WATCHED, false), (3, UPLINK_WATCHED, false), (2, UPLINK_LEFT, false)];
@@ -58,6 +75,12 @@ mod tests {
             watched.event(&uplink(ifindex, state));
             assert_eq!(watched.is_blind(&wire(None)), is_blind, "{ifindex} {state}");
         }
+        let left_by = |nat_netns| Attempt { ifindex: 3, nat_netns, ..Attempt::default() };
+        assert_eq!(watched.name_of(&left_by(Some(9))), Some("xxxxxxxxxxxxxxxx"));
+        assert_eq!(watched.name_of(&left_by(Some(8))), None);
+        watched
+            .event(&Uplink { stamp: Stamp { time_ns: 1, kind: Uplink::KIND, netns: 8 }, ..uplink(3, UPLINK_WATCHED) });
+        assert_eq!(watched.name_of(&left_by(None)), None, "one of two");
         assert!(Watched::default().is_blind(&wire(None)));
         assert!(!Watched::default().is_blind(&wire(Some("no permission"))), "what is off is reported as such");
     }

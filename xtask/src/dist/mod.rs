@@ -55,9 +55,10 @@ pub fn all(release: &Release, archs: &[Arch], dist: &Path, consent: Consent) -> 
         fs::remove_dir_all(dist)?;
     }
     fs::create_dir_all(dist)?;
+    // Before the builds: cargo-cyclonedx writes into the directories of members, and what changes in tracer-ebpf is compiled again.
+    let sbom = files::sbom(release, dist)?;
     // The machine's own binary writes the man pages and completions of all.
     let own = build::static_binary()?;
-    let sbom = files::sbom(release, dist)?;
     for arch in archs {
         let binary = build::static_binary_for(*arch, consent)?;
         files::stage(release, &own, &binary, &sbom)?;

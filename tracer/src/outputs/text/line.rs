@@ -62,6 +62,26 @@ impl TextLine {
         style: Style,
         write: impl FnOnce(&mut Self) -> fmt::Result,
     ) -> fmt::Result {
+        self.padded(width, width, style, write)
+    }
+
+    /// As `cell`, but what is wider is not cut.
+    pub(super) fn whole_cell(
+        &mut self,
+        width: usize,
+        style: Style,
+        write: impl FnOnce(&mut Self) -> fmt::Result,
+    ) -> fmt::Result {
+        self.padded(width, usize::MAX, style, write)
+    }
+
+    fn padded(
+        &mut self,
+        width: usize,
+        max: usize,
+        style: Style,
+        write: impl FnOnce(&mut Self) -> fmt::Result,
+    ) -> fmt::Result {
         // Most cells have none, and to write nothing by `write!` costs as much as a short cell.
         let is_plain = style.is_plain();
         if !is_plain {
@@ -70,7 +90,7 @@ impl TextLine {
         let start = self.len();
         write(self)?;
         let used = if self.is_ascii { self.len() - start } else { self.written(start).chars().count() };
-        if used > width {
+        if used > max {
             let kept = self.written(start).char_indices().nth(width - 1).map_or(0, |(end, _)| end);
             self.truncate(start + kept);
             self.write_str(CUT)?;
@@ -115,8 +135,9 @@ impl TextLine {
         let over = (self.len() - start).saturating_sub(width);
         if over > 0 {
             // Both ends of an address distinguish it better than its middle; brackets and port stay.
-            let bracket = self.bytes.iter().rposition(|&byte| byte == b']');
-            let (first, end) = (start + 1, bracket.unwrap_or(self.len()));
+            let end = self.bytes.iter().rposition(|&byte| byte == b']' || byte == b':').unwrap_or(self.len());
+            let end = if self.bytes.get(end - 1) == Some(&b']') { end - 1 } else { end };
+            let first = start + usize::from(self.bytes.get(start) == Some(&b'['));
             let kept = (end - first).saturating_sub(over + 1);
             let tail = kept / 2;
             self.cut(first + kept - tail..end - tail);

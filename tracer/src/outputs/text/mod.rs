@@ -1,5 +1,6 @@
-//! Text for people: a header, one line per finding, at most 120 columns wide, and the counts at the end.
+//! Text for people: a header, one line per finding, as wide as the terminal or 120 columns, and the counts at the end.
 
+pub mod columns;
 mod line;
 pub(crate) mod paragraphs;
 mod row;
@@ -9,9 +10,10 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use self::columns::{Cell, Column};
 use self::line::TextLine;
-use self::paragraphs::indented;
 pub(super) use self::paragraphs::paragraph;
+use self::paragraphs::{PAGE, indented, options, paragraph_of};
 use self::row::{RowFormat, mark, words};
 use super::bounded::{Interval, LeftOut};
 use super::escape::Escaped;
@@ -23,7 +25,29 @@ use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy, Strength}
 use crate::summary::Summary;
 
 pub(super) const FORMAT: Format =
-    Format { name: "text", about: "aligned columns", open: |view, out| Box::new(Text::new(view, out)) };
+    Format { name: "text", about: "aligned columns", open: |view, out| Box::new(Text::new(view, out, false)) };
+pub(super) const WIDE: Format = Format {
+    name: "wide",
+    about: "aligned columns, more of them, and nothing left out of a name or an address",
+    open: |view, out| Box::new(Text::new(view, out, true)),
+};
+
+/// How wide a page of text is, and what is on it.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Of the terminal; `None` where there is none.
+    pub width: Option<usize>,
+    /// `--columns`; by default what is known and fits.
+    pub columns: Vec<Column>,
+    /// Header, titles, headings.
+    pub has_header: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { width: None, columns: Vec::new(), has_header: true }
+    }
+}
 
 struct Text {
     out: Sink,
@@ -34,6 +58,12 @@ struct Text {
     /// With the reason of each cause.
     all: bool,
     row: RowFormat,
+    layout: Layout,
+    /// Columns of paragraphs.
+    page: usize,
+    several_nodes: bool,
+    /// A pod or container is known.
+    names: bool,
     has_titles: bool,
     /// What marks mean was said.
     has_legend: bool,
@@ -42,17 +72,69 @@ struct Text {
 }
 
 impl Text {
-    fn new(view: &View, out: Sink) -> Self {
+    fn new(view: &View, out: Sink, is_wide: bool) -> Self {
         let style = |style| if view.colour { style } else { Style::new() };
+        let mut layout = view.layout.clone();
+        if is_wide {
+            layout.width = None;
+            if layout.columns.is_empty() {
+                layout.columns = columns::WIDE.to_vec();
+            }
+        }
         let row = RowFormat {
             clock: Clock::new(&[], view.utc),
-            several_nodes: false,
-            names: false,
+            cells: Vec::new(),
+            cuts: layout.columns.is_empty() || layout.width.is_some(),
             alert: style(AnsiColor::Red.on_default().bold()),
             heading: style(Style::new().bold()),
         };
-        let (line, text) = (TextLine::default(), String::new());
-        Self { out, line, text, utc: view.utc, all: view.all, row, has_titles: false, has_legend: false, day: None }
+        Self {
+            out,
+            line: TextLine::default(),
+            text: String::new(),
+            utc: view.utc,
+            all: view.all,
+            row,
+            page: layout.width.unwrap_or(PAGE).min(PAGE),
+            layout,
+            several_nodes: false,
+            names: false,
+            has_titles: false,
+            has_legend: false,
+            day: None,
+        }
+    }
+
+    /// What lines have from now on.
+    fn cells(&self) -> Vec<Cell> {
+        let asked = &self.layout.columns;
+        match self.layout.width {
+            None if !asked.is_empty() => columns::unlimited(asked),
+            Some(width) if !asked.is_empty() => columns::fitted(asked, width, false),
+            width => {
+                let default = columns::default(self.several_nodes, self.names);
+                columns::fitted(default, width.unwrap_or(PAGE), true)
+            }
+        }
+    }
+
+    /// A paragraph as wide as the page.
+    fn paragraph(&mut self, text: &str) -> io::Result<()> {
+        paragraph_of(self.page, &mut self.text, text);
+        self.end_text()
+    }
+
+    /// A line of counts, whose words begin at that column where they do not fit the page.
+    fn end_counts(&mut self) -> io::Result<()> {
+        if self.line.len() <= self.page || self.page == PAGE {
+            return self.end_line();
+        }
+        let line = String::from_utf8_lossy(self.line.end()).into_owned();
+        self.line.clear();
+        let indent = " ".repeat(COUNTS.min(self.page / 3));
+        self.text.push_str(&textwrap::fill(line.trim_end(), options(self.page).subsequent_indent(&indent)));
+        self.text.push('\n');
+        self.end_text()
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -69,22 +151,26 @@ impl Text {
 
     /// Before the first line, and again once names are known, which need a column of their own from then on.
     fn titles(&mut self, names: bool) -> io::Result<()> {
-        if self.has_titles && (self.row.names || !names) {
+        if self.has_titles && (self.names || !names) {
             return Ok(());
         }
-        (self.has_titles, self.row.names) = (true, names);
+        let had_titles = std::mem::replace(&mut self.has_titles, true);
+        self.names = names;
+        self.row.cells = self.cells();
+        if !self.layout.has_header || had_titles && !self.layout.columns.is_empty() {
+            return Ok(());
+        }
         written(self.row.titles(&mut self.line))?;
         self.end_line()
     }
 
     /// Before the first line with a mark: what marks mean.
     fn legend(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        if mark(finding).is_none() || self.has_legend {
+        if mark(finding).is_none() || self.has_legend || !self.layout.has_header {
             return Ok(());
         }
         self.has_legend = true;
-        paragraph(&mut self.text, LEGEND);
-        self.end_text()
+        self.paragraph(LEGEND)
     }
 
     /// One line, and below it the explanation of a cause that is new.
@@ -96,15 +182,15 @@ impl Text {
         self.end_line()?;
         let Some(diagnosis) = finding.diagnosis.filter(|_| self.explains(finding)) else { return Ok(()) };
         let Diagnosis { explanation, evidence, .. } = diagnosis;
-        indented(&mut self.text, &Escaped(explanation).to_string());
-        indented(&mut self.text, &format!("evidence: {}", Escaped(&evidence.join("; "))));
+        indented(self.page, &mut self.text, &Escaped(explanation).to_string());
+        indented(self.page, &mut self.text, &format!("evidence: {}", Escaped(&evidence.join("; "))));
         self.end_text()
     }
 
     /// A heading wherever another day begins, for lines have the time of day only.
     fn heading_of_day(&mut self, finding: &Finding<'_>) -> io::Result<()> {
         let (day, _) = self.row.clock.day_and_time(finding.capture, finding.time_ns);
-        if self.day == Some(day) {
+        if self.day == Some(day) || !self.layout.has_header {
             return Ok(());
         }
         if let Some(wall) = self.row.clock.wall(finding.capture, finding.time_ns) {
@@ -132,7 +218,7 @@ impl Text {
             written(self.count(if index == 0 { name } else { "" }, count, of))?;
             self.line.spaces(2);
             written(words(&mut self.line, cause))?;
-            self.end_line()?;
+            self.end_counts()?;
         }
         Ok(())
     }
@@ -142,7 +228,7 @@ impl Text {
         for (index, (&strength, &count)) in summary.by_strength.iter().enumerate() {
             written(self.count(if index == 0 { "evidence" } else { "" }, count, summary.flagged_attempts))?;
             written(write!(self.line, "  {}", strength_words(strength)))?;
-            self.end_line()?;
+            self.end_counts()?;
         }
         Ok(())
     }
@@ -150,8 +236,7 @@ impl Text {
     /// What the evidence says about the policy.
     fn policies(&mut self, summary: &Summary, conclusions: &[Conclusion]) -> io::Result<()> {
         for sentence in sentences(&summary.policies, conclusions) {
-            paragraph(&mut self.text, &sentence);
-            self.end_text()?;
+            self.paragraph(&sentence)?;
         }
         Ok(())
     }
@@ -159,8 +244,7 @@ impl Text {
     /// What the attempts say about ports, where they say anything.
     fn inference(&mut self, conclusions: &[Conclusion]) -> io::Result<()> {
         for conclusion in conclusions.iter().filter(|conclusion| conclusion.says_something()) {
-            paragraph(&mut self.text, &conclusion.to_string());
-            self.end_text()?;
+            self.paragraph(&conclusion.to_string())?;
         }
         Ok(())
     }
@@ -169,8 +253,7 @@ impl Text {
     fn advice(&mut self, summary: &Summary) -> io::Result<()> {
         let is_there = |id: &str| summary.by_cause.contains_key(id) || summary.failed_by_cause.contains_key(id);
         for cause in causes::ALL.iter().filter(|cause| is_there(cause.id)) {
-            paragraph(&mut self.text, &cause.note());
-            self.end_text()?;
+            self.paragraph(&cause.note())?;
         }
         Ok(())
     }
@@ -187,7 +270,7 @@ impl Text {
             }
         }
         written(write!(self.line, "{style:#}"))?;
-        self.end_line()
+        self.end_counts()
     }
 }
 
@@ -198,12 +281,13 @@ impl Output for Text {
 
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
         self.row.clock = Clock::new(captures, self.utc);
-        self.row.several_nodes = captures.len() > 1;
-        for capture in captures {
-            paragraph(&mut self.text, &header(capture));
+        self.several_nodes = captures.len() > 1;
+        for capture in captures.iter().filter(|_| self.layout.has_header) {
+            paragraph_of(self.page, &mut self.text, &header(capture));
             for hook in &capture.hooks {
                 if let Some(why) = &hook.off {
-                    paragraph(&mut self.text, &format!("without {}: {}", Escaped(&hook.stem), Escaped(why)));
+                    let without = format!("without {}: {}", Escaped(&hook.stem), Escaped(why));
+                    paragraph_of(self.page, &mut self.text, &without);
                 }
             }
         }
@@ -257,7 +341,7 @@ impl Output for Text {
         self.end_line()?;
         written(self.count("flagged", summary.flagged_attempts, attempts))?;
         written(write!(self.line, "  with {} retransmits", summary.flagged_retransmits))?;
-        self.end_line()?;
+        self.end_counts()?;
         self.evidence(summary)?;
         let by_cause = summary.by_cause.iter().map(|(&cause, counts)| (cause, counts.attempts));
         self.causes("by cause", by_cause, summary.retransmitted_attempts)?;
@@ -268,12 +352,12 @@ impl Output for Text {
             written(self.count("skipped", summary.skipped(), 0))?;
             let what = "  program runs, by the kernel's recursion guard; events may be missing";
             written(self.line.write_str(what))?;
-            self.end_line()?;
+            self.end_counts()?;
         }
         if let Some(words) = summary.unseen_words() {
             written(self.count("not seen leaving", summary.unseen, 0))?;
             written(write!(self.line, "  {words}"))?;
-            self.end_line()?;
+            self.end_counts()?;
         }
         written(self.count("evicted", summary.evicted, 0))?;
         self.end_line()?;
@@ -284,6 +368,9 @@ impl Output for Text {
         self.out.flush()
     }
 }
+
+/// Where the words behind a count and its share begin.
+const COUNTS: usize = 35;
 
 /// `05:44:57`
 fn of_day(time: std::time::Duration) -> impl fmt::Display {

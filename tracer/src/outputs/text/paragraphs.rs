@@ -2,7 +2,7 @@
 
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
-/// No line is wider.
+/// No line is wider, unless the terminal is.
 pub(super) const PAGE: usize = 120;
 
 const INDENT: &str = "    ";
@@ -12,9 +12,9 @@ pub(in crate::outputs) fn paragraph(out: &mut String, text: &str) {
     paragraph_of(PAGE, out, text);
 }
 
-/// As `paragraph`, with every line indented.
-pub(super) fn indented(out: &mut String, text: &str) {
-    fill(out, options(PAGE).initial_indent(INDENT), text);
+/// A paragraph with every line indented.
+pub(super) fn indented(page: usize, out: &mut String, text: &str) {
+    fill(out, options(page).initial_indent(INDENT), text);
 }
 
 /// A paragraph for a page of another width.

@@ -1,36 +1,27 @@
 //! One finding as one line, and the titles over it.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use anstyle::Style;
 
+use super::columns::{self, Cell, Column};
 use super::line::TextLine;
 use crate::causes;
 use crate::model::{Attempt, Clock, Finding, NatMode, Owner, Strength};
 use crate::outputs::escape::Escaped;
 
-const TIME: usize = 12;
-const NODE: usize = 15;
-const SOURCE: usize = 21;
-const PORT: usize = 5;
-const OWNER: usize = 28;
-const OWNER_OR_SOURCE: usize = 34;
-const DESTINATION: usize = 27;
-const ORDINAL: usize = 3;
-const MODE: usize = 12;
+/// Characters of the longest cause, with its mark.
 const CAUSE: usize = 18;
+const ORDINAL: usize = 3;
 
 /// The columns of a run.
-///
-/// With several nodes, the node's name takes the place of the translated address, which is the node's own as a rule. Names
-/// of pods take that place and that of the NAT mode, which is the same for most of a node's lines; with several nodes,
-/// that of the original source where there is a name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RowFormat {
     pub(super) clock: Clock,
-    pub(super) several_nodes: bool,
-    /// A pod or container is known.
-    pub(super) names: bool,
+    pub(super) cells: Vec<Cell>,
+    /// Cells are cut to their width.
+    pub(super) cuts: bool,
     /// For what is flagged.
     pub(super) alert: Style,
     /// For titles.
@@ -39,79 +30,81 @@ pub(super) struct RowFormat {
 
 impl RowFormat {
     pub(super) fn titles(&self, line: &mut TextLine) -> fmt::Result {
-        let mut title = |width, title| line.cell(width, self.heading, |line| line.write_str(title));
-        title(TIME, "TIME")?;
-        match (self.several_nodes, self.names) {
-            (false, false) => {
-                title(SOURCE, "ORIGINAL SOURCE")?;
-                title(SOURCE, "TRANSLATED SOURCE")?;
-            }
-            (true, false) => {
-                title(NODE, "NODE")?;
-                title(SOURCE, "ORIGINAL SOURCE")?;
-                title(PORT, "NAT")?;
-            }
-            (false, true) => {
-                title(SOURCE, "ORIGINAL SOURCE")?;
-                title(PORT, "NAT")?;
-                title(OWNER, "POD OR CONTAINER")?;
-            }
-            (true, true) => {
-                title(NODE, "NODE")?;
-                title(OWNER_OR_SOURCE, "POD, CONTAINER OR ORIGINAL SOURCE")?;
-                title(PORT, "NAT")?;
-            }
+        for &Cell { column, width } in &self.cells {
+            let width = if self.cuts { width } else { width.max(column.title().len()) };
+            line.cell(width, self.heading, |line| line.write_str(column.title()))?;
         }
-        title(DESTINATION, "DESTINATION")?;
-        title(ORDINAL, "RTX")?;
-        if !self.names {
-            title(MODE, "NAT MODE")?;
-        }
-        title(CAUSE, "CAUSE")
+        Ok(())
     }
 
     pub(super) fn finding(&self, line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
-        let (attempt, plain) = (finding.attempt, Style::new());
-        let style = if finding.judgement.flagged { self.alert } else { plain };
-        line.cell(TIME, plain, |line| time(line, self.clock, finding))?;
-        if self.several_nodes {
-            line.cell(NODE, plain, |line| write!(line, "{}", Escaped(&finding.capture.node)))?;
+        for &cell in &self.cells {
+            let style = match cell.column {
+                Column::NatSource | Column::NatPort | Column::Cause if finding.judgement.flagged => self.alert,
+                Column::Time
+                | Column::Node
+                | Column::Source
+                | Column::NatSource
+                | Column::NatPort
+                | Column::Owner
+                | Column::OwnerOrSource
+                | Column::Container
+                | Column::Destination
+                | Column::Backend
+                | Column::Interface
+                | Column::Ordinal
+                | Column::Wait
+                | Column::Mode
+                | Column::Cause => Style::new(),
+            };
+            if self.cuts {
+                line.cell(cell.width, style, |line| self.value(line, cell.column, cell.width, finding))?;
+            } else {
+                let width = cell.width.max(cell.column.title().len());
+                line.whole_cell(width, style, |line| self.value(line, cell.column, usize::MAX, finding))?;
+            }
         }
-        match (self.several_nodes, self.names) {
-            (false, false) => {
-                line.cell(SOURCE, plain, |line| original_source(line, attempt))?;
-                line.cell(SOURCE, style, |line| translated_source(line, attempt))?;
-            }
-            (true, false) => {
-                line.cell(SOURCE, plain, |line| original_source(line, attempt))?;
-                line.cell(PORT, style, |line| translated_port(line, attempt))?;
-            }
-            (false, true) => {
-                line.cell(SOURCE, plain, |line| original_source(line, attempt))?;
-                line.cell(PORT, style, |line| translated_port(line, attempt))?;
-                line.cell(OWNER, plain, |line| owner(line, finding))?;
-            }
-            (true, true) => {
-                line.cell(OWNER_OR_SOURCE, plain, |line| owner_or_source(line, finding))?;
-                line.cell(PORT, style, |line| translated_port(line, attempt))?;
-            }
+        Ok(())
+    }
+
+    fn value(&self, line: &mut TextLine, column: Column, width: usize, finding: &Finding<'_>) -> fmt::Result {
+        let attempt = finding.attempt;
+        match column {
+            Column::Time => time(line, self.clock, finding, width),
+            Column::Node => write!(line, "{}", Escaped(&finding.capture.node)),
+            Column::Source => original_source(line, attempt, width),
+            Column::NatSource => translated_source(line, attempt, width),
+            Column::NatPort => translated_port(line, attempt),
+            Column::Owner => owner(line, finding, width),
+            Column::OwnerOrSource => owner_or_source(line, finding, width),
+            Column::Container => container(line, finding, width),
+            Column::Destination if self.has(Column::Backend) => destination_before(line, attempt, width),
+            Column::Destination => destination(line, attempt, width),
+            Column::Backend => match columns::backend(attempt) {
+                Some(flow) => line.endpoint(flow.dst_addr(), flow.dst_port, width),
+                None => line.write_char('-'),
+            },
+            Column::Interface => write!(line, "{}", Escaped(finding.interface.unwrap_or("-"))),
+            Column::Ordinal => ordinal(line, finding),
+            Column::Wait => wait(line, finding),
+            Column::Mode => mode(line, attempt),
+            Column::Cause => cause(line, finding),
         }
-        line.cell(DESTINATION, plain, |line| destination(line, attempt))?;
-        line.cell(ORDINAL, plain, |line| ordinal(line, finding))?;
-        if !self.names {
-            line.cell(MODE, plain, |line| mode(line, attempt))?;
-        }
-        line.cell(CAUSE, style, |line| cause(line, finding))
+    }
+
+    fn has(&self, column: Column) -> bool {
+        self.cells.iter().any(|cell| cell.column == column)
     }
 }
 
-/// `02:00:01.234`
-fn time(line: &mut TextLine, clock: Clock, finding: &Finding<'_>) -> fmt::Result {
+/// `02:00:01.234`, or without milliseconds where they do not fit.
+fn time(line: &mut TextLine, clock: Clock, finding: &Finding<'_>, width: usize) -> fmt::Result {
     let (_, time) = clock.day_and_time(finding.capture, finding.time_ns);
     let (seconds, ms) = (time.as_secs() as u32, time.subsec_millis());
     let [h, m, s] = [seconds / 3600, seconds / 60 % 60, seconds % 60].map(|pair| [digit(pair / 10), digit(pair)]);
     let ms = [digit(ms / 100), digit(ms / 10), digit(ms)];
-    line.ascii(&[h[0], h[1], b':', m[0], m[1], b':', s[0], s[1], b'.', ms[0], ms[1], ms[2]]);
+    let all = [h[0], h[1], b':', m[0], m[1], b':', s[0], s[1], b'.', ms[0], ms[1], ms[2]];
+    line.ascii(if width < all.len() { &all[..8] } else { &all });
     Ok(())
 }
 
@@ -119,18 +112,26 @@ const fn digit(number: u32) -> u8 {
     b'0' + (number % 10) as u8
 }
 
-fn owner(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
+fn owner(line: &mut TextLine, finding: &Finding<'_>, width: usize) -> fmt::Result {
     match finding.owner {
-        Some(owner) => name(line, owner, OWNER),
+        Some(owner) => name(line, owner, width),
         None => line.write_char('-'),
     }
 }
 
-fn owner_or_source(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
+fn owner_or_source(line: &mut TextLine, finding: &Finding<'_>, width: usize) -> fmt::Result {
     match finding.owner {
-        Some(owner) => name(line, owner, OWNER_OR_SOURCE),
-        None => original_source(line, finding.attempt),
+        Some(owner) => name(line, owner, width),
+        None => original_source(line, finding.attempt, width),
     }
+}
+
+fn container(line: &mut TextLine, finding: &Finding<'_>, width: usize) -> fmt::Result {
+    let start = line.len();
+    let name = finding.owner.and_then(|owner| owner.container.as_deref());
+    write!(line, "{}", Escaped(name.unwrap_or("-")))?;
+    line.without_middle(start, width);
+    Ok(())
 }
 
 /// `namespace/pod`, or the container that no pod has.
@@ -145,14 +146,14 @@ fn name(line: &mut TextLine, owner: &Owner, width: usize) -> fmt::Result {
     Ok(())
 }
 
-fn original_source(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
+fn original_source(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
     let Some(flow) = attempt.original else { return line.write_char('-') };
-    line.endpoint(flow.src_addr(), flow.src_port, SOURCE)
+    line.endpoint(flow.src_addr(), flow.src_port, width)
 }
 
-fn translated_source(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
+fn translated_source(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
     let Some(flow) = attempt.translated else { return line.write_char('-') };
-    line.endpoint(flow.src_addr(), flow.src_port, SOURCE)
+    line.endpoint(flow.src_addr(), flow.src_port, width)
 }
 
 fn translated_port(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
@@ -161,13 +162,18 @@ fn translated_port(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
     Ok(())
 }
 
+fn destination_before(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
+    let Some(first) = attempt.original.or(attempt.translated) else { return line.write_char('-') };
+    line.endpoint(first.dst_addr(), first.dst_port, width)
+}
+
 /// Before NAT; where NAT changed it, what it became follows, as far as there is room.
-fn destination(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
+fn destination(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
     let Some(first) = attempt.original.or(attempt.translated) else { return line.write_char('-') };
     let second = attempt.translated.unwrap_or(first);
     let (before, after) = (first.dst_addr(), second.dst_addr());
     if (before, first.dst_port) == (after, second.dst_port) {
-        return line.endpoint(before, first.dst_port, DESTINATION);
+        return line.endpoint(before, first.dst_port, width);
     }
     let start = line.len();
     if first.dst_port == second.dst_port {
@@ -177,9 +183,9 @@ fn destination(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
         line.ascii(b">");
     }
     line.endpoint(after, second.dst_port, usize::MAX)?;
-    if line.len() - start > DESTINATION {
+    if line.len() - start > width {
         line.truncate(start);
-        line.endpoint(before, first.dst_port, DESTINATION - 2)?;
+        line.endpoint(before, first.dst_port, width - 2)?;
         line.write_str(">…")?;
     }
     Ok(())
@@ -195,6 +201,16 @@ fn ordinal(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
             line.number(ordinal);
             Ok(())
         }
+    }
+}
+
+/// `1.02s` since the first SYN.
+fn wait(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
+    let wait = Duration::from_nanos(finding.time_ns.saturating_sub(finding.attempt.first_ns)).as_secs_f64();
+    if wait < 10_000.0 {
+        write!(line, "{wait:>6.*}s", if wait < 1000.0 { 2 } else { 0 })
+    } else {
+        line.write_str("  >10ks")
     }
 }
 
@@ -242,16 +258,6 @@ mod tests {
     use crate::outputs::testing;
 
     #[test]
-    fn the_columns_fill_the_page_and_no_more() {
-        let rest = DESTINATION + ORDINAL + MODE + CAUSE + 3;
-        assert_eq!(TIME + 1 + SOURCE + 1 + SOURCE + 1 + rest, super::super::paragraphs::PAGE);
-        assert_eq!(TIME + 1 + NODE + 1 + SOURCE + 1 + PORT + 1 + rest, super::super::paragraphs::PAGE);
-        let rest = rest - MODE - 1;
-        assert_eq!(TIME + 1 + SOURCE + 1 + PORT + 1 + OWNER + 1 + rest, super::super::paragraphs::PAGE);
-        assert_eq!(TIME + 1 + NODE + 1 + OWNER_OR_SOURCE + 1 + PORT + 1 + rest, super::super::paragraphs::PAGE);
-    }
-
-    #[test]
     fn an_ordinal_is_as_wide_as_its_column() {
         let (capture, attempt) = (example::capture("node7"), Attempt::default());
         let judged = testing::Judged::new(&capture, &attempt);
@@ -268,6 +274,6 @@ mod tests {
         let width = |id| CAUSE - usize::from(causes::rests_on_silence(id));
         assert!(causes::ALL.iter().all(|cause| cause.id.len() <= width(cause.id)));
         let modes = [NatMode::FullyRandom, NatMode::Random, NatMode::Preserved, NatMode::Range];
-        assert!(modes.iter().all(|mode| mode.name().len() <= MODE && MODE <= CAUSE));
+        assert!(modes.iter().all(|mode| mode.name().len() <= 12));
     }
 }

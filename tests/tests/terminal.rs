@@ -1,0 +1,81 @@
+//! `replay` on terminals of several widths, and into pipes.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use nix::pty::{Winsize, openpty};
+use tests::process::{Outcome, end_with_us, wait};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
+}
+
+fn replay(trace: &str, options: &[&str]) -> std::process::Command {
+    let mut replay = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
+    replay.arg("replay").arg(golden(trace)).args(options).env_remove("NO_COLOR").env("TERM", "xterm");
+    replay
+}
+
+/// What it shows on a terminal of that width.
+fn on_terminal(columns: u16, trace: &str, options: &[&str]) -> String {
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let pty = openpty(&size, None).unwrap();
+    let mut replay = replay(trace, options);
+    replay.stdin(Stdio::null()).stdout(Stdio::from(pty.slave)).stderr(Stdio::null());
+    let mut child = end_with_us(&mut replay).spawn().unwrap();
+    drop(replay);
+    let (mut master, mut shown, mut buffer) = (File::from(pty.master), Vec::new(), [0; 65_536]);
+    // Fails once no process has the terminal open any more.
+    while let Ok(read @ 1..) = master.read(&mut buffer) {
+        shown.extend_from_slice(&buffer[..read]);
+    }
+    assert_eq!(wait(&mut child).code(), Some(0));
+    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+}
+
+const TRACES: [&str; 2] = ["fully_random-kprobes.trace", "mixed-wire.trace"];
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for trace in TRACES {
+        for width in [40, 80, 100, 160] {
+            let shown = on_terminal(width, trace, &["--color", "never"]);
+            let widest = shown.lines().max_by_key(|line| line.chars().count()).unwrap();
+            assert!(widest.chars().count() <= usize::from(width), "{trace} {width}: {widest}");
+            assert!(shown.contains("CAUSE\n"), "{shown}");
+            assert_eq!(shown.contains("WAIT"), width == 160, "{shown}");
+        }
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_unless_asked_for_otherwise() {
+    let trace = TRACES[0];
+    let piped = |options: &[&str], variable: &str| Outcome::of(replay(trace, options).env(variable, "1")).done();
+    assert!(on_terminal(80, trace, &[]).contains("\x1b[31m"));
+    assert!(!on_terminal(80, trace, &["--color", "never"]).contains('\x1b'));
+    assert!(!piped(&[], "X").contains('\x1b'));
+    assert!(piped(&["--color", "always"], "NO_COLOR").contains("\x1b[31m"));
+}
+
+#[test]
+fn wide_leaves_nothing_out_and_says_where_a_syn_left() {
+    let shown = Outcome::of(&mut replay("service-wire.trace", &["-o", "wide"])).done();
+    let titles = shown.lines().find(|line| line.starts_with("TIME")).unwrap();
+    for title in ["NODE", "BACKEND", "INTERFACE", "WAIT", "NAT MODE"] {
+        assert!(titles.contains(title), "{titles}");
+    }
+    assert!(!shown.contains('…'), "{shown}");
+}
+
+#[test]
+fn columns_are_those_that_were_asked_for() {
+    let options = ["--no-header", "--columns", "destination,rtx,cause", "-c", "2"];
+    let shown = Outcome::of(&mut replay(TRACES[0], &options)).done();
+    let lines: Vec<_> = shown.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 2, "{shown}");
+    assert!(lines.iter().all(|line| line.starts_with("10.7.192.") && line.ends_with("1 no answer?")), "{shown}");
+}
