@@ -125,6 +125,7 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["tail", "-c", "0"], "0 is not in 1.."),
         (&["tail", "--src", "10.0.0.0/33"], "not an address or prefix: write 10.42.0.0/16"),
         (&["tail", "--dport", "99999"], "99999 is too high for a port"),
+        (&["tail", "--dport", "80,nosuch"], "nosuch is neither a port, a range nor a service in /etc/services"),
         (&["tail", "stray"], "unexpected argument 'stray'"),
         (&["record"], "required arguments were not provided: --write <FILE>"),
         (&["record", "-w", "x", "-C", "1"], "too small: write at least 64K"),
@@ -151,6 +152,20 @@ fn wrong_usage_is_answered_with_what_is_right() {
     ] {
         assert_wrong_usage(&run(args), expected);
     }
+}
+
+fn golden(name: &str) -> String {
+    format!("{}/golden/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_reported_with_what_there_was() {
+    let trace = golden("fully_random-wire.trace");
+    let replay = |options: &[&str]| run(&[&["replay", &trace, "-n"], options].concat());
+    let hint = "snatrace: no attempt matches --pod: 8 other attempts were seen; no pod or container of them is known\n";
+    assert_eq!(replay(&["--pod", "shop-*"]).stderr, hint);
+    assert!(replay(&["--dport", "https,ssh"]).stderr.contains("no attempt matches --dport: 8 other"));
+    assert_eq!(replay(&["--dport", "http-alt"]).stderr, "", "8080");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tracer_common::config::Loss;
 use tracer_common::events::Lost;
 
 use crate::infer::{Conclusion, Infer};
-use crate::model::{Attempt, Judgement, PolicyEvidence, Strength};
+use crate::model::{Attempt, Filter, Judgement, Owner, PolicyEvidence, Strength};
 use crate::tally::Counts;
 
 /// The counts at the end of a capture; field names as in JSON.
@@ -38,6 +38,10 @@ pub struct Summary {
     pub seen_leaving: u64,
     /// Those with a socket here whose SYN was retransmitted while no watched interface saw one leave, and nothing here dropped one.
     pub unseen: u64,
+    /// Attempts that the filter of the view excludes.
+    pub unmatched: u64,
+    /// The first owners of such attempts.
+    pub unmatched_owners: Vec<Owner>,
     /// Attempts and bindings given up because a table was full.
     pub evicted: u64,
     /// What the attempts say about ports.
@@ -66,6 +70,42 @@ impl Summary {
         } else if let Some(cause) = judgement.cause.filter(|_| attempt.outcome.has_failed()) {
             *self.failed_by_cause.entry(cause).or_default() += 1;
         }
+    }
+
+    /// Counts an attempt that the filter excludes.
+    pub fn unmatched(&mut self, owner: Option<&Owner>) {
+        const ENOUGH: usize = 5;
+        self.unmatched += 1;
+        if let Some(owner) = owner
+            && self.unmatched_owners.len() < ENOUGH
+            && !self.unmatched_owners.contains(owner)
+        {
+            self.unmatched_owners.push(owner.clone());
+        }
+    }
+
+    /// What to say where nothing matches the filter.
+    #[must_use]
+    pub fn unmatched_words(&self, filter: &Filter) -> Option<String> {
+        if self.attempts > 0 || filter.is_empty() {
+            return None;
+        }
+        let options = filter.options().join(", ");
+        let owners: Vec<_> =
+            self.unmatched_owners.iter().map(|owner| owner.text().trim_matches('/').to_owned()).collect();
+        let names = if !filter.names_owner() {
+            String::new()
+        } else if owners.is_empty() {
+            "; no pod or container of them is known".to_owned()
+        } else {
+            format!("; of them are {}: names are whole, or patterns such as checkout-*", owners.join(", "))
+        };
+        let seen = match self.unmatched {
+            0 => "no other attempt was seen".to_owned(),
+            1 => format!("1 other attempt was seen{names}"),
+            seen => format!("{seen} other attempts were seen{names}"),
+        };
+        Some(format!("no attempt matches {options}: {seen}"))
     }
 
     /// Counts retransmitted attempts with their cause, and how strong the evidence is where they are flagged.
@@ -156,6 +196,21 @@ mod tests {
 
     use super::*;
     use crate::model::{Outcome, example, example::FLAGGED};
+
+    #[test]
+    fn a_filter_that_matches_nothing_is_reported_with_names_that_were_seen() {
+        let filter = Filter { pod: vec!["chekout-*".to_owned()], ..Filter::default() };
+        let mut summary = Summary::default();
+        let none = "no attempt matches --pod: no other attempt was seen";
+        assert_eq!(summary.unmatched_words(&filter).as_deref(), Some(none));
+        for _ in 0..2 {
+            summary.unmatched(Some(&Owner::parse("shop/checkout-0/")));
+        }
+        let named = summary.unmatched_words(&filter).unwrap_or_default();
+        assert!(named.contains("2 other attempts were seen; of them are shop/checkout-0: names are whole"), "{named}");
+        assert_eq!(summary.unmatched_words(&Filter::default()), None);
+        assert_eq!(Summary { attempts: 1, ..summary }.unmatched_words(&filter), None);
+    }
 
     #[test]
     fn an_attempt_counts_once_whatever_became_of_it() {

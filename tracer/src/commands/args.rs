@@ -113,6 +113,9 @@ pub struct ViewArgs {
     /// Show times in UTC
     #[arg(long)]
     utc: bool,
+    /// Accepted as by tcpdump: addresses and ports are always shown as numbers
+    #[arg(short = 'n', id = "numeric")]
+    _numeric: bool,
     /// Exit with 3 if an attempt was flagged
     #[arg(long)]
     pub exit_code: bool,
@@ -149,10 +152,10 @@ pub struct FilterArgs {
     /// Only connections to these destinations, before or after NAT
     #[arg(long, value_name = "PREFIX", value_parser = values::prefix, value_delimiter = ',')]
     dst: Vec<IpNet>,
-    /// Only connections to these destination ports
-    #[arg(long, value_name = "PORTS", allow_hyphen_values = true)]
+    /// Only connections to these destination ports: 443, 8000-8999, or services such as https
+    #[arg(long, value_name = "PORTS", value_parser = values::dport, allow_hyphen_values = true)]
     dport: Option<PortSet>,
-    /// Only connections from these pods, comma-separated or repeated
+    /// Only connections from these pods, comma-separated or repeated; also patterns: checkout-*
     #[arg(long, value_name = "NAME", value_parser = values::name, value_delimiter = ',')]
     pod: Vec<String>,
     /// Only connections from pods in these Kubernetes namespaces
@@ -192,7 +195,7 @@ pub struct NodeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Capture")]
 pub struct CaptureArgs {
-    /// Watch this interface; repeatable [default: interfaces that lead to the outside]
+    /// Watch this interface; repeatable [default: interfaces that lead to the outside, as `any`]
     #[arg(short, long, visible_alias = "interface", value_name = "IF")]
     iface: Vec<String>,
     /// Watch this network namespace and its drops, and the sockets of pods behind it, only: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeatable
@@ -234,7 +237,8 @@ impl CaptureArgs {
         at_most(FILTER_NAMESPACES, "--netns", self.netns.len())?;
         Ok(CaptureOptions {
             policy: self.policy.change()?,
-            interfaces: self.iface.clone(),
+            // As people type it who know tcpdump.
+            interfaces: if self.iface.iter().any(|name| name == "any") { Vec::new() } else { self.iface.clone() },
             netns: self.netns.clone(),
             host_root: self.host_root.clone(),
             node: self.node.node.clone(),

@@ -32,6 +32,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
 
+use crate::model::Filter;
 use crate::notice::notice;
 use crate::outputs::escape::Escaped;
 use crate::store;
@@ -118,8 +119,11 @@ impl From<End> for ExitCode {
     }
 }
 
-/// The end that `--exit-code` asks for.
-fn end(summary: &Summary, exit_code: bool) -> End {
+/// The end that `--exit-code` asks for; says so where the filter matched nothing.
+fn end(summary: &Summary, filter: &Filter, exit_code: bool) -> End {
+    if let Some(words) = summary.unmatched_words(filter) {
+        notice(Escaped(&words));
+    }
     if exit_code && summary.flagged_retransmits > 0 { End::Flagged } else { End::Done }
 }
 

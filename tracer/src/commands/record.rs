@@ -69,5 +69,5 @@ pub fn run(args: &Args) -> Result<End> {
     let (file, rotate_bytes, segment) = (args.write.clone(), args.rotate, args.segment);
     let record = RecordOptions { file, rotate_bytes, segment, keep_files: args.keep, max_total: args.max_total };
     let summary = capture::run(&options, view, Some(&record), args.capture.metrics.options(), None)?;
-    Ok(end(&summary, args.view.exit_code))
+    Ok(end(&summary, &options.filter, args.view.exit_code))
 }

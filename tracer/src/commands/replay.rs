@@ -37,7 +37,8 @@ pub struct Args {
 
 /// Runs to the end of the traces.
 pub fn run(args: &Args) -> Result<End> {
-    let view = args.view.view(args.filter.filter()?)?;
+    let filter = args.filter.filter()?;
+    let view = args.view.view(filter.clone())?;
     let traces = args.packets.open(&args.files, &[])?;
     let captures = args.policy.over(traces.captures());
     let output = outputs::open(&view, Box::new(io::stdout()));
@@ -52,7 +53,7 @@ pub fn run(args: &Args) -> Result<End> {
     } else {
         run_ahead(traces.joined(nodes)?, judge)?
     };
-    Ok(end(&summary, args.view.exit_code))
+    Ok(end(&summary, &filter, args.view.exit_code))
 }
 
 /// Judges all of the traces, and says on standard error what of them could not be read.

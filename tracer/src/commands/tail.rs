@@ -19,5 +19,5 @@ pub fn run(args: &Args) -> Result<End> {
     let options = args.capture.options()?;
     let view = args.view.view(options.filter.clone())?;
     let summary = capture::run(&options, Some(view), None, args.capture.metrics.options(), None)?;
-    Ok(end(&summary, args.view.exit_code))
+    Ok(end(&summary, &options.filter, args.view.exit_code))
 }

@@ -93,9 +93,9 @@ fn a_command_after_two_dashes_keeps_its_own_options() {
 #[test]
 fn only_flagged_retransmits_change_the_exit_code() {
     let flagged = Summary { flagged_retransmits: 1, ..Summary::default() };
-    assert_eq!(end(&flagged, true), End::Flagged);
-    assert_eq!(end(&flagged, false), End::Done);
-    assert_eq!(end(&Summary::default(), true), End::Done);
+    assert_eq!(end(&flagged, &Filter::default(), true), End::Flagged);
+    assert_eq!(end(&flagged, &Filter::default(), false), End::Done);
+    assert_eq!(end(&Summary::default(), &Filter::default(), true), End::Done);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Values of options as people write them, and as the rest of the program takes them.
 
+use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -57,6 +58,28 @@ pub fn ports(text: &str) -> Result<PortSet> {
     Ok(text.parse()?)
 }
 
+/// `443`, `8000-8999`, `https`, and comma lists of those.
+pub fn dport(text: &str) -> Result<PortSet> {
+    let is_name = |part: &str| part.starts_with(|first: char| first.is_ascii_alphabetic()) && part != "any";
+    let number = |part: &str| if is_name(part) { Ok(service(part)?.to_string()) } else { Ok(part.to_owned()) };
+    let numbers: Result<Vec<_>> = text.split(',').map(|part| number(part.trim())).collect();
+    Ok(numbers?.join(",").parse()?)
+}
+
+/// The port of a service over TCP, as services(5) lists it.
+fn service(name: &str) -> Result<u16> {
+    const FILE: &str = "/etc/services";
+    let text = fs::read_to_string(FILE).with_context(|| {
+        format!("{name}: {FILE}, which has the ports of services, cannot be read: write the number")
+    })?;
+    let mut lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
+    let port = lines.find_map(|mut words| {
+        let (first, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
+        (first == name || words.any(|alias| alias == name)).then(|| port.parse().ok())?
+    });
+    port.with_context(|| format!("{name} is neither a port, a range nor a service in {FILE}: write 443 or 8000-8999"))
+}
+
 /// `10.0.0.0/8`, `2001:db8::7`.
 pub fn prefix(text: &str) -> Result<IpNet> {
     let text = text.trim();
@@ -67,7 +90,7 @@ pub fn prefix(text: &str) -> Result<IpNet> {
     Ok(prefix.trunc())
 }
 
-/// The name of a pod, a namespace of Kubernetes or a container, whole.
+/// The name of a pod, a namespace of Kubernetes or a container, whole or as a pattern.
 pub fn name(text: &str) -> Result<String> {
     ensure!(!text.is_empty(), "a name is missing");
     ensure!(!text.contains('/'), "a name has no slash: write --namespace NAMESPACE --pod POD");

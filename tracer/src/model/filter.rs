@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use fast_glob::glob_match;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracer_common::Flow;
@@ -20,11 +21,11 @@ pub struct Filter {
     pub dst: Vec<IpNet>,
     /// And so is the port of that same destination.
     pub dport: Option<PortSet>,
-    /// The pod has one of these names.
+    /// The name of the pod matches one of these patterns, in which `*` stands for any text.
     pub pod: Vec<String>,
-    /// The namespace of Kubernetes has one of these names.
+    /// So does that of the namespace of Kubernetes.
     pub namespace: Vec<String>,
-    /// The container has one of these names.
+    /// So does that of the container.
     pub container: Vec<String>,
 }
 
@@ -35,6 +36,20 @@ impl Filter {
         self.src.is_empty() && self.dst.is_empty() && self.dport.is_none() && !self.names_owner()
     }
 
+    /// The options that restrict anything.
+    #[must_use]
+    pub fn options(&self) -> Vec<&'static str> {
+        let is_given = [
+            ("--src", !self.src.is_empty()),
+            ("--dst", !self.dst.is_empty()),
+            ("--dport", self.dport.is_some()),
+            ("--pod", !self.pod.is_empty()),
+            ("--namespace", !self.namespace.is_empty()),
+            ("--container", !self.container.is_empty()),
+        ];
+        is_given.into_iter().filter(|(_, is_given)| *is_given).map(|(option, _)| option).collect()
+    }
+
     /// Whether the attempt of that owner is one that was asked for.
     #[must_use]
     pub fn matches(&self, attempt: &Attempt, owner: Option<&Owner>) -> bool {
@@ -42,13 +57,15 @@ impl Filter {
             || (self.matches_source(attempt) && self.matches_destination(attempt) && self.matches_owner(owner))
     }
 
-    fn names_owner(&self) -> bool {
+    /// Whether it is about pods or containers.
+    #[must_use]
+    pub const fn names_owner(&self) -> bool {
         !(self.pod.is_empty() && self.namespace.is_empty() && self.container.is_empty())
     }
 
     fn matches_owner(&self, owner: Option<&Owner>) -> bool {
         let is_one = |names: &[String], name: Option<&str>| {
-            names.is_empty() || name.is_some_and(|name| names.iter().any(|asked| asked == name))
+            names.is_empty() || name.is_some_and(|name| names.iter().any(|asked| glob_match(asked, name)))
         };
         is_one(&self.pod, owner.and_then(|owner| owner.pod.as_deref()))
             && is_one(&self.namespace, owner.and_then(|owner| owner.namespace.as_deref()))
@@ -140,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn pod_and_namespace_are_exact_names_and_nobody_known_matches_none() {
+    fn pod_and_namespace_are_whole_names_or_patterns_and_nobody_known_matches_none() {
         let (service, owner) = (service(), Owner::parse("shop/checkout-0/"));
         let owner = Some(&owner);
         let filter = |pod: &[&str], namespace: &[&str]| Filter {
@@ -152,6 +169,9 @@ mod tests {
         assert!(filter(&["checkout-0"], &["shop"]).matches(&service, owner));
         assert!(!filter(&["checkout-0"], &["other"]).matches(&service, owner));
         assert!(!filter(&["checkout"], &[]).matches(&service, owner));
+        assert!(filter(&["check*"], &["s?op"]).matches(&service, owner));
+        assert!(!filter(&["*-1"], &[]).matches(&service, owner));
+        assert!(!filter(&["*"], &[]).matches(&service, None), "nobody known");
         assert!(!filter(&[], &["shop"]).matches(&service, None));
         assert!(!filter(&["checkout-0"], &[]).is_empty());
     }

@@ -197,6 +197,7 @@ impl Shared<'_> {
                 let judgement = judgements.take(id);
                 let place = evidence.ended(id, attempt, case.allowed, is_evidence);
                 if !is_wanted {
+                    self.summary.unmatched(owner);
                     return Ok(());
                 }
                 progress.ended(attempt);

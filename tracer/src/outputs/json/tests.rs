@@ -147,6 +147,8 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         )],
         failed_by_cause: [("refused", 2)].into(),
         lost: [1, 2, 3, 4],
+        unmatched: 0,
+        unmatched_owners: Vec::new(),
         seen_leaving: 0,
         unseen: 0,
         evicted: 7,
