@@ -23,7 +23,12 @@ impl std::fmt::Debug for Input {
 impl Input {
     /// Reads from `source`.
     pub fn new(source: Box<dyn Read + Send>) -> Self {
-        Self { source, buffer: Vec::new(), start: 0, end: 0, at: 0 }
+        Self::starting_at(source, 0)
+    }
+
+    /// Reads from `source`, which begins at this position in its file.
+    pub fn starting_at(source: Box<dyn Read + Send>, at: u64) -> Self {
+        Self { source, buffer: Vec::new(), start: 0, end: 0, at }
     }
 
     /// Position in the file of what comes next.

@@ -1,15 +1,23 @@
 //! Several recordings as one stream, by wall-clock time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::path::{Path, PathBuf};
 
+use nix::sys::resource::{Resource, getrlimit};
 use tracer_common::Event;
 
 use super::recording::Recording;
 use super::session::Session;
 use super::{BATCH, Error, ReadReport, Reader};
 use crate::model::Capture;
+
+/// Recordings that are open at once at most.
+const MAX_OPEN: usize = 256;
+/// Events read ahead at most, of all recordings together: 0.1 GB.
+const MAX_AHEAD: usize = 1 << 20;
+/// Of each recording at least.
+const MIN_BATCH: usize = 64;
 
 /// Events read ahead of a recording; those before `at` were taken.
 #[derive(Debug, Default)]
@@ -47,6 +55,11 @@ pub struct Merged {
     /// The recordings that have events ahead: wall-clock time of the first one, number of the recording.
     next: BinaryHeap<Reverse<(i128, u32)>>,
     started: bool,
+    /// Recordings whose files may be open, from the one that was read first
+    open: VecDeque<u32>,
+    max_open: usize,
+    /// Events that are read of one at once
+    batch: usize,
     /// Comes after the events that were read before it.
     failure: Option<Error>,
     reports: Vec<(PathBuf, ReadReport)>,
@@ -76,15 +89,24 @@ impl Merged {
         recordings.sort_by(|a, b| order(a.capture()).cmp(&order(b.capture())));
         let captures = recordings.iter().map(|recording| recording.capture().clone()).collect();
         let ahead = recordings.iter().map(|_| PendingEvents::default()).collect();
+        let batch = (MAX_AHEAD / recordings.len()).clamp(MIN_BATCH, BATCH);
         Ok(Self {
             recordings,
             captures,
             ahead,
             next: BinaryHeap::new(),
             started: false,
+            open: VecDeque::new(),
+            max_open: max_open(),
+            batch,
             failure: None,
             reports: Vec::new(),
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_limits(self, max_open: usize, batch: usize) -> Self {
+        Self { max_open, batch, ..self }
     }
 
     /// One for each recording, sorted by node; the events' numbers refer to it.
@@ -152,14 +174,28 @@ impl Merged {
         if ahead.at == ahead.events.len() {
             ahead.events.clear();
             ahead.at = 0;
-            recording.read(BATCH, number, &mut ahead.events, &mut self.reports)?;
+            recording.read(self.batch, number, &mut ahead.events, &mut self.reports)?;
+            self.open.retain(|open| *open != number);
+            self.open.push_back(number);
         }
         if let Some((_, event)) = ahead.events.get(ahead.at) {
             let unix_ns = i128::from(event.stamp().time_ns) + i128::from(recording.capture().boot_unix_ns);
             self.next.push(Reverse((unix_ns, number)));
         }
+        if self.open.len() > self.max_open
+            && let Some(oldest) = self.open.pop_front()
+            && let Some(recording) = self.recordings.get_mut(oldest as usize)
+        {
+            recording.park();
+        }
         Ok(())
     }
+}
+
+/// Each recording that is open takes a file and up to 2 MiB; the process needs some files for other things.
+fn max_open() -> usize {
+    let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(256, |(files, _)| files);
+    usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(64).clamp(16, MAX_OPEN)
 }
 
 /// What captures are sorted by.

@@ -7,12 +7,13 @@
 //! referred to. Frames are only ever appended, each with one write(2), at least every half second of events: a killed
 //! recorder or a full disk costs no more than that.
 //!
-//! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `beginning`, `reader`,
+//! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `beginning`, `blocks`, `reader`,
 //! `session` (the parts of one recording), `recording`, `merged`; on the other side `target`, `rotation`,
 //! `files`, `watched` (what a later part begins with), `writer`.
 
 mod beginning;
 mod block;
+mod blocks;
 mod error;
 mod files;
 mod foreign;

@@ -19,6 +19,9 @@ pub trait Recording: fmt::Debug + Send {
     /// Parts missing between those that are there.
     fn missing_parts(&self) -> u64;
 
+    /// Closes its files until it is read again, where they can be opened again.
+    fn park(&mut self) {}
+
     /// Appends at most `max` events to `batch`, at least one, each with `label`; `false` at the end. `done` gets the report of
     /// each file that was read to its end.
     ///

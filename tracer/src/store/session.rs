@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tracer_common::Event;
 
+use super::blocks::{Blocks, Parked};
 use super::recording::Recording;
 use super::{Error, ReadReport, Reader, STDIO};
 use crate::model::Capture;
@@ -18,12 +19,19 @@ struct TracePart {
     reader: Option<Reader>,
 }
 
+/// The part that is read.
+#[derive(Debug)]
+enum Current {
+    Open { path: PathBuf, blocks: Box<Blocks>, can_reopen: bool },
+    Parked { path: PathBuf, at: Parked },
+}
+
 /// A recording.
 #[derive(Debug)]
 pub struct Session {
     capture: Capture,
     parts: VecDeque<TracePart>,
-    current: Option<(PathBuf, Reader)>,
+    current: Option<Current>,
     missing_parts: u64,
     /// Bytes of the parts read to their end.
     done_bytes: u64,
@@ -74,7 +82,19 @@ impl Recording for Session {
 
     /// How many bytes were used so far.
     fn position(&self) -> u64 {
-        self.done_bytes + self.current.as_ref().map_or(0, |(_, reader)| reader.position())
+        let current = match &self.current {
+            Some(Current::Open { blocks, .. }) => blocks.position(),
+            Some(Current::Parked { at, .. }) => at.position(),
+            None => 0,
+        };
+        self.done_bytes + current
+    }
+
+    fn park(&mut self) {
+        self.current = match self.current.take() {
+            Some(Current::Open { path, blocks, can_reopen: true }) => Some(Current::Parked { path, at: blocks.park() }),
+            other => other,
+        };
     }
 
     fn read(
@@ -85,17 +105,20 @@ impl Recording for Session {
         done: &mut Vec<(PathBuf, ReadReport)>,
     ) -> Result<bool, Error> {
         loop {
-            if self.current.is_none() {
-                let Some(part) = self.parts.pop_front() else { return Ok(false) };
-                self.current = Some(open(part)?);
-            }
-            if let Some((_, reader)) = &mut self.current
-                && reader.read(max, label, batch)?
-            {
+            let (path, mut blocks, can_reopen) = match self.current.take() {
+                Some(Current::Open { path, blocks, can_reopen }) => (path, blocks, can_reopen),
+                Some(Current::Parked { path, at }) => (path, Box::new(at.resume()?), true),
+                None => match self.parts.pop_front() {
+                    Some(part) => open(part)?,
+                    None => return Ok(false),
+                },
+            };
+            if blocks.read(max, label, batch)? {
+                self.current = Some(Current::Open { path, blocks, can_reopen });
                 return Ok(true);
             }
-            self.done_bytes = self.position();
-            done.extend(self.current.take().map(|(path, reader)| (path, *reader.report())));
+            self.done_bytes += blocks.position();
+            done.push((path, *blocks.report()));
         }
     }
 }
@@ -106,10 +129,11 @@ fn part(path: &Path, reader: Reader) -> TracePart {
     TracePart { path: path.to_owned(), number, reader: (!is_regular).then_some(reader) }
 }
 
-fn open(part: TracePart) -> Result<(PathBuf, Reader), Error> {
+fn open(part: TracePart) -> Result<(PathBuf, Box<Blocks>, bool), Error> {
+    let can_reopen = part.reader.is_none();
     let reader = match part.reader {
         Some(reader) => reader,
         None => Reader::open(&part.path)?,
     };
-    Ok((part.path, reader))
+    Ok((part.path, Box::new(reader.into_blocks()), can_reopen))
 }

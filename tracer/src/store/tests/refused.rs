@@ -86,3 +86,30 @@ fn more_traces_than_files_a_process_may_open_are_no_reason_to_refuse() {
         assert!(open() <= 1);
     }
 }
+
+/// Blocks that hold more than is read at once, of more recordings than may be open.
+#[test]
+fn recordings_that_cannot_all_be_open_at_once_are_merged_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let events: Vec<_> = (0..300_u64).map(|n| super::tick(n * 1_000_000 + n % 7)).chain(three_blocks()).collect();
+    let paths: Vec<_> = (0..20).map(|node| dir.path().join(format!("{node}.trace"))).collect();
+    for (node, path) in paths.iter().enumerate() {
+        write(path, &crate::model::Capture { node: format!("{node:02}"), ..super::capture() }, &events);
+    }
+    let mut damaged = std::fs::read(&paths[3]).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(&paths[3], damaged).unwrap();
+    let merge = |max_open| {
+        let mut traces = Merged::open(&paths).unwrap().with_limits(max_open, 64);
+        let (mut all, mut batch) = (Vec::new(), Vec::new());
+        while traces.next_batch(&mut batch).unwrap() {
+            all.append(&mut batch);
+        }
+        (all, traces.report(), traces.position())
+    };
+    let (whole, parked) = (merge(100), merge(3));
+    assert!(whole.0.len() > 19 * events.len() && whole.1.damaged_blocks == 1, "{}", whole.1);
+    assert_eq!(whole.0, parked.0);
+    assert_eq!((whole.1, whole.2), (parked.1, parked.2));
+}
