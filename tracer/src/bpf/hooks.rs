@@ -18,8 +18,8 @@ use crate::symbols;
 
 /// How a hook is attached, and what it needs.
 enum AttachPoint {
-    /// Entry of a function of the modules nf_nat and nf_conntrack.
-    Kprobe(&'static str),
+    /// Entry of a function, which may be in a module that is loaded later.
+    Kprobe { function: &'static str, module: &'static str },
     /// A BTF-enabled tracepoint on sockets: nearly every connection passes it several times, and typed loads are cheap.
     BtfTracepoint(&'static str),
     /// A raw tracepoint on dropped packets.
@@ -33,15 +33,15 @@ struct Hook {
     without: &'static str,
 }
 
-const HOOKS: [Hook; 5] = [
+const HOOKS: &[Hook] = &[
     Hook {
         stem: "nat_select",
-        place: AttachPoint::Kprobe("nf_nat_setup_info"),
+        place: AttachPoint::Kprobe { function: "nf_nat_setup_info", module: "nf_nat" },
         without: "the mode of the NAT rule is unknown",
     },
     Hook {
         stem: "nat_bind",
-        place: AttachPoint::Kprobe("__nf_conntrack_confirm"),
+        place: AttachPoint::Kprobe { function: "__nf_conntrack_confirm", module: "nf_conntrack" },
         without: "bindings are read from the conntrack entries of SYNs that leave through a watched interface",
     },
     Hook {
@@ -65,8 +65,8 @@ const HOOKS: [Hook; 5] = [
 const KPROBE_PMU: &str = "/sys/bus/event_source/devices/kprobe/type";
 /// Above 2, kernels with a patch of Debian and Ubuntu leave perf_event_open(2), which makes kprobes, to CAP_SYS_ADMIN.
 const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
-/// Appears when the module is loaded.
-const NF_NAT: &str = "/sys/module/nf_nat";
+/// Has a directory for each module that is loaded.
+const MODULES: &str = "/sys/module";
 
 /// Whether this kernel has kprobes at all.
 pub(super) fn has_kprobes() -> bool {
@@ -83,7 +83,7 @@ impl Hooks {
     /// Attaches what can be attached; `wire` has been already.
     pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf, layout: &Layout, wire: HookState) -> anyhow::Result<Self> {
         let mut hooks = Self { states: Vec::new(), waiting: Vec::new() };
-        for hook in &HOOKS {
+        for hook in HOOKS {
             let off = match hook.can_run(layout) {
                 Ok(()) => hooks.try_attach(ebpf, btf, hook)?,
                 Err(why) => Some(why),
@@ -110,20 +110,11 @@ impl Hooks {
         !self.waiting.is_empty()
     }
 
-    /// Attaches what waits for nf_nat, if it is there now.
+    /// Attaches what waits for a module that is loaded now.
     pub(super) fn retry(&mut self, ebpf: &mut Ebpf) -> Vec<&'static str> {
-        if self.waiting.is_empty() || !Path::new(NF_NAT).exists() {
-            return Vec::new();
-        }
-        let (on, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|hook| match hook.attach(ebpf) {
-            Ok(()) => true,
-            Err(error) => {
-                log::debug!("{} still waits: {error:#}", hook.stem);
-                false
-            }
-        });
-        self.waiting = waiting;
-        let on: Vec<_> = Vec::<&Hook>::into_iter(on).map(|hook| hook.stem).collect();
+        let is_loaded = |hook: &Hook| hook.module().is_some_and(|module| Path::new(MODULES).join(module).exists());
+        let on: Vec<_> = self.waiting.extract_if(.., |hook| is_loaded(hook) && hook.attach_late(ebpf)).collect();
+        let on: Vec<_> = on.into_iter().map(|hook| hook.stem).collect();
         for state in self.states.iter_mut().filter(|state| on.contains(&state.stem.as_str())) {
             state.off = None;
         }
@@ -134,9 +125,9 @@ impl Hooks {
     fn try_attach(&mut self, ebpf: &mut Ebpf, btf: &Btf, hook: &'static Hook) -> anyhow::Result<Option<String>> {
         match hook.load(ebpf, btf).and_then(|()| hook.attach(ebpf)) {
             Ok(()) => Ok(None),
-            Err(error) if hook.is_kprobe() && is_not_found(&error) => {
+            Err(error) if is_not_found(&error) && hook.module().is_some() => {
                 self.waiting.push(hook);
-                Ok(Some("the kernel module nf_nat is not loaded yet, will attach when it is".to_owned()))
+                Ok(hook.waits_for())
             }
             Err(error) if refusal::is_forbidden(error.as_ref()) => {
                 Ok(Some(format!("the kernel forbids it ({}): {}", hook.why_forbidden(), refusal::of_program(&error))))
@@ -170,9 +161,7 @@ pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, btf: &Btf, layout: &Layout
     let state = |hook: &Hook| {
         let off = match hook.can_run(layout) {
             Err(why) => Some(why),
-            Ok(()) if hook.function().is_some_and(is_absent) => {
-                Some("the kernel module nf_nat is not loaded yet, will attach when it is".to_owned())
-            }
+            Ok(()) if hook.function().is_some_and(is_absent) => hook.waits_for(),
             Ok(()) => try_load(ebpf, |ebpf| hook.load(ebpf, btf)),
         };
         HookState { stem: hook.stem.to_owned(), off: off.map(|why| format!("{why}: {}", hook.without)) }
@@ -181,36 +170,45 @@ pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, btf: &Btf, layout: &Layout
 }
 
 impl Hook {
-    /// The function that has to be there.
-    fn function(&self) -> Option<&'static str> {
+    /// The function that has to be there, and its module.
+    fn kprobe(&self) -> Option<(&'static str, &'static str)> {
         match self.place {
-            AttachPoint::Kprobe(function) => Some(function),
+            AttachPoint::Kprobe { function, module } => Some((function, module)),
             AttachPoint::BtfTracepoint(_) | AttachPoint::DropTracepoint(_) => None,
         }
+    }
+
+    fn function(&self) -> Option<&'static str> {
+        Some(self.kprobe()?.0)
+    }
+
+    fn module(&self) -> Option<&'static str> {
+        Some(self.kprobe()?.1)
+    }
+
+    /// What it waits for, in words.
+    fn waits_for(&self) -> Option<String> {
+        Some(format!("the kernel module {} is not loaded yet, will attach when it is", self.module()?))
     }
 
     /// Loads without attaching.
     fn load(&self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
         let program = self.program(ebpf)?;
         match self.place {
-            AttachPoint::Kprobe(_) => <&mut KProbe>::try_from(program)?.load()?,
+            AttachPoint::Kprobe { .. } => <&mut KProbe>::try_from(program)?.load()?,
             AttachPoint::BtfTracepoint(name) => <&mut BtfTracePoint>::try_from(program)?.load(name, btf)?,
             AttachPoint::DropTracepoint(_) => <&mut RawTracePoint>::try_from(program)?.load()?,
         }
         Ok(())
     }
 
-    fn is_kprobe(&self) -> bool {
-        matches!(self.place, AttachPoint::Kprobe(_))
-    }
-
     /// Why it cannot run on this kernel.
     fn can_run(&self, layout: &Layout) -> Result<(), String> {
         let unknown = match self.place {
-            AttachPoint::Kprobe(_) if !has_kprobes() => {
+            AttachPoint::Kprobe { .. } if !has_kprobes() => {
                 return Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned());
             }
-            AttachPoint::Kprobe(_) => &layout.conntrack,
+            AttachPoint::Kprobe { .. } => &layout.conntrack,
             AttachPoint::BtfTracepoint(_) => &layout.sockets,
             AttachPoint::DropTracepoint(_) => &layout.drops,
         };
@@ -221,7 +219,7 @@ impl Hook {
     fn why_forbidden(&self) -> String {
         let paranoid = || std::fs::read_to_string(PARANOID).ok()?.trim().parse::<i32>().ok();
         match paranoid() {
-            Some(level) if level > 2 && self.is_kprobe() && !privileges::is_admin() => {
+            Some(level) if level > 2 && self.kprobe().is_some() && !privileges::is_admin() => {
                 format!("kernel.perf_event_paranoid is {level}, which wants CAP_SYS_ADMIN: run as root")
             }
             Some(_) | None => "lockdown? /sys/kernel/security/lockdown shows the mode".to_owned(),
@@ -233,7 +231,7 @@ impl Hook {
         let program = self.program(ebpf)?;
         match self.place {
             // The bare name: `nf_nat:nf_nat_setup_info` is ENOENT on 5.15 and 6.1.
-            AttachPoint::Kprobe(function) => {
+            AttachPoint::Kprobe { function, .. } => {
                 <&mut KProbe>::try_from(program)?.attach(function, 0)?;
             }
             AttachPoint::BtfTracepoint(_) => {
@@ -244,6 +242,11 @@ impl Hook {
             }
         }
         Ok(())
+    }
+
+    /// Whether it could be attached now that its module is there.
+    fn attach_late(&self, ebpf: &mut Ebpf) -> bool {
+        self.attach(ebpf).inspect_err(|error| log::debug!("{} still waits: {error:#}", self.stem)).is_ok()
     }
 
     fn program<'a>(&self, ebpf: &'a mut Ebpf) -> anyhow::Result<&'a mut Program> {

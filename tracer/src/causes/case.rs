@@ -211,8 +211,3 @@ fn is_private(addr: IpAddr) -> bool {
 pub(super) fn error_words(errno: i32) -> String {
     std::io::Error::from_raw_os_error(errno.wrapping_neg()).to_string()
 }
-
-/// A count with its noun.
-pub(super) fn times(count: u32, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}

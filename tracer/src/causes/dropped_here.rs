@@ -1,7 +1,8 @@
 //! `dropped_here`: the SYN did not leave this node: a rule, a queue, a neighbour that does not answer.
 
-use super::case::{error_words, times};
+use super::case::error_words;
 use super::{Case, Cause};
+use crate::model::plural;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "dropped_here",
@@ -27,10 +28,10 @@ fn is_not_sent(case: &Case<'_>) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let dropped = case.attempt.syn_dropped;
     if dropped.count == 0 {
-        let errors = times(case.attempt.send_errors, "time", "times");
+        let errors = plural(case.attempt.send_errors, "time");
         return format!("this node could not send the SYN {errors}: {}", error_words(case.attempt.send_errno));
     }
-    let dropped_words = times(u32::from(dropped.count), "SYN", "SYNs");
+    let dropped_words = plural(u32::from(dropped.count), "SYN");
     let hairpin = if case.attempt.is_hairpin {
         "; after DNAT their destination is their client itself (hairpin), which needs masquerade and hairpin mode on its bridge port"
     } else {

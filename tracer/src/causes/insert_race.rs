@@ -1,7 +1,7 @@
 //! `insert_race`: NAT chose a source that another connection took before it was confirmed; a later choice worked.
 
-use super::case::times;
 use super::{Case, Cause};
+use crate::model::plural;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "insert_race",
@@ -17,9 +17,10 @@ fn applies(case: &Case<'_>) -> bool {
 }
 
 fn explain(case: &Case<'_>) -> String {
+    let were = if case.clashes() == 1 { "was" } else { "were" };
     format!(
-        "the source that NAT chose was taken when it was to be confirmed, so {} dropped; it left as {} when NAT chose again",
-        times(case.clashes(), "SYN was", "SYNs were"),
+        "the source that NAT chose was taken when it was to be confirmed, so {} {were} dropped; it left as {} when NAT chose again",
+        plural(case.clashes(), "SYN"),
         case.translated_source(),
     )
 }

@@ -122,24 +122,4 @@ pub fn diagnose(cause: &Cause, case: &Case<'_>) -> Diagnosis {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_cause_has_an_id_of_its_own_and_advice() {
-        for (index, cause) in ALL.iter().enumerate() {
-            assert_eq!(ALL.iter().position(|other| other.id == cause.id), Some(index), "{}", cause.id);
-            assert!(!cause.advice.is_empty(), "{}", cause.id);
-            assert!(cause.id.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()), "{}", cause.id);
-        }
-    }
-
-    #[test]
-    fn every_cause_has_a_section_in_the_docs_and_is_named_in_those_of_json() {
-        let (docs, json) = (include_str!("../../../docs/causes.md"), include_str!("../../../docs/json.md"));
-        for cause in ALL {
-            assert!(docs.contains(&format!("\n## `{}`", cause.id)), "docs/causes.md has no section {}", cause.id);
-            assert!(json.contains(&format!("`{}`", cause.id)), "docs/json.md does not name {}", cause.id);
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! `no_answer`: the SYN left this node, and no answer to it was seen.
 
-use super::case::times;
 use super::{Case, Cause, port_out_of_range};
+use crate::model::plural;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "no_answer",
@@ -23,7 +23,7 @@ fn applies(case: &Case<'_>) -> bool {
 
 fn explain(case: &Case<'_>) -> String {
     let attempt = case.attempt;
-    let (to, left) = (case.destination(), times(attempt.syns_leaving, "time", "times"));
+    let (to, left) = (case.destination(), plural(attempt.syns_leaving, "time"));
     let mut text = if attempt.syn_ack_seen || case.is_established() {
         format!("{to} answered after the SYN had left {left}; no answer to an earlier SYN was seen")
     } else {

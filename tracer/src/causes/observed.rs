@@ -3,16 +3,16 @@
 use tracer_common::events::{NO_ENTRY, UNTRACKED};
 
 use super::Case;
-use super::case::{error_words, times};
+use super::case::error_words;
 use super::{tuple_reused, unreachable};
-use crate::model::{Dropped, SourceAddress, SynFeatures, Watch};
+use crate::model::{Dropped, SourceAddress, SynFeatures, Watch, plural};
 
 /// What is known of the attempt.
 pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     let attempt = case.attempt;
-    let mut facts = vec![format!("SYN sent {}", times(case.sent(), "time", "times"))];
+    let mut facts = vec![format!("SYN sent {}", plural(case.sent(), "time"))];
     if attempt.syns_leaving > 0 {
-        let times = times(attempt.syns_leaving, "time", "times");
+        let times = plural(attempt.syns_leaving, "time");
         let (source, interface) = (case.translated_source(), case.interface());
         let tunnel = if attempt.egress.encapsulates { ", which encapsulates" } else { "" };
         facts.push(format!("seen leaving {times} as {source} by {interface}{tunnel}"));
@@ -26,7 +26,7 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     if attempt.send_errors > 0 {
         facts.push(format!(
             "sending failed {}: {}",
-            times(attempt.send_errors, "time", "times"),
+            plural(attempt.send_errors, "time"),
             error_words(attempt.send_errno)
         ));
     }
@@ -92,7 +92,7 @@ fn egress(case: &Case<'_>) -> Vec<String> {
         facts.push("the newest SYN does not".to_owned());
     }
     if let Some(later) = case.attempt.later_path {
-        let attempts = times(later.attempts, "later attempt", "later attempts");
+        let attempts = plural(later.attempts, "later attempt");
         facts.push(format!("{attempts} of this client to this destination left in another way, none in this one"));
     }
     facts
@@ -133,5 +133,6 @@ fn dropped(case: &Case<'_>, dropped: Dropped, what: &str) -> Option<String> {
     let count = u32::from(dropped.count);
     let beyond =
         if what == "SYN" && case.attempt.syns_leaving >= case.sent() { " after it was seen leaving" } else { "" };
-    (count > 0).then(|| format!("{count} {what} dropped on this node{beyond}{entry}: {}", case.reason_words(dropped)))
+    let count = (count > 0).then(|| plural(count, what))?;
+    Some(format!("{count} dropped on this node{beyond}{entry}: {}", case.reason_words(dropped)))
 }

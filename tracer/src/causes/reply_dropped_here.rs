@@ -1,7 +1,7 @@
 //! `reply_dropped_here`: the SYN-ACK came back to this node, and this node dropped it.
 
-use super::case::times;
 use super::{Case, Cause};
+use crate::model::plural;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "reply_dropped_here",
@@ -17,7 +17,7 @@ fn applies(case: &Case<'_>) -> bool {
 
 fn explain(case: &Case<'_>) -> String {
     let dropped = case.attempt.answer_dropped;
-    let count = times(u32::from(dropped.count), "SYN-ACK", "SYN-ACKs");
+    let count = plural(u32::from(dropped.count), "SYN-ACK");
     format!("{} answered, and this node dropped {count}: {}", case.destination(), case.reason_words(dropped))
 }
 

@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 
 use tracer_common::Flow;
 
-use super::case::times;
 use super::{Case, Cause};
-use crate::model::{LaterPath, Watch};
+use crate::model::{LaterPath, Watch, plural};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "stale_entry",
@@ -84,7 +83,7 @@ fn is_certain(difference: Difference, later: &LaterPath) -> bool {
 
 fn explain(case: &Case<'_>) -> String {
     let Some((difference, later)) = difference(case) else { return String::new() };
-    let attempts = times(later.attempts, "later attempt", "later attempts");
+    let attempts = plural(later.attempts, "later attempt");
     let (to, source) = (case.destination(), case.translated_source());
     let asked = case.original_destination();
     let others = later.translated.unwrap_or_default();

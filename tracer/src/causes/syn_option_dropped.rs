@@ -1,8 +1,7 @@
 //! `syn_option_dropped`: a device on the path drops SYNs that ask for ECN or carry data; the plain retransmit gets through.
 
-use super::case::times;
 use super::{Case, Cause};
-use crate::model::{FeatureCounts, SynFeatures};
+use crate::model::{FeatureCounts, SynFeatures, plural};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "syn_option_dropped",
@@ -44,7 +43,7 @@ fn explain(case: &Case<'_>) -> String {
     let verb = if is_confirmed(others) { "drops" } else { "may drop" };
     let more = match (others.only_plain_answered, others.answered) {
         (0, 0) => String::new(),
-        (plain, 0) => format!(" (likewise in {} to it)", times(plain, "other attempt", "other attempts")),
+        (plain, 0) => format!(" (likewise in {} to it)", plural(plain, "other attempt")),
         (plain, answered) => {
             format!(" (other attempts to it: {plain} likewise, {answered} whose first SYN was answered)")
         }

@@ -1,7 +1,7 @@
 //! `tuple_reused`: the server answers for an older connection with the same addresses and ports.
 
-use super::case::times;
 use super::{Case, Cause};
+use crate::model::plural;
 
 pub(super) const CAUSE: Cause = Cause {
     id: "tuple_reused",
@@ -28,7 +28,7 @@ fn explain(case: &Case<'_>) -> String {
         _ => "; this node answered with an RST",
     };
     let end = if case.is_established() {
-        format!("; a later SYN was accepted, after {}", times(case.attempt.retransmits, "retransmit", "retransmits"))
+        format!("; a later SYN was accepted, after {}", plural(case.attempt.retransmits, "retransmit"))
     } else {
         String::new()
     };
@@ -53,7 +53,9 @@ pub(super) fn arrived(case: &Case<'_>) -> Vec<String> {
         (strays.syn_acks, "SYN-ACK for another SYN", "SYN-ACKs for another SYN"),
         (strays.rsts, "RST that does not acknowledge it", "RSTs that do not acknowledge it"),
     ];
-    let words = |(count, one, many): (u8, &str, &str)| (count > 0).then(|| times(count.into(), one, many));
+    let words = |(count, one, many): (u8, &str, &str)| {
+        (count > 0).then(|| format!("{count} {}", if count == 1 { one } else { many }))
+    };
     kinds.into_iter().filter_map(words).collect()
 }
 

@@ -26,7 +26,7 @@ mod live {
     use crate::commands::{block_on, machine};
     use crate::enrichers::{Finder, Host};
     use crate::metrics::{self, Exporter, Serving};
-    use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions};
+    use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions, plural};
     use crate::notice::notice;
     use crate::outputs::escape::Escaped;
     use crate::outputs::{self, Observer, View};
@@ -115,7 +115,8 @@ mod live {
         // A write that failed says itself how much was recorded.
         if let Some(recorder) = recorder.filter(|_| !is_write_failure(&summary)) {
             let written = recorder.finish()?;
-            notice(format_args!("recorded {} events in {} bytes", written.events, written.bytes));
+            let (events, bytes) = (plural(written.events, "event"), plural(written.bytes, "byte"));
+            notice(format_args!("recorded {events} in {bytes}"));
         }
         if let Some(summary) = summary.as_ref().ok().filter(|_| record.is_some() && !is_shown) {
             notice(counts(summary));
@@ -130,10 +131,8 @@ mod live {
     /// What a recording that shows nothing says at its end.
     fn counts(summary: &Summary) -> String {
         let Summary { attempts, retransmitted_attempts: retransmitted, flagged_attempts: flagged, .. } = summary;
-        let lost = summary.lost_total();
-        format!(
-            "{attempts} attempts, {retransmitted} retransmitted, {flagged} flagged, {lost} events lost: snatrace replay shows them"
-        )
+        let (attempts, lost) = (plural(*attempts, "attempt"), plural(summary.lost_total(), "event"));
+        format!("{attempts}, {retransmitted} retransmitted, {flagged} flagged, {lost} lost: snatrace replay shows them")
     }
 
     fn is_write_failure(summary: &Result<Summary>) -> bool {

@@ -15,6 +15,7 @@ use super::replay::report_unread;
 use super::report::spare;
 use super::{End, block_on_files, wrong_usage};
 use crate::export::{self, Exporter, Key, Options, Packets, Table};
+use crate::model::plural;
 use crate::notice::notice;
 use crate::outputs::View;
 use crate::pipeline::{self, Judge};
@@ -88,9 +89,10 @@ fn packets(args: &Args) -> Result<End> {
     report_unread(traces.reports());
     result?;
     let written = packets.into_inner().finish()?;
-    notice(format_args!("exported {} packets", written.packets));
+    notice(format_args!("exported {}", plural(written.packets, "packet")));
     if written.given_up > 0 {
-        notice(format_args!("{} packets left out: too many attempts were under way at once", written.given_up));
+        let given_up = plural(written.given_up, "packet");
+        notice(format_args!("{given_up} left out: too many attempts were under way at once"));
     }
     Ok(End::Done)
 }
@@ -109,8 +111,8 @@ fn tables(args: &Args) -> Result<End> {
     report_unread(updates.updates.reports());
     result?;
     let ([attempts, retransmits], files) = exporter.finish()?;
-    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-    notice(format_args!("exported {attempts} attempts and {retransmits} SYN retransmits to {files}"));
+    let (attempts, retransmits) = (plural(attempts, "attempt"), plural(retransmits, "SYN retransmit"));
+    notice(format_args!("exported {attempts} and {retransmits} to {}", plural(files as u64, "file")));
     Ok(End::Done)
 }
 

@@ -27,7 +27,7 @@ fn every_command_and_every_option_has_help() {
 }
 
 #[test]
-fn the_reference_names_every_command_and_every_option() {
+fn the_reference_names_every_command_every_option_and_every_value() {
     let reference = include_str!("../../../docs/cli.md");
     for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
         assert!(reference.contains(&format!("## snatrace {}", command.get_name())), "{}", command.get_name());
@@ -38,6 +38,11 @@ fn the_reference_names_every_command_and_every_option() {
                 (None, None) => option.get_value_names().unwrap()[0].to_string(),
             };
             assert!(reference.contains(&name), "{} {name}", command.get_name());
+            let values = option.get_possible_values();
+            for value in values.iter().filter(|_| option.get_action().takes_values()) {
+                let value = format!("`{}`", value.get_name());
+                assert!(reference.contains(&value), "{} {name} {value}", command.get_name());
+            }
         }
     }
 }

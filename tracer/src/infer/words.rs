@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::conclusion::{Class, Conclusion, Edge, Passes, SupportingDestination, Verdict};
+use crate::model::plural;
 
 impl Conclusion {
     /// The word for its verdict in JSON.
@@ -167,8 +168,4 @@ fn sides(class: &Class) -> (String, String) {
 
 fn likely(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
     class.likely.as_ref().map_or(Ok(()), |likely| write!(f, "; likely rule {likely}"))
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -10,7 +10,7 @@ use super::inference::write_conclusions;
 use super::json_line::write_line;
 use super::text::paragraph;
 use crate::infer::Verdict;
-use crate::model::PortSet;
+use crate::model::{PortSet, plural};
 use crate::probe::{Probed, TargetCounts};
 
 /// Filters have fewer.
@@ -152,8 +152,8 @@ fn notes(probed: &Probed) -> Vec<String> {
     let incomplete =
         if report.is_complete { "" } else { "; the edges were not followed to the port: try -n with more" };
     notes.push(format!(
-        "{stopped}{} connections in {:.1} s{incomplete}",
-        report.connections,
+        "{stopped}{} in {:.1} s{incomplete}",
+        plural(report.connections as u64, "connection"),
         probed.took.as_secs_f64()
     ));
     notes
@@ -181,9 +181,10 @@ fn slowed(probed: &Probed, rate: f64) -> String {
 fn target_note(counts: &TargetCounts) -> Option<String> {
     let TargetCounts { target, accepted, refused, unanswered, unreachable, denied, errno, is_left_out } = counts;
     let answered = accepted + refused;
+    let connections = |count: u64| plural(count, "connection");
     let error = errno.map_or_else(String::new, |errno| format!(" ({})", Errno::from_raw(errno).desc()));
     if *denied > 0 {
-        return Some(format!("{target}: this node itself refused {denied} connections{error}"));
+        return Some(format!("{target}: this node itself refused {}{error}", connections(*denied)));
     }
     if answered == 0 && *unreachable > 0 {
         return Some(format!("{target}: cannot be reached{error}: an ICMP error, or no route"));
@@ -195,19 +196,20 @@ fn target_note(counts: &TargetCounts) -> Option<String> {
             "no server there, or no port passes"
         };
         return Some(format!(
-            "{target}: never answered {unanswered} connections: {why}, or this node drops them (snatrace tail --all shows it)"
+            "{target}: never answered {}: {why}, or this node drops them (snatrace tail --all shows it)",
+            connections(*unanswered)
         ));
     }
     if *is_left_out {
         return Some(format!(
-            "{target}: left {unanswered} of {} connections unanswered where others answered; left out",
-            answered + unanswered
+            "{target}: left {unanswered} of {} unanswered where others answered; left out",
+            connections(answered + unanswered)
         ));
     }
     if *unreachable > 0 {
-        return Some(format!("{target}: {unreachable} connections ended with an ICMP error{error}"));
+        return Some(format!("{target}: {} ended with an ICMP error{error}", connections(*unreachable)));
     }
-    (*refused > 0).then(|| format!("{target}: refused {refused} connections with an RST, which is an answer"))
+    (*refused > 0).then(|| format!("{target}: refused {} with an RST, which is an answer", connections(*refused)))
 }
 
 fn line(probed: &Probed, is_ipv4: bool) -> ProbeLine {

@@ -39,7 +39,7 @@ const MAX_UNTICKED_EVENTS: usize = 128;
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to go on after the command has ended, for events that are still to come.
 const COMMAND_GRACE: Duration = Duration::from_millis(150);
-/// How often to look whether nf_nat has been loaded.
+/// How often to look whether a module that a hook waits for has been loaded.
 const MODULE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When a live capture stops.
@@ -274,7 +274,7 @@ impl Live {
         self.last_look = Instant::now();
         let on = self.tracer.with(|tracer| if tracer.is_waiting() { tracer.retry() } else { Vec::new() })?;
         for stem in on {
-            notice(format_args!("{stem} is on: nf_nat has been loaded"));
+            notice(format_args!("{stem} is on: its kernel module has been loaded"));
         }
         Ok(())
     }

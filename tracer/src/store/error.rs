@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use super::MAJOR;
 use super::writer::Written;
+use crate::model::plural;
 
 /// Why a trace cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -82,8 +83,8 @@ pub enum Error {
     },
     /// It cannot be written.
     #[error(
-        "failed to continue writing {}: {}; {} events in {} bytes were written and can be replayed{}",
-        path.display(), words(reason), written.events, written.bytes,
+        "failed to continue writing {}: {}; {} in {} were written and can be replayed{}",
+        path.display(), words(reason), plural(written.events, "event"), plural(written.bytes, "byte"),
         if reason.kind() == io::ErrorKind::StorageFull { ", make room and record again" } else { "" }
     )]
     Write {

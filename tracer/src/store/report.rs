@@ -1,5 +1,6 @@
 //! How much of a trace could be read, and what was damaged. Commands show it, nothing is skipped in silence.
 
+use crate::model::plural;
 use std::fmt;
 
 /// Counts of one file, or of several.
@@ -103,8 +104,8 @@ impl fmt::Display for ReadReport {
     /// One line, with only those counts that are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.packets {
-            0 => write!(f, "read {} events in {} blocks", self.events, self.blocks)?,
-            packets => write!(f, "read {packets} packets")?,
+            0 => write!(f, "read {} in {}", plural(self.events, "event"), plural(self.blocks, "block"))?,
+            packets => write!(f, "read {}", plural(packets, "packet"))?,
         }
         for (count, what) in self.notes() {
             if count > 0 {

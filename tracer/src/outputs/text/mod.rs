@@ -21,7 +21,7 @@ use super::policies::sentences;
 use super::{Format, Output, Sink, View};
 use crate::causes;
 use crate::infer::Conclusion;
-use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy, Strength};
+use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy, Strength, plural};
 use crate::summary::Summary;
 
 pub(super) const FORMAT: Format =
@@ -203,7 +203,7 @@ impl Text {
     }
 
     fn count(&mut self, name: &str, count: u64, of: u64) -> fmt::Result {
-        write!(self.line, "{name:<14}{count:>10}")?;
+        write!(self.line, "{name:<16}{count:>8}")?;
         if of > 0 {
             #[expect(clippy::cast_precision_loss, reason = "a share with one decimal")]
             let percent = count as f64 * 100.0 / of as f64;
@@ -306,7 +306,7 @@ impl Output for Text {
         let (_, time) = self.row.clock.day_and_time(capture, time_ns);
         let LeftOut { lines, by_cause } = left_out;
         let (time, causes) = (of_day(time), counts_of(by_cause.iter().map(|(cause, count)| (*cause, *count))));
-        writeln!(self.out, "{time} {lines} more lines left out (--max-lines): {causes}")
+        writeln!(self.out, "{time} {} left out (--max-lines): {causes}", plural(*lines, "more line"))
     }
 
     fn interval(&mut self, interval: &Interval<'_>) -> io::Result<()> {
@@ -315,13 +315,14 @@ impl Output for Text {
         let (time, node) = (of_day(time), Escaped(&moment.capture.node));
         let causes = counts_of(counts.causes().filter(|(_, count)| *count > 0));
         let colon = if causes.is_empty() { "" } else { ": " };
-        let (attempts, retransmitted, flagged) = (counts.attempts, counts.retransmitted, counts.flagged);
+        let attempts = plural(counts.attempts, "attempt");
+        let (retransmitted, flagged) = (counts.retransmitted, counts.flagged);
         let (open, lost) = (moment.tick.open, counts.lost_total());
         let blind = if moment.is_blind { ", NO INTERFACE WATCHED" } else { "" };
-        let lost = if lost > 0 { format!(", {lost} events LOST") } else { String::new() };
+        let lost = if lost > 0 { format!(", {} LOST", plural(lost, "event")) } else { String::new() };
         writeln!(
             self.out,
-            "{time} {node} last {seconds:.0} s: {attempts} attempts ended, {open} open, {retransmitted} retransmitted, {flagged} flagged{lost}{blind}{colon}{causes}"
+            "{time} {node} last {seconds:.0} s: {attempts} ended, {open} open, {retransmitted} retransmitted, {flagged} flagged{lost}{blind}{colon}{causes}"
         )
     }
 
@@ -340,7 +341,7 @@ impl Output for Text {
         written(self.count("retransmitted", summary.retransmitted_attempts, attempts))?;
         self.end_line()?;
         written(self.count("flagged", summary.flagged_attempts, attempts))?;
-        written(write!(self.line, "  with {} retransmits", summary.flagged_retransmits))?;
+        written(write!(self.line, "  with {}", plural(summary.flagged_retransmits, "retransmit")))?;
         self.end_counts()?;
         self.evidence(summary)?;
         let by_cause = summary.by_cause.iter().map(|(&cause, counts)| (cause, counts.attempts));

@@ -149,11 +149,13 @@ proptest! {
 }
 
 #[test]
-fn every_kind_of_event_is_in_the_sample() {
+fn every_kind_of_event_is_in_the_sample_and_in_the_reference() {
+    let docs = include_str!("../../../../docs/trace.md");
     for (kind, stem) in Event::ALL {
         let sample = attempt(0, 1);
         let found = sample.iter().any(|event| event.stem() == *stem && event.stamp().kind == *kind);
         assert!(found, "{stem} is missing in attempt()");
+        assert!(docs.contains(&format!("\n| {kind} | `{stem}` |")), "docs/trace.md has no row for {stem}");
     }
 }
 
