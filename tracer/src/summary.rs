@@ -58,9 +58,9 @@ impl Summary {
 
     /// Counts an attempt that has ended. It says something about the path only if it may have taken it. Its cause is counted by
     /// [`Summary::caused`], perhaps later, once all evidence is known.
-    pub fn ended(&mut self, attempt: &Attempt, judgement: &Judgement, may_have_left: bool) {
+    pub fn ended(&mut self, attempt: &Attempt, judgement: &Judgement, is_of_path: bool) {
         self.attempts += 1;
-        if may_have_left {
+        if is_of_path {
             self.infer.ended(attempt);
         }
         self.translated += u64::from(attempt.translated.is_some());

@@ -42,11 +42,16 @@ impl<'a> Case<'a> {
         self.assessment.map(|assessment| assessment.strength())
     }
 
-    /// Whether NAT is known to have changed the source, the SYN may have left by an uplink, and no ICMP error says why it is not
-    /// answered: only then does the attempt say something about the ports that the path passes.
+    /// Whether NAT is known to have changed the source, and what became of the SYN says something about the ports that the path passes.
     #[must_use]
     pub fn is_evidence(&self) -> bool {
-        self.may_have_left() && self.is_translated() == Some(true) && self.attempt.icmp.is_none()
+        self.is_of_path() && self.is_translated() == Some(true)
+    }
+
+    /// Whether the SYN may have left by an uplink, and neither an ICMP error nor drops on this node say why it is not answered.
+    #[must_use]
+    pub fn is_of_path(&self) -> bool {
+        self.may_have_left() && self.attempt.icmp.is_none() && !self.is_mostly_dropped()
     }
 
     /// Whether NAT changed the source: `None` where nothing proves it either way.

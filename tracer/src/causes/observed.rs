@@ -73,7 +73,7 @@ fn egress(case: &Case<'_>) -> Vec<String> {
             facts.push(format!("the source is an address of {}", egress.source_interface));
         }
         SourceAddress::NotOfNode if egress.source_is_answered => {
-            facts.push("the source is no address of this node, but its network was answered".to_owned());
+            facts.push("the source is no address of this node, but others of its network were answered".to_owned());
         }
         SourceAddress::NotOfNode => {
             facts.push(

@@ -39,6 +39,9 @@ fn explain(case: &Case<'_>) -> String {
     let (source, leaves) = (case.translated_source(), case.interface());
     let whose = match egress.source {
         SourceAddress::OfOtherInterface => format!("an address of {}", egress.source_interface),
+        SourceAddress::NotOfNode if egress.source_was_of_node => {
+            format!("an address of the network of {leaves} that this node had before and has no longer")
+        }
         SourceAddress::NotOfNode | SourceAddress::Unknown | SourceAddress::OfInterface => {
             format!("an address of the network of {leaves} that this node does not have")
         }
@@ -50,10 +53,12 @@ fn explain(case: &Case<'_>) -> String {
         Some(first) => format!("; its first SYN left by {first}"),
         None => String::new(),
     };
-    format!(
-        "the SYN left by {leaves} with the source {source}, {whose}{first}; no attempt with this source was answered by {leaves}, \
-         and no answer to this one was seen"
-    )
+    // What was answered while the node had the address says nothing about now.
+    let others = match egress.source_was_of_node {
+        true => String::new(),
+        false => format!("no attempt with this source was answered by {leaves}, and "),
+    };
+    format!("the SYN left by {leaves} with the source {source}, {whose}{first}; {others}no answer to this one was seen")
 }
 
 #[cfg(test)]
@@ -108,6 +113,12 @@ mod tests {
         let attempt = leaving(SourceAddress::NotOfNode);
         let routed = Egress { source_is_on_link: false, ..attempt.egress };
         assert!(!applies_to(&CAUSE, &Attempt { egress: routed, ..attempt.clone() }));
+        let gone = Attempt { egress: Egress { source_was_of_node: true, ..attempt.egress }, ..attempt.clone() };
+        let explained = explain(&Case::new(&gone, &capture()));
+        assert!(
+            explained.contains("has no longer") && !explained.contains("no attempt with this source"),
+            "{explained}"
+        );
         let untouched = Attempt { translated: attempt.original, nat_netns: None, ..attempt };
         assert!(!applies_to(&CAUSE, &untouched));
     }

@@ -54,7 +54,7 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Outcome, example};
+    use crate::model::{Dropped, Outcome, example};
 
     fn attempt() -> Attempt {
         example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443")
@@ -81,6 +81,9 @@ mod tests {
         }
         assert_eq!(answered(&Attempt { syn_ack_seen: true, ..attempt() }), Some(true));
         assert_eq!(answered(&Attempt { rst_seen: true, retransmits: 0, ..attempt() }), Some(true));
+        // This node dropped it, before TC (generic XDP): the path let it through.
+        let answer_dropped = Dropped { count: 1, ..Dropped::default() };
+        assert_eq!(answered(&Attempt { answer_dropped, ..attempt() }), Some(true));
     }
 
     #[test]

@@ -54,20 +54,28 @@ impl SourceKey {
 }
 
 impl AnsweredSources {
-    /// A SYN that left by this interface as `translated` was answered.
+    /// A SYN that left by this interface as `translated` was answered. An address of the node says nothing about others of its network.
     #[inline]
-    pub(super) fn note(&mut self, interface: u16, translated: &Flow) {
+    pub(super) fn note(&mut self, interface: u16, translated: &Flow, is_of_node: impl FnOnce() -> bool) {
         let key = SourceKey::new(interface, translated);
         if self.newest != Some(key) {
-            self.put(key);
+            self.put(key, is_of_node);
         }
     }
 
-    fn put(&mut self, key: SourceKey) {
+    fn put(&mut self, key: SourceKey, is_of_node: impl FnOnce() -> bool) {
         self.newest = Some(key);
-        let (exact, network) = (key.hash(), key.network().hash());
+        let exact = key.hash();
         self.exact[place(exact)] = exact;
-        self.networks[place(network)] = network;
+        if !is_of_node() {
+            let network = key.network().hash();
+            self.networks[place(network)] = network;
+        }
+    }
+
+    /// The addresses of the node change: what is answered from now on is noted anew.
+    pub(super) const fn addresses_change(&mut self) {
+        self.newest = None;
     }
 
     /// Whether a SYN with this source address was answered there.
@@ -76,7 +84,7 @@ impl AnsweredSources {
         self.exact[place(hash)] == hash
     }
 
-    /// Whether one from the same network was.
+    /// Whether one from the same network was that was not the node's.
     pub(super) fn has_network(&self, interface: u16, translated: &Flow) -> bool {
         let hash = SourceKey::new(interface, translated).network().hash();
         self.networks[place(hash)] == hash

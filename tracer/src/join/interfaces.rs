@@ -70,6 +70,8 @@ pub(super) struct SourceOwner {
     pub(super) is_uplink: bool,
     /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface.
     pub(super) is_on_link: bool,
+    /// With [`SourceAddress::NotOfNode`], an interface of the node had it before.
+    pub(super) was_of_node: bool,
 }
 
 #[derive(Debug, Default)]
@@ -234,8 +236,10 @@ impl Interfaces {
         let mut holders = self.holders.get(source).into_iter().flatten().chain(local).filter(has_it);
         let Some(first) = holders.clone().find(|holder| holder.place == leaves).or_else(|| holders.next()) else {
             let is_on_link = self.networks.iter().any(|(place, network)| *place == leaves && network.has(source));
+            let mut before = self.holders.get(source).into_iter().flatten();
+            let was_of_node = before.any(|holder| holder.place.netns == leaves.netns);
             let source = if self.is_over_limit { SourceAddress::Unknown } else { SourceAddress::NotOfNode };
-            return SourceOwner { is_on_link, ..owner(source) };
+            return SourceOwner { is_on_link, was_of_node, ..owner(source) };
         };
         if first.place == leaves {
             return owner(SourceAddress::OfInterface);
@@ -247,7 +251,14 @@ impl Interfaces {
             name: link.map_or_else(InterfaceName::default, |link| link.name),
             is_uplink: link.is_some(),
             is_on_link: false,
+            was_of_node: false,
         }
+    }
+
+    /// Whether the address was the node's at a time.
+    pub(super) fn is_of_node(&self, source: &[u8; 16], number: u16, at_ns: u64) -> bool {
+        let owner = self.owner_of(source, number, at_ns);
+        matches!(owner.source, SourceAddress::OfInterface | SourceAddress::OfOtherInterface)
     }
 
     /// Whether every uplink has been watched since a time.

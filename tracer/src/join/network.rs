@@ -35,6 +35,7 @@ impl Network {
 
     pub(super) fn address(&mut self, event: &Address) {
         self.interfaces.address(event);
+        self.answered.addresses_change();
     }
 
     /// Notes the way of an attempt whose SYN was retransmitted, and from now on those of its client.
@@ -63,7 +64,9 @@ impl Network {
         let is_answered = outcome == Outcome::Established || slot.known.has_any(SlotFlags::SYN_ACK | SlotFlags::RST);
         let is_seen = slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED);
         if is_seen && is_answered {
-            self.answered.note(slot.newest_interface, &slot.translated());
+            let (interface, translated) = (slot.newest_interface, slot.translated());
+            let is_of_node = || self.interfaces.is_of_node(&translated.src, interface, slot.last_ns);
+            self.answered.note(interface, &translated, is_of_node);
             self.note_features(slot);
         }
         // One that was not seen leaving is evidence only if it was answered.
@@ -130,6 +133,7 @@ impl Network {
             source_interface: owner.name,
             source_interface_is_uplink: owner.is_uplink,
             source_is_on_link: owner.is_on_link,
+            source_was_of_node: owner.was_of_node,
             source_is_answered,
             watch,
             first_syn: slot.known.features(SlotFlags::FIRST_SYN),

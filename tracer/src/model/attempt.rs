@@ -189,8 +189,8 @@ impl Attempt {
         Some((original.src, original.src_port) != (translated.src, translated.src_port) || self.nat_netns.is_some())
     }
 
-    /// Whether return traffic reached this node: a SYN-ACK, an RST or a stray segment arrived, or the outcome implies one. The
-    /// path accepts return traffic on this port then.
+    /// Whether return traffic reached this node: a SYN-ACK, an RST or a stray segment arrived, or was dropped here, or the outcome
+    /// implies one. The path accepts return traffic on this port then.
     ///
     /// A refusal implies none where this node dropped the SYN: a rule that rejects does both.
     #[must_use]
@@ -200,6 +200,6 @@ impl Attempt {
             Outcome::Refused => self.syn_dropped.count == 0,
             Outcome::Pending | Outcome::TimedOut | Outcome::Closed => false,
         };
-        implied || self.syn_ack_seen || self.rst_seen || self.strays.any()
+        implied || self.syn_ack_seen || self.rst_seen || self.answer_dropped.count > 0 || self.strays.any()
     }
 }

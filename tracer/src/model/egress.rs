@@ -118,8 +118,10 @@ pub struct Egress {
     pub source_interface_is_uplink: bool,
     /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface: its neighbours look for the node that has it.
     pub source_is_on_link: bool,
+    /// With [`SourceAddress::NotOfNode`], an interface of the node had the address before.
+    pub source_was_of_node: bool,
     /// Another attempt of this capture was answered whose SYN left by the same interface, with the same source address (one
-    /// of the same /24 or /64 where it is not the node's), to the same kind of destination (private or public).
+    /// of the same /24 or /64, not the node's either, where it is not the node's), to the same kind of destination (private or public).
     pub source_is_answered: bool,
     /// Whether a SYN that leaves would have been seen.
     pub watch: Watch,

@@ -262,7 +262,7 @@ impl Shared<'_> {
         if capture.hooks.iter().any(|hook| hook.stem == "wire" && hook.off.is_none()) {
             self.summary.watched(attempt);
         }
-        self.summary.ended(attempt, judgement, case.may_have_left());
+        self.summary.ended(attempt, judgement, case.is_of_path());
         let mut aside = None;
         if let Some(cause) = cause.filter(|_| attempt.retransmits > 0) {
             let counts = Counts::of(attempt, judgement, Answer::of(attempt));

@@ -84,6 +84,27 @@ fn a_source_that_was_answered_there_is_known() {
 }
 
 #[test]
+fn what_was_answered_while_the_node_had_the_address_does_not_say_that_it_is_routed() {
+    // A virtual address moves to another node; attempts with it, and then with the address that stays, were answered.
+    let vip = |port| flow("198.51.100.50", port, "192.0.2.7", 443);
+    let mut events = two_uplinks();
+    events.extend([
+        address(0, UPLINK, "198.51.100.50", ADDRESS_ADDED),
+        syn(1, 7, vip(1)),
+        syn_ack(MS, 7, vip(1)),
+        address(S, UPLINK, "198.51.100.50", ADDRESS_REMOVED),
+        syn(2 * S, 8, node(2)),
+        syn_ack(2 * S + MS, 8, node(2)),
+        tick(20 * S),
+        syn(20 * S, ISN, vip(9)),
+        syn(21 * S, ISN, vip(9)),
+    ]);
+    let egress = join(&events).ended.last().unwrap().egress;
+    assert_eq!(egress.source, SourceAddress::NotOfNode);
+    assert!(egress.source_was_of_node && egress.source_is_on_link && !egress.source_is_answered);
+}
+
+#[test]
 fn an_interface_that_encapsulates_is_known() {
     let vxlan = uplink(0, 9, "flannel.1", UPLINK_WATCHED, LINK_ENCAPSULATES);
     let outcomes = join(&[vxlan, syn_by(1, ISN, node(9), 9, 0), syn_by(S, ISN, node(9), 9, 0)]);
