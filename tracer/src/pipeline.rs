@@ -3,6 +3,9 @@
 //! `tail`, `record` and `replay` all do this. A source of updates reads events and has them joined, in this thread
 //! (`source/joined.rs`) or ahead of it (`source/ahead.rs`): what is found out depends on nothing that is concluded from it.
 
+#[cfg(test)]
+mod agreement;
+mod by_uplink;
 mod judge;
 mod judgements;
 #[cfg(test)]

@@ -46,8 +46,8 @@ pub struct Summary {
     pub evicted: u64,
     /// What the attempts say about ports.
     pub infer: Infer,
-    /// The same period by period, for address families of which a filter appeared, disappeared or changed.
-    pub changed: Vec<Conclusion>,
+    /// The same by uplink and period, for address families of which uplinks have different filters, or one that changed.
+    pub by_uplink: Vec<Conclusion>,
 }
 
 impl Summary {
@@ -131,14 +131,15 @@ impl Summary {
         }
     }
 
-    /// Which ports the path accepts. Where a filter changed, for each period: the attempts of all of them together say nothing.
+    /// Which ports the path accepts. Where uplinks have different filters, or one changed, for each uplink and
+    /// period: the attempts of all of them together say nothing.
     #[must_use]
     pub fn conclusions(&self) -> Vec<Conclusion> {
         let is_of = |is_ipv4| move |conclusion: &&Conclusion| conclusion.is_ipv4 == is_ipv4;
         let whole = self.infer.conclusions();
         let of = |is_ipv4| {
-            let changed: Vec<_> = self.changed.iter().filter(is_of(is_ipv4)).cloned().collect();
-            if changed.is_empty() { whole.iter().filter(is_of(is_ipv4)).cloned().collect() } else { changed }
+            let by_uplink: Vec<_> = self.by_uplink.iter().filter(is_of(is_ipv4)).cloned().collect();
+            if by_uplink.is_empty() { whole.iter().filter(is_of(is_ipv4)).cloned().collect() } else { by_uplink }
         };
         [of(true), of(false)].concat()
     }

@@ -31,7 +31,7 @@ const MAX_PATHS: usize = 32;
 /// What further uplinks are counted as.
 const OTHER_UPLINKS: u32 = u32::MAX;
 
-/// The evidence of one node, by address family and uplink: each uplink may have a filter of its own.
+/// The evidence of one node, by address family, network namespace and uplink: each uplink may have a filter of its own.
 #[derive(Clone, Debug, Default)]
 pub struct PortEvidence {
     paths: Vec<PathEvidence>,
@@ -158,16 +158,15 @@ impl PortEvidence {
         self.of_each_path(PathEvidence::policies)
     }
 
-    /// Which ports each path accepts, period by period; nothing for an address family whose filters stayed the same.
+    /// Which ports each path accepts, period by period, by its newest attempts.
     #[must_use]
     pub fn conclusions(&self) -> Vec<(Path, InPeriod<Conclusion>)> {
-        let has_changed = |is_ipv4| self.paths.iter().any(|it| it.path.is_ipv4 == is_ipv4 && it.has_changed());
-        self.of_each_path(|path| if has_changed(path.path.is_ipv4) { path.conclusions() } else { Vec::new() })
+        self.of_each_path(PathEvidence::conclusions)
     }
 
     fn of_each_path<T>(&self, of: impl Fn(&PathEvidence) -> Vec<InPeriod<T>>) -> Vec<(Path, InPeriod<T>)> {
         let mut paths: Vec<_> = self.paths.iter().collect();
-        paths.sort_by_key(|it| (!it.path.is_ipv4, it.path.ifindex));
+        paths.sort_by_key(|it| (!it.path.is_ipv4, it.path.netns, it.path.ifindex));
         paths.into_iter().flat_map(|path| of(path).into_iter().map(|value| (path.path, value))).collect()
     }
 
@@ -198,14 +197,15 @@ impl PortEvidence {
     }
 
     fn place_of(&mut self, is_ipv4: bool, attempt: &Attempt, destination: Destination, side: Side) -> Place {
-        let number = self.path_number(Path { is_ipv4, ifindex: attempt.ifindex });
+        let netns = attempt.uplink_netns.unwrap_or_default();
+        let number = self.path_number(Path { is_ipv4, netns, ifindex: attempt.ifindex });
         self.paths[number].place(destination, side, known_ns(attempt))
     }
 
     /// The number of a path. There are few, so they are looked through.
     fn path_number(&mut self, path: Path) -> usize {
         let find = |paths: &[PathEvidence], path: Path| paths.iter().position(|of| of.path == path);
-        let shared = Path { ifindex: OTHER_UPLINKS, ..path };
+        let shared = Path { netns: 0, ifindex: OTHER_UPLINKS, ..path };
         let known = find(&self.paths, path).or_else(|| {
             if self.paths.len() >= MAX_PATHS {
                 return find(&self.paths, shared);

@@ -7,6 +7,8 @@ use crate::model::Side;
 pub struct Path {
     /// IPv4, else IPv6.
     pub is_ipv4: bool,
+    /// The network namespace of the uplink; 0 where the trace does not say it.
+    pub netns: u32,
     /// The uplink that the SYN was seen leaving by, by its number; 0 where none was seen.
     pub ifindex: u32,
 }

@@ -48,7 +48,7 @@ fn with(
     Conclusion {
         is_ipv4,
         period: Period::default(),
-        ifindex: None,
+        uplink: None,
         used,
         destinations: entries.iter().filter(|entry| entry.bins().is_some()).count(),
         left_out: LeftOut {

@@ -2,7 +2,7 @@
 
 use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
-use crate::model::{Period, PortSet};
+use crate::model::{Period, PortSet, UplinkName};
 
 /// What the attempts of one address family say.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,8 +11,8 @@ pub struct Conclusion {
     pub is_ipv4: bool,
     /// The part of the capture that it is about.
     pub period: Period,
-    /// The uplink that it is about, by its number; `None` where it is about all of them.
-    pub ifindex: Option<u32>,
+    /// The uplink that it is about; `None` where it is about all of them.
+    pub uplink: Option<UplinkName>,
     /// Attempts that count, to destinations that answered at least once.
     pub used: AnswerCounts,
     /// How many destinations those are.
@@ -27,20 +27,28 @@ impl Conclusion {
     /// Ports that do not pass, whatever place in its bracket each edge has; `None` where no class was found beyond doubt.
     #[must_use]
     pub fn denied(&self) -> Option<PortSet> {
-        let passes = &self.class()?.passes;
-        let ends = std::iter::once(None).chain(passes.iter().map(|range| Some(range.high)));
-        let begins = passes.iter().map(|range| Some(range.low)).chain([None]);
-        let gaps = ends.zip(begins).filter_map(|(before, after)| {
-            let low = before.filter(|edge| edge.is_measured).map(|edge| edge.to.saturating_add(1));
-            let high = after.filter(|edge| edge.is_measured).map(|edge| edge.from.saturating_sub(1));
-            match (before, after) {
-                (None, Some(_)) => Some((0, high?)),
-                (Some(_), None) => Some((low?, u16::MAX)),
-                (Some(_), Some(_)) => Some((low?, high?)),
-                (None, None) => None,
+        Some(self.class()?.denied())
+    }
+
+    /// Whether another conclusion, about a part of the attempts, says otherwise than this one about all of them.
+    pub(crate) fn contradicts(&self, part: &Self) -> bool {
+        match (self.shown_class(), part.shown_class()) {
+            (Some(all), Some(part)) => {
+                let both = [all.denied().and(&part.passed()), part.denied().and(&all.passed())];
+                !both.iter().all(PortSet::is_empty)
             }
-        });
-        Some(PortSet::of(gaps))
+            (None, Some(_)) => true,
+            (Some(_), None) => matches!(part.verdict, Verdict::NoClass { .. }),
+            (None, None) => false,
+        }
+    }
+
+    /// The class of ports that shows, be it by the word of one destination.
+    const fn shown_class(&self) -> Option<&Class> {
+        match &self.verdict {
+            Verdict::Class(class) | Verdict::OneDestination(class) => Some(class),
+            Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
+        }
     }
 
     /// The class of ports that was found beyond doubt.
@@ -106,6 +114,31 @@ pub struct Class {
     pub supporting: Vec<SupportingDestination>,
     /// The passed ports, if each edge is near one well-known boundary. An offer, not a measurement.
     pub likely: Option<PortSet>,
+}
+
+impl Class {
+    /// Ports that do not pass, whatever place in its bracket each edge has.
+    fn denied(&self) -> PortSet {
+        let passes = &self.passes;
+        let ends = std::iter::once(None).chain(passes.iter().map(|range| Some(range.high)));
+        let begins = passes.iter().map(|range| Some(range.low)).chain([None]);
+        let gaps = ends.zip(begins).filter_map(|(before, after)| {
+            let low = before.filter(|edge| edge.is_measured).map(|edge| edge.to.saturating_add(1));
+            let high = after.filter(|edge| edge.is_measured).map(|edge| edge.from.saturating_sub(1));
+            match (before, after) {
+                (None, Some(_)) => Some((0, high?)),
+                (Some(_), None) => Some((low?, u16::MAX)),
+                (Some(_), Some(_)) => Some((low?, high?)),
+                (None, None) => None,
+            }
+        });
+        PortSet::of(gaps)
+    }
+
+    /// Ports that pass, whatever place in its bracket each edge has.
+    fn passed(&self) -> PortSet {
+        PortSet::of(self.passes.iter().filter(|of| of.low.to <= of.high.from).map(|of| (of.low.to, of.high.from)))
+    }
 }
 
 /// A range of ports that pass.

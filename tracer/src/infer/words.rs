@@ -44,9 +44,12 @@ impl Conclusion {
 
 impl Display for Conclusion {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(node) = self.uplink.as_ref().and_then(|uplink| uplink.node.as_ref()) {
+            write!(f, "{}: ", node.escape_debug())?;
+        }
         f.write_str(if self.is_ipv4 { "IPv4" } else { "IPv6" })?;
-        if let Some(ifindex) = self.ifindex {
-            write!(f, " by interface {ifindex}")?;
+        if let Some(uplink) = &self.uplink {
+            write!(f, " by {uplink}")?;
         }
         write!(f, "{}: ", self.period.words())?;
         match &self.verdict {

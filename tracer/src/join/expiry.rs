@@ -176,8 +176,8 @@ impl Join {
 
     fn push(&self, id: u32, kind: UpdateKind, outcome: Outcome, updates: &mut Updates<'_>) {
         let slot = self.attempts.view(id);
-        let ifindex = self.network.ifindex(slot.interface);
-        let mut attempt = slot.to_attempt(self.table_of(&slot), outcome, ifindex);
+        let interface = self.network.interface(slot.interface);
+        let mut attempt = slot.to_attempt(self.table_of(&slot), outcome, interface);
         // Healthy attempts need no more, and most are healthy.
         if attempt.retransmits > 0 {
             attempt.strays = self.attempts.strays(id);

@@ -120,9 +120,9 @@ impl Interfaces {
         number
     }
 
-    /// The index of the interface with this number; 0 for none.
-    pub(super) fn index(&self, number: u16) -> u32 {
-        self.place(number).map_or(0, |place| place.index)
+    /// Network namespace and index of the interface with this number; 0 for none.
+    pub(super) fn place_of(&self, number: u16) -> (u32, u32) {
+        self.place(number).map_or((0, 0), |place| (place.netns, place.index))
     }
 
     fn place(&self, number: u16) -> Option<InterfaceKey> {

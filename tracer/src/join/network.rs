@@ -25,8 +25,9 @@ impl Network {
         self.interfaces.number(netns, ifindex)
     }
 
-    pub(super) fn ifindex(&self, number: u16) -> u32 {
-        self.interfaces.index(number)
+    /// The network namespace and the index of an interface; 0 where they are unknown.
+    pub(super) fn interface(&self, number: u16) -> (u32, u32) {
+        self.interfaces.place_of(number)
     }
 
     pub(super) fn uplink(&mut self, event: &Uplink) {

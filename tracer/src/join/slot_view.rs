@@ -113,7 +113,12 @@ impl SlotView<'_> {
     /// The attempt in the words of the model.
     // Made where it stays: it is large.
     #[inline(always)]
-    pub(super) fn to_attempt(self, table: Option<TableFill>, outcome: Outcome, ifindex: u32) -> Attempt {
+    pub(super) fn to_attempt(
+        self,
+        table: Option<TableFill>,
+        outcome: Outcome,
+        (netns, ifindex): (u32, u32),
+    ) -> Attempt {
         let known = |fact| self.known.has(fact);
         Attempt {
             first_ns: self.first_ns,
@@ -130,6 +135,7 @@ impl SlotView<'_> {
             send_errno: i32::from(self.send_errno),
             syns_leaving: u32::from(self.syns_leaving),
             ifindex,
+            uplink_netns: (netns != 0).then_some(netns),
             syn_ack_seen: known(SlotFlags::SYN_ACK),
             rst_seen: known(SlotFlags::RST),
             syn_ack_undelivered: known(SlotFlags::SYN_ACK_UNDELIVERED),

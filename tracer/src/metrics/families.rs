@@ -187,12 +187,14 @@ impl Families {
         self.gauges("inferred_highest_port", help, ["family"], highest);
         let policies = snapshot.policies.iter().flat_map(|policy| {
             Strength::ALL.map(|strength| {
-                let labels = [policy.family_name(), &policy.ifindex.to_string(), strength.name()].map(str::to_owned);
+                let netns = policy.netns.map_or_else(String::new, |netns| netns.to_string());
+                let labels = [policy.family_name(), &netns, &policy.ifindex.to_string(), strength.name()];
+                let labels = labels.map(str::to_owned);
                 (labels, f64::from(u8::from(policy.strength() == strength)))
             })
         });
         let help = "1 for the evidence that a filter drops return traffic to ports that are not allowed, by uplink.";
-        self.gauges("policy_evidence", help, ["family", "ifindex", "evidence"], policies);
+        self.gauges("policy_evidence", help, ["family", "netns", "ifindex", "evidence"], policies);
     }
 
     fn state(&mut self, snapshot: &Snapshot) {
@@ -258,7 +260,8 @@ mod tests {
         let owner = Owner::parse("shop/check\"out-0/");
         let side = example::PROVEN_FOR_ALL;
         assert_eq!(side.assessment.side, Side::Below);
-        let policies = vec![PolicyEvidence::new(&example::capture("node7"), true, 2, Period::default(), vec![side])];
+        let policies =
+            vec![PolicyEvidence::new(&example::capture("node7"), true, (0, 2), Period::default(), vec![side])];
         let capture = Some(Arc::new(example::capture("node7")));
         let mut infer = crate::infer::Infer::default();
         for number in 0..1000_u16 {
@@ -284,7 +287,7 @@ mod tests {
             r#"snatrace_syn_retransmits_total{cause="port_out_of_range"} 0"#,
             r#"snatrace_source_flagged_attempts_total{source_namespace="shop",source_pod="check\"out-0",source_container=""} 1"#,
             r#"snatrace_source_flagged_attempts_total{source_namespace="other",source_pod="other",source_container=""} 0"#,
-            r#"snatrace_policy_evidence{family="ipv4",ifindex="2",evidence="proven"} 1"#,
+            r#"snatrace_policy_evidence{family="ipv4",netns="",ifindex="2",evidence="proven"} 1"#,
             r#"snatrace_inferred_lowest_port{family="ipv4"} 32768"#,
             r#"snatrace_conntrack_insert_failed_total{netns="7"} 3"#,
             "snatrace_blind_seconds_total 1.5",

@@ -55,11 +55,15 @@ impl MetricsObserver {
         self.concluded_ns = Some(now_ns);
         self.snapshot.conclusions = moment.infer.conclusions();
         // The newest period of each path: what held before a filter changed is history.
-        let newest: BTreeMap<_, _> =
-            moment.evidence.policies().into_iter().map(|(path, of)| ((!path.is_ipv4, path.ifindex), of)).collect();
-        let policies = newest.into_iter().map(|((is_ipv6, ifindex), InPeriod { since_ns, until_ns, value })| {
+        let newest: BTreeMap<_, _> = moment
+            .evidence
+            .policies()
+            .into_iter()
+            .map(|(path, of)| ((!path.is_ipv4, path.netns, path.ifindex), of))
+            .collect();
+        let policies = newest.into_iter().map(|((is_ipv6, netns, ifindex), InPeriod { since_ns, until_ns, value })| {
             let period = Period::of(moment.capture, since_ns, until_ns);
-            PolicyEvidence::new(moment.capture, !is_ipv6, ifindex, period, value)
+            PolicyEvidence::new(moment.capture, !is_ipv6, (netns, ifindex), period, value)
         });
         self.snapshot.policies = policies.collect();
     }

@@ -149,6 +149,8 @@ pub struct Attempt {
     pub syns_leaving: u32,
     /// The interface that saw it first; 0 before.
     pub ifindex: u32,
+    /// Its network namespace; `None` where the trace does not say it.
+    pub uplink_netns: Option<u32>,
     /// A SYN-ACK was seen arriving.
     pub syn_ack_seen: bool,
     /// An RST was seen arriving as the answer to the SYN.

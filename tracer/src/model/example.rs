@@ -31,6 +31,7 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         send_errno: 0,
         syns_leaving: 2,
         ifindex: 2,
+        uplink_netns: Some(4_026_531_840),
         syn_ack_seen: false,
         rst_seen: false,
         syn_ack_undelivered: false,

@@ -21,6 +21,7 @@ pub mod policy;
 pub mod policy_evidence;
 pub mod ports;
 pub mod strays;
+mod uplink_name;
 
 pub use assessment::{Answers, Assessment, Claim, Reason, Scope, Side, Strength};
 pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
@@ -40,3 +41,4 @@ pub use policy::{Origin, Policy, PolicyChange};
 pub use policy_evidence::{PolicyEvidence, SideEvidence};
 pub use ports::{PortSet, PortSetError};
 pub use strays::Strays;
+pub use uplink_name::UplinkName;

@@ -9,6 +9,8 @@ pub struct PolicyEvidence {
     pub node: String,
     /// IPv4, else IPv6.
     pub is_ipv4: bool,
+    /// The network namespace of the uplink; `None` where the trace does not say it.
+    pub netns: Option<u32>,
     /// The uplink that SYNs left by, by its number; 0 where none was seen.
     pub ifindex: u32,
     /// The allowed ports.
@@ -37,11 +39,18 @@ pub struct SideEvidence {
 impl PolicyEvidence {
     /// Of a capture.
     #[must_use]
-    pub fn new(capture: &Capture, is_ipv4: bool, ifindex: u32, period: Period, sides: Vec<SideEvidence>) -> Self {
+    pub fn new(
+        capture: &Capture,
+        is_ipv4: bool,
+        (netns, ifindex): (u32, u32),
+        period: Period,
+        sides: Vec<SideEvidence>,
+    ) -> Self {
         let policy = &capture.policy;
         Self {
             node: capture.node.clone(),
             is_ipv4,
+            netns: (netns != 0).then_some(netns),
             ifindex,
             allowed: policy.allowed(is_ipv4).clone(),
             origin: policy.origin_of(is_ipv4),

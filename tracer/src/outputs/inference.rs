@@ -17,6 +17,9 @@ use crate::summary::Summary;
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Inference<'a> {
     verdict: &'static str,
+    node: Option<&'a str>,
+    netns: Option<u32>,
+    ifindex: Option<u32>,
     from: Option<&'a str>,
     until: Option<&'a str>,
     text: String,
@@ -92,8 +95,12 @@ impl<'a> From<&'a Conclusion> for Inference<'a> {
 
 impl<'a> Inference<'a> {
     fn bare(conclusion: &'a Conclusion) -> Self {
+        let uplink = conclusion.uplink.as_ref();
         Self {
             verdict: conclusion.verdict_name(),
+            node: uplink.and_then(|uplink| uplink.node.as_deref()),
+            netns: uplink.and_then(|uplink| uplink.netns),
+            ifindex: uplink.map(|uplink| uplink.ifindex),
             from: conclusion.period.from.as_deref(),
             until: conclusion.period.until.as_deref(),
             text: conclusion.to_string(),

@@ -341,9 +341,9 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
 impl<'a> InferenceObject<'a> {
     fn of(conclusions: &'a [Conclusion]) -> Option<Self> {
         let of = |is_ipv4| {
-            // Where a filter changed, that of the last period.
-            let family = conclusions.iter().rfind(|conclusion| conclusion.is_ipv4 == is_ipv4)?;
-            family.says_something().then(|| family.into())
+            // Where a filter changed, that of the last period; of several uplinks, the one with most attempts.
+            let is_last = |of: &&Conclusion| of.is_ipv4 == is_ipv4 && of.period.until.is_none() && of.says_something();
+            conclusions.iter().filter(is_last).max_by_key(|of| of.used.total()).map(Inference::from)
         };
         let (ipv4, ipv6) = (of(true), of(false));
         (ipv4.is_some() || ipv6.is_some()).then_some(Self { ipv4, ipv6 })

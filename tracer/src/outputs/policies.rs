@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::infer::Conclusion;
-use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason, SideEvidence};
+use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason, SideEvidence, UplinkName};
 use crate::outputs::escape::Escaped;
 
 /// One node and address family.
@@ -12,6 +12,7 @@ use crate::outputs::escape::Escaped;
 pub(super) struct PolicyJson<'a> {
     node: &'a str,
     family: &'static str,
+    netns: Option<u32>,
     ifindex: Option<u32>,
     from: Option<&'a str>,
     until: Option<&'a str>,
@@ -62,6 +63,7 @@ impl<'a> PolicyJson<'a> {
         Self {
             node: &evidence.node,
             family: evidence.family_name(),
+            netns: evidence.netns,
             ifindex: (evidence.ifindex != 0).then_some(evidence.ifindex),
             from: evidence.period.from.as_deref(),
             until: evidence.period.until.as_deref(),
@@ -117,20 +119,35 @@ pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion])
         let is_sibling = |other: &PolicyEvidence| key(other) == key(policy);
         let siblings: Vec<_> = policies.iter().filter(|other| is_sibling(other)).collect();
         let node = if several_nodes { format!("{}: ", Escaped(&policy.node)) } else { String::new() };
-        let uplink = if siblings.len() > 1 { format!("by interface {}, ", policy.ifindex) } else { String::new() };
-        // The inference knows no uplinks: it is said once.
+        let is_ambiguous = siblings.iter().filter(|other| other.ifindex == policy.ifindex).count() > 1;
+        let netns = policy.netns.filter(|_| is_ambiguous);
+        let uplink = UplinkName { node: None, netns, ifindex: policy.ifindex };
+        let uplink = if siblings.len() > 1 { format!("by {uplink}, ") } else { String::new() };
+        // What is inferred for all uplinks is said once.
         let is_last = siblings.last().is_some_and(|last| std::ptr::eq(*last, policy));
-        let too_wide = not_passed(policy, conclusions).filter(|_| is_last).map(|ports| policy.too_wide(&ports));
+        let is_of_all = conclusion_of(policy, conclusions).is_some_and(|conclusion| conclusion.uplink.is_none());
+        let too_wide = not_passed(policy, conclusions).filter(|_| is_last || !is_of_all);
+        let by = if is_of_all { String::new() } else { uplink.clone() };
+        let too_wide = too_wide.map(|ports| format!("{by}{}", policy.too_wide(&ports)));
         let sides = policy.sentences().into_iter().map(move |sentence| format!("{uplink}{sentence}"));
         sides.chain(too_wide).map(move |sentence| format!("{node}{sentence}")).collect::<Vec<_>>()
     };
     policies.iter().flat_map(of).collect()
 }
 
-/// Ports that are allowed, and that the path does not pass by what is inferred from all attempts.
+/// Ports that are allowed, and that the path does not pass by what is inferred.
 fn not_passed(policy: &PolicyEvidence, conclusions: &[Conclusion]) -> Option<PortSet> {
-    let is_of = |conclusion: &&Conclusion| conclusion.is_ipv4 == policy.is_ipv4 && conclusion.period == policy.period;
-    let conclusion = conclusions.iter().find(is_of)?;
-    let ports = conclusion.denied()?.and(&policy.allowed);
+    let ports = conclusion_of(policy, conclusions)?.denied()?.and(&policy.allowed);
     (!ports.is_empty()).then_some(ports)
+}
+
+/// What is inferred for the uplink of a policy, or for all.
+fn conclusion_of<'a>(policy: &PolicyEvidence, conclusions: &'a [Conclusion]) -> Option<&'a Conclusion> {
+    let is_it = |uplink: &UplinkName| {
+        uplink.ifindex == policy.ifindex
+            && uplink.netns.is_none_or(|netns| policy.netns.unwrap_or_default() == netns)
+            && uplink.node.as_ref().is_none_or(|node| *node == policy.node)
+    };
+    let is_of = |conclusion: &&Conclusion| conclusion.is_ipv4 == policy.is_ipv4 && conclusion.period == policy.period;
+    conclusions.iter().filter(is_of).find(|conclusion| conclusion.uplink.as_ref().is_none_or(is_it))
 }

@@ -4,12 +4,12 @@ use std::io;
 
 use tracer_common::Event;
 
+use super::by_uplink;
 use super::judgements::Judgements;
 use super::undecided::Undecided;
 use super::watched::Watched;
 use crate::causes::{self, Case};
-use crate::evidence::{InPeriod, Path, Place, PortClaim, PortEvidence};
-use crate::infer::Conclusion;
+use crate::evidence::{InPeriod, Place, PortClaim, PortEvidence};
 use crate::join::{TickState, Update, UpdateKind};
 use crate::model::{
     Attempt, Capture, Clock, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period, PolicyEvidence,
@@ -143,18 +143,12 @@ impl<'a> Judge<'a> {
             undecided.decide(evidence, &mut self.shared.summary);
             let policies = evidence.policies().into_iter().map(|(path, InPeriod { since_ns, until_ns, value })| {
                 let period = Period::of(capture, since_ns, until_ns);
-                PolicyEvidence::new(capture, path.is_ipv4, path.ifindex, period, value)
+                PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, value)
             });
             self.shared.summary.policies.extend(policies);
-            let changed = evidence.conclusions();
-            let paths = |path: Path| changed.iter().any(|(of, _)| of.is_ipv4 == path.is_ipv4 && *of != path);
-            let conclusions = changed.iter().map(|(path, InPeriod { since_ns, until_ns, value })| Conclusion {
-                period: Period::of(capture, *since_ns, *until_ns),
-                ifindex: paths(*path).then_some(path.ifindex),
-                ..value.clone()
-            });
-            self.shared.summary.changed.extend(conclusions);
         }
+        let nodes = self.nodes.iter().map(|node| (&node.capture, &node.evidence));
+        self.shared.summary.by_uplink = by_uplink::conclusions(&self.shared.summary.infer, nodes);
         if let Some(output) = &mut self.shared.output {
             output.finish(&self.shared.summary)?;
         }

@@ -1,5 +1,5 @@
 //! Causes that rest on evidence: lines say what is known then, the end of a run is judged by all of it.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -144,6 +144,31 @@ fn every_node_has_evidence_of_its_own() {
     assert_eq!(causes(&summary), [("no_answer", 60), ("port_out_of_range", 90)]);
     let strengths: Vec<_> = summary.policies.iter().map(|policy| (policy.node.as_str(), policy.strength())).collect();
     assert_eq!(strengths, [("node7", Strength::Proven), ("node8", Strength::Contradicted)]);
+}
+
+#[test]
+fn network_namespaces_whose_interfaces_have_one_number_have_evidence_of_their_own() {
+    let mut run = Run::of(vec![example::capture("node7")]);
+    for number in 0..240_u16 {
+        // In the first namespace a filter is in the way, in the second everything is answered.
+        let (netns, port) = (u32::from(number % 2), 1024 + number * 67 % 240 * 260);
+        let is_answered = netns == 1 || port >= 32768;
+        let (outcome, retransmits) = if is_answered { (Outcome::Established, 0) } else { (Outcome::TimedOut, 1) };
+        let attempt = Attempt { outcome, retransmits, uplink_netns: Some(7 + netns), ..attempt(number % 3, port) };
+        let (kind, time_ns) = (UpdateKind::Retransmit { time_ns: 1, ordinal: 1, is_repeated: false }, number.into());
+        let attempt = Attempt { first_ns: time_ns, last_ns: time_ns, ..attempt };
+        if !is_answered {
+            run.update(0, number.into(), kind, Attempt { outcome: Outcome::Pending, ..attempt.clone() });
+        }
+        run.update(0, number.into(), UpdateKind::Ended, attempt);
+    }
+    let (_, summary) = run.finish();
+    let strengths: Vec<_> = summary.policies.iter().map(|policy| (policy.netns, policy.strength())).collect();
+    assert_eq!(strengths, [(Some(7), Strength::Proven), (Some(8), Strength::Contradicted)]);
+    let conclusions: Vec<_> = summary.conclusions().iter().map(ToString::to_string).collect();
+    let [first, second] = &conclusions[..] else { panic!("{conclusions:?}") };
+    assert!(first.starts_with("IPv4 by interface 2 of network namespace 7: unanswered "), "{first}");
+    assert!(second.starts_with("IPv4 by interface 2 of network namespace 8: no port class found"), "{second}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn summary(tally: &Tally) -> Summary {
         policies: vec![PolicyEvidence::new(
             &example::capture("node7"),
             true,
-            2,
+            (0, 2),
             Period::default(),
             vec![example::PROVEN_FOR_ALL],
         )],

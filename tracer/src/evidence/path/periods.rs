@@ -34,11 +34,6 @@ impl PathEvidence {
         of_all.filter(|period| !period.value.is_empty()).collect()
     }
 
-    /// Whether the filter changed.
-    pub(in crate::evidence) const fn has_changed(&self) -> bool {
-        self.periods.len() > 1
-    }
-
     /// Which ports the path accepts, period by period.
     pub(in crate::evidence) fn conclusions(&self) -> Vec<InPeriod<Conclusion>> {
         let periods = self.in_order().into_iter();

@@ -322,7 +322,7 @@ fn the_end_has_all_counts() {
         policies: vec![PolicyEvidence::new(
             &example::capture("node7"),
             true,
-            2,
+            (0, 2),
             Period::default(),
             vec![example::PROVEN_FOR_ALL],
         )],
