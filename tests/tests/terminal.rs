@@ -72,6 +72,37 @@ fn wide_leaves_nothing_out_and_says_where_a_syn_left() {
 }
 
 #[test]
+fn the_log_of_a_pod_stays_below_a_megabyte_a_minute() {
+    let manifest = include_str!("../../deploy/daemonset.yaml");
+    assert!(manifest.contains("--fold, --max-lines, 10/s, --interval, 60s]"), "{manifest}");
+    // The longest lines there are, and one a second that says how many were left out.
+    let longest = |options: &[&str], kind: &str| {
+        let lines = |trace: &PathBuf| {
+            let shown = Outcome::of(&mut replay(trace.file_name().unwrap().to_str().unwrap(), options)).done();
+            shown.lines().filter(|line| line.contains(kind)).map(str::len).max().unwrap_or_default()
+        };
+        let traces = std::fs::read_dir(golden("")).unwrap().map(|entry| entry.unwrap().path());
+        traces.filter(|path| path.extension().is_some_and(|ending| ending == "trace")).map(|trace| lines(&trace)).max()
+    };
+    let json = 60 * 10 * longest(&["-o", "json"], r#""kind":"retransmit""#).unwrap();
+    let left_out = 60 * longest(&["-o", "json", "--max-lines", "1/s"], r#""kind":"left_out""#).unwrap();
+    let text = 60 * 50 * longest(&[], ":").unwrap();
+    assert!(json > 0 && left_out > 0 && text > 0);
+    assert!(json + left_out < 1_000_000, "{json} + {left_out}");
+    assert!(text < 1_000_000, "{text}");
+}
+
+#[test]
+fn attempts_are_followed_to_their_end() {
+    let options = ["--fold", "--ends", "--no-header"];
+    let shown = Outcome::of(&mut replay("fully_random-wire.trace", &options)).done();
+    let lines: Vec<_> = shown.lines().take_while(|line| !line.is_empty()).collect();
+    let ends = lines.iter().filter(|line| line.contains(" end ") && line.contains(" after ")).count();
+    let first = lines.iter().filter(|line| line.contains("  1 ")).count();
+    assert!(first > 0 && first == ends, "{shown}");
+}
+
+#[test]
 fn columns_are_those_that_were_asked_for() {
     let options = ["--no-header", "--columns", "destination,rtx,cause", "-c", "2"];
     let shown = Outcome::of(&mut replay(TRACES[0], &options)).done();

@@ -1,6 +1,7 @@
 //! Options that several commands share.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use ipnet::IpNet;
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
 
 use super::metrics::MetricsArgs;
-use super::values::{self, Allow};
+use super::values::{self, Allow, MaxLines, When};
 use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
 use crate::outputs::bounded::{Bounds, LineRate};
@@ -95,12 +96,15 @@ pub struct ViewArgs {
     /// Show no lines about connections, only the header, intervals and the summary
     #[arg(short, long)]
     quiet: bool,
-    /// Show of each attempt only the first retransmit, and those with another cause
+    /// Show of each attempt only the first retransmit, and those with another cause. `auto`: for `tail` into a file or a pipe as text
+    #[arg(long, value_name = "WHEN", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "always", default_value_t)]
+    fold: When,
+    /// Show a line when an attempt ends of which a line was shown, with how and after how many retransmits [default: for `tail` as text]
     #[arg(long)]
-    fold: bool,
-    /// Show at most so many lines per second or minute, then one line with what was left out: 100/s, 600/m
+    ends: bool,
+    /// Show at most so many lines per second or minute, then one line with what was left out: 100/s, 600/m, or `off` [default: for `tail` as text 50/s]
     #[arg(long, value_name = "N/s", value_parser = values::line_rate)]
-    max_lines: Option<LineRate>,
+    max_lines: Option<MaxLines>,
     /// Show the counts of each interval of this length, such as 60s
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
     interval: Option<Duration>,
@@ -125,13 +129,44 @@ impl ViewArgs {
     /// The view, with colours if standard output wants them.
     pub fn view(&self, filter: Filter) -> Result<View> {
         let format: &'static Format = values::format(&self.output)?;
-        let bounds = Bounds { rate: self.max_lines, interval: self.interval };
-        let &Self { all, quiet, fold, utc, .. } = self;
+        let bounds = Bounds { rate: self.max_lines.and_then(|max| max.0), interval: self.interval };
+        let &Self { all, quiet, ends, utc, .. } = self;
+        let fold = self.fold == When::Always;
         let columns = self.columns.iter().map(|id| values::column(id)).collect::<Result<_>>()?;
-        let layout = Layout { width: machine::page_width(), columns, has_header: !self.no_header };
-        Ok(View { format, all, quiet, fold, bounds, utc, colour: machine::wants_colour(), layout, filter })
+        let (width, has_header) = (machine::page_width(), !self.no_header);
+        let layout = Layout { width, columns, has_header, left_out: None };
+        Ok(View { format, all, quiet, fold, ends, bounds, utc, colour: machine::wants_colour(), layout, filter })
+    }
+
+    /// The same of a live capture: text stays short enough to read, and a log short enough to keep, unless asked for otherwise.
+    pub fn live_view(&self, filter: Filter) -> Result<View> {
+        let view = self.view(filter)?;
+        if !view.is_text() {
+            return Ok(view);
+        }
+        let folds = self.fold == When::Auto && !io::stdout().is_terminal();
+        let rate = self.max_lines.is_none().then_some(LINES_OF_TAIL);
+        let mut left_out = Vec::new();
+        if folds {
+            left_out
+                .push("of each attempt the first retransmit, changes of its cause, and its end (--fold=never for all)");
+        }
+        if rate.is_some() {
+            left_out.push("at most 50 lines a second (--max-lines off for all)");
+        }
+        let left_out = (!left_out.is_empty()).then(|| format!("shown: {}", left_out.join("; ")));
+        Ok(View {
+            fold: view.fold || folds,
+            ends: true,
+            bounds: Bounds { rate: rate.or(view.bounds.rate), ..view.bounds },
+            layout: Layout { left_out, ..view.layout },
+            ..view
+        })
     }
 }
+
+/// More than anybody reads, and less than 1 MB of log a minute.
+const LINES_OF_TAIL: LineRate = LineRate { lines: 50, period: Duration::from_secs(1) };
 
 fn columns() -> impl clap::builder::TypedValueParser<Value = String> {
     clap::builder::PossibleValuesParser::new(COLUMNS.iter().map(|(_, column)| column.id))

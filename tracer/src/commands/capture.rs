@@ -23,6 +23,7 @@ mod live {
     use nix::time::{ClockId, clock_gettime};
 
     use crate::bpf::{self, SharedTracer, Tracer};
+    use crate::commands::status::Status;
     use crate::commands::{block_on, machine};
     use crate::enrichers::{Finder, Host};
     use crate::metrics::{self, Exporter, Serving};
@@ -66,7 +67,11 @@ mod live {
             tell_hooks(&capture.hooks);
         }
         let mut recorder = record.map(|record| create(record, &capture)).transpose()?;
-        let output = view.as_ref().map(|view| outputs::open(view, Box::new(io::stdout())));
+        // A command writes to the same terminal.
+        let has_line = observer.is_none() && options.command.is_empty();
+        let mut status = if has_line { Status::start() } else { None };
+        let stdout = || status.as_ref().map_or_else(|| Box::new(io::stdout()) as Box<dyn io::Write>, Status::stdout);
+        let output = view.as_ref().map(|view| outputs::open(view, stdout()));
         let is_shown = view.is_some();
         let is_stdout_ours = is_shown || record.is_some_and(|record| record.file.as_os_str() == store::STDIO);
         let view = view.unwrap_or_else(|| View::silent(options.filter.clone()));
@@ -78,6 +83,9 @@ mod live {
         let serving = metrics.as_mut().and_then(Exporter::serving);
         if let Some(observer) = observer {
             judge = judge.with_observer(observer);
+        }
+        if let Some(status) = &mut status {
+            judge = judge.with_observer(status);
         }
         if let Some(exporter) = &mut metrics {
             judge = judge.with_observer(exporter.observer());
@@ -112,6 +120,7 @@ mod live {
         serving.map(Serving::begin).transpose()?;
         let updates = Joined::new(Live::new(tracer, stop, finder)?, 1, recorder.as_mut());
         let summary = pipeline::run(updates.stepwise(options.count.is_some()), judge).await;
+        drop(status);
         // A write that failed says itself how much was recorded.
         if let Some(recorder) = recorder.filter(|_| !is_write_failure(&summary)) {
             let written = recorder.finish()?;

@@ -17,6 +17,8 @@ mod record;
 mod replay;
 mod report;
 mod schema;
+#[cfg(feature = "ebpf")]
+mod status;
 mod tail;
 mod top;
 mod values;

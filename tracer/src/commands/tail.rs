@@ -17,7 +17,7 @@ pub struct Args {
 /// Runs until the capture ends.
 pub fn run(args: &Args) -> Result<End> {
     let options = args.capture.options()?;
-    let view = args.view.view(options.filter.clone())?;
+    let view = args.view.live_view(options.filter.clone())?;
     let summary = capture::run(&options, Some(view), None, args.capture.metrics.options(), None)?;
     Ok(end(&summary, &options.filter, args.view.exit_code))
 }

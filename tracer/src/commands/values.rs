@@ -25,6 +25,22 @@ pub enum TextOrJson {
     Json,
 }
 
+/// `--fold`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// As the command and the output suggest.
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// `--max-lines`: `off`, or a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxLines(pub Option<LineRate>);
+
 /// `--allow`: ports, or where to take them from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allow {
@@ -118,16 +134,19 @@ pub fn duration(text: &str) -> Result<Duration> {
     Ok(duration.unsigned_abs())
 }
 
-/// `100/s`, `600/m`; `100` means per second.
-pub fn line_rate(text: &str) -> Result<LineRate> {
-    const HELP: &str = "not a number of lines per time: write 100/s or 600/m";
+/// `100/s`, `600/m`, `off`; `100` means per second.
+pub fn line_rate(text: &str) -> Result<MaxLines> {
+    const HELP: &str = "not a number of lines per time: write 100/s, 600/m or off";
+    if text == "off" {
+        return Ok(MaxLines(None));
+    }
     let (lines, seconds) = match text.split_once('/') {
         None | Some((_, "s")) => (text.trim_end_matches("/s"), 1),
         Some((lines, "m")) => (lines, 60),
         Some(_) => bail!(HELP),
     };
     let lines = lines.parse().ok().filter(|lines| *lines > 0).context(HELP)?;
-    Ok(LineRate { lines, period: Duration::from_secs(seconds) })
+    Ok(MaxLines(Some(LineRate { lines, period: Duration::from_secs(seconds) })))
 }
 
 /// `500000`, `64K`, `100M`, `2G`: bytes, in powers of 1024.

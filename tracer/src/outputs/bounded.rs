@@ -59,6 +59,9 @@ struct Bounded {
     period_began_ns: u64,
     lines: u64,
     left_out: LeftOut,
+    captures: Vec<Capture>,
+    /// Which of the captures the first line was of that was left out, and when.
+    left_out_at: (usize, u64),
     /// By node: since when, and the counts until then.
     intervals: BTreeMap<String, (u64, Progress)>,
 }
@@ -66,7 +69,8 @@ struct Bounded {
 impl Bounded {
     fn new(output: Box<dyn Output>, bounds: Bounds) -> Self {
         let (left_out, intervals) = (LeftOut::default(), BTreeMap::new());
-        Self { output, bounds, period_began_ns: 0, lines: 0, left_out, intervals }
+        let captures = Vec::new();
+        Self { output, bounds, period_began_ns: 0, lines: 0, left_out, captures, left_out_at: (0, 0), intervals }
     }
 
     /// Whether there is room for the line.
@@ -76,6 +80,10 @@ impl Bounded {
         if self.lines < rate.lines {
             self.lines += 1;
             return Ok(true);
+        }
+        if self.left_out.lines == 0 {
+            let at = self.captures.iter().position(|capture| capture.node == finding.capture.node);
+            self.left_out_at = (at.unwrap_or_default(), finding.time_ns);
         }
         self.left_out.lines += 1;
         *self.left_out.by_cause.entry(finding.judgement.cause.unwrap_or("unknown")).or_default() += 1;
@@ -113,6 +121,7 @@ impl Bounded {
 
 impl Output for Bounded {
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
+        self.captures = captures.iter().map(|&capture| capture.clone()).collect();
         self.output.start(captures)
     }
 
@@ -139,6 +148,10 @@ impl Output for Bounded {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        let (at, time_ns) = self.left_out_at;
+        if let Some(capture) = self.captures.get(at).filter(|_| self.left_out.lines > 0) {
+            self.output.left_out(capture, time_ns, &self.left_out)?;
+        }
         self.output.finish(summary)
     }
 }
@@ -156,8 +169,12 @@ mod tests {
 
     const SECOND_NS: u64 = 1_000_000_000;
 
-    /// Ten flagged retransmits in the first second, one in the third, a tick after each second.
     fn shown(format: &str, bounds: Bounds) -> String {
+        shown_with(format, bounds, 0)
+    }
+
+    /// Ten flagged retransmits in the first second, one in the third, a tick after each second; then more of them before the end.
+    fn shown_with(format: &str, bounds: Bounds, late_findings: u64) -> String {
         let capture = example::capture("node7");
         let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
         let attempt = Attempt { retransmits: 1, ..attempt };
@@ -177,7 +194,9 @@ mod tests {
                 let (infer, evidence, is_blind) = (&infer, &evidence, false);
                 output.tick(&Moment { capture: &capture, tick, progress: &progress, infer, evidence, is_blind })?;
             }
-            Ok(())
+            let late = |number| Finding { time_ns: 2 * SECOND_NS + 2 + number, ..judged.finding() };
+            (0..late_findings).try_for_each(|number| output.finding(&late(number)))?;
+            output.finish(&Summary::default())
         })
     }
 
@@ -202,6 +221,14 @@ mod tests {
             left_out.len() == 1 && left_out[0].contains(r#""lines":7,"by_cause":{"port_out_of_range":7}"#),
             "{json}"
         );
+    }
+
+    #[test]
+    fn what_was_left_out_last_is_reported_before_the_summary() {
+        let rate = Some(LineRate { lines: 3, period: Duration::from_secs(1) });
+        let text = shown_with("text", Bounds { rate, interval: None }, 5);
+        let (left_out, summary) = (text.rfind("2 more lines left out"), text.find("\nattempts "));
+        assert!(left_out.is_some() && left_out < summary, "{text}");
     }
 
     #[test]

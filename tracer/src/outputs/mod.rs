@@ -40,7 +40,8 @@ pub trait Output {
     /// When it cannot be written.
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()>;
 
-    /// With `--all`, an attempt that has ended and whose SYN was retransmitted, or that failed for a known cause.
+    /// With `--all`, an attempt that has ended and whose SYN was retransmitted, or that failed for a known cause; with `--ends`, one of which
+    /// a line was shown.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -158,6 +159,8 @@ pub struct View {
     pub quiet: bool,
     /// Of each attempt the first retransmit only, and those with another cause.
     pub fold: bool,
+    /// A line when an attempt ends of which a line was shown.
+    pub ends: bool,
     /// How it is kept short.
     pub bounds: bounded::Bounds,
     /// Times in UTC.
@@ -178,18 +181,24 @@ impl View {
         !is_folded && (self.all || finding.judgement.flagged) && self.filter.matches(finding.attempt, finding.owner)
     }
 
+    /// Whether it is for people.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.format.name != json::FORMAT.name
+    }
+
     /// Whether a header in plain words is written.
     #[must_use]
     pub fn has_text_header(&self) -> bool {
-        self.format.name != json::FORMAT.name && self.layout.has_header
+        self.is_text() && self.layout.has_header
     }
 
     /// The view of a capture that is recorded or counted without being shown.
     #[must_use]
     pub fn silent(filter: Filter) -> Self {
-        let (all, quiet, fold, utc, colour) = (false, false, false, false, false);
+        let (all, quiet, fold, ends, utc, colour) = (false, false, false, false, false, false);
         let (bounds, layout) = (bounded::Bounds::default(), text::Layout::default());
-        Self { format: &ALL[0], all, quiet, fold, bounds, utc, colour, layout, filter }
+        Self { format: &ALL[0], all, quiet, fold, ends, bounds, utc, colour, layout, filter }
     }
 }
 

@@ -268,8 +268,9 @@ impl Shared<'_> {
         }
         let ended = EndedAttempt { capture, attempt, owner, judgement };
         self.observers.iter_mut().try_for_each(|observer| observer.ended(&ended))?;
-        let Some(cause) = cause.filter(|_| self.view.all && !self.is_done()) else { return Ok(aside) };
-        let is_news = before.cause != judgement.cause || causes::is_unknown(cause);
+        let has_lines = self.view.all || self.view.ends && before.flagged;
+        let Some(cause) = cause.filter(|_| has_lines && !self.is_done()) else { return Ok(aside) };
+        let is_news = self.view.all && (before.cause != judgement.cause || causes::is_unknown(cause));
         self.shown += u64::from(is_news);
         let finding = subject.finding(attempt.last_ns, attempt.retransmits, judgement);
         let finding = Finding { is_news, is_over: true, ..finding };

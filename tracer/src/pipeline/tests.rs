@@ -60,8 +60,11 @@ struct Run {
 
 impl Run {
     fn of(captures: Vec<Capture>) -> Self {
+        Self::with(View { all: true, ..View::silent(Filter::default()) }, captures)
+    }
+
+    fn with(view: View, captures: Vec<Capture>) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let view = View { all: true, ..View::silent(Filter::default()) };
         let output = Box::new(Lines(Arc::clone(&lines)));
         Self { judge: Judge::new(captures, view, None).with_output(output), lines, next: 0 }
     }
@@ -121,6 +124,17 @@ fn what_a_line_could_not_know_the_end_does() {
     assert_eq!(causes(&summary), [("port_out_of_range", 91)]);
     assert_eq!(summary.by_strength, [(Strength::Proven, 91)].into());
     assert_eq!(summary.policies[0].strength(), Strength::Proven);
+}
+
+#[test]
+fn the_end_of_an_attempt_is_told_where_a_line_of_it_was_shown() {
+    for (ends, expected) in [(false, 1), (true, 2)] {
+        let view = View { ends, ..View::silent(Filter::default()) };
+        let mut run = Run::with(view, vec![example::capture("node7")]);
+        let open = [1200, 40_000].map(|port| run.begin(0, 1, port, false));
+        open.into_iter().for_each(|open| run.end(0, open));
+        assert_eq!(run.finish().0.len(), expected, "of the flagged one");
+    }
 }
 
 #[test]

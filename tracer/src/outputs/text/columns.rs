@@ -109,24 +109,14 @@ impl Column {
         self.properties().title
     }
 
+    /// Whether it has what a flagged line is flagged for.
+    pub(super) const fn is_about_verdict(self) -> bool {
+        matches!(self, Self::NatSource | Self::NatPort | Self::Cause)
+    }
+
     /// How many of the columns that are left over it takes before the next column gets one: names are longer than addresses.
     const fn share(self) -> usize {
-        match self {
-            Self::Owner | Self::OwnerOrSource => 2,
-            Self::Time
-            | Self::Node
-            | Self::Source
-            | Self::NatSource
-            | Self::NatPort
-            | Self::Container
-            | Self::Destination
-            | Self::Backend
-            | Self::Interface
-            | Self::Ordinal
-            | Self::Wait
-            | Self::Mode
-            | Self::Cause => 1,
-        }
+        if matches!(self, Self::Owner | Self::OwnerOrSource) { 2 } else { 1 }
     }
 }
 

@@ -21,7 +21,7 @@ use super::policies::sentences;
 use super::{Format, Output, Sink, View};
 use crate::causes;
 use crate::infer::Conclusion;
-use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Policy, Strength, plural};
+use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Outcome, Policy, Strength, plural};
 use crate::summary::Summary;
 
 pub(super) const FORMAT: Format =
@@ -41,11 +41,13 @@ pub struct Layout {
     pub columns: Vec<Column>,
     /// Header, titles, headings.
     pub has_header: bool,
+    /// What is left out without having been asked for, for the header.
+    pub left_out: Option<String>,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { width: None, columns: Vec::new(), has_header: true }
+        Self { width: None, columns: Vec::new(), has_header: true, left_out: None }
     }
 }
 
@@ -57,6 +59,8 @@ struct Text {
     utc: bool,
     /// With the reason of each cause.
     all: bool,
+    /// With how attempts ended.
+    ends: bool,
     row: RowFormat,
     layout: Layout,
     /// Columns of paragraphs.
@@ -94,6 +98,7 @@ impl Text {
             text: String::new(),
             utc: view.utc,
             all: view.all,
+            ends: view.ends,
             row,
             page: layout.width.unwrap_or(PAGE).min(PAGE),
             layout,
@@ -291,6 +296,9 @@ impl Output for Text {
                 }
             }
         }
+        if let Some(left_out) = self.layout.left_out.as_ref().filter(|_| self.layout.has_header) {
+            paragraph_of(self.page, &mut self.text, left_out);
+        }
         self.end_text()
     }
 
@@ -299,7 +307,17 @@ impl Output for Text {
     }
 
     fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        if finding.is_news { self.row(finding) } else { Ok(()) }
+        if finding.is_news {
+            self.row(finding)?;
+        }
+        let attempt = finding.attempt;
+        if self.ends && attempt.retransmits > 0 && attempt.outcome != Outcome::Pending {
+            self.titles(finding.owner.is_some())?;
+            self.heading_of_day(finding)?;
+            written(self.row.end(&mut self.line, finding))?;
+            self.end_line()?;
+        }
+        Ok(())
     }
 
     fn left_out(&mut self, capture: &Capture, time_ns: u64, left_out: &LeftOut) -> io::Result<()> {

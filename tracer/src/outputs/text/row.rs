@@ -8,7 +8,7 @@ use anstyle::Style;
 use super::columns::{self, Cell, Column};
 use super::line::TextLine;
 use crate::causes;
-use crate::model::{Attempt, Clock, Finding, NatMode, Owner, Strength};
+use crate::model::{Attempt, Clock, Finding, NatMode, Outcome, Owner, Strength};
 use crate::outputs::escape::Escaped;
 
 /// Characters of the longest cause, with its mark.
@@ -37,31 +37,33 @@ impl RowFormat {
         Ok(())
     }
 
+    /// A line of a retransmit, or of an attempt whose cause is known at its end only.
     pub(super) fn finding(&self, line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
+        self.cells(line, finding, cause)
+    }
+
+    /// The last line of an attempt: in place of its cause, how it ended.
+    pub(super) fn end(&self, line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
+        self.cells(line, finding, end)
+    }
+
+    fn cells(
+        &self,
+        line: &mut TextLine,
+        finding: &Finding<'_>,
+        conclusion: fn(&mut TextLine, &Finding<'_>) -> fmt::Result,
+    ) -> fmt::Result {
         for &cell in &self.cells {
-            let style = match cell.column {
-                Column::NatSource | Column::NatPort | Column::Cause if finding.judgement.flagged => self.alert,
-                Column::Time
-                | Column::Node
-                | Column::Source
-                | Column::NatSource
-                | Column::NatPort
-                | Column::Owner
-                | Column::OwnerOrSource
-                | Column::Container
-                | Column::Destination
-                | Column::Backend
-                | Column::Interface
-                | Column::Ordinal
-                | Column::Wait
-                | Column::Mode
-                | Column::Cause => Style::new(),
+            let is_alert = finding.judgement.flagged && cell.column.is_about_verdict();
+            let style = if is_alert { self.alert } else { Style::new() };
+            let value = |line: &mut TextLine, width| match cell.column == Column::Cause {
+                true => conclusion(line, finding),
+                false => self.value(line, cell.column, width, finding),
             };
             if self.cuts {
-                line.cell(cell.width, style, |line| self.value(line, cell.column, cell.width, finding))?;
+                line.cell(cell.width, style, |line| value(line, cell.width))?;
             } else {
-                let width = cell.width.max(cell.column.title().len());
-                line.whole_cell(width, style, |line| self.value(line, cell.column, usize::MAX, finding))?;
+                line.whole_cell(cell.width.max(cell.column.title().len()), style, |line| value(line, usize::MAX))?;
             }
         }
         Ok(())
@@ -218,6 +220,18 @@ fn wait(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
 fn cause(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
     words(line, finding.judgement.cause.unwrap_or("-"))?;
     mark(finding).map_or(Ok(()), |mark| line.write_char(mark))
+}
+
+/// `answered after 3`, `gave up after 6` retransmits.
+fn end(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
+    let words = match finding.attempt.outcome {
+        Outcome::Established => "answered",
+        Outcome::TimedOut => "gave up",
+        Outcome::Refused => "refused",
+        Outcome::Closed => "closed",
+        Outcome::Pending => "pending",
+    };
+    write!(line, "{words} after {}", finding.attempt.retransmits)
 }
 
 /// How strong the evidence of a filter is, where the attempt is flagged and no observed event shows its cause.

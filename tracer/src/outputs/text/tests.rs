@@ -294,6 +294,30 @@ fn an_attempt_that_is_over_has_a_line_where_that_is_news() {
 }
 
 #[test]
+fn how_an_attempt_ended_is_a_line_where_asked_for() {
+    let view = View { ends: true, ..view("text") };
+    let answered = Attempt { retransmits: 3, outcome: Outcome::Established, ..ipv4() };
+    let over = |finding: &mut Finding<'_>, index| (finding.is_over, finding.is_news) = (index == 1, false);
+    let lines = findings_of(&view, over, &answered);
+    assert_eq!(
+        lines[1],
+        "02:00:01.234 10.42.0.7:51234       192.0.2.1:1200        203.0.113.80:443            end fully random answered after 3"
+    );
+    assert_eq!(findings_of(&view, over, &ipv4()).len(), 1, "how it ended is not known");
+}
+
+#[test]
+fn what_is_left_out_unasked_is_in_the_header() {
+    let mut view = view("text");
+    view.layout.left_out = Some("shown: at most 50 lines a second".to_owned());
+    let node = example::capture("node7");
+    assert!(text(&view, &[&node], &[]).ends_with(")\nshown: at most 50 lines a second\n"));
+    view.layout.has_header = false;
+    let alone = text(&view, &[&node], &[(&node, &ipv4())]);
+    assert_eq!(alone.lines().count(), 1, "{alone}");
+}
+
+#[test]
 fn a_hostile_drop_reason_cannot_steer_the_terminal() {
     let view = View { all: true, ..view("text") };
     let hostile = Diagnosis {
