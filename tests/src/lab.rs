@@ -14,6 +14,9 @@ use serde_json::Value;
 use crate::process::{self, Outcome, Running, until};
 use crate::{capturing, snatrace_lab};
 
+/// The ports that the filter of most scenarios passes.
+pub const ALLOW: &str = "32768-65535";
+
 /// A lab that is up. It is taken down when this is dropped, and also when the test is killed: its input ends then.
 pub struct Lab {
     demo: Child,

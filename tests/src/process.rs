@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -70,6 +71,26 @@ impl Outcome {
     }
 }
 
+/// The lines of a JSON output.
+///
+/// # Panics
+/// When one of them is no JSON.
+#[must_use]
+pub fn json(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The last line of what a capture or a replay writes as JSON.
+///
+/// # Panics
+/// When that is no summary.
+#[must_use]
+pub fn summary(text: &str) -> Value {
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["kind"], "summary", "{text}");
+    last
+}
+
 /// What a capture says about the kernel it runs on, about what it watches, and about its privileges.
 #[must_use]
 pub fn is_notice(line: &str) -> bool {
@@ -91,6 +112,15 @@ impl Running {
         command.stdin(Stdio::null()).stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
         let child = end_with_us(command).spawn().unwrap();
         Self { child, stdout, stderr }
+    }
+
+    /// Starts a capture, and waits until it is attached.
+    pub fn attached(command: &mut Command) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ready = directory.path().join("ready");
+        let running = Self::start(command.arg("--ready-file").arg(&ready));
+        until("the ready file", || ready.exists());
+        running
     }
 
     pub fn pid(&self) -> u32 {

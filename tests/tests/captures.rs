@@ -8,7 +8,7 @@ use std::process::Command;
 
 use expect_test::expect_file;
 use serde_json::Value;
-use tests::process::Outcome;
+use tests::process::{Outcome, json};
 
 const VIEWS: [&[&str]; 3] = [&["any.pcapng.gz"], &["outside.pcap.gz", "inside.pcap.gz"], &["outside.pcap.gz"]];
 
@@ -23,8 +23,7 @@ fn snatrace(words: &[&str], files: &[&str]) -> Command {
 }
 
 fn lines(words: &[&str], files: &[&str]) -> Vec<Value> {
-    let out = Outcome::of(&mut snatrace(words, files)).done();
-    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    json(&Outcome::of(&mut snatrace(words, files)).done())
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::golden;
-use tests::process::Outcome;
+use tests::process::{Outcome, json};
 
 fn snatrace(args: &[&OsStr]) -> Outcome {
     Outcome::of(tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test")).args(args))
@@ -22,10 +22,6 @@ fn export(case: &str, options: &[&str], out: &Path) -> Outcome {
     snatrace(&args)
 }
 
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 fn names(dir: &Path) -> BTreeSet<String> {
     fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
@@ -35,13 +31,13 @@ fn every_golden_trace_has_as_many_rows_as_its_replay_counts() {
     let dir = TempDir::new().unwrap();
     for case in golden::cases() {
         let all = golden::replay(env!("CARGO_BIN_EXE_snatrace-under-test"), &case, &["-o", "json", "--all"]);
-        let shown = lines(&Outcome::of(&mut { all }).done());
+        let shown = json(&Outcome::of(&mut { all }).done());
         let summary = shown.last().unwrap();
         let out = dir.path().join(format!("{case}.jsonl"));
         export(&case, &["-o", "jsonl", "--all"], &out).done();
-        let attempts = lines(&fs::read_to_string(&out).unwrap());
+        let attempts = json(&fs::read_to_string(&out).unwrap());
         let retransmits = dir.path().join(format!("{case}-retransmits.jsonl"));
-        let retransmits = lines(&fs::read_to_string(retransmits).unwrap());
+        let retransmits = json(&fs::read_to_string(retransmits).unwrap());
 
         let count = |is: &dyn Fn(&&Value) -> bool| attempts.iter().filter(is).count() as u64;
         assert_eq!(attempts.len() as u64, summary["attempts"], "{case}");
@@ -65,18 +61,18 @@ fn every_golden_trace_has_as_many_rows_as_its_replay_counts() {
 #[test]
 fn without_all_only_what_is_flagged_is_exported() {
     let out = export("fully_random-wire", &["-o", "jsonl"], Path::new("-"));
-    let rows = lines(&out.done());
+    let rows = json(&out.done());
     assert!(!rows.is_empty() && rows.iter().all(|row| row["flagged"] == true));
 }
 
 #[test]
 fn csv_has_the_same_values() {
-    let [csv, json] = ["csv", "jsonl"]
+    let [csv, rows_of_json] = ["csv", "jsonl"]
         .map(|format| export("service-wire", &["-o", format, "--all", "--cluster", "a,\"b\""], Path::new("-")).done());
     let mut lines_of_csv = csv.lines();
     let header: Vec<&str> = lines_of_csv.next().unwrap().split(',').collect();
     let quoted = "\"a,\"\"b\"\"\",";
-    for (line, row) in lines_of_csv.zip(lines(&json)) {
+    for (line, row) in lines_of_csv.zip(json(&rows_of_json)) {
         let rest = line.strip_prefix(quoted).unwrap();
         assert_eq!(row["cluster"], "a,\"b\"");
         for (name, value) in header[1..].iter().zip(rest.split(',')) {
@@ -105,7 +101,7 @@ fn a_hive_layout_has_the_same_rows() {
             let hour = node.join(hour);
             names(&hour).into_iter().map(move |name| fs::read_to_string(hour.join(name)).unwrap())
         });
-        let rows: Vec<Value> = files.flat_map(|text| lines(&text)).collect();
+        let rows: Vec<Value> = files.flat_map(|text| json(&text)).collect();
         assert_eq!(rows.len(), whole.lines().count());
         assert!(rows.iter().all(|row| row.get("node").is_none()), "the path has it");
     }
@@ -143,7 +139,7 @@ fn a_trace_is_never_overwritten() {
 
 fn flagged(file: &Path) -> BTreeSet<String> {
     let out = snatrace(&["replay".as_ref(), "-o".as_ref(), "json".as_ref(), file.as_ref()]).done();
-    let flagged = lines(&out).into_iter().filter(|line| line["kind"] == "retransmit" && line["flagged"] == true);
+    let flagged = json(&out).into_iter().filter(|line| line["kind"] == "retransmit" && line["flagged"] == true);
     flagged
         .map(|line| ["isn", "src", "src_port", "nat_port", "retransmits"].map(|name| line[name].to_string()).join(" "))
         .collect()

@@ -7,11 +7,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
 use tempfile::TempDir;
 use tests::capturing;
 use tests::lab::Lab;
-use tests::process::{Outcome, is_notice};
+use tests::process::{Outcome, is_notice, summary};
 
 /// A call as a shell makes it, in a mount namespace of its own that was changed before.
 fn with_mounts(change: &str, call: &Command) -> Command {
@@ -139,6 +138,6 @@ fn a_full_disk_ends_the_recording_and_keeps_what_is_there() {
     let events = events.split(' ').next().unwrap();
     assert!(replayed.stderr.contains(&format!("read {events} events in ")), "{said}\n{}", replayed.stderr);
     assert!(!replayed.stderr.contains("left out"), "{}", replayed.stderr);
-    let summary: Value = serde_json::from_str(replayed.done().lines().last().unwrap()).unwrap();
+    let summary = summary(&replayed.done());
     assert!(summary["attempts"].as_u64() > Some(100), "{summary}");
 }

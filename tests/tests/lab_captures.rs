@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tests::capturing;
 use tests::lab::Lab;
-use tests::process::{Outcome, Running, until};
+use tests::process::{Outcome, Running, json, until};
 
 const SCENARIOS: [&str; 7] =
     ["fully_random", "service", "ipv6", "preserved", "no_answer", "port_exhausted", "forwarded"];
@@ -88,8 +88,7 @@ fn rewritten(packets: &Path) -> Vec<PathBuf> {
 }
 
 fn lines(words: &[&str], files: &[&Path]) -> Vec<Value> {
-    let out = Outcome::of(capturing().args(words).args(files)).done();
-    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    json(&Outcome::of(capturing().args(words).args(files)).done())
 }
 
 fn flagged(files: &[&Path], allow: &str) -> BTreeSet<String> {

@@ -13,10 +13,8 @@ use serde_json::Value;
 use snatrace::store::{BATCH, ReadReport, Reader};
 use tests::attached::Attached;
 use tests::capturing;
-use tests::lab::Lab;
-use tests::process::{Outcome, Running, end_with_us, is_notice, until, wait};
-
-const ALLOW: &str = "32768-65535";
+use tests::lab::{ALLOW, Lab};
+use tests::process::{Outcome, Running, end_with_us, is_notice, summary, until, wait};
 
 /// A capture that is attached, and what it holds.
 struct Capture {
@@ -26,10 +24,7 @@ struct Capture {
 
 impl Capture {
     fn start(lab: &Lab, verb: &str, options: &[&str]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let ready = directory.path().join("ready");
-        let running = Running::start(lab.capture(verb, ALLOW, options).arg("--ready-file").arg(&ready));
-        until("the ready file", || ready.exists());
+        let running = Running::attached(&mut lab.capture(verb, ALLOW, options));
         let attached = Attached::by(running.pid());
         assert!(attached.programs.len() >= 4 && attached.is_there(), "{attached:?}");
         Self { running, attached }
@@ -83,12 +78,6 @@ fn gaps_between_blocks(trace: &Path) -> Vec<Duration> {
         gaps.len() > 8 && grown.elapsed() > Duration::from_millis(300)
     });
     gaps
-}
-
-fn summary(text: &str) -> Value {
-    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    assert_eq!(last["kind"], "summary", "{text}");
-    last
 }
 
 fn retransmits(text: &str) -> usize {
@@ -149,13 +138,10 @@ fn a_signal_ends_a_capture_cleanly_with_the_counts() {
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn a_hangup_ends_no_capture_that_is_to_ignore_it() {
     let lab = Lab::up("fully_random");
-    let directory = tempfile::tempdir().unwrap();
-    let ready = directory.path().join("ready");
-    let call = lab.capture("tail", ALLOW, &["-o", "json", "--ready-file"]);
+    let call = lab.capture("tail", ALLOW, &["-o", "json"]);
     let mut nohup = Command::new("sh");
-    nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(call.get_program()).args(call.get_args()).arg(&ready);
-    let tail = Running::start(&mut nohup);
-    until("the ready file", || ready.exists());
+    nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(call.get_program()).args(call.get_args());
+    let tail = Running::attached(&mut nohup);
     tail.signal(Signal::SIGHUP);
     Outcome::of(&mut lab.client(&["--truth", "/dev/null", "-n", "40"])).done();
     tail.signal(Signal::SIGTERM);
@@ -252,7 +238,7 @@ fn so_many_lines_and_no_more_end_a_capture_and_its_command() {
     until("the end of the command", || !Path::new(&format!("/proc/{command}")).exists());
     let text = outcome.done();
     assert_eq!((retransmits(&text), text.lines().count()), (3, 5), "a capture line, three findings, a summary");
-    summary(&text);
+    assert_eq!(summary(&text)["kind"], "summary");
     assert_eq!(lab.tc(), before);
 }
 

@@ -10,11 +10,8 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
-use tests::lab::Lab;
+use tests::lab::{ALLOW, Lab};
 use tests::process::{Outcome, Running, until};
-
-const ALLOW: &str = "32768-65535";
 
 /// Whether Debian's Prometheus is here; loud where it is not.
 fn has_prometheus() -> bool {
@@ -46,12 +43,8 @@ fn get_tcp(port: u16, path: &str) -> (u16, String) {
 }
 
 /// A capture that serves metrics.
-fn serve(lab: &Lab, options: &[&str], directory: &TempDir) -> Running {
-    let ready = directory.path().join("ready");
-    let mut tail = lab.capture("tail", ALLOW, &["-o", "json", "--ready-file"]);
-    let tail = Running::start(tail.arg(&ready).args(options));
-    until("the ready file", || ready.exists());
-    tail
+fn serve(lab: &Lab, options: &[&str]) -> Running {
+    Running::attached(lab.capture("tail", ALLOW, &["-o", "json"]).args(options))
 }
 
 fn rules() -> PathBuf {
@@ -77,7 +70,7 @@ fn promtool_has_no_complaints_and_a_socket_serves_the_same() {
     let socket = directory.path().join("socket");
     let address = format!("unix:{}", socket.display());
     let textfile = directory.path().to_str().unwrap();
-    let tail = serve(&lab, &["--metrics", &address, "--textfile", textfile], &directory);
+    let tail = serve(&lab, &["--metrics", &address, "--textfile", textfile]);
     let answer = |path: &str| get(UnixStream::connect(&socket).unwrap(), path);
     until("all hooks are on", || answer("/readyz").0 == 200);
     assert_eq!(answer("/healthz"), (200, "ok\n".to_owned()));
@@ -122,7 +115,7 @@ fn prometheus_scrapes_a_capture_and_alerts_fire() {
     let config_path = directory.path().join("prometheus.yml");
     fs::write(&config_path, config).unwrap();
 
-    let tail = serve(&lab, &["--metrics", &format!("127.0.0.1:{port}")], &directory);
+    let tail = serve(&lab, &["--metrics", &format!("127.0.0.1:{port}")]);
     let mut prometheus = Command::new("prometheus");
     prometheus.arg(format!("--config.file={}", config_path.display()));
     prometheus.arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()));

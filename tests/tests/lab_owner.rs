@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::capturing;
-use tests::lab::Lab;
-use tests::process::Outcome;
+use tests::lab::{ALLOW, Lab};
+use tests::process::{Outcome, json, summary};
 
-const ALLOW: &str = "32768-65535";
 const POD: &str = "checkout-7d9f8b6c5d-x2x4z";
 
 /// A client whose process itself is in the first pod's namespace and control group, as one that a runtime has started.
@@ -63,13 +62,11 @@ impl Recording {
 }
 
 fn lines(text: &str) -> Vec<Value> {
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    lines.into_iter().filter(|line| line["kind"] == "retransmit" || line["kind"] == "ended").collect()
+    json(text).into_iter().filter(|line| line["kind"] == "retransmit" || line["kind"] == "ended").collect()
 }
 
 fn attempts(text: &str) -> u64 {
-    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    last["attempts"].as_u64().unwrap()
+    summary(text)["attempts"].as_u64().unwrap()
 }
 
 fn names(line: &Value) -> [Option<&str>; 3] {

@@ -138,18 +138,15 @@ fn confined(running: &Running, more: u64) -> String {
 fn a_running_capture_keeps_what_it_needs_and_no_more() {
     let lab = Lab::up("fully_random");
     let directory = tempfile::tempdir().unwrap();
-    let start = |name: &str, options: &[&str]| {
-        let ready = directory.path().join(name);
+    let start = |options: &[&str]| {
         let mut call = Command::new("nsenter");
         call.arg(format!("--net={}", lab.node().display())).arg(binary());
-        let running = Running::start(call.args(options).arg("--ready-file").arg(&ready));
-        until("the capture is ready", || ready.exists());
-        running
+        Running::attached(call.args(options))
     };
-    let tail = start("tail", &["tail", "--metrics", "127.0.0.1:0"]);
+    let tail = start(&["tail", "--metrics", "127.0.0.1:0"]);
     assert_eq!(confined(&tail, 0), "65534");
     let trace = directory.path().join("trace");
-    let record = start("record", &["record", "-w", trace.to_str().unwrap()]);
+    let record = start(&["record", "-w", trace.to_str().unwrap()]);
     assert_eq!(confined(&record, DAC_OVERRIDE), "0");
     for running in [tail, record] {
         running.signal(Signal::SIGINT);

@@ -9,10 +9,9 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::capturing;
-use tests::lab::Lab;
-use tests::process::{Outcome, is_notice};
+use tests::lab::{ALLOW, Lab};
+use tests::process::{Outcome, is_notice, json, summary};
 
-const ALLOW: &str = "32768-65535";
 /// Less than what the filter of the lab drops: with `--all` there are retransmits of both kinds.
 const GENEROUS: &str = "16384-65535";
 
@@ -44,16 +43,6 @@ fn replay(traces: &[PathBuf], options: &[&str]) -> String {
     let outcome = Outcome::of(capturing().arg("replay").args(options).args(traces));
     assert_eq!(outcome.stderr, "", "a whole trace needs no words");
     outcome.done()
-}
-
-fn json(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn summary(text: &str) -> Value {
-    let last = json(text).pop().unwrap();
-    assert_eq!(last["kind"], "summary", "{last}");
-    last
 }
 
 /// Without a diff of thousands of lines.

@@ -7,18 +7,12 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 use snatrace::store::{BATCH, ReadReport, Reader};
-use tests::lab::Lab;
+use tests::lab::{ALLOW, Lab};
 use tests::process::{Running, until};
-
-const ALLOW: &str = "32768-65535";
 
 /// A recorder under load.
 fn record(lab: &Lab, file: &Path, options: &[&str]) -> (Running, Running) {
-    let ready = file.with_extension("ready");
-    let mut record = lab.capture("record", ALLOW, options);
-    let record = Running::start(record.arg("-w").arg(file).arg("--ready-file").arg(&ready));
-    until("the ready file", || ready.exists());
-    fs::remove_file(ready).unwrap();
+    let record = Running::attached(lab.capture("record", ALLOW, options).arg("-w").arg(file));
     (record, Running::start(&mut lab.client(&["--truth", "/dev/null", "-n", "100000"])))
 }
 

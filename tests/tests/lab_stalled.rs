@@ -18,10 +18,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
 use tempfile::TempDir;
 use tests::attached::Attached;
-use tests::lab::Lab;
+use tests::lab::{ALLOW, Lab};
 use tests::process::{Outcome, Running, end_with_us, until, wait};
 
-const ALLOW: &str = "32768-65535";
 /// What is promised.
 const SECOND: Duration = Duration::from_secs(1);
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];

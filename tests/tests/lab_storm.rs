@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tests::lab::Lab;
-use tests::process::{Running, until};
+use tests::process::{Running, summary, until};
 
 /// `snatrace-lab traffic` as a child that answers lines.
 struct Asked {
@@ -47,10 +47,7 @@ impl Asked {
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn a_storm_is_seen_in_full() {
     let lab = Lab::up("filter_fixed");
-    let directory = tempfile::tempdir().unwrap();
-    let ready = directory.path().join("ready");
-    let tail = Running::start(lab.capture("tail", "any", &["-o", "json"]).arg("--ready-file").arg(&ready));
-    until("the ready file", || ready.exists());
+    let tail = Running::attached(&mut lab.capture("tail", "any", &["-o", "json"]));
 
     let mut server = Asked::start(&lab, &["--storm-server"]);
     assert_eq!(server.line(), "listening\n");
@@ -65,8 +62,7 @@ fn a_storm_is_seen_in_full() {
     storm.end();
     server.end();
     tail.signal(Signal::SIGINT);
-    let said = tail.finish().done();
-    let summary: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let summary = summary(&tail.finish().done());
     assert_eq!(summary["lost"], 0, "{summary}");
     assert!(summary["attempts"].as_u64().unwrap() >= established, "{established} of {summary}");
 }

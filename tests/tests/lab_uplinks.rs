@@ -9,8 +9,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tests::lab::{Lab, is_flagged_end, source_ports};
-use tests::process::{Outcome, Running, until};
+use tests::lab::{ALLOW, Lab, is_flagged_end, source_ports};
+use tests::process::{Outcome, Running, summary};
 
 /// What is announced is followed within this time.
 const SOON: Duration = Duration::from_millis(700);
@@ -80,11 +80,7 @@ impl Node {
 fn what_is_watched_follows_routes_links_addresses_and_filters() {
     let mut node = Node::up();
     node.filter();
-    let directory = tempfile::tempdir().unwrap();
-    let ready = directory.path().join("ready");
-    let call = &mut node.lab.capture("tail", "32768-65535", &["--all", "-o", "json", "--ready-file"]);
-    let tail = Running::start(call.arg(&ready));
-    until("the ready file", || ready.exists());
+    let tail = Running::attached(&mut node.lab.capture("tail", ALLOW, &["--all", "-o", "json"]));
     node.connect("the start");
 
     node.link("eth1", 1);
@@ -140,16 +136,13 @@ fn sockets_that_retransmit_while_the_wire_sees_none_of_their_syns_are_said_at_on
     let mut node = Node::up();
     // A way out that nothing takes.
     node.link("eth1", 1);
-    let directory = tempfile::tempdir().unwrap();
-    let ready = directory.path().join("ready");
-    let options = ["--all", "-o", "json", "--iface", "eth1", "--ready-file"];
-    let tail = Running::start(node.lab.capture("tail", "32768-65535", &options).arg(&ready));
-    until("the ready file", || ready.exists());
+    let options = ["--all", "-o", "json", "--iface", "eth1"];
+    let tail = Running::attached(&mut node.lab.capture("tail", ALLOW, &options));
     node.connect("the wrong interface is watched");
     tail.signal(Signal::SIGTERM);
     let outcome = tail.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     assert_eq!(outcome.stderr.matches("no watched interface sees any SYN leave").count(), 1, "{}", outcome.stderr);
-    let summary: serde_json::Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
+    let summary = summary(&outcome.stdout);
     assert_eq!(summary["by_cause"].as_object().unwrap().keys().collect::<Vec<_>>(), ["unknown"], "{summary}");
 }
