@@ -4,7 +4,7 @@
 use aya_ebpf::programs::TcContext;
 use bytemuck::{Pod, Zeroable as _};
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN};
+use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_INGRESS};
 
 use crate::address::mapped;
 use crate::options::{self, TCP_HEADER};
@@ -101,10 +101,10 @@ pub fn is_of_its_socket(ctx: &TcContext, flow: &Flow) -> bool {
         && flow.dst_port == u16::from_be(dst_port)
 }
 
-/// The destination port of what nearly all packets are: TCP over IPv4 without options, neither SYN nor RST. Bits of a later
+/// The port of this side of what nearly all packets are: TCP over IPv4 without options, neither SYN nor RST. Bits of a later
 /// fragment mean nothing, but such a packet is not reported either way.
 #[inline(always)]
-pub fn dull_port<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<u16> {
+pub fn dull_port<const LINK_HEADER: usize, const DIRECTION: u8>(ctx: &TcContext) -> Option<u16> {
     /// IPv4, and TCP as far as its flags.
     type Headers = [[u8; 2]; 17];
     const VERSION_4_WITHOUT_OPTIONS: u8 = 0x45;
@@ -114,7 +114,7 @@ pub fn dull_port<const LINK_HEADER: usize>(ctx: &TcContext) -> Option<u16> {
         && headers[0][0] == VERSION_4_WITHOUT_OPTIONS
         && headers[4][1] == IPPROTO_TCP
         && headers[16][1] & (TCP_SYN | TCP_RST) == 0;
-    is_dull.then(|| u16::from_be_bytes(headers[11]))
+    is_dull.then(|| u16::from_be_bytes(headers[if DIRECTION == WIRE_INGRESS { 11 } else { 10 }]))
 }
 
 /// The TCP header, if the packet has one with one of the wanted flags.

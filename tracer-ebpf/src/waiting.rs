@@ -1,4 +1,4 @@
-//! SYNs that left: which of them were sent before, and which segments arrive where only an answer to them may.
+//! SYNs that left: which of them were sent before, and which segments arrive where only an answer to them may, or leave after one.
 
 use tracer_common::Flow;
 use tracer_common::config::{SEEN_SYNS, WAITING_WORDS};
@@ -64,6 +64,9 @@ pub fn has(port: u16) -> bool {
 #[inline(always)]
 pub fn stray(tcp: &Tcp) -> Option<u32> {
     let flow = &tcp.flow;
+    if !has(flow.dst_port) {
+        return None;
+    }
     let waiting = WAITING.get_ptr_mut(flow)?;
     // SAFETY: the map's value, which is valid while the program runs.
     let value = unsafe { *waiting };
@@ -73,10 +76,28 @@ pub fn stray(tcp: &Tcp) -> Option<u32> {
         let _ = WAITING.remove(flow);
         return None;
     }
-    if value >> 32 >= MAX_STRAYS || tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN {
+    if value >> 32 >= MAX_STRAYS {
         return None;
     }
     // SAFETY: as above.
     unsafe { *waiting = value + (1 << 32) };
+    Some(isn)
+}
+
+/// The ISN of the SYN that waits where its client sends on: it got an answer that no watched interface saw. Once for each.
+#[inline(always)]
+pub fn continues(tcp: &Tcp) -> Option<u32> {
+    /// What a client may have sent when the first of it is seen.
+    const MAX_SENT: u32 = 65_536;
+    if tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST) != TCP_ACK || !has(tcp.flow.src_port) {
+        return None;
+    }
+    let answers = tcp.flow.reversed();
+    // SAFETY: the value is copied at once.
+    let isn = unsafe { WAITING.get(answers) }.copied()? as u32;
+    if tcp.seq.wrapping_sub(isn).wrapping_sub(1) >= MAX_SENT {
+        return None;
+    }
+    let _ = WAITING.remove(answers);
     Some(isn)
 }

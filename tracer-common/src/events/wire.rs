@@ -15,7 +15,8 @@ pub const WIRE_RST: u8 = 3;
 pub const WIRE_UNREACHABLE: u8 = 4;
 
 /// A segment that arrived on the translated tuple of a SYN that was retransmitted and that does not acknowledge it: a bare ACK
-/// (a challenge ACK, RFC 5961 section 4), a SYN-ACK for another ISN, an RST without ACK or for another ISN.
+/// (a challenge ACK, RFC 5961 section 4), a SYN-ACK for another ISN, an RST without ACK or for another ISN, a SYN without ACK (simultaneous
+/// open). With [`WIRE_EGRESS`], a segment of its client that follows the SYN, though no answer was seen: one came by another interface.
 pub const WIRE_STRAY: u8 = 5;
 
 /// Bit of `detail` of a SYN that leaves: its socket still holds it and has the packet's addresses and ports, so NAT left it alone.

@@ -1,5 +1,6 @@
 //! TC ingress and egress of the uplinks: SYN, SYN-ACK, RST and ICMP errors as they really pass, after NAT; bindings from the
-//! conntrack entries of SYNs that leave; and segments that arrive where only the answer to a retransmitted SYN may.
+//! conntrack entries of SYNs that leave; and segments that arrive where only the answer to a retransmitted SYN may,
+//! or leave where only a client that got one sends.
 //!
 //! Four programs, `wire_ingress` and `wire_egress` for interfaces with an Ethernet header, `wire_l3_ingress` and
 //! `wire_l3_egress` for those without one. All let the packet pass (`TCX_NEXT`, which is `TC_ACT_UNSPEC`).
@@ -38,8 +39,7 @@ pub fn wire_l3_egress(ctx: TcContext) -> i32 {
 
 #[inline(always)]
 fn observe<const LINK_HEADER: usize, const DIRECTION: u8>(ctx: &TcContext) -> i32 {
-    let is_waited_for = |port| DIRECTION == WIRE_INGRESS && waiting::has(port);
-    if packet::dull_port::<LINK_HEADER>(ctx).is_none_or(is_waited_for) {
+    if packet::dull_port::<LINK_HEADER, DIRECTION>(ctx).is_none_or(waiting::has) {
         look::<LINK_HEADER, DIRECTION>(ctx.skb.skb);
     }
     NEXT
@@ -49,13 +49,12 @@ fn observe<const LINK_HEADER: usize, const DIRECTION: u8>(ctx: &TcContext) -> i3
 #[inline(never)]
 fn look<const LINK_HEADER: usize, const DIRECTION: u8>(skb: *mut __sk_buff) {
     let ctx = TcContext::new(skb);
-    let is_waiting = DIRECTION == WIRE_INGRESS && waiting::is_any();
+    let is_waiting = waiting::is_any();
     let wanted = if is_waiting { TCP_SYN | TCP_RST | TCP_ACK } else { TCP_SYN | TCP_RST };
     let Some(tcp) = packet::tcp::<LINK_HEADER>(&ctx, wanted) else { return };
     if is_waiting
         && tcp.icmp == 0
-        && waiting::has(tcp.flow.dst_port)
-        && let Some(isn) = waiting::stray(&tcp)
+        && let Some(isn) = if DIRECTION == WIRE_INGRESS { waiting::stray(&tcp) } else { waiting::continues(&tcp) }
     {
         let _ = observation::send(&tcp, WIRE_STRAY, DIRECTION, isn, packet::ifindex(&ctx), tcp.flags.into());
         return;

@@ -24,7 +24,19 @@ fn applies(case: &Case<'_>) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let attempt = case.attempt;
     let (to, left) = (case.destination(), plural(attempt.syns_leaving, "time"));
-    let mut text = if attempt.syn_ack_seen || case.is_established() {
+    let mut text = if attempt.is_answered_unseen {
+        format!(
+            "the client sent on after the SYN had left {left} by {}, so {to} answered by an interface that is not watched; no answer to an \
+             earlier SYN was seen, which says nothing where answers come by another interface",
+            case.interface()
+        )
+    } else if attempt.strays.syns > 0 {
+        format!(
+            "{to} sent a SYN of its own to {} (simultaneous open), which reached this node, and no SYN-ACK: a server does not do that, look at \
+             what is before it",
+            case.translated_source()
+        )
+    } else if attempt.syn_ack_seen || case.is_established() {
         format!("{to} answered after the SYN had left {left}; no answer to an earlier SYN was seen")
     } else {
         let (source, interface) = (case.translated_source(), case.interface());
@@ -43,14 +55,29 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, failing};
-    use crate::model::{Attempt, Outcome};
+    use crate::causes::cause_of;
+    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::model::{Attempt, Outcome, Strays};
 
     #[test]
     fn a_syn_that_left_and_was_not_answered_has_no_answer() {
         assert!(applies_to(&CAUSE, &failing()));
         assert!(!applies_to(&CAUSE, &Attempt { syns_leaving: 0, ..failing() }));
         assert!(!applies_to(&CAUSE, &Attempt { rst_seen: true, ..failing() }));
+    }
+
+    #[test]
+    fn an_answer_by_another_interface_and_a_syn_of_the_other_side_are_named() {
+        let explained = |attempt: &Attempt| {
+            let capture = capture();
+            let case = Case::new(attempt, &capture);
+            assert_eq!(cause_of(&case).id, CAUSE.id);
+            explain(&case)
+        };
+        let unseen = Attempt { is_answered_unseen: true, outcome: Outcome::Established, ..failing() };
+        assert!(explained(&unseen).contains("answered by an interface that is not watched"));
+        let open = Attempt { strays: Strays { syns: 2, ..Strays::default() }, ..failing() };
+        assert!(explained(&open).contains("sent a SYN of its own"));
     }
 
     #[test]

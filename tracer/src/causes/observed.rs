@@ -118,6 +118,9 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
         facts.push("an RST left with the translated tuple that is for no SYN-ACK of this SYN".to_owned());
     }
     facts.extend(unreachable::words(case).map(|words| format!("ICMP arrived: {words}")));
+    if attempt.is_answered_unseen {
+        facts.push("the client sent on: an answer came by an interface that is not watched".to_owned());
+    }
     if !case.heard_back() && attempt.syns_leaving > 0 {
         facts.push("no SYN-ACK, RST or ICMP error seen arriving".to_owned());
     }

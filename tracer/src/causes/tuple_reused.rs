@@ -13,7 +13,7 @@ pub(super) const CAUSE: Cause = Cause {
 };
 
 fn applies(case: &Case<'_>) -> bool {
-    case.attempt.retransmits > 0 && case.attempt.strays.any()
+    case.attempt.retransmits > 0 && case.attempt.strays.is_of_older()
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -52,6 +52,7 @@ pub(super) fn arrived(case: &Case<'_>) -> Vec<String> {
         (strays.acks, "ACK that does not acknowledge it", "ACKs that do not acknowledge it"),
         (strays.syn_acks, "SYN-ACK for another SYN", "SYN-ACKs for another SYN"),
         (strays.rsts, "RST that does not acknowledge it", "RSTs that do not acknowledge it"),
+        (strays.syns, "SYN without ACK", "SYNs without ACK"),
     ];
     let words = |(count, one, many): (u8, &str, &str)| {
         (count > 0).then(|| format!("{count} {}", if count == 1 { one } else { many }))

@@ -150,7 +150,7 @@ impl Slot {
         match () {
             () if self.known.has(SlotFlags::SOCKET) => self.outcome,
             () if self.is_answered() && self.known.has(SlotFlags::ANSWER_IS_RST) => Outcome::Refused,
-            () if self.is_answered() => Outcome::Established,
+            () if self.is_answered() || self.known.has(SlotFlags::ANSWERED_UNSEEN) => Outcome::Established,
             // Most clients give up at once; those that do not send again.
             () if self.icmp != 0 && self.retransmits() == 0 => Outcome::Closed,
             () => self.outcome,

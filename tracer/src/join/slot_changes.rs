@@ -14,6 +14,7 @@ use super::tuple::TupleKey;
 /// Flags of a TCP header (RFC 9293, 3.1).
 const TCP_SYN: u16 = 0x02;
 const TCP_RST: u16 = 0x04;
+const TCP_ACK: u16 = 0x10;
 
 impl Attempts {
     /// Something was seen arriving.
@@ -25,6 +26,7 @@ impl Attempts {
         let strays = self.strays_mut(id);
         let count = match observation.detail {
             flags if flags & TCP_RST != 0 => &mut strays.rsts,
+            flags if flags & (TCP_SYN | TCP_ACK) == TCP_SYN => &mut strays.syns,
             flags if flags & TCP_SYN != 0 => &mut strays.syn_acks,
             _ => &mut strays.acks,
         };

@@ -67,6 +67,9 @@ impl SlotFlags {
     /// A SYN was dropped whose destination was its client itself.
     pub(super) const HAIRPIN: u32 = 1 << 29;
 
+    /// The client sent on after a SYN that has no answer here.
+    pub(super) const ANSWERED_UNSEEN: u32 = 1 << 30;
+
     /// Notes what a SYN asked for.
     #[inline]
     pub(super) const fn put_features(&mut self, of: u32, detail: u16) {

@@ -138,6 +138,7 @@ impl SlotView<'_> {
             uplink_netns: (netns != 0).then_some(netns),
             syn_ack_seen: known(SlotFlags::SYN_ACK),
             rst_seen: known(SlotFlags::RST),
+            is_answered_unseen: known(SlotFlags::ANSWERED_UNSEEN),
             syn_ack_undelivered: known(SlotFlags::SYN_ACK_UNDELIVERED),
             is_reset_here: known(SlotFlags::RESET_HERE),
             icmp: (self.icmp != 0).then_some((self.icmp.to_be_bytes()[0], self.icmp.to_be_bytes()[1])),

@@ -31,6 +31,7 @@ impl Join {
                 self.observed(WireObservation { isn, time_ns, flow: event.flow, packet: WIRE_UNREACHABLE, detail });
             }
             (WIRE_RST, WIRE_EGRESS) => self.reset(event),
+            (WIRE_STRAY, WIRE_EGRESS) => self.continues(event),
             // Answers that leave belong to attempts of others.
             _ => {}
         }
@@ -69,6 +70,16 @@ impl Join {
         let slot = self.attempts.get_mut(id);
         if slot.outcome == Outcome::Pending && slot.known.has(SlotFlags::SOCKET | SlotFlags::SYN_ACK) {
             slot.known.set(SlotFlags::RESET_HERE);
+        }
+    }
+
+    /// The client sends on: its SYN was answered, where no watched interface saw it.
+    fn continues(&mut self, event: &Wire) {
+        let flow = &TupleKey::from(&event.flow);
+        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, flow));
+        if let Some((id, _)) = found.filter(|(id, _)| !self.attempts.get(*id).known.has(SlotFlags::SYN_ACK)) {
+            self.attempts.get_mut(id).known.set(SlotFlags::ANSWERED_UNSEEN);
+            self.heard(id, event.stamp.time_ns);
         }
     }
 

@@ -155,6 +155,8 @@ pub struct Attempt {
     pub syn_ack_seen: bool,
     /// An RST was seen arriving as the answer to the SYN.
     pub rst_seen: bool,
+    /// Its client sent on after a SYN, and no answer was seen: one came by an interface that is not watched.
+    pub is_answered_unseen: bool,
     /// The SYN was retransmitted after a SYN-ACK had arrived, so the client did not get the SYN-ACK.
     pub syn_ack_undelivered: bool,
     /// An RST was seen leaving as the answer to a SYN-ACK, while the client still waited for one.

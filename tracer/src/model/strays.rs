@@ -11,6 +11,8 @@ pub struct Strays {
     pub syn_acks: u8,
     /// RSTs that acknowledge nothing, or another number.
     pub rsts: u8,
+    /// SYNs without ACK: the other side opens a connection on the same addresses and ports (simultaneous open, RFC 9293, 3.5).
+    pub syns: u8,
     /// RSTs with which this node answered such a segment.
     pub resets_sent: u8,
 }
@@ -22,9 +24,15 @@ impl Strays {
         self.arrived() > 0 || self.resets_sent > 0
     }
 
+    /// Whether any segment is that of an older connection.
+    #[must_use]
+    pub fn is_of_older(self) -> bool {
+        self.any() && (self.syns == 0 || self.arrived() > u32::from(self.syns))
+    }
+
     /// How many segments arrived.
     #[must_use]
     pub fn arrived(self) -> u32 {
-        u32::from(self.acks) + u32::from(self.syn_acks) + u32::from(self.rsts)
+        u32::from(self.acks) + u32::from(self.syn_acks) + u32::from(self.rsts) + u32::from(self.syns)
     }
 }

@@ -64,11 +64,9 @@ impl Look {
                 return None;
             }
         };
-        let stray = self.waiting.stray(&segment);
-        let (kind, isn) = match stray {
-            Some(isn) => (Kind::Stray, isn),
-            None => recognise(&segment)?,
-        };
+        let stray = self.waiting.stray(&segment).map(|isn| (Kind::Stray, isn));
+        let continues = || self.waiting.continues(&segment).map(|isn| (Kind::Continues, isn));
+        let (kind, isn) = stray.or_else(continues).or_else(|| recognise(&segment))?;
         let interface = self.interface(packet, ifindex, vni);
         let time_ns = packet.record.time_ns;
         let is_inside = vni.is_some();
@@ -77,7 +75,7 @@ impl Look {
         let detail = match kind {
             Kind::Syn => segment.syn_bits,
             Kind::Unreachable => segment.icmp,
-            Kind::Stray => segment.flags.into(),
+            Kind::Stray | Kind::Continues => segment.flags.into(),
             Kind::SynAck | Kind::Refusal | Kind::Reset => 0,
         };
         Some(Observation { time_ns, kind, isn, interface, direction, flow: segment.flow, detail, unsent })

@@ -18,6 +18,8 @@ pub enum Kind {
     Unreachable,
     /// A segment for a SYN that waits, which does not acknowledge it.
     Stray,
+    /// A segment of the client of a SYN that waits: it got an answer that is not in the capture.
+    Continues,
 }
 
 /// A packet that tells something of an attempt.
@@ -42,14 +44,14 @@ impl Observation {
     /// In the direction of the SYN.
     pub const fn flow_to_server(&self) -> Flow {
         match self.kind {
-            Kind::Syn | Kind::Reset | Kind::Unreachable => self.flow,
+            Kind::Syn | Kind::Reset | Kind::Unreachable | Kind::Continues => self.flow,
             Kind::SynAck | Kind::Refusal | Kind::Stray => self.flow.reversed(),
         }
     }
 
     /// Whether its SYN left, where the packet's own direction is known.
     pub fn syn_leaves(&self) -> Option<bool> {
-        let is_towards_server = matches!(self.kind, Kind::Syn | Kind::Reset);
+        let is_towards_server = matches!(self.kind, Kind::Syn | Kind::Reset | Kind::Continues);
         self.direction.map(|direction| (direction == Direction::Leaving) == is_towards_server)
     }
 }

@@ -44,13 +44,14 @@ impl Tell {
             Kind::Refusal if leaves => wire(WIRE_RST, WIRE_INGRESS),
             Kind::Unreachable if leaves => wire(WIRE_UNREACHABLE, WIRE_INGRESS),
             Kind::Stray if leaves => wire(WIRE_STRAY, WIRE_INGRESS),
+            Kind::Continues if leaves => wire(WIRE_STRAY, WIRE_EGRESS),
             Kind::SynAck => {
                 // The answer was passed on to the client.
                 if self.clients.remove(&(observation.isn, observation.flow_to_server())) {
                     push(Event::from(established(observation)));
                 }
             }
-            Kind::Reset | Kind::Refusal | Kind::Unreachable | Kind::Stray => {}
+            Kind::Reset | Kind::Refusal | Kind::Unreachable | Kind::Stray | Kind::Continues => {}
         }
     }
 

@@ -12,6 +12,9 @@ const MAX_WAITING: usize = 65_536;
 /// Stray segments that are reported of one transmission, as the hooks do.
 const MAX_STRAYS: u8 = 4;
 
+/// What a client may have sent when the first of it is seen.
+const MAX_SENT: u32 = 65_536;
+
 #[derive(Clone, Copy, Debug)]
 struct Waits {
     isn: u32,
@@ -48,9 +51,28 @@ impl Waiting {
     /// The ISN of the SYN that waits where this segment arrives without acknowledging it.
     #[inline]
     pub fn stray(&mut self, segment: &Segment) -> Option<u32> {
-        let port = segment.flow.dst_port;
-        let may_wait = self.ports.get(usize::from(port / 64)).is_some_and(|bits| bits >> (port % 64) & 1 == 1);
-        if may_wait { self.look(segment) } else { None }
+        if self.has(segment.flow.dst_port) { self.look(segment) } else { None }
+    }
+
+    /// The ISN of the SYN that waits where its client sends on: it got an answer that is not in the capture.
+    #[inline]
+    pub fn continues(&mut self, segment: &Segment) -> Option<u32> {
+        if self.has(segment.flow.src_port) { self.follow(segment) } else { None }
+    }
+
+    fn has(&self, port: u16) -> bool {
+        self.ports.get(usize::from(port / 64)).is_some_and(|bits| bits >> (port % 64) & 1 == 1)
+    }
+
+    fn follow(&mut self, segment: &Segment) -> Option<u32> {
+        let answers = segment.flow.reversed();
+        let isn = self.flows.get(&answers)?.isn;
+        let is_plain = segment.icmp == 0 && segment.flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_ACK;
+        if !is_plain || segment.seq.wrapping_sub(isn).wrapping_sub(1) >= MAX_SENT {
+            return None;
+        }
+        self.flows.remove(&answers);
+        Some(isn)
     }
 
     fn look(&mut self, segment: &Segment) -> Option<u32> {
@@ -60,8 +82,7 @@ impl Waiting {
             self.flows.remove(&segment.flow);
             return None;
         }
-        let is_syn = segment.flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN;
-        if segment.icmp != 0 || is_syn || waits.strays >= MAX_STRAYS {
+        if segment.icmp != 0 || waits.strays >= MAX_STRAYS {
             return None;
         }
         waits.strays += 1;

@@ -58,7 +58,7 @@ impl Seen {
     pub(super) const fn syn(&self) -> (Flow, u32) {
         let is_towards_server = match self.packet {
             WIRE_SYN | WIRE_UNREACHABLE => true,
-            WIRE_RST => self.is_egress,
+            WIRE_RST | WIRE_STRAY => self.is_egress,
             _ => false,
         };
         (if is_towards_server { self.flow } else { self.flow.reversed() }, self.isn)
@@ -88,6 +88,7 @@ impl Seen {
             (WIRE_STRAY, _) => {
                 let bit = |bit: u16| detail & bit != 0;
                 (tcp.fin, tcp.syn, tcp.rst, tcp.psh, tcp.ack) = (bit(1), bit(2), bit(4), bit(8), bit(16));
+                tcp.sequence_number = if is_egress { after } else { 0 };
             }
             _ => {
                 (tcp.syn, tcp.sequence_number) = (true, isn);

@@ -23,7 +23,7 @@ fn strays_are_counted_by_kind_and_are_no_answer() {
         stray(3 * S + MS, ISN, node(3), ACK),
     ]);
     let attempt = outcomes.only();
-    assert_eq!(attempt.strays, Strays { acks: 2, syn_acks: 1, rsts: 1, resets_sent: 1 });
+    assert_eq!(attempt.strays, Strays { acks: 2, syn_acks: 1, rsts: 1, syns: 0, resets_sent: 1 });
     assert_eq!((attempt.outcome, attempt.syn_ack_seen, attempt.rst_seen), (Outcome::Pending, false, false));
     let retransmitted: Vec<_> =
         outcomes.retransmits.iter().map(|retransmit| retransmit.attempt.strays.arrived()).collect();
@@ -54,4 +54,26 @@ fn an_rst_that_resets_no_answer_shows_that_a_stray_segment_came_before_anybody_w
     let outcomes = join(&events);
     assert_eq!(outcomes.only().strays, Strays { resets_sent: 1, ..Strays::default() });
     assert_eq!(outcomes.only().outcome, Outcome::Established);
+}
+
+#[test]
+fn a_syn_of_the_other_side_is_a_stray_of_its_own_kind() {
+    let outcomes = join(&[syn(0, ISN, node(2)), syn(S, ISN, node(2)), stray(S + MS, ISN, node(2), 0x02)]);
+    assert_eq!(outcomes.only().strays, Strays { syns: 1, ..Strays::default() });
+    assert!(outcomes.only().is_answered() && !outcomes.only().strays.is_of_older());
+}
+
+#[test]
+fn a_client_that_sends_on_was_answered_where_nothing_is_watched() {
+    let continues = |at, port| seen(at, ISN, node(port), UPLINK, WIRE_STRAY, WIRE_EGRESS);
+    let sent = [syn(0, ISN, node(2)), syn(S, ISN, node(2))];
+    let outcomes = join(&[&sent[..], &[continues(S + MS, 3), continues(S + MS, 2)]].concat());
+    let attempt = outcomes.only();
+    assert_eq!((attempt.is_answered_unseen, attempt.syn_ack_seen), (true, false));
+    assert_eq!(attempt.outcome, Outcome::Established);
+    // Nothing new where the answer was seen.
+    let outcomes = join(&[&sent[..], &[syn_ack(S + MS, ISN, node(2)), continues(S + 2 * MS, 2)]].concat());
+    assert!(!outcomes.only().is_answered_unseen && outcomes.only().syn_ack_seen);
+    let outcomes = join(&[&sent[..], &[continues(S + MS, 3)]].concat());
+    assert_eq!((outcomes.only().is_answered_unseen, outcomes.only().outcome), (false, Outcome::Pending));
 }
