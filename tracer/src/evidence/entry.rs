@@ -1,6 +1,6 @@
 //! What is known of one destination: answers by the side of the policy that the port is on.
 
-use super::chance::is_suspect;
+use super::chance::{SUSPECT_P, is_below};
 use crate::infer::{Probe, Runs, Stratum, evidence_within};
 use crate::model::{Answers, Side};
 
@@ -143,7 +143,7 @@ impl DestinationEvidence {
     pub(super) fn is_suspect(&self, side: Side) -> bool {
         let ([inside_unanswered, inside_answered], [unanswered, _]) = (self.weighed[0], self.weighed[side as usize]);
         self.role(side) == Role::Filtered
-            && is_suspect(inside_answered, inside_answered + inside_unanswered, unanswered)
+            && is_below(SUSPECT_P, inside_answered, inside_answered + inside_unanswered, unanswered)
     }
 
     /// Inside ports go unanswered: always, mostly, or since a while.

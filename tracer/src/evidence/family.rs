@@ -1,6 +1,7 @@
 //! All destinations of one address family: sums over them, and the assessment of a claim.
 
-use super::chance::is_suspect;
+use super::chance::{SUSPECT_P, is_below};
+use super::drawn::Drawn;
 use super::entry::{DestinationEvidence, Role, Standing};
 use super::place::Place;
 use crate::infer::{Probe, evidence};
@@ -38,6 +39,7 @@ struct SideSums {
     /// Attempts to the filtered ones: inside, and from this side.
     filtered_answers: [Answers; 2],
     pooled: Pooled,
+    drawn: Drawn,
 }
 
 /// The test of significance over all destinations, kept until much more is known.
@@ -193,7 +195,9 @@ impl FamilyEvidence {
             (0, _) if is_proven && answers_inside => (differ(pooled.nats), Scope::Capture),
             (0, _) if is_proven => (Reason::OthersDiffer, Scope::Capture),
             (0, Role::Filtered) if is_suspect_here => (Reason::OnlyInsideAnswered, Scope::Destination),
-            (0, _) if self.is_suspect(unanswered) => (Reason::OnlyInsideAnswered, Scope::Capture),
+            (0, _) if self.is_suspect(unanswered) && self.are_ports_drawn(side) => {
+                (Reason::OnlyInsideAnswered, Scope::Capture)
+            }
             (0, _) => (Reason::NothingToCompare, Scope::Capture),
             (1.., Role::Filtered) if filtered > passing && is_suspect_here => {
                 (Reason::OnlyInsideAnswered, Scope::Destination)
@@ -204,10 +208,23 @@ impl FamilyEvidence {
     }
 
     /// Destinations that answered inside, and others that did not answer outside: each counts once, so that one dead destination
-    /// does not make a filter.
+    /// does not make a filter. Where most are dead anyway, chance must be excluded.
     fn is_suspect(&self, unanswered: u32) -> bool {
         let Self { inside_answered: answered, inside_silent: silent, .. } = *self;
-        answered >= silent && is_suspect(answered, answered + silent, unanswered)
+        let at_most = if answered >= silent { SUSPECT_P } else { (-ENOUGH_NATS).exp() };
+        is_below(at_most, answered, answered + silent, unanswered)
+    }
+
+    /// Whether destinations are tried from both sides as often as ports that are drawn have it. Else those that fail may be the
+    /// servers of a client with ports of its own.
+    fn are_ports_drawn(&mut self, side: Side) -> bool {
+        let Some(sums) = self.sides.get_mut((side as usize).wrapping_sub(1)) else { return true };
+        if sums.drawn.is_stale(self.observed) {
+            let [inside, outside] = [0, side as usize].map(|of| self.all[of].total());
+            let tries = self.entries.iter().map(|entry| [Side::Inside, side].map(|of| entry.counts(of).total()));
+            sums.drawn = Drawn::of(tries, outside as f64 / (inside + outside).max(1) as f64, self.observed);
+        }
+        sums.drawn.are_drawn()
     }
 
     fn sums(&self, side: Side) -> Option<&SideSums> {
@@ -247,9 +264,10 @@ impl FamilyEvidence {
     /// Tests everything again.
     pub(super) fn settle(&mut self) {
         self.entries.iter_mut().for_each(DestinationEvidence::forget_tests);
-        self.sides.iter_mut().for_each(|sums| sums.pooled = Pooled::default());
+        self.sides.iter_mut().for_each(|sums| (sums.pooled, sums.drawn) = (Pooled::default(), Drawn::default()));
         Side::OUTSIDE.into_iter().for_each(|side| {
             self.pooled(side);
+            self.are_ports_drawn(side);
         });
     }
 
@@ -264,7 +282,7 @@ impl FamilyEvidence {
     }
 
     fn policy(&self, side: Side) -> Option<Reason> {
-        let SideSums { filtered, passing, unanswered, pooled, .. } = *self.sums(side)?;
+        let SideSums { filtered, passing, unanswered, pooled, drawn, .. } = *self.sums(side)?;
         let destinations = f64::from(self.tried.max(1));
         let own = || {
             let entries = self.entries.iter().filter(|entry| entry.role(side) == Role::Filtered);
@@ -274,7 +292,9 @@ impl FamilyEvidence {
         Some(match passing {
             1.. if passing >= filtered => Reason::OutsideAnswered,
             _ if nats >= ENOUGH_NATS => differ(nats),
-            _ if self.is_suspect(unanswered) || self.entries.iter().any(|entry| entry.is_suspect(side)) => {
+            _ if self.is_suspect(unanswered) && drawn.are_drawn()
+                || self.entries.iter().any(|entry| entry.is_suspect(side)) =>
+            {
                 Reason::OnlyInsideAnswered
             }
             _ => Reason::NothingToCompare,

@@ -9,6 +9,7 @@
 
 mod chance;
 mod change;
+mod drawn;
 mod entry;
 mod family;
 mod index;

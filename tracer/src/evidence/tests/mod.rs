@@ -378,6 +378,36 @@ fn many_destinations_tried_once_support_a_filter_and_dead_ones_do_not() {
 }
 
 #[test]
+fn many_dead_destinations_behind_a_filter_do_not_hide_it() {
+    // A peer-to-peer program: each peer is tried once or twice, and 60 % are gone.
+    let is_there = |to: u32| to * 7 % 10 < 4;
+    let world = World {
+        answers: Rc::new(move |to, port, _| is_there(to) && port >= 32768),
+        script: (0..300).map(|number| (number % 180, 1024 + (number as u16).wrapping_mul(48_271) % 64_511)).collect(),
+        ..World::new()
+    };
+    let seen = world.play(1);
+    assert!(seen.blamed() * 2 > seen.end.len(), "{} of {}", seen.blamed(), seen.end.len());
+    let unfiltered = World { answers: Rc::new(move |to, _, _| is_there(to)), ..world }.play(1);
+    assert_eq!((unfiltered.blamed(), unfiltered.blaming_lines()), (0, 0));
+}
+
+#[test]
+fn dead_servers_of_a_job_with_ports_of_its_own_are_not_blamed_on_a_filter() {
+    // The job binds low ports, and only it talks to servers that are gone; the others, with high ports, talk to three that are there.
+    for (dead, each) in [(2, 40), (12, 3)] {
+        let job = (0..dead * each).map(|number| (10 + number % dead, 10_000 + number as u16));
+        let others = (0..90).map(|number| (number % 3, 40_000 + number as u16));
+        let script = job.zip(others.cycle()).flat_map(|(job, other)| [job, other]).collect();
+        let seen = World { answers: Rc::new(|to, _, _| to < 3), script, ..World::new() }.play(1);
+        assert!(seen.end.len() >= 36);
+        assert_eq!(seen.blamed(), 0, "{dead} dead: {:?}", seen.end.first());
+        assert!(seen.blaming_lines() <= 4, "{dead} dead: {} lines", seen.blaming_lines());
+        assert!(seen.policies.iter().all(|policy| !policy.strength().holds()), "{:?}", seen.policies);
+    }
+}
+
+#[test]
 fn destinations_that_have_nothing_to_do_with_it_prove_nothing() {
     // One dead destination is tried from outside ports only; the others answer, from inside ports only.
     for destinations in 1..40 {
