@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
+use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::{Pid, mkfifo};
 use tempfile::TempDir;
 use tests::attached::Attached;
@@ -161,13 +163,44 @@ fn record_fd(child: &Child, path: &Path) -> i32 {
 fn a_second_signal_ends_a_stalled_capture_at_once() {
     let lab = Lab::up("fully_random");
     let (_reader, writer) = full_pipe();
-    let mut tail = lab.capture("tail", ALLOW, &["-o", "json"]);
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("metrics");
+    let mut tail = lab.capture("tail", ALLOW, &["-o", "json", "--metrics"]);
+    tail.arg(format!("unix:{}", socket.display()));
     let tail = Capture::start(tail.stdout(writer).stderr(Stdio::null())).wait_in(libc::SYS_write, Some(1));
+    assert!(socket.exists());
     tail.signal(Signal::SIGINT);
     // A signal that comes before the last one was handled is the same one.
     thread::sleep(Duration::from_millis(100));
     tail.signal(Signal::SIGINT);
     tail.assert_ends(Duration::from_millis(400), Signal::SIGINT);
+    assert!(!socket.exists(), "the socket is left behind");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_terminal_that_stalls_is_given_back() {
+    let lab = Lab::up("fully_random");
+    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    let pty = openpty(&size, None).unwrap();
+    let terminal = || Stdio::from(pty.slave.try_clone().unwrap());
+    let mut top = lab.capture("top", ALLOW, &[]);
+    top.stdin(terminal()).stdout(terminal()).stderr(Stdio::null()).env("TERM", "xterm");
+    // Nobody reads the terminal: what is drawn fills its buffer.
+    let mut child = end_with_us(&mut top).spawn().unwrap();
+    drop(top);
+    let is_raw = || !tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ICANON);
+    until("hooks on a terminal in raw mode", || is_raw() && Attached::by(child.id()).programs.len() >= 4);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGSTOP).unwrap();
+    fill(&mut File::from(pty.slave.try_clone().unwrap()));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGCONT).unwrap();
+    for _ in 0..2 {
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        thread::sleep(Duration::from_millis(100));
+    }
+    let status = wait(&mut child);
+    assert_eq!(status.signal(), Some(Signal::SIGTERM as i32), "{status}");
+    assert!(!is_raw(), "the terminal is left in raw mode");
 }
 
 #[test]

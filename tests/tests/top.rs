@@ -3,16 +3,31 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 
 use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
 use tests::process::{end_with_us, wait};
 
 #[test]
 fn a_trace_is_shown_until_q() {
+    shown_until(|_, master| master.write_all(b"q").unwrap(), |status| status.code() == Some(0));
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let terminate =
+        |child: &Child, _: &mut File| kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    shown_until(terminate, |status| status.signal() == Some(Signal::SIGTERM as i32));
+}
+
+/// Shows a trace on a terminal until `end` ends it.
+fn shown_until(end: impl Fn(&Child, &mut File), is_right: impl Fn(ExitStatus) -> bool) {
     let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = openpty(&size, None).unwrap();
     let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/fully_random-kprobes.trace");
@@ -32,7 +47,7 @@ fn a_trace_is_shown_until_q() {
             master.write_all(b"l").unwrap();
         }
     }
-    master.write_all(b"q").unwrap();
+    end(&child, &mut master);
     let reader = thread::spawn(move || {
         let mut rest = Vec::new();
         while let Ok(read @ 1..) = master.read(&mut buffer) {
@@ -43,7 +58,8 @@ fn a_trace_is_shown_until_q() {
         }
         (master, rest)
     });
-    assert_eq!(wait(&mut child).code(), Some(0));
+    let status = wait(&mut child);
+    assert!(is_right(status), "{status}");
     let flags = tcgetattr(&pty.slave).unwrap().local_flags;
     assert!(flags.contains(LocalFlags::ECHO | LocalFlags::ICANON), "the terminal is left in raw mode");
     drop(pty.slave);

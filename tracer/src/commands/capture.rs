@@ -16,7 +16,7 @@ pub use live::run;
 
 #[cfg(feature = "ebpf")]
 mod live {
-    use std::io;
+    use std::{fs, io};
 
     use anyhow::{Context, Result};
     use nix::sys::utsname::uname;
@@ -36,6 +36,7 @@ mod live {
     use crate::source::{Joined, Live, Stop, guard};
     use crate::store::{self, Rotation, Writer};
     use crate::summary::Summary;
+    use crate::top;
 
     /// Captures until stopped; shows findings with a view, records with a file.
     pub fn run(
@@ -57,7 +58,12 @@ mod live {
     ) -> Result<Summary> {
         let mut stop = Stop::new()?;
         let tracer = SharedTracer::default();
-        let guard = guard::watch(tracer.handle())?;
+        let leftovers = metrics.leftovers();
+        let clean_up = move || {
+            leftovers.iter().for_each(|path| drop(fs::remove_file(path)));
+            top::force_back();
+        };
+        let guard = guard::watch(tracer.handle(), clean_up)?;
         let mut metrics = Exporter::start(metrics, &options.netns)?;
         tracer.start(&bpf_options(options))?;
         let capture = tracer.with(|tracer| describe(options, tracer))??;

@@ -44,6 +44,18 @@ pub struct Options {
     pub max_sources: usize,
 }
 
+impl Options {
+    /// What a running exporter leaves in the file system.
+    #[must_use]
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        let socket = self.address.as_ref().and_then(|address| match address {
+            Address::Unix(path) => Some(path.clone()),
+            Address::Tcp(_) => None,
+        });
+        socket.into_iter().chain(self.directory.as_deref().map(textfile::path)).collect()
+    }
+}
+
 /// A running exporter. Dropping it removes its socket and its file, which would be taken for news otherwise.
 #[derive(Debug)]
 pub struct Exporter {
@@ -91,13 +103,11 @@ impl Exporter {
         let export = Arc::new(Export { board, conntrack });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("cannot start the event loop of the metrics")?;
-        let (mut leftovers, guard) = (Vec::new(), runtime.enter());
-        let listener = options.address.as_ref().map(|address| {
-            if let Address::Unix(path) = address {
-                leftovers.push(path.clone());
-            }
-            Listener::bind(address).with_context(|| format!("cannot serve metrics on {address}"))
-        });
+        let (leftovers, guard) = (options.leftovers(), runtime.enter());
+        let listener = options
+            .address
+            .as_ref()
+            .map(|address| Listener::bind(address).with_context(|| format!("cannot serve metrics on {address}")));
         let listener = listener.transpose()?;
         drop(guard);
         if let Some(directory) = &options.directory {
@@ -106,7 +116,6 @@ impl Exporter {
                 "--textfile: {} is not a directory: name the one given to node_exporter with --collector.textfile.directory",
                 directory.display()
             );
-            leftovers.push(textfile::path(directory));
         }
         let exports = async move {
             let writes = write_regularly(options.directory.as_deref(), &export);

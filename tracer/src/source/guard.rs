@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsFd as _;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -26,14 +27,17 @@ use crate::sandbox::{self, Needs};
 const GRACE: Duration = Duration::from_millis(800);
 /// How often to look whether it is still blocked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long removing files may take.
+const MAX_CLEAN_UP: Duration = Duration::from_millis(100);
 /// How long a capture has that is not blocked, but busy.
 const MAX_BUSY: Duration = Duration::from_secs(10);
 
-/// Watches over the calling thread from now on. The thread that does gives up its privileges once it is sent which it needs.
+/// Watches over the calling thread from now on. The thread that does gives up its privileges once it is sent which it needs. Where
+/// it ends the process, it cleans up by the function before, as long as that takes no time.
 ///
 /// # Errors
 /// When the signals cannot be taken over, or no thread can be started.
-pub fn watch(tracer: TracerHandle) -> anyhow::Result<oneshot::Sender<Needs>> {
+pub fn watch(tracer: TracerHandle, clean_up: impl FnOnce() + Send + 'static) -> anyhow::Result<oneshot::Sender<Needs>> {
     let watched = gettid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot wait for signals")?;
@@ -49,6 +53,7 @@ pub fn watch(tracer: TracerHandle) -> anyhow::Result<oneshot::Sender<Needs>> {
         say(&format!(
             "snatrace: ended by {signal} without a summary: what it writes to (standard output, standard error, a file) is blocked\n"
         ));
+        within(MAX_CLEAN_UP, clean_up);
         end_by(signal);
     };
     thread::Builder::new().name("signals".to_owned()).spawn(end).context("cannot start a thread")?;
@@ -83,6 +88,18 @@ async fn blocked_at(
     tokio::select! {
         second = signals.next() => second,
         () = is_blocked => first,
+    }
+}
+
+/// Runs it in another thread, which may be blocked by a disk.
+fn within(limit: Duration, run: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    let run = move || {
+        run();
+        let _ = done.send(());
+    };
+    if thread::Builder::new().spawn(run).is_ok() {
+        let _ = is_done.recv_timeout(limit);
     }
 }
 

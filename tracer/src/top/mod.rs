@@ -12,4 +12,4 @@ mod terminal;
 mod tests;
 
 pub use counts::TopCounts;
-pub use terminal::{SharedCounts, Terminal};
+pub use terminal::{SharedCounts, Terminal, force_back};

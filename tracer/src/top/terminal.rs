@@ -1,14 +1,16 @@
 //! The terminal, in a thread of its own: reads keys and draws, and asks the capture to end by the signal that ends any.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, write};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use super::counts::TopCounts;
@@ -21,6 +23,13 @@ use crate::outputs::{Moment, Observer};
 const KEY_WAIT: Duration = Duration::from_millis(100);
 /// How often the screen is drawn while no key is pressed.
 const DRAW_EVERY: Duration = Duration::from_millis(500);
+
+/// The terminal is ours.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+/// Leaves the screen of its own, shows the cursor.
+const AS_BEFORE: &[u8] = b"\x1b[?1049l\x1b[?25h";
+/// End `top` where no capture does.
+const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
 /// Counts that the capture fills and the terminal shows.
 #[derive(Clone, Debug, Default)]
@@ -60,12 +69,24 @@ impl Terminal {
     /// When standard output is none.
     pub fn start(counts: SharedCounts, is_live: bool) -> anyhow::Result<Self> {
         let mut screen = ratatui::try_init().context("cannot take over the terminal: is standard output one?")?;
+        IS_TAKEN.store(true, Ordering::Relaxed);
         let is_over = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&is_over);
+        let (stopped, signal) = (Arc::clone(&is_over), Arc::new(AtomicUsize::new(0)));
+        for each in SIGNALS.into_iter().filter(|_| !is_live) {
+            signal_hook::flag::register_usize(each as i32, Arc::clone(&signal), each as usize)
+                .and_then(|_| signal_hook::flag::register(each as i32, Arc::clone(&is_over)))
+                .context("cannot take over signals")?;
+        }
         let show = move || {
             let mut state = State::default();
             let shown = show(&mut screen, &counts, &mut state, &stopped);
-            ratatui::restore();
+            if IS_TAKEN.swap(false, Ordering::Relaxed) {
+                ratatui::restore();
+            }
+            let signal = i32::try_from(signal.load(Ordering::Relaxed)).unwrap_or_default();
+            if signal != 0 {
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
             if state.is_over && is_live {
                 let _ = kill(Pid::this(), Signal::SIGINT);
             }
@@ -78,6 +99,17 @@ impl Terminal {
     /// Waits until the user has seen enough.
     pub fn wait(&mut self) {
         self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Gives the terminal back while its thread may be blocked by it, without waiting for anything.
+pub fn force_back() {
+    if IS_TAKEN.swap(false, Ordering::Relaxed) {
+        let _ = ratatui::crossterm::terminal::disable_raw_mode();
+        let stdout = io::stdout();
+        if poll(&mut [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO) == Ok(1) {
+            let _ = write(stdout.as_fd(), AS_BEFORE);
+        }
     }
 }
 
