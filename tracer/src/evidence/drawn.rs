@@ -1,5 +1,6 @@
 //! Whether the ports of attempts are drawn for each attempt, as fully random masquerade has it, or belong to clients: plain masquerade
 //! keeps the port that a socket chose, and a batch job may bind its own. Servers that only such a job talks to say nothing about ports.
+//! A port that NAT has changed is drawn.
 
 /// So many destinations tried from both sides must be expected before their absence says anything: chance explains it once in
 /// three times, and more attempts decide it.
@@ -17,9 +18,11 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    /// By attempts inside and outside for each destination, and the share of those outside.
-    pub(super) fn of(tries: impl Iterator<Item = [u64; 2]>, share: f64, at: u64) -> Self {
+    /// By attempts inside and outside for each destination, without those whose port NAT chose.
+    pub(super) fn of(tries: impl Iterator<Item = [u64; 2]> + Clone, at: u64) -> Self {
         let mut drawn = Self { at, ..Self::default() };
+        let [inside, outside] = tries.clone().fold([0, 0], |sum, of| [sum[0] + of[0], sum[1] + of[1]]);
+        let share = outside as f64 / (inside + outside).max(1) as f64;
         for [inside, outside] in tries {
             let all = i32::try_from(inside + outside).unwrap_or(i32::MAX);
             drawn.expected += (1.0 - share.powi(all) - (1.0 - share).powi(all)).max(0.0);
@@ -43,8 +46,7 @@ mod tests {
     use super::*;
 
     fn are_drawn(tries: &[[u64; 2]]) -> bool {
-        let [inside, outside] = [0, 1].map(|side| tries.iter().map(|of| of[side]).sum::<u64>());
-        Drawn::of(tries.iter().copied(), outside as f64 / (inside + outside) as f64, 1).are_drawn()
+        Drawn::of(tries.iter().copied(), 1).are_drawn()
     }
 
     #[test]

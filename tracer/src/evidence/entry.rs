@@ -1,6 +1,7 @@
 //! What is known of one destination: answers by the side of the policy that the port is on.
 
 use super::chance::{SUSPECT_P, is_below};
+use super::place::Place;
 use crate::infer::{Probe, Runs, Stratum, evidence_within};
 use crate::model::{Answers, Side};
 
@@ -36,6 +37,8 @@ pub(super) struct DestinationEvidence {
     /// `counts` without consecutive failures (see `infer`), and with less weight for what is long ago.
     weighed: [[u32; 2]; 4],
     runs: Runs,
+    /// Attempts whose port NAT kept, as far as 255.
+    kept: [u8; 4],
     /// When the newest answered attempt began.
     newest_answer_ns: u64,
     /// Inside attempts since then that are unanswered.
@@ -69,7 +72,8 @@ pub(super) struct Standing {
 
 impl DestinationEvidence {
     /// Counts an attempt; whether it is weighed.
-    pub(super) fn count(&mut self, side: Side, first_ns: u64, probe: Probe) -> bool {
+    pub(super) fn count(&mut self, Place { side, is_kept, .. }: Place, first_ns: u64, probe: Probe) -> bool {
+        self.kept[side as usize] = self.kept[side as usize].saturating_add(is_kept.into());
         let place = &mut self.counts[side as usize][usize::from(probe.answered)];
         *place = place.saturating_add(1);
         if probe.answered {
@@ -98,7 +102,8 @@ impl DestinationEvidence {
     }
 
     /// Takes back an attempt.
-    pub(super) fn uncount(&mut self, side: Side, answered: bool, is_weighed: bool) {
+    pub(super) fn uncount(&mut self, Place { side, is_kept, .. }: Place, answered: bool, is_weighed: bool) {
+        self.kept[side as usize] = self.kept[side as usize].saturating_sub(is_kept.into());
         let answered = usize::from(answered);
         let (exact, weighed) = (&mut self.counts[side as usize][answered], &mut self.weighed[side as usize][answered]);
         *exact = exact.saturating_sub(1);
@@ -110,6 +115,11 @@ impl DestinationEvidence {
 
     pub(super) fn counts(&self, side: Side) -> Answers {
         answers(self.counts[side as usize])
+    }
+
+    /// Attempts from ports on that side that the client chose.
+    pub(super) fn kept(&self, side: Side) -> u64 {
+        self.kept[side as usize].into()
     }
 
     /// What it stands for now.

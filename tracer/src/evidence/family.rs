@@ -57,12 +57,12 @@ impl FamilyEvidence {
     pub(super) fn count(&mut self, place: Place, first_ns: u64, probe: Probe) -> bool {
         self.observed += 1;
         self.make_room(place.entry);
-        self.change(place, |entry| entry.count(place.side, first_ns, probe)).unwrap_or_default()
+        self.change(place, |entry| entry.count(place, first_ns, probe)).unwrap_or_default()
     }
 
     /// Takes back an attempt.
     pub(super) fn uncount(&mut self, place: Place, answered: bool, is_weighed: bool) {
-        self.change(place, |entry| entry.uncount(place.side, answered, is_weighed));
+        self.change(place, |entry| entry.uncount(place, answered, is_weighed));
     }
 
     /// Attempts from ports on that side.
@@ -215,14 +215,13 @@ impl FamilyEvidence {
         is_below(at_most, answered, answered + silent, unanswered)
     }
 
-    /// Whether destinations are tried from both sides as often as ports that are drawn have it. Else those that fail may be the
-    /// servers of a client with ports of its own.
+    /// Whether destinations are tried from both sides as often as ports that are drawn have it, where clients choose them. Else those
+    /// that fail may be the servers of a client with ports of its own.
     fn are_ports_drawn(&mut self, side: Side) -> bool {
         let Some(sums) = self.sides.get_mut((side as usize).wrapping_sub(1)) else { return true };
         if sums.drawn.is_stale(self.observed) {
-            let [inside, outside] = [0, side as usize].map(|of| self.all[of].total());
-            let tries = self.entries.iter().map(|entry| [Side::Inside, side].map(|of| entry.counts(of).total()));
-            sums.drawn = Drawn::of(tries, outside as f64 / (inside + outside).max(1) as f64, self.observed);
+            let tries = self.entries.iter().map(|entry| [Side::Inside, side].map(|of| entry.kept(of)));
+            sums.drawn = Drawn::of(tries, self.observed);
         }
         sums.drawn.are_drawn()
     }

@@ -24,6 +24,8 @@ mod tests;
 pub use self::path::InPeriod;
 use self::path::PathEvidence;
 pub use self::place::{Path, Place};
+use tracer_common::Flow;
+
 use crate::infer::{Conclusion, Destination, Observation, ObservedPort, Probe, observe};
 use crate::model::{Answers, Assessment, Attempt, Claim, PortSet, Reason, Scope, Side, SideEvidence};
 
@@ -200,7 +202,9 @@ impl PortEvidence {
     fn place_of(&mut self, is_ipv4: bool, attempt: &Attempt, destination: Destination, side: Side) -> Place {
         let netns = attempt.uplink_netns.unwrap_or_default();
         let number = self.path_number(Path { is_ipv4, netns, ifindex: attempt.ifindex });
-        self.paths[number].place(destination, side, known_ns(attempt))
+        let port = |flow: Option<Flow>| flow.map(|flow| flow.src_port);
+        let is_kept = attempt.original.is_none() || port(attempt.original) == port(attempt.translated);
+        self.paths[number].place(destination, side, is_kept, known_ns(attempt))
     }
 
     /// The number of a path. There are few, so they are looked through.

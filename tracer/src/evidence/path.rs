@@ -57,8 +57,8 @@ impl PathEvidence {
     }
 
     /// Where an attempt belongs that began, or was answered, at this time.
-    pub(super) fn place(&mut self, destination: Destination, side: Side, at_ns: u64) -> Place {
-        Place { path: self.number, period: self.period_at(at_ns), entry: self.index.number(destination), side }
+    pub(super) fn place(&mut self, destination: Destination, side: Side, is_kept: bool, at_ns: u64) -> Place {
+        Place { path: self.number, period: self.period_at(at_ns), entry: self.index.number(destination), side, is_kept }
     }
 
     /// The period of a time.

@@ -20,4 +20,6 @@ pub struct Place {
     pub(super) period: u8,
     pub(super) entry: u16,
     pub(super) side: Side,
+    /// NAT kept the port that the client chose, or it is not known which that was
+    pub(super) is_kept: bool,
 }

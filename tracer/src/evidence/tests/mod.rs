@@ -399,7 +399,7 @@ fn dead_servers_of_a_job_with_ports_of_its_own_are_not_blamed_on_a_filter() {
         let job = (0..dead * each).map(|number| (10 + number % dead, 10_000 + number as u16));
         let others = (0..90).map(|number| (number % 3, 40_000 + number as u16));
         let script = job.zip(others.cycle()).flat_map(|(job, other)| [job, other]).collect();
-        let seen = World { answers: Rc::new(|to, _, _| to < 3), script, ..World::new() }.play(1);
+        let seen = World { answers: Rc::new(|to, _, _| to < 3), script, keeps_ports: true, ..World::new() }.play(1);
         assert!(seen.end.len() >= 36);
         assert_eq!(seen.blamed(), 0, "{dead} dead: {:?}", seen.end.first());
         assert!(seen.blaming_lines() <= 4, "{dead} dead: {} lines", seen.blaming_lines());

@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) is_ipv6: bool,
     /// Destination and port of each attempt, in place of drawn ones.
     pub(super) script: Vec<(u32, u16)>,
+    /// NAT keeps the ports that clients choose; else it changes them.
+    pub(super) keeps_ports: bool,
     /// The uplink of a destination.
     pub(super) uplink: fn(u32) -> u32,
 }
@@ -75,6 +77,7 @@ impl World {
             ports_to: None,
             is_ipv6: false,
             script: Vec::new(),
+            keeps_ports: false,
             uplink: |_| 2,
         }
     }
@@ -130,8 +133,9 @@ impl World {
         } else {
             (format!("192.0.2.1:{port}"), format!("203.0.{}.{}:443", to / 250, to % 250))
         };
-        let src = if self.is_ipv6 { "[fd00::7]:51234" } else { "10.42.0.7:51234" };
-        Attempt { retransmits: 0, ifindex: (self.uplink)(to), ..example::attempt(src, &dst, &nat, &dst) }
+        let client = if self.keeps_ports { port } else { 80 };
+        let src = if self.is_ipv6 { format!("[fd00::7]:{client}") } else { format!("10.42.0.7:{client}") };
+        Attempt { retransmits: 0, ifindex: (self.uplink)(to), ..example::attempt(&src, &dst, &nat, &dst) }
     }
 
     fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Assessed {
