@@ -21,6 +21,12 @@ const CAPTURES: [[u8; 4]; 6] = [
     [0x0a, 0x0d, 0x0d, 0x0a],
 ];
 
+/// A packed file may become so many times its size, which no gzip file does, and so much at least.
+const MAX_EXPANSION: u64 = 1100;
+const MIN_UNPACKED: u64 = 64 << 20;
+/// Memory that unpacking zstd takes, as a power of two: as much as its own command takes by default.
+const WINDOW_LOG: u32 = 27;
+
 type Bytes = Box<dyn Read + Send>;
 
 /// A file that is open.
@@ -61,9 +67,14 @@ pub fn sort(name: PathBuf, source: Bytes) -> Result<Opened, Error> {
     let (start, bytes) = if is_packed {
         let decoder: Bytes = match start.starts_with(&GZIP) {
             true => Box::new(MultiGzDecoder::new(bytes)),
-            false => Box::new(zstd::stream::read::Decoder::new(bytes).map_err(failed)?),
+            false => {
+                let mut decoder = zstd::stream::read::Decoder::new(bytes).map_err(failed)?;
+                decoder.window_log_max(WINDOW_LOG).map_err(failed)?;
+                Box::new(decoder)
+            }
         };
-        peek(Box::new(UntilDamage { decoder, is_cut: Arc::clone(&is_cut) })).map_err(failed)?
+        let (position, is_cut) = (Arc::clone(&position), Arc::clone(&is_cut));
+        peek(Box::new(Decompressed { decoder, packed: position, unpacked: 0, is_cut })).map_err(failed)?
     } else {
         (start, bytes)
     };
@@ -71,6 +82,10 @@ pub fn sort(name: PathBuf, source: Bytes) -> Result<Opened, Error> {
     match (is_capture, is_packed) {
         (true, _) => Ok(Opened::Packets(Unpacked { name, bytes, position, is_cut })),
         (false, false) => Ok(Opened::Other(bytes)),
+        (false, true) if start.is_empty() => Err(Error::NotATrace {
+            path: name,
+            what: "a packed file that is damaged, or takes more than 128 MiB to unpack",
+        }),
         (false, true) => Err(Error::NotATrace { path: name, what: "a packed file without a packet capture in it" }),
     }
 }
@@ -95,21 +110,32 @@ impl Read for Counted {
     }
 }
 
-/// What can be unpacked: a file that was cut or damaged ends there.
-struct UntilDamage {
+/// What a packed file holds: one that was cut or damaged ends there.
+struct Decompressed {
     decoder: Bytes,
+    /// Bytes of the file that were read
+    packed: Arc<AtomicU64>,
+    unpacked: u64,
     is_cut: Arc<AtomicBool>,
 }
 
-impl Read for UntilDamage {
+impl Read for Decompressed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let limit = MIN_UNPACKED.max(self.packed.load(Ordering::Relaxed).saturating_mul(MAX_EXPANSION));
+        if self.unpacked > limit {
+            return Err(io::Error::other(format!("it unpacks to more than {MAX_EXPANSION} times its size")));
+        }
         match self.decoder.read(buffer) {
             // An error of the operating system is one of reading.
             Err(error) if error.raw_os_error().is_none() && error.kind() != io::ErrorKind::Interrupted => {
                 self.is_cut.store(true, Ordering::Relaxed);
                 Ok(0)
             }
-            result => result,
+            Ok(read) => {
+                self.unpacked += read as u64;
+                Ok(read)
+            }
+            Err(error) => Err(error),
         }
     }
 }

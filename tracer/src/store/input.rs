@@ -69,7 +69,8 @@ impl Input {
             self.start = 0;
         }
         if self.buffer.len() < n.max(CHUNK) {
-            let mut larger = vec![0; n.max(CHUNK)];
+            // With some more, or each byte skipped would have everything copied.
+            let mut larger = vec![0; CHUNK.max(n + n / 4)];
             larger[..self.end].copy_from_slice(&self.buffer[..self.end]);
             self.buffer = larger;
         }
