@@ -5,6 +5,7 @@ pub mod golden;
 pub mod fuzz;
 pub mod lab;
 pub mod process;
+pub mod schema;
 
 use std::env;
 use std::path::PathBuf;

@@ -104,8 +104,9 @@ struct SummaryLine<'a> {
 }
 
 /// `kind:"left_out"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LeftOutLine<'a> {
+    #[schemars(extend("const" = "left_out"))]
     kind: &'static str,
     time: Option<String>,
     node: &'a str,
@@ -114,8 +115,9 @@ struct LeftOutLine<'a> {
 }
 
 /// `kind:"interval"`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct IntervalLine<'a> {
+    #[schemars(extend("const" = "interval"))]
     kind: &'static str,
     time: Option<String>,
     node: &'a str,
@@ -141,11 +143,13 @@ struct InferenceObject<'a> {
 }
 
 /// The schemas of its lines.
-pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 3] {
+pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 5] {
     [
         generator.subschema_for::<CaptureLine<'_>>(),
         generator.subschema_for::<RetransmitLine<'_>>(),
         generator.subschema_for::<SummaryLine<'_>>(),
+        generator.subschema_for::<LeftOutLine<'_>>(),
+        generator.subschema_for::<IntervalLine<'_>>(),
     ]
 }
 

@@ -26,9 +26,8 @@ pub struct End {
 /// A SYN on record.
 #[derive(Clone, Copy, Debug, Default)]
 struct Syn {
-    /// The newest transmission; 0 where the place is free
+    /// The newest transmission
     time_ns: u64,
-    isn: u32,
     interface: u32,
     source: End,
     /// Hash of the network of the source
@@ -76,27 +75,63 @@ pub struct Before {
     pub is_destination_changed: bool,
 }
 
+/// What is looked at of every SYN in a bucket, together in one cache line: nearly all have another ISN.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Keys {
+    isns: [u32; BUCKET_LEN],
+    /// Of the newest transmission, in units of 2^20 ns; 0 where the place is free
+    times: [u32; BUCKET_LEN],
+}
+
 /// The record.
 #[derive(Debug)]
 pub struct Syns {
+    keys: Vec<Keys>,
     buckets: Vec<[Syn; BUCKET_LEN]>,
 }
 
 impl Default for Syns {
     fn default() -> Self {
-        Self { buckets: vec![[Syn::default(); BUCKET_LEN]; 1 << BUCKETS_LOG2] }
+        let buckets = vec![[Syn::default(); BUCKET_LEN]; 1 << BUCKETS_LOG2];
+        Self { keys: vec![Keys::default(); 1 << BUCKETS_LOG2], buckets }
     }
+}
+
+impl Keys {
+    /// Places of SYNs with this ISN, as bits.
+    fn with(&self, isn: u32) -> u32 {
+        let has = self.isns.iter().zip(self.times).map(|(&known, time)| u32::from(known == isn && time > 0));
+        has.rev().fold(0, |bits, bit| bits << 1 | bit)
+    }
+
+    fn oldest(&self) -> usize {
+        (0..BUCKET_LEN).min_by_key(|&at| self.times[at]).unwrap_or(0)
+    }
+
+    fn put(&mut self, at: usize, isn: u32, time_ns: u64) {
+        #[expect(clippy::cast_possible_truncation, reason = "it returns to zero after 52 days")]
+        let time = (time_ns >> 20) as u32;
+        (self.isns[at], self.times[at]) = (isn, time.max(1));
+    }
+}
+
+/// The SYNs of a bucket at these places.
+fn at(places: u32) -> impl Iterator<Item = usize> + Clone {
+    (0..BUCKET_LEN).filter(move |at| places >> at & 1 == 1)
 }
 
 impl Syns {
     /// Notes a SYN that passed an interface.
     pub fn note(&mut self, time_ns: u64, interface: u32, direction: Option<Direction>, segment: &Segment) -> Noted {
         let place = hash(segment.seq) as usize & ((1 << BUCKETS_LOG2) - 1);
-        let Some(bucket) = self.buckets.get_mut(place) else { return Noted::Copy };
+        let (Some(keys), Some(bucket)) = (self.keys.get_mut(place), self.buckets.get_mut(place)) else {
+            return Noted::Copy;
+        };
+        let with_isn = keys.with(segment.seq);
         let (source, destination) = ends(segment);
         let new = Syn {
-            time_ns: time_ns.max(1),
-            isn: segment.seq,
+            time_ns,
             interface,
             source,
             network: hash(network(&segment.flow.src)),
@@ -108,31 +143,34 @@ impl Syns {
             has_passed: false,
             is_reported: false,
         };
-        let before = pass(bucket, &new);
+        let before = pass(bucket, with_isn, &new);
+        let same = at(with_isn).filter(|&at| bucket[at].is_same(&new));
         // An interface before this one may have seen the same transmission.
         let elsewhere =
-            bucket.iter().find(|syn| syn.is_same(&new) && !syn.is_at(interface, direction) && syn.is_now(time_ns));
+            same.clone().map(|at| &bucket[at]).find(|syn| !syn.is_at(interface, direction) && syn.is_now(time_ns));
         let is_first = elsewhere.is_none();
         let left_by = elsewhere.filter(|syn| syn.direction == Some(Direction::Leaving)).map(|syn| syn.interface);
-        let Some(known) = bucket.iter_mut().find(|syn| syn.is_same(&new) && syn.is_at(interface, direction)) else {
-            if let Some(oldest) = bucket.iter_mut().min_by_key(|syn| syn.time_ns) {
-                *oldest = new;
-            }
-            return Noted::Sent { is_again: false, unsent: None, before, left_by };
-        };
-        if known.is_copy(&new) {
+        let known = same.clone().find(|&at| bucket[at].is_at(interface, direction));
+        let old = known.map(|at| bucket[at]);
+        if old.is_some_and(|old| old.is_copy(&new)) {
             return Noted::Copy;
         }
-        let is_unsent = is_first && (!known.has_passed || known.is_reported);
-        let count = known.count.saturating_add(1);
-        *known = Syn { count, is_reported: known.is_reported || is_unsent, ..new };
+        let place = known.unwrap_or_else(|| keys.oldest());
+        keys.put(place, segment.seq, time_ns);
+        let Some(old) = old else {
+            bucket[place] = new;
+            return Noted::Sent { is_again: false, unsent: None, before, left_by };
+        };
+        let is_unsent = is_first && (!old.has_passed || old.is_reported);
+        let count = old.count.saturating_add(1);
+        bucket[place] = Syn { count, is_reported: old.is_reported || is_unsent, ..new };
         Noted::Sent { is_again: true, unsent: is_unsent.then_some(u32::from(count) - 1), before, left_by }
     }
 }
 
 impl Syn {
     fn is_same(&self, other: &Self) -> bool {
-        (self.isn, self.source, self.destination) == (other.isn, other.source, other.destination) && self.time_ns > 0
+        (self.source, self.destination) == (other.source, other.destination)
     }
 
     fn is_at(&self, interface: u32, direction: Option<Direction>) -> bool {
@@ -153,16 +191,17 @@ impl Syn {
 }
 
 /// Notes that a SYN has passed on to this place; where it was before NAT changed its source.
-fn pass(bucket: &mut [Syn; BUCKET_LEN], new: &Syn) -> Places {
+fn pass(bucket: &mut [Syn; BUCKET_LEN], with_isn: u32, new: &Syn) -> Places {
     let mut before = Places::default();
     if new.direction == Some(Direction::Arriving) {
         return before;
     }
-    for (syn, place) in bucket.iter_mut().zip(&mut before) {
+    for at in at(with_isn) {
+        let (syn, place) = (&mut bucket[at], &mut before[at]);
         // A mirror may have both sides of NAT on one interface.
         let is_elsewhere = !syn.is_at(new.interface, new.direction) || syn.source != new.source;
         let may_be_before = syn.direction != Some(Direction::Leaving) && syn.time_ns <= new.time_ns;
-        if syn.isn != new.isn || !is_elsewhere || !may_be_before || syn.time_ns == 0 || !syn.is_now(new.time_ns) {
+        if !is_elsewhere || !may_be_before || !syn.is_now(new.time_ns) {
             continue;
         }
         syn.has_passed = true;
