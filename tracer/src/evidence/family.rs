@@ -190,17 +190,18 @@ impl FamilyEvidence {
         let pooled = self.pooled(side);
         let SideSums { filtered, passing, unanswered, .. } = *self.sums(side)?;
         let unanswered = unanswered.saturating_sub(u32::from(!is_own_enough));
-        let is_suspect_here = || is_own_enough && self.entries.get(entry).is_some_and(|here| here.is_suspect(side));
+        let is_suspect_here =
+            |this: &Self| is_own_enough && this.entries.get(entry).is_some_and(|here| here.is_suspect(side));
         let is_proven = pooled.nats >= ENOUGH_NATS && pooled.others >= ENOUGH_NATS / 2.0;
         Some(match (passing, role) {
             (0, _) if is_proven && answers_inside => (differ(pooled.nats), Scope::Capture),
             (0, _) if is_proven => (Reason::OthersDiffer, Scope::Capture),
-            (0, Role::Filtered) if is_suspect_here() => (Reason::OnlyInsideAnswered, Scope::Destination),
+            (0, Role::Filtered) if is_suspect_here(self) => (Reason::OnlyInsideAnswered, Scope::Destination),
             (0, _) if self.is_suspect(unanswered) && self.are_ports_drawn(side) => {
                 (Reason::OnlyInsideAnswered, Scope::Capture)
             }
             (0, _) => (Reason::NothingToCompare, Scope::Capture),
-            (1.., Role::Filtered) if filtered > passing && is_suspect_here() => {
+            (1.., Role::Filtered) if filtered > passing && is_suspect_here(self) => {
                 (Reason::OnlyInsideAnswered, Scope::Destination)
             }
             (1.., _) if is_proven && filtered > passing => (Reason::OthersDiffer, Scope::Capture),
