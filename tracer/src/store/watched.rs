@@ -1,4 +1,4 @@
-//! What was watched, and which addresses the node had, as of an event: a later part of a recording begins with it, since it may be
+//! What was watched, what other interfaces are called, and which addresses the node had, as of an event: a later part of a recording begins with it, since it may be
 //! read without those before it.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use tracer_common::events::{ADDRESS_ADDED, Address, LOCAL_ROUTE_ADDED, LOCAL_ROU
 /// Most interfaces and addresses that are kept; a node has fewer.
 const MAX_KEPT: usize = 16_384;
 
-/// The last event of each interface that is watched, and of each address that is there.
+/// The last event of each interface, and of each address that is there.
 #[derive(Debug, Default)]
 pub struct WatchedState {
     uplinks: BTreeMap<(u32, u32), Uplink>,
@@ -21,10 +21,12 @@ impl WatchedState {
     pub fn event(&mut self, event: &Event) {
         match event {
             Event::Uplink(uplink) => {
+                // One that is not watched, or no longer, still gives its name to the addresses that it has.
+                if self.uplinks.len() >= MAX_KEPT {
+                    self.uplinks.retain(|_, uplink| uplink.state != UPLINK_LEFT);
+                }
                 let key = (uplink.stamp.netns, uplink.ifindex);
-                if uplink.state == UPLINK_LEFT {
-                    self.uplinks.remove(&key);
-                } else if self.uplinks.len() < MAX_KEPT {
+                if self.uplinks.len() < MAX_KEPT || self.uplinks.contains_key(&key) {
                     self.uplinks.insert(key, *uplink);
                 }
             }
