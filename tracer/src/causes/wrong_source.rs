@@ -53,12 +53,23 @@ fn explain(case: &Case<'_>) -> String {
         Some(first) => format!("; its first SYN left by {first}"),
         None => String::new(),
     };
+    let unwatched = match egress.source {
+        SourceAddress::OfOtherInterface if !egress.source_interface_is_watched => {
+            format!("; {} is not watched, so an answer that arrives there is not seen", egress.source_interface)
+        }
+        SourceAddress::OfOtherInterface
+        | SourceAddress::NotOfNode
+        | SourceAddress::Unknown
+        | SourceAddress::OfInterface => String::new(),
+    };
     // What was answered while the node had the address says nothing about now.
     let others = match egress.source_was_of_node {
         true => String::new(),
         false => format!("no attempt with this source was answered by {leaves}, and "),
     };
-    format!("the SYN left by {leaves} with the source {source}, {whose}{first}; {others}no answer to this one was seen")
+    format!(
+        "the SYN left by {leaves} with the source {source}, {whose}{first}; {others}no answer to this one was seen{unwatched}"
+    )
 }
 
 #[cfg(test)]
@@ -75,6 +86,7 @@ mod tests {
             source,
             source_interface: name("eth0"),
             source_interface_is_uplink: true,
+            source_interface_is_watched: true,
             source_is_on_link: true,
             ..Egress::default()
         };
@@ -105,6 +117,18 @@ mod tests {
         assert!(!applies_to(&CAUSE, &Attempt { egress: answered, ..attempt.clone() }));
         assert!(!applies_to(&CAUSE, &Attempt { syn_ack_seen: true, ..attempt }));
         assert!(!applies_to(&CAUSE, &leaving(SourceAddress::OfInterface)));
+    }
+
+    #[test]
+    fn where_its_answers_may_arrive_unseen_it_says_so() {
+        let (attempt, capture) = (leaving(SourceAddress::OfOtherInterface), capture());
+        let unwatched = Egress { source_interface_is_watched: false, ..attempt.egress };
+        assert!(!explain(&Case::new(&attempt, &capture)).contains("not watched"));
+        let explained = explain(&Case::new(&Attempt { egress: unwatched, ..attempt.clone() }, &capture));
+        assert!(
+            explained.ends_with("; eth0 is not watched, so an answer that arrives there is not seen"),
+            "{explained}"
+        );
     }
 
     #[test]

@@ -74,7 +74,9 @@ impl Display for Conclusion {
                 write!(f, "one with {:.1} % of the attempts would have been seen", visible_share * 100.0)
             }
             Verdict::TooFew { more, suspected } => {
-                write!(f, "too few attempts to conclude anything: {}; ", self.attempts())?;
+                let few =
+                    if self.used.total() > 0 { "too few attempts to conclude anything" } else { "nothing to conclude" };
+                write!(f, "{few}: {}; ", self.attempts())?;
                 match (suspected, self.destinations) {
                     (true, _) => write!(f, "a port class begins to show, about {more} more like these would decide"),
                     (false, 0..2) => {

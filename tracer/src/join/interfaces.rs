@@ -68,6 +68,8 @@ pub(super) struct SourceOwner {
     /// Of the other interface that has the address
     pub(super) name: InterfaceName,
     pub(super) is_uplink: bool,
+    /// Its packets are seen.
+    pub(super) is_watched: bool,
     /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface.
     pub(super) is_on_link: bool,
     /// With [`SourceAddress::NotOfNode`], an interface of the node had it before.
@@ -250,6 +252,7 @@ impl Interfaces {
             source: SourceAddress::OfOtherInterface,
             name: link.map_or_else(InterfaceName::default, |link| link.name),
             is_uplink: link.is_some(),
+            is_watched: link.is_some_and(|link| link.state == UPLINK_WATCHED),
             is_on_link: false,
             was_of_node: false,
         }

@@ -136,6 +136,7 @@ impl Network {
             source_is_on_link: owner.is_on_link,
             source_was_of_node: owner.was_of_node,
             source_is_answered,
+            source_interface_is_watched: owner.is_watched,
             watch,
             first_syn: slot.known.features(SlotFlags::FIRST_SYN),
             newest_syn: slot.known.features(SlotFlags::NEWEST_SYN),

@@ -42,6 +42,9 @@ impl Strength {
     }
 }
 
+/// Attempts on a side; from so many on it is not their number that keeps them from being compared.
+const FEW_TO_COMPARE: u64 = 20;
+
 /// Attempts, by whether they were answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
@@ -234,7 +237,12 @@ impl Assessment {
             Reason::NothingToCompare if inside.answered == 0 => {
                 format!("{to}, no attempt from a port in the range was answered to compare with ({inside})")
             }
-            Reason::NothingToCompare => format!("{}; too few to compare", counts()),
+            Reason::NothingToCompare if inside.total().min(outside.total()) < FEW_TO_COMPARE => {
+                format!("{}; too few to compare", counts())
+            }
+            Reason::NothingToCompare => {
+                format!("{}; too few of them to destinations that were tried from both sides to compare", counts())
+            }
             Reason::InFewRuns => {
                 format!("{}; too few runs of failures between answered attempts to exclude an outage", counts())
             }

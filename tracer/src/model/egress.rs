@@ -123,6 +123,8 @@ pub struct Egress {
     /// Another attempt of this capture was answered whose SYN left by the same interface, with the same source address (one
     /// of the same /24 or /64, not the node's either, where it is not the node's), to the same kind of destination (private or public).
     pub source_is_answered: bool,
+    /// The interface that has the source address is watched: an answer that arrives there is seen.
+    pub source_interface_is_watched: bool,
     /// Whether a SYN that leaves would have been seen.
     pub watch: Watch,
     /// What the first SYN seen leaving asked for.
