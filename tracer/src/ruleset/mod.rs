@@ -7,11 +7,13 @@ mod addresses;
 mod conditions;
 mod forward;
 mod iptables;
+mod nat_rule;
 mod nft;
 mod nft_expr;
 mod nft_print;
 mod nft_statement;
 mod nft_text;
+mod nft_values;
 mod owner;
 mod protocols;
 mod reach;
@@ -26,13 +28,13 @@ use serde::Serialize;
 
 pub use conditions::{Condition, Subject};
 pub use forward::ForwardChain;
+pub use nat_rule::{NatRule, RulePath};
 pub use owner::RuleOwner;
 pub use protocols::Protocols;
 pub use reach::Reach;
 pub use read::{Kernel, Read, Sources, ToolReading, read, read_from};
 pub use rewrite::{Insertion, with_ports};
 pub use tool::{Tools, run};
-pub use walk::{NatRule, RulePath};
 pub use words::for_shell as shell_word;
 
 /// Address families that a rule can meet.

@@ -10,9 +10,10 @@ use std::io::ErrorKind;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::nat_rule::NatRule;
 use super::nft_text::Listing;
 use super::tool::Tools;
-use super::walk::{self, NatRule};
+use super::walk;
 use super::{Action, ForwardChain, Table, forward, iptables, nft, nft_text};
 use crate::symbols;
 

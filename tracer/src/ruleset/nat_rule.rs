@@ -1,0 +1,112 @@
+//! A rule that chooses source ports, and the ways from the hooks to it.
+
+use std::collections::BTreeSet;
+
+use super::conditions::{leave_by, need_changed_destination, need_own_socket, stay_private};
+use super::reach::{Passage, Reach};
+use super::{Nat, RuleFamily, RuleLine, RuleOwner};
+
+/// One way from a hook to a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulePath {
+    /// `postrouting` or `input`.
+    pub hook: String,
+    /// The chains, from that of the hook.
+    pub chains: Vec<String>,
+    /// The jumps that ask for something, as the tool writes them.
+    pub jumps: Vec<String>,
+    /// Lines above that take packets away from it, as the tool writes them: the first ones.
+    pub excepts: Vec<String>,
+    /// How many more of those there are.
+    pub more_excepts: usize,
+    /// Whether connections come this way.
+    pub reach: Reach,
+    /// Whether only packets come this way that something has marked.
+    pub asks_for_mark: bool,
+    pub(super) passage: Passage,
+}
+
+/// A rule that chooses source ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatRule {
+    /// The tool that changes it.
+    pub tool: String,
+    /// nft's word for the family of its table.
+    pub table_family: String,
+    /// Its table.
+    pub table: String,
+    /// The program that alone may write the table.
+    pub owned_by: Option<String>,
+    /// Its chain.
+    pub chain: String,
+    /// The rule itself.
+    pub line: RuleLine,
+    /// Its statement.
+    pub nat: Nat,
+    /// Families that it meets.
+    pub family: RuleFamily,
+    /// The ways to it; none means that no hook leads to it.
+    pub ways: Vec<RulePath>,
+    /// The program that writes it, where its names show that.
+    pub owner: Option<RuleOwner>,
+}
+
+impl NatRule {
+    /// Whether a connection can meet it: the best of its ways.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        if !self.line.protocols.have_tcp() {
+            return Reach::NotTcp;
+        }
+        let rank = |reach: &Reach| match reach {
+            Reach::Met => 0,
+            Reach::Incoming => 1,
+            Reach::NotTcp => 2,
+            Reach::Never(_) => 3,
+        };
+        let best = self.ways.iter().map(|way| &way.reach).min_by_key(|reach| rank(reach));
+        best.cloned().unwrap_or_else(|| Reach::Never("no hook leads to it".to_owned()))
+    }
+
+    /// The ways by which connections come.
+    pub fn met_ways(&self) -> impl Iterator<Item = &RulePath> {
+        self.ways.iter().filter(|way| way.reach == Reach::Met)
+    }
+
+    /// Whether it asks for destinations that are not routed on the internet.
+    #[must_use]
+    pub fn stays_private(&self) -> bool {
+        self.is_each_met_way(|way| stay_private(&way.passage.conditions))
+    }
+
+    /// The interfaces that its packets leave by, where each way names some.
+    #[must_use]
+    pub fn leaves_by(&self) -> Option<BTreeSet<&str>> {
+        let names = self.met_ways().map(|way| leave_by(&way.passage.conditions));
+        let names: Option<Vec<_>> = names.collect();
+        names.filter(|ways| !ways.is_empty()).map(|ways| ways.into_iter().flatten().map(String::as_str).collect())
+    }
+
+    /// Whether it matches marked packets only, as kube-proxy's does.
+    #[must_use]
+    pub fn asks_for_mark(&self) -> bool {
+        self.is_each_met_way(|way| way.asks_for_mark)
+    }
+
+    /// Whether it matches only connections whose destination another rule has changed.
+    #[must_use]
+    pub fn asks_for_changed_destination(&self) -> bool {
+        self.is_each_met_way(|way| need_changed_destination(&way.passage.conditions))
+    }
+
+    /// Whether it matches only sockets of this node, and no forwarded connections.
+    #[must_use]
+    pub fn asks_for_own_socket(&self) -> bool {
+        self.is_each_met_way(|way| need_own_socket(&way.passage.conditions))
+    }
+
+    fn is_each_met_way(&self, is: impl Fn(&RulePath) -> bool) -> bool {
+        let mut ways = self.met_ways().peekable();
+        ways.peek().is_some() && ways.all(is)
+    }
+}
