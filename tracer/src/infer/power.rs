@@ -11,25 +11,32 @@ use super::significance::needed;
 
 /// Nine times in ten by this estimate, at least four in five as measured: so many standard deviations below the mean.
 const POWER_DEVIATIONS: f64 = 1.28;
-/// Shares that are tried, in steps of a thousandth.
-const SHARES_PER_MILLE: std::ops::RangeInclusive<u32> = 1..=500;
+/// The largest share that is looked for, in thousandths.
+const MAX_SHARE_PER_MILLE: u64 = 500;
 /// No more attempts than this are asked for.
 const MAX_ATTEMPTS: u64 = 1 << 30;
 
 /// The smallest share of attempts that a class must have to be seen, at most a half, given attempts by destination.
+#[expect(clippy::cast_precision_loss, reason = "at most 500")]
 pub(super) fn visible_share(attempts: &[u64], fails: f64) -> Option<f64> {
-    let mut shares = SHARES_PER_MILLE.map(|share| f64::from(share) / 1000.0);
-    shares.find(|&share| is_enough(attempts.iter().copied(), share, fails))
+    let share = |per_mille: u64| per_mille as f64 / 1000.0;
+    let is_visible = |per_mille| is_enough(attempts.iter().copied(), share(per_mille), fails);
+    is_visible(MAX_SHARE_PER_MILLE).then(|| share(smallest(MAX_SHARE_PER_MILLE, is_visible)))
 }
 
 /// How many attempts it takes, spread evenly over so many destinations, to see a class with this share.
 pub(super) fn attempts_needed(destinations: usize, share: f64, fails: f64) -> u64 {
     let destinations = destinations.max(2);
     let each = |attempts: u64| std::iter::repeat_n(attempts.div_ceil(destinations as u64), destinations);
-    let (mut low, mut high) = (0, MAX_ATTEMPTS);
+    smallest(MAX_ATTEMPTS, |attempts| is_enough(each(attempts), share, fails))
+}
+
+/// The smallest number that is enough, where `high` is and so is each one above another that is.
+fn smallest(mut high: u64, is_enough: impl Fn(u64) -> bool) -> u64 {
+    let mut low = 0;
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        if is_enough(each(middle), share, fails) { high = middle } else { low = middle }
+        if is_enough(middle) { high = middle } else { low = middle }
     }
     high
 }
