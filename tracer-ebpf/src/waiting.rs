@@ -60,7 +60,8 @@ pub fn has(port: u16) -> bool {
     ports[WAITING_WORDS] != 0 && ports[usize::from(port / 64)] >> (port % 64) & 1 == 1
 }
 
-/// The ISN of the SYN that waits where this segment arrives without acknowledging it.
+/// The ISN of the SYN that waits where this segment arrives without acknowledging it, or resets it: the RST of a device, unlike that of a
+/// host ([`recognise`](crate::observation::recognise)), may have any sequence number.
 #[inline(always)]
 pub fn stray(tcp: &Tcp) -> Option<u32> {
     let flow = &tcp.flow;
@@ -74,7 +75,7 @@ pub fn stray(tcp: &Tcp) -> Option<u32> {
     let is_answer = tcp.flags & TCP_ACK != 0 && tcp.flags & (TCP_SYN | TCP_RST) != 0;
     if is_answer && tcp.ack.wrapping_sub(1) == isn {
         let _ = WAITING.remove(flow);
-        return None;
+        return if tcp.flags & TCP_RST != 0 && tcp.seq != 0 { Some(isn) } else { None };
     }
     if value >> 32 >= MAX_STRAYS {
         return None;

@@ -8,7 +8,7 @@
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_STRAY, WIRE_SYN};
+use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN};
 
 use crate::kernel::skb::Skb;
 use crate::packet::{self, TCP_ACK, TCP_RST, TCP_SYN, Tcp};
@@ -56,7 +56,9 @@ fn look<const LINK_HEADER: usize, const DIRECTION: u8>(skb: *mut __sk_buff) {
         && tcp.icmp == 0
         && let Some(isn) = if DIRECTION == WIRE_INGRESS { waiting::stray(&tcp) } else { waiting::continues(&tcp) }
     {
-        let _ = observation::send(&tcp, WIRE_STRAY, DIRECTION, isn, packet::ifindex(&ctx), tcp.flags.into());
+        let is_reset = tcp.flags & (TCP_RST | TCP_ACK) == TCP_RST | TCP_ACK && tcp.ack.wrapping_sub(1) == isn;
+        let (packet, detail) = if is_reset { (WIRE_RST, 0) } else { (WIRE_STRAY, tcp.flags.into()) };
+        let _ = observation::send(&tcp, packet, DIRECTION, isn, packet::ifindex(&ctx), detail);
         return;
     }
     let _ = report(&ctx, DIRECTION, &tcp);

@@ -70,9 +70,11 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// How many times the client sent the SYN.
-    pub(super) const fn sent(&self) -> u32 {
-        self.attempt.retransmits + 1
+    /// How many times the client sent the SYN. Without its socket's word for it, at least as many as were dropped here.
+    pub(super) fn sent(&self) -> u32 {
+        let attempt = self.attempt;
+        let dropped = if attempt.socket_netns.is_none() { attempt.syn_dropped.count.into() } else { 0 };
+        dropped.max(attempt.retransmits + 1)
     }
 
     pub(super) fn is_established(&self) -> bool {
@@ -212,7 +214,11 @@ fn is_private(addr: IpAddr) -> bool {
     }
 }
 
-/// An error of the kernel in words, as `Operation not permitted (os error 1)`; negative, as the kernel returns it.
+/// An error of the kernel in words, as `Operation not permitted (os error 1)`; negative, as the kernel returns it. What is positive is
+/// a verdict of a queue or filter on the way out (`NET_XMIT_*`).
 pub(super) fn error_words(errno: i32) -> String {
-    std::io::Error::from_raw_os_error(errno.wrapping_neg()).to_string()
+    match errno {
+        1.. => "a queue or a filter on the way out dropped it (NET_XMIT_DROP)".to_owned(),
+        _ => std::io::Error::from_raw_os_error(errno.wrapping_neg()).to_string(),
+    }
 }

@@ -42,6 +42,9 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     if attempt.is_answer_diverted {
         facts.push("the SYN-ACK was on its way to another address or port than the client's".to_owned());
     }
+    if attempt.is_answer_from_elsewhere {
+        facts.push("the SYN-ACK came from another address than the destination's".to_owned());
+    }
     if attempt.is_reset_here {
         facts.push("an RST left for the SYN-ACK while the client waited for it".to_owned());
     }

@@ -18,7 +18,14 @@ fn applies(case: &Case<'_>) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let dropped = case.attempt.answer_dropped;
     let count = plural(u32::from(dropped.count), "SYN-ACK");
-    format!("{} answered, and this node dropped {count}: {}", case.destination(), case.reason_words(dropped))
+    let (to, why) = (case.destination(), case.reason_words(dropped));
+    if case.attempt.is_answer_from_elsewhere {
+        return format!(
+            "{to} was answered for by another address, as with direct server return where NAT is missing: no connection here expects \
+             that, and this node dropped {count}: {why}"
+        );
+    }
+    format!("{to} answered, and this node dropped {count}: {why}")
 }
 
 #[cfg(test)]
@@ -36,5 +43,8 @@ mod tests {
         assert!(!applies_to(&CAUSE, &failing()));
         let explained = explain(&Case::new(&dropped, &capture()));
         assert!(explained.ends_with("this node dropped 1 SYN-ACK: NETFILTER_DROP"), "{explained}");
+        let elsewhere = Attempt { is_answer_from_elsewhere: true, ..dropped };
+        let explained = explain(&Case::new(&elsewhere, &capture()));
+        assert!(explained.contains("was answered for by another address"), "{explained}");
     }
 }

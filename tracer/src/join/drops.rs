@@ -151,7 +151,9 @@ impl SlotViewMut<'_> {
             let slot = self.as_ref();
             let is_known = slot.known.has(SlotFlags::ORIGINAL | SlotFlags::TRANSLATED);
             if is_known && !slot.is_original(to_server) && !slot.is_translated(to_server) {
-                self.known.set(SlotFlags::DIVERTED);
+                let servers = [slot.original().dst, slot.translated().dst];
+                let is_of_server = servers.contains(&drop.to_server.dst);
+                self.known.set(if is_of_server { SlotFlags::DIVERTED } else { SlotFlags::FROM_ELSEWHERE });
             }
         }
     }

@@ -70,6 +70,9 @@ impl SlotFlags {
     /// The client sent on after a SYN that has no answer here.
     pub(super) const ANSWERED_UNSEEN: u32 = 1 << 30;
 
+    /// An answer was dropped that came from another address than the destination's.
+    pub(super) const FROM_ELSEWHERE: u32 = 1 << 31;
+
     /// Notes what a SYN asked for.
     #[inline]
     pub(super) const fn put_features(&mut self, of: u32, detail: u16) {

@@ -146,6 +146,7 @@ impl SlotView<'_> {
             unconfirmed: self.unconfirmed,
             answer_dropped: self.answer_dropped.unpack(),
             is_answer_diverted: known(SlotFlags::DIVERTED),
+            is_answer_from_elsewhere: known(SlotFlags::FROM_ELSEWHERE),
             is_hairpin: known(SlotFlags::HAIRPIN),
             table,
             strays: Strays::default(),

@@ -25,8 +25,9 @@ pub const ANSWERED_WITHIN_NS: u64 = 2 * SECOND;
 pub const IDLE_NS: u64 = 150 * SECOND;
 /// A wire observation or a selection that came before its attempt is kept this long.
 pub const HINT_NS: u64 = SECOND;
-/// A dropped SYN that came before its attempt is kept this long: until it is retransmitted (3 s on old systems).
-pub const DROP_HINT_NS: u64 = 4 * SECOND;
+/// A dropped SYN that came before its attempt is kept this long: SYNs that wait for a neighbour are dropped together after 3 s, and
+/// the next one is sent 4 s later.
+pub const DROP_HINT_NS: u64 = 8 * SECOND;
 /// A table that was nearly full counts for a SYN dropped this long before or after it was read, which is once a second.
 pub const TABLE_NS: u64 = 2 * SECOND;
 /// A binding is trusted this long: the 127 s of a failing attempt and then 120 s, `nf_conntrack_tcp_timeout_syn_sent`.

@@ -171,6 +171,8 @@ pub struct Attempt {
     pub answer_dropped: Dropped,
     /// One of them was on its way to another address or port than NAT gives it: another socket had taken it.
     pub is_answer_diverted: bool,
+    /// One of them came from another address than the destination's, before or after NAT.
+    pub is_answer_from_elsewhere: bool,
     /// A SYN was dropped here whose destination after NAT was its client itself (hairpin).
     pub is_hairpin: bool,
     /// The fullest conntrack table while a SYN without entry was dropped.

@@ -41,6 +41,7 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         unconfirmed: 0,
         answer_dropped: Dropped::default(),
         is_answer_diverted: false,
+        is_answer_from_elsewhere: false,
         is_hairpin: false,
         table: None,
         outcome: Outcome::Pending,

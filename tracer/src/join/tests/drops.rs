@@ -23,8 +23,28 @@ fn a_syn_dropped_before_anything_else_belongs_to_the_attempt_that_comes() {
 #[test]
 fn a_drop_opens_no_attempt_and_is_forgotten() {
     assert!(join(&[dropped(0, ISN, pod(1), 0), tick(10 * S)]).ended.is_empty());
-    let late = join(&[dropped(0, ISN, pod(1), 0), retransmit(5 * S, ISN, pod(1), 3)]);
+    let late = join(&[dropped(0, ISN, pod(1), 0), retransmit(9 * S, ISN, pod(1), 3)]);
     assert_eq!(late.only().syn_dropped.count, 0);
+}
+
+#[test]
+fn syns_that_wait_for_a_neighbour_are_dropped_together_and_the_next_after_a_while() {
+    // Sent after 0, 1, 3 and 7 s by a client without a socket here; its neighbour is looked for during 3 s.
+    let outcomes =
+        join(&[3000, 3000, 3000, 10_000].map(|ms| dropped(ms * MS, ISN, pod(1), 0)).into_iter().collect::<Vec<_>>());
+    let attempt = outcomes.only();
+    assert_eq!((attempt.syn_dropped.count, attempt.retransmits > 0), (4, true));
+}
+
+#[test]
+fn an_answer_from_another_address_than_the_destinations_is_told() {
+    let from = |address: &str| flow("198.51.100.1", 2, address, 443);
+    let elsewhere = |flow| {
+        let events = [bind(0, ISN, pod(1), node(2)), syn(1, ISN, node(2)), answer_dropped(MS, ISN, flow)];
+        join(&events).only().is_answer_from_elsewhere
+    };
+    assert!(elsewhere(from("203.0.113.90")));
+    assert!(!elsewhere(node(2)) && !elsewhere(pod(1)));
 }
 
 #[test]
