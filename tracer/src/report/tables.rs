@@ -20,6 +20,8 @@ pub(super) struct Column {
     pub(super) short: fn(&Counts) -> String,
     /// In full.
     pub(super) full: fn(&Counts) -> String,
+    /// What rows are sorted by.
+    pub(super) value: fn(&Counts) -> u64,
 }
 
 pub(super) const COLUMNS: [Column; 5] = [
@@ -28,30 +30,35 @@ pub(super) const COLUMNS: [Column; 5] = [
         about: "TCP connection attempts, whatever their outcome.",
         short: |counts| short(counts.attempts),
         full: |counts| grouped(counts.attempts),
+        value: |counts| counts.attempts,
     },
     Column {
         name: "unanswered",
         about: "Attempts whose SYN was retransmitted, or sent until the socket gave up, without a SYN-ACK or RST being seen.",
         short: |counts| short(counts.unanswered),
         full: |counts| grouped(counts.unanswered),
+        value: |counts| counts.unanswered,
     },
     Column {
         name: "share",
         about: "Unanswered attempts as a share of all attempts in this row.",
         short: |counts| share(counts.unanswered, counts.attempts),
         full: |counts| share(counts.unanswered, counts.attempts),
+        value: |counts| (counts.unanswered.saturating_mul(1_000_000)).checked_div(counts.attempts).unwrap_or(0),
     },
     Column {
         name: "flagged",
         about: "Attempts with a retransmitted SYN whose translated port is outside the allowed ports.",
         short: |counts| short(counts.flagged),
         full: |counts| grouped(counts.flagged),
+        value: |counts| counts.flagged,
     },
     Column {
         name: "rtx",
         about: "SYN retransmissions of these attempts.",
         short: |counts| short(counts.retransmits),
         full: |counts| grouped(counts.retransmits),
+        value: |counts| counts.retransmits,
     },
 ];
 

@@ -190,9 +190,44 @@ fn every_picture_is_a_well_formed_document_of_its_own() {
 #[test]
 fn the_page_loads_nothing() {
     let page = html(&[capture()], &tally()).replace("http://www.w3.org/2000/svg", "");
-    for reference in ["http:", "https:", "//", "src=", "href=", "url(", "@import", "<script", "<link", "<iframe"] {
+    for reference in ["http:", "https:", "//", "src=", "url(", "@import", "<script", "<link", "<iframe"] {
         assert!(!page.contains(reference), "{reference}");
     }
+}
+
+#[test]
+fn links_lead_to_tables_of_the_same_page() {
+    let parsed_page = html(&[capture()], &tally());
+    let parsed = ParsedPage::parse(&parsed_page);
+    let values = |element: &str, name: &str| -> Vec<String> {
+        let attributes = parsed.all(element).into_iter().flat_map(ParsedPage::attributes);
+        attributes.filter(|(of, _)| of == name).map(|(_, value)| value).collect()
+    };
+    let (links, sections) = (values("a", "href"), values("section", "id"));
+    assert!(links.len() > 3 && links.contains(&"#destinations".to_owned()), "{links:?}");
+    assert!(
+        links.iter().all(|link| sections.iter().any(|id| link.strip_prefix('#') == Some(id))),
+        "{links:?} {sections:?}"
+    );
+}
+
+#[test]
+fn rows_can_be_sorted_by_every_column_without_a_script() {
+    let page = html(&[capture()], &tally());
+    for column in tables::COLUMNS {
+        let name = column.name;
+        assert!(page.contains(&format!(":has(.by-{name}:checked) tbody tr {{ order: var(--by-{name}); }}")), "{name}");
+        assert!(page.contains(&format!("class=\"by-{name}\"")) && page.contains(&format!("--by-{name}:0;")), "{name}");
+    }
+}
+
+#[test]
+fn what_to_do_is_below_the_headline() {
+    let (captures, tally) = ([capture()], tally());
+    let page = html(&captures, &tally);
+    let (headline, remedy) =
+        (page.find("class=\"headline\""), page.find("class=\"remedy\">port out of range: have the filter"));
+    assert!(remedy.is_some() && headline < remedy, "{page}");
 }
 
 #[test]

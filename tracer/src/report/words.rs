@@ -4,6 +4,7 @@ use jiff::civil::DateTime;
 
 use super::numbers::{grouped, share, span};
 use super::{FamilyPorts, Report};
+use crate::causes::{self, Cause};
 use crate::model::{Capture, Clock, Strength};
 use crate::outputs::escape::Escaped;
 use crate::outputs::policies::sentences;
@@ -38,6 +39,13 @@ pub(super) fn headline(report: &Report<'_>) -> String {
         "{failed} {flagged} {verb} flagged: NAT chose a source port outside the allowed ports. {}",
         strength(report)
     )
+}
+
+/// What to do about the cause that most attempts have; `None` where no cause is known.
+pub(super) fn remedy(report: &Report<'_>) -> Option<String> {
+    let attempts = |cause: &&Cause| report.summary.by_cause.get(cause.id).map_or(0, |counts| counts.attempts);
+    let known = causes::ALL.iter().filter(|cause| !causes::is_unknown(cause) && attempts(cause) > 0);
+    known.max_by_key(attempts).map(Cause::note)
 }
 
 /// How strong the evidence is that a filter is the reason.

@@ -19,7 +19,7 @@ const PORTS_NARROW: u32 = 1024;
 const STEPS_WIDE: usize = 180;
 const STEPS_NARROW: usize = 60;
 /// The axis is at least so many steps long, or a short trace would be one block of colour.
-const MIN_TIME_STEPS: i64 = 12;
+const MIN_TIME_STEPS: i64 = 4;
 
 pub(super) fn ports(family: &FamilyPorts<'_>) -> Result<Markup> {
     if family.ports.is_empty() {

@@ -24,7 +24,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// When a picture cannot be drawn.
 pub fn render(report: &Report<'_>) -> Result<String> {
     let pictures = pictures(report)?;
-    let headline = words::headline(report);
+    let (headline, tables) = (words::headline(report), tables::all(report));
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -40,14 +40,16 @@ pub fn render(report: &Report<'_>) -> Result<String> {
                 header {
                     h1 { "snatrace " span { "report" } }
                     p.headline { (headline.replace(" %", "\u{a0}%")) }
+                    @if let Some(remedy) = words::remedy(report) { p.remedy { (remedy) } }
                     (parts::about(report))
+                    nav { @for table in &tables { a href={ "#" (parts::anchor(table)) } { (table.title) } } }
                 }
                 main {
                     (parts::tiles(report))
                     (pictures)
                     (parts::evidence(report))
                     (parts::inference(report))
-                    div.tables { @for table in tables::all(report) { (parts::table(&table)) } }
+                    div.tables { @for table in &tables { (parts::table(table)) } }
                     (parts::capture(report))
                 }
             }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::model::Capture;
 use crate::outputs::escape::Escaped;
 use crate::report::numbers::{grouped, percent, share};
-use crate::report::tables::{COLUMNS, ReportTable, Row};
+use crate::report::tables::{COLUMNS, Column, ReportTable, Row};
 use crate::report::{Report, words};
 
 /// A word that explains itself when it is pointed at, tapped or reached by Tab.
@@ -99,12 +99,43 @@ pub(super) fn inference(report: &Report<'_>) -> Markup {
     }
 }
 
+/// What links to a table name it by.
+pub(super) fn anchor(table: &ReportTable) -> String {
+    table.title.replace(' ', "-").to_lowercase()
+}
+
+/// Buttons that sort a table by a column. The style does it, so that the page needs no script.
+fn sort(table: &ReportTable) -> Markup {
+    html! {
+        @if table.rows.len() > 1 {
+            fieldset.sort {
+                legend { "Sort by" }
+                @for (number, name) in ["worst"].into_iter().chain(COLUMNS.iter().map(|column| column.name)).enumerate() {
+                    label {
+                        input type="radio" name={ "sort-" (anchor(table)) } class={ "by-" (name) } checked[number == 0];
+                        (name)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a row stands by each column, highest first, as variables of its style.
+fn ranks(rows: &[Row], row: &Row) -> String {
+    let rank = |column: &Column| {
+        rows.iter().filter(|other| (column.value)(&other.counts) > (column.value)(&row.counts)).count()
+    };
+    COLUMNS.iter().map(|column| format!("--by-{}:{};", column.name, rank(column))).collect()
+}
+
 /// A table, each number with what it is. The roles stay when a narrow page lays rows out as grids.
 pub(super) fn table(table: &ReportTable) -> Markup {
     html! {
-        section {
+        section id=(anchor(table)) {
             h2 { (table.title) }
             p.note { (table.about) }
+            (sort(table))
             div.scroll {
                 table.counts role="table" {
                     thead role="rowgroup" {
@@ -113,7 +144,10 @@ pub(super) fn table(table: &ReportTable) -> Markup {
                             @for column in &COLUMNS { th.number role="columnheader" scope="col" { (term(column.name, "end", column.about)) } }
                         }
                     }
-                    tbody role="rowgroup" { @for row in table.rows.iter().chain(&table.others) { (counts(row)) } }
+                    tbody role="rowgroup" {
+                        @for row in &table.rows { (counts(row, &ranks(&table.rows, row))) }
+                        @if let Some(row) = &table.others { (counts(row, OTHERS)) }
+                    }
                 }
             }
             @for note in &table.notes { p.note { (note) } }
@@ -121,10 +155,13 @@ pub(super) fn table(table: &ReportTable) -> Markup {
     }
 }
 
-fn counts(row: &Row) -> Markup {
+/// Below all others, whatever they are sorted by.
+const OTHERS: &str = "order:1000 !important;";
+
+fn counts(row: &Row, order: &str) -> Markup {
     let bar = percent(row.counts.unanswered, row.counts.attempts).unwrap_or(0.0);
     html! {
-        tr role="row" style={ "--share:" (format!("{bar:.1}")) "%" } {
+        tr role="row" style={ "--bar:" (format!("{bar:.1}")) "%;" (order) } {
             th role="rowheader" scope="row" { (row.label) }
             @for column in &COLUMNS {
                 @let number = (column.full)(&row.counts);

@@ -33,6 +33,7 @@ pub fn render(report: &Report<'_>, colour: bool) -> Result<String, fmt::Error> {
     let styles = styles(colour);
     head(&mut out, report);
     paragraph(&mut out, &words::headline(report));
+    words::remedy(report).into_iter().for_each(|remedy| paragraph(&mut out, &remedy));
     for family in report.families() {
         picture::ports(&mut out, &family, styles)?;
     }
