@@ -29,6 +29,9 @@ pub struct Args {
     /// Fail unless this commit is a release: it has the tag of its version, and the changelog has its section
     #[arg(long)]
     tagged: bool,
+    /// Where releases are published: files below URL/vVERSION/; the manifest for krew names it
+    #[arg(long, value_name = "URL", required_if_eq("tagged", "true"))]
+    url: Option<String>,
     #[command(flatten)]
     consent: Consent,
 }
@@ -43,13 +46,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let archs = if args.arch.is_empty() { Arch::value_variants().to_vec() } else { args.arch.clone() };
     setup::toolchain_and_linker(args.consent)?;
     let dist = paths::target().join("dist");
-    all(&release, &archs, &dist, args.consent)?;
+    all(&release, &archs, args.url.as_deref(), &dist, args.consent)?;
     println!("{}", dist.display());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Builds everything into this directory; what an earlier run left there is removed.
-pub fn all(release: &Release, archs: &[Arch], dist: &Path, consent: Consent) -> Result<()> {
+pub fn all(release: &Release, archs: &[Arch], url: Option<&str>, dist: &Path, consent: Consent) -> Result<()> {
     packages::prepare(consent)?;
     if dist.exists() {
         fs::remove_dir_all(dist)?;
@@ -67,7 +70,7 @@ pub fn all(release: &Release, archs: &[Arch], dist: &Path, consent: Consent) -> 
         packages::archives(*arch, release, &binary, dist)?;
     }
     image::build(release, archs, dist)?;
-    cluster::build(release, dist)?;
+    cluster::build(release, url, dist)?;
     let script = "sha256sum -- * >SHA256SUMS";
     process::run(process::command("sh").args(["-c", script]).current_dir(dist))
 }

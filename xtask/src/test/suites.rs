@@ -102,7 +102,7 @@ pub fn dist(context: &Context) -> Result<Outcome> {
     debian::need(DIST, context.consent)?;
     debian::need(LAB, context.consent)?;
     let dir = paths::target().join("dist-test");
-    dist::all(&Release::read()?, &Arch::host().into_iter().collect::<Vec<_>>(), &dir, context.consent)?;
+    dist::all(&Release::read()?, &Arch::host().into_iter().collect::<Vec<_>>(), None, &dir, context.consent)?;
     run_targets(context, |name| name.starts_with("dist"))
 }
 
