@@ -69,6 +69,27 @@ fn who_is_not_root_is_told_what_is_missing() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
+fn too_few_file_descriptors_are_said_so_in_one_line() {
+    let lab = Lab::up("fully_random");
+    let call = |files: u32| {
+        let mut call = Command::new("nsenter");
+        call.arg(format!("--net={}", lab.node().display())).arg("prlimit").arg(format!("--nofile={files}"));
+        call.arg(binary()).args(["tail", "-q", "-o", "json", "--", "true"]);
+        Outcome::of(&mut call)
+    };
+    let mut files = 10;
+    while call(files).code != Some(0) {
+        let stderr = call(files).stderr;
+        let last = stderr.lines().last().unwrap_or_default();
+        assert!(last.contains("too few file descriptors") && last.contains("ulimit -n"), "{files}: {stderr}");
+        files += 3;
+        assert!(files < 200, "{stderr}");
+    }
+    assert!(files > 20, "the limit did not matter");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
 fn three_capabilities_are_enough_where_it_was_started() {
     let lab = Lab::up("fully_random");
     let place = Place::new();

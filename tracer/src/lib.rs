@@ -31,6 +31,7 @@ pub mod sandbox;
 pub mod netlink;
 pub mod netns;
 pub mod notice;
+pub mod shortage;
 pub mod status;
 pub mod symbols;
 pub mod fetch;

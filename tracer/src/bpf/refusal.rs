@@ -10,6 +10,8 @@ use aya::maps::MapError;
 use aya::programs::ProgramError;
 use nix::errno::Errno;
 
+use crate::shortage;
+
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 
 /// The error without the verifier's log; that is in the debug log.
@@ -23,7 +25,10 @@ pub(super) fn of_program(error: &anyhow::Error) -> String {
                 words.push(reason(io_error, &log, &lockdown()));
                 return words.join(": ");
             }
-            _ => words.push(cause.to_string()),
+            _ => match shortage::of([cause]) {
+                Some(why) => words.push(why.to_owned()),
+                None => words.push(cause.to_string()),
+            },
         }
     }
     // Errors that quote their own cause would say it twice.
@@ -40,7 +45,7 @@ pub(super) fn of_maps(error: EbpfError) -> anyhow::Error {
     };
     let why = match code.map(|(name, code)| (name.as_str(), Errno::from_raw(code))) {
         Some(("EVENTS", Errno::EINVAL)) => "this kernel has no BPF ring buffer: Linux 5.8 or newer is needed".to_owned(),
-        Some((name, errno)) => match resource(errno) {
+        Some((name, errno)) => match shortage::words(errno) {
             Some(why) => format!("the map {name}: {why}"),
             None if errno == Errno::EPERM => {
                 "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and before Linux 5.11 with CAP_SYS_RESOURCE or more \
@@ -80,7 +85,7 @@ fn reason(error: &io::Error, log: &str, lockdown: &str) -> String {
     }
     let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
     let said = || log.lines().map(str::trim).rfind(|line| !line.is_empty() && !is_statistics(line)).unwrap_or_default();
-    match resource(errno) {
+    match shortage::words(errno) {
         Some(why) => why.to_owned(),
         None if said().is_empty() => error.to_string(),
         None => format!("{error}: the verifier says: {}", said()),
@@ -90,16 +95,6 @@ fn reason(error: &io::Error, log: &str, lockdown: &str) -> String {
 /// What the verifier writes at its end in any case.
 fn is_statistics(line: &str) -> bool {
     ["processed ", "verification time ", "stack depth "].iter().any(|start| line.starts_with(start))
-}
-
-/// What there is too little of, and what to do.
-fn resource(errno: Errno) -> Option<&'static str> {
-    const RESOURCES: [(Errno, &str); 3] = [
-        (Errno::EMFILE, "too few file descriptors: raise the limit (ulimit -n, LimitNOFILE=)"),
-        (Errno::ENFILE, "the system has no file descriptors left: raise fs.file-max"),
-        (Errno::ENOMEM, "too little memory: give the container or the machine more"),
-    ];
-    RESOURCES.iter().find(|(known, _)| *known == errno).map(|(_, why)| *why)
 }
 
 fn lockdown() -> String {
@@ -118,6 +113,23 @@ mod tests {
         let lockdown = "kernel lockdown (confidentiality) forbids programs that read kernel memory";
         assert_eq!(reason(&error, LOG, ""), lockdown);
         assert_eq!(reason(&error, "", "none integrity [confidentiality]"), lockdown);
+    }
+
+    #[test]
+    fn maps_that_cannot_be_made_say_what_is_missing() {
+        let of = |name: &str, errno: Errno| {
+            let io_error = io::Error::from_raw_os_error(errno as i32);
+            of_maps(EbpfError::MapError(MapError::CreateError { name: name.to_owned(), io_error })).to_string()
+        };
+        assert!(
+            of("EVENTS", Errno::EINVAL).ends_with("this kernel has no BPF ring buffer: Linux 5.8 or newer is needed")
+        );
+        assert!(of("SEEN", Errno::EMFILE).contains("the map SEEN: too few file descriptors"));
+        assert!(of("SEEN", Errno::ENOMEM).contains("too little memory"));
+        assert!(of("SEEN", Errno::EPERM).contains("locked memory (ulimit -l)"));
+        let netlink = anyhow::Error::from(io::Error::from_raw_os_error(Errno::EMFILE as i32))
+            .context("cannot open a netlink socket");
+        assert!(of_program(&netlink).starts_with("cannot open a netlink socket: too few file descriptors"));
     }
 
     #[test]

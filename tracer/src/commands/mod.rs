@@ -37,6 +37,7 @@ use log::LevelFilter;
 use crate::model::Filter;
 use crate::notice::notice;
 use crate::outputs::escape::Escaped;
+use crate::shortage;
 use crate::store;
 use crate::summary::Summary;
 
@@ -156,10 +157,18 @@ pub fn main() -> ExitCode {
         Err(error) => match error.downcast::<clap::Error>() {
             Ok(wrong_usage) => exit(&wrong_usage),
             Err(error) => {
-                notice(Escaped(&format!("{error:#}")));
+                notice(Escaped(&one_line(&error)));
                 ExitCode::FAILURE
             }
         },
+    }
+}
+
+/// What failed, why, and what to do.
+fn one_line(error: &Error) -> String {
+    match shortage::of(error.chain()) {
+        Some(why) => format!("{error}: {why}"),
+        None => format!("{error:#}"),
     }
 }
 
