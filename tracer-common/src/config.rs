@@ -175,6 +175,8 @@ pub const UPLINKS: u32 = 1024;
 pub const UPLINK_OUTSIDE: u8 = 1;
 /// Bit in the map of watched interfaces: `wire_sent` sees what leaves, after the programs of others in TC.
 pub const UPLINK_BY_QUEUE: u8 = 2;
+/// Bit in the map of watched interfaces, of interface 0: this namespace is watched.
+pub const NETNS_WATCHED: u8 = 4;
 /// Most addresses of the node that `ct_drop` knows.
 pub const OWN_ADDRESSES: u32 = 16_384;
 /// Slots of the SYNs seen last, a power of two: 3 s of 20,000 connections a second.

@@ -5,7 +5,7 @@ use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
 use tracer_common::Flow;
-use tracer_common::config::UPLINK_OUTSIDE;
+use tracer_common::config::{NETNS_WATCHED, UPLINK_OUTSIDE};
 use tracer_common::events::{
     CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, STATUS_CONFIRMED, STATUS_SRC_NAT, WIRE_SYN, WIRE_SYN_ACK,
 };
@@ -15,7 +15,7 @@ use crate::kernel::conntrack::{Conn, Room};
 use crate::kernel::globals::{
     DROP_CONSUMED, DROP_HAS_REASON, HOOK_SLOW_HIGH, HOOK_SLOW_LEN, HOOK_SLOW_LOW, WIRE_BINDS,
 };
-use crate::kernel::skb::{Device, Skb};
+use crate::kernel::skb::{Device, Header, Skb};
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN};
 use crate::{emit, filter, outside};
 
@@ -46,9 +46,7 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
         return None;
     }
     let is_answer = syn.flags & TCP_ACK != 0;
-    // A flood of SYNs that a firewall keeps out must not fill the ring buffer.
-    let is_from_outside = || Some(filter::uplink(netns, skb.received_by()?) & UPLINK_OUTSIDE != 0);
-    if !is_answer && is_from_outside()? && !(outside::is_forwarded(conn, &syn) && outside::is_within_rate()) {
+    if !is_answer && !is_of_interest(skb, conn, &syn, netns)? {
         return None;
     }
     if WIRE_BINDS.load() != 0 && !is_answer {
@@ -73,6 +71,22 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     });
     debug!(ctx, "ct_drop: flags {:x}, reason {}", syn.flags, reason);
     Some(())
+}
+
+/// Whether a SYN is to be reported. Those of strangers, which an uplink has received or which this node has passed on to a namespace that
+/// is not watched, are reported at a bounded rate; sockets of this kernel report their own.
+#[inline(always)]
+fn is_of_interest(skb: Skb, conn: Option<Conn<'_>>, syn: &Header, netns: u32) -> Option<bool> {
+    let received_by = skb.received_by()?;
+    if received_by == 0 || netns == 0 {
+        return Some(true);
+    }
+    let is_from_outside = filter::uplink(netns, received_by) & UPLINK_OUTSIDE != 0;
+    if is_from_outside && !outside::is_forwarded(conn, syn) {
+        return Some(false);
+    }
+    let is_passed_on = filter::uplink(netns, 0) & NETNS_WATCHED == 0;
+    Some(!is_from_outside && !is_passed_on || outside::is_within_rate())
 }
 
 /// NAT had chosen a source that was never confirmed, so no other event reports this binding.

@@ -7,7 +7,7 @@ use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData};
 use ipnet::IpNet;
-use tracer_common::config::{OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLINK_OUTSIDE};
+use tracer_common::config::{NETNS_WATCHED, OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLINK_OUTSIDE};
 use tracer_common::flow::octets;
 
 use super::links::HeldAddress;
@@ -56,6 +56,14 @@ impl NodeMaps {
             arriving: BTreeSet::new(),
             addresses: BTreeSet::new(),
         })
+    }
+
+    /// Writes the watched namespaces.
+    pub(super) fn namespaces(&mut self, inums: impl Iterator<Item = u32>) -> anyhow::Result<()> {
+        for inum in inums {
+            self.uplinks.insert([inum, 0], NETNS_WATCHED, 0).context("cannot watch so many namespaces")?;
+        }
+        Ok(())
     }
 
     /// Writes the watched interfaces.

@@ -48,6 +48,7 @@ impl Follow {
 
     /// Reports the state at the start.
     pub(super) fn begin(&mut self, wires: &Wires, time_ns: u64) -> anyhow::Result<()> {
+        self.known.namespaces(self.spaces.iter().map(FollowedNetns::inum))?;
         for watched in wires.watched() {
             let state = if watched.sight == Sight::Blind { UPLINK_BLIND } else { UPLINK_WATCHED };
             self.events.push(uplink(&watched.interface, state, time_ns).into());
