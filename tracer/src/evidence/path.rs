@@ -122,7 +122,9 @@ impl PathEvidence {
         };
         let key = (entry, place.side);
         let (at, was_in_runs) = period.runs.get(&key).copied().unwrap_or((0, true));
-        if (at..=at + at / 8).contains(&failures) {
+        // The more there are, the less a few more change it.
+        let more = if at < 32 { at / 8 } else { at / 2 };
+        if (at..=at + more).contains(&failures) {
             return was_in_runs;
         }
         let is_of = |attempt: &RecentAttempt| entry.is_none_or(|entry| attempt.place.entry == entry);
