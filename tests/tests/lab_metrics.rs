@@ -145,3 +145,25 @@ fn prometheus_scrapes_a_capture_and_alerts_fire() {
     prometheus.signal(Signal::SIGTERM);
     prometheus.finish();
 }
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn the_plugin_of_node_problem_detector_says_whether_a_filter_is_proven() {
+    let lab = Lab::up("fully_random");
+    let address = format!("127.0.0.1:{}", free_port());
+    let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/node-problem-detector/check-snatrace");
+    // 0: no problem, 1: a problem, anything else: unknown.
+    let check = || Outcome::of(Command::new(plugin).arg(&address));
+    assert_eq!((check().code, check().stdout.starts_with("no metrics of snatrace at '127.0.0.1:")), (Some(2), true));
+    let tail = serve(&lab, &["--metrics", &address]);
+    until("metrics", || check().code == Some(0));
+    assert_eq!(check().stdout, "no filter is proven\n");
+    until("a proven filter", || {
+        Outcome::of(&mut lab.client(&["--truth", "/dev/null", "-n", "200"])).done();
+        check().code == Some(1)
+    });
+    assert!(check().stdout.starts_with("a filter drops return traffic, flagged are: "), "{:?}", check());
+    tail.signal(Signal::SIGTERM);
+    tail.finish().done();
+    assert_eq!(check().code, Some(2));
+}
