@@ -140,7 +140,10 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["-v", "record"], "Usage: snatrace record"),
         (&["--nosuch"], "Usage: snatrace [OPTIONS] <COMMAND>"),
         (&["replay"], "required arguments were not provided: <FILE>..."),
-        (&["replay", "x", "--allow", "auto"], "auto is neither a port nor a range: it is that of the capturing node"),
+        (
+            &["replay", "x", "--allow", "auto"],
+            "auto is neither a port nor a range: it is the range of the capturing node",
+        ),
         (&["report"], "required arguments were not provided: <FILE>..."),
         (&["infer"], "or use --conntrack for the conntrack table of this node or a listing of one"),
         (&["infer", "x", "-o", "xml"], "'xml' for '--output <FORMAT>' [possible values: text, json]"),

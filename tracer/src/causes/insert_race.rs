@@ -8,7 +8,7 @@ pub(super) const CAUSE: Cause = Cause {
     applies,
     explain,
     advice: "two connections were given the same source at the same time (conntrack -S counts it as insert_failed); `--random-fully` \
-             makes that rare, but where a filter lets only LO-HI through, only together with --to-ports LO-HI",
+             makes that rare; where a filter passes only LO-HI, use it together with --to-ports LO-HI",
 };
 
 fn applies(case: &Case<'_>) -> bool {

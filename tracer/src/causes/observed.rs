@@ -92,7 +92,7 @@ fn egress(case: &Case<'_>) -> Vec<String> {
         }
     }
     if egress.newest_syn.lacks_any_of(egress.first_syn) {
-        facts.push("the newest SYN does not".to_owned());
+        facts.push("the newest SYN is without that".to_owned());
     }
     if let Some(later) = case.attempt.later_path {
         let attempts = plural(later.attempts, "later attempt");

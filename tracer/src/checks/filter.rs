@@ -63,10 +63,10 @@ fn none(facts: &Facts) -> CheckReport {
 
 fn provider() -> Fix {
     Fix {
-        what: "ask the provider, or set in its firewall: let TCP answers (ACK set, \"established\") through to ports 1024-65535"
+        what: "ask the provider, or set in its firewall: accept TCP return traffic (ACK set, \"established\") on ports 1024-65535"
             .to_owned(),
-        consequence: "nothing changes on the node, and all its ports can be used (RFC 6056 recommends this range); no new \
-                      connection comes in by it, for those have no ACK"
+        consequence: "nothing changes on the node, and all its ports can be used (RFC 6056 recommends this range); connections \
+             from outside stay blocked, because their SYN has no ACK"
             .to_owned(),
         ..Fix::default()
     }

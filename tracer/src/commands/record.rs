@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<End> {
         args.check_stdout()?;
     }
     if args.rotate.zip(args.max_total).is_some_and(|(file, all)| file > all) {
-        return Err(wrong_usage("--max-total: less than one file has with -C: write more, or less with -C").into());
+        return Err(wrong_usage("--max-total: smaller than one file of -C: write more, or a smaller -C").into());
     }
     let options = args.capture.options()?;
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;

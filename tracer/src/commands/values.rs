@@ -69,7 +69,7 @@ pub fn allow(text: &str) -> Result<Allow> {
 pub fn ports(text: &str) -> Result<PortSet> {
     ensure!(
         text.trim() != "auto",
-        "auto is neither a port nor a range: it is that of the capturing node, so write the range"
+        "auto is neither a port nor a range: it is the range of the capturing node, so write the range"
     );
     Ok(text.parse()?)
 }
