@@ -112,7 +112,7 @@ fn tables(args: &Args) -> Result<End> {
     result?;
     let ([attempts, retransmits], files) = exporter.finish()?;
     let (attempts, retransmits) = (plural(attempts, "attempt"), plural(retransmits, "SYN retransmit"));
-    notice(format_args!("exported {attempts} and {retransmits} to {}", plural(files as u64, "file")));
+    notice(format_args!("exported {attempts} and {retransmits} to {}", plural(files, "file")));
     Ok(End::Done)
 }
 
