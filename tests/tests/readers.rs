@@ -36,12 +36,22 @@ fn python() -> Command {
     )
 }
 
+/// What a hostile trace may call a pod: no reader is to be led astray.
+const NAMES: [&str; 5] = ["cart", "quote\"d', `;--", "two\r\nlines\t", "\0nul\u{202e}", "=1+1|cmd"];
+
+/// The name of the pod with this number; one has 64 KB, and one bytes that are no UTF-8, which no event can hold but as U+FFFD.
+fn pod(number: usize) -> String {
+    let name = NAMES[number % NAMES.len()];
+    let long = if number == 1 { "x".repeat(64 << 10) } else { String::new() };
+    format!("{name}{}{long}-{number}", String::from_utf8_lossy(&[0xff]))
+}
+
 /// The trace of a case, with a pod for each network namespace that has a socket.
 fn with_pods(dir: &Path) -> PathBuf {
     let rows = snatrace("export -o jsonl --all -w -", &[&trace(CASE)]);
     let rows = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let netns: BTreeSet<u32> = rows.filter_map(|row| row["netns"].as_u64()).map(|netns| netns as u32).collect();
-    let owner = |(number, &netns)| OwnerAt { netns, since_ns: 0, owner: format!("shop/cart-{number}/app") };
+    let owner = |(number, &netns)| OwnerAt { netns, since_ns: 0, owner: format!("shop/{}/app", pod(number)) };
     let mut reader = Reader::open(&trace(CASE)).unwrap();
     let owners: Vec<OwnerAt> = netns.iter().enumerate().map(owner).collect();
     assert!(!owners.is_empty());
