@@ -64,7 +64,8 @@ pub(super) fn leaving(slot: SlotView<'_>, translated: &TupleKey<'_>) -> Option<u
     if !knows_translated(slot) {
         return by_destination(slot.original_destination(translated));
     }
-    match slot.is_translated(translated) {
+    // A SYN that left as its socket sent it may be on its way to NAT.
+    match slot.is_translated(translated) || knows_original(slot) && slot.is_original(translated) {
         true => Some(SAME),
         false => same_destination(slot.translated_destination(translated)),
     }

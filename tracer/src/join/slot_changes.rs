@@ -1,6 +1,6 @@
 //! How each fact changes the attempt it belongs to. The order in which facts of one moment come does not matter.
 
-use tracer_common::events::{WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_UNREACHABLE};
+use tracer_common::events::{WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_UNREACHABLE};
 
 use super::attempts::Attempts;
 use super::bindings::Choice;
@@ -127,6 +127,14 @@ impl SlotViewMut<'_> {
         detail: u16,
         time_ns: u64,
     ) -> Option<u32> {
+        if self.is_before_nat(translated, detail) {
+            return None;
+        }
+        if self.is_behind_nat(translated, time_ns) {
+            (self.interface, self.newest_interface) = (interface, interface);
+            self.set_translated(translated);
+            return None;
+        }
         self.leaves_as(translated);
         if !self.known.has(SlotFlags::SEEN) {
             self.interface = interface;
@@ -142,6 +150,25 @@ impl SlotViewMut<'_> {
         self.newest_interface = interface;
         self.syns_leaving = self.syns_leaving.saturating_add(1);
         self.transmission(SlotFlags::SENT_BY_WIRE, time_ns)
+    }
+
+    /// The SYN passes an interface between its socket and NAT, which translated it before. There it still has its socket.
+    fn is_before_nat(&self, flow: &TupleKey<'_>, detail: u16) -> bool {
+        let slot = self.as_ref();
+        detail & WIRE_OWN != 0
+            && self.known.has(SlotFlags::SEEN | SlotFlags::ORIGINAL | SlotFlags::TRANSLATED)
+            && !self.known.has(SlotFlags::FROM_CACHED_BINDING)
+            && slot.is_original(flow)
+            && !slot.is_translated(flow)
+    }
+
+    /// The SYN left a watched interface as its socket sent it, and NAT translated it behind that interface.
+    fn is_behind_nat(&self, flow: &TupleKey<'_>, time_ns: u64) -> bool {
+        let slot = self.as_ref();
+        self.known.has(SlotFlags::SEEN | SlotFlags::ORIGINAL | SlotFlags::SENT_BY_WIRE)
+            && self.is_newest_transmission(time_ns)
+            && slot.is_original(&TupleKey::from(&slot.translated()))
+            && !slot.is_translated(flow)
     }
 
     /// Whether what happened at this time can be part of the newest transmission: one SYN passes several interfaces.

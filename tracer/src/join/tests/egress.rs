@@ -192,3 +192,14 @@ fn an_attempt_without_retransmits_knows_its_tunnel_too() {
     let late = [syn_by(1, 7, node(8), 9, 0), vxlan, syn_by(1, ISN, node(9), 9, 0)];
     assert!(join(&late).ended.iter().all(|attempt| attempt.egress.encapsulates));
 }
+
+/// A pod whose own interface is watched beside the node's uplink.
+#[test]
+fn an_interface_before_nat_changes_no_port() {
+    let passes = |at| [own_syn(at, ISN, pod(7)), syn_by(at + 1, ISN, node(9), WAN2, 0)];
+    let outcomes = after(two_uplinks(), &[passes(1), passes(S)].concat());
+    assert_eq!(outcomes.retransmitted(), [(S + 1, 1)]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.translated, attempt.selections), (Some(node(9)), 0));
+    assert_eq!(attempt.egress.interface.to_string(), "wan2");
+}
