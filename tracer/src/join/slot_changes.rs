@@ -70,6 +70,7 @@ impl SlotViewMut<'_> {
     ) -> Option<u32> {
         let continues = super::fits::continues(self.as_ref(), original);
         let of_another = continues || super::fits::chooses_again(self.as_ref(), original, translated);
+        self.unsee_before_nat(original, translated, choice.time_ns);
         let seen_since = self.known.has(SlotFlags::SEEN) && self.sent_at.since_ns(Coarse::from_ns(choice.time_ns)) > 0;
         let seen = seen_since.then(|| self.as_ref().translated());
         self.take_binding(translated, choice);
@@ -130,10 +131,9 @@ impl SlotViewMut<'_> {
         if self.is_before_nat(translated, detail) {
             return None;
         }
-        if self.is_behind_nat(translated, time_ns) {
-            (self.interface, self.newest_interface) = (interface, interface);
-            self.set_translated(translated);
-            return None;
+        if self.known.has(SlotFlags::ORIGINAL) {
+            let original = self.as_ref().original();
+            self.unsee_before_nat(&TupleKey::from(&original), translated, time_ns);
         }
         self.leaves_as(translated);
         if !self.known.has(SlotFlags::SEEN) {
@@ -162,13 +162,17 @@ impl SlotViewMut<'_> {
             && !slot.is_translated(flow)
     }
 
-    /// The SYN left a watched interface as its socket sent it, and NAT translated it behind that interface.
-    fn is_behind_nat(&self, flow: &TupleKey<'_>, time_ns: u64) -> bool {
+    /// Where the SYN was seen, it was on its way to this NAT: that is not how it left.
+    fn unsee_before_nat(&mut self, original: &TupleKey<'_>, translated: &TupleKey<'_>, time_ns: u64) {
         let slot = self.as_ref();
-        self.known.has(SlotFlags::SEEN | SlotFlags::ORIGINAL | SlotFlags::SENT_BY_WIRE)
+        let is_before = self.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED | SlotFlags::SENT_BY_WIRE)
             && self.is_newest_transmission(time_ns)
-            && slot.is_original(&TupleKey::from(&slot.translated()))
-            && !slot.is_translated(flow)
+            && slot.is_translated(original)
+            && !slot.is_translated(translated);
+        if is_before {
+            self.known.clear(SlotFlags::SEEN | SlotFlags::TRANSLATED | SlotFlags::SENT_BY_WIRE);
+            self.syns_leaving = self.syns_leaving.saturating_sub(1);
+        }
     }
 
     /// Whether what happened at this time can be part of the newest transmission: one SYN passes several interfaces.

@@ -197,9 +197,14 @@ fn an_attempt_without_retransmits_knows_its_tunnel_too() {
 #[test]
 fn an_interface_before_nat_changes_no_port() {
     let passes = |at| [own_syn(at, ISN, pod(7)), syn_by(at + 1, ISN, node(9), WAN2, 0)];
-    let outcomes = after(two_uplinks(), &[passes(1), passes(S)].concat());
-    assert_eq!(outcomes.retransmitted(), [(S + 1, 1)]);
-    let attempt = outcomes.only();
-    assert_eq!((attempt.translated, attempt.selections), (Some(node(9)), 0));
-    assert_eq!(attempt.egress.interface.to_string(), "wan2");
+    let by_wire = [passes(1), passes(S)].concat();
+    let by_both = [&passes(1)[..1], &[bind(2, ISN, pod(7), node(9))], &passes(2)[1..], &passes(S)].concat();
+    for (events, selections) in [(by_wire, 0), (by_both, 1)] {
+        let outcomes = after(two_uplinks(), &events);
+        assert_eq!(outcomes.retransmitted(), [(S + 1, 1)]);
+        let attempt = outcomes.only();
+        assert_eq!((attempt.translated, attempt.selections), (Some(node(9)), selections));
+        let egress = attempt.egress;
+        assert_eq!((egress.interface.to_string().as_str(), egress.first_interface), ("wan2", None));
+    }
 }
