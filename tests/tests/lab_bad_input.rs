@@ -42,7 +42,7 @@ fn an_interface_or_namespace_that_does_not_exist_is_named() {
         (&["--netns", "/tmp"], "network namespace /tmp: EINVAL: Invalid argument: is it one?"),
         (&["--netns", "/dev/null"], "network namespace /dev/null: EINVAL: Invalid argument: is it one?"),
         (&["--netns", "/proc/self/ns/mnt"], "/proc/self/ns/mnt: EINVAL: Invalid argument: is it one?"),
-        (&["--ready-file", "/nonexistent/ready"], "cannot create the ready file /nonexistent/ready"),
+        (&["--ready-file", "/dev/null/ready"], "cannot create the ready file /dev/null/ready"),
     ] {
         Outcome::of(&mut tail(options)).assert_failed(1, expected);
     }

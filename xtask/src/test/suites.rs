@@ -140,7 +140,7 @@ fn run_targets(context: &Context, is_wanted: fn(&str) -> bool) -> Result<Outcome
 pub fn run_with(variables: &[(&str, &Path)], is_wanted: fn(&str) -> bool) -> Result<Outcome> {
     let mut cargo = process::cargo();
     cargo.env("SNATRACE_DIST", paths::target().join("dist-test")).envs(variables.iter().copied());
-    cargo.args(["test", "--package", "tests"]);
+    cargo.args(["test", "--package", "tests", "--no-fail-fast"]);
     // A target is a file: cargo finds them, none is listed.
     for entry in fs::read_dir(paths::root().join("tests/tests"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
