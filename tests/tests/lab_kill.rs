@@ -250,7 +250,7 @@ fn a_capture_ends_after_its_duration() {
     let outcome = Outcome::of(&mut lab.capture("tail", ALLOW, &["-o", "json", "--duration", "1s"]));
     let took = start.elapsed();
     assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(10), "{took:?}");
-    assert_eq!(said(&outcome), [""; 0]);
+    assert_eq!(said(&outcome), ["snatrace: no attempt matches --src"]);
     assert_eq!(summary(&outcome.done())["attempts"], 0);
 }
 
@@ -264,7 +264,8 @@ fn a_capture_ends_with_its_command() {
     assert_eq!(summary(&outcome.stdout)["attempts"], 40);
 
     let outcome = Outcome::of(&mut lab.capture("tail", ALLOW, &["--exit-code", "--", "sh", "-c", "exit 7"]));
-    assert_eq!(said(&outcome), ["snatrace: the command ended with exit status: 7"]);
+    let expected = ["snatrace: the command ended with exit status: 7", "snatrace: no attempt matches --src"];
+    assert_eq!(said(&outcome), expected);
     outcome.done();
 
     let outcome = Outcome::of(&mut lab.capture("tail", ALLOW, &["--", "/nonexistent/command"]));

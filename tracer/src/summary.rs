@@ -100,12 +100,13 @@ impl Summary {
         } else {
             format!("; of them are {}: names are whole, or patterns such as checkout-*", owners.join(", "))
         };
+        // A live capture leaves most of the others in the kernel, so that there were none is not known.
         let seen = match self.unmatched {
-            0 => "no other attempt was seen".to_owned(),
-            1 => format!("1 other attempt was seen{names}"),
-            seen => format!("{seen} other attempts were seen{names}"),
+            0 => String::new(),
+            1 => format!(": 1 other attempt was seen{names}"),
+            seen => format!(": {seen} other attempts were seen{names}"),
         };
-        Some(format!("no attempt matches {options}: {seen}"))
+        Some(format!("no attempt matches {options}{seen}"))
     }
 
     /// Counts retransmitted attempts with their cause, and how strong the evidence is where they are flagged.
@@ -202,7 +203,7 @@ mod tests {
     fn a_filter_that_matches_nothing_is_reported_with_names_that_were_seen() {
         let filter = Filter { pod: vec!["chekout-*".to_owned()], ..Filter::default() };
         let mut summary = Summary::default();
-        let none = "no attempt matches --pod: no other attempt was seen";
+        let none = "no attempt matches --pod";
         assert_eq!(summary.unmatched_words(&filter).as_deref(), Some(none));
         for _ in 0..2 {
             summary.unmatched(Some(&Owner::parse("shop/checkout-0/")));
