@@ -174,7 +174,8 @@ fn traces_are_for_their_owner_alone() {
         record.arg(call.get_program()).args(call.get_args()).arg(&trace).args(["--", "true"]);
         let outcome = Outcome::of(&mut record);
         let said: Vec<_> = outcome.stderr.lines().filter(|line| !is_notice(line)).collect();
-        assert!(said.len() == 2 && said[0].starts_with("snatrace: recorded "), "{outcome:?}");
+        assert!(said.len() == 3 && said[0].starts_with("snatrace: recorded "), "{outcome:?}");
+        assert_eq!(said[2], "snatrace: no attempt matches --src");
         assert!(said[1].starts_with("snatrace: 0 attempts, 0 retransmitted, 0 flagged, 0 events lost"), "{outcome:?}");
         assert_eq!(outcome.done(), "", "without --print nothing is printed");
         assert_eq!(mode(&trace), 0o600);
