@@ -14,7 +14,7 @@ use super::place::{Path, Place};
 use super::range::InferredRange;
 use super::recent::{RecentAttempt, RecentAttempts};
 use crate::infer::{Destination, Probe};
-use crate::model::{Assessment, PortSet, Reason, Scope, Side};
+use crate::model::{Answers, Assessment, PortSet, Reason, Scope, Side};
 
 /// The evidence of one path.
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ struct PeriodEvidence {
     range: Option<Box<InferredRange>>,
     /// Attempts when the range was inferred.
     inferred_at: u64,
-    /// Whether the failures of a side, or of a destination, come in few runs, and how many there were when that was looked at.
-    runs: HashMap<(Option<u16>, Side), (u64, bool), FixedState>,
+    /// Whether the failures of a side, or of a destination, come in few runs, and how many failures and answers were known then.
+    runs: HashMap<(Option<u16>, Side), ([u64; 2], bool), FixedState>,
 }
 
 /// What is said of a period, and when it begins and ends; `None` where the capture does.
@@ -116,20 +116,23 @@ impl PathEvidence {
     /// Whether the failures on the side of the place come in few runs: those of its destination, or all.
     fn is_in_runs(&mut self, place: Place, scope: Scope) -> bool {
         let period = &self.periods[usize::from(place.period)];
-        let (entry, failures) = match scope {
-            Scope::Destination => (Some(place.entry), period.family.to(place.entry, place.side).unanswered),
-            Scope::Capture => (None, period.family.all(place.side).unanswered),
+        // Answers inside end runs: those of clients without a socket here become known seconds after the failures.
+        let known = |of: &dyn Fn(Side) -> Answers| [of(place.side).unanswered, of(Side::Inside).answered];
+        let (entry, known) = match scope {
+            Scope::Destination => (Some(place.entry), known(&|side| period.family.to(place.entry, side))),
+            Scope::Capture => (None, known(&|side| period.family.all(side))),
         };
         let key = (entry, place.side);
-        let (at, was_in_runs) = period.runs.get(&key).copied().unwrap_or((0, true));
         // The more there are, the less a few more change it.
-        let more = if at < 32 { at / 8 } else { at / 2 };
-        if (at..=at + more).contains(&failures) {
-            return was_in_runs;
+        let is_like = |at: u64, now| (at..=at + if at < 32 { at / 8 } else { at / 2 }).contains(&now);
+        if let Some((at, was_in_runs)) = period.runs.get(&key)
+            && at.iter().zip(known).all(|(at, now)| is_like(*at, now))
+        {
+            return *was_in_runs;
         }
         let is_of = |attempt: &RecentAttempt| entry.is_none_or(|entry| attempt.place.entry == entry);
         let is_in_runs = come_in_runs(&sorted_of(&self.recent, place.period, is_of), of_policy(place.side));
-        self.period(place.period).runs.insert(key, (failures, is_in_runs));
+        self.period(place.period).runs.insert(key, (known, is_in_runs));
         is_in_runs
     }
 

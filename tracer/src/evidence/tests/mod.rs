@@ -61,6 +61,19 @@ fn lines_name_the_filter_from_the_first_seconds_on() {
 }
 
 #[test]
+fn answers_that_become_known_after_all_failures_tell_a_filter_from_an_outage() {
+    // Clients without a socket here, and packet captures: an answered attempt is over seconds later, and one without an answer after that.
+    for (destinations, attempts) in [(1, 40), (2, 40), (1, 120), (3, 300)] {
+        let world = World { destinations, attempts, over_ms: (2000, 9000), ..World::new() };
+        each(&world, |seed, seen| {
+            assert!(seen.over.len() > 8, "seed {seed}");
+            let said = seen.over.iter().filter(|strength| strength.holds()).count();
+            assert_eq!(said, seen.blamed(), "seed {seed}: {:?}, {:?}", seen.over, seen.end.first());
+        });
+    }
+}
+
+#[test]
 fn a_filter_of_another_range_is_proven_where_the_policy_names_it() {
     let answers: AnswerModel = Rc::new(|_, port, _| (10000..20000).contains(&port));
     let world = World { allowed: "10000-19999", answers, attempts: 600, ..World::new() };

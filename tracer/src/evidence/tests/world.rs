@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) is_ipv6: bool,
     /// Destination and port of each attempt, in place of drawn ones.
     pub(super) script: Vec<(u32, u16)>,
+    /// After how many milliseconds an answered attempt is over, and one that is not: a client without a socket here ends late.
+    pub(super) over_ms: (u64, u64),
     /// NAT keeps the ports that clients choose; else it changes them.
     pub(super) keeps_ports: bool,
     /// The uplink of a destination.
@@ -43,6 +45,8 @@ pub(super) struct World {
 pub(super) struct Assessed {
     /// At the first retransmit of each flagged attempt: when, to which destination, how strong.
     pub(super) lines: Vec<(u64, u32, Strength)>,
+    /// When each flagged attempt that was not answered was over: how strong.
+    pub(super) over: Vec<Strength>,
     /// At the end, of each flagged attempt that was not answered.
     pub(super) end: Vec<(u32, Assessment)>,
     /// At the end, of each attempt that was retransmitted and not answered.
@@ -77,6 +81,7 @@ impl World {
             ports_to: None,
             is_ipv6: false,
             script: Vec::new(),
+            over_ms: (100, 1000),
             keeps_ports: false,
             uplink: |_| 2,
         }
@@ -118,8 +123,8 @@ impl World {
             }
             let retransmits = u32::try_from((last_ms - begin_ms) / 1000).unwrap().min(2);
             let (outcome, after) = match answered {
-                Some(_) => (Outcome::Established, 100),
-                None => (Outcome::Closed, 1000),
+                Some(_) => (Outcome::Established, self.over_ms.0),
+                None => (Outcome::Closed, self.over_ms.1),
             };
             let last_ns = last_ms * MS;
             events.insert((last_ms + after, number, 1), Attempt { retransmits, outcome, last_ns, ..attempt });
@@ -142,6 +147,7 @@ impl World {
         let mut evidence = PortEvidence::default();
         let mut seen = Assessed {
             lines: Vec::new(),
+            over: Vec::new(),
             end: Vec::new(),
             silent: Vec::new(),
             periods: 0,
@@ -155,13 +161,19 @@ impl World {
             let to = destination(&flow);
             if kind == 0 {
                 let counted = evidence.retransmitted(number, &attempt, allowed);
-                if is_flagged && attempt.retransmits == 1 {
+                if is_flagged {
                     let strength =
                         evidence.assess(&attempt, allowed, true, true, counted).assessment.unwrap().strength();
-                    seen.lines.push((at_ms, to, strength));
+                    if attempt.retransmits == 1 {
+                        seen.lines.push((at_ms, to, strength));
+                    }
                 }
             } else {
-                evidence.ended(number, &attempt, allowed, true);
+                let counted = evidence.ended(number, &attempt, allowed, true);
+                if is_flagged && !attempt.is_answered() {
+                    let claim = evidence.assess(&attempt, allowed, true, true, counted);
+                    seen.over.push(claim.assessment.unwrap().strength());
+                }
                 if attempt.retransmits > 0 && !attempt.is_answered() {
                     left.push((to, evidence.place(&attempt, allowed).unwrap(), attempt));
                 }
