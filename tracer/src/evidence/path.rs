@@ -27,6 +27,9 @@ pub(super) struct PathEvidence {
     recent: RecentAttempts,
 }
 
+/// How many failures and answers were known when it was looked at, and whether the failures come in few runs.
+type InRuns = ([u64; 2], bool);
+
 /// The evidence of a period in which the filter stays the same.
 #[derive(Clone, Debug, Default)]
 struct PeriodEvidence {
@@ -35,8 +38,8 @@ struct PeriodEvidence {
     range: Option<Box<InferredRange>>,
     /// Attempts when the range was inferred.
     inferred_at: u64,
-    /// Whether the failures of a side, or of a destination, come in few runs, and how many failures and answers were known then.
-    runs: HashMap<(Option<u16>, Side), ([u64; 2], bool), FixedState>,
+    /// Of a side, or of a destination and a side.
+    runs: HashMap<(Option<u16>, Side), InRuns, FixedState>,
 }
 
 /// What is said of a period, and when it begins and ends; `None` where the capture does.
