@@ -131,7 +131,7 @@ impl SlotViewMut<'_> {
         if self.is_before_nat(translated, detail) {
             return None;
         }
-        if self.known.has(SlotFlags::ORIGINAL) {
+        if self.known.has(SlotFlags::ORIGINAL | SlotFlags::SEEN) {
             let original = self.as_ref().original();
             self.unsee_before_nat(&TupleKey::from(&original), translated, time_ns);
         }
