@@ -45,7 +45,7 @@ impl OfUplink<'_> {
     /// With as much of its name as distinguishes it from the others of the family.
     fn named(&self, family: &[&OfUplink<'_>]) -> Conclusion {
         let node = &self.capture.node;
-        let is_of_several_nodes = family.len() > 1 && family.iter().any(|of| of.capture.node != *node);
+        let is_of_several_nodes = family.iter().any(|of| of.capture.node != *node);
         let siblings = || family.iter().filter(|of| of.capture.node == *node);
         let has_namesake =
             siblings().any(|of| of.path.ifindex == self.path.ifindex && of.path.netns != self.path.netns);
