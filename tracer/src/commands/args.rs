@@ -148,11 +148,13 @@ impl ViewArgs {
         let rate = self.max_lines.is_none().then_some(LINES_OF_TAIL);
         let mut left_out = Vec::new();
         if folds {
-            left_out
-                .push("of each attempt the first retransmit, changes of its cause, and its end (--fold=never for all)");
+            left_out.push(
+                "of each attempt the first retransmit, changes of its cause, and its end (--fold=never for all)"
+                    .to_owned(),
+            );
         }
-        if rate.is_some() {
-            left_out.push("at most 50 lines a second (--max-lines off for all)");
+        if let Some(rate) = rate {
+            left_out.push(format!("at most {} lines a second (--max-lines off for all)", rate.lines));
         }
         let left_out = (!left_out.is_empty()).then(|| format!("shown: {}", left_out.join("; ")));
         Ok(View {
