@@ -27,6 +27,8 @@ pub(super) struct Follow {
     known: NodeMaps,
     events: Vec<Event>,
     notices: Vec<String>,
+    /// Interfaces that are gone, watched or not.
+    unlinked: BTreeSet<(u32, u32)>,
     /// Interfaces with programs of others on egress, of which that was said.
     shared: BTreeSet<(u32, u32)>,
     next_check_ns: u64,
@@ -41,6 +43,7 @@ impl Follow {
             known,
             events: Vec::new(),
             notices: Vec::new(),
+            unlinked: BTreeSet::new(),
             shared: BTreeSet::new(),
             next_check_ns: 0,
         }
@@ -73,6 +76,7 @@ impl Follow {
             let watched = wires.watched().iter().filter(|watched| watched.interface.inum == inum);
             let change = space.follow(&self.names, &watched.map(|watched| watched.interface.index).collect())?;
             has_filters |= change.has_filters;
+            self.unlinked.extend(change.unlinked.iter().map(|index| (inum, *index)));
             has_addresses |= !change.added.is_empty() || !change.removed.is_empty();
             has_changed |= self.change(ebpf, wires, inum, change, time_ns);
         }
@@ -153,6 +157,11 @@ impl Follow {
     /// Takes the events that report the changes.
     pub(super) fn events(&mut self, take: &mut impl FnMut(Event)) {
         self.events.drain(..).for_each(take);
+    }
+
+    /// Takes the interfaces that are gone since the last call.
+    pub(super) fn unlinked(&mut self) -> BTreeSet<(u32, u32)> {
+        std::mem::take(&mut self.unlinked)
     }
 
     /// What is to be said to people.

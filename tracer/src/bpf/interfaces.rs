@@ -44,6 +44,8 @@ pub(super) struct Change {
     pub(super) interfaces: Option<Vec<Interface>>,
     /// Indexes of interfaces that went away, or may have: one with the same index is another one.
     pub(super) gone: BTreeSet<u32>,
+    /// Indexes of all interfaces that were announced to be gone.
+    pub(super) unlinked: BTreeSet<u32>,
     /// Addresses that are new, and that are no longer.
     pub(super) added: Vec<HeldAddress>,
     pub(super) removed: Vec<HeldAddress>,
@@ -132,6 +134,7 @@ impl FollowedNetns {
             interfaces: Some(wanted),
             unwatched,
             gone: std::mem::take(&mut self.gone),
+            unlinked: BTreeSet::new(),
             added: addresses.difference(&self.addresses).copied().collect(),
             removed: self.addresses.difference(&addresses).copied().collect(),
             has_filters: true,
@@ -143,14 +146,15 @@ impl FollowedNetns {
 
     /// What has changed since the last call.
     pub(super) fn follow(&mut self, names: &[String], watched: &BTreeSet<u32>) -> anyhow::Result<Change> {
-        let (mut has_changed, mut has_filters, mut gone) = (self.has_changed, self.has_filters, BTreeSet::new());
+        let (mut has_changed, mut has_filters) = (self.has_changed, self.has_filters);
+        let mut unlinked = BTreeSet::new();
         let has_missed = self.monitor.read(|kind, body| match kind {
             RTM_NEWLINK | RTM_DELLINK => {
                 let index = links::index(body).unwrap_or_default();
                 let is_named = || links::name(body).is_some_and(|name| names.iter().any(|named| named == name));
                 has_changed |= watched.contains(&index) || is_named();
                 if kind == RTM_DELLINK {
-                    gone.insert(index);
+                    unlinked.insert(index);
                 }
             }
             RTM_NEWADDR | RTM_DELADDR => has_changed = true,
@@ -163,14 +167,14 @@ impl FollowedNetns {
         })?;
         if has_missed {
             log::info!("the kernel announced more changes than could be kept: everything is read again");
-            gone.extend(watched);
+            unlinked.extend(watched);
         }
-        self.gone.extend(gone.intersection(watched));
+        self.gone.extend(unlinked.intersection(watched));
         (self.has_changed, self.has_filters) = (has_changed || has_missed, has_filters);
         if self.has_changed && Instant::now() >= self.not_before {
-            return self.look(names);
+            return Ok(Change { unlinked, ..self.look(names)? });
         }
-        Ok(Change { has_filters: std::mem::take(&mut self.has_filters), ..Change::default() })
+        Ok(Change { unlinked, has_filters: std::mem::take(&mut self.has_filters), ..Change::default() })
     }
 
     /// The named interfaces that there are; without names those that lead to the outside. And what else is of interest.

@@ -58,6 +58,12 @@ pub(super) struct Link {
     pub(super) is_nic: bool,
     /// The table of the VRF that it is.
     vrf: Option<u32>,
+    /// Index of the interface below it, or of the other end of a pair
+    pub(super) link: Option<u32>,
+    /// The namespace of that one where it is another, by the number that this one gives it
+    pub(super) link_netns: Option<u32>,
+    /// Whether it is one end of a pair
+    pub(super) is_pair: bool,
 }
 
 /// All interfaces, by index.
@@ -93,13 +99,16 @@ pub(super) fn name(body: &[u8]) -> Option<&str> {
 }
 
 fn parse(body: &[u8]) -> Option<Link> {
+    const IFLA_LINK: u16 = 5;
     const IFLA_LINKINFO: u16 = 18;
+    const IFLA_LINK_NETNSID: u16 = 37;
     const IFLA_INFO_KIND: u16 = 1;
     const IFLA_INFO_DATA: u16 = 2;
     const IFLA_VRF_TABLE: u16 = 1;
     let layer = u16::from_ne_bytes(*body.get(2..)?.first_chunk()?);
     let find = |bytes, wanted| attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
-    let info = find(body.get(16..)?, IFLA_LINKINFO).unwrap_or_default();
+    let rest = body.get(16..)?;
+    let info = find(rest, IFLA_LINKINFO).unwrap_or_default();
     let (kind, name) = (find(info, IFLA_INFO_KIND).and_then(text).unwrap_or_default(), name(body)?.to_owned());
     // A tap has Ethernet frames, which are a virtual machine's own.
     let is_tap = kind == "tun" && layer == ARPHRD_ETHER;
@@ -113,6 +122,9 @@ fn parse(body: &[u8]) -> Option<Link> {
         is_loopback: layer == ARPHRD_LOOPBACK,
         is_nic: layer != ARPHRD_LOOPBACK && !encapsulates && !["bridge", "dummy", "ifb", "vrf"].contains(&kind),
         vrf: (kind == "vrf").then(table).flatten(),
+        link: find(rest, IFLA_LINK).and_then(number),
+        link_netns: find(rest, IFLA_LINK_NETNSID).and_then(number),
+        is_pair: matches!(kind, "veth" | "netkit"),
     })
 }
 

@@ -138,7 +138,10 @@ impl Tracer {
         give_back();
         let waiting = Waiting::new(&mut ebpf)?;
         let addresses = follow.addresses();
-        let neighbours = (!options.netns.is_empty()).then(|| Neighbours::new(&options.netns)).transpose()?;
+        let mut neighbours = (!options.netns.is_empty()).then(|| Neighbours::new(&options.netns)).transpose()?;
+        if let Some(neighbours) = &mut neighbours {
+            neighbours.place(wires.watched());
+        }
         Ok(Self {
             ring,
             hooks,
@@ -218,8 +221,16 @@ impl Tracer {
     /// # Errors
     /// When the changes cannot be read.
     pub fn follow(&mut self) -> anyhow::Result<Vec<String>> {
-        if self.follow.poll(&mut self.ebpf, &mut self.wires, ring::boot_ns()?)? {
+        let has_changed = self.follow.poll(&mut self.ebpf, &mut self.wires, ring::boot_ns()?)?;
+        if has_changed {
             self.ring.place(self.wires.watched());
+        }
+        let unlinked = self.follow.unlinked();
+        if let Some(neighbours) = &mut self.neighbours {
+            neighbours.forget(&unlinked);
+            if has_changed {
+                neighbours.place(self.wires.watched());
+            }
         }
         Ok(self.follow.notices())
     }

@@ -1,7 +1,8 @@
-//! With `--netns`: whose sockets count. Sockets of every namespace report their SYNs; those of a watched namespace count, and those of
-//! a namespace that a pair of interfaces connects to a watched one, as pods are. What other namespaces do is none of its business.
+//! With `--netns`: whose sockets count. Sockets of every namespace report their SYNs. Those of a watched namespace count, those of a
+//! namespace behind it, which a pair of interfaces connects to it (as pods are), and those whose SYN a watched namespace has seen: their
+//! own namespace may be gone. What other namespaces do is none of its business, nor what the network in front of an uplink does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,17 +11,15 @@ use std::time::{Duration, Instant};
 
 use tracer_common::Event;
 
+use super::links;
 use super::netlink::{Connection, attributes, number};
+use super::watched::Watched;
 use crate::netns::Netns;
 
-const RTM_GETLINK: u16 = 18;
 const RTM_NEWNSID: u16 = 88;
 const RTM_GETNSID: u16 = 90;
-/// Bytes of the headers before the attributes (`ifinfomsg`, `rtgenmsg` as padded).
-const LINK_HEADER: usize = 16;
+/// Bytes before the attributes (`rtgenmsg` as padded).
 const ID_HEADER: usize = 4;
-/// The namespace of the other end of a pair, by the number that this namespace gives it (linux/if_link.h).
-const IFLA_LINK_NETNSID: u16 = 37;
 const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
 /// How long an answer holds: the number of a namespace that is gone is soon another's.
@@ -29,13 +28,23 @@ const ANSWER_HOLDS: Duration = Duration::from_secs(5);
 const LIST_HOLDS: Duration = Duration::from_secs(1);
 /// Answers kept; beyond that all are asked for again.
 const MAX_ANSWERS: usize = 65_536;
+/// SYNs that are remembered, by ISN.
+const SEEN_SYNS: usize = 65_536;
+
+/// An interface, by the inode number of its namespace and its index.
+type Link = (u32, u32);
 
 /// The watched namespaces, and what is known of others, by inode number.
 pub(super) struct Neighbours {
     watched: Vec<(u32, Netns)>,
-    answers: HashMap<u32, (Instant, bool)>,
+    /// Interfaces of theirs that lead to the outside.
+    uplinks: BTreeSet<Link>,
+    /// The interface of a watched namespace that leads to another one, if one does.
+    answers: HashMap<u32, (Instant, Option<Link>)>,
     paths: HashMap<u32, PathBuf>,
     listed: Option<Instant>,
+    /// The ISN that a watched namespace saw last, in each slot.
+    seen: Vec<u32>,
 }
 
 impl Neighbours {
@@ -46,31 +55,66 @@ impl Neighbours {
             Ok((netns.inum()?, netns))
         };
         let watched = paths.iter().map(watch).collect::<anyhow::Result<_>>()?;
-        Ok(Self { watched, answers: HashMap::new(), paths: HashMap::new(), listed: None })
+        // At first no slot has an ISN that belongs into it.
+        let seen = (0..SEEN_SYNS).map(|slot| u32::from(slot == 0)).collect();
+        let (answers, paths) = (HashMap::new(), HashMap::new());
+        Ok(Self { watched, uplinks: BTreeSet::new(), answers, paths, listed: None, seen })
+    }
+
+    /// The interfaces that are watched from now on.
+    pub(super) fn place(&mut self, watched: &[Watched]) {
+        let uplinks = watched.iter().map(|watched| &watched.interface).filter(|interface| interface.is_uplink);
+        self.uplinks = uplinks.map(|interface| (interface.inum, interface.index)).collect();
+        self.answers.clear();
+    }
+
+    /// These interfaces are gone, and what they led to.
+    pub(super) fn forget(&mut self, gone: &BTreeSet<Link>) {
+        if !gone.is_empty() {
+            self.answers.retain(|_, (_, link)| link.is_none_or(|link| !gone.contains(&link)));
+        }
     }
 
     /// Whether the event counts.
     pub(super) fn wants(&mut self, event: &Event) -> bool {
-        // The other events come from watched namespaces only.
-        event.socket_netns().is_none_or(|netns| self.is_near(netns))
+        let isn = match event {
+            Event::SynRetransmit(event) => return self.is_near(event.stamp.netns, [event.isn; 2]),
+            // The ISN, or one more.
+            Event::SockState(event) => return self.is_near(event.stamp.netns, [event.isn, event.isn.wrapping_sub(1)]),
+            // These come from watched namespaces only.
+            Event::Wire(event) => event.isn,
+            Event::NatBind(event) => event.isn,
+            Event::CtDrop(event) => event.isn,
+            Event::NatSelect(_)
+            | Event::Lost(_)
+            | Event::Tick(_)
+            | Event::CtTable(_)
+            | Event::Owner(_)
+            | Event::Uplink(_)
+            | Event::Address(_) => return true,
+        };
+        self.seen[isn as usize % SEEN_SYNS] = isn;
+        true
     }
 
-    fn is_near(&mut self, netns: u32) -> bool {
-        if netns == 0 || self.watched.iter().any(|(watched, _)| *watched == netns) {
-            return true;
-        }
-        if let Some((when, answer)) = self.answers.get(&netns)
+    fn is_near(&mut self, netns: u32, isns: [u32; 2]) -> bool {
+        let is_watched = netns == 0 || self.watched.iter().any(|(watched, _)| *watched == netns);
+        is_watched || isns.iter().any(|isn| self.seen[*isn as usize % SEEN_SYNS] == *isn) || self.is_behind(netns)
+    }
+
+    /// Whether an interface of a watched namespace leads to this one; not known of one that is gone.
+    fn is_behind(&mut self, netns: u32) -> bool {
+        if let Some((when, link)) = self.answers.get(&netns)
             && when.elapsed() < ANSWER_HOLDS
         {
-            return *answer;
+            return link.is_some();
         }
         if self.answers.len() >= MAX_ANSWERS {
             self.answers.clear();
         }
-        // What cannot be looked at may be a neighbour.
-        let answer = self.look_at(netns).unwrap_or(true);
+        let answer = self.look_at(netns);
         self.answers.insert(netns, (Instant::now(), answer));
-        answer
+        answer.is_some()
     }
 
     fn list(&mut self) {
@@ -82,8 +126,8 @@ impl Neighbours {
         (namespace.inum().ok()? == netns).then_some(namespace)
     }
 
-    /// Whether one of its interfaces has its other end in a watched namespace; `None` where that cannot be determined.
-    fn look_at(&mut self, netns: u32) -> Option<bool> {
+    /// The interface of a watched namespace that is the other end of one of its own.
+    fn look_at(&mut self, netns: u32) -> Option<Link> {
         if self.listed.is_none_or(|when| when.elapsed() >= LIST_HOLDS) {
             self.list();
         }
@@ -92,18 +136,22 @@ impl Neighbours {
             self.list();
             self.open(netns)
         })?;
-        let watched: Vec<_> = self.watched.iter().map(|(_, namespace)| namespace.as_raw_fd()).collect();
+        let watched: Vec<_> = self.watched.iter().map(|(inum, namespace)| (*inum, namespace.as_raw_fd())).collect();
+        let uplinks = &self.uplinks;
         let look = || {
             let connection = Connection::open()?;
-            let mut ends = Vec::new();
-            connection.dump(RTM_GETLINK, &[0; LINK_HEADER], |_, body| {
-                let attributes = attributes(body.get(LINK_HEADER..).unwrap_or_default());
-                ends.extend(attributes.filter(|(kind, _)| *kind == IFLA_LINK_NETNSID).filter_map(|(_, id)| number(id)));
-            })?;
-            let is_end = |fd| Ok(id_of(&connection, fd)?.is_some_and(|id| ends.contains(&id)));
-            watched.into_iter().map(is_end).collect::<anyhow::Result<Vec<_>>>()
+            let ends = links::all(&connection)?;
+            let mut links = Vec::new();
+            for (inum, fd) in watched {
+                let Some(id) = id_of(&connection, fd)? else { continue };
+                let there = ends.values().filter(|end| end.link_netns == Some(id));
+                // The other end of an uplink is in front of it; what is stacked on an uplink is not.
+                let ends = there.filter_map(|end| Some((inum, end.link?, end.is_pair)));
+                links.extend(ends.filter(|(inum, index, is_pair)| !is_pair || !uplinks.contains(&(*inum, *index))));
+            }
+            Ok(links)
         };
-        Some(namespace.run(look).ok()?.contains(&true))
+        namespace.run(look).ok()?.first().map(|(inum, index, _)| (*inum, *index))
     }
 }
 
@@ -137,6 +185,9 @@ fn list() -> HashMap<u32, PathBuf> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use bytemuck::Zeroable;
+    use tracer_common::events::{SockState, Wire};
+
     use super::*;
 
     #[test]
@@ -146,9 +197,18 @@ mod tests {
     }
 
     #[test]
-    fn a_watched_namespace_and_one_that_nobody_finds_are_near() {
+    fn a_namespace_that_is_gone_counts_where_its_syn_was_seen() {
         let mut neighbours = Neighbours::new(&["/proc/self/ns/net".into()]).unwrap();
         let own = Netns::own().unwrap().inum().unwrap();
-        assert!(neighbours.is_near(own) && neighbours.is_near(0) && neighbours.is_near(1));
+        let mut wire: Wire = Zeroable::zeroed();
+        wire.isn = 0x1234_5678;
+        assert!(neighbours.wants(&wire.into()));
+        let mut socket: SockState = Zeroable::zeroed();
+        for (netns, isn, counts) in
+            [(own, 0, true), (0, 0, true), (1, 0, false), (1, 1, false), (1, 0x1234_5678, true), (1, 0x1234_5679, true)]
+        {
+            (socket.stamp.netns, socket.isn) = (netns, isn);
+            assert_eq!(neighbours.wants(&socket.into()), counts, "{netns} {isn:x}");
+        }
     }
 }
