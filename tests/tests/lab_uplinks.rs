@@ -146,3 +146,22 @@ fn sockets_that_retransmit_while_the_wire_sees_none_of_their_syns_are_said_at_on
     let summary = summary(&outcome.stdout);
     assert_eq!(summary["by_cause"].as_object().unwrap().keys().collect::<Vec<_>>(), ["unknown"], "{summary}");
 }
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn uplinks_of_one_number_in_two_namespaces_are_judged_apart() {
+    let (filtered, dead) = (Lab::up("fully_random"), Lab::up("no_answer"));
+    let options = ["--netns", dead.variable("NODE_NETNS"), "--src", dead.variable("SRC"), "--all", "-o", "json"];
+    let tail = Running::attached(&mut filtered.capture("tail", ALLOW, &options));
+    for lab in [&filtered, &dead] {
+        Outcome::of(&mut lab.client(&["-n", "60", "--truth", "/dev/null"])).done();
+    }
+    tail.signal(Signal::SIGTERM);
+    let summary = summary(&tail.finish().stdout);
+    let policies = summary["policies"].as_array().unwrap();
+    let of = |key: &str| policies.iter().map(|policy| &policy[key]).collect::<Vec<_>>();
+    let (uplinks, spaces) = (of("ifindex"), of("netns"));
+    assert!(uplinks.len() == 2 && uplinks[0] == uplinks[1] && spaces[0] != spaces[1], "{policies:#?}");
+    let causes: Vec<_> = summary["by_cause"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(causes, ["no_answer", "port_out_of_range"]);
+}

@@ -98,6 +98,8 @@ macro_rules! for_each_global {
             WIRE_READS,
             /// 1 where `wire` and `ct_drop` read bindings from conntrack entries too, because the kprobe `nat_bind` is off
             WIRE_BINDS,
+            /// 1 where `wire` reads the namespace of the interface: several are watched, in which an index may name different interfaces
+            WIRE_NETNS,
             /// 1 where interfaces that are no uplinks may be watched: a SYN that arrives there is reported
             WATCHES_INNER,
             /// bytes waiting in the ring buffer at which the consumer is woken early

@@ -5,8 +5,8 @@ use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_
 
 use crate::emit;
 use crate::hooks::nat_bind;
-use crate::kernel::globals::{WATCHES_INNER, WIRE_BINDS, WIRE_READS};
-use crate::kernel::skb::Skb;
+use crate::kernel::globals::{WATCHES_INNER, WIRE_BINDS, WIRE_NETNS, WIRE_READS};
+use crate::kernel::skb::{Device, Skb};
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
 use crate::waiting;
 
@@ -48,9 +48,11 @@ pub fn leaving(skb: Skb, tcp: &Tcp, ifindex: u32) {
 
 /// Sends the event.
 #[inline(always)]
-pub fn send(tcp: &Tcp, packet: u8, direction: u8, isn: u32, ifindex: u32, detail: u16) -> Option<()> {
+pub fn send(skb: Skb, tcp: &Tcp, packet: u8, direction: u8, isn: u32, ifindex: u32, detail: u16) -> Option<()> {
     emit::emit(|event: &mut Wire| {
-        event.stamp = emit::stamp(Wire::KIND, 0);
+        // Mostly user space knows it by the interface.
+        let netns = if WIRE_NETNS.load() != 0 { skb.device().and_then(Device::netns).unwrap_or(0) } else { 0 };
+        event.stamp = emit::stamp(Wire::KIND, netns);
         event.flow = tcp.flow;
         event.isn = isn;
         event.ifindex = ifindex;

@@ -37,7 +37,7 @@ pub const WIRE_EGRESS: u8 = 1;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Wire {
-    /// Time; namespace of the interface, filled in by user space.
+    /// Time; namespace of the interface, filled in by user space where the program did not read it.
     pub stamp: Stamp,
     /// As in the packet: the source of a SYN-ACK is the server. Of an ICMP error that of the packet it quotes.
     pub flow: Flow,

@@ -58,7 +58,7 @@ fn look<const LINK_HEADER: usize, const DIRECTION: u8>(skb: *mut __sk_buff) {
     {
         let is_reset = tcp.flags & (TCP_RST | TCP_ACK) == TCP_RST | TCP_ACK && tcp.ack.wrapping_sub(1) == isn;
         let (packet, detail) = if is_reset { (WIRE_RST, 0) } else { (WIRE_STRAY, tcp.flags.into()) };
-        let _ = observation::send(&tcp, packet, DIRECTION, isn, packet::ifindex(&ctx), detail);
+        let _ = observation::send(Skb::new(skb), &tcp, packet, DIRECTION, isn, packet::ifindex(&ctx), detail);
         return;
     }
     let _ = report(&ctx, DIRECTION, &tcp);
@@ -75,7 +75,7 @@ fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
     {
         return None;
     }
-    observation::send(tcp, packet, direction, isn, ifindex, detail(ctx, packet, direction, tcp))
+    observation::send(Skb::new(ctx.skb.skb), tcp, packet, direction, isn, ifindex, detail(ctx, packet, direction, tcp))
 }
 
 #[inline(always)]

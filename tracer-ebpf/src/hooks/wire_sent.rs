@@ -45,7 +45,7 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
             if !filter::wants_wire(&tcp.flow) {
                 return None;
             }
-            observation::send(&tcp, WIRE_RST, WIRE_EGRESS, tcp.seq.wrapping_sub(1), ifindex, 0)
+            observation::send(skb, &tcp, WIRE_RST, WIRE_EGRESS, tcp.seq.wrapping_sub(1), ifindex, 0)
         }
         _ => None,
     }
@@ -60,7 +60,7 @@ fn syn(skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
     }
     let has_fast_open = options::have_fast_open(tcp.header_len, |at| header.option_word(at));
     let bits = tcp.syn_bits(header.has_data(), has_fast_open);
-    observation::send(&tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits)
+    observation::send(skb, &tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits)
 }
 
 #[inline(always)]

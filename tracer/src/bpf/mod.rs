@@ -118,7 +118,7 @@ impl Tracer {
         let mut loaded = watched::load(&mut ebpf);
         if loaded.is_err() && globals.WIRE_READS != 0 {
             // The kernel may forbid to read its memory (lockdown): then only the wire shows translated ports.
-            (globals.WIRE_READS, globals.WIRE_BINDS) = (0, 0);
+            (globals.WIRE_READS, globals.WIRE_BINDS, globals.WIRE_NETNS) = (0, 0, 0);
             globals.FILTER_WIRE &= u32::from(has_binds);
             ebpf = load(&globals)?;
             loaded = watched::load(&mut ebpf);
@@ -310,6 +310,7 @@ fn globals(layout: &Layout, options: &Options, has_binds: bool) -> Globals {
     let reads_entries = layout.conntrack.is_none();
     globals.WIRE_READS = u32::from(reads_entries);
     globals.WIRE_BINDS = u32::from(reads_entries && !has_binds);
+    globals.WIRE_NETNS = u32::from(options.netns.len() > 1 && layout.drops.is_none());
     globals.FILTER_WIRE = by_destination & u32::from(reads_entries);
     globals.WATCHES_INNER = u32::from(!options.interfaces.is_empty());
     globals.WAKE_AT_BYTES = RING_BYTES / 4;

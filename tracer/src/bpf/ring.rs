@@ -71,7 +71,9 @@ impl Ring {
             let Some(record) = self.events.next() else { return Ok(Some(time_ns)) };
             match Event::parse(&record) {
                 Some(Event::Wire(mut wire)) => {
-                    wire.stamp.netns = namespace(&self.namespaces, wire.ifindex);
+                    if wire.stamp.netns == 0 {
+                        wire.stamp.netns = namespace(&self.namespaces, wire.ifindex);
+                    }
                     take(wire.into());
                 }
                 Some(event) => take(event),
