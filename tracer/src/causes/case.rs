@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use tracer_common::Flow;
 
-use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch};
+use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, plural};
 
 /// An attempt to be judged, with what is known around it.
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +162,25 @@ impl<'a> Case<'a> {
         self.capture.hooks.iter().any(|hook| hook.stem == stem && hook.off.is_none())
     }
 
+    /// How often its SYNs left, with which source and by which interface, for a sentence.
+    pub(super) fn left(&self) -> String {
+        let (left, source, interface) = (self.attempt.syns_leaving, self.translated_source(), self.interface());
+        let newest = if self.attempt.egress.is_mixed && left > 1 { ", most recently" } else { "" };
+        format!("{}{newest} as {source} by {interface}", plural(left, "time"))
+    }
+
+    /// The SYN that left with the source and by the interface that a sentence names.
+    pub(super) const fn syn(&self) -> &'static str {
+        if self.attempt.egress.is_mixed { "the newest SYN" } else { "the SYN" }
+    }
+
+    /// How often sending failed, and why, for a sentence.
+    pub(super) fn send_errors(&self) -> String {
+        let (count, error) = (self.attempt.send_errors, error_words(self.attempt.send_errno));
+        let newest = if count > 1 { ", most recently" } else { "" };
+        format!("{}{newest}: {error}", plural(count, "time"))
+    }
+
     /// The kernel's name of why a packet was dropped.
     pub(super) fn reason(&self, dropped: Dropped) -> Option<&'a str> {
         let mut reasons = self.capture.drop_reasons.iter();
@@ -170,8 +189,9 @@ impl<'a> Case<'a> {
     }
 
     /// The reason in a sentence.
-    pub(super) fn reason_words(&self, dropped: Dropped) -> &'a str {
-        self.reason(dropped).unwrap_or("the kernel gives no reason")
+    pub(super) fn reason_words(&self, dropped: Dropped) -> String {
+        let newest = self.reason(dropped).unwrap_or("the kernel gives no reason");
+        if dropped.are_mixed { format!("{newest} (the newest one; not all alike)") } else { newest.to_owned() }
     }
 
     /// The source as it leaves, for a sentence.
@@ -216,7 +236,7 @@ fn is_private(addr: IpAddr) -> bool {
 
 /// An error of the kernel in words, as `Operation not permitted (os error 1)`; negative, as the kernel returns it. What is positive is
 /// a verdict of a queue or filter on the way out (`NET_XMIT_*`).
-pub(super) fn error_words(errno: i32) -> String {
+fn error_words(errno: i32) -> String {
     match errno {
         1.. => "a queue or a filter on the way out dropped it (NET_XMIT_DROP)".to_owned(),
         _ => std::io::Error::from_raw_os_error(errno.wrapping_neg()).to_string(),

@@ -32,7 +32,7 @@ mod tests {
     use crate::model::{Attempt, Dropped, Outcome, TableFill};
 
     fn dropped(ctinfo: u8, table: Option<TableFill>) -> Attempt {
-        Attempt { syn_dropped: Dropped { count: 2, reason: 6, ctinfo }, table, ..failing() }
+        Attempt { syn_dropped: Dropped { count: 2, reason: 6, ctinfo, are_mixed: false }, table, ..failing() }
     }
 
     const FULL: Option<TableFill> = Some(TableFill { count: 65536, max: 65536 });

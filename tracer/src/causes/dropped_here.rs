@@ -1,6 +1,5 @@
 //! `dropped_here`: the SYN did not leave this node: a rule, a queue, a neighbour that does not answer.
 
-use super::case::error_words;
 use super::{Case, Cause};
 use crate::model::plural;
 
@@ -28,8 +27,7 @@ fn is_not_sent(case: &Case<'_>) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let dropped = case.attempt.syn_dropped;
     if dropped.count == 0 {
-        let errors = plural(case.attempt.send_errors, "time");
-        return format!("this node could not send the SYN {errors}: {}", error_words(case.attempt.send_errno));
+        return format!("this node could not send the SYN {}", case.send_errors());
     }
     let dropped_words = plural(u32::from(dropped.count), "SYN");
     let hairpin = if case.attempt.is_hairpin {
@@ -47,7 +45,7 @@ mod tests {
     use crate::model::{Attempt, Capture, Dropped};
 
     fn dropped(count: u8, retransmits: u32) -> Attempt {
-        let syn_dropped = Dropped { count, reason: 6, ctinfo: 2 };
+        let syn_dropped = Dropped { count, reason: 6, ctinfo: 2, are_mixed: false };
         Attempt { syn_dropped, retransmits, syns_leaving: 0, ..failing() }
     }
 
@@ -82,7 +80,10 @@ mod tests {
         let failed = Attempt { send_errors: 2, send_errno: -1, ..dropped(0, 1) };
         assert!(applies_to(&CAUSE, &failed));
         let text = explain(&Case::new(&failed, &capture()));
-        assert_eq!(text, "this node could not send the SYN 2 times: Operation not permitted (os error 1)");
+        assert_eq!(
+            text,
+            "this node could not send the SYN 2 times, most recently: Operation not permitted (os error 1)"
+        );
         assert!(!applies_to(&CAUSE, &Attempt { send_errno: EBUSY, ..failed }));
     }
 }

@@ -23,12 +23,11 @@ fn applies(case: &Case<'_>) -> bool {
 
 fn explain(case: &Case<'_>) -> String {
     let attempt = case.attempt;
-    let (to, left) = (case.destination(), plural(attempt.syns_leaving, "time"));
+    let (to, left) = (case.destination(), case.left());
     let mut text = if attempt.is_answered_unseen {
         format!(
-            "the client sent on after the SYN had left {left} by {}, so {to} answered by an interface that is not watched; no answer to an \
-             earlier SYN was seen, which says nothing where answers come by another interface",
-            case.interface()
+            "the client sent on after the SYN had left {left}, so {to} answered by an interface that is not watched; no answer to an \
+             earlier SYN was seen, which says nothing where answers come by another interface"
         )
     } else if attempt.strays.syns > 0 {
         format!(
@@ -37,10 +36,12 @@ fn explain(case: &Case<'_>) -> String {
             case.translated_source()
         )
     } else if attempt.syn_ack_seen || case.is_established() {
-        format!("{to} answered after the SYN had left {left}; no answer to an earlier SYN was seen")
+        format!(
+            "{to} answered after the SYN had left {}; no answer to an earlier SYN was seen",
+            plural(attempt.syns_leaving, "time")
+        )
     } else {
-        let (source, interface) = (case.translated_source(), case.interface());
-        format!("the SYN left {left} as {source} by {interface}, and no SYN-ACK, RST or ICMP error for it was seen")
+        format!("the SYN left {left}, and no SYN-ACK, RST or ICMP error for it was seen")
     };
     if let Some(evidence) = port_out_of_range::evidence(case) {
         text += "; ";
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
     use crate::causes::cause_of;
     use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Outcome, Strays};
+    use crate::model::{Attempt, Egress, Outcome, Strays};
 
     #[test]
     fn a_syn_that_left_and_was_not_answered_has_no_answer() {
@@ -78,6 +79,16 @@ mod tests {
         assert!(explained(&unseen).contains("answered by an interface that is not watched"));
         let open = Attempt { strays: Strays { syns: 2, ..Strays::default() }, ..failing() };
         assert!(explained(&open).contains("sent a SYN of its own"));
+    }
+
+    #[test]
+    fn a_source_is_not_said_of_syns_that_left_with_another_one() {
+        let explained = |attempt: &Attempt| explain(&Case::new(attempt, &capture()));
+        let several = Attempt { syns_leaving: 3, ..failing() };
+        assert!(explained(&several).starts_with("the SYN left 3 times as 192.0.2.1:40000 by "));
+        let egress = Egress { is_mixed: true, ..several.egress };
+        let mixed = explained(&Attempt { egress, ..several });
+        assert!(mixed.starts_with("the SYN left 3 times, most recently as 192.0.2.1:40000 by "), "{mixed}");
     }
 
     #[test]

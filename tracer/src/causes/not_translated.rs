@@ -27,7 +27,8 @@ fn explain(case: &Case<'_>) -> String {
     let rules =
         if case.has_dnat() { "DNAT changed the destination, no rule the source" } else { "no NAT rule matched" };
     format!(
-        "the SYN left by {} with its original source {}, which is no address of this node ({rules}), and no answer to it was seen",
+        "{} left by {} with its original source {}, which is no address of this node ({rules}), and no answer to it was seen",
+        case.syn(),
         case.interface(),
         case.translated_source()
     )

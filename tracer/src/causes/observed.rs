@@ -3,7 +3,6 @@
 use tracer_common::events::{NO_ENTRY, UNTRACKED};
 
 use super::Case;
-use super::case::error_words;
 use super::{tuple_reused, unreachable};
 use crate::model::{Dropped, SourceAddress, SynFeatures, Watch, plural};
 
@@ -12,10 +11,8 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     let attempt = case.attempt;
     let mut facts = vec![format!("SYN sent {}", plural(case.sent(), "time"))];
     if attempt.syns_leaving > 0 {
-        let times = plural(attempt.syns_leaving, "time");
-        let (source, interface) = (case.translated_source(), case.interface());
         let tunnel = if attempt.egress.encapsulates { ", which encapsulates" } else { "" };
-        facts.push(format!("seen leaving {times} as {source} by {interface}{tunnel}"));
+        facts.push(format!("seen leaving {}{tunnel}", case.left()));
     } else if case.has_hook("wire") {
         facts.push(unseen(attempt.egress.watch).to_owned());
     }
@@ -24,11 +21,7 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
         facts.push(format!("NAT chose a source {} times", attempt.selections));
     }
     if attempt.send_errors > 0 {
-        facts.push(format!(
-            "sending failed {}: {}",
-            plural(attempt.send_errors, "time"),
-            error_words(attempt.send_errno)
-        ));
+        facts.push(format!("sending failed {}", case.send_errors()));
     }
     facts.extend(dropped(case, attempt.syn_dropped, "SYN"));
     if attempt.unconfirmed > 0 {
@@ -132,8 +125,8 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
 
 fn dropped(case: &Case<'_>, dropped: Dropped, what: &str) -> Option<String> {
     let entry = match dropped.ctinfo {
-        NO_ENTRY => ", without conntrack entry",
-        UNTRACKED => ", untracked",
+        NO_ENTRY if !dropped.are_mixed => ", without conntrack entry",
+        UNTRACKED if !dropped.are_mixed => ", untracked",
         _ => "",
     };
     let count = u32::from(dropped.count);

@@ -1,7 +1,7 @@
 //! `port_out_of_range`: a filter drops return traffic to the translated port, by the evidence of the capture.
 
 use super::{Case, Cause};
-use crate::model::{Reason, Strength};
+use crate::model::{Reason, Side, Strength};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "port_out_of_range",
@@ -48,7 +48,7 @@ pub(super) fn evidence(case: &Case<'_>) -> Option<String> {
     let is_ipv4 = case.attempt.translated.is_none_or(|flow| flow.is_ipv4());
     let words = assessment.words(case.allowed, &case.destination());
     let (port, policy) = (port(case), case.capture.policy.words(is_ipv4));
-    let at = if assessment.reason == Reason::PortChanged {
+    let at = if assessment.reason == Reason::PortChanged && assessment.side == Side::Inside {
         "an earlier port of it was".to_owned()
     } else {
         format!("port {port} is")
@@ -70,7 +70,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::model::{Assessment, Attempt, Claim, Egress, Scope, Side, example};
+    use crate::model::{Assessment, Attempt, Claim, Egress, Scope, example};
 
     fn applies_to(attempt: &Attempt) -> bool {
         let capture = example::capture("node7");

@@ -44,7 +44,7 @@ mod tests {
     fn a_rule_of_this_node_that_rejects_is_not_the_destination() {
         let refused = Attempt { outcome: Outcome::Refused, ..failing() };
         assert!(applies_to(&CAUSE, &refused));
-        let syn_dropped = Dropped { count: 1, reason: 6, ctinfo: 2 };
+        let syn_dropped = Dropped { count: 1, reason: 6, ctinfo: 2, are_mixed: false };
         assert!(!applies_to(&CAUSE, &Attempt { syn_dropped, ..refused.clone() }));
         let unsaid = Dropped { reason: 0, ..syn_dropped };
         assert!(applies_to(&CAUSE, &Attempt { syn_dropped: unsaid, ..refused }));
@@ -54,7 +54,7 @@ mod tests {
     fn a_port_of_this_node_where_nobody_listens_refuses() {
         let mut capture = capture();
         capture.drop_reasons.push((3, "NO_SOCKET".to_owned()));
-        let syn_dropped = Dropped { count: 1, reason: 3, ctinfo: 2 };
+        let syn_dropped = Dropped { count: 1, reason: 3, ctinfo: 2, are_mixed: false };
         let refused = Attempt { outcome: Outcome::Refused, retransmits: 0, syns_leaving: 0, syn_dropped, ..failing() };
         let case = Case::new(&refused, &capture);
         assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);

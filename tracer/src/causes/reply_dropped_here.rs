@@ -38,7 +38,8 @@ mod tests {
     fn an_answer_that_this_node_drops_is_its_own_fault() {
         let answered = Attempt { syn_ack_seen: true, ..failing() };
         assert!(!applies_to(&CAUSE, &answered));
-        let dropped = Attempt { answer_dropped: Dropped { count: 1, reason: 6, ctinfo: 3 }, ..answered };
+        let dropped =
+            Attempt { answer_dropped: Dropped { count: 1, reason: 6, ctinfo: 3, are_mixed: false }, ..answered };
         assert!(applies_to(&CAUSE, &dropped));
         assert!(!applies_to(&CAUSE, &failing()));
         let explained = explain(&Case::new(&dropped, &capture()));

@@ -40,7 +40,9 @@ fn explain(case: &Case<'_>) -> String {
         () => "the client never got it",
     };
     let nodeport = if (30000..=32767).contains(&port) { ", which is in the usual NodePort range" } else { "" };
-    format!("the SYN-ACK of {} came back to port {port}{nodeport}, but {fate}", case.destination())
+    let port =
+        if attempt.egress.is_mixed { "a port that it left from".to_owned() } else { format!("port {port}{nodeport}") };
+    format!("the SYN-ACK of {} came back to {port}, but {fate}", case.destination())
 }
 
 #[cfg(test)]
@@ -57,14 +59,15 @@ mod tests {
     fn an_answer_that_vanishes_on_this_node_is_stolen() {
         assert!(applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, ..answered() }));
         assert!(applies_to(&CAUSE, &Attempt { is_reset_here: true, ..answered() }));
-        let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: 7 };
+        let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: 7, are_mixed: false };
         assert!(applies_to(&CAUSE, &Attempt { answer_dropped, ..answered() }));
     }
 
     #[test]
     fn a_thief_that_listens_drops_it_for_its_flags() {
         let capture = Capture { drop_reasons: vec![(30, "TCP_FLAGS".to_owned())], ..capture() };
-        let attempt = Attempt { answer_dropped: Dropped { count: 2, reason: 30, ctinfo: 0 }, ..answered() };
+        let attempt =
+            Attempt { answer_dropped: Dropped { count: 2, reason: 30, ctinfo: 0, are_mixed: false }, ..answered() };
         let case = Case::new(&attempt, &capture);
         assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);
         assert!(explain(&case).ends_with("a listening socket on this node got it, and not the client"));
@@ -72,13 +75,13 @@ mod tests {
 
     #[test]
     fn an_answer_dropped_on_its_way_to_somebody_else_is_stolen_whatever_the_reason() {
-        let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3 };
+        let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3, are_mixed: false };
         assert!(applies_to(&CAUSE, &Attempt { answer_dropped, is_answer_diverted: true, ..answered() }));
     }
 
     #[test]
     fn an_answer_that_is_dropped_for_another_reason_is_not() {
-        let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3 };
+        let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3, are_mixed: false };
         let attempt = Attempt { answer_dropped, syn_ack_undelivered: true, ..answered() };
         assert!(!applies_to(&CAUSE, &attempt));
     }

@@ -84,31 +84,31 @@ fn is_certain(difference: Difference, later: &LaterPath) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let Some((difference, later)) = difference(case) else { return String::new() };
     let attempts = plural(later.attempts, "later attempt");
-    let (to, source) = (case.destination(), case.translated_source());
+    let (syn, to, source) = (case.syn(), case.destination(), case.translated_source());
     let asked = case.original_destination();
     let others = later.translated.unwrap_or_default();
     let (later_to, later_source) = (SocketAddr::new(others.dst_addr(), others.dst_port), others.src_addr());
     let words = match difference {
         Difference::Inside => format!(
-            "the SYN left to {to} by {}, while {attempts} of this client to {asked} did not leave by an uplink",
+            "{syn} left to {to} by {}, while {attempts} of this client to {asked} did not leave by an uplink",
             case.interface()
         ),
         Difference::Dnat => {
-            format!("the SYN left to {to} without DNAT, while {attempts} of this client to it went to {later_to}")
+            format!("{syn} left to {to} without DNAT, while {attempts} of this client to it went to {later_to}")
         }
         Difference::NoDnat => {
-            format!("DNAT sent the SYN to {to}, while {attempts} of this client to {asked} left without DNAT")
+            format!("DNAT sent {syn} to {to}, while {attempts} of this client to {asked} left without DNAT")
         }
         Difference::OtherDnat => {
             format!(
-                "DNAT sent the SYN to {to}, while all {attempts} of this client to {asked} went elsewhere ({later_to})"
+                "DNAT sent {syn} to {to}, while all {attempts} of this client to {asked} went elsewhere ({later_to})"
             )
         }
         Difference::Snat => format!(
-            "the SYN left with its original source {source}, while {attempts} of this client to {asked} left as {later_source}"
+            "{syn} left with its original source {source}, while {attempts} of this client to {asked} left as {later_source}"
         ),
         Difference::OtherSnat => {
-            format!("the SYN left as {source}, while all {attempts} of this client to {asked} left as {later_source}")
+            format!("{syn} left as {source}, while all {attempts} of this client to {asked} left as {later_source}")
         }
     };
     let answered = if later.is_answered { " and were answered" } else { "" };

@@ -9,7 +9,7 @@ use tracer_common::events::NO_ENTRY;
 
 /// An attempt for each cause, in order of precedence.
 fn attempts() -> Vec<(&'static str, Attempt)> {
-    let syn_dropped = Dropped { count: 2, reason: 6, ctinfo: 2 };
+    let syn_dropped = Dropped { count: 2, reason: 6, ctinfo: 2, are_mixed: false };
     let without_entry = Dropped { ctinfo: NO_ENTRY, ..syn_dropped };
     let table = Some(TableFill { count: 65536, max: 65536 });
     let unseen = Attempt { syns_leaving: 0, ..failing() };

@@ -19,6 +19,13 @@ fn applies(case: &Case<'_>) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let strays = case.attempt.strays;
     let (to, source) = (case.destination(), case.translated_source());
+    let (syn, port) = match case.attempt.egress.is_mixed {
+        true => ("a SYN of this attempt".to_owned(), "the port that it left from".to_owned()),
+        false => {
+            let port = case.attempt.translated.map_or(0, |flow| flow.src_port);
+            (format!("the SYN from {source}"), format!("port {port}"))
+        }
+    };
     let arrived = match arrived(case) {
         kinds if kinds.is_empty() => "a segment that was not seen here".to_owned(),
         kinds => kinds.join(", "),
@@ -39,9 +46,8 @@ fn explain(case: &Case<'_>) -> String {
         ""
     };
     format!(
-        "{to} answered the SYN from {source} with {arrived}, as for an older connection with these addresses and ports{or_firewall}, so \
-         return traffic does reach port {}{reset}{end}",
-        case.attempt.translated.map_or(0, |flow| flow.src_port),
+        "{to} answered {syn} with {arrived}, as for an older connection with these addresses and ports{or_firewall}, so return \
+         traffic does reach {port}{reset}{end}"
     )
 }
 

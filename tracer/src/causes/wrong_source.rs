@@ -68,7 +68,8 @@ fn explain(case: &Case<'_>) -> String {
         false => format!("no attempt with this source was answered by {leaves}, and "),
     };
     format!(
-        "the SYN left by {leaves} with the source {source}, {whose}{first}; {others}no answer to this one was seen{unwatched}"
+        "{} left by {leaves} with the source {source}, {whose}{first}; {others}no answer to this one was seen{unwatched}",
+        case.syn()
     )
 }
 

@@ -121,7 +121,8 @@ impl PortEvidence {
             return bare(Reason::NotOnUplink);
         }
         if attempt.is_answered() {
-            return bare(Reason::PortAnswered);
+            // Which of its ports was answered is not known where there are several.
+            return bare(if attempt.selections > 1 { Reason::PortChanged } else { Reason::PortAnswered });
         }
         let counted = counted.filter(|place| place.side == side);
         let Some(place) = counted.or_else(|| self.place(attempt, allowed)) else { return PortClaim::default() };

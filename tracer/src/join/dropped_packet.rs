@@ -1,7 +1,7 @@
 //! A packet that was dropped on this node, and what an attempt keeps of its dropped packets.
 
 use tracer_common::Flow;
-use tracer_common::events::{CtDrop, DROP_ELSEWHERE, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, WIRE_SYN};
+use tracer_common::events::{CtDrop, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, WIRE_SYN};
 
 use crate::model::Dropped;
 
@@ -57,17 +57,25 @@ impl From<&CtDrop> for DroppedPacket {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PackedDrops {
     count: u8,
+    /// In the upper bit, that an earlier one differs
     ctinfo: u8,
     /// Subsystem in the upper four bits; neither it nor its reasons have come near the limit
     reason: u16,
 }
 
 impl PackedDrops {
+    const MIXED: u8 = 0x80;
+
     #[expect(clippy::cast_possible_truncation, reason = "masked to what fits")]
     pub(super) fn note(&mut self, drop: &DroppedPacket) {
+        let before = *self;
         self.count = self.count.saturating_add(1);
-        self.ctinfo = drop.ctinfo;
         self.reason = ((drop.reason >> 16 & 0xf) << 12 | drop.reason & 0xfff) as u16;
+        self.ctinfo = drop.ctinfo & !Self::MIXED;
+        let differs = (before.ctinfo, before.reason) != (self.ctinfo, self.reason);
+        if before.count > 0 && differs {
+            self.ctinfo |= Self::MIXED;
+        }
     }
 
     pub(super) const fn any(self) -> bool {
@@ -75,7 +83,12 @@ impl PackedDrops {
     }
 
     pub(super) fn unpack(self) -> Dropped {
-        let reason = u32::from(self.reason);
-        Dropped { count: self.count, ctinfo: self.ctinfo, reason: (reason >> 12) << 16 | reason & 0xfff }
+        let (reason, ctinfo) = (u32::from(self.reason), self.ctinfo & !Self::MIXED);
+        Dropped {
+            count: self.count,
+            reason: (reason >> 12) << 16 | reason & 0xfff,
+            ctinfo: if ctinfo == NO_ENTRY & !Self::MIXED { NO_ENTRY } else { ctinfo },
+            are_mixed: self.ctinfo & Self::MIXED != 0,
+        }
     }
 }

@@ -47,6 +47,7 @@ impl Join {
         let choice = Choice { time_ns, netns, attempt, isn, zone, range: range.map(PackedRange::pack) };
         self.evicted += self.bindings.push(original, translated, choice);
 
+        self.keep_resets(attempt, translated);
         let mut slot = self.attempts.view_mut(attempt);
         let before = slot.as_ref().translated();
         // An entry that is confirmed is read again where its SYN leaves by another interface.

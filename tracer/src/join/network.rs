@@ -129,6 +129,7 @@ impl Network {
         Egress {
             interface: self.interfaces.name(newest),
             first_interface: (first != newest && first != NO_INTERFACE).then(|| self.interfaces.name(first)),
+            is_mixed: slot.is_egress_mixed,
             encapsulates: self.interfaces.encapsulates(newest),
             source: owner.source,
             source_interface: owner.name,

@@ -71,6 +71,8 @@ pub(super) struct Slot {
     pub(super) wait: Wait,
     /// Of the SYNs dropped, those whose translated source was chosen but not confirmed
     pub(super) unconfirmed: u8,
+    /// A SYN left with another source, or by another interface, than the one before
+    pub(super) is_egress_mixed: bool,
 }
 
 const _: () = assert!(size_of::<Slot>() <= 112 && offset_of!(Slot, translated) % 16 == 0);
@@ -129,6 +131,7 @@ impl Slot {
             icmp: 0,
             syn_dropped: PackedDrops::default(),
             unconfirmed: 0,
+            is_egress_mixed: false,
             answer_dropped: PackedDrops::default(),
         }
     }

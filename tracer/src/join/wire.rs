@@ -43,6 +43,7 @@ impl Join {
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, flow));
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         let interface = self.network.number(event.stamp.netns, event.ifindex);
+        self.keep_resets(id, flow);
         let mut slot = self.attempts.view_mut(id);
         let is_news = !slot.as_ref().is_translated(flow);
         let mut ordinal = slot.leaving(flow, interface, event.detail, time_ns);
@@ -86,12 +87,27 @@ impl Join {
     /// Notes the RSTs that left with the translated tuple while the SYN of a retransmitted attempt waited.
     pub(super) fn take_resets(&mut self, id: u32) {
         let slot = self.attempts.view(id);
-        if slot.retransmits() == 0 || !slot.known.has(SlotFlags::TRANSLATED) {
-            return;
+        if slot.retransmits() > 0 && slot.known.has(SlotFlags::TRANSLATED) {
+            self.count_resets(id);
         }
+    }
+
+    /// The same, before the translated tuple of a SYN that was seen leaving becomes this one.
+    #[inline]
+    pub(super) fn keep_resets(&mut self, id: u32, translated: &TupleKey<'_>) {
+        let slot = self.attempts.view(id);
+        if slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED) && !slot.is_translated(translated) {
+            self.count_resets(id);
+        }
+    }
+
+    #[cold]
+    fn count_resets(&mut self, id: u32) {
+        let slot = self.attempts.view(id);
         let count = self.hints.resets_since(&slot.translated(), slot.first_ns);
         if count > 0 {
-            self.attempts.strays_mut(id).resets_sent = u8::try_from(count).unwrap_or(u8::MAX);
+            let sent = &mut self.attempts.strays_mut(id).resets_sent;
+            *sent = u8::try_from(count).unwrap_or(u8::MAX).max(*sent);
         }
     }
 

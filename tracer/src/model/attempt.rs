@@ -105,6 +105,8 @@ pub struct Dropped {
     pub reason: u32,
     /// `enum ip_conntrack_info` of the newest, or that it had no conntrack entry
     pub ctinfo: u8,
+    /// Reason or `ctinfo` of an earlier one differ.
+    pub are_mixed: bool,
 }
 
 /// How full a conntrack table was.

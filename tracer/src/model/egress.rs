@@ -108,6 +108,8 @@ pub struct Egress {
     pub interface: InterfaceName,
     /// The interface by which the first SYN left, if it was another one.
     pub first_interface: Option<InterfaceName>,
+    /// An earlier SYN left with another source, or by another interface.
+    pub is_mixed: bool,
     /// The newest interface encapsulates: what it sends takes the path of the tunnel.
     pub encapsulates: bool,
     /// To whom the source address belongs with which the newest SYN left.

@@ -6,6 +6,24 @@ use super::*;
 use crate::model::{Dropped, TableFill};
 
 #[test]
+fn drops_for_different_reasons_are_not_alike() {
+    let drop = |at, reason| {
+        let mut event = dropped(at, ISN, pod(1), 0);
+        if let Event::CtDrop(event) = &mut event {
+            (event.reason, event.ctinfo) = (reason, NO_ENTRY);
+        }
+        event
+    };
+    let of = |reasons: [u32; 3]| {
+        let drops = [drop(0, reasons[0]), drop(S, reasons[1]), drop(3 * S, reasons[2])];
+        let events = [drops[0], retransmit(S, ISN, pod(1), 1), drops[1], retransmit(3 * S, ISN, pod(1), 2), drops[2]];
+        join(&events).only().syn_dropped
+    };
+    assert_eq!(of([6, 6, 6]), Dropped { count: 3, reason: 6, ctinfo: NO_ENTRY, are_mixed: false });
+    assert_eq!(of([6, 5, 5]), Dropped { count: 3, reason: 5, ctinfo: NO_ENTRY, are_mixed: true });
+}
+
+#[test]
 fn a_syn_dropped_before_anything_else_belongs_to_the_attempt_that_comes() {
     let outcomes = join(&[
         dropped(0, ISN, pod(1), 0),
@@ -15,7 +33,7 @@ fn a_syn_dropped_before_anything_else_belongs_to_the_attempt_that_comes() {
         retransmit(3 * S, ISN, pod(1), 2),
     ]);
     let attempt = outcomes.only();
-    assert_eq!(attempt.syn_dropped, Dropped { count: 2, reason: 6, ctinfo: 2 });
+    assert_eq!(attempt.syn_dropped, Dropped { count: 2, reason: 6, ctinfo: 2, are_mixed: false });
     assert_eq!((attempt.unconfirmed, attempt.retransmits), (0, 2));
     assert_eq!(outcomes.retransmits[0].attempt.syn_dropped.count, 2);
 }
@@ -71,7 +89,7 @@ fn a_confirmed_syn_that_is_dropped_was_no_clash() {
 #[test]
 fn an_answer_dropped_is_told_with_the_reason_of_its_subsystem() {
     let outcomes = join(&[syn(0, ISN, node(2)), syn_ack(MS, ISN, node(2)), answer_dropped(MS, ISN, node(2))]);
-    assert_eq!(outcomes.only().answer_dropped, Dropped { count: 1, reason: 0x0003_0007, ctinfo: 3 });
+    assert_eq!(outcomes.only().answer_dropped, Dropped { count: 1, reason: 0x0003_0007, ctinfo: 3, are_mixed: false });
 }
 
 #[test]

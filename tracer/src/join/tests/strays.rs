@@ -57,6 +57,21 @@ fn an_rst_that_resets_no_answer_shows_that_a_stray_segment_came_before_anybody_w
 }
 
 #[test]
+fn an_rst_counts_though_nat_has_chosen_another_port_since() {
+    let events = [
+        syn(0, ISN, node(2)),
+        seen(MS, 77, node(2), UPLINK, WIRE_RST, WIRE_EGRESS),
+        bind(S, ISN, pod(1), node(3)),
+        syn(S, ISN, node(3)),
+        syn_ack(S + MS, ISN, node(3)),
+    ];
+    let outcomes = join(&events);
+    let attempt = outcomes.only();
+    assert_eq!(attempt.strays, Strays { resets_sent: 1, ..Strays::default() });
+    assert!(attempt.egress.is_mixed && attempt.syns_leaving == 2);
+}
+
+#[test]
 fn a_syn_of_the_other_side_is_a_stray_of_its_own_kind() {
     let outcomes = join(&[syn(0, ISN, node(2)), syn(S, ISN, node(2)), stray(S + MS, ISN, node(2), 0x02)]);
     assert_eq!(outcomes.only().strays, Strays { syns: 1, ..Strays::default() });
