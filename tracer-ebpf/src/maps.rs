@@ -68,7 +68,7 @@ pub static WAITING_PORTS: Array<[u64; WAITING_WORDS + 1]> = Array::with_max_entr
 
 /// How many drops of SYNs from outside may be reported now, and when that was counted.
 #[map]
-pub static OUTSIDE_DROPS: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
+pub static OUTSIDE_DROPS: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(2, 0);
 
 /// Address and port behind a DNAT whose original destination is wanted: `wire` sees only these.
 #[map]

@@ -9,6 +9,10 @@ use crate::kernel::skb::Header;
 use crate::maps::OUTSIDE_DROPS;
 use crate::{emit, filter};
 
+/// The places in `OUTSIDE_DROPS`.
+const FROM_OUTSIDE: u32 = 0;
+const ELSEWHERE: u32 = 1;
+
 /// Whether a SYN from outside was on its way to another machine: NAT was done, or the node does not have the address.
 #[inline(always)]
 pub fn is_forwarded(conn: Option<Conn<'_>>, syn: &Header) -> bool {
@@ -21,8 +25,23 @@ pub fn is_forwarded(conn: Option<Conn<'_>>, syn: &Header) -> bool {
 /// Whether one more drop of a SYN from outside may be reported now, on this CPU; one that may not is counted.
 #[inline(always)]
 pub fn is_within_rate() -> bool {
+    let may = take(FROM_OUTSIDE);
+    if !may {
+        emit::count(Loss::Skipped);
+    }
+    may
+}
+
+/// The same for a drop in a namespace of which it is not known whether it is of interest, so that none is missed for certain.
+#[inline(always)]
+pub fn is_within_rate_elsewhere() -> bool {
+    take(ELSEWHERE)
+}
+
+#[inline(always)]
+fn take(bucket: u32) -> bool {
     const PERIOD_NS: u64 = 1_000_000_000 / OUTSIDE_DROPS_PER_SECOND;
-    let Some(bucket) = OUTSIDE_DROPS.get_ptr_mut(0) else { return false };
+    let Some(bucket) = OUTSIDE_DROPS.get_ptr_mut(bucket) else { return false };
     // SAFETY: the map's value for this CPU. An interruption costs a drop more or less.
     let [left, counted_ns] = unsafe { &mut *bucket };
     let now_ns = emit::now_ns();
@@ -32,7 +51,6 @@ pub fn is_within_rate() -> bool {
         *counted_ns = now_ns;
     }
     if *left == 0 {
-        emit::count(Loss::Skipped);
         return false;
     }
     *left -= 1;

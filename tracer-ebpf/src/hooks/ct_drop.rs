@@ -42,18 +42,22 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     let netns = device.and_then(Device::netns).or_else(|| conn.and_then(Conn::netns)).unwrap_or(0);
     // A packet without device and entry is one that its socket sends.
     let in_filter = if netns == 0 && filter::by_netns() { skb.socket_netns()? } else { netns };
-    if in_filter != 0 && !filter::wants_netns(in_filter) {
-        return None;
-    }
+    // User space knows which other namespaces are behind a watched one.
+    let is_elsewhere = in_filter != 0 && !filter::wants_netns(in_filter);
     let is_answer = syn.flags & TCP_ACK != 0;
-    if !is_answer && !is_of_interest(skb, conn, &syn, netns)? {
+    let is_of_interest = match (is_elsewhere, is_answer) {
+        (true, _) => outside::is_within_rate_elsewhere(),
+        (false, true) => true,
+        (false, false) => is_of_interest(skb, conn, &syn, netns)?,
+    };
+    if !is_of_interest {
         return None;
     }
-    if WIRE_BINDS.load() != 0 && !is_answer {
+    if WIRE_BINDS.load() != 0 && !is_answer && !is_elsewhere {
         let _ = conn.filter(|conn| is_undone(*conn)).and_then(|conn| nat_bind::of_entry(conn, syn.seq()?));
     }
     emit::emit(|event: &mut CtDrop| {
-        event.stamp = emit::stamp(CtDrop::KIND, netns);
+        event.stamp = emit::stamp(CtDrop::KIND, if is_elsewhere { in_filter } else { netns });
         syn.flow(&mut event.flow)?;
         if !is_wanted(conn, &event.flow, is_answer) {
             return None;

@@ -84,6 +84,8 @@ impl Neighbours {
             // These come from watched namespaces only.
             Event::Wire(event) => event.isn,
             Event::NatBind(event) => event.isn,
+            // These may come from any other namespace, too.
+            Event::CtDrop(event) if !self.is_watched(event.stamp.netns) => return self.is_behind(event.stamp.netns),
             Event::CtDrop(event) => event.isn,
             Event::NatSelect(_)
             | Event::Lost(_)
@@ -97,9 +99,14 @@ impl Neighbours {
         true
     }
 
+    fn is_watched(&self, netns: u32) -> bool {
+        netns == 0 || self.watched.iter().any(|(watched, _)| *watched == netns)
+    }
+
     fn is_near(&mut self, netns: u32, isns: [u32; 2]) -> bool {
-        let is_watched = netns == 0 || self.watched.iter().any(|(watched, _)| *watched == netns);
-        is_watched || isns.iter().any(|isn| self.seen[*isn as usize % SEEN_SYNS] == *isn) || self.is_behind(netns)
+        self.is_watched(netns)
+            || isns.iter().any(|isn| self.seen[*isn as usize % SEEN_SYNS] == *isn)
+            || self.is_behind(netns)
     }
 
     /// Whether an interface of a watched namespace leads to this one; not known of one that is gone.
