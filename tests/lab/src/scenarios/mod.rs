@@ -16,6 +16,7 @@ mod mixed;
 mod no_answer;
 mod not_translated;
 mod other_range;
+mod pod_firewall;
 mod port_exhausted;
 mod port_out_of_range;
 mod ports_fixed;
@@ -60,6 +61,7 @@ pub const ALL: &[&Scenario] = &[
     &dropped_here::SCENARIO,
     &reply_stolen::SCENARIO,
     &reply_dropped_here::SCENARIO,
+    &pod_firewall::SCENARIO,
     &tuple_reused::SCENARIO,
     &wrong_source::SCENARIO,
     &stale_entry::SCENARIO,
