@@ -130,7 +130,8 @@ fn tracepoint_ns(event: &Event) -> Option<u64> {
         | Event::CtTable(_)
         | Event::Owner(_)
         | Event::Uplink(_)
-        | Event::Address(_) => None,
+        | Event::Address(_)
+        | Event::Process(_) => None,
     }
 }
 

@@ -67,6 +67,14 @@ macro_rules! for_each_global {
             SK_SPORT,
             /// `sock.sk_err`
             SK_ERR,
+            /// `sock.sk_socket`; `u32::MAX` where the three that lead to the inode are not known
+            SK_SOCKET,
+            /// `socket.file`
+            SOCKET_FILE,
+            /// `file.f_inode`
+            FILE_INODE,
+            /// `inode.i_ino`
+            INODE_NUMBER,
             /// `tcp_sock.snd_una`
             TP_SND_UNA,
             /// `tcp_sock.total_retrans`

@@ -10,6 +10,7 @@ mod lost;
 mod nat_bind;
 mod nat_select;
 mod owner;
+mod process;
 mod sock_state;
 mod syn_retransmit;
 mod tick;
@@ -28,6 +29,7 @@ pub use nat_select::{
     Selected,
 };
 pub use owner::{OWNER_TEXT, Owner};
+pub use process::{COMMAND_BYTES, Process};
 pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};
 pub use syn_retransmit::SynRetransmit;
 pub use tick::Tick;
@@ -119,7 +121,8 @@ impl Event {
             | Self::CtTable(_)
             | Self::Owner(_)
             | Self::Uplink(_)
-            | Self::Address(_) => None,
+            | Self::Address(_)
+            | Self::Process(_) => None,
         }
     }
 }
@@ -149,6 +152,8 @@ events! {
     11 "uplink" Uplink,
     /// An interface has an address from now on, or no longer.
     12 "address" Address,
+    /// Which process has the socket of an attempt open.
+    13 "process" Process,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::debug;
-use tracer_common::events::{SynRetransmit, TCP_SYN_SENT};
+use tracer_common::events::{COMMAND_BYTES, Process, SynRetransmit, TCP_SYN_SENT};
 
 use crate::address::is_loopback;
 use crate::kernel::globals::RETRANSMIT_HAS_ERR;
@@ -30,15 +30,27 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
     }
     // Reading a third argument that the tracepoint does not have is refused by the verifier, so the branch must be dead.
     let err = if RETRANSMIT_HAS_ERR.load() == 1 { ctx.arg::<u32>(2) as i32 } else { 0 };
-    let ordinal = sock.total_retrans();
+    let (netns, ordinal) = (sock.netns(), sock.total_retrans());
+    let isn = Skb::new(ctx.arg::<*const u8>(1)).queued_seq()?;
     emit::emit(|event: &mut SynRetransmit| {
-        event.stamp = emit::stamp(SynRetransmit::KIND, sock.netns());
+        event.stamp = emit::stamp(SynRetransmit::KIND, netns);
         event.flow = flow;
-        event.isn = Skb::new(ctx.arg::<*const u8>(1)).queued_seq()?;
+        event.isn = isn;
         event.ordinal = ordinal;
         event.err = err;
         Some(())
     });
+    if let Some(socket) = sock.inode() {
+        emit::emit(|event: &mut Process| {
+            event.stamp = emit::stamp(Process::KIND, netns);
+            event.flow = flow;
+            event.isn = isn;
+            event.socket = socket;
+            event.pid = 0;
+            event.command = [0; COMMAND_BYTES];
+            Some(())
+        });
+    }
     debug!(ctx, "syn_retransmit: source port {}, {} times, error {}", flow.src_port, ordinal, err);
     Some(())
 }

@@ -4,8 +4,8 @@ use aya_ebpf::helpers::generated::bpf_skc_to_tcp_sock;
 use tracer_common::Flow;
 
 use super::globals::{
-    NET_INUM, SK_DADDR, SK_DPORT, SK_ERR, SK_FAMILY, SK_NET, SK_RCV_SADDR, SK_SPORT, SK_STATE, SK_V6_DADDR,
-    SK_V6_RCV_SADDR, TP_SND_UNA, TP_TOTAL_RETRANS,
+    FILE_INODE, INODE_NUMBER, NET_INUM, SK_DADDR, SK_DPORT, SK_ERR, SK_FAMILY, SK_NET, SK_RCV_SADDR, SK_SOCKET,
+    SK_SPORT, SK_STATE, SK_V6_DADDR, SK_V6_RCV_SADDR, SOCKET_FILE, TP_SND_UNA, TP_TOTAL_RETRANS,
 };
 use super::{AF_INET, AF_INET6, Typed};
 use crate::address::mapped;
@@ -58,6 +58,17 @@ impl Sock {
     #[inline(always)]
     pub fn netns(self) -> u32 {
         self.0.follow(SK_NET.load()).load(NET_INUM.load())
+    }
+
+    /// Inode number of its file, which fits into 32 bits (`get_next_ino`); `None` where no file is left.
+    #[inline(always)]
+    pub fn inode(self) -> Option<u32> {
+        if SK_SOCKET.load() == u32::MAX {
+            return None;
+        }
+        let inode = self.0.follow(SK_SOCKET.load()).follow(SOCKET_FILE.load()).follow(FILE_INODE.load());
+        let number: u64 = inode.load(INODE_NUMBER.load());
+        (number != 0).then_some(number as u32)
     }
 
     /// `sk_err`, a positive errno.

@@ -45,7 +45,12 @@ impl Packets {
                 Some((state.flow.reversed(), state.isn.wrapping_sub(1), true))
             }
             Event::SockState(_) | Event::NatSelect(_) | Event::Lost(_) | Event::Tick(_) => None,
-            Event::CtDrop(_) | Event::CtTable(_) | Event::Owner(_) | Event::Uplink(_) | Event::Address(_) => None,
+            Event::CtDrop(_)
+            | Event::CtTable(_)
+            | Event::Owner(_)
+            | Event::Uplink(_)
+            | Event::Address(_)
+            | Event::Process(_) => None,
         };
         if let (Some((flow, isn, is_answer)), Some(file)) = (of_pod, &mut self.both_sides) {
             put(file, time_ns, &flow, isn, is_answer)?;

@@ -99,10 +99,20 @@ fn sockets(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SK_DPORT = btf.offset("sock", "__sk_common.skc_dport")?;
     globals.SK_SPORT = btf.offset("inet_sock", "inet_sport")?;
     globals.SK_ERR = btf.offset("sock", "sk_err")?;
+    inode(btf, globals).unwrap_or_else(|_| globals.SK_SOCKET = u32::MAX);
     globals.TP_SND_UNA = btf.offset("tcp_sock", "snd_una")?;
     globals.TP_TOTAL_RETRANS = btf.offset("tcp_sock", "total_retrans")?;
     globals.NET_INUM = btf.offset("net", "ns.inum")?;
     globals.RETRANSMIT_HAS_ERR = u32::from(btf.tracepoint_args("tcp_retransmit_skb") >= Some(3));
+    Ok(())
+}
+
+/// Where a socket's inode is; without it only processes stay unknown.
+fn inode(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
+    globals.SK_SOCKET = btf.offset("sock", "sk_socket")?;
+    globals.SOCKET_FILE = btf.offset("socket", "file")?;
+    globals.FILE_INODE = btf.offset("file", "f_inode")?;
+    globals.INODE_NUMBER = btf.offset("inode", "i_ino")?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use tracer_common::Event;
 
 use super::processes::{Process, Processes, SCAN_NS};
+use super::sockets::Sockets;
 use super::{ALL, Found, Host};
 use crate::model::Owner;
 
@@ -34,6 +35,7 @@ pub struct Finder {
     /// Of the host itself, if that can be read: nothing is asked about it.
     own_netns: Option<u32>,
     processes: Processes,
+    sockets: Sockets,
     known: HashMap<u32, FoundOwner, RandomState>,
     /// Reused: the namespaces of one batch.
     seen: Vec<u32>,
@@ -57,7 +59,14 @@ impl Finder {
     #[must_use]
     pub fn new(host: Host) -> Self {
         let own_netns = host.netns(1);
-        Self { host, own_netns, processes: Processes::default(), known: HashMap::default(), seen: Vec::new() }
+        Self {
+            host,
+            own_netns,
+            processes: Processes::default(),
+            sockets: Sockets::default(),
+            known: HashMap::default(),
+            seen: Vec::new(),
+        }
     }
 
     /// Why no owner can be found here, if so: every host has a process of another user that can be examined.
@@ -75,7 +84,7 @@ impl Finder {
         })
     }
 
-    /// Puts what is new about the namespaces of sockets in a batch before its events.
+    /// Puts what is new about the namespaces of sockets in a batch before its events, and names the processes of sockets.
     pub fn enrich(&mut self, batch: &mut Vec<(u32, Event)>) {
         let (Some((_, first)), Some((_, last))) = (batch.first(), batch.last()) else { return };
         let (first_ns, now_ns) = (first.stamp().time_ns, last.stamp().time_ns);
@@ -85,6 +94,7 @@ impl Finder {
             owners.extend(owner.events(first_ns, netns, since_ns).map(|event| (0, Event::from(event))));
         });
         batch.splice(..0, owners);
+        self.sockets.fill_in(batch, &self.host, &mut self.processes, now_ns);
     }
 
     /// The namespaces of sockets; those of NAT and of interfaces are the node's.

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
 use nix::unistd::{SysconfVar, sysconf};
+use tracer_common::events::COMMAND_BYTES;
 
 /// Entries of a directory that are looked at.
 const MAX_ENTRIES: usize = 65_536;
@@ -63,6 +64,25 @@ impl Host {
     pub(super) fn started_ns(&self, process: u32) -> Option<u64> {
         let ticks = start_ticks(&self.process_text(process, "stat", 4096)?)?;
         Some(ticks.checked_mul(1_000_000_000)? / self.ticks_per_second)
+    }
+
+    /// The name that the process gives itself; zero beyond its end.
+    pub(super) fn command(&self, process: u32) -> Option<[u8; COMMAND_BYTES]> {
+        let bytes = locate(self.proc.as_ref(), &of(process, "comm"), OFlag::empty())?.bytes(4096)?;
+        let name = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let mut command = [0; COMMAND_BYTES];
+        command.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        Some(command)
+    }
+
+    /// Of each file that the process has open: the number of its socket, if it is one.
+    pub(super) fn sockets(&self, process: u32) -> impl Iterator<Item = Option<u32>> {
+        let directory = locate(self.proc.as_ref(), &of(process, "fd"), OFlag::O_DIRECTORY);
+        let entries = directory.as_ref().and_then(|found| fs::read_dir(found.reopening()).ok());
+        entries.into_iter().flatten().map(move |entry| {
+            let link = readlinkat(&directory.as_ref()?.0, entry.ok()?.file_name().as_os_str()).ok()?;
+            link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+        })
     }
 
     /// What the process's `cgroup` file says.
@@ -146,11 +166,15 @@ impl Located {
 
     /// A process may give itself a name that is no UTF-8.
     fn text(&self, max_bytes: u64) -> Option<String> {
+        Some(String::from_utf8_lossy(&self.bytes(max_bytes)?).into_owned())
+    }
+
+    fn bytes(&self, max_bytes: u64) -> Option<Vec<u8>> {
         // A FIFO or a device is not opened.
         self.metadata()?.is_file().then_some(())?;
         let mut bytes = Vec::new();
         let read = File::open(self.reopening()).ok()?.take(max_bytes + 1).read_to_end(&mut bytes).ok()?;
-        (read as u64 <= max_bytes).then(|| String::from_utf8_lossy(&bytes).into_owned())
+        (read as u64 <= max_bytes).then_some(bytes)
     }
 
     /// Opens just what was found, whatever has its name now.

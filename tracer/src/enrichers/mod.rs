@@ -10,6 +10,7 @@ mod finder;
 mod host;
 mod pod;
 mod processes;
+mod sockets;
 #[cfg(test)]
 mod tests;
 

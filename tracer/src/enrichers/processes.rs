@@ -110,7 +110,8 @@ impl Processes {
         inside
     }
 
-    fn numbers(&self, netns: u32) -> impl Iterator<Item = u32> {
+    /// Those that are in this namespace, as far as is known.
+    pub(super) fn numbers(&self, netns: u32) -> impl Iterator<Item = u32> {
         self.netns.iter().filter(move |(_, other)| **other == netns).map(|(&number, _)| number)
     }
 

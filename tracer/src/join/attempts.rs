@@ -11,7 +11,7 @@ use super::slot_view::{SlotView, SlotViewMut};
 use super::tuple::Addresses;
 use super::wait::Wait;
 use crate::fetch::fetch;
-use crate::model::Strays;
+use crate::model::{Process, Strays};
 
 /// Attempts of one bucket at most, so that a sender who gives every SYN the same ISN costs no more than others.
 const MAX_BUCKET_LEN: usize = 64;
@@ -30,6 +30,8 @@ pub(super) struct Attempts {
     addresses: Addresses,
     /// Of the few attempts that have them
     strays: HashMap<u32, Strays, FixedState>,
+    /// Likewise
+    processes: HashMap<u32, Process, FixedState>,
     free: u32,
     len: usize,
     buckets: Vec<u32>,
@@ -45,6 +47,7 @@ impl Default for Attempts {
             slots: Vec::new(),
             addresses: Addresses::default(),
             strays: HashMap::default(),
+            processes: HashMap::default(),
             free: NONE,
             len: 0,
             buckets: vec![NONE; INITIAL_BUCKETS],
@@ -87,6 +90,15 @@ impl Attempts {
     pub(super) fn strays_mut(&mut self, id: u32) -> &mut Strays {
         self.get_mut(id).known.set(SlotFlags::STRAYS);
         self.strays.entry(id).or_default()
+    }
+
+    /// Which process has the attempt's socket open.
+    pub(super) fn process(&self, id: u32) -> Option<Process> {
+        self.processes.get(&id).copied()
+    }
+
+    pub(super) fn set_process(&mut self, id: u32, process: Process) {
+        self.processes.insert(id, process);
     }
 
     /// The newest attempt of the ISN's bucket.
@@ -173,6 +185,9 @@ impl Attempts {
         self.unlink(id);
         if self.get(id).known.has(SlotFlags::STRAYS) {
             self.strays.remove(&id);
+        }
+        if !self.processes.is_empty() {
+            self.processes.remove(&id);
         }
         self.view_mut(id).release();
         let free = self.free;

@@ -80,6 +80,7 @@ impl Join {
                 self.network.address(address);
                 updates.push(Update::Context(*event));
             }
+            Event::Process(process) => self.process(process),
             Event::Owner(_) => updates.push(Update::Context(*event)),
             Event::Tick(_) => {
                 let (open, capacity) = (self.open() as u64, self.limits.attempts.into());

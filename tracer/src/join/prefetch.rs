@@ -25,7 +25,8 @@ const fn isn(event: &Event) -> Option<u32> {
         | Event::CtTable(_)
         | Event::Owner(_)
         | Event::Uplink(_)
-        | Event::Address(_) => None,
+        | Event::Address(_)
+        | Event::Process(_) => None,
     }
 }
 

@@ -150,6 +150,7 @@ impl SlotView<'_> {
             is_hairpin: known(SlotFlags::HAIRPIN),
             table,
             strays: Strays::default(),
+            process: None,
             egress: Egress::default(),
             later_path: None,
             outcome,

@@ -1,6 +1,6 @@
-//! `syn_retransmit` and `sock_state`: what a socket of this kernel reports about its attempt.
+//! `syn_retransmit`, `process` and `sock_state`: what a socket of this kernel reports about its attempt.
 
-use tracer_common::events::{SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED};
+use tracer_common::events::{self, SockState, Stamp, SynRetransmit, TCP_CLOSE, TCP_ESTABLISHED};
 
 use super::fits;
 use super::node::Join;
@@ -8,7 +8,7 @@ use super::retransmits::{HeldRetransmit, NOT_HELD};
 use super::slot_flags::SlotFlags;
 use super::tuple::TupleKey;
 use super::update::Updates;
-use crate::model::Outcome;
+use crate::model::{Outcome, Process};
 
 /// `ETIMEDOUT` (uapi/asm-generic/errno.h)
 const ETIMEDOUT: u32 = 110;
@@ -36,6 +36,16 @@ impl Join {
         }
         if let Some(ordinal) = self.attempts.get_mut(id).sent_again(event.ordinal) {
             self.hold(HeldRetransmit { time_ns, attempt: id, ordinal, by_socket: true, is_repeated: false }, updates);
+        }
+    }
+
+    /// Notes which process has the socket of an attempt that is known.
+    pub(super) fn process(&mut self, event: &events::Process) {
+        let flow = &TupleKey::from(&event.flow);
+        if let Some(process) = Process::of(event)
+            && let Some((id, _)) = self.find_socket(event.isn, flow, &event.stamp)
+        {
+            self.attempts.set_process(id, process);
         }
     }
 

@@ -3,7 +3,7 @@
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED};
 
-use super::{Egress, LaterPath, Strays};
+use super::{Egress, LaterPath, Process, Strays};
 
 /// How an attempt ended, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -181,6 +181,8 @@ pub struct Attempt {
     pub table: Option<TableFill>,
     /// What arrived and does not answer the SYN.
     pub strays: Strays,
+    /// Which process had its socket open when the SYN was retransmitted.
+    pub process: Option<Process>,
     /// How its SYNs left this node.
     pub egress: Egress,
     /// How later attempts left, if in another way.

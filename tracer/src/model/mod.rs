@@ -20,6 +20,7 @@ pub mod plural;
 pub mod policy;
 pub mod policy_evidence;
 pub mod ports;
+pub mod process;
 pub mod strays;
 mod uplink_name;
 
@@ -40,5 +41,6 @@ pub use plural::plural;
 pub use policy::{Origin, Policy, PolicyChange};
 pub use policy_evidence::{PolicyEvidence, SideEvidence};
 pub use ports::{PortSet, PortSetError};
+pub use process::Process;
 pub use strays::Strays;
 pub use uplink_name::UplinkName;

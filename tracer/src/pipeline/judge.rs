@@ -110,6 +110,7 @@ impl<'a> Judge<'a> {
                 Event::Owner(owner) => node.owners.event(owner),
                 Event::Uplink(uplink) => node.watched.event(uplink),
                 Event::Address(_)
+                | Event::Process(_)
                 | Event::Tick(_)
                 | Event::CtTable(_)
                 | Event::NatSelect(_)

@@ -35,7 +35,8 @@ impl Blindness {
             | Event::CtTable(_)
             | Event::Owner(_)
             | Event::Uplink(_)
-            | Event::Address(_) => {}
+            | Event::Address(_)
+            | Event::Process(_) => {}
         }
         false
     }

@@ -48,7 +48,8 @@ impl WatchedState {
             | Event::Tick(_)
             | Event::CtDrop(_)
             | Event::CtTable(_)
-            | Event::Owner(_) => {}
+            | Event::Owner(_)
+            | Event::Process(_) => {}
         }
     }
 

@@ -129,7 +129,8 @@ impl Packets {
             | Event::CtTable(_)
             | Event::Owner(_)
             | Event::Uplink(_)
-            | Event::Address(_) => (0, 0),
+            | Event::Address(_)
+            | Event::Process(_) => (0, 0),
         };
         let interface = Interface { node, hook: event.stem(), ifindex };
         let unix_ns = u64::try_from(Clock::unix_ns(capture, event.stamp().time_ns)).unwrap_or_default();

@@ -47,6 +47,7 @@ impl Seen {
             | Event::Lost(_)
             | Event::Uplink(_)
             | Event::Address(_)
+            | Event::Process(_)
             | Event::Tick(_)
             | Event::CtTable(_)
             | Event::NatSelect(_)

@@ -45,6 +45,7 @@ fn set_time(event: &mut Event, at: u64) {
         Event::Owner(event) => &mut event.stamp,
         Event::Uplink(event) => &mut event.stamp,
         Event::Address(event) => &mut event.stamp,
+        Event::Process(event) => &mut event.stamp,
     };
     stamp.time_ns = at;
 }
@@ -76,6 +77,7 @@ fn set_family(event: &mut Event, family: Family, random: &mut Rng) {
         Event::SockState(event) => [Some(&mut event.flow), None],
         Event::Wire(event) => [Some(&mut event.flow), None],
         Event::CtDrop(event) => [Some(&mut event.flow), None],
+        Event::Process(event) => [Some(&mut event.flow), None],
         Event::Lost(_)
         | Event::Tick(_)
         | Event::CtTable(_)

@@ -11,6 +11,7 @@ mod lost;
 mod nat_bind;
 mod nat_select;
 mod owner;
+mod process;
 mod sock_state;
 mod syn_retransmit;
 mod tick;
@@ -97,4 +98,5 @@ kinds! {
     Owner,
     Uplink,
     Address,
+    Process,
 }

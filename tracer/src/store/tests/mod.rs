@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tracer_common::events::{
     ADDRESS_ADDED, Address, CtDrop, CtTable, DROP_AT_HOOK, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED, Lost, NatBind,
-    NatSelect, RANGE_KNOWN, SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick, UPLINK_WATCHED, Uplink, WIRE_EGRESS,
-    WIRE_INGRESS, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+    NatSelect, Process, RANGE_KNOWN, SockState, Stamp, SynRetransmit, TCP_CLOSE, Tick, UPLINK_WATCHED, Uplink,
+    WIRE_EGRESS, WIRE_INGRESS, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 use tracer_common::{Event, Flow};
 
@@ -86,6 +86,15 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
         tick(at + 2_000),
         SynRetransmit { stamp: stamp(at + 5_000, SynRetransmit::KIND), flow: original, isn, ordinal: 1, err: -11 }
             .into(),
+        Process {
+            stamp: stamp(at + 5_000, Process::KIND),
+            flow: original,
+            isn,
+            socket: 40_963,
+            pid: 1234,
+            command: *b"curl\0\0\0\0\0\0\0\0\0\0\0\0",
+        }
+        .into(),
         // The ring buffers of several CPUs: a little out of order.
         wire(at + 4_000).into(),
         Lost { stamp: Stamp { time_ns: at + 6_000, kind: Lost::KIND, netns: 0 }, counts: [1, 0, u64::MAX, 0] }.into(),
@@ -147,7 +156,7 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
 }
 
 /// How many events that are.
-const EACH: usize = 15;
+const EACH: usize = 16;
 
 /// Events of three blocks: half a second lies between them.
 fn three_blocks() -> Vec<Event> {

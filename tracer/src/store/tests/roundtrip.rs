@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use tracer_common::events::{
-    Address, CtDrop, CtTable, INTERFACE_NAME, Lost, NatBind, NatSelect, OWNER_TEXT, Owner, SockState, Stamp,
-    SynRetransmit, Tick, Uplink, Wire,
+    Address, COMMAND_BYTES, CtDrop, CtTable, INTERFACE_NAME, Lost, NatBind, NatSelect, OWNER_TEXT, Owner, Process,
+    SockState, Stamp, SynRetransmit, Tick, Uplink, Wire,
 };
 use tracer_common::{Event, Flow};
 
@@ -118,6 +118,14 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn process()(
+        stamp in stamps(Process::KIND), flow in flows(), isn in isns(), socket: u32, pid: u32, command: [u8; COMMAND_BYTES],
+    ) -> Event {
+        Process { stamp, flow, isn, socket, pid, command }.into()
+    }
+}
+
 fn events() -> impl Strategy<Value = Event> {
     let lost = (stamps(Lost::KIND), any::<[u64; 4]>()).prop_map(|(stamp, counts)| Lost { stamp, counts }.into());
     let tick = stamps(Tick::KIND).prop_map(|stamp| Tick { stamp }.into());
@@ -132,6 +140,7 @@ fn events() -> impl Strategy<Value = Event> {
         owner(),
         uplink(),
         node_address(),
+        process(),
         lost,
         tick
     ]
