@@ -65,7 +65,7 @@ impl Node {
     }
 }
 
-fn begin(root: &Path, process: u32, ticks: u64, netns: u32, cgroup: &str) {
+pub(super) fn begin(root: &Path, process: u32, ticks: u64, netns: u32, cgroup: &str) {
     let directory = root.join(format!("proc/{process}"));
     fs::create_dir_all(directory.join("ns")).unwrap();
     symlink(format!("net:[{netns}]"), directory.join("ns/net")).unwrap();

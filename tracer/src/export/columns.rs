@@ -167,6 +167,8 @@ pub const ALL: &[Column] = &[
     Column::both("namespace", Text, "Kubernetes namespace of the pod", |row| text(row.owner?.namespace.as_deref()?)),
     Column::both("pod", Text, "pod that owned the socket's network namespace when the attempt began", |row| text(row.owner?.pod.as_deref()?)),
     Column::both("container", Text, "container, where it is the only one of the pod, or without a pod", |row| text(row.owner?.container.as_deref()?)),
+    Column::both("pid", Int64, "process that had the socket open when the SYN was retransmitted", |row| int(row.attempt.process?.pid)),
+    Column::both("command", Text, "its name, any text that it gave itself", |row| Some(Value::Text(row.attempt.process?.command().into_owned().into()))),
     Column::both("netns", Int64, "inode number of the socket's network namespace", |row| int(row.attempt.socket_netns?)),
     Column::both("nat_netns", Int64, "the same for the namespace of the NAT", |row| int(row.attempt.nat_netns?)),
     Column::both("ifindex", Int64, "number of the interface that saw the SYN first", |row| int(Some(row.attempt.ifindex).filter(|&index| index != 0)?)),

@@ -31,6 +31,7 @@ pub struct ReportLine {
     namespaces: Table,
     pods: Table,
     containers: Table,
+    processes: Table,
     nodes: Vec<Row>,
     modes: Vec<Row>,
 }
@@ -110,6 +111,7 @@ impl ReportLine {
             namespaces: table(&tally.namespaces, ToString::to_string),
             pods: table(&tally.pods, |(namespace, pod)| format!("{namespace}/{pod}")),
             containers: table(&tally.containers, ToString::to_string),
+            processes: table(&tally.processes, ToString::to_string),
             nodes: nodes.map(|(capture, counts)| row(capture.node.as_str(), *counts)).collect(),
             modes: tally.modes.iter().map(|(mode, counts)| row(mode.name(), *counts)).collect(),
         }

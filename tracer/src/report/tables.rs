@@ -106,8 +106,8 @@ pub(super) fn all(report: &Report<'_>) -> Vec<ReportTable> {
     tables
 }
 
-/// Nothing where no owner is known.
-fn owners(report: &Report<'_>) -> [ReportTable; 3] {
+/// Nothing where no owner and no process is known.
+fn owners(report: &Report<'_>) -> [ReportTable; 4] {
     let tally = report.tally;
     [
         ranked(
@@ -129,6 +129,13 @@ fn owners(report: &Report<'_>) -> [ReportTable; 3] {
             "container",
             "Containers without a pod, such as those of Docker.",
             &tally.containers,
+            |name| Escaped(name).to_string(),
+        ),
+        ranked(
+            "Processes",
+            "name",
+            "The process that had the socket open, of attempts whose SYN was retransmitted.",
+            &tally.processes,
             |name| Escaped(name).to_string(),
         ),
     ]

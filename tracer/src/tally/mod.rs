@@ -1,4 +1,4 @@
-//! What became of all attempts of a capture, counted: by port, over time, by destination, source, pod, node and cause. Pure.
+//! What became of all attempts of a capture, counted: by port, over time, by destination, source, pod, process, node and cause. Pure.
 //!
 //! Bounded whatever comes: a counter for every port, a limited number of steps in time, a limited number of rows in each
 //! table. `report` shows it.
@@ -46,6 +46,8 @@ pub struct Tally {
     pub pods: Top<(Arc<str>, Arc<str>)>,
     /// By container, where it is no pod's.
     pub containers: Top<Arc<str>>,
+    /// By name of the process, where the SYN was retransmitted and it is known.
+    pub processes: Top<Arc<str>>,
     /// By node, numbered as captures are.
     pub nodes: Vec<Counts>,
     /// By how the rule chooses ports.
@@ -66,6 +68,9 @@ impl Tally {
         self.time(capture.boot_unix_ns, attempt, counts);
         self.peers(attempt, counts);
         self.owner(owner, counts);
+        if let Some(process) = &attempt.process {
+            self.processes.add(process.command().into(), counts);
+        }
         self.port(attempt, answer);
         if self.nodes.len() <= number {
             self.nodes.resize(number + 1, Counts::default());

@@ -12,6 +12,7 @@ mod missing;
 mod nat64;
 mod order;
 mod paths;
+mod process;
 mod random;
 mod strays;
 mod time;

@@ -1,5 +1,6 @@
 //! The lines and their fields.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -7,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::infer::Conclusion;
-use crate::model::{Capture, Finding, NatMode, PortSet, Strength};
+use crate::model::{Capture, Finding, NatMode, PortSet, Process, Strength};
 use crate::outputs::inference::Inference;
 use crate::outputs::policies::PolicyJson;
 use crate::summary::Summary;
@@ -61,10 +62,18 @@ pub(super) struct RetransmitLine<'a> {
     pub(super) pod: Option<&'a str>,
     pub(super) namespace: Option<&'a str>,
     pub(super) container: Option<&'a str>,
+    pub(super) process: Option<ProcessObject<'a>>,
     pub(super) explanation: Option<&'a str>,
     pub(super) advice: Option<&'static str>,
     pub(super) evidence: &'a [String],
     pub(super) evidence_strength: Option<&'static str>,
+}
+
+/// Which process has the socket open.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ProcessObject<'a> {
+    pub(super) pid: u32,
+    pub(super) command: Cow<'a, str>,
 }
 
 /// `kind:"summary"`
@@ -190,11 +199,18 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
             pod: owner.and_then(|owner| owner.pod.as_deref()),
             namespace: owner.and_then(|owner| owner.namespace.as_deref()),
             container: owner.and_then(|owner| owner.container.as_deref()),
+            process: attempt.process.as_ref().map(ProcessObject::from),
             explanation: finding.diagnosis.map(|diagnosis| diagnosis.explanation.as_str()),
             advice: finding.diagnosis.map(|diagnosis| diagnosis.advice),
             evidence: finding.diagnosis.map_or(&[], |diagnosis| &diagnosis.evidence),
             evidence_strength: finding.judgement.strength.map(Strength::name),
         }
+    }
+}
+
+impl<'a> From<&'a Process> for ProcessObject<'a> {
+    fn from(process: &'a Process) -> Self {
+        Self { pid: process.pid, command: process.command() }
     }
 }
 

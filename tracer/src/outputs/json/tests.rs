@@ -39,7 +39,7 @@ fn a_retransmit_line_has_the_promised_fields_in_their_order() {
             r#""nat_src":"192.0.2.1","nat_port":1200,"nat_dst":"203.0.113.80","nat_dst_port":8443,"#,
             r#""allowed":"32768-65535","retransmits":1,"outcome":"pending","nat_mode":"fully_random","#,
             r#""selections":1,"isn":4000000001,"netns":4026532300,"nat_netns":4026531840,"#,
-            r#""pod":null,"namespace":null,"container":null,"#,
+            r#""pod":null,"namespace":null,"container":null,"process":null,"#,
             r#""explanation":null,"advice":null,"evidence":[],"evidence_strength":"proven"}"#
         )
     );

@@ -21,6 +21,8 @@ pub enum Column {
     OwnerOrSource,
     /// Container, in a pod or not.
     Container,
+    /// Process that has the socket open.
+    Process,
     /// Destination before NAT; without a column for it also the one after NAT.
     Destination,
     /// Destination after NAT, where it is another.
@@ -59,6 +61,7 @@ pub const ALL: &[(Column, Properties)] = &[
     (Column::Owner, properties("pod", "POD OR CONTAINER", 12, 28, 64)),
     (Column::OwnerOrSource, properties("pod-or-source", "POD, CONTAINER OR ORIGINAL SOURCE", 15, 34, 64)),
     (Column::Container, properties("container", "CONTAINER", 9, 16, 40)),
+    (Column::Process, properties("process", "PROCESS", 9, 16, 24)),
     (Column::Destination, properties("destination", "DESTINATION", 15, 27, 95)),
     (Column::Backend, properties("backend", "BACKEND", 15, 21, 47)),
     (Column::Interface, properties("interface", "INTERFACE", 9, 9, 15)),
@@ -80,6 +83,7 @@ pub const WIDE: &[Column] = &[
     Column::NatSource,
     Column::Owner,
     Column::Container,
+    Column::Process,
     Column::Destination,
     Column::Backend,
     Column::Interface,

@@ -80,6 +80,7 @@ impl RowFormat {
             Column::Owner => owner(line, finding, width),
             Column::OwnerOrSource => owner_or_source(line, finding, width),
             Column::Container => container(line, finding, width),
+            Column::Process => process(line, attempt, width),
             Column::Destination if self.has(Column::Backend) => destination_before(line, attempt, width),
             Column::Destination => destination(line, attempt, width),
             Column::Backend => match columns::backend(attempt) {
@@ -132,6 +133,15 @@ fn container(line: &mut TextLine, finding: &Finding<'_>, width: usize) -> fmt::R
     let start = line.len();
     let name = finding.owner.and_then(|owner| owner.container.as_deref());
     write!(line, "{}", Escaped(name.unwrap_or("-")))?;
+    line.without_middle(start, width);
+    Ok(())
+}
+
+/// `curl/1234`
+fn process(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
+    let Some(process) = &attempt.process else { return line.write_char('-') };
+    let start = line.len();
+    write!(line, "{}/{}", Escaped(&process.command()), process.pid)?;
     line.without_middle(start, width);
     Ok(())
 }
