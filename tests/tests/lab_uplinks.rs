@@ -62,6 +62,15 @@ impl Node {
         self.at_router(&format!("nft add rule inet provider prerouting {rule}"));
     }
 
+    /// Attaches filters that end the chain, as a program of others does that returns `TC_ACT_OK`.
+    fn pass_by(&self, name: &str) {
+        self.tc(&format!("qdisc replace dev {name} clsact"));
+        for direction in ["ingress", "egress"] {
+            self.tc(&format!("filter add dev {name} {direction} prio 1 bpf da bytecode 1,6|0|0|0,"));
+        }
+        sleep(CHECKED);
+    }
+
     /// Makes connections, of which some fail.
     fn connect(&mut self, after: &str) {
         let directory = tempfile::tempdir().unwrap();
@@ -112,20 +121,41 @@ fn what_is_watched_follows_routes_links_addresses_and_filters() {
     sleep(SOON);
     node.connect("the uplink has another address");
 
-    node.tc("qdisc replace dev eth3 clsact");
-    for direction in ["ingress", "egress"] {
-        // A program that returns TC_ACT_OK.
-        node.tc(&format!("filter add dev eth3 {direction} prio 1 bpf da bytecode 1,6|0|0|0,"));
-    }
-    sleep(CHECKED);
+    node.pass_by("eth3");
     node.connect("filters of others end the chain");
+
+    node.link("eth4", 4);
+    node.ip("link add br4 type bridge");
+    node.ip("address delete 10.99.4.2/24 dev eth4");
+    node.ip("address add 10.99.4.2/24 dev br4");
+    node.ip("link set br4 up");
+    node.ip("link set eth4 master br4");
+    node.ip("route replace default via 10.99.4.1 table 77");
+    sleep(SOON);
+    node.connect("the uplink is a bridge");
+    node.pass_by("eth4");
+    node.connect("filters of others end the chain on the port of the bridge");
+    node.ip("link set eth4 nomaster");
+    node.ip("link set eth4 master br4");
+    node.tc("qdisc delete dev eth4 clsact");
+    sleep(CHECKED);
+    node.connect("the filters are gone");
 
     tail.signal(Signal::SIGTERM);
     let outcome = tail.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     let (flagged, failed) = (source_ports(&outcome.stdout, is_flagged_end), &node.failed);
     assert_eq!(&flagged, failed, "{}", outcome.stderr);
-    for said in ["watching eth1", "no longer watching eth1: it is gone", "watching eth2", "watching eth3"] {
+    for said in [
+        "watching eth1",
+        "no longer watching eth1: it is gone",
+        "watching eth2",
+        "watching eth3",
+        "watching br4",
+        "watching eth4",
+        "no longer watching br4: its packets are looked at where programs of others are attached",
+        "no longer watching eth4",
+    ] {
         assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);
     }
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::Stamp;
 
-/// The interface has the address from this time on.
+/// The interface has the address from this time on, or sends for an interface above it that has it (a VLAN, bond or bridge).
 pub const ADDRESS_ADDED: u8 = 1;
 /// The interface no longer has the address.
 pub const ADDRESS_REMOVED: u8 = 2;

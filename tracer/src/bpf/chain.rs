@@ -6,7 +6,6 @@ use aya::programs::SchedClassifier;
 use aya::programs::tc::TcAttachType;
 
 use super::clsact;
-use super::interfaces::Interface;
 use super::{refusal, tcx};
 
 /// What begins like this is ours, of this run or of another one.
@@ -43,14 +42,15 @@ impl ChainPosition {
 /// The programs of TCX, then the filters of clsact, as the kernel runs them; in the namespace of this thread. `own` are the
 /// programs of this run, by id, and the handle of its filters; `other_runs` are programs of ours that are known by name.
 pub(super) fn read(
-    interface: &Interface,
+    name: &str,
+    ifindex: u32,
     direction: TcAttachType,
     own: &[u32],
     handle: Option<u32>,
     other_runs: &mut BTreeSet<u32>,
 ) -> anyhow::Result<ChainPosition> {
     let mut chain = ChainPosition::default();
-    match SchedClassifier::query_tcx(&interface.name, direction) {
+    match SchedClassifier::query_tcx(name, direction) {
         Ok((_, programs)) => {
             for program in programs {
                 let is_ours = program.name_as_str().is_some_and(|name| name.starts_with(OURS));
@@ -61,7 +61,7 @@ pub(super) fn read(
             }
         }
         // Names are shown to CAP_SYS_ADMIN only, which is given up after the start: those seen until then are remembered.
-        Err(error) if refusal::is_forbidden(&error) => match tcx::programs(interface.index, direction) {
+        Err(error) if refusal::is_forbidden(&error) => match tcx::programs(ifindex, direction) {
             Ok(ids) => ids.into_iter().for_each(|id| chain.push(own.contains(&id), other_runs.contains(&id))),
             // Ours is taken to be where it was put.
             Err(_) => chain.has_ours = true,
@@ -70,7 +70,7 @@ pub(super) fn read(
         Err(_) => {}
     }
     let is_ingress = matches!(direction, TcAttachType::Ingress);
-    for filter in clsact::of_direction(interface.index, is_ingress)? {
+    for filter in clsact::of_direction(ifindex, is_ingress)? {
         let is_ours = clsact::is_ours(&filter);
         let is_this = is_ours && handle == Some(u32::from(filter.header.handle));
         chain.push(is_this, is_ours);

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use tracer_common::config::{NETNS_WATCHED, OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLINK_OUTSIDE};
 use tracer_common::flow::octets;
 
+use super::interfaces::Interface;
 use super::links::HeldAddress;
 use super::watched::Watched;
 use super::{Options, map, take};
@@ -72,8 +73,13 @@ impl NodeMaps {
             let outside = if watched.interface.is_uplink { UPLINK_OUTSIDE } else { 0 };
             outside | if watched.is_by_queue() { UPLINK_BY_QUEUE } else { 0 }
         };
-        let now: BTreeMap<_, _> =
-            watched.iter().map(|watched| ([watched.interface.inum, watched.interface.index], flags(watched))).collect();
+        // What arrives at an uplink is from the outside, wherever its packets are looked at.
+        let upper = |interface: &Interface| {
+            let inum = interface.inum;
+            interface.uppers.clone().into_iter().map(move |upper| ([inum, upper], UPLINK_OUTSIDE))
+        };
+        let mut now: BTreeMap<_, _> = watched.iter().flat_map(|watched| upper(&watched.interface)).collect();
+        now.extend(watched.iter().map(|it| ([it.interface.inum, it.interface.index], flags(it))));
         for (key, flags) in now.iter().filter(|(key, flags)| self.watched.get(*key) != Some(flags)) {
             self.uplinks.insert(key, flags, 0).context("cannot watch so many interfaces")?;
         }

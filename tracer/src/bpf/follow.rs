@@ -35,8 +35,9 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    /// From what was found at the start.
-    pub(super) fn new(spaces: Vec<FollowedNetns>, names: &[String], known: NodeMaps) -> Self {
+    /// From what was found at the start. `ours` are the programs of this run, by id.
+    pub(super) fn new(mut spaces: Vec<FollowedNetns>, names: &[String], known: NodeMaps, ours: &BTreeSet<u32>) -> Self {
+        spaces.iter_mut().for_each(|space| space.know(ours));
         Self {
             spaces,
             names: names.to_vec(),
@@ -74,7 +75,9 @@ impl Follow {
             let Some(space) = self.spaces.get_mut(index) else { break };
             let inum = space.inum();
             let watched = wires.watched().iter().filter(|watched| watched.interface.inum == inum);
-            let change = space.follow(&self.names, &watched.map(|watched| watched.interface.index).collect())?;
+            let watched = watched.map(|watched| watched.interface.index).collect();
+            let namespace = &wires.namespaces()[index];
+            let change = space.follow(namespace, &self.names, &watched, time_ns >= self.next_check_ns)?;
             has_filters |= change.has_filters;
             self.unlinked.extend(change.unlinked.iter().map(|index| (inum, *index)));
             has_addresses |= !change.added.is_empty() || !change.removed.is_empty();

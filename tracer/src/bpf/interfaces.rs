@@ -1,12 +1,13 @@
 //! The interfaces that `wire` is attached to: those that lead to the outside, or those that the user named. Followed while they
 //! come, go, and are renamed or made again, and while routes and rules lead elsewhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::links::{self, HeldAddress, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
+use super::links::{self, HeldAddress, Link, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
+use super::lower::{self, Lower};
 use super::netlink::{Connection, Monitor};
 use super::routes;
 use crate::netns::Netns;
@@ -35,6 +36,15 @@ pub(super) struct Interface {
     pub(super) is_uplink: bool,
     /// `LINK_*`
     pub(super) link: u8,
+    /// Indexes of the uplinks that are watched here instead, below them.
+    pub(super) uppers: Vec<u32>,
+}
+
+impl Interface {
+    /// Whether one of the two is looked at instead of the other.
+    pub(super) fn replaces(&self, other: &Self) -> bool {
+        self.uppers.contains(&other.index) || other.uppers.contains(&self.index)
+    }
 }
 
 /// What has changed in a namespace.
@@ -62,6 +72,8 @@ struct Interfaces {
     others: Vec<Interface>,
     /// The prefixes of local routes.
     local: Vec<HeldAddress>,
+    /// Interfaces above those that are watched instead of an uplink, each with that one.
+    above: Vec<(u32, u32)>,
 }
 
 /// A namespace whose interfaces are followed.
@@ -77,6 +89,9 @@ pub(super) struct FollowedNetns {
     has_changed: bool,
     gone: BTreeSet<u32>,
     has_filters: bool,
+    lower: Lower,
+    /// Uplinks that are watched on the devices below them.
+    uppers: BTreeSet<u32>,
     not_before: Instant,
 }
 
@@ -94,6 +109,8 @@ impl FollowedNetns {
             has_changed: false,
             gone: BTreeSet::new(),
             has_filters: false,
+            lower: Lower::default(),
+            uppers: BTreeSet::new(),
             not_before: Instant::now(),
         })
     }
@@ -113,17 +130,26 @@ impl FollowedNetns {
         &self.unwatched
     }
 
+    /// These programs are ours, by id.
+    pub(super) fn know(&mut self, ours: &BTreeSet<u32>) {
+        self.lower.know(ours);
+    }
+
     /// Looks at everything at the next call of `follow`.
     pub(super) const fn read_again(&mut self) {
         self.has_changed = true;
     }
 
     /// Everything as it is now.
-    pub(super) fn look(&mut self, names: &[String]) -> anyhow::Result<Change> {
+    pub(super) fn look(&mut self, namespace: &Netns, names: &[String]) -> anyhow::Result<Change> {
         let started = Instant::now();
         (self.has_changed, self.has_filters) = (false, false);
-        let Interfaces { wanted, mut others, local } = self.interfaces(names)?;
+        let Interfaces { wanted, mut others, local, above } = self.interfaces(namespace, names)?;
         let mut addresses = links::addresses(&self.connection)?;
+        for (upper, ifindex) in above {
+            let held: Vec<_> = addresses.iter().filter(|held| held.ifindex == upper).copied().collect();
+            addresses.extend(held.into_iter().map(|held| HeldAddress { ifindex, ..held }));
+        }
         addresses.extend(local);
         let has_network =
             |index| addresses.iter().any(|held| held.ifindex == index && !held.is_route && held.prefix < 128);
@@ -145,14 +171,22 @@ impl FollowedNetns {
     }
 
     /// What has changed since the last call.
-    pub(super) fn follow(&mut self, names: &[String], watched: &BTreeSet<u32>) -> anyhow::Result<Change> {
+    pub(super) fn follow(
+        &mut self,
+        namespace: &Netns,
+        names: &[String],
+        watched: &BTreeSet<u32>,
+        is_due: bool,
+    ) -> anyhow::Result<Change> {
         let (mut has_changed, mut has_filters) = (self.has_changed, self.has_filters);
         let mut unlinked = BTreeSet::new();
         let has_missed = self.monitor.read(|kind, body| match kind {
             RTM_NEWLINK | RTM_DELLINK => {
                 let index = links::index(body).unwrap_or_default();
                 let is_named = || links::name(body).is_some_and(|name| names.iter().any(|named| named == name));
-                has_changed |= watched.contains(&index) || is_named();
+                let is_known =
+                    |index| watched.contains(&index) || self.uppers.contains(&index) || self.lower.has(index);
+                has_changed |= is_known(index) || links::master(body).is_some_and(is_known) || is_named();
                 if kind == RTM_DELLINK {
                     unlinked.insert(index);
                 }
@@ -170,35 +204,56 @@ impl FollowedNetns {
             unlinked.extend(watched);
         }
         self.gone.extend(unlinked.intersection(watched));
+        has_changed = has_changed || (has_filters || is_due) && self.lower.has_changed(namespace)?;
         (self.has_changed, self.has_filters) = (has_changed || has_missed, has_filters);
         if self.has_changed && Instant::now() >= self.not_before {
-            return Ok(Change { unlinked, ..self.look(names)? });
+            return Ok(Change { unlinked, ..self.look(namespace, names)? });
         }
         Ok(Change { unlinked, has_filters: std::mem::take(&mut self.has_filters), ..Change::default() })
     }
 
-    /// The named interfaces that there are; without names those that lead to the outside. And what else is of interest.
-    fn interfaces(&self, names: &[String]) -> anyhow::Result<Interfaces> {
+    /// The named interfaces that there are; without names those that lead to the outside, or the devices below them. And what else is
+    /// of interest.
+    fn interfaces(&mut self, namespace: &Netns, names: &[String]) -> anyhow::Result<Interfaces> {
         let links = links::all(&self.connection)?;
         let routes::Routes { outside, local } = routes::read(&self.connection, &links::vrfs(&links))?;
-        let is_wanted = |link: &links::Link| match names {
+        let is_wanted = |link: &&Link| match names {
             [] => outside.contains(&link.index) && link.leaves(),
             _ => names.contains(&link.name),
         };
-        let interface = |link: links::Link| Interface {
-            netns: self.netns,
-            inum: self.inum,
-            index: link.index,
-            has_ethernet: link.has_ethernet,
-            is_uplink: outside.contains(&link.index),
-            link: link.flags,
-            name: link.name,
+        let wanted: Vec<_> = links.values().filter(is_wanted).map(|link| link.index).collect();
+        let uplinks = if names.is_empty() { &wanted[..] } else { &[] };
+        self.lower.read(namespace, &links, uplinks)?;
+        let mut places: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for &index in &wanted {
+            for place in self.lower.places(&links, index) {
+                let uppers = places.entry(place).or_default();
+                uppers.extend((place != index).then_some(index));
+            }
+        }
+        self.uppers = places.values().flatten().copied().collect();
+        let interface = |link: &Link| {
+            let uppers = places.get(&link.index).cloned().unwrap_or_default();
+            Interface {
+                netns: self.netns,
+                inum: self.inum,
+                index: link.index,
+                has_ethernet: link.has_ethernet,
+                is_uplink: outside.contains(&link.index) || !uppers.is_empty(),
+                link: link.flags,
+                name: link.name.clone(),
+                uppers,
+            }
         };
-        let (wanted, others): (Vec<_>, Vec<_>) = links.into_values().partition(is_wanted);
-        let mut wanted: Vec<_> = wanted.into_iter().map(interface).collect();
+        let (watched, others): (Vec<_>, Vec<_>) = links.values().partition(|link| places.contains_key(&link.index));
+        let mut wanted: Vec<_> = watched.into_iter().map(interface).collect();
         wanted.sort_by(|one, other| one.name.cmp(&other.name));
-        let others = others.into_iter().filter(|link| link.is_nic).map(interface).collect();
-        Ok(Interfaces { wanted, others, local })
+        let is_other = |link: &&Link| link.is_nic && !self.uppers.contains(&link.index);
+        let others = others.into_iter().filter(is_other).map(interface).collect();
+        let has_uppers = places.iter().filter(|(_, uppers)| !uppers.is_empty());
+        let above =
+            has_uppers.flat_map(|(place, _)| lower::above(&links, *place).map(|upper| (upper, *place))).collect();
+        Ok(Interfaces { wanted, others, local, above })
     }
 }
 
@@ -210,7 +265,7 @@ pub(super) fn follow_all(
     let (mut followed, mut interfaces) = (Vec::new(), Vec::new());
     for (netns, namespace) in namespaces.iter().enumerate() {
         let mut space = FollowedNetns::open(netns, namespace)?;
-        interfaces.extend(space.look(names)?.interfaces.unwrap_or_default());
+        interfaces.extend(space.look(namespace, names)?.interfaces.unwrap_or_default());
         followed.push(space);
     }
     match names.iter().find(|name| !interfaces.iter().any(|interface| interface.name == **name)) {

@@ -15,6 +15,7 @@ const RTM_GETLINK: u16 = 18;
 pub(super) const RTM_NEWADDR: u16 = 20;
 pub(super) const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
+const IFLA_MASTER: u16 = 10;
 
 /// Kinds of interfaces that put packets into packets (`IFLA_INFO_KIND`).
 const ENCAPSULATING: [&str; 22] = [
@@ -64,6 +65,13 @@ pub(super) struct Link {
     pub(super) link_netns: Option<u32>,
     /// Whether it is one end of a pair
     pub(super) is_pair: bool,
+    /// The bridge, bond or VRF that it is part of
+    pub(super) master: Option<u32>,
+    /// It sends by those that are part of it
+    pub(super) has_ports: bool,
+    pub(super) is_bridge: bool,
+    /// It sends by the interface below it
+    has_parent: bool,
 }
 
 /// All interfaces, by index.
@@ -84,6 +92,16 @@ impl Link {
     pub(super) const fn leaves(&self) -> bool {
         !self.is_loopback
     }
+
+    /// The interface of this namespace that it sends by.
+    pub(super) fn parent(&self) -> Option<u32> {
+        self.link.filter(|_| self.has_parent && self.link_netns.is_none())
+    }
+}
+
+/// The bridge or bond that the interface of a message is part of.
+pub(super) fn master(body: &[u8]) -> Option<u32> {
+    attributes(body.get(16..)?).find(|(kind, _)| *kind == IFLA_MASTER).and_then(|(_, index)| number(index))
 }
 
 /// Index of the interface that a message is about (`ifinfomsg`).
@@ -125,6 +143,10 @@ fn parse(body: &[u8]) -> Option<Link> {
         link: find(rest, IFLA_LINK).and_then(number),
         link_netns: find(rest, IFLA_LINK_NETNSID).and_then(number),
         is_pair: matches!(kind, "veth" | "netkit"),
+        master: find(rest, IFLA_MASTER).and_then(number),
+        has_ports: matches!(kind, "bridge" | "bond" | "team"),
+        is_bridge: kind == "bridge",
+        has_parent: matches!(kind, "vlan" | "macvlan" | "ipvlan"),
     })
 }
 
@@ -175,19 +197,28 @@ fn address(body: &[u8]) -> Option<HeldAddress> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::super::netlink::attribute;
     use super::*;
 
-    fn link(name: &str, layer: u16, kind: &str) -> Link {
+    /// An interface as the kernel describes it.
+    pub(in super::super) fn link(index: u32, name: &str, layer: u16, kind: &str) -> Link {
         let mut body = vec![0; 16];
         body[2..4].copy_from_slice(&layer.to_ne_bytes());
-        body[4] = 7;
+        body[4..8].copy_from_slice(&index.to_ne_bytes());
         body.extend(attribute(3, format!("{name}\0").as_bytes()));
         body.extend(attribute(18 | 0x8000, &attribute(1, format!("{kind}\0").as_bytes())));
         parse(&body).unwrap()
+    }
+
+    pub(in super::super) fn part_of(master: u32, link: Link) -> Link {
+        Link { master: Some(master), ..link }
+    }
+
+    pub(in super::super) fn sends_by(parent: u32, link: Link) -> Link {
+        Link { link: Some(parent), ..link }
     }
 
     #[test]
@@ -196,15 +227,15 @@ mod tests {
         for (name, layer, kind) in
             [("flannel.1", 1, "vxlan"), ("wg0", ARPHRD_NONE, "wireguard"), ("tun0", ARPHRD_NONE, "tun")]
         {
-            assert_eq!(link(name, layer, kind).flags, LINK_ENCAPSULATES, "{name}");
+            assert_eq!(link(7, name, layer, kind).flags, LINK_ENCAPSULATES, "{name}");
         }
-        assert_eq!(link("cilium_host", 1, "veth").flags, LINK_ENCAPSULATES);
+        assert_eq!(link(7, "cilium_host", 1, "veth").flags, LINK_ENCAPSULATES);
         for (name, layer, kind) in [("eth0", 1, ""), ("vnet0", 1, "tun"), ("br0", 1, "bridge"), ("ppp0", 512, "ppp")] {
-            assert_eq!(link(name, layer, kind).flags, 0, "{name}");
+            assert_eq!(link(7, name, layer, kind).flags, 0, "{name}");
         }
-        let wg = link("wg0", ARPHRD_NONE, "wireguard");
+        let wg = link(7, "wg0", ARPHRD_NONE, "wireguard");
         assert!(!wg.has_ethernet && wg.leaves() && wg.index == 7);
-        assert!(!link("lo", ARPHRD_LOOPBACK, "").leaves());
+        assert!(!link(7, "lo", ARPHRD_LOOPBACK, "").leaves());
     }
 
     #[test]

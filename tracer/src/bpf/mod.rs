@@ -10,6 +10,7 @@ mod hooks;
 mod interfaces;
 mod layout;
 mod links;
+mod lower;
 mod neighbours;
 mod netlink;
 mod privileges;
@@ -128,7 +129,7 @@ impl Tracer {
             is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
         let types = types()?;
         let mut ring = Ring::new(&mut ebpf, ConntrackTables::open(&namespaces)?)?;
-        let mut follow = Follow::new(spaces, &options.interfaces, NodeMaps::new(&mut ebpf)?);
+        let mut follow = Follow::new(spaces, &options.interfaces, NodeMaps::new(&mut ebpf)?, &watched::ids(&mut ebpf));
         let wires = Wires::attach(&mut ebpf, &types, loaded, namespaces, uplinks, !options.interfaces.is_empty())?;
         follow.begin(&wires, ring::boot_ns()?)?;
         ring.place(wires.watched());

@@ -117,7 +117,7 @@ impl Watched {
     fn look(&mut self, ebpf: &mut Ebpf, direction: TcAttachType) -> anyhow::Result<ChainPosition> {
         let own = classifier(ebpf, program(&self.interface, direction))?.info()?.id();
         let handle = self.claim.as_ref().map(Claim::handle);
-        chain::read(&self.interface, direction, &[own], handle, &mut self.other_runs)
+        chain::read(&self.interface.name, self.interface.index, direction, &[own], handle, &mut self.other_runs)
     }
 
     fn attach_again(&mut self, ebpf: &mut Ebpf, direction: TcAttachType) -> anyhow::Result<()> {
@@ -168,6 +168,12 @@ pub(super) fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
         classifier(ebpf, name)?.load().with_context(|| format!("cannot load the eBPF program {name}"))?;
     }
     Ok(())
+}
+
+/// The programs, by id.
+pub(super) fn ids(ebpf: &mut Ebpf) -> BTreeSet<u32> {
+    let id = |name| Some(classifier(ebpf, name).ok()?.info().ok()?.id());
+    INGRESS.into_iter().chain(EGRESS).filter_map(id).collect()
 }
 
 /// Unloads the programs; what TCX holds ends with them.

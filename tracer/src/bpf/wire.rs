@@ -105,7 +105,9 @@ impl Wires {
         let (stay, leave): (Vec<_>, Vec<_>) = std::mem::take(&mut self.watched).into_iter().partition(|watched| {
             let interface = &watched.interface;
             let is_renamed = |other: &Interface| other.index == interface.index && other.name != interface.name;
-            interface.inum != inum || !gone.contains(&interface.index) && !wanted.iter().any(is_renamed)
+            let is_moved = wanted.iter().any(|other| other.replaces(interface))
+                && !wanted.iter().any(|other| other.index == interface.index);
+            interface.inum != inum || !gone.contains(&interface.index) && !is_moved && !wanted.iter().any(is_renamed)
         });
         self.watched = stay;
         self.refused.retain(|(of, index)| *of != inum || wanted.iter().any(|wanted| wanted.index == *index));
@@ -127,8 +129,13 @@ impl Wires {
             }
         }
         for watched in leave {
-            let why = if gone.contains(&watched.interface.index) { "it is gone" } else { "it has another name" };
             let interface = watched.interface.clone();
+            let is_renamed = became.iter().any(|(other, _)| other.index == interface.index && other.inum == inum);
+            let why = match () {
+                () if gone.contains(&interface.index) => "it is gone",
+                () if is_renamed => "it has another name",
+                () => "its packets are looked at where programs of others are attached",
+            };
             let is_again = became.iter().any(|(other, _)| other.index == interface.index && other.inum == inum);
             // What went away took our programs along.
             if let Err(error) = self.release(ebpf, watched) {
