@@ -79,6 +79,7 @@ impl Neighbours {
     pub(super) fn wants(&mut self, event: &Event) -> bool {
         let isn = match event {
             Event::SynRetransmit(event) => return self.is_near(event.stamp.netns, [event.isn; 2]),
+            Event::Process(event) => return self.is_near(event.stamp.netns, [event.isn; 2]),
             // The ISN, or one more.
             Event::SockState(event) => return self.is_near(event.stamp.netns, [event.isn, event.isn.wrapping_sub(1)]),
             // These come from watched namespaces only.
