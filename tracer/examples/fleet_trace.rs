@@ -33,7 +33,7 @@ const WORKLOADS: [&str; 4] = ["checkout", "cart", "search", "mail"];
 
 #[derive(Parser)]
 struct Args {
-    /// From 0 to 49
+    /// Ten in a row belong to one cluster; from 50 on clusters go round
     node: u32,
     attempts: u64,
     file: PathBuf,
@@ -41,13 +41,14 @@ struct Args {
 
 fn main() -> Result<()> {
     let Args { node, attempts, file } = Args::parse();
-    let (cluster, usual) = CLUSTERS.get(node as usize / 10).context("there are 50 nodes, from 0")?;
-    let passes = match (*cluster, node % 10) {
+    let (cluster, usual) = CLUSTERS.get(node as usize / 10 % CLUSTERS.len()).context("no cluster")?;
+    let number = node / 50 * 10 + node % 10;
+    let passes = match (*cluster, number) {
         ("fra", 3) => EVERYTHING,
         ("fra", 7) => Passes { low: 20_000, ..USUAL },
         _ => *usual,
     };
-    let name = format!("{cluster}-{:02}", node % 10);
+    let name = format!("{cluster}-{number:02}");
     let capture = Capture {
         node: name.clone(),
         session: 1_000 + u64::from(node),

@@ -83,7 +83,7 @@ fn threads<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Resul
     let mut file = std::fs::File::from(file);
     file.write_all(bytes)?;
     let traces = Merged::open(&[format!("/proc/self/fd/{}", file.as_raw_fd())])?;
-    let captures = traces.captures().to_vec();
+    let captures = traces.captures();
     let nodes = captures.len();
     let judge = Judge::new(captures, view.clone(), None).with_output(output);
     let mut updates = Ahead::new(traces)?.joined(nodes)?;

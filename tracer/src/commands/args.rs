@@ -59,11 +59,10 @@ pub struct RecordedPolicy {
 
 impl RecordedPolicy {
     /// The captures with the policy in force.
-    pub fn over(&self, captures: &[Capture]) -> Vec<Capture> {
+    pub fn over(&self, captures: Vec<Capture>) -> Vec<Capture> {
         let allow = self.allow.clone().map(|ports| (ports, Origin::Given));
         let change = PolicyChange { allow, allow6: self.allow6.clone() };
-        let over = |capture: &Capture| Capture { policy: change.over(&capture.policy), ..capture.clone() };
-        captures.iter().map(over).collect()
+        captures.into_iter().map(|capture| Capture { policy: change.over(&capture.policy), ..capture }).collect()
     }
 }
 

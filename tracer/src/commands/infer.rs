@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<End> {
         .into());
     }
     let traces = args.packets.open(&args.files, &[])?;
-    let captures = traces.captures().to_vec();
+    let captures = traces.captures();
     let updates = Ahead::new(traces)?.joined(captures.len())?;
     let summary = run_ahead(updates, Judge::new(captures, View::silent(filter), None))?;
     inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;

@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<End> {
     // Its thread reads keys and draws, which reading a trace may not.
     let mut terminal = Terminal::start(counts.clone(), false)?;
     let traces = args.packets.open(&args.read, &[])?;
-    let captures: Vec<_> = traces.captures().to_vec();
+    let captures = traces.captures();
     let updates = Ahead::new(traces)?.joined(captures.len())?;
     let judge = Judge::new(captures, View::silent(options.filter), None).with_observer(&mut counts);
     run_ahead(updates, judge)?;

@@ -99,7 +99,8 @@ impl Owners {
 
     fn insert(&mut self, netns: u32, since_ns: u64, owner: Owner) {
         let owner = (!owner.is_unknown()).then_some(owner);
-        let times = self.by_netns.entry(netns).or_default();
+        // Few ever get another owner, and thousands of nodes have hundreds each.
+        let times = self.by_netns.entry(netns).or_insert_with(|| Times::with_capacity(1));
         if times.back() == Some(&(since_ns, owner.clone())) {
             return;
         }

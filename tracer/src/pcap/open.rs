@@ -1,6 +1,8 @@
 //! What a file holds, by its first bytes: a packet capture, as it is or packed with gzip or zstd, or something else.
 
+use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,13 +50,17 @@ pub struct Unpacked {
     pub is_cut: Arc<AtomicBool>,
 }
 
-/// Opens a file, or standard input for `-`.
+/// Opens a file, or standard input for `-`. Without `keep_open` a regular file is open only while it is read.
 ///
 /// # Errors
 /// When it cannot be read, or is packed and holds no packet capture.
-pub fn open(path: &Path) -> Result<Opened, Error> {
+pub fn open(path: &Path, keep_open: bool) -> Result<Opened, Error> {
     let (name, source) = store::open(path)?;
-    sort(name, source)
+    if keep_open || !path.is_file() {
+        return sort(name, source);
+    }
+    drop(source);
+    sort(name, Box::new(Reopened { path: path.to_owned(), at: 0, inode: None }))
 }
 
 /// Finds out what these bytes are; `name` is their name in messages.
@@ -95,6 +101,27 @@ fn peek(mut bytes: Bytes) -> io::Result<(Vec<u8>, Bytes)> {
     let mut start = Vec::new();
     bytes.by_ref().take(4).read_to_end(&mut start)?;
     Ok((start.clone(), Box::new(Cursor::new(start).chain(bytes))))
+}
+
+/// A file that is open only while it is read: hundreds would be more than a process may open.
+struct Reopened {
+    path: PathBuf,
+    at: u64,
+    /// Of the file that was opened first
+    inode: Option<(u64, u64)>,
+}
+
+impl Read for Reopened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let file = File::open(&self.path)?;
+        let of = file.metadata()?;
+        if *self.inode.get_or_insert((of.dev(), of.ino())) != (of.dev(), of.ino()) {
+            return Err(io::Error::other("another file took its place while it was read"));
+        }
+        let read = file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 struct Counted {

@@ -207,7 +207,7 @@ fn commands_agree_on_golden_traces_by_any_policy() {
     assert!(traces.len() > 10);
     for trace in traces {
         let mut recordings = source::open(std::slice::from_ref(&trace), &PacketOptions::default()).unwrap();
-        let (captures, mut events, mut batch) = (recordings.captures().to_vec(), Vec::new(), Vec::new());
+        let (captures, mut events, mut batch) = (recordings.captures(), Vec::new(), Vec::new());
         while recordings.next_batch(&mut batch).unwrap() {
             events.append(&mut batch);
         }

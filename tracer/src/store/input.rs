@@ -2,8 +2,9 @@
 
 use std::io::{self, Read};
 
-/// Bytes asked for at once.
+/// Bytes asked for at once; at first fewer, since of thousands of files only the beginning may be needed.
 const CHUNK: usize = 256 << 10;
+const FIRST_CHUNK: usize = 4 << 10;
 
 /// A source of bytes, and the bytes that were read ahead.
 pub struct Input {
@@ -68,9 +69,10 @@ impl Input {
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() < n.max(CHUNK) {
+        let wanted = (self.buffer.len() * 2).clamp(FIRST_CHUNK, CHUNK).max(n);
+        if self.buffer.len() < wanted {
             // With some more, or each byte skipped would have everything copied.
-            let mut larger = vec![0; CHUNK.max(n + n / 4)];
+            let mut larger = vec![0; wanted.max(n + n / 4)];
             larger[..self.end].copy_from_slice(&self.buffer[..self.end]);
             self.buffer = larger;
         }

@@ -50,7 +50,6 @@ impl Sessions {
 #[derive(Debug)]
 pub struct Merged {
     recordings: Vec<Box<dyn Recording>>,
-    captures: Vec<Capture>,
     ahead: Vec<PendingEvents>,
     /// The recordings that have events ahead: wall-clock time of the first one, number of the recording.
     next: BinaryHeap<Reverse<(i128, u32)>>,
@@ -87,12 +86,10 @@ impl Merged {
             return Err(Error::NoFile);
         }
         recordings.sort_by(|a, b| order(a.capture()).cmp(&order(b.capture())));
-        let captures = recordings.iter().map(|recording| recording.capture().clone()).collect();
         let ahead = recordings.iter().map(|_| PendingEvents::default()).collect();
         let batch = (MAX_AHEAD / recordings.len()).clamp(MIN_BATCH, BATCH);
         Ok(Self {
             recordings,
-            captures,
             ahead,
             next: BinaryHeap::new(),
             started: false,
@@ -111,8 +108,8 @@ impl Merged {
 
     /// One for each recording, sorted by node; the events' numbers refer to it.
     #[must_use]
-    pub fn captures(&self) -> &[Capture] {
-        &self.captures
+    pub fn captures(&self) -> Vec<Capture> {
+        self.recordings.iter().map(|recording| recording.capture().clone()).collect()
     }
 
     /// Replaces the contents of `batch` with the next events, at least one; `false`, and an empty batch, at the end.
@@ -192,8 +189,9 @@ impl Merged {
     }
 }
 
-/// Each recording that is open takes a file and up to 2 MiB; the process needs some files for other things.
-fn max_open() -> usize {
+/// Files to read that are open at once at most. Each takes up to 2 MiB; the process needs some files for other things.
+#[must_use]
+pub fn max_open() -> usize {
     let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(256, |(files, _)| files);
     usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(64).clamp(16, MAX_OPEN)
 }

@@ -36,7 +36,7 @@ mod tests;
 
 pub use error::Error;
 pub(crate) use input::Input;
-pub use merged::{Merged, Sessions};
+pub use merged::{Merged, Sessions, max_open};
 pub use reader::{Reader, open};
 pub use recording::Recording;
 pub use report::ReadReport;

@@ -21,7 +21,7 @@ use crate::store::Merged;
 fn counts() -> TopCounts {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/fully_random-kprobes.trace");
     let traces = Merged::open(&[&path]).unwrap();
-    let captures = traces.captures().to_vec();
+    let captures = traces.captures();
     let mut updates = Ahead::new(traces).unwrap().joined(captures.len()).unwrap();
     let mut counts = TopCounts::default();
     let judge = Judge::new(captures, View::silent(Filter::default()), None).with_observer(&mut counts);
