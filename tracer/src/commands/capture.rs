@@ -159,6 +159,11 @@ mod live {
             return Ok(Writer::create(&record.file, capture)?);
         }
         let segment_ns = record.segment.map(|segment| u64::try_from(segment.as_nanos()).unwrap_or(u64::MAX));
+        if record.segment.is_some() {
+            for path in store::recover(&record.file) {
+                notice(format_args!("{} was left by a recorder that was killed: it has its name now", path.display()));
+            }
+        }
         // A file that alone has all bytes could make no room.
         let max_bytes = record.rotate_bytes.or(record.max_total.map(|max_total| max_total / 4));
         let rotation = Rotation { max_bytes, segment_ns, keep: record.keep_files, max_total: record.max_total };

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::rotation::Rotation;
-use super::{Error, STDIO, target};
+use super::{Error, STDIO, abandoned, target};
 
 /// What became of a file of which not even its beginning is left.
 pub const TRUNCATED: &str = "truncated";
@@ -132,6 +132,7 @@ impl Files {
 /// Creates a file; which one it is, if it is on a disk.
 fn create(path: &Path, rotation: Option<Rotation>) -> Result<(File, Option<Identity>), Error> {
     let file = target::create(&name(path, rotation))?;
+    abandoned::claim(&file);
     let is_named = path.as_os_str() != STDIO;
     let identity = file.metadata().ok().filter(|_| is_named).as_ref().and_then(identity);
     Ok((file, identity))

@@ -9,8 +9,9 @@
 //!
 //! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `beginning`, `blocks`, `reader`,
 //! `session` (the parts of one recording), `recording`, `merged`; on the other side `target`, `rotation`,
-//! `files`, `watched` (what a later part begins with), `writer`.
+//! `files`, `abandoned`, `watched` (what a later part begins with), `writer`.
 
+mod abandoned;
 mod beginning;
 mod block;
 mod blocks;
@@ -34,6 +35,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use abandoned::recover;
 pub use error::Error;
 pub(crate) use input::Input;
 pub use merged::{Merged, Sessions, max_open};

@@ -55,6 +55,19 @@ fn segment(given: &Path, unix_ns: i128) -> PathBuf {
     given.with_file_name(name)
 }
 
+/// Whether `segment` has made this name, at any time.
+pub fn is_segment(given: &Path, path: &Path) -> bool {
+    let time = || {
+        let rest = path.file_name()?.to_str()?.strip_prefix(given.file_stem()?.to_str()?)?.strip_prefix('-')?;
+        let time = match given.extension() {
+            Some(extension) => rest.strip_suffix(extension.to_str()?)?.strip_suffix('.')?,
+            None => rest,
+        };
+        jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.3fZ", time).ok()
+    };
+    time().is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +88,12 @@ mod tests {
         let path = |given: &str| segments.path(Path::new(given), 5, 1_772_323_200_123_456_789);
         assert_eq!(path("out/node7.trace"), PathBuf::from("out/node7-20260301T000000.123Z.trace"));
         assert_eq!(path("t"), PathBuf::from("t-20260301T000000.123Z"));
+        for given in ["out/node7.trace", "t", "a.b.c"] {
+            assert!(is_segment(Path::new(given), &path(given)), "{given}");
+        }
+        for other in ["t-20260301T000000.123", "t-notes", "t", "u-20260301T000000.123Z", "t-20260301T000000.123Z.trace"]
+        {
+            assert!(!is_segment(Path::new("t"), Path::new(other)), "{other}");
+        }
     }
 }

@@ -46,6 +46,12 @@ pub fn partial(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// The name of a file that was not completed; `None` where this is none.
+pub fn complete(partial: &Path) -> Option<PathBuf> {
+    let name = partial.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(".partial")?;
+    Some(partial.with_file_name(name))
+}
+
 fn stdout() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
