@@ -104,7 +104,7 @@ fn lintian_finds_nothing() {
 
 #[test]
 #[ignore = "needs cargo xtask test --only dist"]
-fn the_rpm_is_whole_and_rpmlint_finds_nothing() {
+fn the_rpm_is_installed_used_and_removed_and_rpmlint_finds_nothing() {
     let rpm = file(".rpm");
     assert!(run("rpm", &["-K"], &rpm).trim_end().ends_with("digests OK"));
     let listed = run("rpm", &["-qpil"], &rpm);
@@ -112,11 +112,14 @@ fn the_rpm_is_whole_and_rpmlint_finds_nothing() {
     {
         assert!(listed.contains(expected), "{expected}: {listed}");
     }
-    let unpacked = tempfile::tempdir().unwrap();
-    let script = "rpm2cpio \"$1\" | cpio -idm --quiet && usr/bin/snatrace --version";
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script, "sh"]).arg(&rpm).current_dir(unpacked.path());
-    assert!(Outcome::of(&mut shell).done().starts_with("snatrace "));
+    // Into a system of its own that has nothing but a shell for the package's scripts.
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path().to_str().unwrap();
+    run("sh", &["-c", "mkdir \"$1/bin\" && cp \"$(command -v busybox)\" \"$1/bin/sh\"", "sh"], root.path());
+    run("rpm", &["--root", at, "--nodeps", "--install"], &rpm);
+    assert!(run("chroot", &[at, "/usr/bin/snatrace"], Path::new("--version")).starts_with("snatrace "));
+    run("rpm", &["--root", at, "--erase"], Path::new("snatrace"));
+    assert_eq!(run("find", &[at, "-name", "*snatrace*"], Path::new("-print")), "", "left behind");
     let config = Path::new(ROOT).join("deploy/package/rpmlint.toml");
     let found = run("rpmlint", &["--config", config.to_str().unwrap()], &rpm);
     assert!(found.contains(" 0 errors, 0 warnings"), "{found}");

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::Release;
 use crate::arch::Arch;
@@ -36,6 +37,26 @@ pub fn build(release: &Release, archs: &[Arch], dist: &Path) -> Result<PathBuf> 
     let archive = dist.join(format!("snatrace-{}.oci.tar", release.version));
     layout.tar(&layout.dir, &archive)?;
     Ok(archive)
+}
+
+/// Unpacks one architecture's image into a directory, as a container engine would.
+pub fn unpack(archive: &Path, arch: Arch, root: &Path) -> Result<()> {
+    fs::create_dir_all(root)?;
+    let work = TempDir::new_in(paths::target())?;
+    let tar =
+        |file: &Path, dir: &Path| process::output(process::command("tar").arg("-xf").arg(file).arg("-C").arg(dir));
+    tar(archive, work.path())?;
+    let blob = |descriptor: &Value| -> Result<PathBuf> {
+        let digest = descriptor["digest"].as_str().context("a descriptor without a digest")?;
+        Ok(work.path().join("blobs").join(digest.replace(':', "/")))
+    };
+    let json = |file: &Path| -> Result<Value> { Ok(serde_json::from_slice(&fs::read(file)?)?) };
+    let index = json(&blob(&json(&work.path().join("index.json"))?["manifests"][0])?)?;
+    let manifests = index["manifests"].as_array().into_iter().flatten();
+    let mut of_arch = manifests.filter(|manifest| manifest["platform"]["architecture"] == arch.debian());
+    let manifest = of_arch.next().with_context(|| format!("no image for {}", arch.debian()))?;
+    let layers = json(&blob(manifest)?)?;
+    layers["layers"].as_array().into_iter().flatten().try_for_each(|layer| tar(&blob(layer)?, root).map(drop))
 }
 
 struct Layout<'a> {

@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use crate::arch::Arch;
 use crate::consent::Consent;
 use crate::{build, paths, process, setup};
-pub use image::build as image;
+pub use image::{build as image, unpack as unpack_image};
 pub use packages::are_tools_installed;
 pub use release::Release;
 

@@ -9,8 +9,10 @@ use anyhow::{Result, anyhow, bail};
 
 use super::report::{Outcome, Row};
 use super::{Args, Context};
+use crate::arch::Arch;
 use crate::debian::{self, Need};
-use crate::{paths, vm};
+use crate::dist::{self, Release};
+use crate::{build, paths, vm};
 
 /// Guests wait for retransmit timers much of their time, so two share the cores well.
 const AT_ONCE: usize = 2;
@@ -32,7 +34,7 @@ pub fn run(context: &Context, args: &Args) -> Vec<Row> {
     }
     eprintln!("\n== kernels: the lab in QEMU");
     rows.extend(match prepare(context, &wanted) {
-        Ok(Ok(binary)) => boot_all(&wanted, &binary),
+        Ok(Ok((binary, image))) => boot_all(&wanted, &binary, image.as_ref()),
         Ok(Err(reason)) => wanted.iter().map(|kernel| row(kernel, Ok(Outcome::Skipped(reason.clone())))).collect(),
         Err(error) => wanted.iter().map(|kernel| row(kernel, Err(anyhow!("{error:#}")))).collect(),
     });
@@ -44,8 +46,8 @@ fn is_asked(kernel: &vm::Kernel, args: &Args) -> bool {
     args.wants(&name) && (!kernel.extra || args.all_kernels || args.only.contains(&name))
 }
 
-/// The binary to run, or why VMs cannot run here.
-fn prepare(context: &Context, kernels: &[&vm::Kernel]) -> Result<Result<PathBuf, String>> {
+/// The binary to run, and the image of other architectures, or why VMs cannot run here.
+fn prepare(context: &Context, kernels: &[&vm::Kernel]) -> Result<Result<(PathBuf, Option<PathBuf>), String>> {
     let qemus: Vec<Need> = kernels.iter().map(|kernel| kernel.arch.qemu()).collect();
     let is_missing = vm::NEEDS.iter().chain(&qemus).any(|need| paths::program(need.program).is_none());
     if is_missing && !(debian::is_root() && debian::is_debian()) {
@@ -53,17 +55,22 @@ fn prepare(context: &Context, kernels: &[&vm::Kernel]) -> Result<Result<PathBuf,
         return Ok(Err(reason.unwrap_or_else(|| "QEMU or a tool for the guest is missing".to_owned())));
     }
     vm::need(kernels, context.consent)?;
-    context.binary().map(Ok)
+    let binary = context.binary()?;
+    let mut foreign: Vec<Arch> = kernels.iter().map(|kernel| kernel.arch).filter(|arch| !arch.is_host()).collect();
+    foreign.dedup();
+    foreign.iter().try_for_each(|arch| build::static_binary_for(*arch, context.consent).map(drop))?;
+    let image = || dist::image(&Release::read()?, &foreign, &paths::target().join("vm"));
+    Ok(Ok((binary, if foreign.is_empty() { None } else { Some(image()?) })))
 }
 
-fn boot_all(kernels: &[&vm::Kernel], binary: &Path) -> Vec<Row> {
+fn boot_all(kernels: &[&vm::Kernel], binary: &Path, image: Option<&PathBuf>) -> Vec<Row> {
     let waiting = Mutex::new(kernels.iter());
     let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
     let work = || {
         let mut rows = Vec::new();
         while let Some(kernel) = next() {
             let start = Instant::now();
-            let outcome = check(kernel, binary);
+            let outcome = check(kernel, binary, image);
             rows.push(Row::new(&name(kernel), start.elapsed(), outcome));
         }
         rows
@@ -74,9 +81,11 @@ fn boot_all(kernels: &[&vm::Kernel], binary: &Path) -> Vec<Row> {
     })
 }
 
-fn check(kernel: &vm::Kernel, binary: &Path) -> Result<Outcome> {
+fn check(kernel: &vm::Kernel, binary: &Path, image: Option<&PathBuf>) -> Result<Outcome> {
     let limit = if kernel.extra { EXTRA_LIMIT } else { LIMIT };
-    match vm::boot(kernel, &vm::Job::new(vm::CHECKS.to_owned(), Some(binary.to_path_buf()), limit))? {
+    let image = image.filter(|_| !kernel.arch.is_host()).cloned();
+    let job = vm::Job::new(vm::CHECKS.to_owned(), Some(binary.to_path_buf()), limit);
+    match vm::boot(kernel, &vm::Job { image, ..job })? {
         0 => Ok(Outcome::Done),
         code => bail!("the checks in the guest ended with exit code {code}"),
     }

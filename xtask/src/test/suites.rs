@@ -87,6 +87,7 @@ pub fn readers(context: &Context) -> Result<Outcome> {
 const DIST: &[Need] = &[
     Need { program: "lintian", package: "lintian" },
     Need { program: "rpm", package: "rpm" },
+    Need { program: "busybox", package: "busybox-static" },
     Need { program: "rpmlint", package: "rpmlint" },
     Need { program: "systemd-analyze", package: "systemd" },
 ];

@@ -13,7 +13,7 @@ use super::image::Image;
 use super::kernels::Kernel;
 use super::qemu::Job;
 use super::{modules, userland};
-use crate::{build, paths, process};
+use crate::{build, dist, paths, process};
 
 /// Separated by spaces.
 const PROGRAMS: &str =
@@ -57,6 +57,9 @@ fn fill(tree: &Tree, kernel: &Kernel, job: &Job, binary: Option<&Path>) -> Resul
                 process::command(&kernel.arch.tool("strip")).arg(tree.dir().join("usr/sbin").join(name)),
             );
         }
+    }
+    if let Some(image) = &job.image {
+        dist::unpack_image(image, kernel.arch, &tree.dir().join("image"))?;
     }
     tree.write("/etc/hostname", &format!("vm-{}\n", kernel.label))?;
     tree.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;

@@ -36,6 +36,9 @@ pub struct Args {
     /// Use this snatrace instead of building it
     #[arg(long, env = "SNATRACE_BIN")]
     binary: Option<PathBuf>,
+    /// Check this container image of `cargo xtask dist` too
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
     #[command(flatten)]
     consent: Consent,
     /// Shell script to run inside; words are joined with spaces
@@ -69,6 +72,7 @@ pub const CHECKS: &str = concat!(
     include_str!("checks/unprivileged.sh"),
     include_str!("checks/killed.sh"),
     include_str!("checks/unwatched.sh"),
+    include_str!("checks/image.sh"),
     include_str!("checks/end.sh"),
 );
 
@@ -86,7 +90,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let limit = Duration::from_secs(args.timeout);
     let script = if args.command.is_empty() { CHECKS.to_owned() } else { args.command.join(" ") };
-    let job = Job::new(script, binary, limit);
+    let job = Job { image: args.image.clone(), ..Job::new(script, binary, limit) };
     let mut worst = 0;
     for kernel in chosen {
         let code = boot(kernel, &job)?;

@@ -22,12 +22,14 @@ pub struct Job {
     pub limit: Duration,
     /// More programs of this machine, with their libraries.
     pub programs: Vec<PathBuf>,
+    /// A container image of `cargo xtask dist`
+    pub image: Option<PathBuf>,
     pub hardware: Hardware,
 }
 
 impl Job {
     pub fn new(script: String, binary: Option<PathBuf>, limit: Duration) -> Self {
-        Self { script, binary, limit, programs: Vec::new(), hardware: Hardware::default() }
+        Self { script, binary, limit, programs: Vec::new(), image: None, hardware: Hardware::default() }
     }
 }
 

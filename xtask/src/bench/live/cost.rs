@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::Bench;
 use super::running::Running;
 use super::storm::{Storm, Window};
-use super::tools::{self, RECORD, TAIL, Tool};
+use super::tools::{self, RECORD, TAIL, TAIL_METRICS, Tool};
 use crate::bench::spread::{Spread, shown};
 use crate::bench::table::{self, Row};
 
@@ -18,6 +18,8 @@ use crate::bench::table::{self, Row};
 const CPU_TARGET: f64 = 1.03;
 /// With kprobes two more programs run for each connection.
 const CPU_TARGET_KPROBES: f64 = 1.05;
+/// Of `tail`, with metrics to without.
+const METRICS_TARGET: f64 = 1.005;
 /// Untraced windows further apart than this cannot show a few percent.
 const MAX_UNTRACED_RATIO: f64 = 2.0;
 /// Processors that others use; interrupts and kernel threads of a quiet machine are far below.
@@ -73,12 +75,20 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
         let (what, ratio) = (format!("CPU per connection, {name}"), ratio(name)?);
         Some(Row::at_most(what, ratio.median, target, " x").measured(format!("{ratio:.3} x{busy}")))
     });
-    let others = tools::ALL.iter().map(|tool| tool.name).filter(|name| ![TAIL, RECORD].contains(name));
+    let with_metrics = ratio(TAIL_METRICS).zip(ratio(TAIL)).map(|(with, without)| {
+        Row::at_most(
+            format!("CPU per connection, {TAIL_METRICS} beside {TAIL}"),
+            with.median / without.median,
+            METRICS_TARGET,
+            " x",
+        )
+    });
+    let others = tools::ALL.iter().map(|tool| tool.name).filter(|name| ![TAIL, TAIL_METRICS, RECORD].contains(name));
     let beside = others.filter_map(|name| {
         let what = format!("CPU per connection, {TAIL} beside {name}");
         Some(Row::at_most(what, ratio(TAIL)?.median, ratio(name)?.median, " x"))
     });
-    Ok(ours.chain(beside).collect())
+    Ok(ours.chain(with_metrics).chain(beside).collect())
 }
 
 fn windows(bench: &Bench) -> Result<Vec<Measured>> {
@@ -123,7 +133,7 @@ impl Measured {
         storm.window(bench.settle, Some(running.pid()))?;
         let with = storm.window(bench.window, Some(running.pid()))?;
         let ended = running.end().with_context(|| format!("{} cannot be ended", self.tool.name))?;
-        if !ended.status.success() && [TAIL, RECORD].contains(&self.tool.name) {
+        if !ended.status.success() && [TAIL, TAIL_METRICS, RECORD].contains(&self.tool.name) {
             bail!("{} failed: {}", self.tool.name, ended.status);
         }
         self.peak_kib = self.peak_kib.max(ended.peak_kib.unwrap_or(0));

@@ -29,6 +29,7 @@ pub enum Ready {
 }
 
 pub const TAIL: &str = "tail";
+pub const TAIL_METRICS: &str = "tail-metrics";
 pub const RECORD: &str = "record";
 
 pub const ALL: &[Tool] = &[
@@ -36,6 +37,16 @@ pub const ALL: &[Tool] = &[
         name: TAIL,
         sees: "both tuples, retransmits, outcome, verdict",
         command: |bench, dir| snatrace(bench, dir, &["tail", "-o", "json"]),
+        ready: Ready::File("ready"),
+        lost: |_, dir| summary_of_tail(dir)?["lost"].as_u64(),
+    },
+    Tool {
+        name: TAIL_METRICS,
+        sees: "the same, with counts for Prometheus",
+        command: |bench, dir| {
+            let address = format!("unix:{}", dir.join("metrics").display());
+            snatrace(bench, dir, &["tail", "-o", "json", "--metrics", &address])
+        },
         ready: Ready::File("ready"),
         lost: |_, dir| summary_of_tail(dir)?["lost"].as_u64(),
     },
