@@ -26,7 +26,7 @@ use self::path::PathEvidence;
 pub use self::place::{Path, Place};
 use tracer_common::Flow;
 
-use crate::infer::{Conclusion, Destination, Observation, ObservedPort, Probe, observe};
+use crate::infer::{Class, Conclusion, Destination, Observation, ObservedPort, Probe, observe};
 use crate::model::{Answers, Assessment, Attempt, Claim, PortSet, Reason, Scope, Side, SideEvidence};
 
 /// Paths that are distinguished; attempts by further uplinks share one.
@@ -153,6 +153,22 @@ impl PortEvidence {
     /// Brings everything that is remembered up to date, at the end of a capture.
     pub fn settle(&mut self) {
         self.paths.iter_mut().for_each(PathEvidence::settle);
+    }
+
+    /// Which ports the paths of an address family accept, by all of their attempts together; `None` where not all are kept.
+    #[must_use]
+    pub fn conclusion_of_all(&self, is_ipv4: bool) -> Option<Conclusion> {
+        let mut attempts = Vec::new();
+        for path in self.paths.iter().filter(|of| of.path.is_ipv4 == is_ipv4) {
+            attempts.extend(path.attempts()?);
+        }
+        attempts.sort_by_key(|(_, attempt)| attempt.at_ns);
+        Some(recent::infer(is_ipv4, attempts.iter().copied()))
+    }
+
+    /// At the end of a capture: one conclusion holds for all paths of an address family.
+    pub fn assume(&mut self, is_ipv4: bool, class: &Class) {
+        self.paths.iter_mut().filter(|of| of.path.is_ipv4 == is_ipv4).for_each(|path| path.assume(class));
     }
 
     /// For each path and period what the evidence says about each side outside of the policy that attempts left from, over all

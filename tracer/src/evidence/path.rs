@@ -13,7 +13,7 @@ use super::outage::{come_in_runs, of_policy, of_range, sorted, sorted_of};
 use super::place::{Path, Place};
 use super::range::InferredRange;
 use super::recent::{RecentAttempt, RecentAttempts};
-use crate::infer::{Destination, Probe};
+use crate::infer::{Class, Destination, Probe};
 use crate::model::{Answers, Assessment, PortSet, Reason, Scope, Side};
 
 /// The evidence of one path.
@@ -150,6 +150,17 @@ impl PathEvidence {
             period.range = range.filter(|range| !come_in_runs(&attempts, of_range(&range.ports))).map(Box::new);
         }
         period.range.as_deref()
+    }
+
+    /// The attempts of all paths together prove this range: it holds here too, where these attempts are too few to prove one.
+    pub(super) fn assume(&mut self, class: &Class) {
+        for number in (0u8..).take(self.periods.len()) {
+            if self.range(number).is_none() {
+                let attempts = sorted(&self.recent, number);
+                let is_explained = come_in_runs(&attempts, of_range(&class.split));
+                self.period(number).range = (!is_explained).then(|| Box::new(InferredRange::known(class, &attempts)));
+            }
+        }
     }
 
     /// Bytes allocated.

@@ -4,7 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::index::DestinationIndex;
-use super::recent::{Order, RecentAttempt, infer};
+use super::recent::{RecentAttempt, infer};
 use crate::infer::{Class, Conclusion, Verdict};
 use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
 
@@ -27,29 +27,32 @@ pub(super) struct InferredRange {
 impl InferredRange {
     /// What these attempts say, which are in the order of their time; `None` where chance explains it.
     pub(super) fn of(is_ipv4: bool, index: &DestinationIndex, attempts: &[RecentAttempt]) -> Option<Self> {
-        let Conclusion { verdict, .. } = infer(is_ipv4, index, attempts, Order::Seconds);
+        let of = attempts.iter().map(|attempt| (index.destination(attempt.place.entry), attempt));
+        let Conclusion { verdict, .. } = infer(is_ipv4, of);
         let (class, is_shared) = match verdict {
             Verdict::Class(class) => (class, true),
             Verdict::OneDestination(class) => (class, false),
             Verdict::NoClass { .. } | Verdict::TooFew { .. } => return None,
         };
-        // An outage within a second, while ports count up, must not look like a range.
-        if !infer(is_ipv4, index, attempts, Order::Exact).says_something() {
-            return None;
-        }
-        let Class { split: ports, p_below, inside, outside, supporting, .. } = class;
+        let is_only =
+            |entry: &u16| class.supporting.first().is_some_and(|only| only.destination == index.destination(*entry));
+        let range = Self::known(&class, attempts);
+        let only = if is_shared { None } else { Some(range.destinations.keys().copied().find(is_only)?) };
+        Some(Self { only, ..range })
+    }
+
+    /// The range that more attempts than these prove.
+    pub(super) fn known(class: &Class, attempts: &[RecentAttempt]) -> Self {
+        let Class { split: ports, p_below, inside, outside, .. } = class;
         let mut destinations: HashMap<u16, [Answers; 2], FixedState> = HashMap::default();
         for attempt in attempts {
             let answers =
                 &mut destinations.entry(attempt.place.entry).or_default()[usize::from(!ports.contains(attempt.port))];
             *(if attempt.answered { &mut answers.answered } else { &mut answers.unanswered }) += 1;
         }
-        let is_only =
-            |entry: &&u16| supporting.first().is_some_and(|only| only.destination == index.destination(**entry));
-        let only = if is_shared { None } else { Some(*destinations.keys().find(is_only)?) };
         let [inside, outside] =
             [inside, outside].map(|counts| Answers { answered: counts.answered, unanswered: counts.unanswered });
-        Some(Self { ports, p_below, inside, outside, destinations, only })
+        Self { ports: ports.clone(), p_below: *p_below, inside, outside, destinations, only: None }
     }
 
     /// How strong the claim is about that port, for attempts to that destination; `None` where the range says nothing against it.

@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::index::DestinationIndex;
 use super::place::Place;
-use crate::infer::{Conclusion, Probe, conclude};
+use crate::infer::{Conclusion, Destination, Probe, conclude};
 
 /// Attempts that are kept.
 pub(super) const MAX_RECENT: usize = 4096;
@@ -75,6 +74,11 @@ impl RecentAttempts {
         }
     }
 
+    /// Whether all that were counted are kept.
+    pub(super) const fn are_all(&self) -> bool {
+        self.first == 0
+    }
+
     /// Those that count.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &RecentAttempt> {
         self.attempts.iter().filter(|attempt| !attempt.is_void)
@@ -105,21 +109,32 @@ impl RecentAttempt {
 
 /// By what it is told which failures of a destination follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+enum Order {
     /// By whole seconds, as `infer` has it.
     Seconds,
     /// By the order of the attempts.
     Exact,
 }
 
-/// Which ports the path accepts, by these attempts, which are in the order of their time.
-pub(super) fn infer(is_ipv4: bool, index: &DestinationIndex, attempts: &[RecentAttempt], order: Order) -> Conclusion {
-    let probe = |(number, attempt): (u64, &RecentAttempt)| {
-        let probe = attempt.probe();
-        let second = if order == Order::Exact { number } else { probe.second };
-        (index.destination(attempt.place.entry), Probe { second, ..probe })
+/// Which ports the path accepts, by these attempts, which are in the order of their time. An outage within a second, while ports count up,
+/// must not look like a range.
+pub(super) fn infer<'a>(
+    is_ipv4: bool,
+    attempts: impl Iterator<Item = (Destination, &'a RecentAttempt)> + Clone,
+) -> Conclusion {
+    let by = |order| {
+        let probe = |(number, (destination, attempt)): (u64, (Destination, &RecentAttempt))| {
+            let probe = attempt.probe();
+            (destination, Probe { second: if order == Order::Exact { number } else { probe.second }, ..probe })
+        };
+        conclude(is_ipv4, (0..).zip(attempts.clone()).map(probe))
     };
-    conclude(is_ipv4, (0..).zip(attempts).map(probe))
+    let conclusion = by(Order::Seconds);
+    if !conclusion.says_something() {
+        return conclusion;
+    }
+    let exact = by(Order::Exact);
+    if exact.says_something() { conclusion } else { exact }
 }
 
 /// Which of these attempts count, in the order of their time: of failures of a destination that follow one another, two.

@@ -17,7 +17,7 @@ use tracer_common::Event;
 use self::world::{Play, worlds};
 use super::Judge;
 use crate::causes;
-use crate::infer::{Conclusion, Verdict};
+use crate::infer::{Class, Conclusion, Verdict};
 use crate::join::{Joins, MAX_BATCH_LEN};
 use crate::model::{Capture, Filter, Strength};
 use crate::outputs::{self, View, inference};
@@ -93,8 +93,8 @@ fn infer(captures: &[Capture], events: &Events) -> (Summary, Vec<Value>) {
     (summary, written.lines())
 }
 
-/// Compares what each command says; `is_uniform` where one filter holds for all attempts.
-fn agree(captures: &[Capture], events: &Events, is_uniform: bool) {
+/// Compares what each command says.
+fn agree(captures: &[Capture], events: &Events) {
     let (summary, lines) = tail(captures, events, 1);
     let (in_batches, lines_in_batches) = tail(captures, events, MAX_BATCH_LEN);
     let (of_report, tally) = report(captures, events);
@@ -103,7 +103,7 @@ fn agree(captures: &[Capture], events: &Events, is_uniform: bool) {
     assert_eq!(lines, lines_in_batches);
     counts_agree(&summary, &lines, tally);
     ranges_agree(&summary, &lines, &inferred);
-    conclusions_agree(&summary, is_uniform);
+    conclusions_agree(&summary);
 }
 
 /// Lines, summary and tables count the same attempts.
@@ -150,7 +150,7 @@ fn ranges_agree(summary: &Summary, lines: &[Value], inferred: &[Value]) {
 }
 
 /// Nobody is blamed without a claim that holds, and no sentence contradicts another.
-fn conclusions_agree(summary: &Summary, is_uniform: bool) {
+fn conclusions_agree(summary: &Summary) {
     let conclusions = summary.conclusions();
     let blamed = summary.by_cause.get(causes::RESTS_ON_EVIDENCE).map_or(0, |counts| counts.attempts);
     let holds = |of: Strength| {
@@ -167,10 +167,11 @@ fn conclusions_agree(summary: &Summary, is_uniform: bool) {
     for policy in summary.policies.iter().filter(|policy| none_found(policy.is_ipv4)) {
         assert_ne!(policy.strength(), Strength::Proven, "{:?}\n{}", policy.sentences(), words(&conclusions));
     }
-    let is_sure = conclusions.iter().any(|conclusion| conclusion.class().is_some_and(|of| of.outside.unanswered > 8));
-    // Of several uplinks or periods, each may have too few attempts to blame its filter.
+    // Where what passes is mostly unanswered too, destinations do not answer often enough to blame the filter for one of them.
+    let is_sure = |of: &Class| of.outside.unanswered > 8 && of.inside.answered * 2 > of.inside.total();
+    let is_sure = conclusions.iter().any(|conclusion| conclusion.class().is_some_and(is_sure));
     assert!(
-        !is_sure || !is_uniform || blamed > 0,
+        !is_sure || blamed > 0,
         "nobody blamed: {:?}\n{:?}\n{}",
         summary.by_cause,
         summary.policies,
@@ -194,8 +195,8 @@ proptest! {
 
     #[test]
     fn commands_agree_on_drawn_captures(world in worlds()) {
-        let Play { captures, events, is_uniform } = world.play();
-        agree(&captures, &events, is_uniform);
+        let Play { captures, events } = world.play();
+        agree(&captures, &events);
     }
 }
 
@@ -211,9 +212,9 @@ fn commands_agree_on_golden_traces_by_any_policy() {
         while recordings.next_batch(&mut batch).unwrap() {
             events.append(&mut batch);
         }
-        agree(&captures, &events, true);
+        agree(&captures, &events);
         for allow in ["10000-19999", "1024-29999,32768-65535", "any"] {
-            agree(&with_policy(&captures, allow), &events, true);
+            agree(&with_policy(&captures, allow), &events);
         }
     }
 }

@@ -15,7 +15,7 @@ struct OfUplink<'a> {
 /// What the evidence of each node says about each of its uplinks, for address families where that is not what all attempts together say.
 pub(super) fn conclusions<'a>(
     all: &Infer,
-    nodes: impl Iterator<Item = (&'a Capture, &'a PortEvidence)>,
+    nodes: impl Iterator<Item = (&'a Capture, &'a PortEvidence)> + Clone,
 ) -> Vec<Conclusion> {
     let of_node = |(capture, evidence): (&'a Capture, &PortEvidence)| {
         let of_path = move |(path, InPeriod { since_ns, until_ns, value })| {
@@ -24,6 +24,7 @@ pub(super) fn conclusions<'a>(
         };
         evidence.conclusions().into_iter().map(of_path).collect::<Vec<_>>()
     };
+    let evidences: Vec<_> = nodes.clone().map(|(_, evidence)| evidence).collect();
     let every: Vec<_> = nodes.flat_map(of_node).collect();
     let together = all.conclusions();
     let is_split = |family: &[&OfUplink<'_>], is_ipv4: bool| {
@@ -36,6 +37,13 @@ pub(super) fn conclusions<'a>(
         let family: Vec<_> = every.iter().filter(|of| of.path.is_ipv4 == is_ipv4).collect();
         if is_split(&family, is_ipv4) {
             conclusions.extend(family.iter().map(|of| of.named(&family)));
+        } else if let Some(whole) = together.iter().find(|whole| whole.is_ipv4 == is_ipv4)
+            && let [evidence] = evidences[..]
+            && let Some(exact) = evidence.conclusion_of_all(is_ipv4)
+            && whole.says_something()
+            && !exact.says_something()
+        {
+            conclusions.push(exact);
         }
     }
     conclusions

@@ -137,10 +137,16 @@ impl<'a> Judge<'a> {
 
     pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
         self.shared.summary.infer.settle();
+        self.nodes.iter_mut().for_each(|node| node.evidence.settle());
+        let nodes = self.nodes.iter().map(|node| (&node.capture, &node.evidence));
+        self.shared.summary.by_uplink = by_uplink::conclusions(&self.shared.summary.infer, nodes);
+        let conclusions = self.shared.summary.conclusions();
+        let of_all = conclusions.iter().filter(|it| it.uplink.is_none() && it.period == Period::default());
+        let classes: Vec<_> = of_all.filter_map(|it| Some((it.is_ipv4, it.class()?))).collect();
         for NodeState { capture, evidence, undecided, last_ns, .. } in &mut self.nodes {
+            classes.iter().for_each(|(is_ipv4, class)| evidence.assume(*is_ipv4, class));
             let end_unix_ns = last_ns.map(|last_ns| Clock::unix_ns(capture, last_ns));
             self.shared.summary.end_unix_ns = self.shared.summary.end_unix_ns.max(end_unix_ns);
-            evidence.settle();
             undecided.decide(evidence, &mut self.shared.summary);
             let policies = evidence.policies().into_iter().map(|(path, InPeriod { since_ns, until_ns, value })| {
                 let period = Period::of(capture, since_ns, until_ns);
@@ -148,8 +154,6 @@ impl<'a> Judge<'a> {
             });
             self.shared.summary.policies.extend(policies);
         }
-        let nodes = self.nodes.iter().map(|node| (&node.capture, &node.evidence));
-        self.shared.summary.by_uplink = by_uplink::conclusions(&self.shared.summary.infer, nodes);
         if let Some(output) = &mut self.shared.output {
             output.finish(&self.shared.summary)?;
         }

@@ -1,9 +1,9 @@
 //! What the evidence of a path says, period by period.
 
 use super::super::outage::{come_in_runs, of_policy, sorted};
-use super::super::recent::{Order, infer};
+use super::super::recent::{RecentAttempt, infer};
 use super::{InPeriod, PathEvidence, PeriodEvidence};
-use crate::infer::Conclusion;
+use crate::infer::{Conclusion, Destination};
 use crate::model::{Reason, SideEvidence};
 
 impl PathEvidence {
@@ -37,7 +37,19 @@ impl PathEvidence {
     /// Which ports the path accepts, period by period.
     pub(in crate::evidence) fn conclusions(&self) -> Vec<InPeriod<Conclusion>> {
         let periods = self.in_order().into_iter();
-        let conclude = |number| infer(self.path.is_ipv4, &self.index, &sorted(&self.recent, number), Order::Seconds);
+        let conclude = |number| {
+            let attempts = sorted(&self.recent, number);
+            infer(
+                self.path.is_ipv4,
+                attempts.iter().map(|attempt| (self.index.destination(attempt.place.entry), attempt)),
+            )
+        };
         periods.map(|(number, period)| self.bounds(period, conclude(number))).collect()
+    }
+
+    /// All attempts of the path, with their destinations; `None` where they are not all kept.
+    pub(in crate::evidence) fn attempts(&self) -> Option<impl Iterator<Item = (Destination, &RecentAttempt)>> {
+        let attempts = || self.recent.iter().map(|attempt| (self.index.destination(attempt.place.entry), attempt));
+        self.recent.are_all().then(attempts)
     }
 }

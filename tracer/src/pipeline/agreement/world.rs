@@ -50,8 +50,6 @@ pub(super) struct World {
 pub(super) struct Play {
     pub(super) captures: Vec<Capture>,
     pub(super) events: Vec<(u32, Event)>,
-    /// One filter holds for all attempts.
-    pub(super) is_uniform: bool,
 }
 
 fn filters() -> impl Strategy<Value = Passes> {
@@ -103,8 +101,7 @@ impl World {
         let allow = Some((self.allow.parse().unwrap(), crate::model::Origin::Given));
         let policy = PolicyChange { allow, allow6: None }.over(&capture.policy);
         let captures = vec![Capture { policy, ..capture }];
-        let is_uniform = self.filters.len() == 1 && self.changes.is_none() && self.outage.0 >= self.outage.1;
-        Play { captures, events: events.into_iter().map(|event| (0, event)).collect(), is_uniform }
+        Play { captures, events: events.into_iter().map(|event| (0, event)).collect() }
     }
 
     fn connect(&self, number: u16, rng: &mut Rng, events: &mut Vec<Event>) {
