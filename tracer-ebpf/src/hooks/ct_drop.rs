@@ -45,10 +45,9 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     // User space knows which other namespaces are behind a watched one.
     let is_elsewhere = in_filter != 0 && !filter::wants_netns(in_filter);
     let is_answer = syn.flags & TCP_ACK != 0;
-    let is_of_interest = match (is_elsewhere, is_answer) {
-        (true, _) => outside::is_within_rate_elsewhere(),
-        (false, true) => true,
-        (false, false) => is_of_interest(skb, conn, &syn, netns)?,
+    let is_of_interest = match is_elsewhere {
+        true => outside::is_within_rate_elsewhere(),
+        false => is_answer || is_of_interest(skb, conn, &syn, netns)?,
     };
     if !is_of_interest {
         return None;
