@@ -75,7 +75,7 @@ mod tests {
         let writer = File::open(&held.0).unwrap();
         claim(&writer);
 
-        assert_eq!(recover(&at("t.trace")), [left.1.clone()]);
+        assert_eq!(recover(&at("t.trace")), std::slice::from_ref(&left.1));
         assert!(!left.0.exists() && !empty.0.exists() && held.0.exists() && taken.0.exists() && foreign.0.exists());
         assert_eq!(fs::read_to_string(&taken.1).unwrap(), "another");
         assert!(at(".t-notes.trace.partial").exists() && !at("t-20260301T000004.000Z.trace").exists());
