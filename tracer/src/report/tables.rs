@@ -1,15 +1,19 @@
 //! The tables of a report: the same rows and columns in text and HTML.
 
 use std::hash::Hash;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::Report;
 use super::numbers::{grouped, share, short};
 use crate::causes::{self, Cause};
 use crate::outputs::escape::Escaped;
-use crate::tally::{Counts, Top};
+use crate::tally::{Client, Counts, Top};
 
 /// The worst so many have a row of their own.
 const MAX_ROWS: usize = 15;
+/// The worst so many are listed below a table.
+const MAX_LISTED: usize = 10;
 
 /// A column of every table.
 pub(super) struct Column {
@@ -70,6 +74,8 @@ pub(super) struct ReportTable {
     /// What the rows are, one sentence.
     pub(super) about: &'static str,
     pub(super) rows: Vec<Row>,
+    /// What the list of a row is, one phrase; empty where rows have none.
+    pub(super) listed: &'static str,
     /// What all further rows add up to.
     pub(super) others: Option<Row>,
     /// What else is to be said, a paragraph each.
@@ -80,24 +86,56 @@ pub(super) struct ReportTable {
 pub(super) struct Row {
     pub(super) label: String,
     pub(super) counts: Counts,
+    /// Where its SYNs were retransmitted to, or who did: the worst first.
+    pub(super) list: Vec<(String, Counts)>,
 }
+
+/// The worst pairs of client and destination.
+type Pairs = [((Client, SocketAddr), Counts)];
 
 /// All tables that have something to show.
 pub(super) fn all(report: &Report<'_>) -> Vec<ReportTable> {
+    let tally = report.tally;
+    let pairs = tally.retransmitted.ranking(usize::MAX).worst;
+    let destination = |(_, destination): &(Client, SocketAddr)| destination.to_string();
     let mut tables = vec![by_cause(report)];
     tables.push(ranked(
-        "Destinations",
-        "destination",
-        "As the client asked for it, before NAT; sorted by unanswered attempts.",
-        &report.tally.destinations,
+        ("Destinations", "destination", "As the client asked for it, before NAT; sorted by unanswered attempts."),
+        ("clients whose SYN was retransmitted", &|key| listed(&pairs, |pair| pair.1 == *key, |pair| client(&pair.0))),
+        &tally.destinations,
         ToString::to_string,
     ));
-    tables.extend(owners(report));
     tables.push(ranked(
-        "Sources",
-        "original source",
-        "The original address; the translated address if only the wire was seen.",
-        &report.tally.sources,
+        ("Namespaces", "namespace", "Kubernetes namespaces of the attempts whose pod is known."),
+        NO_LIST,
+        &tally.namespaces,
+        |name| Escaped(name).to_string(),
+    ));
+    let is = |client: Client| move |pair: &(Client, SocketAddr)| pair.0 == client;
+    tables.push(ranked(
+        ("Pods", "namespace/pod", "The pod that owned the attempt's network namespace when the attempt began."),
+        (DESTINATIONS, &|(namespace, pod): &(Arc<str>, Arc<str>)| {
+            listed(&pairs, is(Client::Pod(namespace.clone(), pod.clone())), destination)
+        }),
+        &tally.pods,
+        |(namespace, pod)| client(&Client::Pod(namespace.clone(), pod.clone())),
+    ));
+    tables.push(ranked(
+        ("Containers", "container", "Containers without a pod, such as those of Docker."),
+        (DESTINATIONS, &|container: &Arc<str>| listed(&pairs, is(Client::Container(container.clone())), destination)),
+        &tally.containers,
+        |name| Escaped(name).to_string(),
+    ));
+    tables.push(ranked(
+        ("Processes", "name", "The process that had the socket open, of attempts whose SYN was retransmitted."),
+        NO_LIST,
+        &tally.processes,
+        |name| Escaped(name).to_string(),
+    ));
+    tables.push(ranked(
+        ("Sources", "original source", "The original address; the translated address if only the wire was seen."),
+        (DESTINATIONS, &|address| listed(&pairs, is(Client::Address(*address)), destination)),
+        &tally.sources,
         ToString::to_string,
     ));
     tables.push(by_node(report));
@@ -106,39 +144,27 @@ pub(super) fn all(report: &Report<'_>) -> Vec<ReportTable> {
     tables
 }
 
-/// Nothing where no owner and no process is known.
-fn owners(report: &Report<'_>) -> [ReportTable; 4] {
-    let tally = report.tally;
-    [
-        ranked(
-            "Namespaces",
-            "namespace",
-            "Kubernetes namespaces of the attempts whose pod is known.",
-            &tally.namespaces,
-            |name| Escaped(name).to_string(),
-        ),
-        ranked(
-            "Pods",
-            "namespace/pod",
-            "The pod that owned the attempt's network namespace when the attempt began.",
-            &tally.pods,
-            |(namespace, pod)| format!("{}/{}", Escaped(namespace), Escaped(pod)),
-        ),
-        ranked(
-            "Containers",
-            "container",
-            "Containers without a pod, such as those of Docker.",
-            &tally.containers,
-            |name| Escaped(name).to_string(),
-        ),
-        ranked(
-            "Processes",
-            "name",
-            "The process that had the socket open, of attempts whose SYN was retransmitted.",
-            &tally.processes,
-            |name| Escaped(name).to_string(),
-        ),
-    ]
+/// What the lists are, and the list of a key.
+type Lists<'a, K> = (&'static str, &'a dyn Fn(&K) -> Vec<(String, Counts)>);
+
+const DESTINATIONS: &str = "destinations to which its SYN was retransmitted";
+const NO_LIST: Lists<'_, std::sync::Arc<str>> = ("", &|_| Vec::new());
+
+fn listed(
+    pairs: &Pairs,
+    is_of: impl Fn(&(Client, SocketAddr)) -> bool,
+    name: impl Fn(&(Client, SocketAddr)) -> String,
+) -> Vec<(String, Counts)> {
+    let of = pairs.iter().filter(|(pair, _)| is_of(pair));
+    of.take(MAX_LISTED).map(|(pair, counts)| (name(pair), *counts)).collect()
+}
+
+fn client(client: &Client) -> String {
+    match client {
+        Client::Pod(namespace, pod) => format!("{}/{}", Escaped(namespace), Escaped(pod)),
+        Client::Container(container) => Escaped(container).to_string(),
+        Client::Address(address) => address.to_string(),
+    }
 }
 
 fn by_cause(report: &Report<'_>) -> ReportTable {
@@ -150,6 +176,7 @@ fn by_cause(report: &Report<'_>) -> ReportTable {
         label: "cause",
         about: "Why SYNs were retransmitted: attempts with at least one retransmit, each counted once.",
         rows,
+        listed: "",
         others: None,
         notes: present.map(Cause::note).collect(),
     }
@@ -170,6 +197,7 @@ fn by_node(report: &Report<'_>) -> ReportTable {
         label: "node",
         about: "The nodes that the traces come from.",
         rows: worst_first(rows),
+        listed: "",
         others: None,
         notes: Vec::new(),
     }
@@ -183,32 +211,36 @@ fn by_mode(report: &Report<'_>) -> ReportTable {
         about: "Fully random: drawn from 1024-65535; preserved: the source port, unless taken; range: as the rule names \
                 it; unknown: not seen.",
         rows: worst_first(modes.collect()),
+        listed: "",
         others: None,
         notes: Vec::new(),
     }
 }
 
 fn ranked<K: Clone + Eq + Hash + Ord>(
-    title: &'static str,
-    label: &'static str,
-    about: &'static str,
+    (title, label, about): (&'static str, &'static str, &'static str),
+    (listed, list): Lists<'_, K>,
     top: &Top<K>,
     name: fn(&K) -> String,
 ) -> ReportTable {
     let ranking = top.ranking(MAX_ROWS);
-    let rows = ranking.worst.iter().map(|(key, counts)| Row { label: name(key), counts: *counts }).collect();
+    let row = |(key, counts): &(K, Counts)| Row { label: name(key), counts: *counts, list: list(key) };
+    let rows = ranking.worst.iter().map(row).collect();
     let more = if ranking.is_exact { "" } else { "at least " };
-    let others = (ranking.rest.attempts > 0)
-        .then(|| Row { label: format!("{more}{} others", grouped(ranking.others)), counts: ranking.rest });
+    let others = (ranking.rest.attempts > 0).then(|| Row {
+        label: format!("{more}{} others", grouped(ranking.others)),
+        counts: ranking.rest,
+        list: Vec::new(),
+    });
     let note =
         "Too many to count each separately: counts of single rows may be too low, and that of the others too high.";
     let notes = if ranking.is_exact { Vec::new() } else { vec![note.to_owned()] };
-    ReportTable { title, label, about, rows, others, notes }
+    ReportTable { title, label, about, rows, listed, others, notes }
 }
 
 fn worst_first(mut rows: Vec<(String, Counts)>) -> Vec<Row> {
     rows.sort_by_key(|(_, counts)| counts.severity());
-    rows.into_iter().map(|(label, counts)| Row { label, counts }).collect()
+    rows.into_iter().map(|(label, counts)| Row { label, counts, list: Vec::new() }).collect()
 }
 
 /// A name from JSON as words.

@@ -124,6 +124,9 @@ fn pods_and_namespaces_have_tables_where_any_is_known() {
         tally.ended(0, &EndedAttempt { owner: Some(&Owner::parse(owner)), ..ended(&capture(), &attempt) });
     }
     let (text, html) = (text(&[capture()], &tally), html(&[capture()], &tally));
+    // A row leads to the list of where the SYNs of a pod were retransmitted to.
+    let list = html.split_once("id=\"pods-1\"").unwrap().1.split_once("</table>").unwrap().0;
+    assert!(list.contains("203.0.113.80:443"), "{list}");
     assert!(titles.iter().all(|title| text.contains(title)), "{text}");
     assert!(text.contains("\nshop/web-0                         1          1"), "{text}");
     assert!(text.contains("\nweb                                1          1"), "{text}");
@@ -196,19 +199,22 @@ fn the_page_loads_nothing() {
 }
 
 #[test]
-fn links_lead_to_tables_of_the_same_page() {
+fn links_lead_to_tables_and_lists_of_the_same_page() {
     let parsed_page = html(&[capture()], &tally());
     let parsed = ParsedPage::parse(&parsed_page);
     let values = |element: &str, name: &str| -> Vec<String> {
         let attributes = parsed.all(element).into_iter().flat_map(ParsedPage::attributes);
         attributes.filter(|(of, _)| of == name).map(|(_, value)| value).collect()
     };
-    let (links, sections) = (values("a", "href"), values("section", "id"));
-    assert!(links.len() > 3 && links.contains(&"#destinations".to_owned()), "{links:?}");
+    let (links, places) = (values("a", "href"), [values("section", "id"), values("div", "id")].concat());
+    for expected in ["#destinations", "#destinations-1", "#sources-1"] {
+        assert!(links.contains(&expected.to_owned()), "{links:?}");
+    }
     assert!(
-        links.iter().all(|link| sections.iter().any(|id| link.strip_prefix('#') == Some(id))),
-        "{links:?} {sections:?}"
+        links.iter().all(|link| places.iter().any(|id| link.strip_prefix('#') == Some(id))),
+        "{links:?} {places:?}"
     );
+    assert_eq!(places.iter().collect::<std::collections::BTreeSet<_>>().len(), places.len(), "each is there once");
 }
 
 #[test]

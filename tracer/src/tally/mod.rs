@@ -25,6 +25,17 @@ use crate::model::{Attempt, EndedAttempt, NatMode, Owner};
 
 const NS_PER_S: i128 = 1_000_000_000;
 
+/// Who made an attempt, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Client {
+    /// Namespace and pod.
+    Pod(Arc<str>, Arc<str>),
+    /// A container without a pod.
+    Container(Arc<str>),
+    /// The original source, or the translated one where only the wire was seen.
+    Address(IpAddr),
+}
+
 /// Everything that is counted.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -46,6 +57,8 @@ pub struct Tally {
     pub pods: Top<(Arc<str>, Arc<str>)>,
     /// By container, where it is no pod's.
     pub containers: Top<Arc<str>>,
+    /// By client and destination, where a SYN was retransmitted.
+    pub retransmitted: Top<(Client, SocketAddr)>,
     /// By name of the process, where the SYN was retransmitted and it is known.
     pub processes: Top<Arc<str>>,
     /// By node, numbered as captures are.
@@ -58,6 +71,17 @@ pub struct Tally {
     pub last_unix_ns: Option<i128>,
 }
 
+impl Client {
+    fn of(owner: &Owner) -> Option<Self> {
+        match (&owner.namespace, &owner.pod, &owner.container) {
+            (Some(namespace), Some(pod), _) => Some(Self::Pod(Arc::clone(namespace), Arc::clone(pod))),
+            (None, None, Some(container)) => Some(Self::Container(Arc::clone(container))),
+            // No capture writes such an owner.
+            (Some(_), None, _) | (None, Some(_), _) | (None, None, None) => None,
+        }
+    }
+}
+
 impl Tally {
     /// Counts an attempt that has ended on the capture with that number.
     pub fn ended(&mut self, number: usize, ended: &EndedAttempt<'_>) {
@@ -66,7 +90,7 @@ impl Tally {
         let counts = Counts::of(attempt, judgement, answer);
         self.all += counts;
         self.time(capture.boot_unix_ns, attempt, counts);
-        self.peers(attempt, counts);
+        self.peers(attempt, owner, counts);
         self.owner(owner, counts);
         if let Some(process) = &attempt.process {
             self.processes.add(process.command().into(), counts);
@@ -89,22 +113,25 @@ impl Tally {
         self.timeline.add(first.div_euclid(NS_PER_S) as i64, counts);
     }
 
-    fn peers(&mut self, attempt: &Attempt, counts: Counts) {
+    fn peers(&mut self, attempt: &Attempt, owner: Option<&Owner>, counts: Counts) {
         let Some(flow) = attempt.original.or(attempt.translated) else { return };
-        self.destinations.add(SocketAddr::new(flow.dst_addr(), flow.dst_port), counts);
+        let destination = SocketAddr::new(flow.dst_addr(), flow.dst_port);
+        self.destinations.add(destination, counts);
+        if attempt.retransmits > 0 {
+            let client = owner.and_then(Client::of).unwrap_or(Client::Address(flow.src_addr()));
+            self.retransmitted.add((client, destination), counts);
+        }
         self.sources.add(flow.src_addr(), counts);
     }
 
     fn owner(&mut self, owner: Option<&Owner>, counts: Counts) {
-        let Some(owner) = owner else { return };
-        match (&owner.namespace, &owner.pod, &owner.container) {
-            (Some(namespace), Some(pod), _) => {
-                self.namespaces.add(Arc::clone(namespace), counts);
-                self.pods.add((Arc::clone(namespace), Arc::clone(pod)), counts);
+        match owner.and_then(Client::of) {
+            Some(Client::Pod(namespace, pod)) => {
+                self.namespaces.add(Arc::clone(&namespace), counts);
+                self.pods.add((namespace, pod), counts);
             }
-            (None, None, Some(container)) => self.containers.add(Arc::clone(container), counts),
-            // No capture writes such an owner.
-            (Some(_), None, _) | (None, Some(_), _) | (None, None, None) => {}
+            Some(Client::Container(container)) => self.containers.add(container, counts),
+            Some(Client::Address(_)) | None => {}
         }
     }
 

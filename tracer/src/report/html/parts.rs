@@ -18,7 +18,7 @@ pub(super) fn about(report: &Report<'_>) -> Markup {
     let files: Vec<_> = report.files.iter().map(|file| Escaped(file).to_string()).collect();
     html! {
         ul.about {
-            @if let Some(period) = words::period(report) { li { (period) } }
+            @if let Some(period) = words::period(report) { li { (period.replace(" s)", "\u{a0}s)")) } }
             @for capture in words::captures(report) { li { (capture) } }
             li { "from " (files.join(", ")) }
         }
@@ -145,12 +145,44 @@ pub(super) fn table(table: &ReportTable) -> Markup {
                         }
                     }
                     tbody role="rowgroup" {
-                        @for row in &table.rows { (counts(row, &ranks(&table.rows, row))) }
-                        @if let Some(row) = &table.others { (counts(row, OTHERS)) }
+                        @for (number, row) in table.rows.iter().enumerate() {
+                            (counts(row, &ranks(&table.rows, row), (!row.list.is_empty()).then(|| list_anchor(table, number))))
+                        }
+                        @if let Some(row) = &table.others { (counts(row, OTHERS, None)) }
                     }
                 }
             }
+            @for (number, row) in table.rows.iter().enumerate() { (list(table, number, row)) }
             @for note in &table.notes { p.note { (note) } }
+        }
+    }
+}
+
+fn list_anchor(table: &ReportTable, number: usize) -> String {
+    format!("{}-{}", anchor(table), number + 1)
+}
+
+/// What the label of a row leads to; only the list that was chosen is shown.
+fn list(table: &ReportTable, number: usize, row: &Row) -> Markup {
+    html! {
+        @if !row.list.is_empty() {
+            div.list id=(list_anchor(table, number)) {
+                h3 { (row.label) " " a href={ "#" (anchor(table)) } { "close" } }
+                p.note { "The " (table.listed) ", the worst first." }
+                table {
+                    thead { tr { th scope="col" { "" } th.number scope="col" { "unanswered" } th.number scope="col" { "flagged" } th.number scope="col" { "rtx" } } }
+                    tbody {
+                        @for (label, counts) in &row.list {
+                            tr {
+                                th scope="row" { (label) }
+                                td.number { (grouped(counts.unanswered)) }
+                                td.number { (grouped(counts.flagged)) }
+                                td.number { (grouped(counts.retransmits)) }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -158,11 +190,13 @@ pub(super) fn table(table: &ReportTable) -> Markup {
 /// Below all others, whatever they are sorted by.
 const OTHERS: &str = "order:1000 !important;";
 
-fn counts(row: &Row, order: &str) -> Markup {
+fn counts(row: &Row, order: &str, list: Option<String>) -> Markup {
     let bar = percent(row.counts.unanswered, row.counts.attempts).unwrap_or(0.0);
     html! {
         tr role="row" style={ "--bar:" (format!("{bar:.1}")) "%;" (order) } {
-            th role="rowheader" scope="row" { (row.label) }
+            th role="rowheader" scope="row" {
+                @if let Some(list) = list { a href={ "#" (list) } { (row.label) } } @else { (row.label) }
+            }
             @for column in &COLUMNS {
                 @let number = (column.full)(&row.counts);
                 td.number.share[column.name == "share"] role="cell" tabindex="-1"

@@ -116,7 +116,8 @@ impl Plot {
         let (above, below) = (most(|bar| bar.above), most(|bar| bar.below));
         let step = round(above.max(below));
         let reach = |most: i64| (most + most / 12).max(step);
-        let (low, high) = (reach(below), reach(above) + if self.shaded.is_empty() { 0 } else { reach(above) / 8 });
+        let (low, high) =
+            (reach(below), reach(above) + if self.shaded.is_empty() { 0 } else { (reach(above) / 8).max(1) });
         let heights = (-(low / step)..=high / step).map(|number| number * step).collect();
         (low, high, heights)
     }
