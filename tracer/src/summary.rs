@@ -65,11 +65,7 @@ impl Summary {
         }
         self.translated += u64::from(attempt.translated.is_some());
         self.flagged_attempts += u64::from(judgement.flagged);
-        if attempt.retransmits > 0 {
-            self.retransmitted_attempts += 1;
-        } else if let Some(cause) = judgement.cause.filter(|_| attempt.outcome.has_failed()) {
-            *self.failed_by_cause.entry(cause).or_default() += 1;
-        }
+        self.retransmitted_attempts += u64::from(attempt.retransmits > 0);
     }
 
     /// Counts an attempt that the filter excludes.
@@ -109,9 +105,13 @@ impl Summary {
         Some(format!("no attempt matches {options}{seen}"))
     }
 
-    /// Counts retransmitted attempts with their cause, and how strong the evidence is where they are flagged.
+    /// Counts attempts with their cause, all of them retransmitted or none, and how strong the evidence is where they are flagged.
     pub fn caused(&mut self, cause: &'static str, strength: Option<Strength>, counts: Counts) {
-        *self.by_cause.entry(cause).or_default() += counts;
+        if counts.retransmits > 0 {
+            *self.by_cause.entry(cause).or_default() += counts;
+        } else {
+            *self.failed_by_cause.entry(cause).or_default() += counts.attempts;
+        }
         if let Some(strength) = strength.filter(|_| counts.flagged > 0) {
             *self.by_strength.entry(strength).or_default() += counts.flagged;
         }
@@ -197,7 +197,7 @@ mod tests {
     use tracer_common::events::Stamp;
 
     use super::*;
-    use crate::model::{Outcome, example, example::FLAGGED};
+    use crate::model::{example, example::FLAGGED};
 
     #[test]
     fn a_filter_that_matches_nothing_is_reported_with_names_that_were_seen() {
@@ -224,22 +224,20 @@ mod tests {
         summary.ended(&attempt, &Judgement::default(), true);
         let fine = Attempt { retransmits: 0, translated: None, ..attempt.clone() };
         summary.ended(&fine, &Judgement::default(), true);
-        assert!(summary.failed_by_cause.is_empty());
         assert_eq!((summary.attempts, summary.translated, summary.retransmitted_attempts), (3, 2, 2));
         assert_eq!((summary.flagged_attempts, summary.flagged_retransmits), (1, 2));
-        let refused = Attempt { retransmits: 0, outcome: Outcome::Refused, ..attempt };
-        summary.ended(&refused, &Judgement { cause: Some("refused"), ..Judgement::default() }, true);
-        assert_eq!(summary.failed_by_cause, [("refused", 1)].into());
     }
 
     #[test]
     fn causes_are_counted_and_the_evidence_of_what_is_flagged() {
         let mut summary = Summary::default();
         assert_eq!(summary.strength(), None);
-        let flagged = |attempts| Counts { attempts, flagged: attempts, ..Counts::default() };
+        let flagged = |attempts| Counts { attempts, flagged: attempts, retransmits: attempts, ..Counts::default() };
         summary.caused("port_out_of_range", Some(Strength::Proven), flagged(2));
         summary.caused("no_answer", Some(Strength::Contradicted), flagged(1));
-        summary.caused("no_answer", None, Counts { attempts: 5, ..Counts::default() });
+        summary.caused("no_answer", None, Counts { attempts: 5, retransmits: 7, ..Counts::default() });
+        summary.caused("refused", None, Counts { attempts: 2, ..Counts::default() });
+        assert_eq!(summary.failed_by_cause, [("refused", 2)].into());
         assert_eq!((summary.by_cause["no_answer"].attempts, summary.by_cause["port_out_of_range"].attempts), (6, 2));
         assert_eq!(summary.by_strength, [(Strength::Proven, 2), (Strength::Contradicted, 1)].into());
         assert_eq!(summary.strength(), Some(Strength::Proven));

@@ -18,7 +18,7 @@ fn applies(case: &Case<'_>) -> bool {
     let has_other_cause = attempt.rst_seen || attempt.icmp.is_some() || was_lost_here;
     // Where most SYNs were not seen leaving, silence says nothing about the path.
     let has_left = attempt.syns_leaving > 0 && attempt.syns_leaving.saturating_mul(2) >= case.sent();
-    !has_other_cause && has_left && attempt.retransmits > 0
+    !has_other_cause && has_left && (attempt.retransmits > 0 || attempt.is_unanswered())
 }
 
 fn explain(case: &Case<'_>) -> String {

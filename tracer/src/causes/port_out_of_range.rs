@@ -18,17 +18,19 @@ fn applies(case: &Case<'_>) -> bool {
 /// Whether it would be the cause if the evidence said so.
 pub(super) fn is_candidate(case: &Case<'_>) -> bool {
     // What came back to this very port got through the filter. Inside the cluster no filter of a provider is in the way.
-    is_retransmitted_nat(case) && !case.heard_back() && case.may_have_left()
+    let is_silent = case.attempt.is_unanswered() && !case.heard_back();
+    is_silent && is_of_nat(case) && case.may_have_left()
 }
 
 /// Whether the SYN was retransmitted and its translated port is outside the policy.
 pub(super) fn is_outside(case: &Case<'_>) -> bool {
     case.attempt.translated.is_some_and(|translated| !case.allowed.contains(translated.src_port))
-        && is_retransmitted_nat(case)
+        && case.attempt.retransmits > 0
+        && is_of_nat(case)
 }
 
-fn is_retransmitted_nat(case: &Case<'_>) -> bool {
-    case.attempt.retransmits > 0 && case.is_translated() == Some(true) && !case.is_in_tunnel()
+fn is_of_nat(case: &Case<'_>) -> bool {
+    case.is_translated() == Some(true) && !case.is_in_tunnel()
 }
 
 fn explain(case: &Case<'_>) -> String {

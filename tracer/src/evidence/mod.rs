@@ -108,7 +108,7 @@ impl PortEvidence {
     ) -> PortClaim<'_> {
         let Some(translated) = attempt.translated else { return PortClaim::default() };
         let side = Side::of(allowed, translated.src_port);
-        let is_outside = is_flagged && side != Side::Inside;
+        let is_outside = (is_flagged || attempt.is_unanswered()) && side != Side::Inside;
         let bare = |reason| {
             let (inside, outside) = (Answers::default(), Answers::default());
             let of = || Assessment { claim: Claim::Policy, reason, scope: Scope::Destination, side, inside, outside };

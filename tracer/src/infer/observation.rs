@@ -31,14 +31,14 @@ pub(crate) struct Probe {
 }
 
 /// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source (such a
-/// connection may take a path without the filter), or it was given up before the first retransmit.
+/// connection may take a path without the filter), or it was given up before an answer was due.
 pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     let translated = attempt.translated?;
     if attempt.is_translated() == Some(false) {
         return None;
     }
     let answered = attempt.is_answered();
-    if !answered && attempt.retransmits == 0 {
+    if !answered && !attempt.is_unanswered() {
         return None;
     }
     let observed = if attempt.selections > 1 {
@@ -87,8 +87,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_before_the_first_retransmit_says_nothing() {
-        assert_eq!(observe(&Attempt { retransmits: 0, outcome: Outcome::Closed, ..attempt() }), None);
+    fn what_was_given_up_before_the_first_retransmit_counts_once_an_answer_was_due() {
+        let after = |wait_ns| {
+            let last_ns = attempt().first_ns + wait_ns;
+            Attempt { retransmits: 0, outcome: Outcome::Closed, socket_netns: Some(7), last_ns, ..attempt() }
+        };
+        assert_eq!(observe(&after(199_999_999)), None);
+        assert_eq!(answered(&after(200_000_000)), Some(false));
+        assert_eq!(observe(&Attempt { socket_netns: None, ..after(200_000_000) }), None);
+        assert_eq!(observe(&Attempt { outcome: Outcome::Pending, ..after(200_000_000) }), None);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use tracer_common::events::{RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_
 
 use super::{Egress, LaterPath, Process, Strays};
 
+/// A client that gives up later than this has waited for the answer: `TCP_RTO_MIN`, the shortest time that Linux waits for any.
+const MIN_WAIT_NS: u64 = 200_000_000;
+
 /// How an attempt ended, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
@@ -211,5 +214,21 @@ impl Attempt {
             Outcome::Pending | Outcome::TimedOut | Outcome::Closed => false,
         };
         implied || self.syn_ack_seen || self.rst_seen || self.answer_dropped.count > 0 || self.strays.any()
+    }
+
+    /// Whether an answer was due and none came: the SYN was retransmitted, or the client gave up before that.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        !self.is_answered() && (self.retransmits > 0 || self.is_given_up())
+    }
+
+    /// Whether the client waited for an answer and gave up before the first retransmit, 1 s after the SYN. Only its socket shows that: where
+    /// there is none here, answers by another interface go unseen.
+    fn is_given_up(&self) -> bool {
+        let has_ended = match self.outcome {
+            Outcome::TimedOut | Outcome::Closed => self.socket_netns.is_some(),
+            Outcome::Pending | Outcome::Established | Outcome::Refused => false,
+        };
+        has_ended && self.retransmits == 0 && self.last_ns.saturating_sub(self.first_ns) >= MIN_WAIT_NS
     }
 }

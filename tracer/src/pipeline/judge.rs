@@ -263,7 +263,7 @@ impl Shared<'_> {
         }
         self.summary.ended(attempt, judgement, case.is_of_path());
         let mut aside = None;
-        if let Some(cause) = cause.filter(|_| attempt.retransmits > 0) {
+        if let Some(cause) = cause {
             let counts = Counts::of(attempt, judgement, Answer::of(attempt));
             if rests_on_evidence {
                 aside = Some((causes::cause_of(&case.assessed(None, None)).id, counts));

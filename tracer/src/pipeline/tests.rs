@@ -218,3 +218,24 @@ fn what_is_answered_late_takes_back_what_it_counted_for() {
     assert_eq!((policy.sides[0].assessment.inside.unanswered, policy.sides[0].assessment.outside.unanswered), (0, 0));
     assert_eq!(policy.strength(), Strength::Contradicted);
 }
+
+#[test]
+fn clients_that_give_up_before_the_first_retransmit_show_the_filter_too() {
+    let mut run = Run::of(vec![example::capture("node7")]);
+    for number in 0..120_u16 {
+        let (to, port) = (number % 3, 1024 + number * 67 % 120 * 537);
+        if port >= 32768 {
+            run.begin(0, to, port, true);
+        } else {
+            let (id, first_ns) = (run.next, u64::from(run.next) * SECOND / 50);
+            run.next += 1;
+            let last_ns = first_ns + SECOND / 2;
+            let given_up = Attempt { first_ns, last_ns, retransmits: 0, outcome: Outcome::Closed, ..attempt(to, port) };
+            run.update(0, id, UpdateKind::Ended, given_up);
+        }
+    }
+    let (lines, summary) = run.finish();
+    assert_eq!(lines.last(), Some(&("port_out_of_range", Some(Strength::Proven))));
+    assert_eq!((summary.flagged_attempts, causes(&summary)), (0, Vec::new()));
+    assert_eq!(summary.failed_by_cause, [("port_out_of_range", 60)].into());
+}

@@ -24,6 +24,7 @@ struct Row {
     port: u16,
     /// The cause that they have if it is not the filter.
     otherwise: &'static str,
+    is_retransmitted: bool,
 }
 
 /// By destination, period, port and other cause: bounded, as destinations and periods are.
@@ -42,7 +43,8 @@ impl Undecided {
         otherwise: &'static str,
         counts: Counts,
     ) {
-        self.new.push_back((Row { place, port, otherwise }, first_ns, counts));
+        let is_retransmitted = counts.retransmits > 0;
+        self.new.push_back((Row { place, port, otherwise, is_retransmitted }, first_ns, counts));
         if self.new.len() > MAX_NEW {
             self.count_oldest(evidence);
         }
@@ -62,7 +64,7 @@ impl Undecided {
         while !self.new.is_empty() {
             self.count_oldest(evidence);
         }
-        for (Row { place, port, otherwise }, counts) in std::mem::take(&mut self.rows) {
+        for (Row { place, port, otherwise, .. }, counts) in std::mem::take(&mut self.rows) {
             let strength = evidence.assess_port(place, port).assessment.map(|assessment| assessment.strength());
             let holds = strength.is_some_and(Strength::holds);
             summary.caused(if holds { causes::RESTS_ON_EVIDENCE } else { otherwise }, strength, counts);

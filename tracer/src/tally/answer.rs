@@ -1,15 +1,15 @@
 //! Whether anything came back.
 
-use crate::model::{Attempt, Outcome};
+use crate::model::Attempt;
 
 /// Whether the other side's answer reached this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A SYN-ACK or an RST came back: the path lets answers through to this port.
     Answered,
-    /// The SYN was retransmitted, or the socket timed out, and no answer came back.
+    /// The SYN was retransmitted, or the client waited for an answer and gave up, and no answer came back.
     Unanswered,
-    /// It ended before the first retransmit would have been due, or the trace did.
+    /// It ended before an answer was due, or the trace did.
     Undecided,
 }
 
@@ -30,18 +30,17 @@ impl Answer {
         if attempt.is_answered() {
             return Self::Answered;
         }
-        let has_waited = attempt.retransmits > 0 || attempt.outcome == Outcome::TimedOut;
-        if has_waited { Self::Unanswered } else { Self::Undecided }
+        if attempt.is_unanswered() { Self::Unanswered } else { Self::Undecided }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Dropped, example};
+    use crate::model::{Dropped, Outcome, example};
 
     #[test]
-    fn silence_counts_only_after_a_retransmit_or_a_timeout() {
+    fn silence_counts_once_an_answer_was_due() {
         let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
         for (outcome, retransmits, syn_ack_seen, rst_seen, expected) in [
             (Outcome::Established, 0, false, false, Answer::Answered),
@@ -52,12 +51,14 @@ mod tests {
             (Outcome::TimedOut, 0, false, false, Answer::Unanswered),
             (Outcome::Closed, 1, false, false, Answer::Unanswered),
             (Outcome::Pending, 2, false, false, Answer::Unanswered),
-            (Outcome::Closed, 0, false, false, Answer::Undecided),
+            (Outcome::Closed, 0, false, false, Answer::Unanswered),
             (Outcome::Pending, 0, false, false, Answer::Undecided),
         ] {
             let attempt = Attempt { outcome, retransmits, syn_ack_seen, rst_seen, ..attempt.clone() };
             assert_eq!(Answer::of(&attempt), expected, "{attempt:?}");
         }
+        let at_once = Attempt { outcome: Outcome::Closed, retransmits: 0, last_ns: attempt.first_ns + 1, ..attempt };
+        assert_eq!(Answer::of(&at_once), Answer::Undecided);
     }
 
     #[test]
