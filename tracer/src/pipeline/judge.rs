@@ -273,9 +273,12 @@ impl Shared<'_> {
         }
         let ended = EndedAttempt { capture, attempt, owner, judgement };
         self.observers.iter_mut().try_for_each(|observer| observer.ended(&ended))?;
-        let has_lines = self.view.all || self.view.ends && before.flagged;
+        // Of one that was given up before its first retransmit there was no line to see.
+        let is_given_up = attempt.retransmits == 0 && judgement.cause == Some(causes::RESTS_ON_EVIDENCE);
+        let has_lines = self.view.all || self.view.ends && (before.flagged || is_given_up);
         let Some(cause) = cause.filter(|_| has_lines && !self.is_done()) else { return Ok(aside) };
-        let is_news = self.view.all && (before.cause != judgement.cause || causes::is_unknown(cause));
+        let is_shown = self.view.all || is_given_up;
+        let is_news = is_shown && (before.cause != judgement.cause || causes::is_unknown(cause));
         self.shown += u64::from(is_news);
         let finding = subject.finding(attempt.last_ns, attempt.retransmits, judgement);
         let finding = Finding { is_news, is_over: true, ..finding };
