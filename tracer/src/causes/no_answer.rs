@@ -14,8 +14,7 @@ pub(super) const CAUSE: Cause = Cause {
 
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
-    let was_lost_here = attempt.syn_ack_undelivered && !case.is_established();
-    let has_other_cause = attempt.rst_seen || attempt.icmp.is_some() || was_lost_here;
+    let has_other_cause = attempt.rst_seen || attempt.icmp.is_some() || attempt.syn_ack_undelivered;
     // Where most SYNs were not seen leaving, silence says nothing about the path.
     let has_left = attempt.syns_leaving > 0 && attempt.syns_leaving.saturating_mul(2) >= case.sent();
     !has_other_cause && has_left && (attempt.retransmits > 0 || attempt.is_unanswered())
@@ -95,6 +94,8 @@ mod tests {
     fn loss_that_the_retransmit_makes_good_is_no_answer_at_first() {
         let late = Attempt { syn_ack_seen: true, outcome: Outcome::Established, ..failing() };
         assert!(applies_to(&CAUSE, &late));
-        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, outcome: Outcome::Pending, ..late }));
+        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, outcome: Outcome::Pending, ..late.clone() }));
+        // A machine behind this node that rejects what it gets: whether it accepted a later answer is not known.
+        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, socket_netns: None, ..late }));
     }
 }

@@ -22,7 +22,9 @@ fn explain(case: &Case<'_>) -> String {
         left if left.saturating_mul(2) < case.sent() => {
             "most of its SYNs were neither seen leaving an uplink nor being dropped"
         }
-        _ if attempt.syn_ack_undelivered => "an answer came back and did not get to the client",
+        _ if attempt.syn_ack_undelivered => {
+            "a SYN-ACK arrived, and the client sent its SYN again: it did not get the SYN-ACK, or did not accept it"
+        }
         _ => "what was seen fits no known cause",
     };
     let evidence = port_out_of_range::evidence(case).map(|evidence| format!("; {evidence}")).unwrap_or_default();
