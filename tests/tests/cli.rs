@@ -127,6 +127,21 @@ fn wrong_usage_is_answered_with_what_is_right() {
         (&["tail", "--dport", "99999"], "99999 is too high for a port"),
         (&["tail", "--dport", "80,nosuch"], "nosuch is neither a port, a range nor a service in /etc/services"),
         (&["tail", "stray"], "unexpected argument 'stray'"),
+        (&["tail", "port", "443"], "tip: filters are options: --dport 443,8000-8100"),
+        (&["tail", "dst host 192.0.2.7 and tcp"], "tip: filters are options: --src 10.42.0.0/16 --dst"),
+        (&["tail", "-w", "x.pcap"], "tip: a trace is recorded by `snatrace record -w FILE`"),
+        (&["tail", "-f"], "tip: `snatrace tail` follows"),
+        (&["tail", "-4"], "tip: IPv4 alone: --dst 0.0.0.0/0"),
+        (&["tail", "-n", "shop"], "tip: a Kubernetes namespace: --namespace shop"),
+        (&["tail", "--pid", "7"], "`-o wide` shows the process"),
+        (&["replay", "-r", "x"], "`snatrace replay FILE`"),
+        (&["-i", "any"], "tip: a command comes first: snatrace tail -i eth0"),
+        (&["-L"], "`snatrace infer --conntrack`"),
+        (&["tail", "deploy/checkout"], "names: --pod 'checkout*'"),
+        (&["tail", "--json"], "tip: formats are -o json"),
+        (&["record", "x.trace"], "tip: the file is an option: snatrace record -w x.trace"),
+        (&["collect"], "`snatrace record -w FILE`"),
+        (&[&golden("service-wire.trace")], "tip: snatrace replay /"),
         (&["record"], "required arguments were not provided: --write <FILE>"),
         (&["record", "-w", "x", "-C", "1"], "too small: write at least 64K"),
         (&["record", "-w", "x", "-W", "3"], "required arguments were not provided: <-C <SIZE>|--segment <TIME>>"),
@@ -164,7 +179,7 @@ fn golden(name: &str) -> String {
 #[test]
 fn a_filter_that_matches_nothing_is_reported_with_what_there_was() {
     let trace = golden("fully_random-wire.trace");
-    let replay = |options: &[&str]| run(&[&["replay", &trace, "-n"], options].concat());
+    let replay = |options: &[&str]| run(&[&["replay", &trace, "-nn"], options].concat());
     let hint = "snatrace: no attempt matches --pod: 8 other attempts were seen; no pod or container of them is known\n";
     assert_eq!(replay(&["--pod", "shop-*"]).stderr, hint);
     assert!(replay(&["--dport", "https,ssh"]).stderr.contains("no attempt matches --dport: 8 other"));

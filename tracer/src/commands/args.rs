@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::builder::PossibleValue;
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueHint};
 use ipnet::IpNet;
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
 
@@ -117,8 +117,8 @@ pub struct ViewArgs {
     #[arg(long)]
     utc: bool,
     /// Accepted as by tcpdump: addresses and ports are always shown as numbers
-    #[arg(short = 'n', id = "numeric")]
-    _numeric: bool,
+    #[arg(short = 'n', id = "numeric", action = ArgAction::Count)]
+    _numeric: u8,
     /// Exit with 3 if an attempt was flagged
     #[arg(long)]
     pub exit_code: bool,

@@ -6,6 +6,7 @@ mod args;
 mod capture;
 mod completions;
 mod export;
+mod habits;
 mod infer;
 mod doctor;
 pub mod machine;
@@ -147,7 +148,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return exit(&without_wrong_tip(with_variable(error))),
+        Err(error) => return exit(&habits::with_habit(without_wrong_tip(with_variable(error)))),
     };
     start_log(cli.verbose);
     machine::set_colour(cli.color);

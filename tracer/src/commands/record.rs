@@ -10,6 +10,7 @@ use clap::ValueHint;
 use super::args::{CaptureArgs, ViewArgs};
 use super::{End, capture, end, values, wrong_usage};
 use crate::model::RecordOptions;
+use crate::notice::notice;
 use crate::store::STDIO;
 
 /// Options of `record`.
@@ -56,6 +57,9 @@ impl Args {
     }
 }
 
+/// What packet captures are called.
+const PACKETS: [&str; 3] = ["pcap", "pcapng", "cap"];
+
 /// Runs until the capture ends.
 pub fn run(args: &Args) -> Result<End> {
     if args.write.as_os_str() == STDIO {
@@ -63,6 +67,9 @@ pub fn run(args: &Args) -> Result<End> {
     }
     if args.rotate.zip(args.max_total).is_some_and(|(file, all)| file > all) {
         return Err(wrong_usage("--max-total: smaller than one file of -C: write more, or a smaller -C").into());
+    }
+    if args.write.extension().is_some_and(|extension| PACKETS.iter().any(|packets| extension == *packets)) {
+        notice("what is written is a trace, not packets: snatrace export -o pcapng makes packets of it");
     }
     let options = args.capture.options()?;
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
