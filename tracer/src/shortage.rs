@@ -2,7 +2,11 @@
 
 use std::error::Error;
 use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Mutex;
+use std::thread;
 
+use anyhow::Context as _;
 use nix::errno::Errno;
 
 /// What to do about a resource that is used up; `None` for other errors.
@@ -23,6 +27,26 @@ pub fn of<'a>(causes: impl IntoIterator<Item = &'a (dyn Error + 'static)>) -> Op
         let by_io = || cause.downcast_ref::<io::Error>()?.raw_os_error().map(Errno::from_raw);
         words(by_io().or_else(|| cause.downcast_ref::<Errno>().copied())?)
     })
+}
+
+/// Whether the process may open the file descriptors and start the threads that the beginning of any command needs: libraries panic where
+/// they cannot.
+///
+/// # Errors
+/// When it may not.
+pub fn check() -> anyhow::Result<()> {
+    const DESCRIPTORS: usize = 24;
+    const THREADS: usize = 6;
+    let opened: io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| UnixDatagram::unbound()).collect();
+    opened.context("cannot start")?;
+    let gate = Mutex::new(());
+    let started: io::Result<Vec<_>> = thread::scope(|scope| {
+        // All of them are there until the last one is.
+        let _closed = gate.lock();
+        let wait = || drop(gate.lock());
+        (0..THREADS).map(|_| thread::Builder::new().spawn_scoped(scope, wait).map(drop)).collect()
+    });
+    started.context("cannot start: too few threads: raise the limit (ulimit -u, TasksMax=, pids.max)").map(drop)
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ enum Command {
 }
 
 fn run(cli: &Cli) -> Result<End> {
+    shortage::check()?;
     match &cli.command {
         Command::Tail(args) => tail::run(args),
         Command::Top(args) => top::run(args),
