@@ -87,7 +87,7 @@ fn egress(case: &Case<'_>) -> Vec<String> {
     if egress.newest_syn.lacks_any_of(egress.first_syn) {
         facts.push("the newest SYN is without that".to_owned());
     }
-    if let Some(later) = case.attempt.later_path {
+    if let Some(later) = case.attempt.later_path.filter(|later| !later.is_concurrent) {
         let attempts = plural(later.attempts, "later attempt");
         facts.push(format!("{attempts} of this client to this destination left in another way, none in this one"));
     }

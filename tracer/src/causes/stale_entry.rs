@@ -49,12 +49,15 @@ fn applies(case: &Case<'_>) -> bool {
 
 fn difference(case: &Case<'_>) -> Option<(Difference, LaterPath)> {
     let (original, translated, later) = (case.attempt.original?, case.attempt.translated?, case.attempt.later_path?);
+    if later.is_concurrent {
+        return None;
+    }
     let Some(others) = later.translated else {
         // Where not every uplink was watched, they may have left unseen.
         let is_watched = case.has_hook("wire") && case.attempt.egress.watch != Watch::Incomplete;
-        // A service may have backends on this node and elsewhere.
+        // A service may have backends on this node and elsewhere; a sidecar's own connections leave, and those that it serves do not.
         let is_certain = !case.has_dnat() || is_certain(Difference::OtherDnat, &later);
-        return (is_watched && is_certain).then_some((Difference::Inside, later));
+        return (is_watched && is_certain && !later.own_is_answered).then_some((Difference::Inside, later));
     };
     let destination = |flow: Flow| (flow.dst, flow.dst_port);
     let (asked, own, theirs) = (destination(original), destination(translated), destination(others));
@@ -133,6 +136,8 @@ mod tests {
             translated: Some(translated),
             interface: InterfaceName::default(),
             is_answered: true,
+            is_concurrent: false,
+            own_is_answered: false,
         })
     }
 
@@ -164,7 +169,9 @@ mod tests {
         assert!(applies_to(&CAUSE, &attempt));
         assert!(explain(&Case::new(&attempt, &capture())).contains("did not leave by an uplink and were answered"));
         let egress = Egress { watch: Watch::Incomplete, ..attempt.egress };
-        assert!(!applies_to(&CAUSE, &Attempt { egress, ..attempt }));
+        assert!(!applies_to(&CAUSE, &Attempt { egress, ..attempt.clone() }));
+        let later_path = attempt.later_path.map(|later| LaterPath { own_is_answered: true, ..later });
+        assert!(!applies_to(&CAUSE, &Attempt { later_path, ..attempt }));
         let backend = |attempts| {
             let inside =
                 later("192.0.2.1", "10.77.9.5:80", attempts).map(|later| LaterPath { translated: None, ..later });
@@ -187,6 +194,12 @@ mod tests {
         }
         let many = later("192.0.2.1", "10.77.9.5:80", 200).map(|later| LaterPath { ways: 4, ..later });
         assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.77.9.4:80", many)));
+    }
+
+    #[test]
+    fn a_rule_that_leaves_out_some_connections_is_no_old_entry() {
+        let bypass = later("192.0.2.1", "10.77.9.5:80", 200).map(|later| LaterPath { is_concurrent: true, ..later });
+        assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.96.0.20:80", bypass)));
     }
 
     #[test]

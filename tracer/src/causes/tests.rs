@@ -23,8 +23,15 @@ fn attempts() -> Vec<(&'static str, Attempt)> {
     };
     let service = example::attempt("10.42.0.7:5000", "10.96.0.20:80", "192.0.2.1:40000", "10.96.0.20:80");
     let later = example::flow("192.0.2.1:0", "10.77.9.5:80");
-    let later_path =
-        Some(LaterPath { attempts: 1, ways: 1, translated: Some(later), interface: name(""), is_answered: true });
+    let later_path = Some(LaterPath {
+        attempts: 1,
+        ways: 1,
+        translated: Some(later),
+        interface: name(""),
+        is_answered: true,
+        is_concurrent: false,
+        own_is_answered: false,
+    });
     let pod = example::attempt("10.42.0.7:4000", "203.0.113.80:443", "10.42.0.7:4000", "203.0.113.80:443");
     let ecn = Egress { first_syn: SynFeatures { ecn: true, ..SynFeatures::default() }, ..Egress::default() };
     let outside = example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");

@@ -57,6 +57,7 @@ impl Network {
         let original = slot.as_ref().original();
         self.paths.follow(&original);
         self.paths.took(&original, way(slot.as_ref()), slot.first_ns);
+        self.paths.began(&original, way(slot.as_ref()), slot.first_ns, false);
     }
 
     /// Notes what became of an attempt that ends.
@@ -71,8 +72,11 @@ impl Network {
             self.note_features(slot);
         }
         // One that was not seen leaving is evidence only if it was answered.
-        if !self.paths.is_empty() && slot.known.has(SlotFlags::ORIGINAL) && (is_seen || is_answered) {
-            self.note_way(slot, is_answered);
+        if slot.known.has(SlotFlags::ORIGINAL) && (is_seen || is_answered) {
+            self.paths.began(&slot.original(), way(slot), slot.first_ns, is_answered);
+            if !self.paths.is_empty() {
+                self.note_way(slot, is_answered);
+            }
         }
     }
 

@@ -14,6 +14,8 @@ use crate::model::LaterPath;
 const PLACES: usize = 4096;
 /// Places that a client may have: of those, the one that was silent the longest is replaced.
 const PLACES_OF_CLIENT: usize = 8;
+/// Ways of all clients whose first attempt is remembered at most: the one in the same place is replaced.
+const FIRSTS: usize = 4096;
 /// Ways of a client to a destination that are distinguished.
 const MAX_WAYS: usize = 4;
 
@@ -22,6 +24,14 @@ const MAX_WAYS: usize = 4;
 struct Client {
     /// Its source port is 0.
     original: Flow,
+}
+
+/// When the first attempt of a client in a way began, and the newest one that was answered, by hash: also before the client is followed.
+#[derive(Clone, Copy, Debug, Default)]
+struct First {
+    hash: u64,
+    began_ns: u64,
+    answered_ns: Option<u64>,
 }
 
 /// How a SYN left.
@@ -74,6 +84,8 @@ impl Record {
 pub(super) struct Paths {
     /// Empty until the first attempt with retransmits.
     places: Vec<Option<Box<Record>>>,
+    /// Empty until the first attempt that leaves or is answered.
+    firsts: Vec<First>,
 }
 
 impl Paths {
@@ -113,6 +125,27 @@ impl Paths {
         records.find(|record| record.client == client).map(Box::as_mut)
     }
 
+    /// An attempt of any client began at this time and left in this way.
+    #[inline]
+    pub(super) fn began(&mut self, original: &Flow, way: SynPath, began_ns: u64, is_answered: bool) {
+        if self.firsts.is_empty() {
+            self.firsts.resize(FIRSTS, First::default());
+        }
+        let hash = hash_of(&client(original), way);
+        let first = &mut self.firsts[hash as usize % FIRSTS];
+        if first.hash != hash {
+            *first = First { hash, began_ns, answered_ns: None };
+        }
+        first.began_ns = first.began_ns.min(began_ns);
+        first.answered_ns = first.answered_ns.max(is_answered.then_some(began_ns));
+    }
+
+    /// The first attempt in this way, if it is known.
+    fn first(&self, client: &Client, way: SynPath) -> Option<&First> {
+        let hash = hash_of(client, way);
+        self.firsts.get(hash as usize % FIRSTS).filter(|first| first.hash == hash)
+    }
+
     /// An attempt that began at `first_ns` left in this way.
     pub(super) fn took(&mut self, original: &Flow, way: SynPath, first_ns: u64) {
         let Some(record) = self.record_mut(original) else { return };
@@ -149,22 +182,39 @@ impl Paths {
     ) -> Option<LaterPath> {
         let client = client(original);
         let record = self.places.get(places_of(&client))?.iter().flatten().find(|record| record.client == client)?;
-        let own = record.ways.iter().find(|taken| taken.way == way).map_or(0, |taken| taken.noted);
+        let newest_own = record.ways.iter().find(|taken| taken.way == way);
+        let (own, own_ns) = newest_own.map_or((0, first_ns), |taken| (taken.noted, taken.newest_ns));
         let others =
             || record.ways.iter().filter(|taken| taken.way != way && taken.noted > own && taken.newest_ns > first_ns);
         let newest = others().max_by_key(|taken| taken.noted)?;
+        let has_begun = |way| self.first(&client, way).is_some_and(|first| first.began_ns < own_ns);
+        let own_answered_ns = self.first(&client, way).and_then(|first| first.answered_ns);
         Some(LaterPath {
             attempts: others().fold(0u32, |sum, taken| sum.saturating_add(taken.count)).min(record.noted - own),
             ways: u32::try_from(others().count()).unwrap_or(u32::MAX),
             translated: newest.way.translated,
             interface: interfaces.name(newest.way.interface),
             is_answered: newest.answered_ns.is_some_and(|answered_ns| answered_ns > first_ns),
+            is_concurrent: own_answered_ns > Some(first_ns) || others().any(|taken| has_begun(taken.way)),
+            own_is_answered: own_answered_ns.is_some(),
         })
     }
 }
 
 fn client(original: &Flow) -> Client {
     Client { original: Flow { src_port: 0, ..*original } }
+}
+
+/// Never 0, which is an empty place.
+fn hash_of(client: &Client, way: SynPath) -> u64 {
+    let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
+    for flow in [&client.original, &way.translated.unwrap_or_default()] {
+        hasher.write_u128(u128::from_ne_bytes(flow.src));
+        hasher.write_u128(u128::from_ne_bytes(flow.dst));
+        hasher.write_u16(flow.dst_port);
+    }
+    hasher.write_u16(way.interface);
+    hasher.finish() | 1
 }
 
 /// The places that this client may have.

@@ -19,4 +19,9 @@ pub struct LaterPath {
     pub interface: InterfaceName,
     /// One of those with that way was answered.
     pub is_answered: bool,
+    /// Both ways hold at the same time, by a rule that distinguishes connections or chooses among ways: an attempt took one of those
+    /// ways before the newest one in this attempt's way began, or one that began later was answered in this attempt's way.
+    pub is_concurrent: bool,
+    /// An attempt in this attempt's way was answered.
+    pub own_is_answered: bool,
 }

@@ -69,3 +69,25 @@ fn later_attempts_that_are_answered_without_leaving_take_another_way() {
     let later = outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path.unwrap();
     assert_eq!((later.attempts, later.translated, later.is_answered), (2, None, true));
 }
+
+#[test]
+fn a_way_that_others_took_before_holds_at_the_same_time() {
+    let concurrent = |before: &[Event]| {
+        let mut events = before.to_vec();
+        events.extend(stuck(10 * S, ISN, 1));
+        events.extend(works(12 * S, 200, 60));
+        events.push(tick(14 * S));
+        let outcomes = join(&events);
+        outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path.unwrap().is_concurrent
+    };
+    assert!(!concurrent(&[]));
+    assert!(concurrent(&works(0, 100, 50)));
+    // A sidecar: the client's own connection ends inside, and the sidecar's leaves.
+    let inside = established(0, 7, service(50));
+    let mut events = vec![inside, tick(5 * S)];
+    events.extend(stuck(10 * S, ISN, 1));
+    events.extend([established(12 * S, 8, service(51)), tick(14 * S)]);
+    let outcomes = join(&events);
+    let later = outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path.unwrap();
+    assert!(later.translated.is_none() && later.is_concurrent);
+}
