@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use tracer_common::Flow;
+use tracer_common::events::UNTRACKED;
 
 use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, plural};
 
@@ -144,9 +145,36 @@ impl<'a> Case<'a> {
     /// So many SYNs were dropped on this node that it explains the retransmits: half of them, or one where none was seen leaving.
     pub(super) fn is_mostly_dropped(&self) -> bool {
         let dropped = u32::from(self.attempt.syn_dropped.count);
-        // All have left and one was answered: what drops them is beyond the uplink, in another namespace of this kernel.
-        let is_beyond = self.attempt.syn_ack_seen && self.attempt.syns_leaving >= self.sent();
-        dropped > 0 && !is_beyond && (!self.may_have_left() || dropped * 2 >= self.sent())
+        dropped > 0 && !self.is_dropped_beyond() && (!self.may_have_left() || dropped * 2 >= self.sent())
+    }
+
+    /// All SYNs left, and what was dropped later are copies of them, or one of them was answered: then the drops were beyond the uplink,
+    /// in another namespace of this kernel, unless the interface by which they left dropped them.
+    fn is_dropped_beyond(&self) -> bool {
+        let attempt = self.attempt;
+        let is_answered = attempt.syn_ack_seen && !attempt.is_dropped_leaving;
+        attempt.syns_leaving > attempt.retransmits && (self.are_drops_of_copies() || is_answered)
+    }
+
+    /// What was dropped after all SYNs had left are copies: by what other attempts show, or as a packet socket gets them and, untracked,
+    /// a TEE rule sends them.
+    pub(super) fn are_drops_of_copies(&self) -> bool {
+        let attempt = self.attempt;
+        let dropped = attempt.syn_dropped;
+        let is_untracked = dropped.ctinfo == UNTRACKED && !dropped.are_mixed;
+        let are_copies = attempt.are_drops_of_copies || is_untracked || self.is_copy_to_socket(dropped);
+        attempt.syns_leaving > attempt.retransmits && are_copies
+    }
+
+    /// How many answers this node dropped.
+    pub(super) fn answers_dropped(&self) -> u32 {
+        let dropped = self.attempt.answer_dropped;
+        if self.is_copy_to_socket(dropped) { 0 } else { dropped.count.into() }
+    }
+
+    /// A packet socket, as of tcpdump, had no room for its copy of a packet.
+    pub(super) fn is_copy_to_socket(&self, dropped: Dropped) -> bool {
+        !dropped.are_mixed && self.reason(dropped) == Some("PACKET_SOCK_ERROR")
     }
 
     /// How many SYNs were dropped because the source that NAT chose was taken when it was to be confirmed.

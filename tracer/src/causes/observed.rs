@@ -130,8 +130,17 @@ fn dropped(case: &Case<'_>, dropped: Dropped, what: &str) -> Option<String> {
         _ => "",
     };
     let count = u32::from(dropped.count);
-    let beyond =
-        if what == "SYN" && case.attempt.syns_leaving >= case.sent() { " after it was seen leaving" } else { "" };
-    let count = (count > 0).then(|| plural(count, what))?;
+    let is_syn = what == "SYN";
+    let beyond = match is_syn && case.attempt.syns_leaving >= case.sent() {
+        true if count == 1 => " after it was seen leaving",
+        true => " after they were seen leaving",
+        false => "",
+    };
+    let are_copies = if is_syn { case.are_drops_of_copies() } else { case.is_copy_to_socket(dropped) };
+    let count = (count > 0).then(|| match are_copies {
+        true if count == 1 => format!("1 copy of a {what}"),
+        true => format!("{count} copies of {what}s"),
+        false => plural(count, what),
+    })?;
     Some(format!("{count} dropped on this node{beyond}{entry}: {}", case.reason_words(dropped)))
 }

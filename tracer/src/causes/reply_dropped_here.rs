@@ -12,7 +12,7 @@ pub(super) const CAUSE: Cause = Cause {
 };
 
 fn applies(case: &Case<'_>) -> bool {
-    case.attempt.answer_dropped.count > 0
+    case.answers_dropped() > 0
 }
 
 fn explain(case: &Case<'_>) -> String {

@@ -20,6 +20,8 @@ pub(super) struct DroppedPacket {
     /// NAT had chosen the source that the packet had
     pub(super) is_translated: bool,
     reason: u32,
+    /// Network namespace and index of the interface that the packet was at; 0 where unknown
+    pub(super) place: (u32, u32),
     pub(super) ctinfo: u8,
     pub(super) is_answer: bool,
     pub(super) is_unconfirmed: bool,
@@ -45,6 +47,7 @@ impl From<&CtDrop> for DroppedPacket {
             time_ns: event.stamp.time_ns,
             to_server: if is_answer { event.flow.reversed() } else { event.flow },
             reason: event.reason,
+            place: (event.stamp.netns, event.ifindex),
             ctinfo: event.ctinfo,
             is_answer,
             is_unconfirmed: !is_answer && chosen && event.place != DROP_ELSEWHERE,

@@ -33,6 +33,8 @@ impl Join {
     fn take_drop(&mut self, id: u32, drop: &DroppedPacket, updates: &mut Updates<'_>) {
         let mut slot = self.attempts.view_mut(id);
         slot.dropped(drop);
+        let left_by = self.network.interface(slot.newest_interface);
+        slot.mark(Slot::DROPPED_LEAVING, !drop.is_answer && drop.place.1 != 0 && drop.place == left_by);
         let ordinal = slot.sent_and_dropped(drop);
         self.heard(id, drop.time_ns);
         if let Some(ordinal) = ordinal {

@@ -178,6 +178,7 @@ impl Join {
         let slot = self.attempts.view(id);
         let interface = self.network.interface(slot.interface);
         let mut attempt = slot.to_attempt(self.table_of(&slot), outcome, interface);
+        attempt.are_drops_of_copies = self.network.are_copies(slot);
         // Healthy attempts need no more, and most are healthy.
         if attempt.retransmits > 0 {
             attempt.strays = self.attempts.strays(id);

@@ -112,7 +112,8 @@ impl SlotViewMut<'_> {
     }
 
     fn take_binding(&mut self, translated: &TupleKey<'_>, choice: &Choice) {
-        self.is_egress_mixed |= self.known.has(SlotFlags::SEEN) && !self.as_ref().is_translated(translated);
+        let is_mixed = self.known.has(SlotFlags::SEEN) && !self.as_ref().is_translated(translated);
+        self.mark(Slot::EGRESS_MIXED, is_mixed);
         self.set_translated(translated);
         self.known.set(SlotFlags::TRANSLATED);
         self.nat_netns = choice.netns;
@@ -146,7 +147,8 @@ impl SlotViewMut<'_> {
         {
             return None;
         }
-        self.is_egress_mixed |= self.known.has(SlotFlags::SEEN) && interface != self.newest_interface;
+        let is_mixed = self.known.has(SlotFlags::SEEN) && interface != self.newest_interface;
+        self.mark(Slot::EGRESS_MIXED, is_mixed);
         self.known.set(SlotFlags::SEEN);
         self.known.put_features(SlotFlags::NEWEST_SYN, detail);
         self.newest_interface = interface;
@@ -195,7 +197,8 @@ impl SlotViewMut<'_> {
         } else if was_known {
             let is_nat64 = self.as_ref().translated_destination(translated) == DestinationMatch::Embedded;
             self.source_changes = self.source_changes.saturating_add((!is_nat64).into());
-            self.is_egress_mixed |= !is_nat64 && self.known.has(SlotFlags::SEEN);
+            let is_mixed = !is_nat64 && self.known.has(SlotFlags::SEEN);
+            self.mark(Slot::EGRESS_MIXED, is_mixed);
         }
         self.set_translated(translated);
         self.known.set(SlotFlags::TRANSLATED);

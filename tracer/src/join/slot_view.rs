@@ -144,6 +144,8 @@ impl SlotView<'_> {
             icmp: (self.icmp != 0).then_some((self.icmp.to_be_bytes()[0], self.icmp.to_be_bytes()[1])),
             syn_dropped: self.syn_dropped.unpack(),
             unconfirmed: self.unconfirmed,
+            is_dropped_leaving: self.has_mark(Slot::DROPPED_LEAVING),
+            are_drops_of_copies: false,
             answer_dropped: self.answer_dropped.unpack(),
             is_answer_diverted: known(SlotFlags::DIVERTED),
             is_answer_from_elsewhere: known(SlotFlags::FROM_ELSEWHERE),

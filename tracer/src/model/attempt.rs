@@ -172,6 +172,10 @@ pub struct Attempt {
     pub syn_dropped: Dropped,
     /// How many of them were dropped after NAT had chosen a source and before the choice was confirmed.
     pub unconfirmed: u8,
+    /// One of them was dropped at the interface by which it was seen leaving, as its queue does.
+    pub is_dropped_leaving: bool,
+    /// Another SYN was answered though its every transmission was dropped so: what is dropped are copies.
+    pub are_drops_of_copies: bool,
     /// Answers dropped on this node.
     pub answer_dropped: Dropped,
     /// One of them was on its way to another address or port than NAT gives it: another socket had taken it.
