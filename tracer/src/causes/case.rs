@@ -161,8 +161,9 @@ impl<'a> Case<'a> {
     pub(super) fn are_drops_of_copies(&self) -> bool {
         let attempt = self.attempt;
         let dropped = attempt.syn_dropped;
-        let is_untracked = dropped.ctinfo == UNTRACKED && !dropped.are_mixed;
-        let are_copies = attempt.are_drops_of_copies || is_untracked || self.is_copy_to_socket(dropped);
+        // Where drops are mixed, the newest counts: it shows that there are copies, and all SYNs left.
+        let newest = Dropped { are_mixed: false, ..dropped };
+        let are_copies = attempt.are_drops_of_copies || dropped.ctinfo == UNTRACKED || self.is_copy_to_socket(newest);
         attempt.syns_leaving > attempt.retransmits && are_copies
     }
 
