@@ -256,21 +256,13 @@ fn indexed(part: &str) -> (&str, u32) {
     split.and_then(|(name, index)| Some((name, index.parse().ok()?))).unwrap_or((part, 0))
 }
 
-/// Whether the kernel has BTF at all.
-#[must_use]
-pub fn is_present() -> bool {
-    Path::new(VMLINUX).exists()
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]
     fn fields_of_the_running_kernel_are_where_they_have_always_been() {
-        if !is_present() {
+        if !Path::new(VMLINUX).exists() {
             eprintln!("skipped: this kernel has no BTF");
             return;
         }

@@ -2,21 +2,23 @@
 //!
 //! `pipeline` is the first file to read. Imports run one way, downwards in this list.
 
+#![cfg_attr(not(feature = "ebpf"), allow(dead_code, unused_imports, reason = "only live capture uses it"))]
+
 pub mod commands;
-pub mod top;
+mod top;
 pub mod pipeline;
 pub mod source;
-pub mod metrics;
+mod metrics;
 pub mod report;
-pub mod export;
+mod export;
 pub mod outputs;
-pub mod probe;
+mod probe;
 pub mod checks;
-pub mod conntrack;
-pub mod counts;
+mod conntrack;
+mod counts;
 pub mod summary;
-pub mod tally;
-pub mod evidence;
+mod tally;
+mod evidence;
 pub mod infer;
 pub mod pcap;
 pub mod join;
@@ -24,15 +26,15 @@ pub mod causes;
 pub mod enrichers;
 pub mod ruleset;
 #[cfg(feature = "ebpf")]
-pub mod bpf;
+mod bpf;
 pub mod btf;
 pub mod store;
 pub mod sandbox;
-pub mod netlink;
+mod netlink;
 pub mod netns;
-pub mod notice;
-pub mod shortage;
-pub mod status;
-pub mod symbols;
-pub mod fetch;
+mod notice;
+mod shortage;
+mod status;
+mod symbols;
+mod fetch;
 pub mod model;

@@ -57,7 +57,6 @@ pub fn ip_batch_of(family: Family, namespace: &str, lines: &[String]) -> Result<
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

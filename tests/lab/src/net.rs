@@ -251,7 +251,6 @@ pub fn with_length(address: IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use ipnet::IpNet;
 
     use super::*;

@@ -122,7 +122,6 @@ pub struct Connection {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use std::collections::HashSet;
 
     use super::*;

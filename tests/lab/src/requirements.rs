@@ -31,7 +31,6 @@ fn check_program(program: &str, version: &str, package: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

@@ -186,7 +186,6 @@ fn saturate(number: impl TryInto<u32>) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use serde_json::json;
 
     use super::*;

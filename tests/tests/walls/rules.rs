@@ -97,7 +97,8 @@ pub struct Rooms {
 
 impl Rooms {
     pub fn of(lib: &str) -> Self {
-        let names = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+        let names =
+            lib.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
         Self { names: names.map(str::to_owned).collect() }
     }
 

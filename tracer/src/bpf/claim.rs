@@ -53,8 +53,6 @@ fn bind(interface: u32, handle: u32) -> io::Result<UnixDatagram> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     #[test]

@@ -198,8 +198,6 @@ fn address(body: &[u8]) -> Option<HeldAddress> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::super::netlink::attribute;
     use super::*;
 

@@ -45,7 +45,7 @@ use crate::model::{HookState, PortSet, boot_offset_s};
 use crate::netns::Netns;
 use filters::NodeMaps;
 use follow::Follow;
-pub use foreign::{Classifier, classifiers};
+pub use foreign::classifiers;
 use hooks::Hooks;
 use layout::Layout;
 use neighbours::Neighbours;

@@ -191,8 +191,6 @@ fn list() -> HashMap<u32, PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
     use bytemuck::Zeroable;
     use tracer_common::events::{SockState, Wire};
 

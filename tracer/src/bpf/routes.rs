@@ -250,8 +250,6 @@ fn width_v6(dst: &[u8], len: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::super::netlink::attribute;
     use super::*;
 

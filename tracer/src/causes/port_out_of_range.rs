@@ -69,8 +69,6 @@ fn port(case: &Case<'_>) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::model::{Assessment, Attempt, Claim, Egress, Scope, example};
 

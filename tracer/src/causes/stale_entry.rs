@@ -120,8 +120,6 @@ fn explain(case: &Case<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::causes::cause_of;
     use crate::causes::testing::{applies_to, capture};

@@ -90,8 +90,6 @@ pub(super) fn share(nat: &Nat, family: &'static str, allowed: &PortSet, traffic:
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::ruleset::{Flags, NatKind};
 

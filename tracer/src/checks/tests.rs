@@ -1,5 +1,4 @@
 //! Checks on whole sets of rules, read from what nft and iptables-save really wrote.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
 use crate::model::{Origin, Policy, PortSet};

@@ -1,5 +1,4 @@
 //! Sweeps over all commands and options.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use clap_complete::Shell;
 

@@ -179,8 +179,6 @@ pub fn format(name: &str) -> Result<&'static Format> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     #[test]

@@ -187,8 +187,6 @@ fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {

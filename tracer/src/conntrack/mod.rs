@@ -12,8 +12,8 @@ mod wrapped;
 
 use std::io::{self, BufRead, Read as _};
 
-pub use entry::{ConntrackEntry, State};
-pub use observations::{EntryCounts, MIN_AGE_S, Observations};
+pub use entry::ConntrackEntry;
+pub use observations::{EntryCounts, Observations};
 
 use self::events::Events;
 use self::text::{ConntrackLine, LineKind};

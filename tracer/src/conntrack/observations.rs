@@ -158,8 +158,6 @@ impl Observations {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::fmt::Write as _;
 
     use super::*;

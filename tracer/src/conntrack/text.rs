@@ -124,8 +124,6 @@ fn number(digits: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     const LISTED: &str = "tcp      6 117 SYN_SENT src=10.42.0.5 dst=203.0.113.80 sport=40112 dport=443 [UNREPLIED] src=203.0.113.80 dst=192.0.2.1 sport=443 dport=1200 mark=0 use=1";

@@ -95,8 +95,6 @@ impl Wrapped {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     const ENTRY: &str = "tcp      6 107 TIME_WAIT src=10.77.1.10 dst=198.51.100.80 sport=41138 dport=443 src=198.51.100.80 \

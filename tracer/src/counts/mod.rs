@@ -129,8 +129,6 @@ fn places<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Result<[Option<us
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::fmt::Write;
 
     use super::*;

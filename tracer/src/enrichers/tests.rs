@@ -1,5 +1,4 @@
 //! Real directory trees in the layout of real nodes, and the owners that are found in them.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::os::unix::fs::symlink;

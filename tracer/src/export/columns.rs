@@ -25,8 +25,8 @@ pub enum Type {
 
 impl Type {
     /// The word in docs/columns.md.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    #[cfg(test)]
+    const fn name(self) -> &'static str {
         match self {
             Self::Bool => "bool",
             Self::Int32 => "int32",
@@ -190,8 +190,6 @@ pub fn of(table: Table, left_out: &[&str]) -> Vec<&'static Column> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::model::example;
 

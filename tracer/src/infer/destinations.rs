@@ -176,8 +176,6 @@ impl Destinations {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use tracer_common::Flow;
 
     use super::*;

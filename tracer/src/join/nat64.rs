@@ -21,8 +21,6 @@ fn embeds(ipv6: &[u8; 16], ipv4: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::net::Ipv6Addr;
 
     use super::*;

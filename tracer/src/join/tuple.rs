@@ -168,8 +168,6 @@ impl Addresses {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     fn flow(src: &str, dst: &str) -> Flow {

@@ -248,8 +248,6 @@ const fn number(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::collections::BTreeSet;
     use std::sync::Arc;
 

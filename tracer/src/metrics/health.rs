@@ -40,8 +40,6 @@ pub(super) fn healthy(board: &Board, now: Instant) -> Health {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::join::TickState;
     use crate::metrics::snapshot::Snapshot;

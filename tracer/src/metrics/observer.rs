@@ -140,8 +140,6 @@ fn is_same(one: Option<&Owner>, other: Option<&Owner>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::evidence::PortEvidence;
     use crate::infer::Infer;

@@ -124,8 +124,6 @@ fn timestamp(capture: &Capture, time_ns: u64) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::model::example;
 

@@ -96,8 +96,6 @@ fn contains(prefixes: &[IpNet], address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::model::example;
 

@@ -126,8 +126,6 @@ fn is_next(next: &events::Owner, event: &events::Owner) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use tracer_common::events::OWNER_TEXT;
 
     use super::*;

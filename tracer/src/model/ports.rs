@@ -170,8 +170,6 @@ impl Serialize for PortSet {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     fn set(text: &str) -> PortSet {

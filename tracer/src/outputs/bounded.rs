@@ -158,8 +158,6 @@ impl Output for Bounded {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::evidence::PortEvidence;
     use crate::infer::Infer;

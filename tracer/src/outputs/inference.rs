@@ -244,7 +244,6 @@ pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 3] {
 
 /// The line of JSON.
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "only tests use it")]
 pub(super) fn line(conclusion: &Conclusion) -> String {
     let line = InferenceLine { kind: "inference", family: conclusion.family_name(), inference: conclusion.into() };
     serde_json::to_string(&line).unwrap()

@@ -1,5 +1,4 @@
 //! `tail`, `report` and `infer` never disagree about one capture: on drawn captures, and on every golden trace.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod world;
 

@@ -1,5 +1,4 @@
 //! Causes that rest on evidence: lines say what is known then, the end of a run is judged by all of it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -16,8 +16,5 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use conclude::{Report, TargetCounts};
-pub use ledger::{Answer, Ask};
-pub use own_nat::OwnNat;
-pub use plan::Plan;
+pub use conclude::TargetCounts;
 pub use run::{Options, Probed, run};

@@ -1,5 +1,4 @@
 //! A whole report, as text and as a page.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use html5ever::tendril::TendrilSink;
 use markup5ever_rcdom::{Handle, NodeData, RcDom};

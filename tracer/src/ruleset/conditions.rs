@@ -187,8 +187,6 @@ pub(super) fn leave_by(way: &[Condition]) -> Option<&BTreeSet<String>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     fn nets(text: &str) -> Vec<IpNet> {

@@ -256,14 +256,6 @@ pub struct Table {
     pub chains: Vec<Chain>,
 }
 
-impl Table {
-    /// Whether nft's own commands change it.
-    #[must_use]
-    pub fn is_nft(&self) -> bool {
-        self.tool == "nft"
-    }
-}
-
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]

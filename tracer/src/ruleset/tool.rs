@@ -104,8 +104,6 @@ fn read(stream: Option<impl std::io::Read>, limit: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     #[test]

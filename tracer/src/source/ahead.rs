@@ -212,8 +212,6 @@ fn finish(joins: &mut Joins, next: &Next<(u32, Update)>, send: impl Fn(Vec<(u32,
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::fs;
     use std::path::Path;
 

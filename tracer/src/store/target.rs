@@ -95,8 +95,6 @@ fn open_uncut(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::fs;
     use std::os::unix::fs::symlink;
 

@@ -34,12 +34,6 @@ impl Counts {
         }
     }
 
-    /// Those that ended too early to know.
-    #[must_use]
-    pub const fn undecided(&self) -> u64 {
-        self.attempts.saturating_sub(self.answered + self.unanswered)
-    }
-
     /// Orders rows, the worst first.
     #[must_use]
     pub const fn severity(&self) -> Reverse<(u64, u64, u64)> {

@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 pub use answer::Answer;
 pub use counts::Counts;
-pub use ports::{HIGHEST, LOWEST, PortAnswers, PortCount};
+pub use ports::{HIGHEST, LOWEST, PortAnswers};
 pub use progress::Progress;
 pub use timeline::{Step, Timeline};
-pub use top::{Ranking, Top};
+pub use top::Top;
 
 use crate::model::{Attempt, EndedAttempt, NatMode, Owner};
 

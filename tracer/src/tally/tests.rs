@@ -1,5 +1,4 @@
 //! An attempt goes into every count it belongs to, and into no other.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
 use crate::model::{Capture, Outcome, Owner, example, example::FLAGGED};

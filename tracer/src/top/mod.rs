@@ -11,5 +11,4 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub use counts::TopCounts;
 pub use terminal::{SharedCounts, Terminal, force_back};

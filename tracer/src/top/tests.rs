@@ -1,5 +1,4 @@
 //! Screens of a recorded trace at two sizes, and what keys do.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 

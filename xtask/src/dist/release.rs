@@ -68,8 +68,6 @@ fn named_version(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
     use super::Release;
 
     fn problem(tags: &str, changelog: &str, image: &str) -> String {

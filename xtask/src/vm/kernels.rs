@@ -78,8 +78,6 @@ fn numbers(release: &str) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
     use super::find;
 
     const PACKAGES: [&str; 10] = [

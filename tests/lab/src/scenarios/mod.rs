@@ -90,7 +90,6 @@ pub fn find(name: &str) -> Result<&'static Scenario> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use std::collections::HashSet;
 
     use super::*;

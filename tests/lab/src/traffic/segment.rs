@@ -64,7 +64,6 @@ pub(super) fn parse_syn_ack(packet: &[u8]) -> Option<SynAck> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn addresses() -> (SocketAddrV4, SocketAddrV4) {

@@ -1,5 +1,4 @@
 //! Assessments on simulated captures, whose truth is known. Every failure names the seed.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod world;
 

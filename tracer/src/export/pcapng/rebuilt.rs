@@ -170,8 +170,6 @@ const fn v4([.., a, b, c, d]: [u8; 16]) -> [u8; 4] {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use etherparse::{PacketHeaders, TransportHeader};
 
     use super::*;

@@ -1,5 +1,4 @@
 //! Inference on simulated traffic, whose truth is known. Every failure names the seed of its run.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod bounds;
 mod filters;

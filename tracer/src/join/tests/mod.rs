@@ -1,5 +1,4 @@
 //! Tests of the join, sentences one file per subject; here the events and the outcome they are written with.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bindings;
 mod bounds;

@@ -1,5 +1,4 @@
 //! Golden lines, and that the reference names every field.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
 use tracer_common::config::Loss;

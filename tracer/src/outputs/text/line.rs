@@ -193,8 +193,6 @@ static OCTETS: [[u8; OCTET]; 256] = {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     fn shown(address: &str, port: u16, width: usize) -> String {

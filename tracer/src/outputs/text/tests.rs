@@ -1,5 +1,4 @@
 //! Golden lines.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::paragraphs::PAGE;
 use crate::causes::{self, Case};

@@ -1,5 +1,4 @@
 //! Packet captures made of single packets, read as files are.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod damage;
 mod formats;

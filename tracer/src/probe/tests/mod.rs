@@ -1,9 +1,8 @@
 //! A simulated network for the plan: filters, loss, rate limits, dead targets.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod world;
 
-use super::Report;
+use super::conclude::Report;
 use crate::infer::{Edge, Verdict};
 use world::World;
 

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 
 use crate::model::PortSet;
-use crate::probe::{Answer, Ask, Plan, Report};
+use crate::probe::conclude::Report;
+use crate::probe::ledger::{Answer, Ask};
+use crate::probe::plan::Plan;
 
 /// Seconds that a connection waits for an answer.
 const TIMEOUT_S: f64 = 0.3;

@@ -153,8 +153,6 @@ fn numbers(label: &str, rows: impl Iterator<Item = (String, u64, u64)>) -> Marku
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
     use crate::tally::PortAnswers;
 

@@ -148,8 +148,6 @@ fn signed(count: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     fn plot(counts: &[(u64, u64)]) -> Plot {

@@ -109,8 +109,6 @@ pub(super) fn over_time(out: &mut String, report: &Report<'_>, styles: Styles) -
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     fn marks(allowed: &str) -> String {

@@ -1,5 +1,4 @@
 //! The parsers against what nft and iptables-save really wrote (fixtures), and against hostile listings.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod hostile;
 

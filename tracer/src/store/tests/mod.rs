@@ -1,7 +1,5 @@
 //! Tests of the trace format as a whole: what is written comes back, and nothing that is done to a file makes a reader panic.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 mod damage;
 mod golden;
 mod lost;

@@ -75,7 +75,6 @@ fn due_after(elapsed: Duration, rate: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     use super::*;

@@ -1,5 +1,4 @@
 //! What people see: it fits the page, is harmless for a terminal, and its commands survive being pasted.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::process::Command;
 
