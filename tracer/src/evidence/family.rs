@@ -157,6 +157,7 @@ impl FamilyEvidence {
             Reason::OutsideAnswered | Reason::InsideUnanswered => [0, side as usize].map(|side| self.answering[side]),
             Reason::OnlyInsideAnswered
             | Reason::InFewRuns
+            | Reason::ShortWait
             | Reason::NothingToCompare
             | Reason::PortChanged
             | Reason::NotOnUplink

@@ -66,11 +66,15 @@ impl PortEvidence {
     /// Where it is counted, if it is.
     pub fn retransmitted(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
         let index = id as usize;
-        if let Some(Some(Open { place, .. })) = self.open.get(index) {
-            return Some(*place);
+        if let Some(&Some(Open { place, number, .. })) = self.open.get(index) {
+            if has_waited(attempt) {
+                self.path(place).waited(number);
+            }
+            return Some(place);
         }
         let (place, probe) = self.probe(attempt, allowed).filter(|(_, probe)| !probe.answered)?;
-        let (number, is_weighed) = self.path(place).count(place, Some(id), attempt.first_ns, probe);
+        let (number, is_weighed) =
+            self.path(place).count(place, Some(id), attempt.first_ns, probe, has_waited(attempt));
         if index >= self.open.len() {
             self.open.resize(index + 1, None);
         }
@@ -85,13 +89,16 @@ impl PortEvidence {
         let now = if is_evidence { self.probe(attempt, allowed) } else { None };
         if let Some(Open { place, number, is_weighed }) = open {
             if now.is_some_and(|(of, probe)| of == place && !probe.answered) {
+                if has_waited(attempt) {
+                    self.path(place).waited(number);
+                }
                 self.path(place).ended(number);
                 return Some(place);
             }
             self.path(place).uncount(place, number, is_weighed);
         }
         let (place, probe) = now?;
-        self.path(place).count(place, None, known_ns(attempt), probe);
+        self.path(place).count(place, None, known_ns(attempt), probe, has_waited(attempt));
         self.look(place);
         Some(place)
     }
@@ -246,6 +253,11 @@ impl PortEvidence {
         // A place is only made of a path that is there.
         &mut self.paths[usize::from(place.path)]
     }
+}
+
+/// Whether an unanswered attempt waited for longer than one retransmit, or its client gave up: a late answer would have been seen.
+fn has_waited(attempt: &Attempt) -> bool {
+    attempt.retransmits > 1 || attempt.outcome.has_failed()
 }
 
 /// When an attempt shows whether its port is answered: one that is answered after a retransmit shows that of the later time.

@@ -38,6 +38,9 @@ struct PeriodEvidence {
     range: Option<Box<InferredRange>>,
     /// Attempts when the range was inferred.
     inferred_at: u64,
+    /// Unanswered attempts that have waited for longer than one retransmit, by side. One that was answered after that counts on once it
+    /// is too old to be kept.
+    waited: [u64; 4],
     /// Of a side, or of a destination and a side.
     runs: HashMap<(Option<u16>, Side), InRuns, FixedState>,
 }
@@ -51,6 +54,17 @@ pub struct InPeriod<T> {
     pub until_ns: Option<u64>,
     /// What is said.
     pub value: T,
+}
+
+impl PeriodEvidence {
+    /// Counts an attempt that has waited, if it has.
+    fn waited(&mut self, side: Side, has_waited: bool) {
+        if has_waited && self.waited.iter().all(|count| *count == 0) {
+            // A range may be inferred from now on.
+            self.inferred_at = 0;
+        }
+        self.waited[side as usize] += u64::from(has_waited);
+    }
 }
 
 impl PathEvidence {
@@ -76,15 +90,35 @@ impl PathEvidence {
     }
 
     /// Counts an attempt, `id` while it is under way; the number to take it back by, and whether it is weighed.
-    pub(super) fn count(&mut self, place: Place, id: Option<u32>, at_ns: u64, probe: Probe) -> (u64, bool) {
-        let is_weighed = self.period(place.period).family.count(place, at_ns, probe);
-        (self.recent.push(at_ns, id, place, probe, is_weighed), is_weighed)
+    pub(super) fn count(
+        &mut self,
+        place: Place,
+        id: Option<u32>,
+        at_ns: u64,
+        probe: Probe,
+        has_waited: bool,
+    ) -> (u64, bool) {
+        let has_waited = has_waited && !probe.answered;
+        let period = self.period(place.period);
+        period.waited(place.side, has_waited);
+        let is_weighed = period.family.count(place, at_ns, probe);
+        (self.recent.push(at_ns, id, place, probe, (is_weighed, has_waited)), is_weighed)
+    }
+
+    /// An attempt that was counted has been retransmitted again.
+    pub(super) fn waited(&mut self, number: u64) {
+        if let Some(place) = self.recent.waited(number) {
+            self.period(place.period).waited(place.side, true);
+        }
     }
 
     /// Takes back an unanswered attempt.
     pub(super) fn uncount(&mut self, place: Place, number: u64, is_weighed: bool) {
-        self.period(place.period).family.uncount(place, false, is_weighed);
-        self.recent.take_back(number);
+        let has_waited = self.recent.take_back(number);
+        let period = self.period(place.period);
+        period.family.uncount(place, false, is_weighed);
+        let waited = &mut period.waited[place.side as usize];
+        *waited = waited.saturating_sub(has_waited.into());
     }
 
     /// An attempt that was under way is over, and what was counted holds.
@@ -110,6 +144,9 @@ impl PathEvidence {
             path.period(place.period).family.assess(place.entry, place.side, is_own_enough)
         };
         let own = of(self, true);
+        if own.strength().holds() && self.period(place.period).waited[place.side as usize] == 0 {
+            return Assessment { reason: Reason::ShortWait, ..own };
+        }
         let is_explained = own.strength().holds() && self.is_in_runs(place, own.scope);
         let all = if is_explained && own.scope == Scope::Destination { of(self, false) } else { own };
         let is_refuted = is_explained && (!all.strength().holds() || self.is_in_runs(place, all.scope));

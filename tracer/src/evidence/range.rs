@@ -34,6 +34,9 @@ impl InferredRange {
             Verdict::OneDestination(class) => (class, false),
             Verdict::NoClass { .. } | Verdict::TooFew { .. } => return None,
         };
+        if !attempts.iter().any(|attempt| attempt.has_waited && !class.split.contains(attempt.port)) {
+            return None;
+        }
         let is_only =
             |entry: &u16| class.supporting.first().is_some_and(|only| only.destination == index.destination(*entry));
         let range = Self::known(&class, attempts);

@@ -26,6 +26,8 @@ pub(super) struct RecentAttempt {
     pub(super) answered: bool,
     /// It counts for the test of significance.
     pub(super) is_weighed: bool,
+    /// It has waited for longer than one retransmit.
+    pub(super) has_waited: bool,
     /// It was taken back.
     is_void: bool,
 }
@@ -40,14 +42,30 @@ pub(super) struct RecentAttempts {
 
 impl RecentAttempts {
     /// Keeps an attempt; the number to find it by. `id` is its number while it is under way.
-    pub(super) fn push(&mut self, at_ns: u64, id: Option<u32>, place: Place, probe: Probe, is_weighed: bool) -> u64 {
+    pub(super) fn push(
+        &mut self,
+        at_ns: u64,
+        id: Option<u32>,
+        place: Place,
+        probe: Probe,
+        (is_weighed, has_waited): (bool, bool),
+    ) -> u64 {
         if self.attempts.len() >= MAX_RECENT {
             self.attempts.pop_front();
             self.first += 1;
         }
         let Probe { port, answered, second: _ } = probe;
         let id = id.unwrap_or(ENDED);
-        self.attempts.push_back(RecentAttempt { at_ns, id, port, place, answered, is_weighed, is_void: false });
+        self.attempts.push_back(RecentAttempt {
+            at_ns,
+            id,
+            port,
+            place,
+            answered,
+            is_weighed,
+            has_waited,
+            is_void: false,
+        });
         self.counted() - 1
     }
 
@@ -60,11 +78,17 @@ impl RecentAttempts {
         self.attempts.get_mut(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
-    /// The attempt does not count any more.
-    pub(super) fn take_back(&mut self, number: u64) {
-        if let Some(attempt) = self.get_mut(number) {
-            (attempt.is_void, attempt.id) = (true, ENDED);
-        }
+    /// The attempt does not count any more; whether it has waited for longer than one retransmit.
+    pub(super) fn take_back(&mut self, number: u64) -> bool {
+        let Some(attempt) = self.get_mut(number) else { return false };
+        (attempt.is_void, attempt.id) = (true, ENDED);
+        attempt.has_waited
+    }
+
+    /// An unanswered attempt waits on after its second retransmit; where it is counted, if that is news.
+    pub(super) fn waited(&mut self, number: u64) -> Option<Place> {
+        let attempt = self.get_mut(number)?;
+        (!std::mem::replace(&mut attempt.has_waited, true)).then_some(attempt.place)
     }
 
     /// The attempt is over: its number may be another one's.

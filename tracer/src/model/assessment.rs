@@ -138,6 +138,8 @@ pub enum Reason {
     NothingToCompare,
     /// Failures of outside ports follow one another without an answered attempt in between, in so few runs that an outage explains them.
     InFewRuns,
+    /// No attempt from an outside port has waited for longer than one retransmit: answers may be late.
+    ShortWait,
     /// The port changed from one SYN to the next, so that the failure is not that of one port.
     PortChanged,
     /// The SYN was not seen leaving by an uplink, where a filter could be.
@@ -183,7 +185,9 @@ impl Reason {
         match self {
             Self::SidesDiffer { .. } => Strength::Proven,
             Self::OnlyInsideAnswered | Self::OthersDiffer => Strength::Supported,
-            Self::NothingToCompare | Self::InFewRuns | Self::PortChanged | Self::NotOnUplink => Strength::NoneYet,
+            Self::NothingToCompare | Self::InFewRuns | Self::ShortWait | Self::PortChanged | Self::NotOnUplink => {
+                Strength::NoneYet
+            }
             Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered => Strength::Contradicted,
         }
     }
@@ -208,6 +212,7 @@ impl Assessment {
                 }
                 Reason::OnlyInsideAnswered
                 | Reason::InFewRuns
+                | Reason::ShortWait
                 | Reason::NothingToCompare
                 | Reason::PortChanged
                 | Reason::NotOnUplink
@@ -245,6 +250,9 @@ impl Assessment {
             }
             Reason::InFewRuns => {
                 format!("{}; too few runs of failures between answered attempts to exclude an outage", counts())
+            }
+            Reason::ShortWait => {
+                format!("{}; none from ports {ports} has waited for longer than one retransmit yet", counts())
             }
             Reason::PortChanged => {
                 "the port changed from one SYN to the next, so the failure is not that of one port".to_owned()

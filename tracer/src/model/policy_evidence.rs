@@ -90,9 +90,11 @@ impl PolicyEvidence {
             let verdict = match assessment.reason {
                 Reason::SidesDiffer { .. } => "holds",
                 Reason::OnlyInsideAnswered | Reason::OthersDiffer => "holds so far",
-                Reason::NothingToCompare | Reason::InFewRuns | Reason::PortChanged | Reason::NotOnUplink => {
-                    "cannot be checked"
-                }
+                Reason::NothingToCompare
+                | Reason::InFewRuns
+                | Reason::ShortWait
+                | Reason::PortChanged
+                | Reason::NotOnUplink => "cannot be checked",
                 Reason::OutsideAnswered | Reason::PortAnswered | Reason::InsideUnanswered => "is contradicted",
             };
             let (ports, counts) = (assessment.side.ports(&self.allowed), assessment.words(&self.allowed, "all"));

@@ -84,6 +84,7 @@ impl SideCounts {
             Reason::OnlyInsideAnswered
             | Reason::OthersDiffer
             | Reason::InFewRuns
+            | Reason::ShortWait
             | Reason::NothingToCompare
             | Reason::PortChanged
             | Reason::NotOnUplink

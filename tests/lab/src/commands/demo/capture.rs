@@ -1,6 +1,6 @@
 //! Runs `tail` on the lab's node with the traffic as its command, and reads its output.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -72,6 +72,7 @@ pub(super) async fn run(
         json: args.output == TextOrJson::Json,
         expect: scenario.expect,
         flagged: HashSet::new(),
+        shown: HashMap::new(),
         summary: None,
     };
     let interrupted = reading.read(&mut child, signals).await?;
@@ -111,6 +112,8 @@ struct Reading {
     json: bool,
     expect: Expect,
     flagged: HashSet<Flagged>,
+    /// The cause that was shown last, by ISN.
+    shown: HashMap<u32, String>,
     summary: Option<Value>,
 }
 
@@ -141,11 +144,13 @@ impl Reading {
         if self.json {
             show::line(line)?;
         }
-        if let Some(flagged) = Flagged::parse(&value, self.expect)
-            && self.flagged.insert(flagged)
-            && !self.json
-        {
-            show::flagged(&value)?;
+        if let Some(flagged) = Flagged::parse(&value, self.expect) {
+            let cause = value["cause"].as_str().unwrap_or_default().to_owned();
+            let is_news = self.shown.insert(flagged.isn, cause.clone()).is_none_or(|before| before != cause);
+            self.flagged.insert(flagged);
+            if is_news && !self.json {
+                show::flagged(&value)?;
+            }
         }
         if value["kind"] == "summary" {
             self.summary = Some(value);
