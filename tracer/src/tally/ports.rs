@@ -34,6 +34,14 @@ impl PortAnswers {
         }
     }
 
+    /// An attempt that was counted as unanswered was answered later.
+    pub fn answered_later(&mut self, port: u16) {
+        if let Some(count) = self.0.get_mut(usize::from(port)) {
+            count.unanswered = count.unanswered.saturating_sub(1);
+        }
+        self.add(port, Answer::Answered);
+    }
+
     /// Whether nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

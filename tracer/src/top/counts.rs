@@ -86,9 +86,10 @@ impl TopCounts {
         }
     }
 
-    fn port(&mut self, attempt: &crate::model::Attempt, answer: Answer) {
+    /// Counts the translated port.
+    fn port(&mut self, attempt: &crate::model::Attempt, count: impl Fn(&mut PortAnswers, u16)) {
         if let Some(flow) = attempt.translated {
-            self.ports[usize::from(!flow.is_ipv4())].add(flow.src_port, answer);
+            count(&mut self.ports[usize::from(!flow.is_ipv4())], flow.src_port);
         }
     }
 }
@@ -121,7 +122,7 @@ impl Observer for TopCounts {
         };
         self.count(finding.owner, finding.attempt, counts);
         if is_first {
-            self.port(finding.attempt, Answer::Unanswered);
+            self.port(finding.attempt, |ports, port| ports.add(port, Answer::Unanswered));
         }
     }
 
@@ -130,7 +131,11 @@ impl Observer for TopCounts {
             self.count(ended.owner, ended.attempt, RowCounts { fine: 1, ..RowCounts::default() });
         }
         if Answer::of(ended.attempt) == Answer::Answered {
-            self.port(ended.attempt, Answer::Answered);
+            let was_unanswered = ended.attempt.retransmits > 0;
+            self.port(ended.attempt, |ports, port| match was_unanswered {
+                true => ports.answered_later(port),
+                false => ports.add(port, Answer::Answered),
+            });
         }
         Ok(())
     }

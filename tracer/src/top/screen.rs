@@ -109,6 +109,9 @@ fn picture(counts: &TopCounts, is_ipv6: bool, width: u16) -> Vec<Line<'static>> 
     vec![Line::from(title), Line::from(columns.map(column).collect::<Vec<_>>()), Line::from(scale)]
 }
 
+/// Columns of a screen that has all columns of a table, with 20 for names.
+const MIN_ALL_COLUMNS: u16 = 64;
+
 fn draw_table(frame: &mut Frame<'_>, counts: &TopCounts, state: &mut State, area: Rect) {
     let rows = state.rows(counts);
     let filter = if state.filter.is_empty() { String::new() } else { format!(" with {}", Escaped(&state.filter)) };
@@ -134,13 +137,9 @@ fn draw_table(frame: &mut Frame<'_>, counts: &TopCounts, state: &mut State, area
             [title, "ATTEMPTS".to_owned(), "RETRANSMITTED".to_owned(), "FLAGGED".to_owned(), "SYN RTX".to_owned()]
         }
     };
-    let widths = [
-        Constraint::Min(20),
-        Constraint::Length(9),
-        Constraint::Length(15),
-        Constraint::Length(8),
-        Constraint::Length(7),
-    ];
+    // Rather fewer columns than numbers that are cut.
+    let if_wide = |width| Constraint::Length(if area.width < MIN_ALL_COLUMNS { 0 } else { width });
+    let widths = [Constraint::Fill(1), if_wide(9), if_wide(15), Constraint::Length(8), Constraint::Length(7)];
     let body = rows.into_iter().map(|(name, row)| {
         let style = if row.flagged > 0 { Style::new().fg(Color::Red) } else { Style::new() };
         right(cells(Escaped(&name).to_string(), row)).style(style)

@@ -10,8 +10,8 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use super::counts::TopCounts;
 use super::screen::draw;
 use super::state::State;
-use crate::model::Filter;
-use crate::outputs::View;
+use crate::model::{Attempt, EndedAttempt, Filter, Finding, Judgement, Outcome, example};
+use crate::outputs::{Observer, View};
 use crate::pipeline::{self, Judge};
 use crate::source::{Ahead, Source};
 use crate::store::Merged;
@@ -50,6 +50,40 @@ fn a_small_and_a_large_screen() {
         let all = ["", "l", "ll", "?"].map(|keys| screen(&counts, size, keys)).join(&"-".repeat(size.0.into()));
         expect_file![format!("{}/src/top/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(&all);
     }
+}
+
+#[test]
+fn an_attempt_that_is_answered_after_a_retransmit_counts_as_answered_alone() {
+    let capture = example::capture("node");
+    let silent = example::attempt("10.0.0.1:2", "10.0.0.3:4", "10.0.0.5:1026", "10.0.0.3:4");
+    let answered = Attempt { syn_ack_seen: true, outcome: Outcome::Established, ..silent.clone() };
+    let (mut counts, judgement) = (TopCounts::default(), Judgement::default());
+    let finding = Finding {
+        capture: &capture,
+        time_ns: silent.last_ns,
+        ordinal: 1,
+        is_repeated: false,
+        attempt: &silent,
+        owner: None,
+        interface: None,
+        judgement: &judgement,
+        allowed: &capture.policy.v4,
+        is_news: true,
+        is_over: false,
+        diagnosis: None,
+    };
+    counts.judged(&finding, &Judgement::default());
+    assert_eq!(counts.ports[0].total(), (0, 1));
+    counts.ended(&EndedAttempt { capture: &capture, attempt: &answered, owner: None, judgement: &judgement }).unwrap();
+    assert_eq!(counts.ports[0].total(), (1, 0));
+}
+
+/// Where a screen is too narrow for all columns, there are fewer, and no number is cut.
+#[test]
+fn numbers_are_whole_on_a_narrow_screen() {
+    let (wide, narrow) = (screen(&counts(), (80, 24), "l"), screen(&counts(), (40, 24), "l"));
+    assert!(wide.contains("RETRANSMITTED") && !narrow.contains("RETR"), "{narrow}");
+    assert!(narrow.contains(" FLAGGED SYN RTX"), "{narrow}");
 }
 
 #[test]
