@@ -12,7 +12,7 @@ use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
-use tests::process::{end_with_us, wait};
+use tests::process::{Outcome, end_with_us, wait};
 
 #[test]
 fn a_trace_is_shown_until_q() {
@@ -24,6 +24,13 @@ fn a_signal_gives_the_terminal_back() {
     let terminate =
         |child: &Child, _: &mut File| kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
     shown_until(terminate, |status| status.signal() == Some(Signal::SIGTERM as i32));
+}
+
+#[test]
+fn a_dumb_terminal_is_left_alone() {
+    let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/fully_random-kprobes.trace");
+    let mut top = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
+    Outcome::of(top.args(["top", "-r"]).arg(trace).env("TERM", "dumb")).assert_failed(1, "TERM=dumb");
 }
 
 /// Shows a trace on a terminal until `end` ends it.

@@ -1,5 +1,6 @@
 //! The terminal, in a thread of its own: reads keys and draws, and asks the capture to end by the signal that ends any.
 
+use std::env;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, write};
@@ -66,8 +67,11 @@ impl Terminal {
     /// Takes over the terminal. When the user has seen enough, a live capture is ended as by Ctrl-C.
     ///
     /// # Errors
-    /// When standard output is none.
+    /// When standard output is none, or a dumb one.
     pub fn start(counts: SharedCounts, is_live: bool) -> anyhow::Result<Self> {
+        if env::var_os("TERM").is_some_and(|term| term == "dumb") {
+            bail!("this terminal cannot show a screen (TERM=dumb): use `snatrace tail`");
+        }
         let mut screen = ratatui::try_init().context("cannot take over the terminal: is standard output one?")?;
         IS_TAKEN.store(true, Ordering::Relaxed);
         let is_over = Arc::new(AtomicBool::new(false));
