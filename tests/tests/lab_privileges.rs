@@ -9,7 +9,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tests::lab::Lab;
-use tests::process::{Outcome, Running, until};
+use tests::process::{Outcome, Running, json, until};
 use tests::{binary, capturing};
 
 /// A directory that everybody may use, with a copy of the binary that everybody may run.
@@ -121,6 +121,21 @@ fn another_namespace_and_the_names_of_pods_take_one_more() {
     assert!(!said(&["+sys_ptrace"]).contains(unknown));
     let root = Outcome::of(capturing().args(["tail", "--", "true"]));
     assert!(!root.stderr.contains(unknown), "{}", root.stderr);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn the_processes_of_other_users_take_one_more() {
+    let lab = Lab::up("fully_random");
+    let place = Place::new();
+    for (more, is_named) in [("-sys_ptrace", false), ("+sys_ptrace", true)] {
+        let ready = place.path(more);
+        let mut call = place.unprivileged(&[LIVE_CAPABILITIES, &[more]].concat(), &lab.node());
+        call.args(["tail", "--all", "-o", "json", "--src", lab.variable("SRC"), "--ready-file"]).arg(&ready);
+        let (outcome, _) = lab.play(Running::start(&mut call), &ready, Signal::SIGINT);
+        let named = json(&outcome.stdout).iter().filter(|line| line["process"]["command"] == "snatrace-lab").count();
+        assert_eq!(named > 0, is_named, "{more}: {outcome:#?}");
+    }
 }
 
 /// A line of /proc/PID/status, which says what a process or a thread may do; `None` once it has ended.

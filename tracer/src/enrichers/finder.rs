@@ -77,7 +77,7 @@ impl Finder {
         let is_off = !others.any(|process| self.host.netns(process).is_some());
         is_off.then(|| {
             format!(
-                "{} of other processes cannot be read: pods and containers are unknown; run as root or with CAP_SYS_PTRACE, and in \
+                "{} of other processes cannot be read: pods, containers and processes are unknown; run as root or with CAP_SYS_PTRACE, and in \
                  a container name the host's root with --host-root",
                 self.host.path(Path::new("proc/PID/ns/net")).display()
             )

@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
+use nix::sys::stat::Mode;
 use nix::unistd::{SysconfVar, sysconf};
 use tracer_common::events::COMMAND_BYTES;
 
@@ -28,6 +30,8 @@ pub struct Host {
     /// Whom the root directory belongs to, and so what the system itself makes: user 0 on a real host.
     owner: u32,
     ticks_per_second: u64,
+    /// What sockets are mounted as, in `fdinfo`.
+    socket_mount: Option<u32>,
 }
 
 impl Host {
@@ -39,7 +43,8 @@ impl Host {
         let open = |path: &Path| File::open(path).ok().map(|file| Arc::new(file.into()));
         let (directory, proc) = (open(root), open(&root.join("proc")));
         let ticks_per_second = ticks.filter(|&ticks| ticks > 0).unwrap_or(100);
-        Self { root: root.to_owned(), directory, proc, owner, ticks_per_second }
+        let socket_mount = socket_mount();
+        Self { root: root.to_owned(), directory, proc, owner, ticks_per_second, socket_mount }
     }
 
     /// Where a file of the host is, for messages.
@@ -76,13 +81,30 @@ impl Host {
     }
 
     /// Of each file that the process has open: the number of its socket, if it is one.
+    ///
+    /// `fd` is for the process's user; `fdinfo` (from 5.14) for whom ptrace lets look at it.
     pub(super) fn sockets(&self, process: u32) -> impl Iterator<Item = Option<u32>> {
-        let directory = locate(self.proc.as_ref(), &of(process, "fd"), OFlag::O_DIRECTORY);
-        let entries = directory.as_ref().and_then(|found| fs::read_dir(found.reopening()).ok());
+        let links = self.open_files(process, "fd");
+        let (directory, entries) = links.or_else(|| self.open_files(process, "fdinfo")).unzip();
+        let is_link = directory.as_ref().is_some_and(|(_, name)| *name == "fd");
+        let socket_mount = self.socket_mount;
         entries.into_iter().flatten().map(move |entry| {
-            let link = readlinkat(&directory.as_ref()?.0, entry.ok()?.file_name().as_os_str()).ok()?;
-            link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+            let (directory, name) = (&directory.as_ref()?.0, entry.ok()?.file_name());
+            if is_link {
+                let link = readlinkat(&directory.0, name.as_os_str()).ok()?;
+                return link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+            }
+            let info =
+                Located(openat(&directory.0, name.as_os_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok()?);
+            let info = info.text(4096)?;
+            (field(&info, "mnt_id:") == Some(socket_mount?)).then(|| field(&info, "ino:"))?
         })
+    }
+
+    fn open_files(&self, process: u32, name: &'static str) -> Option<((Located, &'static str), fs::ReadDir)> {
+        let directory = locate(self.proc.as_ref(), &of(process, name), OFlag::O_DIRECTORY)?;
+        let entries = fs::read_dir(directory.reopening()).ok()?;
+        Some(((directory, name), entries))
     }
 
     /// What the process's `cgroup` file says.
@@ -139,6 +161,16 @@ impl Host {
     fn metadata(&self, path: &Path) -> Option<fs::Metadata> {
         locate(self.directory.as_ref(), path, OFlag::empty())?.metadata()
     }
+}
+
+/// All sockets of a machine are files of one mount.
+fn socket_mount() -> Option<u32> {
+    let socket = UnixDatagram::unbound().ok()?;
+    field(&fs::read_to_string(format!("/proc/self/fdinfo/{}", socket.as_raw_fd())).ok()?, "mnt_id:")
+}
+
+fn field(info: &str, name: &str) -> Option<u32> {
+    info.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
 }
 
 fn of(process: u32, file: &str) -> PathBuf {
