@@ -11,7 +11,13 @@ use crate::maps::{FILTER_DPORT, FILTER_DST, FILTER_NETNS, FILTER_SRC, INNER, OWN
 /// Whether an original flow is wanted.
 #[inline(always)]
 pub fn wants(original: &Flow) -> bool {
-    (FILTER_BY_SRC.load() == 0 || contains(&FILTER_SRC, &original.src)) && wants_dst(original)
+    wants_src(original) && wants_dst(original)
+}
+
+/// The same of a flow whose destination may be behind a DNAT.
+#[inline(always)]
+pub fn wants_src(flow: &Flow) -> bool {
+    FILTER_BY_SRC.load() == 0 || contains(&FILTER_SRC, &flow.src)
 }
 
 /// Whether the NAT of this namespace is wanted.

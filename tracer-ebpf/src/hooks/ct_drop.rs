@@ -33,7 +33,7 @@ pub fn ct_drop(ctx: RawTracePointContext) -> i32 {
 fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     let skb = Skb::new(ctx.arg::<*const u8>(0));
     let syn = skb.tcp(TCP_SYN)?;
-    if syn.flags & TCP_RST != 0 || skb.is_for_others() {
+    if syn.flags & TCP_RST != 0 || skb.is_aside() {
         return None;
     }
     let mut room = Room::new();
@@ -98,13 +98,13 @@ fn is_undone(conn: Conn<'_>) -> bool {
     conn.status() & (STATUS_SRC_NAT | STATUS_CONFIRMED) == STATUS_SRC_NAT
 }
 
-/// An entry knows the original tuple; without one, a SYN has it itself, and a SYN-ACK does not have it.
+/// An entry knows the original tuple; without one, a SYN has it itself, but for a DNAT in another namespace, and a SYN-ACK does not.
 #[inline(always)]
 fn is_wanted(conn: Option<Conn<'_>>, flow: &Flow, is_answer: bool) -> bool {
     match conn.and_then(Conn::original) {
         Some(original) => filter::wants(&original),
         None if is_answer => filter::wants_wire(&flow.reversed()),
-        None => filter::wants(flow),
+        None => filter::wants_src(flow),
     }
 }
 

@@ -20,6 +20,8 @@ const TCP_SYN: u8 = 0x02;
 const TCP_FLAGS: u32 = 13;
 /// `PACKET_OTHERHOST` (linux/if_packet.h, UAPI): a switch sent the packet to everybody
 const OTHERHOST: u8 = 3;
+/// `PACKET_OUTGOING`: the copy of a packet that leaves, made for a packet socket (`dev_queue_xmit_nit()`)
+const OUTGOING: u8 = 4;
 
 /// Where the headers of a TCP packet are. They are read when they are needed: the stack is small.
 #[derive(Clone, Copy)]
@@ -172,11 +174,11 @@ impl Skb {
         Some(if nfct == 0 { NO_ENTRY } else { (nfct & 7) as u8 })
     }
 
-    /// Whether the packet was for another host, so that dropping it says nothing.
+    /// Whether the packet was for another host, or the copy that a packet socket gets, so that dropping it says nothing.
     #[inline(always)]
-    pub fn is_for_others(self) -> bool {
+    pub fn is_aside(self) -> bool {
         let offset = SKB_PKT_TYPE.load();
-        offset != u32::MAX && self.0.peek::<u8>(offset).is_some_and(|bits| bits & 7 == OTHERHOST)
+        offset != u32::MAX && self.0.peek::<u8>(offset).is_some_and(|bits| matches!(bits & 7, OTHERHOST | OUTGOING))
     }
 
     /// The headers if it is TCP with one of these flags, from the IP header on: a packet that is dropped early has no other

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use tracer_common::Flow;
-use tracer_common::events::UNTRACKED;
 
 use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, plural};
 
@@ -71,10 +70,11 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// How many times the client sent the SYN. Without its socket's word for it, at least as many as were dropped here.
+    /// How many times the client sent the SYN. Where its socket does not count all, at least as many as were dropped here.
     pub(super) fn sent(&self) -> u32 {
         let attempt = self.attempt;
-        let dropped = if attempt.socket_netns.is_none() { attempt.syn_dropped.count.into() } else { 0 };
+        let counts_all = attempt.socket_netns.is_some() && attempt.send_errors == 0;
+        let dropped = if counts_all { 0 } else { attempt.syn_dropped.count.into() };
         dropped.max(attempt.retransmits + 1)
     }
 
@@ -142,29 +142,21 @@ impl<'a> Case<'a> {
         original.is_some() && translated.is_some() && original != translated
     }
 
+    /// How many of its SYNs this node dropped. A SYN that was seen leaving was not dropped before: what was dropped besides those that
+    /// were not seen leaving was a copy.
+    pub(super) fn dropped(&self) -> u32 {
+        if self.is_copy_to_socket(self.attempt.syn_dropped) {
+            return 0;
+        }
+        let (all, after) = (self.attempt.syn_dropped.count, self.attempt.dropped_after_leaving);
+        let unseen = self.sent().saturating_sub(self.attempt.syns_leaving);
+        u32::from(all.saturating_sub(after)).min(unseen) + u32::from(after.min(all))
+    }
+
     /// So many SYNs were dropped on this node that it explains the retransmits: half of them, or one where none was seen leaving.
     pub(super) fn is_mostly_dropped(&self) -> bool {
-        let dropped = u32::from(self.attempt.syn_dropped.count);
-        dropped > 0 && !self.is_dropped_beyond() && (!self.may_have_left() || dropped * 2 >= self.sent())
-    }
-
-    /// All SYNs left, and what was dropped later are copies of them, or one of them was answered: then the drops were beyond the uplink,
-    /// in another namespace of this kernel, unless the interface by which they left dropped them.
-    fn is_dropped_beyond(&self) -> bool {
-        let attempt = self.attempt;
-        let is_answered = attempt.syn_ack_seen && !attempt.is_dropped_leaving;
-        attempt.syns_leaving > attempt.retransmits && (self.are_drops_of_copies() || is_answered)
-    }
-
-    /// What was dropped after all SYNs had left are copies: by what other attempts show, or as a packet socket gets them and, untracked,
-    /// a TEE rule sends them.
-    pub(super) fn are_drops_of_copies(&self) -> bool {
-        let attempt = self.attempt;
-        let dropped = attempt.syn_dropped;
-        // Where drops are mixed, the newest counts: it shows that there are copies, and all SYNs left.
-        let newest = Dropped { are_mixed: false, ..dropped };
-        let are_copies = attempt.are_drops_of_copies || dropped.ctinfo == UNTRACKED || self.is_copy_to_socket(newest);
-        attempt.syns_leaving > attempt.retransmits && are_copies
+        let dropped = self.dropped();
+        dropped > 0 && (!self.may_have_left() || dropped * 2 >= self.sent())
     }
 
     /// How many answers this node dropped.
@@ -173,8 +165,8 @@ impl<'a> Case<'a> {
         if self.is_copy_to_socket(dropped) { 0 } else { dropped.count.into() }
     }
 
-    /// A packet socket, as of tcpdump, had no room for its copy of a packet.
-    pub(super) fn is_copy_to_socket(&self, dropped: Dropped) -> bool {
+    /// A packet socket, as of tcpdump, had no room for its copy of a packet. Old traces have such drops.
+    fn is_copy_to_socket(&self, dropped: Dropped) -> bool {
         !dropped.are_mixed && self.reason(dropped) == Some("PACKET_SOCK_ERROR")
     }
 

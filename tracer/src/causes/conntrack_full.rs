@@ -32,7 +32,8 @@ mod tests {
     use crate::model::{Attempt, Dropped, Outcome, TableFill};
 
     fn dropped(ctinfo: u8, table: Option<TableFill>) -> Attempt {
-        Attempt { syn_dropped: Dropped { count: 2, reason: 6, ctinfo, are_mixed: false }, table, ..failing() }
+        let syn_dropped = Dropped { count: 2, reason: 6, ctinfo, are_mixed: false };
+        Attempt { syn_dropped, table, syns_leaving: 0, ..failing() }
     }
 
     const FULL: Option<TableFill> = Some(TableFill { count: 65536, max: 65536 });

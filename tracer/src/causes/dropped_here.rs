@@ -29,24 +29,17 @@ fn explain(case: &Case<'_>) -> String {
     if dropped.count == 0 {
         return format!("this node could not send the SYN {}", case.send_errors());
     }
-    let dropped_words = plural(u32::from(dropped.count), "SYN");
+    let dropped_words = plural(case.dropped(), "SYN");
     let hairpin = if case.attempt.is_hairpin {
         "; after DNAT their destination is their client itself (hairpin), which needs masquerade and hairpin mode on its bridge port"
     } else {
         ""
     };
-    // Sends that failed do not count as sent.
-    let of_sent = match case.sent() {
-        sent if sent >= u32::from(dropped.count) => format!(" of {sent} sent"),
-        _ => String::new(),
-    };
-    format!("this node dropped {dropped_words}{of_sent}: {}{hairpin}", case.reason_words(dropped))
+    format!("this node dropped {dropped_words} of {} sent: {}{hairpin}", case.sent(), case.reason_words(dropped))
 }
 
 #[cfg(test)]
 mod tests {
-    use tracer_common::events::UNTRACKED;
-
     use super::*;
     use crate::causes::testing::{applies_to, capture, failing};
     use crate::model::{Attempt, Capture, Dropped};
@@ -66,32 +59,21 @@ mod tests {
     }
 
     #[test]
-    fn copies_of_syns_that_left_are_not_the_syns() {
-        let left = Attempt { syns_leaving: 2, ..dropped(2, 1) };
-        assert!(applies_to(&CAUSE, &left));
-        assert!(!applies_to(&CAUSE, &Attempt { are_drops_of_copies: true, ..left.clone() }));
-        // A SYN that did not leave was no copy.
-        assert!(applies_to(&CAUSE, &Attempt { are_drops_of_copies: true, syns_leaving: 1, ..left.clone() }));
-        let teed = Dropped { ctinfo: UNTRACKED, ..left.syn_dropped };
-        assert!(!applies_to(&CAUSE, &Attempt { syn_dropped: teed, ..left.clone() }));
-        let capture = Capture { drop_reasons: vec![(6, "PACKET_SOCK_ERROR".to_owned())], ..capture() };
-        let case = Case::new(&left, &capture);
-        assert!(!applies(&case));
-        let facts = crate::causes::observed::facts(&case).join("; ");
-        assert!(facts.contains("2 copies of SYNs dropped on this node after they were seen leaving"), "{facts}");
+    fn what_is_dropped_besides_syns_that_left_was_a_copy() {
+        let attempt = |syns_leaving| Attempt { syns_leaving, ..dropped(4, 3) };
+        assert!(!applies_to(&CAUSE, &attempt(4)) && !applies_to(&CAUSE, &attempt(3)));
+        let half = attempt(2);
+        assert!(explain(&Case::new(&half, &capture())).starts_with("this node dropped 2 SYNs of 4 sent"));
+        assert!(applies_to(&CAUSE, &half));
+        let by_queue = Attempt { dropped_after_leaving: 3, ..attempt(4) };
+        assert!(applies_to(&CAUSE, &by_queue), "the interface sees SYNs before its queue drops them");
     }
 
     #[test]
-    fn the_queue_of_the_uplink_drops_what_was_seen_leaving() {
-        let late = Attempt { syns_leaving: 2, syn_ack_seen: true, ..dropped(1, 1) };
-        assert!(!applies_to(&CAUSE, &late));
-        assert!(applies_to(&CAUSE, &Attempt { is_dropped_leaving: true, ..late }));
-    }
-
-    #[test]
-    fn more_drops_than_syns_are_not_said_to_be_of_them() {
-        let attempt = dropped(4, 1);
-        assert_eq!(explain(&Case::new(&attempt, &capture())), "this node dropped 4 SYNs: NETFILTER_DROP");
+    fn a_syn_whose_sending_failed_was_sent_before_it_was_dropped() {
+        let attempt = Attempt { send_errors: 2, send_errno: -1, ..dropped(4, 1) };
+        let explained = explain(&Case::new(&attempt, &capture()));
+        assert_eq!(explained, "this node dropped 4 SYNs of 4 sent: NETFILTER_DROP");
     }
 
     #[test]

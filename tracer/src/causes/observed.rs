@@ -24,6 +24,13 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
         facts.push(format!("sending failed {}", case.send_errors()));
     }
     facts.extend(dropped(case, attempt.syn_dropped, "SYN"));
+    if attempt.dropped_after_leaving > 0 {
+        facts.push(format!("{} of them after it was seen leaving", attempt.dropped_after_leaving));
+    }
+    if attempt.syn_dropped_aside.count > 0 {
+        let (count, why) = (u32::from(attempt.syn_dropped_aside.count), case.reason_words(attempt.syn_dropped_aside));
+        facts.push(format!("{} of SYNs that left, of a copy or beyond the uplink: {why}", plural(count, "drop")));
+    }
     if attempt.unconfirmed > 0 {
         facts.push(format!("{} of them after NAT had chosen a source, before it was confirmed", attempt.unconfirmed));
     }
@@ -130,17 +137,7 @@ fn dropped(case: &Case<'_>, dropped: Dropped, what: &str) -> Option<String> {
         _ => "",
     };
     let count = u32::from(dropped.count);
-    let is_syn = what == "SYN";
-    let beyond = match is_syn && case.attempt.syns_leaving >= case.sent() {
-        true if count == 1 => " after it was seen leaving",
-        true => " after they were seen leaving",
-        false => "",
-    };
-    let are_copies = if is_syn { case.are_drops_of_copies() } else { case.is_copy_to_socket(dropped) };
-    let count = (count > 0).then(|| match are_copies {
-        true if count == 1 => format!("1 copy of a {what}"),
-        true => format!("{count} copies of {what}s"),
-        false => plural(count, what),
-    })?;
-    Some(format!("{count} dropped on this node{beyond}{entry}: {}", case.reason_words(dropped)))
+    let copies = if what == "SYN" && case.dropped() < count { ", copies included" } else { "" };
+    let count = (count > 0).then(|| plural(count, what))?;
+    Some(format!("{count} dropped on this node{copies}{entry}: {}", case.reason_words(dropped)))
 }

@@ -12,7 +12,10 @@ pub(super) const CAUSE: Cause = Cause {
 };
 
 fn applies(case: &Case<'_>) -> bool {
-    case.answers_dropped() > 0
+    let attempt = case.attempt;
+    // Where the client got the only SYN-ACK that arrived, a copy of it was dropped.
+    let was_delivered = case.is_established() && attempt.syn_ack_seen && !attempt.syn_ack_undelivered;
+    case.answers_dropped() > 0 && !was_delivered
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -32,7 +35,7 @@ fn explain(case: &Case<'_>) -> String {
 mod tests {
     use super::*;
     use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Dropped};
+    use crate::model::{Attempt, Dropped, Outcome};
 
     #[test]
     fn an_answer_that_this_node_drops_is_its_own_fault() {
@@ -41,6 +44,9 @@ mod tests {
         let dropped =
             Attempt { answer_dropped: Dropped { count: 1, reason: 6, ctinfo: 3, are_mixed: false }, ..answered };
         assert!(applies_to(&CAUSE, &dropped));
+        let established = Attempt { outcome: Outcome::Established, ..dropped.clone() };
+        assert!(!applies_to(&CAUSE, &established), "the client got the answer, so a copy of it was dropped");
+        assert!(applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, ..established }));
         assert!(!applies_to(&CAUSE, &failing()));
         let explained = explain(&Case::new(&dropped, &capture()));
         assert!(explained.ends_with("this node dropped 1 SYN-ACK: NETFILTER_DROP"), "{explained}");

@@ -8,6 +8,7 @@ use super::isn_hash::hash_isn;
 use super::slot::{NONE, Slot};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
+use super::syn_drops::SynDrops;
 use super::tuple::Addresses;
 use super::wait::Wait;
 use crate::fetch::fetch;
@@ -32,6 +33,8 @@ pub(super) struct Attempts {
     strays: HashMap<u32, Strays, FixedState>,
     /// Likewise
     processes: HashMap<u32, Process, FixedState>,
+    /// Likewise
+    syn_drops: HashMap<u32, SynDrops, FixedState>,
     free: u32,
     len: usize,
     buckets: Vec<u32>,
@@ -48,6 +51,7 @@ impl Default for Attempts {
             addresses: Addresses::default(),
             strays: HashMap::default(),
             processes: HashMap::default(),
+            syn_drops: HashMap::default(),
             free: NONE,
             len: 0,
             buckets: vec![NONE; INITIAL_BUCKETS],
@@ -99,6 +103,27 @@ impl Attempts {
 
     pub(super) fn set_process(&mut self, id: u32, process: Process) {
         self.processes.insert(id, process);
+    }
+
+    /// What is known of the drops of its SYNs.
+    pub(super) fn syn_drops(&self, id: u32) -> SynDrops {
+        if self.syn_drops.is_empty() {
+            SynDrops::default()
+        } else {
+            self.syn_drops.get(&id).copied().unwrap_or_default()
+        }
+    }
+
+    pub(super) fn syn_drops_mut(&mut self, id: u32) -> &mut SynDrops {
+        self.syn_drops.entry(id).or_default()
+    }
+
+    /// A SYN leaves, so what was dropped just before was its copy.
+    pub(super) fn forget_drops_of_copies(&mut self, id: u32, time_ns: u64) {
+        if self.get(id).syn_dropped.any() {
+            let counted = self.get(id).syn_dropped;
+            self.get_mut(id).syn_dropped = self.syn_drops_mut(id).leaves(time_ns, counted);
+        }
     }
 
     /// The newest attempt of the ISN's bucket.
@@ -188,6 +213,9 @@ impl Attempts {
         }
         if !self.processes.is_empty() {
             self.processes.remove(&id);
+        }
+        if !self.syn_drops.is_empty() {
+            self.syn_drops.remove(&id);
         }
         self.view_mut(id).release();
         let free = self.free;

@@ -19,9 +19,10 @@ pub(super) struct DroppedPacket {
     pub(super) original: Option<Flow>,
     /// NAT had chosen the source that the packet had
     pub(super) is_translated: bool,
+    /// Where: namespace and interface; 0 where they are unknown
+    pub(super) netns: u32,
+    pub(super) ifindex: u32,
     reason: u32,
-    /// Network namespace and index of the interface that the packet was at; 0 where unknown
-    pub(super) place: (u32, u32),
     pub(super) ctinfo: u8,
     pub(super) is_answer: bool,
     pub(super) is_unconfirmed: bool,
@@ -46,8 +47,9 @@ impl From<&CtDrop> for DroppedPacket {
             isn: event.isn,
             time_ns: event.stamp.time_ns,
             to_server: if is_answer { event.flow.reversed() } else { event.flow },
+            netns: event.stamp.netns,
+            ifindex: event.ifindex,
             reason: event.reason,
-            place: (event.stamp.netns, event.ifindex),
             ctinfo: event.ctinfo,
             is_answer,
             is_unconfirmed: !is_answer && chosen && event.place != DROP_ELSEWHERE,
@@ -79,6 +81,14 @@ impl PackedDrops {
         if before.count > 0 && differs {
             self.ctinfo |= Self::MIXED;
         }
+    }
+
+    /// Adds those of `all` that are not among the earlier ones of `before`.
+    pub(super) const fn move_from(&mut self, all: Self, before: Self) {
+        let count = self.count.saturating_add(all.count.saturating_sub(before.count));
+        let is_first = self.count == 0;
+        *self = if is_first { all } else { Self { ctinfo: all.ctinfo | Self::MIXED, ..all } };
+        self.count = count;
     }
 
     pub(super) const fn any(self) -> bool {

@@ -10,6 +10,7 @@ use super::retransmits::HeldRetransmit;
 use super::slot::Slot;
 use super::slot_flags::SlotFlags;
 use super::slot_view::SlotViewMut;
+use super::syn_drops::{self, Stage};
 use super::times::{Coarse, ONE_SYN_NS, TABLE_NS};
 use super::tuple::TupleKey;
 use super::update::Updates;
@@ -31,11 +32,8 @@ impl Join {
 
     /// A drop of an attempt. Without a socket here it says that the SYN was sent.
     fn take_drop(&mut self, id: u32, drop: &DroppedPacket, updates: &mut Updates<'_>) {
-        let mut slot = self.attempts.view_mut(id);
-        slot.dropped(drop);
-        let left_by = self.network.interface(slot.newest_interface);
-        slot.mark(Slot::DROPPED_LEAVING, !drop.is_answer && drop.place.1 != 0 && drop.place == left_by);
-        let ordinal = slot.sent_and_dropped(drop);
+        let is_on_way = self.note_drop(id, drop);
+        let ordinal = if is_on_way { self.attempts.get_mut(id).sent_and_dropped(drop) } else { None };
         self.heard(id, drop.time_ns);
         if let Some(ordinal) = ordinal {
             let held =
@@ -45,13 +43,29 @@ impl Join {
         self.limit_dropped(updates);
     }
 
+    /// Notes a drop; whether it stopped the packet on its way.
+    fn note_drop(&mut self, id: u32, drop: &DroppedPacket) -> bool {
+        let stage = syn_drops::stage(self.attempts.view(id), drop, &self.network);
+        match stage {
+            Stage::Aside if drop.is_answer => {}
+            Stage::Aside => self.attempts.syn_drops_mut(id).aside.note(drop),
+            Stage::OnTheWay | Stage::AfterLeaving => {
+                if !drop.is_answer {
+                    let counted = self.attempts.get(id).syn_dropped;
+                    self.attempts.syn_drops_mut(id).note(drop, stage, counted);
+                }
+                self.attempts.view_mut(id).dropped(drop);
+            }
+        }
+        stage != Stage::Aside
+    }
+
     /// A SYN that was dropped here, retransmitted, and dropped again; perhaps it has no socket here.
     fn open_dropped(&mut self, drop: &DroppedPacket, updates: &mut Updates<'_>) {
         let id = self.open_attempt(drop.isn, drop.time_ns, updates);
-        let mut slot = self.attempts.view_mut(id);
-        slot.came_dropped(drop);
-        slot.dropped(drop);
-        let _first = slot.sent_and_dropped(drop);
+        self.attempts.view_mut(id).came_dropped(drop);
+        self.note_drop(id, drop);
+        let _first = self.attempts.get_mut(id).sent_and_dropped(drop);
         let ordinal = self.take_hints(id, drop.time_ns);
         self.heard(id, drop.time_ns);
         if let Some(ordinal) = ordinal {
@@ -80,12 +94,15 @@ impl Join {
 
     /// Notes what was dropped before the attempt was known.
     pub(super) fn take_drops(&mut self, id: u32, time_ns: u64) {
-        let mut slot = self.attempts.view_mut(id);
-        while let Some(drop) = self.hints.claim_drop(slot.isn, time_ns, |drop| {
-            fits::dropped(slot.as_ref(), &TupleKey::from(&drop.to_server)).is_some()
-        }) {
-            slot.dropped(&drop);
-            slot.sent_before(&drop);
+        loop {
+            let slot = self.attempts.view(id);
+            let is_its = |drop: &DroppedPacket| fits::dropped(slot, &TupleKey::from(&drop.to_server)).is_some();
+            let Some(drop) = self.hints.claim_drop(slot.isn, time_ns, is_its) else { return };
+            let is_on_way = self.note_drop(id, &drop);
+            let slot = self.attempts.get_mut(id);
+            if is_on_way {
+                slot.sent_before(&drop);
+            }
             slot.heard(drop.time_ns);
         }
     }

@@ -178,7 +178,8 @@ impl Join {
         let slot = self.attempts.view(id);
         let interface = self.network.interface(slot.interface);
         let mut attempt = slot.to_attempt(self.table_of(&slot), outcome, interface);
-        attempt.are_drops_of_copies = self.network.are_copies(slot);
+        let drops = self.attempts.syn_drops(id);
+        (attempt.syn_dropped_aside, attempt.dropped_after_leaving) = (drops.aside.unpack(), drops.after_leaving);
         // Healthy attempts need no more, and most are healthy.
         if attempt.retransmits > 0 {
             attempt.strays = self.attempts.strays(id);

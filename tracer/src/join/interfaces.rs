@@ -182,6 +182,11 @@ impl Interfaces {
         }
     }
 
+    /// Whether interfaces are watched, but none of this namespace.
+    pub(super) fn is_unwatched(&self, netns: u32) -> bool {
+        !self.links.is_empty() && self.links.keys().all(|place| place.netns != netns)
+    }
+
     /// An interface has an address from now on, or no longer.
     pub(super) fn address(&mut self, event: &Address) {
         let place = InterfaceKey { netns: event.stamp.netns, index: event.ifindex };

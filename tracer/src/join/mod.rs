@@ -11,7 +11,6 @@
 mod answered_sources;
 mod attempts;
 mod bindings;
-mod copies;
 mod dropped_packet;
 mod drops;
 mod expiry;
@@ -36,6 +35,7 @@ mod slot_changes;
 mod slot_flags;
 mod slot_view;
 mod socket;
+mod syn_drops;
 #[cfg(test)]
 mod tests;
 pub mod times;

@@ -3,11 +3,9 @@
 use tracer_common::events::{Address, Uplink};
 
 use super::answered_sources::AnsweredSources;
-use super::copies::Copies;
 use super::features::Features;
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::paths::{Paths, SynPath};
-use super::slot::Slot;
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
 use crate::model::{Egress, InterfaceName, LaterPath, Outcome, SourceAddress};
@@ -18,7 +16,6 @@ pub(super) struct Network {
     answered: AnsweredSources,
     paths: Paths,
     features: Features,
-    copies: Copies,
 }
 
 impl Network {
@@ -31,6 +28,11 @@ impl Network {
     /// The network namespace and the index of an interface; 0 where they are unknown.
     pub(super) fn interface(&self, number: u16) -> (u32, u32) {
         self.interfaces.place_of(number)
+    }
+
+    /// Whether it is known which namespaces have watched interfaces, and this one has none.
+    pub(super) fn is_unwatched(&self, netns: u32) -> bool {
+        netns != 0 && self.interfaces.is_unwatched(netns)
     }
 
     pub(super) fn uplink(&mut self, event: &Uplink) {
@@ -69,7 +71,6 @@ impl Network {
         let is_answered = outcome == Outcome::Established || slot.known.has_any(SlotFlags::SYN_ACK | SlotFlags::RST);
         let is_seen = slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED);
         if is_seen && is_answered {
-            self.copies.note(slot.slot);
             let (interface, translated) = (slot.newest_interface, slot.translated());
             let is_of_node = || self.interfaces.is_of_node(&translated.src, interface, slot.last_ns);
             self.answered.note(interface, &translated, is_of_node);
@@ -122,12 +123,6 @@ impl Network {
         self.interfaces.encapsulates(slot.newest_interface)
     }
 
-    /// Whether copies of SYNs are dropped as SYNs of this attempt were.
-    #[inline]
-    pub(super) fn are_copies(&self, slot: SlotView<'_>) -> bool {
-        slot.syn_dropped.any() && self.copies.has(slot.syn_dropped)
-    }
-
     /// How the SYNs of an attempt left.
     pub(super) fn egress(&self, slot: SlotView<'_>) -> Egress {
         let watch = self.interfaces.watch_since(slot.first_ns);
@@ -143,7 +138,7 @@ impl Network {
         Egress {
             interface: self.interfaces.name(newest),
             first_interface: (first != newest && first != NO_INTERFACE).then(|| self.interfaces.name(first)),
-            is_mixed: slot.has_mark(Slot::EGRESS_MIXED),
+            is_mixed: slot.is_egress_mixed,
             encapsulates: self.interfaces.encapsulates(newest),
             source: owner.source,
             source_interface: owner.name,

@@ -71,8 +71,8 @@ pub(super) struct Slot {
     pub(super) wait: Wait,
     /// Of the SYNs dropped, those whose translated source was chosen but not confirmed
     pub(super) unconfirmed: u8,
-    /// `EGRESS_MIXED` and `DROPPED_LEAVING`; `SlotFlags` is full
-    pub(super) marks: u8,
+    /// A SYN left with another source, or by another interface, than the one before
+    pub(super) is_egress_mixed: bool,
 }
 
 const _: () = assert!(size_of::<Slot>() <= 112 && offset_of!(Slot, translated) % 16 == 0);
@@ -98,21 +98,6 @@ impl PackedRange {
 }
 
 impl Slot {
-    /// A SYN left with another source, or by another interface, than the one before.
-    pub(super) const EGRESS_MIXED: u8 = 1;
-    /// A SYN was dropped at the interface by which it was seen leaving.
-    pub(super) const DROPPED_LEAVING: u8 = 2;
-
-    /// Sets a mark where it applies.
-    #[inline]
-    pub(super) fn mark(&mut self, mark: u8, applies: bool) {
-        self.marks |= if applies { mark } else { 0 };
-    }
-
-    pub(super) const fn has_mark(&self, mark: u8) -> bool {
-        self.marks & mark != 0
-    }
-
     pub(super) fn new(isn: u32, time_ns: u64) -> Self {
         Self {
             original: Tuple::default(),
@@ -146,7 +131,7 @@ impl Slot {
             icmp: 0,
             syn_dropped: PackedDrops::default(),
             unconfirmed: 0,
-            marks: 0,
+            is_egress_mixed: false,
             answer_dropped: PackedDrops::default(),
         }
     }

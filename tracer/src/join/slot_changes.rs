@@ -112,8 +112,7 @@ impl SlotViewMut<'_> {
     }
 
     fn take_binding(&mut self, translated: &TupleKey<'_>, choice: &Choice) {
-        let is_mixed = self.known.has(SlotFlags::SEEN) && !self.as_ref().is_translated(translated);
-        self.mark(Slot::EGRESS_MIXED, is_mixed);
+        self.is_egress_mixed |= self.known.has(SlotFlags::SEEN) && !self.as_ref().is_translated(translated);
         self.set_translated(translated);
         self.known.set(SlotFlags::TRANSLATED);
         self.nat_netns = choice.netns;
@@ -147,8 +146,7 @@ impl SlotViewMut<'_> {
         {
             return None;
         }
-        let is_mixed = self.known.has(SlotFlags::SEEN) && interface != self.newest_interface;
-        self.mark(Slot::EGRESS_MIXED, is_mixed);
+        self.is_egress_mixed |= self.known.has(SlotFlags::SEEN) && interface != self.newest_interface;
         self.known.set(SlotFlags::SEEN);
         self.known.put_features(SlotFlags::NEWEST_SYN, detail);
         self.newest_interface = interface;
@@ -197,8 +195,7 @@ impl SlotViewMut<'_> {
         } else if was_known {
             let is_nat64 = self.as_ref().translated_destination(translated) == DestinationMatch::Embedded;
             self.source_changes = self.source_changes.saturating_add((!is_nat64).into());
-            let is_mixed = !is_nat64 && self.known.has(SlotFlags::SEEN);
-            self.mark(Slot::EGRESS_MIXED, is_mixed);
+            self.is_egress_mixed |= !is_nat64 && self.known.has(SlotFlags::SEEN);
         }
         self.set_translated(translated);
         self.known.set(SlotFlags::TRANSLATED);

@@ -8,7 +8,7 @@ use super::nat64;
 use super::slot::Slot;
 use super::slot_flags::SlotFlags;
 use super::tuple::{Addresses, Tuple, TupleKey};
-use crate::model::{Attempt, Egress, Outcome, Strays, TableFill};
+use crate::model::{Attempt, Dropped, Egress, Outcome, Strays, TableFill};
 
 /// How a tuple's destination compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,9 +143,9 @@ impl SlotView<'_> {
             is_reset_here: known(SlotFlags::RESET_HERE),
             icmp: (self.icmp != 0).then_some((self.icmp.to_be_bytes()[0], self.icmp.to_be_bytes()[1])),
             syn_dropped: self.syn_dropped.unpack(),
+            syn_dropped_aside: Dropped::default(),
+            dropped_after_leaving: 0,
             unconfirmed: self.unconfirmed,
-            is_dropped_leaving: self.has_mark(Slot::DROPPED_LEAVING),
-            are_drops_of_copies: false,
             answer_dropped: self.answer_dropped.unpack(),
             is_answer_diverted: known(SlotFlags::DIVERTED),
             is_answer_from_elsewhere: known(SlotFlags::FROM_ELSEWHERE),

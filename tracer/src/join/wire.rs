@@ -44,6 +44,7 @@ impl Join {
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         let interface = self.network.number(event.stamp.netns, event.ifindex);
         self.keep_resets(id, flow);
+        self.attempts.forget_drops_of_copies(id, time_ns);
         let mut slot = self.attempts.view_mut(id);
         let is_news = !slot.as_ref().is_translated(flow);
         let mut ordinal = slot.leaving(flow, interface, event.detail, time_ns);

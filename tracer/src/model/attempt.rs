@@ -168,14 +168,14 @@ pub struct Attempt {
     pub is_reset_here: bool,
     /// Type and code of an ICMP error that quoted the SYN.
     pub icmp: Option<(u8, u8)>,
-    /// SYNs dropped on this node.
+    /// SYNs dropped on this node, on their way.
     pub syn_dropped: Dropped,
+    /// Dropped, but not on their way: copies of a SYN that left, or SYNs beyond the uplink, in a namespace in front of it.
+    pub syn_dropped_aside: Dropped,
+    /// How many of `syn_dropped` had been seen leaving: the queue of that interface dropped them, or another watched namespace did.
+    pub dropped_after_leaving: u8,
     /// How many of them were dropped after NAT had chosen a source and before the choice was confirmed.
     pub unconfirmed: u8,
-    /// One of them was dropped at the interface by which it was seen leaving, as its queue does.
-    pub is_dropped_leaving: bool,
-    /// Another SYN was answered though its every transmission was dropped so: what is dropped are copies.
-    pub are_drops_of_copies: bool,
     /// Answers dropped on this node.
     pub answer_dropped: Dropped,
     /// One of them was on its way to another address or port than NAT gives it: another socket had taken it.

@@ -38,8 +38,6 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         is_reset_here: false,
         icmp: None,
         syn_dropped: Dropped::default(),
-        is_dropped_leaving: false,
-        are_drops_of_copies: false,
         unconfirmed: 0,
         answer_dropped: Dropped::default(),
         is_answer_diverted: false,

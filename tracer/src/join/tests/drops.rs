@@ -159,32 +159,3 @@ fn a_syn_whose_destination_is_its_client_is_a_hairpin() {
     assert!(join(&events(hairpin)).only().is_hairpin);
     assert!(!join(&events(Flow { dst: node(2).dst, ..hairpin })).only().is_hairpin);
 }
-
-#[test]
-fn a_syn_that_was_answered_though_it_was_dropped_was_dropped_as_a_copy() {
-    let mirrored = |at, isn, source: Flow| [syn(at, isn, source), dropped(at + 1, isn, source, 0)];
-    let unanswered = [mirrored(10 * S, ISN, node(9)), mirrored(11 * S, ISN, node(9))].concat();
-    let are_copies = |before: &[Event]| {
-        let events = [before, &[tick(9 * S)], &unanswered].concat();
-        join(&events).ended.iter().find(|attempt| attempt.isn == ISN).unwrap().are_drops_of_copies
-    };
-    assert!(!are_copies(&[]));
-    let answered = [&mirrored(0, 7, node(1))[..], &[syn_ack(MS, 7, node(1))]].concat();
-    assert!(are_copies(&answered));
-    // A later SYN of it may have been answered.
-    let again = [&answered[..2], &[syn(S, 7, node(1)), syn_ack(S + MS, 7, node(1))]].concat();
-    assert!(!are_copies(&again));
-}
-
-#[test]
-fn the_interface_by_which_a_syn_left_may_drop_it() {
-    let is_dropped_leaving = |ifindex| {
-        let mut drop = dropped(S + 1, ISN, node(9), 0);
-        if let Event::CtDrop(drop) = &mut drop {
-            drop.ifindex = ifindex;
-            drop.stamp.netns = syn(0, 0, node(9)).stamp().netns;
-        }
-        join(&[syn(0, ISN, node(9)), syn(S, ISN, node(9)), drop]).only().is_dropped_leaving
-    };
-    assert!(is_dropped_leaving(UPLINK) && !is_dropped_leaving(UPLINK + 1) && !is_dropped_leaving(0));
-}

@@ -14,6 +14,7 @@ mod paths;
 mod process;
 mod random;
 mod strays;
+mod syn_drops;
 mod time;
 mod unseen_client;
 mod wire_only;
