@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::consent::Consent;
-use crate::debian::{self, Need};
+use crate::debian;
 use crate::{paths, process};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -45,11 +45,17 @@ impl Arch {
         format!("{}-unknown-linux-gnu", self.name())
     }
 
-    pub const fn qemu(self) -> Need {
-        match self {
-            Self::X86 => Need { program: "qemu-system-x86_64", package: "qemu-system-x86" },
-            Self::Arm => Need { program: "qemu-system-aarch64", package: "qemu-system-arm" },
-        }
+    pub fn qemu(self) -> String {
+        format!("qemu-system-{}", self.name())
+    }
+
+    /// Installs QEMU for this architecture.
+    pub fn need_qemu(self, consent: Consent) -> Result<()> {
+        let package = match self {
+            Self::X86 => "qemu-system-x86",
+            Self::Arm => "qemu-system-arm",
+        };
+        debian::need(&format!("{}={package}", self.qemu()), consent)
     }
 
     /// The guest's first serial port.

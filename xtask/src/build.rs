@@ -8,16 +8,13 @@ use anyhow::{Context, Result};
 
 use crate::arch::Arch;
 use crate::consent::Consent;
-use crate::debian::{self, Need};
+use crate::debian;
 use crate::{paths, process, setup};
 
-/// Build the release binaries
+/// Build the release binaries, linked statically so that they run anywhere
 #[derive(clap::Args)]
 pub struct Args {
-    /// Link the C library in as well, so that the binaries run anywhere
-    #[arg(long = "static")]
-    fixed: bool,
-    /// Build static binaries for this processor architecture instead of the machine's own
+    /// Build for this processor architecture instead of the machine's own
     #[arg(long, value_enum)]
     arch: Option<Arch>,
     #[command(flatten)]
@@ -30,8 +27,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     setup::toolchain_and_linker(args.consent)?;
     let binary = match args.arch {
         Some(arch) => static_binary_for(arch, args.consent)?,
-        None if args.fixed => static_binary()?,
-        None => dynamic_binary()?,
+        None => static_binary()?,
     };
     println!("{}\n{}", binary.display(), lab_beside(&binary).display());
     Ok(ExitCode::SUCCESS)
@@ -75,14 +71,9 @@ pub fn built_static_binary() -> Result<Option<PathBuf>> {
     Ok(binary.exists().then_some(binary))
 }
 
-fn dynamic_binary() -> Result<PathBuf> {
-    process::run(process::cargo().args(["build", "--release"]).args(PACKAGES))?;
-    stripped(paths::target().join("release/snatrace"), "objcopy")
-}
-
 /// Moves the debug information of both binaries into files beside them, `NAME.debug`, where gdb and perf find it.
 fn stripped(snatrace: PathBuf, objcopy: &str) -> Result<PathBuf> {
-    debian::need(&[Need { program: "objcopy", package: "binutils" }], Consent { given: false })?;
+    debian::need("objcopy=binutils", Consent { given: false })?;
     for binary in [snatrace.clone(), lab_beside(&snatrace)] {
         let (debug, small) = (binary.with_extension("debug"), binary.with_extension("stripped"));
         let objcopy = || process::command(objcopy);

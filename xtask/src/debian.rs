@@ -9,17 +9,20 @@ use anyhow::{Result, bail};
 use crate::consent::Consent;
 use crate::{paths, process};
 
-/// A program and the Debian package it comes from.
-pub struct Need {
-    pub program: &'static str,
-    pub package: &'static str,
+/// Installs the packages of programs that are nowhere to be found. Words: `PROGRAM`, or `PROGRAM=PACKAGE` where names differ.
+pub fn need(programs: &str, consent: Consent) -> Result<()> {
+    install(&lacking(programs).collect::<Vec<_>>(), consent)
 }
 
-/// Installs the packages of those programs that are nowhere to be found.
-pub fn need(needs: &[Need], consent: Consent) -> Result<()> {
-    let packages: Vec<&str> =
-        needs.iter().filter(|need| paths::program(need.program).is_none()).map(|need| need.package).collect();
-    install(&packages, consent)
+/// The packages of those programs that are nowhere to be found.
+pub fn lacking(programs: &str) -> impl Iterator<Item = &str> {
+    let needs = programs.split(' ').map(|word| word.split_once('=').unwrap_or((word, word)));
+    needs.filter(|(program, _)| paths::program(program).is_none()).map(|(_, package)| package)
+}
+
+/// Whether packages can be installed here.
+pub fn can_install() -> bool {
+    is_root() && is_debian()
 }
 
 /// Installs those packages that are not installed yet.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::Release;
 use crate::arch::Arch;
 use crate::consent::Consent;
-use crate::debian::{self, Need};
+use crate::debian;
 use crate::{build, paths, process, setup};
 
 pub const MAINTAINER: &str = "The snatrace authors <snatrace@users.noreply.invalid>";
@@ -17,7 +17,7 @@ const TOOLS: &[(&str, &str)] =
     &[("cargo-deb", "3.8.0"), ("cargo-generate-rpm", "0.21.1"), ("cargo-cyclonedx", "0.5.9")];
 
 pub fn prepare(consent: Consent) -> Result<()> {
-    debian::need(&[Need { program: "xz", package: "xz-utils" }], consent)?;
+    debian::need("xz=xz-utils", consent)?;
     TOOLS.iter().try_for_each(|(name, version)| setup::cargo_tool(name, version, consent))
 }
 

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::consent::Consent;
-use crate::debian::{self, Need};
+use crate::debian;
 use crate::{paths, process};
 
 /// Find or install the toolchain for the eBPF programs, and what the demo needs
@@ -23,7 +23,7 @@ pub struct Args {
 }
 
 /// What the lab of `snatrace-lab demo` calls.
-const DEMO: &[Need] = &[Need { program: "ip", package: "iproute2" }, Need { program: "nft", package: "nftables" }];
+const DEMO: &str = "ip=iproute2 nft=nftables";
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     all(args.consent)?;

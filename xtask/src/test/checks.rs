@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Context;
-use super::report::Outcome;
+use super::report::{Outcome, skipped};
 use crate::setup::toolchain;
 use crate::{debian, paths, process, setup};
 
@@ -50,7 +50,7 @@ pub fn deny(context: &Context) -> Result<Outcome> {
 pub fn advisories(context: &Context) -> Result<Outcome> {
     setup::cargo_tool("cargo-deny", DENY_VERSION, context.consent)?;
     if let Err(error) = process::run_for(FETCH_LIMIT, cargo_deny().args(["fetch", "db"])) {
-        return Ok(Outcome::Skipped(format!("the advisory database cannot be fetched: {error:#}")));
+        return skipped(format!("the advisory database cannot be fetched: {error:#}"));
     }
     done(cargo_deny().args(["check", "--disable-fetch", "advisories"]))
 }

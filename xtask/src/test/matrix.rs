@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use super::report::{Outcome, Row};
 use super::{Args, Context};
 use crate::arch::Arch;
-use crate::debian::{self, Need};
+use crate::debian;
 use crate::dist::{self, Release};
 use crate::{build, paths, vm};
 
@@ -48,13 +48,10 @@ fn is_asked(kernel: &vm::Kernel, args: &Args) -> bool {
 
 /// The binary to run, and the image of other architectures, or why VMs cannot run here.
 fn prepare(context: &Context, kernels: &[&vm::Kernel]) -> Result<Result<(PathBuf, Option<PathBuf>), String>> {
-    let qemus: Vec<Need> = kernels.iter().map(|kernel| kernel.arch.qemu()).collect();
-    let is_missing = vm::NEEDS.iter().chain(&qemus).any(|need| paths::program(need.program).is_none());
-    if is_missing && !(debian::is_root() && debian::is_debian()) {
-        let reason = vm::need(kernels, context.consent).err().map(|error| format!("{error:#}"));
-        return Ok(Err(reason.unwrap_or_else(|| "QEMU or a tool for the guest is missing".to_owned())));
+    match vm::need(kernels, context.consent) {
+        Err(error) if !debian::can_install() => return Ok(Err(format!("{error:#}"))),
+        result => result?,
     }
-    vm::need(kernels, context.consent)?;
     let binary = context.binary()?;
     let mut foreign: Vec<Arch> = kernels.iter().map(|kernel| kernel.arch).filter(|arch| !arch.is_host()).collect();
     foreign.dedup();

@@ -47,10 +47,7 @@ pub struct Context {
 impl Context {
     /// The static release binary; built by the first step that needs it.
     pub fn binary(&self) -> Result<PathBuf> {
-        if let Some(binary) = self.binary.get() {
-            return Ok(binary.clone());
-        }
-        let built = build::static_binary()?;
+        let built = self.binary.get().cloned().map_or_else(build::static_binary, Ok)?;
         Ok(self.binary.get_or_init(|| built).clone())
     }
 }
@@ -61,42 +58,31 @@ struct Step {
     run: fn(&Context) -> Result<Outcome>,
 }
 
+const fn step(name: &'static str, what: &'static str, run: fn(&Context) -> Result<Outcome>) -> Step {
+    Step { name, what, run }
+}
+
 const STEPS: &[Step] = &[
-    Step { name: "setup", what: "toolchain for the eBPF programs, packages", run: prepare },
-    Step { name: "fmt", what: "formatting", run: checks::fmt },
-    Step { name: "clippy", what: "lints of the user half", run: checks::clippy },
-    Step { name: "clippy-ebpf", what: "lints of the kernel half", run: checks::clippy_ebpf },
-    Step { name: "deny", what: "licences, sources and bans of dependencies", run: checks::deny },
-    Step { name: "advisories", what: "known vulnerabilities of dependencies", run: checks::advisories },
-    Step {
-        name: "replay-only",
-        what: "builds with stable Rust alone, without the kernel half",
-        run: checks::without_ebpf,
-    },
-    Step { name: "unit", what: "unit tests of all crates", run: suites::unit },
-    Step {
-        name: "build",
-        what: "static release binaries, snatrace and its lab",
-        run: |context| context.binary().map(|_| Outcome::Done),
-    },
-    Step {
-        name: "readers",
-        what: "DuckDB, pyarrow, Spark and Wireshark read what export writes",
-        run: suites::readers,
-    },
-    Step { name: "whole", what: "walls, command line, golden traces", run: suites::whole },
-    Step { name: "chart", what: "Helm chart, manifests, kubectl plugin: linted and validated", run: kube::chart },
-    Step { name: "fuzz", what: "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", run: suites::fuzz },
-    Step { name: "dist", what: "packages: built, checked, installed, used, removed", run: suites::dist },
-    Step { name: "lab", what: "network namespaces on this kernel", run: suites::lab },
+    step("setup", "toolchain for the eBPF programs, packages", prepare),
+    step("fmt", "formatting", checks::fmt),
+    step("clippy", "lints of the user half", checks::clippy),
+    step("clippy-ebpf", "lints of the kernel half", checks::clippy_ebpf),
+    step("deny", "licences, sources and bans of dependencies", checks::deny),
+    step("advisories", "known vulnerabilities of dependencies", checks::advisories),
+    step("replay-only", "builds with stable Rust alone, without the kernel half", checks::without_ebpf),
+    step("unit", "unit tests of all crates", suites::unit),
+    step("build", "static release binaries, snatrace and its lab", binaries),
+    step("readers", "DuckDB, pyarrow, Spark and Wireshark read what export writes", suites::readers),
+    step("whole", "walls, command line, golden traces", suites::whole),
+    step("chart", "Helm chart, manifests, kubectl plugin: linted and validated", kube::chart),
+    step("fuzz", "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", suites::fuzz),
+    step("dist", "packages: built, checked, installed, used, removed", suites::dist),
+    step("lab", "network namespaces on this kernel", suites::lab),
 ];
 
 /// Steps that run only when named: they take longer than CI has.
-const NAMED: &[Step] = &[Step {
-    name: "kubernetes",
-    what: "chart and kubectl plugin in a cluster of two nodes; with --only",
-    run: kube::cluster,
-}];
+const NAMED: &[Step] =
+    &[step("kubernetes", "chart and kubectl plugin in a cluster of two nodes; with --only", kube::cluster)];
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let named = || NAMED.iter().filter(|step| args.only.iter().any(|name| name == step.name));
@@ -151,6 +137,10 @@ fn matches(name: &str, asked: &str) -> bool {
 fn prepare(context: &Context) -> Result<Outcome> {
     setup::all(context.consent)?;
     Ok(Outcome::Done)
+}
+
+fn binaries(context: &Context) -> Result<Outcome> {
+    context.binary().map(|_| Outcome::Done)
 }
 
 #[cfg(test)]

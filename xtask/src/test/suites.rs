@@ -7,33 +7,18 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Context;
-use super::report::Outcome;
+use super::report::{Outcome, skipped};
 use crate::arch::Arch;
-use crate::debian::{self, Need};
+use crate::debian;
 use crate::dist::{self, Release};
 use crate::{fuzz, paths, process};
 
 /// What the lab's tests call.
-const LAB: &[Need] = &[
-    Need { program: "ip", package: "iproute2" },
-    Need { program: "nft", package: "nftables" },
-    Need { program: "iptables", package: "iptables" },
-    Need { program: "conntrack", package: "conntrack" },
-    Need { program: "ipset", package: "ipset" },
-    Need { program: "tcpdump", package: "tcpdump" },
-    Need { program: "editcap", package: "wireshark-common" },
-    Need { program: "bpftool", package: "bpftool" },
-    Need { program: "runc", package: "runc" },
-    Need { program: "mkfs.ext4", package: "e2fsprogs" },
-    Need { program: "promtool", package: "prometheus" },
-];
+const LAB: &str = "ip=iproute2 nft=nftables iptables conntrack ipset tcpdump editcap=wireshark-common bpftool runc \
+    mkfs.ext4=e2fsprogs promtool=prometheus";
 
 /// Programs that write NAT rules, which the lab runs in a namespace.
-const PROGRAMS: &[Need] = &[
-    Need { program: "firewalld", package: "firewalld" },
-    Need { program: "dbus-daemon", package: "dbus-daemon" },
-    Need { program: "dockerd", package: "docker.io" },
-];
+const PROGRAMS: &str = "firewalld dbus-daemon dockerd=docker.io";
 
 pub fn unit(_: &Context) -> Result<Outcome> {
     let words = "test --workspace --exclude tracer-ebpf --exclude tests";
@@ -46,18 +31,13 @@ pub fn whole(context: &Context) -> Result<Outcome> {
 }
 
 /// What reads the files that `export` writes.
-const READERS: &[Need] = &[
-    Need { program: "tshark", package: "tshark" },
-    Need { program: "capinfos", package: "wireshark-common" },
-    Need { program: "java", package: "default-jre-headless" },
-    Need { program: "python3", package: "python3" },
-];
+const READERS: &str = "tshark capinfos=wireshark-common java=default-jre-headless python3";
 const READERS_OF_PARQUET: [&str; 4] = ["duckdb", "pyarrow", "pandas", "pyspark"];
 
 /// Half a gigabyte of Python packages, in an environment of their own.
 pub fn readers(context: &Context) -> Result<Outcome> {
     if let Err(error) = debian::need(READERS, context.consent) {
-        return Ok(Outcome::Skipped(format!("{error:#}")));
+        return skipped(format!("{error:#}"));
     }
     let venv = paths::target().join("readers");
     let python = venv.join("bin/python3");
@@ -75,7 +55,7 @@ pub fn readers(context: &Context) -> Result<Outcome> {
                 process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(READERS_OF_PARQUET))
             });
         if let Err(error) = made {
-            return Ok(Outcome::Skipped(format!("the Python packages cannot be installed: {error:#}")));
+            return skipped(format!("the Python packages cannot be installed: {error:#}"));
         }
     }
     let words = "test --package tests --no-default-features --test readers -- --include-ignored";
@@ -84,21 +64,15 @@ pub fn readers(context: &Context) -> Result<Outcome> {
 }
 
 /// What the tests of packages call.
-const DIST: &[Need] = &[
-    Need { program: "lintian", package: "lintian" },
-    Need { program: "rpm", package: "rpm" },
-    Need { program: "busybox", package: "busybox-static" },
-    Need { program: "rpmlint", package: "rpmlint" },
-    Need { program: "systemd-analyze", package: "systemd" },
-];
+const DIST: &str = "lintian rpm busybox=busybox-static rpmlint systemd-analyze=systemd";
 
 /// Packages of this machine's architecture. What builds them is not built here, for that takes minutes.
 pub fn dist(context: &Context) -> Result<Outcome> {
     if !dist::are_tools_installed() {
-        return Ok(Outcome::Skipped("no cargo-deb: `cargo xtask dist` installs it".to_owned()));
+        return skipped("no cargo-deb: `cargo xtask dist` installs it");
     }
-    if !(debian::is_root() && debian::is_debian()) {
-        return Ok(Outcome::Skipped("installing packages needs root and Debian".to_owned()));
+    if !debian::can_install() {
+        return skipped("installing packages needs root and Debian");
     }
     debian::need(DIST, context.consent)?;
     debian::need(LAB, context.consent)?;
@@ -110,9 +84,7 @@ pub fn dist(context: &Context) -> Result<Outcome> {
 /// The corpus is replayed by `whole`; what is not installed yet is not built here, for that takes minutes.
 pub fn fuzz(_: &Context) -> Result<Outcome> {
     if !fuzz::is_installed() {
-        return Ok(Outcome::Skipped(
-            "no cargo-fuzz: `whole` replayed the corpus, `cargo xtask fuzz` installs it".to_owned(),
-        ));
+        return skipped("no cargo-fuzz: `whole` replayed the corpus, `cargo xtask fuzz` installs it");
     }
     fuzz::TARGETS.iter().try_for_each(|target| fuzz::fuzz(target, 20))?;
     Ok(Outcome::Done)
@@ -120,14 +92,14 @@ pub fn fuzz(_: &Context) -> Result<Outcome> {
 
 pub fn lab(context: &Context) -> Result<Outcome> {
     if !debian::is_root() {
-        return Ok(Outcome::Skipped("network namespaces need root: run it as root".to_owned()));
+        return skipped("network namespaces need root: run it as root");
     }
     if let Err(error) = process::output(process::command("unshare").args(["--net", "true"])) {
-        return Ok(Outcome::Skipped(format!("no network namespaces here: {error:#}")));
+        return skipped(format!("no network namespaces here: {error:#}"));
     }
     debian::need(LAB, context.consent)?;
     // systemd would start them, and they would write rules of the machine.
-    if !Path::new("/run/systemd/system").exists() && PROGRAMS.iter().all(|need| debian::available(need.package)) {
+    if !Path::new("/run/systemd/system").exists() && debian::lacking(PROGRAMS).all(debian::available) {
         debian::need(PROGRAMS, context.consent)?;
     }
     run_targets(context, |name| name.starts_with("lab"))

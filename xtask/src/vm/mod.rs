@@ -21,7 +21,7 @@ pub use qemu::{Hardware, Job};
 
 use crate::arch::Arch;
 use crate::consent::Consent;
-use crate::debian::{self, Need};
+use crate::debian;
 use crate::{build, setup};
 
 /// Boot Debian kernels in QEMU and run the demo's checks, or COMMAND, in each
@@ -47,20 +47,8 @@ pub struct Args {
 }
 
 /// What goes into the guest, and what builds and runs it.
-pub const NEEDS: &[Need] = &[
-    Need { program: "depmod", package: "kmod" },
-    Need { program: "cpio", package: "cpio" },
-    Need { program: "xz", package: "xz-utils" },
-    Need { program: "busybox", package: "busybox-static" },
-    Need { program: "dash", package: "dash" },
-    Need { program: "ip", package: "iproute2" },
-    Need { program: "nft", package: "nftables" },
-    Need { program: "xtables-nft-multi", package: "iptables" },
-    Need { program: "conntrack", package: "conntrack" },
-    Need { program: "bpftool", package: "bpftool" },
-    Need { program: "wg", package: "wireguard-tools" },
-    Need { program: "setpriv", package: "util-linux" },
-];
+pub const NEEDS: &str = "depmod=kmod cpio xz=xz-utils busybox=busybox-static dash ip=iproute2 nft=nftables \
+    xtables-nft-multi=iptables conntrack bpftool wg=wireguard-tools setpriv=util-linux";
 
 /// What each kernel must pass, in one shell; `late.sh` has to come before anything loads nf_nat.
 pub const CHECKS: &str = concat!(
@@ -103,7 +91,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// Installs what booting these kernels needs.
 pub fn need(kernels: &[&Kernel], consent: Consent) -> Result<()> {
     debian::need(NEEDS, consent)?;
-    kernels.iter().try_for_each(|kernel| debian::need(&[kernel.arch.qemu()], consent))
+    kernels.iter().try_for_each(|kernel| kernel.arch.need_qemu(consent))
 }
 
 /// Boots one kernel, streams what the guest writes, returns the exit code of what ran inside.

@@ -102,7 +102,7 @@ fn kvm_may_work() -> bool {
 }
 
 fn command(arch: Arch, hardware: &[&str], vmlinuz: &Path, initramfs: &Path) -> Command {
-    let qemu = arch.qemu().program;
+    let qemu = &*arch.qemu();
     // A guest must not outlive this process, however that ends.
     let mut command = if paths::program("setpriv").is_some() {
         let mut wrapper = process::command("setpriv");
@@ -124,7 +124,7 @@ fn attempt(kernel: &Kernel, mut command: Command, boot: Duration, job: &Job) -> 
     let child = command.spawn();
     // The command keeps the writing ends of the pipe, which would never end.
     drop(command);
-    let mut child = child.with_context(|| format!("starting {}", kernel.arch.qemu().program))?;
+    let mut child = child.with_context(|| format!("starting {}", kernel.arch.qemu()))?;
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || forward(BufReader::new(console), &sender));
     let end = follow(kernel.label, &lines, boot, job.limit);
