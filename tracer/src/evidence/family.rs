@@ -9,6 +9,8 @@ use crate::model::{Answers, Assessment, Claim, Reason, Scope, Side, SideEvidence
 
 /// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
 const ENOUGH_NATS: f64 = 9.210_340;
+/// ln(100): where some destinations bypass the filter, it is suspected for others from here on.
+const LIKELY_NATS: f64 = 4.605_170;
 
 /// The evidence of one address family.
 #[derive(Clone, Debug, Default)]
@@ -194,6 +196,7 @@ impl FamilyEvidence {
         let is_suspect_here =
             |this: &Self| is_own_enough && this.entries.get(entry).is_some_and(|here| here.is_suspect(side));
         let is_proven = pooled.nats >= ENOUGH_NATS && pooled.others >= ENOUGH_NATS / 2.0;
+        let is_likely = pooled.nats >= LIKELY_NATS;
         Some(match (passing, role) {
             (0, _) if is_proven && answers_inside => (differ(pooled.nats), Scope::Capture),
             (0, _) if is_proven => (Reason::OthersDiffer, Scope::Capture),
@@ -202,10 +205,14 @@ impl FamilyEvidence {
                 (Reason::OnlyInsideAnswered, Scope::Capture)
             }
             (0, _) => (Reason::NothingToCompare, Scope::Capture),
-            (1.., Role::Filtered) if filtered > passing && is_suspect_here(self) => {
+            // Those that bypass the filter acquit no destination that does not.
+            (1.., Role::Filtered) if is_proven && is_suspect_here(self) => (differ(pooled.nats), Scope::Capture),
+            (1.., Role::Filtered) if (is_likely || filtered > passing) && is_suspect_here(self) => {
                 (Reason::OnlyInsideAnswered, Scope::Destination)
             }
             (1.., _) if is_proven && filtered > passing => (Reason::OthersDiffer, Scope::Capture),
+            (1.., Role::Filtered) => (Reason::NothingToCompare, Scope::Destination),
+            (1.., _) if is_likely => (Reason::NothingToCompare, Scope::Destination),
             (1.., _) => (Reason::OutsideAnswered, Scope::Capture),
         })
     }
@@ -292,8 +299,8 @@ impl FamilyEvidence {
         };
         let nats = if filtered == 0 { 0.0 } else { pooled.nats.max(own()) };
         Some(match passing {
-            1.. if passing >= filtered => Reason::OutsideAnswered,
             _ if nats >= ENOUGH_NATS => differ(nats),
+            1.. if passing >= filtered && pooled.nats < LIKELY_NATS => Reason::OutsideAnswered,
             _ if self.is_suspect(unanswered) && drawn.are_drawn()
                 || self.entries.iter().any(|entry| entry.is_suspect(side)) =>
             {

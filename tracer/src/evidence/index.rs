@@ -10,31 +10,53 @@ const MAX_EXACT_DESTINATIONS: usize = 1024;
 /// Entries for networks of later destinations.
 const MAX_NETWORKS: usize = 256;
 
-/// Destinations by number.
+/// Translated source addresses that are told apart: a provider may filter one of them only. Further ones share a number.
+const MAX_SOURCES: usize = 4;
+
+/// Destinations by number, from each source.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DestinationIndex {
     destinations: Vec<Destination>,
-    numbers: HashMap<Destination, u16, foldhash::fast::FixedState>,
+    numbers: HashMap<(Destination, u8), u16, foldhash::fast::FixedState>,
+    sources: Vec<[u8; 16]>,
 }
 
 impl DestinationIndex {
-    /// The number that a destination's attempts are counted under.
-    pub(super) fn number(&mut self, destination: Destination) -> u16 {
-        let known = self.numbers.get(&destination).copied();
-        known
-            .or_else(|| self.open(destination, MAX_EXACT_DESTINATIONS))
-            .or_else(|| self.numbers.get(&destination.network()).copied())
-            .or_else(|| self.open(destination.network(), MAX_EXACT_DESTINATIONS + MAX_NETWORKS))
-            .or_else(|| self.numbers.get(&Destination::others()).copied())
-            .or_else(|| self.open(Destination::others(), MAX_EXACT_DESTINATIONS + MAX_NETWORKS + 1))
+    /// The number that a destination's attempts from a translated source address are counted under.
+    pub(super) fn number(&mut self, destination: Destination, source: [u8; 16]) -> u16 {
+        let source = self.source(source);
+        let known = |of: Destination| self.numbers.get(&(of, source)).copied();
+        let (network, others) = (destination.network(), Destination::others());
+        if let Some(number) = known(destination) {
+            return number;
+        }
+        let (of_network, of_others) = (known(network), known(others));
+        self.open((destination, source), MAX_EXACT_DESTINATIONS)
+            .or(of_network)
+            .or_else(|| self.open((network, source), MAX_EXACT_DESTINATIONS + MAX_NETWORKS))
+            .or(of_others)
+            .or_else(|| self.open((others, source), MAX_EXACT_DESTINATIONS + MAX_NETWORKS + MAX_SOURCES + 1))
             .unwrap_or(0)
     }
 
-    fn open(&mut self, destination: Destination, limit: usize) -> Option<u16> {
+    /// The number of a source.
+    fn source(&mut self, source: [u8; 16]) -> u8 {
+        let known = self.sources.iter().position(|of| *of == source);
+        let number = known.unwrap_or_else(|| {
+            if self.sources.len() < MAX_SOURCES {
+                self.sources.push(source);
+                return self.sources.len() - 1;
+            }
+            MAX_SOURCES
+        });
+        number as u8
+    }
+
+    fn open(&mut self, key: (Destination, u8), limit: usize) -> Option<u16> {
         let place = self.destinations.len();
         let number = u16::try_from(place).ok().filter(|_| place < limit)?;
-        self.destinations.push(destination);
-        self.numbers.insert(destination, number);
+        self.destinations.push(key.0);
+        self.numbers.insert(key, number);
         Some(number)
     }
 
@@ -47,6 +69,6 @@ impl DestinationIndex {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.destinations.capacity() * size_of::<Destination>()
-            + self.numbers.capacity() * (size_of::<(Destination, u16)>() + 1)
+            + self.numbers.capacity() * (size_of::<((Destination, u8), u16)>() + 1)
     }
 }

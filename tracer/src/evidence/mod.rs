@@ -26,7 +26,7 @@ use self::path::PathEvidence;
 pub use self::place::{Path, Place};
 use tracer_common::Flow;
 
-use crate::infer::{Class, Conclusion, Destination, Observation, ObservedPort, Probe, observe};
+use crate::infer::{Class, Conclusion, ObservedPort, Probe, observe};
 use crate::model::{Answers, Assessment, Attempt, Claim, PortSet, Reason, Scope, Side, SideEvidence};
 
 /// Paths that are distinguished; attempts by further uplinks share one.
@@ -141,8 +141,7 @@ impl PortEvidence {
     pub fn place(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
         let translated = attempt.translated?;
         let side = Side::of(allowed, translated.src_port);
-        let destination = Destination::of(&translated);
-        Some(self.place_of(translated.is_ipv4(), attempt, destination, side))
+        Some(self.place_of(attempt, &translated, side))
     }
 
     /// The same place in the period of a time.
@@ -213,22 +212,19 @@ impl PortEvidence {
     }
 
     fn probe(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<(Place, Probe)> {
-        let Observation { is_ipv4, observed } = observe(attempt)?;
-        match observed {
+        match observe(attempt)?.observed {
             ObservedPort::ChangedPort => None,
-            ObservedPort::Port { destination, probe } => {
+            ObservedPort::Port { probe, .. } => {
                 let side = Side::of(allowed, probe.port);
-                Some((self.place_of(is_ipv4, attempt, destination, side), probe))
+                Some((self.place_of(attempt, &attempt.translated?, side), probe))
             }
         }
     }
 
-    fn place_of(&mut self, is_ipv4: bool, attempt: &Attempt, destination: Destination, side: Side) -> Place {
-        let netns = attempt.uplink_netns.unwrap_or_default();
+    fn place_of(&mut self, attempt: &Attempt, translated: &Flow, side: Side) -> Place {
+        let (is_ipv4, netns) = (translated.is_ipv4(), attempt.uplink_netns.unwrap_or_default());
         let number = self.path_number(Path { is_ipv4, netns, ifindex: attempt.ifindex });
-        let port = |flow: Option<Flow>| flow.map(|flow| flow.src_port);
-        let is_kept = attempt.original.is_none() || port(attempt.original) == port(attempt.translated);
-        self.paths[number].place(destination, side, is_kept, known_ns(attempt))
+        self.paths[number].place(attempt, translated, side, known_ns(attempt))
     }
 
     /// The number of a path. There are few, so they are looked through.

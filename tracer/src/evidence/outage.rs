@@ -4,8 +4,9 @@
 //! Linux takes one after the other. An outage then hits the ports that are in use. It fails all attempts from its beginning to its end,
 //! so failures without an answered attempt in between are one event, however many they are.
 
+use super::range::InferredRange;
 use super::recent::{RecentAttempt, RecentAttempts, weigh};
-use crate::model::{PortSet, Side};
+use crate::model::Side;
 
 /// Fewer events may be outages at whatever length.
 const MIN_RUNS: usize = 3;
@@ -56,7 +57,7 @@ pub(super) fn of_policy(side: Side) -> impl Fn(&RecentAttempt) -> Option<bool> {
     }
 }
 
-/// Whether a port is in a range.
-pub(super) fn of_range(ports: &PortSet) -> impl Fn(&RecentAttempt) -> Option<bool> {
-    move |attempt| Some(ports.contains(attempt.port))
+/// Whether a port is in a range, where that is known.
+pub(super) fn of_range(range: &InferredRange) -> impl Fn(&RecentAttempt) -> Option<bool> {
+    move |attempt| range.is_inside(attempt.port)
 }

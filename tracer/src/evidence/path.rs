@@ -6,15 +6,16 @@ mod periods;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use tracer_common::Flow;
 
 use super::family::FamilyEvidence;
 use super::index::DestinationIndex;
-use super::outage::{come_in_runs, of_policy, of_range, sorted, sorted_of};
+use super::outage::{come_in_runs, of_policy, sorted, sorted_of};
 use super::place::{Path, Place};
 use super::range::InferredRange;
 use super::recent::{RecentAttempt, RecentAttempts};
 use crate::infer::{Class, Destination, Probe};
-use crate::model::{Answers, Assessment, PortSet, Reason, Scope, Side};
+use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side};
 
 /// The evidence of one path.
 #[derive(Clone, Debug)]
@@ -74,8 +75,10 @@ impl PathEvidence {
     }
 
     /// Where an attempt belongs that began, or was answered, at this time.
-    pub(super) fn place(&mut self, destination: Destination, side: Side, is_kept: bool, at_ns: u64) -> Place {
-        Place { path: self.number, period: self.period_at(at_ns), entry: self.index.number(destination), side, is_kept }
+    pub(super) fn place(&mut self, attempt: &Attempt, translated: &Flow, side: Side, at_ns: u64) -> Place {
+        let (destination, source, is_kept) = (Destination::of(translated), translated.src, attempt.may_keep_port());
+        let entry = self.index.number(destination, source);
+        Place { path: self.number, period: self.period_at(at_ns), entry, side, is_kept }
     }
 
     /// The period of a time.
@@ -180,11 +183,11 @@ impl PathEvidence {
     fn range(&mut self, number: u8) -> Option<&InferredRange> {
         let counted = self.recent.counted();
         let period = self.periods.get_mut(usize::from(number))?;
-        if counted > period.inferred_at + period.inferred_at / 2 {
+        if counted > period.inferred_at + period.inferred_at / if counted < 64 { 8 } else { 2 } {
             let attempts = sorted(&self.recent, number);
             period.inferred_at = counted;
             let range = InferredRange::of(self.path.is_ipv4, &self.index, &attempts);
-            period.range = range.filter(|range| !come_in_runs(&attempts, of_range(&range.ports))).map(Box::new);
+            period.range = range.filter(|range| !range.is_explained_by_outage(&attempts)).map(Box::new);
         }
         period.range.as_deref()
     }
@@ -194,8 +197,8 @@ impl PathEvidence {
         for number in (0u8..).take(self.periods.len()) {
             if self.range(number).is_none() {
                 let attempts = sorted(&self.recent, number);
-                let is_explained = come_in_runs(&attempts, of_range(&class.split));
-                self.period(number).range = (!is_explained).then(|| Box::new(InferredRange::known(class, &attempts)));
+                let range = InferredRange::known(class, &attempts);
+                self.period(number).range = (!range.is_explained_by_outage(&attempts)).then(|| Box::new(range));
             }
         }
     }

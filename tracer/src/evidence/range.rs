@@ -4,6 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::index::DestinationIndex;
+use super::outage::{come_in_runs, of_range};
 use super::recent::{RecentAttempt, infer};
 use crate::infer::{Class, Conclusion, Verdict};
 use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
@@ -15,13 +16,15 @@ const RARE_PASS_DIVISOR: u64 = 10;
 #[derive(Clone, Debug)]
 pub(super) struct InferredRange {
     pub(super) ports: PortSet,
+    /// Ports of which it is not known.
+    pub(super) undecided: PortSet,
     p_below: u32,
     inside: Answers,
     outside: Answers,
     /// Answers inside and outside of the range, by destination.
     destinations: HashMap<u16, [Answers; 2], FixedState>,
-    /// The destination that alone says so.
-    only: Option<u16>,
+    /// The destination that alone says so, by its numbers.
+    pub(super) only: Option<Vec<u16>>,
 }
 
 impl InferredRange {
@@ -40,22 +43,34 @@ impl InferredRange {
         let is_only =
             |entry: &u16| class.supporting.first().is_some_and(|only| only.destination == index.destination(*entry));
         let range = Self::known(&class, attempts);
-        let only = if is_shared { None } else { Some(range.destinations.keys().copied().find(is_only)?) };
+        let only = (!is_shared).then(|| range.destinations.keys().copied().filter(is_only).collect());
         Some(Self { only, ..range })
     }
 
     /// The range that more attempts than these prove.
     pub(super) fn known(class: &Class, attempts: &[RecentAttempt]) -> Self {
-        let Class { split: ports, p_below, inside, outside, .. } = class;
+        let Class { split: ports, undecided, p_below, inside, outside, .. } = class;
         let mut destinations: HashMap<u16, [Answers; 2], FixedState> = HashMap::default();
-        for attempt in attempts {
+        for attempt in attempts.iter().filter(|attempt| !undecided.contains(attempt.port)) {
             let answers =
                 &mut destinations.entry(attempt.place.entry).or_default()[usize::from(!ports.contains(attempt.port))];
             *(if attempt.answered { &mut answers.answered } else { &mut answers.unanswered }) += 1;
         }
         let [inside, outside] =
             [inside, outside].map(|counts| Answers { answered: counts.answered, unanswered: counts.unanswered });
-        Self { ports: ports.clone(), p_below: *p_below, inside, outside, destinations, only: None }
+        let (ports, undecided) = (ports.clone(), undecided.clone());
+        Self { ports, undecided, p_below: *p_below, inside, outside, destinations, only: None }
+    }
+
+    /// Whether the path passes a port, where that is known.
+    pub(super) fn is_inside(&self, port: u16) -> Option<bool> {
+        (!self.undecided.contains(port)).then(|| self.ports.contains(port))
+    }
+
+    /// Whether an outage explains the attempts outside as well: of the destination that alone says so, or of all.
+    pub(super) fn is_explained_by_outage(&self, attempts: &[RecentAttempt]) -> bool {
+        let is_of = |attempt: &&RecentAttempt| self.only.as_ref().is_none_or(|of| of.contains(&attempt.place.entry));
+        come_in_runs(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(self))
     }
 
     /// How strong the claim is about that port, for attempts to that destination; `None` where the range says nothing against it.
@@ -65,10 +80,13 @@ impl InferredRange {
         let is_filtered = inside.answered > 0
             && inside.answered >= inside.unanswered
             && outside.answered * RARE_PASS_DIVISOR <= outside.total();
-        if self.ports.contains(port) || !is_filtered || self.only.is_some_and(|only| only != entry) {
+        if self.is_inside(port) != Some(false)
+            || !is_filtered
+            || self.only.as_ref().is_some_and(|only| !only.contains(&entry))
+        {
             return None;
         }
-        let (scope, inside, outside) = match self.only {
+        let (scope, inside, outside) = match &self.only {
             Some(_) => (Scope::Destination, inside, outside),
             None => (Scope::Capture, self.inside, self.outside),
         };

@@ -54,7 +54,7 @@ impl RecentAttempts {
             self.attempts.pop_front();
             self.first += 1;
         }
-        let Probe { port, answered, second: _ } = probe;
+        let Probe { port, answered, second: _, is_kept: _ } = probe;
         let id = id.unwrap_or(ENDED);
         self.attempts.push_back(RecentAttempt {
             at_ns,
@@ -127,7 +127,8 @@ impl RecentAttempt {
     }
 
     pub(super) const fn probe(&self) -> Probe {
-        Probe { port: self.port, answered: self.answered, second: self.at_ns / 1_000_000_000 }
+        let second = self.at_ns / 1_000_000_000;
+        Probe { port: self.port, answered: self.answered, second, is_kept: self.place.is_kept }
     }
 }
 

@@ -6,13 +6,14 @@
 use super::conclusion::{Edge, Passes};
 use super::port_counts::UsedPort;
 use super::segments::{Logs, Segment};
+use crate::model::PortSet;
 
 /// ln(2 / 0.01): the bracket misses an edge at most once in a hundred times.
 const BRACKET_NATS: f64 = 5.298;
 
 /// The ranges that pass, with brackets.
 pub(super) fn passes(seen: &[UsedPort], segments: &[Segment], logs: Logs) -> Vec<Passes> {
-    let passing = segments.iter().enumerate().filter(|(_, segment)| segment.passes);
+    let passing = segments.iter().enumerate().filter(|(_, segment)| segment.is_in(true));
     passing
         .map(|(place, segment)| {
             let low = match place.checked_sub(1) {
@@ -33,6 +34,16 @@ pub(super) fn passes(seen: &[UsedPort], segments: &[Segment], logs: Logs) -> Vec
             Passes { low, high }
         })
         .collect()
+}
+
+/// What is undecided, with the brackets of its edges.
+pub(super) fn undecided(seen: &[UsedPort], segments: &[Segment], logs: Logs) -> PortSet {
+    let of = |(place, segment): (usize, &Segment)| {
+        let before = place.checked_sub(1).map(|before| between(seen, &segments[before], segment, logs).from);
+        let after = segments.get(place + 1).map(|after| last_before(between(seen, segment, after, logs)).to);
+        (before.unwrap_or(0), after.unwrap_or(u16::MAX))
+    };
+    PortSet::of(segments.iter().enumerate().filter(|(_, segment)| segment.is_undecided).map(of))
 }
 
 /// From the first port of what follows to the last port of what is before it.

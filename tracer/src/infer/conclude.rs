@@ -83,9 +83,9 @@ fn verdict(mut scales: Scales<'_>, used: AnswerCounts) -> Verdict {
     let divided = segments::divide(scales.seen);
     let suspected = pruned(&mut scales, &divided, Weight::is_enough);
     let proven = pruned(&mut scales, &suspected, Weight::is_shared);
-    if proven.len() > 1 {
+    if has_classes(&proven) {
         Verdict::Class(class(&scales, &proven))
-    } else if suspected.len() > 1 {
+    } else if has_classes(&suspected) {
         Verdict::OneDestination(class(&scales, &suspected))
     } else if divided.len() > 1 {
         undecided(&scales, &divided, used)
@@ -100,7 +100,7 @@ pub(super) fn survivors(family: &FamilyAttempts) -> usize {
     let seen = family.counts.seen();
     let divided = segments::divide_at(&seen, 2.0);
     let answering = Answering::of(family.destinations.entries());
-    pruned(&mut Scales::new(&seen, &answering), &divided, Weight::is_enough).len()
+    segments::groups(&pruned(&mut Scales::new(&seen, &answering), &divided, Weight::is_enough)).len()
 }
 
 /// What the evidence for segments is weighed by. The same segments are weighed once.
@@ -130,20 +130,28 @@ fn evidence(sides: &[(Destination, Sides)]) -> Evidence {
     significance::evidence(&sides.iter().map(|(_, sides)| sides.stratum()).collect::<Vec<_>>())
 }
 
-/// Takes out segments whose evidence, against those next to them, does not hold, the weakest first.
-fn pruned(scales: &mut Scales<'_>, divided: &[Segment], holds: fn(&Weight) -> bool) -> Vec<Segment> {
-    let mut left = divided.to_vec();
-    while left.len() > 1 {
-        let weak = (0..left.len()).filter_map(|place| {
-            let weight = scales.weigh(&left[place.saturating_sub(1)..left.len().min(place + 2)]);
-            (!holds(&weight)).then_some((place, weight.total))
+/// Leaves segments undecided whose evidence, against those next to them, does not hold, the weakest first.
+fn pruned(scales: &mut Scales<'_>, divided: &[Segment], holds: fn(&Weight, usize) -> bool) -> Vec<Segment> {
+    let mut segments = divided.to_vec();
+    loop {
+        let groups = segments::groups(&segments);
+        let weak = (0..groups.len()).filter_map(|group| {
+            let first = groups[group.saturating_sub(1)].first()?;
+            let last = groups[(group + 1).min(groups.len() - 1)].last()?;
+            let weight = scales.weigh(&segments[*first..=*last]);
+            // The ends of the port space were not chosen.
+            let edges = last - first + usize::from(*first > 0) + usize::from(last + 1 < segments.len());
+            (!holds(&weight, edges)).then_some((group, weight.total))
         });
-        match weak.min_by(|(_, a), (_, b)| a.total_cmp(b)) {
-            Some((place, _)) => left = segments::without(&left, place),
-            None => break,
-        }
+        let Some((group, _)) = weak.min_by(|(_, a), (_, b)| a.total_cmp(b)).filter(|_| groups.len() > 1) else {
+            return segments;
+        };
+        groups[group].iter().for_each(|&place| segments[place].is_undecided = true);
     }
-    left
+}
+
+fn has_classes(segments: &[Segment]) -> bool {
+    segments::groups(segments).len() > 1
 }
 
 fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
@@ -153,7 +161,8 @@ fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
 /// By the evidence of these attempts, of which so many edges were chosen to fit.
 fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[(Destination, Sides)], edges: usize) -> Class {
     let count = |passes| segments::count(seen, segments, passes);
-    let passes = bracket::passes(seen, segments, Rates::of(count(true), count(false)).logs());
+    let logs = Rates::of(count(true), count(false)).logs();
+    let (passes, undecided) = (bracket::passes(seen, segments, logs), bracket::undecided(seen, segments, logs));
     let evidence = evidence(sides);
     let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > MIN_SUPPORT_NATS).collect();
     order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
@@ -161,15 +170,18 @@ fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[(Destination, Side
         let (destination, Sides { inside, outside }) = sides[place];
         SupportingDestination { destination, inside, outside }
     });
-    let likely = rule::likely(&passes);
+    let likely = if undecided.is_empty() { rule::likely(&passes) } else { None };
     let split = likely.clone().unwrap_or_else(|| rule::best(&passes));
-    let within = |inside| seen.iter().filter(|seen| split.contains(seen.port) == inside).map(|seen| seen.answers).sum();
+    let undecided = undecided.without(&split);
+    let decided = || seen.iter().filter(|seen| !undecided.contains(seen.port));
+    let within = |inside| decided().filter(|seen| split.contains(seen.port) == inside).map(|seen| seen.answers).sum();
     Class {
         inside: within(true),
         outside: within(false),
         likely,
         split,
         passes,
+        undecided,
         p_below: p_below(evidence.total, edges),
         supporting_count: order.len(),
         supporting: supporting.collect(),

@@ -100,6 +100,8 @@ pub enum Verdict {
 pub struct Class {
     /// Ranges that pass, in ascending order.
     pub passes: Vec<Passes>,
+    /// Ports that seem to fare otherwise than those around them, with too few attempts to say so; in neither class.
+    pub undecided: PortSet,
     /// The ports that `inside` counts: the likely rule, else the best place for each edge.
     pub split: PortSet,
     /// Attempts with ports in `split`.
@@ -132,7 +134,7 @@ impl Class {
                 (None, None) => None,
             }
         });
-        PortSet::of(gaps)
+        PortSet::of(gaps).without(&self.undecided)
     }
 
     /// Ports that pass, whatever place in its bracket each edge has.

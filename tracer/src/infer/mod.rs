@@ -70,7 +70,7 @@ impl Infer {
     /// Takes what else is known of a connection that left as `translated`: from a conntrack table, for example. `second` is when
     /// it began, on any clock.
     pub fn observe(&mut self, translated: &Flow, answered: bool, second: u64) {
-        let probe = Probe { port: translated.src_port, answered, second };
+        let probe = Probe { port: translated.src_port, answered, second, is_kept: true };
         let observed = ObservedPort::Port { destination: Destination::of(translated), probe };
         let family = if translated.is_ipv4() { &mut self.v4 } else { &mut self.v6 };
         family.get_or_insert_default().take(&observed);

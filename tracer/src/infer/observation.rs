@@ -28,6 +28,8 @@ pub(crate) struct Probe {
     pub(crate) answered: bool,
     /// When the first SYN was sent, seconds since boot.
     pub(crate) second: u64,
+    /// It may be the port that the client chose. Those that NAT draws do not depend on the time.
+    pub(crate) is_kept: bool,
 }
 
 /// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source (such a
@@ -45,7 +47,7 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
         ObservedPort::ChangedPort
     } else {
         let second = attempt.first_ns / 1_000_000_000;
-        let probe = Probe { port: translated.src_port, answered, second };
+        let probe = Probe { port: translated.src_port, answered, second, is_kept: attempt.may_keep_port() };
         ObservedPort::Port { destination: Destination::of(&translated), probe }
     };
     Some(Observation { is_ipv4: translated.is_ipv4(), observed })

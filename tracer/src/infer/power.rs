@@ -7,7 +7,7 @@
 use std::f64::consts::{E, PI};
 
 use super::destinations::BINS;
-use super::significance::needed;
+use super::significance::usually_needed;
 
 /// Nine times in ten by this estimate, at least four in five as measured: so many standard deviations below the mean.
 const POWER_DEVIATIONS: f64 = 1.28;
@@ -58,7 +58,7 @@ fn is_enough(attempts: impl Iterator<Item = u64>, share: f64, fails: f64) -> boo
         strongest = strongest.max(worth * more_by_chance);
         inside += attempts * share;
     }
-    sum.min(2.0 * (sum - strongest)) * (1.0 - POWER_DEVIATIONS / inside.sqrt()) >= needed()
+    sum.min(2.0 * (sum - strongest)) * (1.0 - POWER_DEVIATIONS / inside.sqrt()) >= usually_needed()
 }
 
 /// What is left where of failures in a row only two count.

@@ -26,6 +26,8 @@ pub(super) struct Segment {
     pub(super) first: usize,
     pub(super) last: usize,
     pub(super) passes: bool,
+    /// Chance may explain it: it is in neither class.
+    pub(super) is_undecided: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,9 +69,16 @@ impl Logs {
     }
 }
 
-/// Attempts in the segments that pass, or in the others.
+impl Segment {
+    /// Whether it is in that class.
+    pub(super) const fn is_in(&self, passes: bool) -> bool {
+        self.passes == passes && !self.is_undecided
+    }
+}
+
+/// Attempts in the segments that are said to pass, or in those that are said not to.
 pub(super) fn count(seen: &[UsedPort], segments: &[Segment], passes: bool) -> AnswerCounts {
-    let chosen = segments.iter().filter(|segment| segment.passes == passes);
+    let chosen = segments.iter().filter(|segment| segment.is_in(passes));
     chosen.flat_map(|segment| &seen[segment.first..=segment.last]).map(|seen| seen.answers).sum()
 }
 
@@ -144,7 +153,7 @@ fn trace(switched: &[[bool; 2]], mut state: usize) -> Vec<Segment> {
     let mut last = switched.len();
     for place in (0..switched.len()).rev() {
         if place == 0 || switched[place][state] {
-            segments.push(Segment { first: place, last: last - 1, passes: state == 1 });
+            segments.push(Segment { first: place, last: last - 1, passes: state == 1, is_undecided: false });
             state = 1 - state;
             last = place;
         }
@@ -160,23 +169,22 @@ pub(super) fn given(seen: &[UsedPort], passing: &PortSet) -> Vec<Segment> {
         let passes = passing.contains(*port);
         match segments.last_mut() {
             Some(segment) if segment.passes == passes => segment.last = place,
-            Some(_) | None => segments.push(Segment { first: place, last: place, passes }),
+            Some(_) | None => segments.push(Segment { first: place, last: place, passes, is_undecided: false }),
         }
     }
     segments
 }
 
-/// The division without one of its segments, which joins its neighbours.
-pub(super) fn without(segments: &[Segment], place: usize) -> Vec<Segment> {
-    let mut joined: Vec<Segment> = Vec::new();
-    for (index, segment) in segments.iter().enumerate() {
-        let passes = segment.passes != (index == place);
-        match joined.last_mut() {
-            Some(before) if before.passes == passes => before.last = segment.last,
-            Some(_) | None => joined.push(Segment { passes, ..*segment }),
+/// Classes of a division, as places in it: decided segments that fare alike without any between them that does not.
+pub(super) fn groups(segments: &[Segment]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (place, segment) in segments.iter().enumerate().filter(|(_, segment)| !segment.is_undecided) {
+        match groups.last_mut() {
+            Some(group) if segments[group[0]].passes == segment.passes => group.push(place),
+            Some(_) | None => groups.push(vec![place]),
         }
     }
-    joined
+    groups
 }
 
 #[cfg(test)]
@@ -189,7 +197,7 @@ mod tests {
     }
 
     fn segment(first: usize, last: usize, passes: bool) -> Segment {
-        Segment { first, last, passes }
+        Segment { first, last, passes, is_undecided: false }
     }
 
     #[test]
@@ -214,9 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_is_taken_out_joins_its_neighbours() {
-        let three = [segment(0, 3, true), segment(4, 5, false), segment(6, 9, true)];
-        assert_eq!(without(&three, 1), [segment(0, 9, true)]);
-        assert_eq!(without(&three, 0), [segment(0, 5, false), segment(6, 9, true)]);
+    fn what_is_undecided_parts_no_group() {
+        let mut five = [(0, 3, true), (4, 5, false), (6, 9, true), (10, 12, false), (13, 15, true)]
+            .map(|(a, b, c)| segment(a, b, c));
+        five[1].is_undecided = true;
+        assert_eq!(groups(&five), [vec![0, 2], vec![3], vec![4]]);
+        five[4].is_undecided = true;
+        assert_eq!(groups(&five), [vec![0, 2], vec![3]]);
     }
 }

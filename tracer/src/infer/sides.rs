@@ -47,10 +47,10 @@ impl<'a> Answering<'a> {
 
     /// Each destination's attempts in these segments.
     pub(super) fn sides(&self, seen: &[UsedPort], segments: &[Segment]) -> Vec<(Destination, Sides)> {
-        let ranges: Vec<_> = segments.iter().map(|segment| (bins(seen, segment), segment.passes)).collect();
+        let ranges: Vec<_> = segments.iter().map(|segment| (bins(seen, segment), segment)).collect();
         let sides = |bins: &Bins| {
             let side = |passes| {
-                let chosen = ranges.iter().filter(|(_, of)| *of == passes);
+                let chosen = ranges.iter().filter(|(_, of)| of.is_in(passes));
                 chosen.map(|(range, _)| sum(&bins[range.clone()])).sum()
             };
             Sides { inside: side(true), outside: side(false) }

@@ -9,6 +9,8 @@ use std::f64::consts::LN_2;
 
 /// Evidence that chance explains with a probability below 0.001 is enough.
 const ENOUGH_NATS: f64 = 6.907_755;
+/// More are not expected of some segments and those next to them.
+const MAX_EDGES: u32 = 8;
 /// Where a side can begin or end: at the 257 boundaries of the bins, or within one of 256, which is then left out.
 const CUTS: u32 = 513;
 /// Tilts that are tried; any gives a valid bound, the best of them a sharp one.
@@ -56,8 +58,8 @@ pub(super) struct Weight {
 
 impl Weight {
     /// Whether chance explains it too seldom, at the stated level and for any choice of edges.
-    pub(super) fn is_enough(&self) -> bool {
-        self.total >= needed()
+    pub(super) fn is_enough(&self, edges: usize) -> bool {
+        self.total >= needed(edges)
     }
 
     /// The same where nothing was chosen to fit, so that only the level counts; and whether the other destinations agree.
@@ -67,8 +69,8 @@ impl Weight {
     }
 
     /// Whether the other destinations agree with the strongest: without it, half as much is left.
-    pub(super) fn is_shared(&self) -> bool {
-        self.total - self.strongest >= needed() / 2.0
+    pub(super) fn is_shared(&self, edges: usize) -> bool {
+        self.total - self.strongest >= needed(edges) / 2.0
     }
 }
 
@@ -78,8 +80,14 @@ pub(super) fn choices(edges: u32) -> f64 {
     LN_2 + (0..edges).map(|edge| (f64::from(CUTS + edge) / f64::from(edge + 1)).ln()).sum::<f64>()
 }
 
-/// Evidence in nats that a claim about one segment needs: it and its neighbours have at most four edges.
-pub(super) fn needed() -> f64 {
+/// Evidence in nats that a claim about some segments needs, which with their neighbours have so many edges. That can be each number up
+/// to [`MAX_EDGES`], so the level is divided among them.
+pub(super) fn needed(edges: usize) -> f64 {
+    ENOUGH_NATS + f64::from(MAX_EDGES).ln() + choices(u32::try_from(edges).unwrap_or(u32::MAX))
+}
+
+/// What estimates take for needed: enough for a class anywhere, with room.
+pub(super) fn usually_needed() -> f64 {
     ENOUGH_NATS + choices(4)
 }
 
@@ -264,9 +272,9 @@ mod tests {
     #[test]
     fn evidence_of_one_destination_vanishes_without_it() {
         let one = evidence(&[stratum((40, 40), (0, 40)), stratum((0, 40), (0, 40))]).weight();
-        assert!(one.is_enough() && !one.is_shared(), "{one:?}");
+        assert!(one.is_enough(4) && !one.is_shared(4), "{one:?}");
         let two = evidence(&[stratum((40, 40), (0, 40)), stratum((20, 20), (0, 40))]).weight();
-        assert!(two.is_enough() && two.is_shared(), "{two:?}");
+        assert!(two.is_enough(4) && two.is_shared(4), "{two:?}");
     }
 
     #[test]

@@ -56,12 +56,14 @@ impl Display for Conclusion {
             Verdict::Class(class) => {
                 counts(f, class)?;
                 write!(f, ": the path passes {}", Ranges(&class.passes))?;
-                likely(f, class)
+                likely(f, class)?;
+                undecided(f, class)
             }
             Verdict::OneDestination(class) => {
                 counts(f, class)?;
                 write!(f, ": it looks as if the path passes {}", Ranges(&class.passes))?;
                 likely(f, class)?;
+                undecided(f, class)?;
                 f.write_str("; but most of the evidence is that of ")?;
                 match class.supporting.first() {
                     Some(supporting) => write!(f, "{}", supporting.destination)?,
@@ -173,4 +175,9 @@ fn sides(class: &Class) -> (String, String) {
 
 fn likely(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
     class.likely.as_ref().map_or(Ok(()), |likely| write!(f, "; likely rule {likely}"))
+}
+
+fn undecided(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
+    let undecided = &class.undecided;
+    if undecided.is_empty() { Ok(()) } else { write!(f, "; too few attempts to tell for {undecided}") }
 }

@@ -206,6 +206,12 @@ impl Attempt {
         Some((original.src, original.src_port) != (translated.src, translated.src_port) || self.nat_netns.is_some())
     }
 
+    /// Whether the translated port may be the one that the client chose; else NAT has drawn it.
+    #[must_use]
+    pub fn may_keep_port(&self) -> bool {
+        self.original.is_none_or(|original| self.translated.is_none_or(|to| original.src_port == to.src_port))
+    }
+
     /// Whether return traffic reached this node: a SYN-ACK, an RST or a stray segment arrived, or was dropped here, or the outcome
     /// implies one. The path accepts return traffic on this port then.
     ///

@@ -88,6 +88,7 @@ impl PolicyEvidence {
         let family = format!("{}{}", self.family(), self.period.words());
         let sentence = |SideEvidence { assessment, filtered, passing }: &SideEvidence| {
             let verdict = match assessment.reason {
+                Reason::SidesDiffer { .. } if passing >= filtered => "holds for some destinations",
                 Reason::SidesDiffer { .. } => "holds",
                 Reason::OnlyInsideAnswered | Reason::OthersDiffer => "holds so far",
                 Reason::NothingToCompare

@@ -82,6 +82,14 @@ impl PortSet {
         Self::of(pairs)
     }
 
+    /// Its ports that are not in the other.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let begins = [Some(0)].into_iter().chain(other.ranges().map(|(_, high)| high.checked_add(1)));
+        let gaps = begins.zip(other.ranges().map(|(low, _)| low.checked_sub(1)).chain([Some(u16::MAX)]));
+        self.and(&Self::of(gaps.filter_map(|(begin, end)| Some((begin?, end?)))))
+    }
+
     /// Whether it has no port.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -178,6 +186,15 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         text.parse::<PortSet>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_in_another_set_is_taken_away() {
+        let of = |text: &str| text.parse::<PortSet>().unwrap();
+        assert_eq!(of("1024-65535").without(&of("2000-2999,40000-65535")).to_string(), "1024-1999,3000-39999");
+        assert_eq!(of("any").without(&of("0-1023")).to_string(), "1024-65535");
+        assert!(of("443").without(&of("any")).is_empty());
+        assert_eq!(of("443").without(&PortSet::of([])).to_string(), "443");
     }
 
     #[test]

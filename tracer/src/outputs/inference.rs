@@ -32,6 +32,7 @@ pub(super) struct Inference<'a> {
     shared_attempts: u64,
     passes: Option<Vec<Range>>,
     likely: Option<&'a PortSet>,
+    undecided: Option<&'a PortSet>,
     counted: Option<&'a PortSet>,
     inside: Option<CountsObject>,
     outside: Option<CountsObject>,
@@ -113,6 +114,7 @@ impl<'a> Inference<'a> {
             shared_attempts: conclusion.left_out.shared,
             passes: None,
             likely: None,
+            undecided: None,
             counted: None,
             inside: None,
             outside: None,
@@ -128,6 +130,7 @@ impl<'a> Inference<'a> {
         Self {
             passes: Some(class.passes.iter().map(Range::from).collect()),
             likely: class.likely.as_ref(),
+            undecided: Some(&class.undecided).filter(|ports| !ports.is_empty()),
             counted: Some(&class.split),
             inside: Some(class.inside.into()),
             outside: Some(class.outside.into()),

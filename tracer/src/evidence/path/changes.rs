@@ -58,8 +58,8 @@ impl PathEvidence {
             }
         }
         if let Some(range) = &period.range
-            && fare(&|attempt| !range.ports.contains(attempt.port)) == Some(Passing::Mostly)
-            && let Some(at_ns) = change::find(&sorted(&self.recent, number), of_range(&range.ports))
+            && fare(&|attempt| range.is_inside(attempt.port) == Some(false)) == Some(Passing::Mostly)
+            && let Some(at_ns) = change::find(&sorted(&self.recent, number), of_range(&range))
         {
             return Some(at_ns);
         }
@@ -71,7 +71,7 @@ impl PathEvidence {
         let attempts = sorted(&self.recent, number);
         let newest = &attempts[attempts.len().saturating_sub(INFER_FROM)..];
         let range = InferredRange::of(self.path.is_ipv4, &self.index, newest)?;
-        change::find(&attempts, of_range(&range.ports))
+        change::find(&attempts, of_range(&range))
     }
 
     /// Looks for every change, at the end of a capture, and has everything tested again.
@@ -102,7 +102,7 @@ impl PathEvidence {
                 let unanswered = part.iter().filter(|attempt| !attempt.answered).count();
                 let range =
                     (unanswered >= MIN_UNANSWERED).then(|| InferredRange::of(self.path.is_ipv4, &self.index, part));
-                change::find(&attempts, of_range(&range??.ports))
+                change::find(&attempts, of_range(&range??))
             })
         };
         sides().or_else(ranges)

@@ -2,6 +2,7 @@
 
 mod world;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use self::world::{AnswerModel, Assessed, Silent, World};
@@ -363,6 +364,34 @@ fn a_destination_that_failed_once_inside_is_not_judged_by_the_others() {
         let seen = world.play(1);
         assert_eq!(seen.end_of(strength, Some(6)), 5 - inside as usize, "{inside} inside: {:?}", seen.end.last());
     }
+}
+
+#[test]
+fn destinations_that_bypass_the_filter_acquit_it_for_no_other() {
+    // Six are in a private network or on the link, five are beyond the filter.
+    let answers: AnswerModel = Rc::new(|to, port, _| to < 6 || port >= 32768);
+    let world = World { answers, destinations: 11, attempts: 110, ..World::new() };
+    let (blamed, all) = (Cell::new(0), Cell::new(0));
+    each(&world, |seed, seen| {
+        (blamed.set(blamed.get() + seen.blamed()), all.set(all.get() + seen.end.len()));
+        assert_eq!(seen.end_of(Strength::Contradicted, None), 0, "seed {seed}: {:?}", seen.end);
+        assert!(seen.policies.iter().all(|policy| policy.strength().holds()), "seed {seed}: {:?}", seen.policies);
+    });
+    assert!(blamed.get() * 10 >= all.get() * 9, "{blamed:?} of {all:?}");
+    // Without it they are as good as any.
+    nobody_is_blamed(&World { answers: Rc::new(|to, _, _| to != 8), ..world.clone() }, 2);
+    nobody_is_blamed(&World { answers: Rc::new(|_, _, _| true), loss: 0.1, attempts: 400, ..world }, 3);
+}
+
+#[test]
+fn a_filter_for_one_of_two_source_addresses_is_proven_for_that_one() {
+    let answers: AnswerModel = Rc::new(|to, port, _| to % 2 == 0 || port >= 32768);
+    // The same two destinations, from two addresses of the uplink.
+    let world = World { answers, destinations: 4, sources: 2, attempts: 160, ..World::new() };
+    each(&world, |seed, seen| {
+        assert!(seen.end.iter().all(|(to, _)| to % 2 == 1));
+        assert_eq!(seen.blamed(), seen.end.len(), "seed {seed}: {:?}", seen.end.first());
+    });
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) over_ms: (u64, u64),
     /// NAT keeps the ports that clients choose; else it changes them.
     pub(super) keeps_ports: bool,
+    /// So many translated source addresses; by number of destination, which are so many times fewer.
+    pub(super) sources: u32,
     /// The uplink of a destination.
     pub(super) uplink: fn(u32) -> u32,
 }
@@ -83,6 +85,7 @@ impl World {
             script: Vec::new(),
             over_ms: (100, 1000),
             keeps_ports: false,
+            sources: 1,
             uplink: |_| 2,
         }
     }
@@ -132,15 +135,16 @@ impl World {
         self.judge(&allowed, events)
     }
 
-    fn attempt(&self, to: u32, port: u16) -> Attempt {
+    fn attempt(&self, number: u32, port: u16) -> Attempt {
+        let (source, to) = (number % self.sources + 1, number / self.sources);
         let (nat, dst) = if self.is_ipv6 {
-            (format!("[2001:db8::1]:{port}"), format!("[2001:db8:1::{to:x}]:443"))
+            (format!("[2001:db8::{source}]:{port}"), format!("[2001:db8:1::{to:x}]:443"))
         } else {
-            (format!("192.0.2.1:{port}"), format!("203.0.{}.{}:443", to / 250, to % 250))
+            (format!("192.0.2.{source}:{port}"), format!("203.0.{}.{}:443", to / 250, to % 250))
         };
         let client = if self.keeps_ports { port } else { 80 };
         let src = if self.is_ipv6 { format!("[fd00::7]:{client}") } else { format!("10.42.0.7:{client}") };
-        Attempt { retransmits: 0, ifindex: (self.uplink)(to), ..example::attempt(&src, &dst, &nat, &dst) }
+        Attempt { retransmits: 0, ifindex: (self.uplink)(number), ..example::attempt(&src, &dst, &nat, &dst) }
     }
 
     fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Assessed {
@@ -158,7 +162,7 @@ impl World {
         for ((at_ms, number, kind), attempt) in events {
             let flow = attempt.translated.unwrap();
             let is_flagged = attempt.retransmits > 0 && Side::of(allowed, flow.src_port) != Side::Inside;
-            let to = destination(&flow);
+            let to = destination(&flow) * self.sources + u32::from(flow.src[15]) - 1;
             if kind == 0 {
                 let counted = evidence.retransmitted(number, &attempt, allowed);
                 if is_flagged {

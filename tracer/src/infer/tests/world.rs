@@ -119,6 +119,9 @@ impl World {
         let mut flow = attempt.translated.unwrap();
         flow.dst[13..].copy_from_slice(&to.to_be_bytes()[1..]);
         attempt.translated = Some(Flow { src_port: port, ..flow });
+        if matches!(self.ports, Ports::Sequential(_)) {
+            attempt.original = attempt.original.map(|original| Flow { src_port: port, ..original });
+        }
         attempt.outcome = if answered { Outcome::Established } else { Outcome::TimedOut };
         attempt.retransmits = if answered { u32::try_from(lost).unwrap() } else { 5 };
         attempt

@@ -19,8 +19,8 @@ const NODE_NETNS: u32 = 4_026_531_840;
 const RETRANSMIT_MS: [u64; 2] = [1000, 3000];
 const GIVE_UP_MS: u64 = 5000;
 
-/// What lets return traffic through: from the first port to the last.
-type Passes = Option<(u16, u16)>;
+/// What lets return traffic through: ranges from the first port to the last.
+type Passes = Option<&'static [(u16, u16)]>;
 
 /// What is drawn.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub(super) struct World {
     destinations: u16,
     /// So many of them are dead.
     dead: u16,
+    /// So many are not behind the filter.
+    bypass: u16,
     connections: u16,
     gap_ms: u64,
     loss: f64,
@@ -55,10 +57,11 @@ pub(super) struct Play {
 fn filters() -> impl Strategy<Value = Passes> {
     prop_oneof![
         2 => Just(None),
-        4 => Just(Some((32_768, 65_535))),
-        1 => Just(Some((10_000, 19_999))),
-        1 => Just(Some((1024, 49_151))),
-        1 => Just(Some((40_000, 60_999))),
+        4 => Just(Some(&[(32_768, 65_535)][..])),
+        1 => Just(Some(&[(10_000, 19_999)][..])),
+        1 => Just(Some(&[(1024, 49_151)][..])),
+        1 => Just(Some(&[(40_000, 60_999)][..])),
+        1 => Just(Some(&[(20_000, 23_999), (40_000, 43_999), (60_000, 61_999)][..])),
     ]
 }
 
@@ -69,6 +72,7 @@ prop_compose! {
         changes in prop::option::weighted(0.3, (20..400_u16, self::filters())),
         destinations in 1..40_u16,
         dead in prop_oneof![2 => Just(0), 1 => 1..8_u16, 1 => Just(40)],
+        bypass in prop_oneof![3 => Just(0), 1 => 1..12_u16],
         connections in 1..500_u16,
         gap_ms in 1..200_u64,
         loss in prop_oneof![3 => Just(0.0), 1 => Just(0.02), 1 => Just(0.15)],
@@ -80,7 +84,7 @@ prop_compose! {
         seed: u64,
     ) -> World {
         World {
-            allow, filters, changes, destinations, dead, connections, gap_ms, loss, outage, ports, other_fates, has_kprobes,
+            allow, filters, changes, destinations, dead, bypass, connections, gap_ms, loss, outage, ports, other_fates, has_kprobes,
             is_ipv6, seed,
         }
     }
@@ -121,7 +125,8 @@ impl World {
             Some((from, passes)) if uplink == 0 && number >= from => passes,
             _ => self.filters[uplink],
         };
-        let is_open = passes.is_none_or(|(low, high)| (low..=high).contains(&port));
+        let is_open =
+            passes.is_none_or(|of| of.iter().any(|(low, high)| (low..=high).contains(&&port))) || to < self.bypass;
         let is_out = (self.outage.0..self.outage.1).contains(&number);
         let is_answered = is_open && !is_out && to >= self.dead;
         let begin_ms = 1000 + u64::from(number) * self.gap_ms;
