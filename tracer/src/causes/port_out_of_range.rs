@@ -7,8 +7,8 @@ pub(super) const CAUSE: Cause = Cause {
     id: "port_out_of_range",
     applies,
     explain,
-    advice: "have the filter allow 1024-65535 for established connections, or let the NAT rule choose ports from the \
-             allowed range only (--to-ports LO-HI, nft: masquerade to :LO-HI): snatrace doctor names the rule and has the commands",
+    advice: "have the filter allow 1024-65535 for established connections, or let the NAT rule choose only ports that \
+             the filter passes (--to-ports LO-HI, nft: masquerade to :LO-HI): snatrace doctor names the rule and has the commands",
 };
 
 fn applies(case: &Case<'_>) -> bool {

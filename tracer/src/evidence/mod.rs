@@ -178,10 +178,16 @@ impl PortEvidence {
     }
 
     /// For each path and period what the evidence says about each side outside of the policy that attempts left from, over all
-    /// destinations. Only paths of which there is any, IPv4 first.
+    /// destinations. IPv4 first.
+    #[must_use]
+    pub fn sides(&self) -> Vec<(Path, InPeriod<Vec<SideEvidence>>)> {
+        self.of_each_path(PathEvidence::policies)
+    }
+
+    /// The same of paths of which there is any.
     #[must_use]
     pub fn policies(&self) -> Vec<(Path, InPeriod<Vec<SideEvidence>>)> {
-        self.of_each_path(PathEvidence::policies)
+        self.sides().into_iter().filter(|(_, period)| !period.value.is_empty()).collect()
     }
 
     /// Which ports each path accepts, period by period, by its newest attempts.

@@ -155,7 +155,9 @@ fn has_classes(segments: &[Segment]) -> bool {
 }
 
 fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
-    class_by(scales.seen, segments, &scales.answering.sides(scales.seen, segments), segments.len() - 1)
+    let class = class_by(scales.seen, segments, &scales.answering.sides(scales.seen, segments), segments.len() - 1);
+    // Each of its few ranges holds at the level of 0.001.
+    Class { p_below: class.p_below.max(2), ..class }
 }
 
 /// By the evidence of these attempts, of which so many edges were chosen to fit.

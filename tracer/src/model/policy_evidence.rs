@@ -21,7 +21,7 @@ pub struct PolicyEvidence {
     pub period: Period,
     /// The policy in words.
     words: String,
-    /// One for each side of it that attempts left from; not empty.
+    /// One for each side outside of it that attempts left from.
     pub sides: Vec<SideEvidence>,
 }
 

@@ -137,7 +137,7 @@ pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion])
 }
 
 /// Ports that are allowed, and that the path does not pass by what is inferred.
-fn not_passed(policy: &PolicyEvidence, conclusions: &[Conclusion]) -> Option<PortSet> {
+pub(crate) fn not_passed(policy: &PolicyEvidence, conclusions: &[Conclusion]) -> Option<PortSet> {
     let ports = conclusion_of(policy, conclusions)?.denied()?.and(&policy.allowed);
     (!ports.is_empty()).then_some(ports)
 }

@@ -14,6 +14,7 @@ use crate::join::{TickState, Update, UpdateKind};
 use crate::model::{
     Attempt, Capture, Clock, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period, PolicyEvidence,
 };
+use crate::outputs::policies::not_passed;
 use crate::outputs::{Moment, Observer, Output, View};
 use crate::summary::Summary;
 use crate::tally::{Answer, Counts, Progress};
@@ -148,12 +149,15 @@ impl<'a> Judge<'a> {
             let end_unix_ns = last_ns.map(|last_ns| Clock::unix_ns(capture, last_ns));
             self.shared.summary.end_unix_ns = self.shared.summary.end_unix_ns.max(end_unix_ns);
             undecided.decide(evidence, &mut self.shared.summary);
-            let policies = evidence.policies().into_iter().map(|(path, InPeriod { since_ns, until_ns, value })| {
+            let policies = evidence.sides().into_iter().map(|(path, InPeriod { since_ns, until_ns, value })| {
                 let period = Period::of(capture, since_ns, until_ns);
                 PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, value)
             });
             self.shared.summary.policies.extend(policies);
         }
+        let says_something =
+            |policy: &PolicyEvidence| !policy.sides.is_empty() || not_passed(policy, &conclusions).is_some();
+        self.shared.summary.policies.retain(says_something);
         if let Some(output) = &mut self.shared.output {
             output.finish(&self.shared.summary)?;
         }

@@ -32,8 +32,7 @@ impl PathEvidence {
             }
             sides
         };
-        let of_all = periods.map(|(number, period)| self.bounds(period, sides(number, period)));
-        of_all.filter(|period| !period.value.is_empty()).collect()
+        periods.map(|(number, period)| self.bounds(period, sides(number, period))).collect()
     }
 
     /// Which ports the path accepts, period by period.

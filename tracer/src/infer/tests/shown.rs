@@ -21,7 +21,7 @@ fn a_class_is_told_with_counts_bracket_and_likely_rule() {
     assert_told(
         &World { fails: 0.05, dead: 1, ..World::new(1, 5000) }.passing("1024-29999,32768-65535"),
         "IPv4: unanswered 174 of 174 outside 1024-29999,32768-65535, answered 3776 of 4001 inside (5 destinations, \
-         p < 1e-170): the path passes 0..1025-29979..30004,32722..32796-65531..65535; likely rule 1024-29999,32768-65535; \
+         p < 1e-171): the path passes 0..1025-29979..30004,32722..32796-65531..65535; likely rule 1024-29999,32768-65535; \
          left out: 825 attempts to 1 destination that never answered",
     );
 }
