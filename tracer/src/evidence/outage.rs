@@ -4,7 +4,6 @@
 //! Linux takes one after the other. An outage then hits the ports that are in use. It fails all attempts from its beginning to its end,
 //! so failures without an answered attempt in between are one event, however many they are.
 
-use super::range::InferredRange;
 use super::recent::{RecentAttempt, RecentAttempts, weigh};
 use crate::model::Side;
 
@@ -55,9 +54,4 @@ pub(super) fn of_policy(side: Side) -> impl Fn(&RecentAttempt) -> Option<bool> {
         of if of == side => Some(false),
         Side::Below | Side::Between | Side::Above => None,
     }
-}
-
-/// Whether a port is in a range, where that is known.
-pub(super) fn of_range(range: &InferredRange) -> impl Fn(&RecentAttempt) -> Option<bool> {
-    move |attempt| range.is_inside(attempt.port)
 }

@@ -4,7 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::index::DestinationIndex;
-use super::outage::{come_in_runs, of_range};
+use super::outage::come_in_runs;
 use super::recent::{RecentAttempt, infer};
 use crate::infer::{Class, Conclusion, Verdict};
 use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
@@ -93,4 +93,9 @@ impl InferredRange {
         let reason = Reason::SidesDiffer { p_below: self.p_below };
         Some(Assessment { claim: Claim::Inferred, reason, scope, side: Side::Inside, inside, outside })
     }
+}
+
+/// Whether a port is in a range, where that is known.
+pub(super) fn of_range(range: &InferredRange) -> impl Fn(&RecentAttempt) -> Option<bool> {
+    move |attempt| range.is_inside(attempt.port)
 }

@@ -1,9 +1,9 @@
 //! Finds when the filter of a path changed, and has the time before and after judged by itself.
 
 use super::super::change::{self, Passing};
-use super::super::outage::{of_policy, of_range, sorted};
+use super::super::outage::{of_policy, sorted};
 use super::super::place::Place;
-use super::super::range::InferredRange;
+use super::super::range::{InferredRange, of_range};
 use super::super::recent::RecentAttempt;
 use super::{PathEvidence, PeriodEvidence};
 use crate::model::Side;
@@ -59,7 +59,7 @@ impl PathEvidence {
         }
         if let Some(range) = &period.range
             && fare(&|attempt| range.is_inside(attempt.port) == Some(false)) == Some(Passing::Mostly)
-            && let Some(at_ns) = change::find(&sorted(&self.recent, number), of_range(&range))
+            && let Some(at_ns) = change::find(&sorted(&self.recent, number), of_range(range))
         {
             return Some(at_ns);
         }

@@ -373,7 +373,8 @@ fn destinations_that_bypass_the_filter_acquit_it_for_no_other() {
     let world = World { answers, destinations: 11, attempts: 110, ..World::new() };
     let (blamed, all) = (Cell::new(0), Cell::new(0));
     each(&world, |seed, seen| {
-        (blamed.set(blamed.get() + seen.blamed()), all.set(all.get() + seen.end.len()));
+        blamed.set(blamed.get() + seen.blamed());
+        all.set(all.get() + seen.end.len());
         assert_eq!(seen.end_of(Strength::Contradicted, None), 0, "seed {seed}: {:?}", seen.end);
         assert!(seen.policies.iter().all(|policy| policy.strength().holds()), "seed {seed}: {:?}", seen.policies);
     });
