@@ -100,6 +100,9 @@ fn attempts_are_followed_to_their_end() {
     let ends = lines.iter().filter(|line| line.contains(" end ") && line.contains(" after ")).count();
     let first = lines.iter().filter(|line| line.contains("  1 ")).count();
     assert!(first > 0 && first == ends, "{shown}");
+    let all = Outcome::of(&mut replay("fully_random-wire.trace", &["--no-header"])).done();
+    let repeated = |shown: &str| shown.lines().filter(|line| line.contains("  2 ")).count();
+    assert!(repeated(&all) > 0 && repeated(&shown) == 0, "{shown}");
 }
 
 #[test]
