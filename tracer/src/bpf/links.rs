@@ -63,8 +63,6 @@ pub(super) struct Link {
     pub(super) link: Option<u32>,
     /// The namespace of that one where it is another, by the number that this one gives it
     pub(super) link_netns: Option<u32>,
-    /// Whether it is one end of a pair
-    pub(super) is_pair: bool,
     /// The bridge, bond or VRF that it is part of
     pub(super) master: Option<u32>,
     /// It sends by those that are part of it
@@ -142,7 +140,6 @@ fn parse(body: &[u8]) -> Option<Link> {
         vrf: (kind == "vrf").then(table).flatten(),
         link: find(rest, IFLA_LINK).and_then(number),
         link_netns: find(rest, IFLA_LINK_NETNSID).and_then(number),
-        is_pair: matches!(kind, "veth" | "netkit"),
         master: find(rest, IFLA_MASTER).and_then(number),
         has_ports: matches!(kind, "bridge" | "bond" | "team"),
         is_bridge: kind == "bridge",

@@ -139,10 +139,7 @@ impl Tracer {
         give_back();
         let waiting = Waiting::new(&mut ebpf)?;
         let addresses = follow.addresses();
-        let mut neighbours = (!options.netns.is_empty()).then(|| Neighbours::new(&options.netns)).transpose()?;
-        if let Some(neighbours) = &mut neighbours {
-            neighbours.place(wires.watched());
-        }
+        let neighbours = (!options.netns.is_empty()).then(|| Neighbours::new(&options.netns)).transpose()?;
         Ok(Self {
             ring,
             hooks,
@@ -222,16 +219,12 @@ impl Tracer {
     /// # Errors
     /// When the changes cannot be read.
     pub fn follow(&mut self) -> anyhow::Result<Vec<String>> {
-        let has_changed = self.follow.poll(&mut self.ebpf, &mut self.wires, ring::boot_ns()?)?;
-        if has_changed {
+        if self.follow.poll(&mut self.ebpf, &mut self.wires, ring::boot_ns()?)? {
             self.ring.place(self.wires.watched());
         }
         let unlinked = self.follow.unlinked();
         if let Some(neighbours) = &mut self.neighbours {
             neighbours.forget(&unlinked);
-            if has_changed {
-                neighbours.place(self.wires.watched());
-            }
         }
         Ok(self.follow.notices())
     }

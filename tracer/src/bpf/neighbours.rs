@@ -1,6 +1,6 @@
 //! With `--netns`: whose sockets count. Sockets of every namespace report their SYNs. Those of a watched namespace count, those of a
-//! namespace behind it, which a pair of interfaces connects to it (as pods are), and those whose SYN a watched namespace has seen: their
-//! own namespace may be gone. What other namespaces do is none of its business, nor what the network in front of an uplink does.
+//! namespace behind it, whose way to the outside is an interface that leads into it (as of pods), and those whose SYN a watched namespace
+//! has seen: their own namespace may be gone. What other namespaces do is none of its business.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -13,7 +13,7 @@ use tracer_common::Event;
 
 use super::links;
 use super::netlink::{Connection, attributes, number};
-use super::watched::Watched;
+use super::routes;
 use crate::netns::Netns;
 
 const RTM_NEWNSID: u16 = 88;
@@ -37,9 +37,7 @@ type Link = (u32, u32);
 /// The watched namespaces, and what is known of others, by inode number.
 pub(super) struct Neighbours {
     watched: Vec<(u32, Netns)>,
-    /// Interfaces of theirs that lead to the outside.
-    uplinks: BTreeSet<Link>,
-    /// The interface of a watched namespace that leads to another one, if one does.
+    /// The interface of a watched namespace by which another one leads to the outside, if it does.
     answers: HashMap<u32, (Instant, Option<Link>)>,
     paths: HashMap<u32, PathBuf>,
     listed: Option<Instant>,
@@ -58,14 +56,7 @@ impl Neighbours {
         // At first no slot has an ISN that belongs into it.
         let seen = (0..SEEN_SYNS).map(|slot| u32::from(slot == 0)).collect();
         let (answers, paths) = (HashMap::new(), HashMap::new());
-        Ok(Self { watched, uplinks: BTreeSet::new(), answers, paths, listed: None, seen })
-    }
-
-    /// The interfaces that are watched from now on.
-    pub(super) fn place(&mut self, watched: &[Watched]) {
-        let uplinks = watched.iter().map(|watched| &watched.interface).filter(|interface| interface.is_uplink);
-        self.uplinks = uplinks.map(|interface| (interface.inum, interface.index)).collect();
-        self.answers.clear();
+        Ok(Self { watched, answers, paths, listed: None, seen })
     }
 
     /// These interfaces are gone, and what they led to.
@@ -110,7 +101,7 @@ impl Neighbours {
             || self.is_behind(netns)
     }
 
-    /// Whether an interface of a watched namespace leads to this one; not known of one that is gone.
+    /// Whether this namespace leads to the outside by a watched one; not known of one that is gone.
     fn is_behind(&mut self, netns: u32) -> bool {
         if let Some((when, link)) = self.answers.get(&netns)
             && when.elapsed() < ANSWER_HOLDS
@@ -134,7 +125,7 @@ impl Neighbours {
         (namespace.inum().ok()? == netns).then_some(namespace)
     }
 
-    /// The interface of a watched namespace that is the other end of one of its own.
+    /// The interface of a watched namespace by which it leads to the outside.
     fn look_at(&mut self, netns: u32) -> Option<Link> {
         if self.listed.is_none_or(|when| when.elapsed() >= LIST_HOLDS) {
             self.list();
@@ -145,21 +136,21 @@ impl Neighbours {
             self.open(netns)
         })?;
         let watched: Vec<_> = self.watched.iter().map(|(inum, namespace)| (*inum, namespace.as_raw_fd())).collect();
-        let uplinks = &self.uplinks;
         let look = || {
             let connection = Connection::open()?;
-            let ends = links::all(&connection)?;
-            let mut links = Vec::new();
+            let links = links::all(&connection)?;
+            let outside = routes::read(&connection, &links::vrfs(&links))?.outside;
             for (inum, fd) in watched {
                 let Some(id) = id_of(&connection, fd)? else { continue };
-                let there = ends.values().filter(|end| end.link_netns == Some(id));
-                // The other end of an uplink is in front of it; what is stacked on an uplink is not.
-                let ends = there.filter_map(|end| Some((inum, end.link?, end.is_pair)));
-                links.extend(ends.filter(|(inum, index, is_pair)| !is_pair || !uplinks.contains(&(*inum, *index))));
+                let mut there =
+                    links.values().filter(|link| link.link_netns == Some(id) && outside.contains(&link.index));
+                if let Some(index) = there.find_map(|link| link.link) {
+                    return Ok(Some((inum, index)));
+                }
             }
-            Ok(links)
+            Ok(None)
         };
-        namespace.run(look).ok()?.first().map(|(inum, index, _)| (*inum, *index))
+        namespace.run(look).ok()?
     }
 }
 
