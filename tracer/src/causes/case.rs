@@ -6,6 +6,9 @@ use tracer_common::Flow;
 
 use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, plural};
 
+/// So many attempts without an answer show that it is not chance.
+const SILENT_ATTEMPTS: u32 = 3;
+
 /// An attempt to be judged, with what is known around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
@@ -100,8 +103,7 @@ impl<'a> Case<'a> {
     /// no provider's filter sees their ports.
     #[must_use]
     pub fn is_in_tunnel(&self) -> bool {
-        let to_private = || self.attempt.translated.is_some_and(|flow| is_private(flow.dst_addr()));
-        self.attempt.egress.encapsulates && to_private()
+        self.attempt.egress.encapsulates && self.has_private_destination()
     }
 
     /// To whom the source address belongs with which the newest SYN left.
@@ -117,6 +119,14 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether the source is why no answer arrives: several attempts with it failed, none by this interface was answered, and later ones
+    /// to the same destination were, with the address of their interface.
+    pub(super) fn is_source_refuted(&self) -> bool {
+        let egress = &self.attempt.egress;
+        let is_tried = egress.attempts_with_source >= SILENT_ATTEMPTS;
+        is_tried && egress.own_source_is_answered && !egress.source_is_answered
+    }
+
     /// Whether NAT left the source alone: by the tuples; or where no binding was seen, because `nat_bind` would have seen one, or no
     /// rule chooses a private address that the node does not have.
     pub(super) fn is_source_untouched(&self) -> bool {
@@ -128,6 +138,11 @@ impl<'a> Case<'a> {
                 is_unbound && (self.has_hook("nat_bind") || is_private())
             }
         }
+    }
+
+    /// Whether it leaves to a private address.
+    pub(super) fn has_private_destination(&self) -> bool {
+        self.attempt.translated.is_some_and(|flow| is_private(flow.dst_addr()))
     }
 
     /// Whether it leaves with a private source address.

@@ -1,7 +1,7 @@
 //! `no_answer`: the SYN left this node, and no answer to it was seen.
 
-use super::{Case, Cause, port_out_of_range};
-use crate::model::plural;
+use super::{Case, Cause, port_out_of_range, wrong_source};
+use crate::model::{SourceAddress, plural};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "no_answer",
@@ -40,7 +40,8 @@ fn explain(case: &Case<'_>) -> String {
             plural(attempt.syns_leaving, "time")
         )
     } else {
-        format!("the SYN left {left}, and no SYN-ACK, RST or ICMP error for it was seen")
+        let doubt = source_doubt(case).map(|doubt| format!("; {doubt}")).unwrap_or_default();
+        format!("the SYN left {left}, and no SYN-ACK, RST or ICMP error for it was seen{doubt}")
     };
     if let Some(evidence) = port_out_of_range::evidence(case) {
         text += "; ";
@@ -50,6 +51,32 @@ fn explain(case: &Case<'_>) -> String {
         text += "; packets that this node itself drops are not watched (ct_drop is off)";
     }
     text
+}
+
+/// Why the source address may be the reason, where no other attempt shows whether it is.
+fn source_doubt(case: &Case<'_>) -> Option<String> {
+    let egress = &case.attempt.egress;
+    if egress.source_is_answered {
+        return None;
+    }
+    let leaves = case.interface();
+    match case.source() {
+        SourceAddress::OfOtherInterface if wrong_source::is_wrong(case) => Some(format!(
+            "the source is an address of {}: no attempt shows whether the network of {leaves} passes it",
+            egress.source_interface
+        )),
+        SourceAddress::NotOfNode if wrong_source::is_wrong(case) => Some(format!(
+            "no interface of this node has the source, an address of the network of {leaves}: unless this node answers for it (proxy ARP), no \
+             answer can arrive"
+        )),
+        SourceAddress::NotOfNode if case.has_private_source() && case.is_source_untouched() => {
+            Some("the source is the client's own: no attempt shows whether the network routes it".to_owned())
+        }
+        SourceAddress::Unknown
+        | SourceAddress::OfInterface
+        | SourceAddress::OfOtherInterface
+        | SourceAddress::NotOfNode => None,
+    }
 }
 
 #[cfg(test)]

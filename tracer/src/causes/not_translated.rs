@@ -19,15 +19,21 @@ fn applies(case: &Case<'_>) -> bool {
     // Where such sources are answered, the network routes them; inside a tunnel it is meant to.
     let is_routed = attempt.egress.source_is_answered || case.is_in_tunnel();
     // A public address is as a rule routed here.
-    let is_private = case.has_private_source();
+    let is_private = case.has_private_source() && (!case.has_private_destination() || case.is_source_refuted());
     is_silent && !is_routed && is_private && case.is_source_untouched() && case.source() == SourceAddress::NotOfNode
 }
 
 fn explain(case: &Case<'_>) -> String {
     let rules =
         if case.has_dnat() { "DNAT changed the destination, no rule the source" } else { "no NAT rule matched" };
+    let others = match case.is_source_refuted() {
+        true => {
+            format!(", while {} answered later attempts that left with an address of this node", case.destination())
+        }
+        false => String::new(),
+    };
     format!(
-        "{} left by {} with its original source {}, which is no address of this node ({rules}), and no answer to it was seen",
+        "{} left by {} with its original source {}, which is no address of this node ({rules}), and no answer to it was seen{others}",
         case.syn(),
         case.interface(),
         case.translated_source()
@@ -89,8 +95,22 @@ mod tests {
         let inside = example::attempt("10.42.0.7:4000", "10.42.1.8:80", "10.42.0.7:4000", "10.42.1.8:80");
         let egress = Egress { encapsulates: true, ..Egress::default() };
         let inside = Attempt { nat_netns: None, selections: 0, ..inside };
-        assert!(applies_to(&CAUSE, &inside));
         assert!(!applies_to(&CAUSE, &Attempt { egress, ..inside }));
+    }
+
+    #[test]
+    fn a_private_destination_may_be_dead_where_the_network_routes_pods() {
+        let inside = example::attempt("10.42.0.7:4000", "10.42.1.8:80", "10.42.0.7:4000", "10.42.1.8:80");
+        let inside = Attempt { nat_netns: None, selections: 0, ..inside };
+        let capture = capture();
+        let case = Case::new(&inside, &capture);
+        assert_eq!(crate::causes::cause_of(&case).id, "no_answer");
+        let explained = (crate::causes::cause_of(&case).explain)(&case);
+        assert!(explained.contains("the source is the client's own"), "{explained}");
+        let egress = Egress { attempts_with_source: 3, own_source_is_answered: true, ..inside.egress };
+        let inside = Attempt { egress, ..inside };
+        assert!(applies_to(&CAUSE, &inside));
+        assert!(explain(&Case::new(&inside, &capture)).ends_with("left with an address of this node"));
     }
 
     #[test]

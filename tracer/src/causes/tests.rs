@@ -17,6 +17,8 @@ fn attempts() -> Vec<(&'static str, Attempt)> {
     let wrong = Egress {
         source: SourceAddress::OfOtherInterface,
         source_interface: name("eth0"),
+        attempts_with_source: 3,
+        own_source_is_answered: true,
         source_interface_is_uplink: true,
         source_is_on_link: true,
         ..Egress::default()

@@ -4,7 +4,7 @@
 //! changed the source at all.
 
 use super::{Case, Cause};
-use crate::model::SourceAddress;
+use crate::model::{SourceAddress, plural};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "wrong_source",
@@ -16,12 +16,13 @@ pub(super) const CAUSE: Cause = Cause {
 };
 
 fn applies(case: &Case<'_>) -> bool {
-    let (attempt, egress) = (case.attempt, &case.attempt.egress);
+    let attempt = case.attempt;
     let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
-    is_silent && !egress.source_is_answered && is_wrong(case)
+    is_silent && case.is_source_refuted() && is_wrong(case)
 }
 
-fn is_wrong(case: &Case<'_>) -> bool {
+/// Whether the source address looks wrong for the interface.
+pub(super) fn is_wrong(case: &Case<'_>) -> bool {
     // Traces before 1.4 know addresses of the beginning only.
     match case.attempt.egress.source {
         SourceAddress::Unknown | SourceAddress::OfInterface => false,
@@ -63,13 +64,14 @@ fn explain(case: &Case<'_>) -> String {
         | SourceAddress::OfInterface => String::new(),
     };
     // What was answered while the node had the address says nothing about now.
-    let others = match egress.source_was_of_node {
-        true => String::new(),
-        false => format!("no attempt with this source was answered by {leaves}, and "),
-    };
+    let before = if egress.source_was_of_node { " since" } else { "" };
+    let at_least = if egress.attempts_with_source >= 8 { "at least " } else { "" };
     format!(
-        "{} left by {leaves} with the source {source}, {whose}{first}; {others}no answer to this one was seen{unwatched}",
-        case.syn()
+        "{} left by {leaves} with the source {source}, {whose}{first}; {at_least}{} with this source had no answer{before}, while {} answered later \
+         attempts that left with the address of their interface{unwatched}",
+        case.syn(),
+        plural(egress.attempts_with_source, "attempt"),
+        case.destination()
     )
 }
 
@@ -89,6 +91,8 @@ mod tests {
             source_interface_is_uplink: true,
             source_interface_is_watched: true,
             source_is_on_link: true,
+            attempts_with_source: 3,
+            own_source_is_answered: true,
             ..Egress::default()
         };
         Attempt { egress, ..failing() }
@@ -121,6 +125,21 @@ mod tests {
     }
 
     #[test]
+    fn a_destination_that_nobody_reaches_does_not_make_a_source_wrong() {
+        let attempt = leaving(SourceAddress::OfOtherInterface);
+        let few = Egress { attempts_with_source: 2, ..attempt.egress };
+        let dead = Egress { own_source_is_answered: false, ..attempt.egress };
+        for egress in [few, dead] {
+            let (attempt, capture) = (Attempt { egress, ..attempt.clone() }, capture());
+            let case = Case::new(&attempt, &capture);
+            let cause = cause_of(&case);
+            assert_eq!(cause.id, "no_answer");
+            let explained = (cause.explain)(&case);
+            assert!(explained.contains("the source is an address of eth0"), "{explained}");
+        }
+    }
+
+    #[test]
     fn where_its_answers_may_arrive_unseen_it_says_so() {
         let (attempt, capture) = (leaving(SourceAddress::OfOtherInterface), capture());
         let unwatched = Egress { source_interface_is_watched: false, ..attempt.egress };
@@ -140,10 +159,7 @@ mod tests {
         assert!(!applies_to(&CAUSE, &Attempt { egress: routed, ..attempt.clone() }));
         let gone = Attempt { egress: Egress { source_was_of_node: true, ..attempt.egress }, ..attempt.clone() };
         let explained = explain(&Case::new(&gone, &capture()));
-        assert!(
-            explained.contains("has no longer") && !explained.contains("no attempt with this source"),
-            "{explained}"
-        );
+        assert!(explained.contains("has no longer") && explained.contains("had no answer since"), "{explained}");
         let untouched = Attempt { translated: attempt.original, nat_netns: None, ..attempt };
         assert!(!applies_to(&CAUSE, &untouched));
     }

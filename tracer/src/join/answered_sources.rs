@@ -78,16 +78,16 @@ impl AnsweredSources {
         self.newest = None;
     }
 
-    /// Whether a SYN with this source address was answered there.
-    pub(super) fn has(&self, interface: u16, translated: &Flow) -> bool {
-        let hash = SourceKey::new(interface, translated).hash();
-        self.exact[place(hash)] == hash
+    /// What stands for the source address of a SYN there; for its network where the address is not the node's.
+    pub(super) fn hash_of(interface: u16, translated: &Flow, is_of_node: bool) -> u64 {
+        let key = SourceKey::new(interface, translated);
+        if is_of_node { key.hash() } else { key.network().hash() }
     }
 
-    /// Whether one from the same network was that was not the node's.
-    pub(super) fn has_network(&self, interface: u16, translated: &Flow) -> bool {
-        let hash = SourceKey::new(interface, translated).network().hash();
-        self.networks[place(hash)] == hash
+    /// Whether a SYN was answered with the source that this stands for.
+    pub(super) fn has(&self, hash: u64, is_of_node: bool) -> bool {
+        let places = if is_of_node { &self.exact } else { &self.networks };
+        places[place(hash)] == hash
     }
 }
 

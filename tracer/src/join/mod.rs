@@ -35,6 +35,7 @@ mod slot_changes;
 mod slot_flags;
 mod slot_view;
 mod socket;
+mod suspects;
 mod syn_drops;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::paths::{Paths, SynPath};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
+use super::suspects::Suspects;
 use crate::model::{Egress, InterfaceName, LaterPath, Outcome, SourceAddress};
 
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ pub(super) struct Network {
     answered: AnsweredSources,
     paths: Paths,
     features: Features,
+    suspects: Suspects,
 }
 
 impl Network {
@@ -50,6 +52,9 @@ impl Network {
         if is_seen && !slot.known.features(SlotFlags::FIRST_SYN).is_plain() {
             self.features.compare(&slot.as_ref().translated());
         }
+        if is_seen {
+            self.suspect(slot);
+        }
         if slot.known.has(SlotFlags::FOLLOWED)
             || !slot.known.has(SlotFlags::ORIGINAL | SlotFlags::TRANSLATED | SlotFlags::SEEN)
         {
@@ -65,6 +70,21 @@ impl Network {
         self.paths.began(&original, way(slot.as_ref()), slot.first_ns, false);
     }
 
+    /// Follows an attempt whose source address is not that of the interface it leaves by.
+    fn suspect(&mut self, slot: &SlotViewMut<'_>) {
+        let (interface, translated) = (slot.newest_interface, slot.as_ref().translated());
+        let is_of_node = match self.interfaces.owner_of(&translated.src, interface, slot.last_ns).source {
+            SourceAddress::Unknown | SourceAddress::OfInterface => return,
+            SourceAddress::OfOtherInterface => true,
+            SourceAddress::NotOfNode => false,
+        };
+        self.suspects.retransmitted(
+            &translated,
+            slot.isn,
+            AnsweredSources::hash_of(interface, &translated, is_of_node),
+        );
+    }
+
     /// Notes what became of an attempt that ends.
     #[inline]
     pub(super) fn ended(&mut self, slot: SlotView<'_>, outcome: Outcome) {
@@ -74,6 +94,8 @@ impl Network {
             let (interface, translated) = (slot.newest_interface, slot.translated());
             let is_of_node = || self.interfaces.is_of_node(&translated.src, interface, slot.last_ns);
             self.answered.note(interface, &translated, is_of_node);
+            let owner = || self.interfaces.owner_of(&translated.src, interface, slot.last_ns).source;
+            self.suspects.answered(&translated, slot.first_ns, || owner() == SourceAddress::OfInterface);
             self.note_features(slot);
         }
         // One that was not seen leaving is evidence only if it was answered.
@@ -131,10 +153,11 @@ impl Network {
         }
         let (first, newest, translated) = (slot.interface, slot.newest_interface, slot.translated());
         let owner = self.interfaces.owner_of(&translated.src, newest, slot.last_ns);
-        let source_is_answered = match owner.source {
-            SourceAddress::OfInterface | SourceAddress::OfOtherInterface => self.answered.has(newest, &translated),
-            SourceAddress::Unknown | SourceAddress::NotOfNode => self.answered.has_network(newest, &translated),
+        let is_of_node = match owner.source {
+            SourceAddress::OfInterface | SourceAddress::OfOtherInterface => true,
+            SourceAddress::Unknown | SourceAddress::NotOfNode => false,
         };
+        let source = AnsweredSources::hash_of(newest, &translated, is_of_node);
         Egress {
             interface: self.interfaces.name(newest),
             first_interface: (first != newest && first != NO_INTERFACE).then(|| self.interfaces.name(first)),
@@ -145,7 +168,9 @@ impl Network {
             source_interface_is_uplink: owner.is_uplink,
             source_is_on_link: owner.is_on_link,
             source_was_of_node: owner.was_of_node,
-            source_is_answered,
+            source_is_answered: self.answered.has(source, is_of_node),
+            attempts_with_source: self.suspects.attempts(source),
+            own_source_is_answered: self.suspects.own_is_answered(&translated, slot.first_ns),
             source_interface_is_watched: owner.is_watched,
             watch,
             first_syn: slot.known.features(SlotFlags::FIRST_SYN),

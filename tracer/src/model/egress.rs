@@ -125,6 +125,11 @@ pub struct Egress {
     /// Another attempt of this capture was answered whose SYN left by the same interface, with the same source address (one
     /// of the same /24 or /64, not the node's either, where it is not the node's), to the same kind of destination (private or public).
     pub source_is_answered: bool,
+    /// How many attempts that left by the same interface with this source were retransmitted (one of the same /24 or /64, where it is
+    /// not the node's), to the same kind of destination, where the source is not the interface's; at most 8 are counted.
+    pub attempts_with_source: u32,
+    /// An attempt to the same destination that began later, and left with the address of its interface, was answered.
+    pub own_source_is_answered: bool,
     /// The interface that has the source address is watched: an answer that arrives there is seen.
     pub source_interface_is_watched: bool,
     /// Whether a SYN that leaves would have been seen.

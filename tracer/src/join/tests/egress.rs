@@ -208,3 +208,24 @@ fn an_interface_before_nat_changes_no_port() {
         assert_eq!((egress.interface.to_string().as_str(), egress.first_interface), ("wan2", None));
     }
 }
+
+#[test]
+fn a_later_attempt_with_the_own_address_shows_that_the_destination_is_alive() {
+    let foreign = |port| flow("203.0.113.1", port, "192.0.2.7", 443);
+    let fails = |at, isn, port| [syn(at, isn, foreign(port)), syn(at + S, isn, foreign(port))];
+    let works = |at, source| [syn(at, 7, source), syn_ack(at + MS, 7, source)];
+    let last = |answered: &[Event]| {
+        let failing = [fails(0, ISN, 1), fails(MS, ISN + 1, 2), fails(2 * MS, ISN + 2, 3)].concat();
+        let mut events = [two_uplinks(), failing, answered.to_vec()].concat();
+        events.sort_by_key(|event| event.stamp().time_ns);
+        let egress = join(&events).ended.iter().find(|attempt| attempt.isn == ISN + 2).unwrap().egress;
+        assert_eq!((egress.source, egress.attempts_with_source), (SourceAddress::OfOtherInterface, 3));
+        egress.own_source_is_answered
+    };
+    assert!(!last(&[]));
+    assert!(last(&works(3 * S, node(9))));
+    // Before, or to another destination, or with the same source, it shows nothing.
+    assert!(!last(&works(0, node(9))));
+    assert!(!last(&works(3 * S, flow("198.51.100.1", 9, "192.0.2.8", 443))));
+    assert!(!last(&works(3 * S, foreign(9))));
+}

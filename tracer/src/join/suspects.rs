@@ -1,0 +1,83 @@
+//! Attempts that leave with a source address that is not their interface's: what speaks for the source as the reason of silence.
+
+use tracer_common::Flow;
+
+/// Destinations of such attempts that are followed at most, and sources: the oldest is replaced.
+const MAX_FOLLOWED: usize = 256;
+/// Attempts that are counted of a source at most.
+const MAX_ATTEMPTS: usize = 8;
+
+#[derive(Debug)]
+struct Destination {
+    addr: [u8; 16],
+    port: u16,
+    /// When the newest attempt began that was answered and left with the address of its interface
+    answered_ns: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    destinations: Vec<Destination>,
+    next_destination: usize,
+    /// By the hash that `AnsweredSources` has, and the ISNs of attempts that were retransmitted
+    sources: Vec<(u64, Vec<u32>)>,
+    next_source: usize,
+}
+
+impl Suspects {
+    /// A SYN with such a source was retransmitted.
+    pub(super) fn retransmitted(&mut self, translated: &Flow, isn: u32, source: u64) {
+        if self.destination(translated).is_none() {
+            let destination = Destination { addr: translated.dst, port: translated.dst_port, answered_ns: None };
+            put(&mut self.destinations, &mut self.next_destination, destination);
+        }
+        match self.sources.iter_mut().find(|(known, _)| *known == source) {
+            Some((_, isns)) if isns.len() < MAX_ATTEMPTS && !isns.contains(&isn) => isns.push(isn),
+            Some(_) => {}
+            None => put(&mut self.sources, &mut self.next_source, (source, vec![isn])),
+        }
+    }
+
+    fn destination(&self, translated: &Flow) -> Option<&Destination> {
+        let is_it = |known: &&Destination| known.addr == translated.dst && known.port == translated.dst_port;
+        self.destinations.iter().find(is_it)
+    }
+
+    /// An attempt was answered; asks whether it left with the address of its interface only where that matters.
+    #[inline]
+    pub(super) fn answered(&mut self, translated: &Flow, began_ns: u64, is_of_interface: impl FnOnce() -> bool) {
+        if self.destinations.is_empty() {
+            return;
+        }
+        let is_it = |known: &&mut Destination| known.addr == translated.dst && known.port == translated.dst_port;
+        if let Some(known) = self.destinations.iter_mut().find(is_it)
+            && known.answered_ns < Some(began_ns)
+            && is_of_interface()
+        {
+            known.answered_ns = Some(began_ns);
+        }
+    }
+
+    /// Whether an attempt to the same destination that began later was answered, with the address of its interface.
+    pub(super) fn own_is_answered(&self, translated: &Flow, began_ns: u64) -> bool {
+        self.destination(translated).is_some_and(|known| known.answered_ns > Some(began_ns))
+    }
+
+    /// How many attempts with this source were retransmitted; at most 8 are counted.
+    pub(super) fn attempts(&self, source: u64) -> u32 {
+        self.sources
+            .iter()
+            .find(|(known, _)| *known == source)
+            .map_or(0, |(_, isns)| u32::try_from(isns.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// Appends a value, or puts it in place of the oldest.
+fn put<T>(values: &mut Vec<T>, next: &mut usize, value: T) {
+    if let Some(oldest) = values.get_mut(*next).filter(|_| *next < MAX_FOLLOWED) {
+        *oldest = value;
+    } else {
+        values.push(value);
+    }
+    *next = (*next + 1) % MAX_FOLLOWED;
+}
