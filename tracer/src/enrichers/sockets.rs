@@ -103,7 +103,7 @@ impl Sockets {
             self.has_missed = true;
             return false;
         };
-        (event.pid, event.command) = (holder.pid, holder.command);
+        (event.pid, event.command, event.socket) = (holder.pid, holder.command, 0);
         if self.found.len() >= MAX_FOUND {
             self.found.clear();
         }
@@ -202,7 +202,7 @@ mod tests {
     /// Number and name of the processes of these sockets, as far as they are reported, with this much between two batches.
     fn ask(sockets: &mut Sockets, root: &TempDir, time_ns: u64, asked: &[u32]) -> Vec<(u32, u32, Vec<u8>)> {
         let stamp = Stamp { time_ns, kind: Process::KIND, netns: NETNS };
-        let event = |&socket: &u32| Event::from(Process { stamp, socket, ..Process::zeroed() });
+        let event = |&socket: &u32| Event::from(Process { stamp, socket, isn: socket, ..Process::zeroed() });
         let mut batch: Vec<(u32, Event)> = asked.iter().map(event).map(|event| (0, event)).collect();
         batch.push((0, Tick { stamp: Stamp { kind: Tick::KIND, ..stamp } }.into()));
         sockets.next_pass = Instant::now();
@@ -210,7 +210,8 @@ mod tests {
         assert!(matches!(batch.pop(), Some((0, Event::Tick(_)))), "other events stay");
         let answer = |(_, event)| {
             let Event::Process(process) = event else { return None };
-            Some((process.socket, process.pid, process.command.iter().copied().take_while(|&byte| byte > 0).collect()))
+            assert_eq!(process.socket, 0);
+            Some((process.isn, process.pid, process.command.iter().copied().take_while(|&byte| byte > 0).collect()))
         };
         batch.into_iter().filter_map(answer).collect()
     }

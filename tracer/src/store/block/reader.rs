@@ -7,7 +7,8 @@ use tracer_common::{Event, Flow};
 use super::tables::ReadTables;
 use super::writer::IPV4_MAPPED;
 use super::{
-    ISN_NEXT, ISN_PREVIOUS, ISN_SAME, ITEM_ADDRESS, ITEM_EVENT, ITEM_FLOW, ITEM_SHAPE, REF_ISN, REF_REVERSED, REF_SHIFT,
+    ISN_HERE, ISN_NEXT, ISN_PREVIOUS, ISN_SAME, ITEM_ADDRESS, ITEM_EVENT, ITEM_FLOW, ITEM_SHAPE, REF_ISN, REF_REVERSED,
+    REF_SHIFT,
 };
 use crate::store::kinds;
 use crate::store::varint::{self, Malformed};
@@ -140,6 +141,18 @@ impl ItemReader<'_> {
         let flow = directed(entry.flow, reference);
         self.tables.previous_isn = isn;
         Ok((flow, isn))
+    }
+
+    /// A flow with the ISN of an event that older readers skip.
+    pub fn flow_with_own_isn(&mut self) -> Result<(Flow, u32), Malformed> {
+        let reference = varint::get(&mut self.body)?;
+        let entry = self.tables.flow(reference >> REF_SHIFT)?;
+        let (flow, remembered) = (directed(entry.flow, reference), entry.isn);
+        match reference & REF_ISN {
+            ISN_SAME => Ok((flow, remembered)),
+            ISN_HERE => Ok((flow, self.body.try_get_u32_le()?)),
+            _ => Err(Malformed),
+        }
     }
 
     /// A number.

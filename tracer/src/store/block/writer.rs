@@ -129,6 +129,16 @@ impl ItemWriter {
         }
     }
 
+    /// The same for an event that an older reader skips: the ISN is not remembered with the flow.
+    pub fn put_flow_with_own_isn(&mut self, to: FlowRef, isn: u32) {
+        if self.tables.flows.get(to.number as usize).is_some_and(|entry| entry.isn == isn) {
+            self.put_ref(to, ISN_SAME);
+        } else {
+            self.put_ref(to, ISN_HERE);
+            self.items.extend_from_slice(&isn.to_le_bytes());
+        }
+    }
+
     fn put_ref(&mut self, to: FlowRef, isn: u64) {
         let ago = (self.tables.flows.len() as u64).saturating_sub(1 + u64::from(to.number));
         let reversed = if to.reversed { REF_REVERSED } else { 0 };

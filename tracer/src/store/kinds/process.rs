@@ -1,4 +1,4 @@
-//! `process`: facts flow, ISN, socket, process, bytes of its name.
+//! `process`: facts flow with own ISN, socket, process, bytes of its name.
 
 use tracer_common::events::{COMMAND_BYTES, Process, Stamp};
 
@@ -11,9 +11,7 @@ impl Stored for Process {
 
     fn put_facts(&self, to: &mut ItemWriter) {
         let flow = to.flow(&self.flow);
-        to.put_flow(flow);
-        // Not remembered with the flow: an older reader skips this event.
-        to.put_number(self.isn);
+        to.put_flow_with_own_isn(flow, self.isn);
         to.put_number(self.socket);
         to.put_number(self.pid);
         let end = self.command.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
@@ -25,8 +23,8 @@ impl Stored for Process {
     }
 
     fn get_facts(&mut self, from: &mut ItemReader<'_>) -> Result<(), Malformed> {
-        self.flow = from.flow()?;
-        (self.isn, self.socket, self.pid) = (from.number()?, from.number()?, from.number()?);
+        (self.flow, self.isn) = from.flow_with_own_isn()?;
+        (self.socket, self.pid) = (from.number()?, from.number()?);
         let bytes = from.bytes()?;
         self.command.get_mut(..bytes.len()).ok_or(Malformed)?.copy_from_slice(bytes);
         Ok(())

@@ -88,7 +88,7 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
             stamp: stamp(at + 5_000, Process::KIND),
             flow: original,
             isn,
-            socket: 40_963,
+            socket: 0,
             pid: 1234,
             command: *b"curl\0\0\0\0\0\0\0\0\0\0\0\0",
         }
