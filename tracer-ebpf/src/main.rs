@@ -5,6 +5,7 @@
 
 mod address;
 mod emit;
+mod extensions;
 mod filter;
 mod hooks;
 mod kernel;

@@ -7,6 +7,7 @@ use tracer_common::Flow;
 use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_INGRESS};
 
 use crate::address::mapped;
+use crate::extensions;
 use crate::options::{self, TCP_HEADER};
 
 /// Bytes of an Ethernet header.
@@ -23,6 +24,8 @@ const ETH_P_8021AD: u16 = 0x88a8;
 const IPPROTO_ICMP: u8 = 1;
 const IPPROTO_TCP: u8 = 6;
 const IPPROTO_ICMPV6: u8 = 58;
+/// `PACKET_OTHERHOST` (linux/if_packet.h, UAPI)
+const OTHERHOST: u32 = 3;
 /// A quoted packet that is longer is no SYN: IPv4 header and TCP header have at most 60 bytes each.
 const LONGEST_SYN: u16 = 120;
 
@@ -78,6 +81,13 @@ fn has_fast_open(ctx: &TcContext, tcp: &Tcp) -> bool {
 pub fn ifindex(ctx: &TcContext) -> u32 {
     // SAFETY: the context is valid while the program runs, and the verifier checks the field.
     unsafe { (*ctx.skb.skb).ifindex }
+}
+
+/// Whether the packet's MAC address is that of another host.
+#[inline(always)]
+pub fn is_for_other_host(ctx: &TcContext) -> bool {
+    // SAFETY: the context is valid while the program runs, and the verifier checks the field.
+    unsafe { (*ctx.skb.skb).pkt_type == OTHERHOST }
 }
 
 /// Whether the packet is still its socket's and has the socket's addresses and ports. A packet that is forwarded has lost its
@@ -148,22 +158,31 @@ type Quoted = [u16; 4];
 trait Packet {
     /// A header at `offset`, checked once; `copy` is there for one that is not in one piece.
     fn view<'a, T: Pod>(&'a self, offset: usize, copy: &'a mut T) -> Option<&'a T>;
+
+    /// The same packet, where offsets are not known beforehand.
+    fn copied(&self) -> Copied<'_>;
 }
 
 /// Direct packet access.
-struct Linear {
+struct Linear<'a> {
+    ctx: &'a TcContext,
     data: usize,
     end: usize,
 }
 
-impl Linear {
+impl<'a> Linear<'a> {
     #[inline(always)]
-    fn of(ctx: &TcContext) -> Self {
-        Self { data: ctx.data(), end: ctx.data_end() }
+    fn of(ctx: &'a TcContext) -> Self {
+        Self { ctx, data: ctx.data(), end: ctx.data_end() }
     }
 }
 
-impl Packet for Linear {
+impl Packet for Linear<'_> {
+    #[inline(always)]
+    fn copied(&self) -> Copied<'_> {
+        Copied(self.ctx)
+    }
+
     #[inline(always)]
     fn view<'a, T: Pod>(&'a self, offset: usize, _copy: &'a mut T) -> Option<&'a T> {
         const { assert!(align_of::<T>() <= 2) };
@@ -180,6 +199,11 @@ impl Packet for Linear {
 struct Copied<'a>(&'a TcContext);
 
 impl Packet for Copied<'_> {
+    #[inline(always)]
+    fn copied(&self) -> Copied<'_> {
+        Copied(self.0)
+    }
+
     #[inline(always)]
     fn view<'a, T: Pod>(&'a self, offset: usize, copy: &'a mut T) -> Option<&'a T> {
         *copy = self.0.load(offset).ok()?;
@@ -234,9 +258,24 @@ fn ipv6(packet: &impl Packet, at: usize, wanted: u8) -> Option<Tcp> {
     let ip = packet.view(at, &mut copy)?;
     let protocol = first(ip[3]);
     if protocol != IPPROTO_TCP {
-        return if protocol == IPPROTO_ICMPV6 { icmpv6(packet, at + IPV6) } else { None };
+        return match protocol {
+            IPPROTO_ICMPV6 => icmpv6(packet, at + IPV6),
+            _ if extensions::is_one(protocol) => {
+                let packet = packet.copied();
+                let tcp_at = behind_extensions(&packet, at + IPV6, protocol)?;
+                header_at(&packet, tcp_at, wanted, || ipv6_addrs(ip))
+            }
+            _ => None,
+        };
     }
     header_at(packet, at + IPV6, wanted, || ipv6_addrs(ip))
+}
+
+/// Where the TCP header is, if there is one.
+#[inline(always)]
+fn behind_extensions(packet: &Copied<'_>, at: usize, protocol: u8) -> Option<usize> {
+    let header = |at: u32| packet.0.load::<[u8; 2]>(at as usize).ok();
+    extensions::skip(protocol, at as u32, header).map(|at| at as usize)
 }
 
 /// Nearly all packets leave here: they have neither SYN nor RST.

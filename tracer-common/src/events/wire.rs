@@ -28,6 +28,10 @@ pub const WIRE_DATA: u16 = 4;
 /// Bit of `detail` of a SYN: it has a TCP Fast Open option (RFC 7413).
 pub const WIRE_FAST_OPEN: u16 = 8;
 
+/// Bit of `detail` of a SYN-ACK or RST that arrives: its MAC address is another host's (`PACKET_OTHERHOST`), so this node does not accept
+/// it, unless an interface above, as a macvlan, has that address.
+pub const WIRE_OTHER_HOST: u16 = 1;
+
 /// The packet arrived.
 pub const WIRE_INGRESS: u8 = 0;
 /// The packet left.
@@ -50,7 +54,7 @@ pub struct Wire {
     pub packet: u8,
     /// `WIRE_INGRESS` or `WIRE_EGRESS`
     pub direction: u8,
-    /// Of an ICMP error its type times 256 and its code; of a SYN the bits above; of a stray segment its TCP flags; else zero.
+    /// Of an ICMP error its type times 256 and its code; of a SYN and of an answer the bits above; of a stray segment its TCP flags; else zero.
     pub detail: u16,
 }
 

@@ -8,7 +8,7 @@
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN};
+use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN};
 
 use crate::kernel::skb::Skb;
 use crate::packet::{self, TCP_ACK, TCP_RST, TCP_SYN, Tcp};
@@ -81,7 +81,8 @@ fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
 #[inline(always)]
 fn detail(ctx: &TcContext, packet: u8, direction: u8, tcp: &Tcp) -> u16 {
     if packet != WIRE_SYN {
-        return tcp.icmp;
+        let is_answer = direction == WIRE_INGRESS && tcp.icmp == 0;
+        return if is_answer && packet::is_for_other_host(ctx) { WIRE_OTHER_HOST } else { tcp.icmp };
     }
     let is_own = direction == WIRE_EGRESS && packet::is_of_its_socket(ctx, &tcp.flow);
     packet::syn_bits(ctx, tcp) | if is_own { WIRE_OWN } else { 0 }

@@ -12,6 +12,7 @@ use super::{
     conntrack::{Conn, Room},
 };
 use crate::address::mapped;
+use crate::extensions;
 use crate::options::TCP_HEADER;
 
 /// Bit of the flags byte of a TCP header.
@@ -194,10 +195,15 @@ impl Skb {
             _ => return None,
         };
         // Only the first fragment has the TCP header.
-        if head.peek::<u8>(ip + protocol)? != IPPROTO_TCP || is_ipv4 && u16::from_be(head.peek(ip + 6)?) & 0x1fff != 0 {
+        if is_ipv4 && u16::from_be(head.peek(ip + 6)?) & 0x1fff != 0 {
             return None;
         }
-        let flags: u8 = head.peek(ip + length + TCP_FLAGS)?;
-        (flags & wanted != 0).then_some(Header { head, ip, tcp: ip + length, is_ipv4, flags })
+        let tcp = match head.peek::<u8>(ip + protocol)? {
+            IPPROTO_TCP => ip + length,
+            next if !is_ipv4 => extensions::skip(next, ip + length, |at| head.peek::<u16>(at).map(u16::to_ne_bytes))?,
+            _ => return None,
+        };
+        let flags: u8 = head.peek(tcp + TCP_FLAGS)?;
+        (flags & wanted != 0).then_some(Header { head, ip, tcp, is_ipv4, flags })
     }
 }

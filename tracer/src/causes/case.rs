@@ -180,6 +180,13 @@ impl<'a> Case<'a> {
         if self.is_copy_to_socket(dropped) { 0 } else { dropped.count.into() }
     }
 
+    /// The SYN-ACKs arrived with the MAC address of another host, and the client did not get them: this node does not accept such packets.
+    pub(super) fn is_for_other_mac(&self) -> bool {
+        let attempt = self.attempt;
+        let is_unaccepted = attempt.syn_ack_undelivered && !self.is_established() && self.answers_dropped() == 0;
+        attempt.strays.for_other_mac > 0 && is_unaccepted
+    }
+
     /// A packet socket, as of tcpdump, had no room for its copy of a packet. Old traces have such drops.
     fn is_copy_to_socket(&self, dropped: Dropped) -> bool {
         !dropped.are_mixed && self.reason(dropped) == Some("PACKET_SOCK_ERROR")

@@ -105,7 +105,8 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
     let attempt = case.attempt;
     let mut facts = Vec::new();
     if attempt.syn_ack_seen {
-        facts.push("SYN-ACK arrived".to_owned());
+        let other = if attempt.strays.for_other_mac > 0 { " with the MAC address of another host" } else { "" };
+        facts.push(format!("SYN-ACK arrived{other}"));
     }
     if attempt.syn_ack_undelivered {
         facts.push("the SYN was retransmitted after that".to_owned());

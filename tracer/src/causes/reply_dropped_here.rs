@@ -8,17 +8,25 @@ pub(super) const CAUSE: Cause = Cause {
     applies,
     explain,
     advice: "this node drops the answer itself: IP_RPFILTER is rp_filter with another way back (sysctl net.ipv4.conf.*.rp_filter=2), \
-             NETFILTER_DROP a rule, *_CSUM a wrong checksum, TC_INGRESS or XDP a program on the interface",
+             NETFILTER_DROP a rule, *_CSUM a wrong checksum, TC_INGRESS or XDP a program on the interface; another MAC address is a stale neighbour entry of the gateway",
 };
 
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     // Where the client got the only SYN-ACK that arrived, a copy of it was dropped.
     let was_delivered = case.is_established() && attempt.syn_ack_seen && !attempt.syn_ack_undelivered;
-    case.answers_dropped() > 0 && !was_delivered
+    case.answers_dropped() > 0 && !was_delivered || case.is_for_other_mac()
 }
 
 fn explain(case: &Case<'_>) -> String {
+    if case.is_for_other_mac() {
+        return format!(
+            "{} answered, and the SYN-ACK arrived with the MAC address of another host, which this node does not accept: the gateway has a \
+             wrong neighbour (ARP) entry for {}",
+            case.destination(),
+            case.translated_source()
+        );
+    }
     let dropped = case.attempt.answer_dropped;
     let count = plural(u32::from(dropped.count), "SYN-ACK");
     let (to, why) = (case.destination(), case.reason_words(dropped));
@@ -34,8 +42,9 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::cause_of;
     use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Dropped, Outcome};
+    use crate::model::{Attempt, Dropped, Outcome, Strays};
 
     #[test]
     fn an_answer_that_this_node_drops_is_its_own_fault() {
@@ -50,6 +59,10 @@ mod tests {
         assert!(!applies_to(&CAUSE, &failing()));
         let explained = explain(&Case::new(&dropped, &capture()));
         assert!(explained.ends_with("this node dropped 1 SYN-ACK: NETFILTER_DROP"), "{explained}");
+        let strays = Strays { for_other_mac: 2, ..Strays::default() };
+        let other_mac = Attempt { syn_ack_seen: true, syn_ack_undelivered: true, strays, ..failing() };
+        assert_eq!(cause_of(&Case::new(&other_mac, &capture())).id, CAUSE.id);
+        assert!(explain(&Case::new(&other_mac, &capture())).contains("MAC address of another host"));
         let elsewhere = Attempt { is_answer_from_elsewhere: true, ..dropped };
         let explained = explain(&Case::new(&elsewhere, &capture()));
         assert!(explained.contains("was answered for by another address"), "{explained}");

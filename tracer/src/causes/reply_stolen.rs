@@ -14,7 +14,10 @@ fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     // Dropped for want of a socket, or by a socket that listens: it was taken for a packet to a socket of this node.
     let to_node = case.answers_dropped() > 0 && (is_unwanted(case) || attempt.is_answer_diverted);
-    let is_gone = attempt.syn_ack_undelivered && case.answers_dropped() == 0 && attempt.socket_netns.is_some();
+    let is_gone = attempt.syn_ack_undelivered
+        && case.answers_dropped() == 0
+        && attempt.socket_netns.is_some()
+        && !case.is_for_other_mac();
     let is_stolen = attempt.is_reset_here || to_node || is_gone;
     attempt.syn_ack_seen && !case.is_established() && is_stolen
 }

@@ -1,6 +1,8 @@
 //! How each fact changes the attempt it belongs to. The order in which facts of one moment come does not matter.
 
-use tracer_common::events::{WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_UNREACHABLE};
+use tracer_common::events::{
+    WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE,
+};
 
 use super::attempts::Attempts;
 use super::bindings::Choice;
@@ -21,6 +23,11 @@ impl Attempts {
     pub(super) fn observed(&mut self, id: u32, observation: &WireObservation, flow: &TupleKey<'_>) {
         if observation.packet != WIRE_STRAY {
             self.view_mut(id).observed(observation, flow);
+            let is_answer = matches!(observation.packet, WIRE_SYN_ACK | WIRE_RST);
+            if is_answer && observation.detail & WIRE_OTHER_HOST != 0 {
+                let count = &mut self.strays_mut(id).for_other_mac;
+                *count = count.saturating_add(1);
+            }
             return;
         }
         let strays = self.strays_mut(id);

@@ -15,6 +15,8 @@ pub struct Strays {
     pub syns: u8,
     /// RSTs with which this node answered such a segment.
     pub resets_sent: u8,
+    /// SYN-ACKs and RSTs that do acknowledge it, with the MAC address of another host.
+    pub for_other_mac: u8,
 }
 
 impl Strays {

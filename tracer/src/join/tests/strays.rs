@@ -1,5 +1,7 @@
 //! Segments that arrive on the translated tuple and do not answer the SYN.
 
+use tracer_common::events::WIRE_OTHER_HOST;
+
 use super::*;
 use crate::model::{Outcome, Strays};
 
@@ -23,7 +25,7 @@ fn strays_are_counted_by_kind_and_are_no_answer() {
         stray(3 * S + MS, ISN, node(3), ACK),
     ]);
     let attempt = outcomes.only();
-    assert_eq!(attempt.strays, Strays { acks: 2, syn_acks: 1, rsts: 1, syns: 0, resets_sent: 1 });
+    assert_eq!(attempt.strays, Strays { acks: 2, syn_acks: 1, rsts: 1, syns: 0, resets_sent: 1, for_other_mac: 0 });
     assert_eq!((attempt.outcome, attempt.syn_ack_seen, attempt.rst_seen), (Outcome::Pending, false, false));
     let retransmitted: Vec<_> =
         outcomes.retransmits.iter().map(|retransmit| retransmit.attempt.strays.arrived()).collect();
@@ -91,4 +93,15 @@ fn a_client_that_sends_on_was_answered_where_nothing_is_watched() {
     assert!(!outcomes.only().is_answered_unseen && outcomes.only().syn_ack_seen);
     let outcomes = join(&[&sent[..], &[continues(S + MS, 3)]].concat());
     assert_eq!((outcomes.only().is_answered_unseen, outcomes.only().outcome), (false, Outcome::Pending));
+}
+
+#[test]
+fn an_answer_with_the_mac_address_of_another_host_is_noted() {
+    let mut answer = syn_ack(MS, ISN, node(2));
+    if let Event::Wire(answer) = &mut answer {
+        answer.detail = WIRE_OTHER_HOST;
+    }
+    let outcomes = join(&[bind(0, ISN, pod(1), node(2)), answer, retransmit(S, ISN, pod(1), 1)]);
+    let attempt = outcomes.only();
+    assert_eq!((attempt.strays.for_other_mac, attempt.strays.any(), attempt.syn_ack_undelivered), (1, false, true));
 }
