@@ -22,13 +22,16 @@ fn applies(case: &Case<'_>) -> bool {
         && !is_refuted(case)
 }
 
-/// As many first SYNs of the kind are answered as loss would leave, or plain first SYNs to the destination are lost half as often.
+/// As many first SYNs of the kind are answered as loss would leave, or plain SYNs to the destination are lost half as often: first ones,
+/// or retransmits.
 fn is_refuted(case: &Case<'_>) -> bool {
     let others = case.attempt.egress.others;
     let lost = others.only_plain_answered.saturating_add(1);
     let share = |lost: u32, answered: u32| f64::from(lost) / (f64::from(lost) + f64::from(answered)).max(1.0);
+    let are_lost = |plain: f64| plain >= share(lost, others.answered) / 2.0;
     others.answered >= lost.saturating_mul(2)
-        || share(others.plain_retransmitted, others.plain_answered) >= share(lost, others.answered) / 2.0
+        || are_lost(share(others.plain_retransmitted, others.plain_answered))
+        || others.plain_lost > 0 && are_lost(share(others.plain_lost, others.only_plain_answered))
 }
 
 /// Another attempt shows the same, and plain first SYNs get through: the path does not drop every first SYN.
@@ -125,6 +128,19 @@ mod tests {
         assert!(!applies_to(&CAUSE, &ecn(counts(0, 1))));
         assert!(!applies_to(&CAUSE, &ecn(counts(5, 5))));
         assert!(applies_to(&CAUSE, &ecn(counts(50, 5))));
+    }
+
+    #[test]
+    fn loss_hits_plain_retransmits_too() {
+        // Of 60 % loss: each plain SYN is lost as often.
+        let counts = |plain_lost| FeatureCounts {
+            answered: 24,
+            only_plain_answered: 25,
+            plain_lost,
+            ..FeatureCounts::default()
+        };
+        assert!(!applies_to(&CAUSE, &ecn(counts(20))));
+        assert!(applies_to(&CAUSE, &ecn(counts(2))));
     }
 
     #[test]

@@ -259,7 +259,7 @@ impl PortEvidence {
 
 /// Whether an unanswered attempt waited for longer than one retransmit, or its client gave up: a late answer would have been seen.
 fn has_waited(attempt: &Attempt) -> bool {
-    attempt.retransmits > 1 || attempt.outcome.has_failed()
+    !attempt.is_answered() && (attempt.retransmits > 1 || attempt.outcome.has_failed())
 }
 
 /// When an attempt shows whether its port is answered: one that is answered after a retransmit shows that of the later time.

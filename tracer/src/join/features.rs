@@ -29,10 +29,11 @@ impl Features {
         counts.answered = counts.answered.saturating_add(1);
     }
 
-    /// Only a plain retransmit was answered.
-    pub(super) fn only_plain_answered(&mut self, translated: &Flow) {
+    /// Only a plain retransmit was answered, the one of this ordinal.
+    pub(super) fn only_plain_answered(&mut self, translated: &Flow, ordinal: u32) {
         let counts = self.counts_mut(translated);
         counts.only_plain_answered = counts.only_plain_answered.saturating_add(1);
+        counts.plain_lost = counts.plain_lost.saturating_add(ordinal.saturating_sub(2));
     }
 
     /// The first SYN was plain. Counted for destinations to which another first SYN was not.

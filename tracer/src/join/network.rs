@@ -119,7 +119,9 @@ impl Network {
         }
         match slot.retransmits() {
             0 => self.features.answered(&slot.translated()),
-            _ if newest.lacks_any_of(first) => self.features.only_plain_answered(&slot.translated()),
+            ordinal if newest.lacks_any_of(first) => {
+                self.features.only_plain_answered(&slot.translated(), ordinal);
+            }
             _ => {}
         }
     }

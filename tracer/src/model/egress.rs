@@ -95,6 +95,8 @@ pub struct FeatureCounts {
     pub answered: u32,
     /// It did, and was not answered; a retransmit without these features was.
     pub only_plain_answered: u32,
+    /// Plain retransmits that were not answered, of attempts whose later one was. The first retransmit is left out: it may have asked again.
+    pub plain_lost: u32,
     /// It did not, and was answered. Plain first SYNs count once one with such features was retransmitted.
     pub plain_answered: u32,
     /// It did not, and was not answered; a retransmit was.

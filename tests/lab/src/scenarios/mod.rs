@@ -4,6 +4,7 @@
 
 mod conntrack_full;
 mod dead_servers;
+mod device_rst;
 mod dropped_here;
 mod filter_fixed;
 mod forwarded;
@@ -15,7 +16,9 @@ mod loss;
 mod mixed;
 mod no_answer;
 mod not_translated;
+mod other_answers;
 mod other_range;
+mod outages;
 mod pod_firewall;
 mod port_exhausted;
 mod port_out_of_range;
@@ -32,6 +35,7 @@ mod syn_option_dropped;
 mod tuple_reused;
 mod unknown;
 mod unreachable;
+mod unwatched_return;
 mod wrong_source;
 
 use anyhow::{Result, bail};
@@ -54,6 +58,7 @@ pub const ALL: &[&Scenario] = &[
     &reused_port::SCENARIO,
     &port_out_of_range::SCENARIO,
     &refused::SCENARIO,
+    &device_rst::SCENARIO,
     &unreachable::SCENARIO,
     &insert_race::SCENARIO,
     &port_exhausted::SCENARIO,
@@ -62,6 +67,7 @@ pub const ALL: &[&Scenario] = &[
     &reply_stolen::SCENARIO,
     &reply_dropped_here::SCENARIO,
     &pod_firewall::SCENARIO,
+    &other_answers::SCENARIO,
     &tuple_reused::SCENARIO,
     &wrong_source::SCENARIO,
     &stale_entry::SCENARIO,
@@ -69,6 +75,8 @@ pub const ALL: &[&Scenario] = &[
     &syn_option_dropped::SCENARIO,
     &no_answer::SCENARIO,
     &loss::SCENARIO,
+    &outages::SCENARIO,
+    &unwatched_return::SCENARIO,
     &unknown::SCENARIO,
     &mixed::SCENARIO,
     &mixed::FILTERED,
