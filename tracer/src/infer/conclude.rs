@@ -10,6 +10,7 @@ use super::conclusion::{Class, Conclusion, LeftOut, SupportingDestination, Verdi
 use super::destination::Destination;
 use super::destinations::DestinationHistory;
 use super::port_counts::UsedPort;
+use super::port_set;
 use super::power;
 use super::rule;
 use super::segments::{self, Rates, Segment};
@@ -45,6 +46,12 @@ fn with(
     let entries = family.destinations.entries();
     let used: AnswerCounts = entries.iter().map(|entry| entry.answers).sum();
     let silent = entries.iter().filter(|entry| entry.bins().is_none());
+    let seen = family.counts.seen();
+    let verdict = verdict(Scales::new(&seen, &Answering::of(entries)), used);
+    let pattern = match verdict {
+        Verdict::NoClass { .. } | Verdict::TooFew { .. } => port_set::find(&seen),
+        Verdict::Class(_) | Verdict::OneDestination(_) => None,
+    };
     Conclusion {
         is_ipv4,
         period: Period::default(),
@@ -57,7 +64,8 @@ fn with(
             changed_port: family.changed_port,
             shared: family.destinations.shared,
         },
-        verdict: verdict(Scales::new(&family.counts.seen(), &Answering::of(entries)), used),
+        pattern,
+        verdict,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
+use super::port_set::PortSetPattern;
 use crate::model::{Period, PortSet, UplinkName};
 
 /// What the attempts of one address family say.
@@ -19,6 +20,8 @@ pub struct Conclusion {
     pub destinations: usize,
     /// Attempts that do not count.
     pub left_out: LeftOut,
+    /// Where no class of ports was found: what the answered ports look like.
+    pub pattern: Option<PortSetPattern>,
     /// What follows from those that do.
     pub verdict: Verdict,
 }

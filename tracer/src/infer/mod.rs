@@ -13,6 +13,7 @@ mod destination;
 mod destinations;
 mod observation;
 mod port_counts;
+mod port_set;
 mod power;
 mod rule;
 mod runs;
@@ -28,6 +29,7 @@ use std::borrow::Cow;
 pub use answer_counts::AnswerCounts;
 pub use conclusion::{Class, Conclusion, Edge, LeftOut, Passes, SupportingDestination, Verdict};
 pub use destination::Destination;
+pub use port_set::PortSetPattern;
 
 use self::destinations::Destinations;
 pub(crate) use self::observation::{Observation, ObservedPort, Probe, observe};

@@ -71,6 +71,9 @@ impl Display for Conclusion {
                 }
                 f.write_str(", which may itself be the reason: attempts to others are needed to conclude it")
             }
+            Verdict::NoClass { .. } if self.pattern.is_some() => {
+                write!(f, "no single range explains {}", self.attempts())
+            }
             Verdict::NoClass { visible_share } => {
                 write!(f, "no port class found in {}; ", self.attempts())?;
                 write!(f, "one with {:.1} % of the attempts would have been seen", visible_share * 100.0)
@@ -78,7 +81,11 @@ impl Display for Conclusion {
             Verdict::TooFew { more, suspected } => {
                 let few =
                     if self.used.total() > 0 { "too few attempts to conclude anything" } else { "nothing to conclude" };
-                write!(f, "{few}: {}; ", self.attempts())?;
+                write!(f, "{few}: {}", self.attempts())?;
+                if self.pattern.is_some() {
+                    return self.rest(f);
+                }
+                f.write_str("; ")?;
                 match (suspected, self.destinations) {
                     (true, _) => write!(f, "a port class begins to show, about {more} more like these would decide"),
                     (false, 0..2) => {
@@ -88,16 +95,23 @@ impl Display for Conclusion {
                 }
             }
         }?;
-        self.left_out(f)
+        self.rest(f)
     }
 }
 
 impl Conclusion {
+    fn rest(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(pattern) = self.pattern {
+            write!(f, "; the answered ports look like a port set of MAP-E or a carrier-grade NAT: {pattern}")?;
+        }
+        self.left_out(f)
+    }
+
     fn attempts(&self) -> impl Display + use<> {
         let (total, unanswered, destinations) = (self.used.total(), self.used.unanswered, self.destinations);
         fmt::from_fn(move |f| {
             if total == 0 {
-                return f.write_str("no destination answered at all");
+                return f.write_str("no attempt that counts was answered");
             }
             let (attempts, named) = (plural(total, "attempt"), plural(destinations as u64, "destination"));
             write!(f, "{attempts} to {named} that answered at least once, {unanswered} unanswered")

@@ -137,3 +137,23 @@ fn port_sets_are_found_as_far_as_attempts_show_them_and_the_rest_is_left_out() {
     let many = ranges_of_port_sets(1000);
     assert!(many.iter().filter(|found| **found == 3).count() >= 97, "{many:?}");
 }
+
+/// The ports of each 1,024 from 320 on, 64 of them.
+fn small_port_set(seed: u64, attempts: u32) -> World {
+    let sets: Vec<_> = (1..64).map(|block| format!("{}-{}", block * 1024 + 320, block * 1024 + 383)).collect();
+    World { destinations: 4, ..World::new(seed, attempts) }.passing(&sets.join(","))
+}
+
+#[test]
+fn many_small_ranges_look_like_a_port_set_and_nothing_else_does() {
+    for (seed, attempts) in (0..20).flat_map(|seed| [(seed, 600), (seed, 4000)]) {
+        let conclusion = small_port_set(seed, attempts).conclude();
+        assert!(conclusion.class().is_none(), "{conclusion}");
+        assert!(conclusion.to_string().contains("64 of each 1024 ports, from 320 on"), "{conclusion}");
+    }
+    for seed in 0..300 {
+        let fails = 0.3 + 0.1 * f64::from(u8::try_from(seed % 7).unwrap());
+        let world = World { fails, ..World::new(seed, 200) };
+        assert_eq!(world.conclude().pattern, None, "{world:?}");
+    }
+}

@@ -74,7 +74,7 @@ fn too_few_attempts_are_told_with_what_is_missing() {
     );
     assert_told(
         &World { dead: 6, ..World::new(1, 50) },
-        "IPv4: nothing to conclude: no destination answered at all; about 91 more, to other \
+        "IPv4: nothing to conclude: no attempt that counts was answered; about 91 more, to other \
          destinations, would show a class with half of the ports; left out: 50 attempts to 6 destinations that never answered",
     );
 }
