@@ -7,9 +7,10 @@ pub(super) const CAUSE: Cause = Cause {
     id: "tuple_reused",
     applies,
     explain,
-    advice: "the server, or a device before it, still holds an older connection with these addresses and ports: --random-fully and \
-             more addresses or ports in the NAT rule make reuse rarer, tcp_timestamps=1 at both ends lets TIME_WAIT accept a new \
-             SYN; do not shorten nf_conntrack_tcp_timeout_time_wait here, which frees ports before the server does",
+    advice: "if the server, or a device before it, holds an older connection with these addresses and ports, --random-fully and \
+             more addresses or ports in the NAT rule make reuse rarer, and tcp_timestamps=1 at both ends lets TIME_WAIT accept a new \
+             SYN; do not shorten nf_conntrack_tcp_timeout_time_wait here, which frees ports before the server does; if it happens on \
+             ports that were not in use before, look for a device that checks clients (DDoS protection)",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -46,7 +47,7 @@ fn explain(case: &Case<'_>) -> String {
         ""
     };
     format!(
-        "{to} answered {syn} with {arrived}, as for an older connection with these addresses and ports{or_firewall}, so return \
+        "{to} answered {syn} with {arrived}, as for an older connection with these addresses and ports, or from a device that checks clients{or_firewall}, so return \
          traffic does reach {port}{reset}{end}"
     )
 }
