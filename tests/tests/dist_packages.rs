@@ -112,10 +112,11 @@ fn the_rpm_is_installed_used_and_removed_and_rpmlint_finds_nothing() {
     {
         assert!(listed.contains(expected), "{expected}: {listed}");
     }
-    // Into a system of its own that has nothing but a shell for the package's scripts.
+    // Into a system of its own that has nothing but what the package's scripts call.
     let root = tempfile::tempdir().unwrap();
     let at = root.path().to_str().unwrap();
-    run("sh", &["-c", "mkdir \"$1/bin\" && cp \"$(command -v busybox)\" \"$1/bin/sh\"", "sh"], root.path());
+    let make = "cd \"$1\" && mkdir bin dev && : >dev/null && cp \"$(command -v busybox)\" bin/sh && ln -s sh bin/rmdir";
+    run("sh", &["-c", make, "sh"], root.path());
     run("rpm", &["--root", at, "--nodeps", "--install"], &rpm);
     assert!(run("chroot", &[at, "/usr/bin/snatrace"], Path::new("--version")).starts_with("snatrace "));
     run("rpm", &["--root", at, "--erase"], Path::new("snatrace"));
