@@ -69,8 +69,7 @@ impl RecordedPolicy {
 /// What packet captures do not say.
 #[derive(Args, Debug)]
 pub struct PacketArgs {
-    /// Addresses of the captured node, comma-separated: they decide which SYNs leave it, and which sources are translated where one side of NAT
-    /// was captured [default: as the packets show]
+    /// Addresses of the captured node, comma-separated, to know which SYNs leave it, and which sources are translated when only one side of NAT was captured [default: inferred from the packets]
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     node_address: Vec<IpAddr>,
 }
@@ -89,34 +88,34 @@ pub struct ViewArgs {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = formats(), default_value = outputs::ALL[0].name)]
     output: String,
-    /// Show every SYN retransmission with its cause and evidence, not only flagged ones, and failures before any retransmit
+    /// Show every SYN retransmission with cause and evidence, and attempts that failed before any retransmit
     #[arg(long)]
     all: bool,
-    /// Show no lines about connections, only the header, intervals and the summary
+    /// Show only the header, intervals and the summary
     #[arg(short, long)]
     quiet: bool,
-    /// Show of each attempt only the first retransmit, and those with another cause. `auto`: for `tail` into a file or a pipe as text
+    /// Show only the first retransmit of each attempt, and each change of its cause. `auto` folds the text of `tail` in files and pipes
     #[arg(long, value_name = "WHEN", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "always", default_value_t)]
     fold: When,
-    /// Show a line when an attempt ends of which a line was shown, with how and after how many retransmits [default: for `tail` as text]
+    /// Show how each attempt that was shown ended, and after how many retransmits [default: for `tail` as text]
     #[arg(long)]
     ends: bool,
-    /// Show at most so many lines per second or minute, then one line with what was left out: 100/s, 600/m, or `off` [default: for `tail` as text 50/s]
+    /// Limit the lines per second or minute, and count the lines left out: 100/s, 600/m, or `off` [default: for `tail` as text 50/s]
     #[arg(long, value_name = "N/s", value_parser = values::line_rate)]
     max_lines: Option<MaxLines>,
-    /// Show the counts of each interval of this length, such as 60s
+    /// Show counts at this interval, such as 60s
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
     interval: Option<Duration>,
     /// Show these columns of text, in this order
     #[arg(long, value_name = "LIST", value_parser = columns(), value_delimiter = ',')]
     columns: Vec<String>,
-    /// Show lines alone, without a header, titles and headings
+    /// Omit the header, titles and headings
     #[arg(long)]
     no_header: bool,
     /// Show times in UTC
     #[arg(long)]
     utc: bool,
-    /// Accepted as by tcpdump: addresses and ports are always shown as numbers
+    /// Ignored, for users of tcpdump: addresses and ports are always shown as numbers
     #[arg(short = 'n', id = "numeric", action = ArgAction::Count)]
     _numeric: u8,
     /// Exit with 3 if an attempt was flagged
@@ -144,7 +143,7 @@ impl ViewArgs {
             return Ok(view);
         }
         let folds = self.fold == When::Auto && !io::stdout().is_terminal();
-        let rate = self.max_lines.is_none().then_some(LINES_OF_TAIL);
+        let rate = self.max_lines.is_none().then_some(LineRate::OF_TAIL);
         let mut left_out = Vec::new();
         if folds {
             left_out.push(
@@ -165,9 +164,6 @@ impl ViewArgs {
         })
     }
 }
-
-/// More than anybody reads, and less than 1 MB of log a minute.
-const LINES_OF_TAIL: LineRate = LineRate { lines: 50, period: Duration::from_secs(1) };
 
 fn columns() -> impl clap::builder::TypedValueParser<Value = String> {
     clap::builder::PossibleValuesParser::new(COLUMNS.iter().map(|(_, column)| column.id))
@@ -231,10 +227,10 @@ pub struct NodeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Capture")]
 pub struct CaptureArgs {
-    /// Watch this interface; repeatable [default: interfaces that lead to the outside, as `any`]
+    /// Watch this interface, or `any` for all that lead off this node; repeatable [default: any]
     #[arg(short, long, visible_alias = "interface", value_name = "IF")]
     iface: Vec<String>,
-    /// Watch this network namespace and its drops, and the sockets of pods behind it, only: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeatable
+    /// Watch only this network namespace, and the sockets of pods behind it: a name of `ip netns`, or a path such as /proc/PID/ns/net; repeatable
     #[arg(long, value_name = "NETNS", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Vec<PathBuf>,
     /// Look up pods and containers below this mount of the host's root directory

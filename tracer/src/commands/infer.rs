@@ -43,8 +43,7 @@ pub struct Args {
     /// copy of /proc/net/nf_conntrack; `-` for standard input
     #[arg(long, value_name = "FILE", num_args = 0..=1, value_hint = ValueHint::FilePath)]
     conntrack: Option<Option<PathBuf>>,
-    /// Infer from counts instead, CSV or Parquet with the columns `port`, `answered`, `unanswered`, and perhaps `dst` and
-    /// `dst_port`: what a query groups from exported attempts
+    /// Infer from counts instead, CSV or Parquet with the columns `port`, `answered`, `unanswered`, and optionally `dst` and `dst_port`, as a query over exported attempts gives them
     #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "conntrack", "FilterArgs"], value_hint = ValueHint::FilePath)]
     counts: Option<PathBuf>,
     /// With --conntrack: read the table of this network namespace, a name of `ip netns` or a path such as /proc/PID/ns/net

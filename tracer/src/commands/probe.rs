@@ -26,7 +26,7 @@ pub struct Args {
     /// Servers on the other side of the filter: HOST:PORT or [IPv6]:PORT; name two or more in different networks
     #[arg(required = true, value_name = "HOST:PORT", value_hint = ValueHint::Hostname)]
     targets: Vec<String>,
-    /// Source ports to connect from; ports below 1024 take CAP_NET_BIND_SERVICE
+    /// Source ports to connect from; ports below 1024 need CAP_NET_BIND_SERVICE
     #[arg(long, value_name = "PORTS", default_value = "1024-65535", value_parser = values::ports, allow_hyphen_values = true)]
     from: PortSet,
     /// Make at most N connections for each address family
@@ -35,7 +35,7 @@ pub struct Args {
     /// Make at most N connections a second
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
-    /// Wait at most this long for an answer; below 1s each connection sends one SYN
+    /// Wait this long for an answer; below 1s each connection sends one SYN
     #[arg(long, value_name = "TIME", value_parser = values::duration, default_value = "900ms", allow_hyphen_values = true)]
     timeout: Duration,
     /// Connect from this network namespace: a name of `ip netns`, or a path such as /proc/PID/ns/net

@@ -23,16 +23,16 @@ pub struct Args {
     /// Also show what `tail` would show
     #[arg(long)]
     print: bool,
-    /// Begin another file at this size, such as 100M; they are named FILE, FILE1, FILE2, with -W FILE0, FILE1
+    /// Start a new file at this size, such as 100M; files are named FILE, FILE1, FILE2, or with -W FILE0, FILE1
     #[arg(short = 'C', value_name = "SIZE", value_parser = values::size, allow_hyphen_values = true)]
     rotate: Option<u64>,
-    /// Begin another file after this time, such as 5m; each file appears under its name once it is complete
+    /// Start a new file after this time, such as 5m; each file appears under its name once it is complete
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true)]
     segment: Option<Duration>,
     /// Keep only the newest COUNT files
     #[arg(short = 'W', value_name = "COUNT", requires = "parts", value_parser = clap::value_parser!(NonZeroU32))]
     keep: Option<NonZeroU32>,
-    /// Remove the oldest files so that all together have at most this size, such as 1G
+    /// Remove the oldest files to keep the total below this size, such as 1G
     #[arg(long, value_name = "SIZE", requires = "parts", value_parser = values::size, allow_hyphen_values = true)]
     max_total: Option<u64>,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::outputs::escape::Escaped;
 
 pub(super) const FORMAT: Format = Format {
     name: "csv",
-    about: "comma-separated values with a line of names",
+    about: "comma-separated values with a header line",
     is_text: true,
     open: |columns, target| Ok(Box::new(Csv::new(columns, target)?)),
 };

@@ -10,7 +10,7 @@ use crate::outputs::json_line::write_line;
 
 pub(super) const FORMAT: Format = Format {
     name: "jsonl",
-    about: "one JSON object a line",
+    about: "one JSON object per line",
     is_text: true,
     open: |columns, out| {
         let columns = columns.into_iter().filter(|column| column.kind != Type::AddressBytes).collect();

@@ -35,48 +35,25 @@ type Sample<const N: usize> = ([String; N], f64);
 struct Families(Vec<MetricFamily>);
 
 impl Families {
-    fn counters<const N: usize>(
-        &mut self,
-        name: &str,
-        help: &str,
-        labels: [&str; N],
-        samples: impl IntoIterator<Item = Sample<N>>,
-    ) {
-        let metric = |value| {
-            let (mut counter, mut metric) = (Counter::default(), Metric::default());
-            counter.set_value(value);
-            metric.set_counter(counter);
-            metric
-        };
-        self.family(name, help, MetricType::COUNTER, labels, samples, metric);
-    }
-
-    fn gauges<const N: usize>(
-        &mut self,
-        name: &str,
-        help: &str,
-        labels: [&str; N],
-        samples: impl IntoIterator<Item = Sample<N>>,
-    ) {
-        let metric = |value| {
-            let mut gauge = Gauge::default();
-            gauge.set_value(value);
-            Metric::from_gauge(gauge)
-        };
-        self.family(name, help, MetricType::GAUGE, labels, samples, metric);
-    }
-
     fn family<const N: usize>(
         &mut self,
+        kind: MetricType,
         name: &str,
         help: &str,
-        kind: MetricType,
         labels: [&str; N],
         samples: impl IntoIterator<Item = Sample<N>>,
-        metric: impl Fn(f64) -> Metric,
     ) {
         let metrics = samples.into_iter().map(|(values, value)| {
-            let mut metric = metric(value);
+            let mut metric = Metric::default();
+            if kind == MetricType::COUNTER {
+                let mut counter = Counter::default();
+                counter.set_value(value);
+                metric.set_counter(counter);
+            } else {
+                let mut gauge = Gauge::default();
+                gauge.set_value(value);
+                metric.set_gauge(gauge);
+            }
             let pairs = labels.iter().zip(values).map(|(label, value)| {
                 let mut pair = LabelPair::default();
                 pair.set_name((*label).to_owned());
@@ -112,7 +89,8 @@ impl Families {
     fn capture(&mut self, capture: &Capture) {
         let Capture { version, node, kernel, policy, .. } = capture;
         let build = [version.clone(), node.clone(), kernel.clone()];
-        self.gauges(
+        self.family(
+            MetricType::GAUGE,
             "build_info",
             "Version of snatrace, node and kernel.",
             ["version", "node", "kernel"],
@@ -123,9 +101,9 @@ impl Families {
             ([family_name(is_ipv4).to_owned(), policy.allowed(is_ipv4).to_string(), origin], 1.0)
         });
         let help = "Translated ports that are allowed by --allow and --allow6.";
-        self.gauges("allowed_ports_info", help, ["family", "ports", "origin"], allowed);
+        self.family(MetricType::GAUGE, "allowed_ports_info", help, ["family", "ports", "origin"], allowed);
         let hooks = capture.hooks.iter().map(|hook| ([hook.stem.clone()], f64::from(u8::from(hook.off.is_none()))));
-        self.gauges("hook_up", "Whether the hook is attached.", ["hook"], hooks);
+        self.family(MetricType::GAUGE, "hook_up", "Whether the hook is attached.", ["hook"], hooks);
     }
 
     fn attempts(&mut self, snapshot: &Snapshot) {
@@ -140,13 +118,19 @@ impl Families {
                 progress.flagged,
             ),
         ] {
-            self.counters(name, help, [], [([], number(count))]);
+            self.family(MetricType::COUNTER, name, help, [], [([], number(count))]);
         }
         let causes = progress.causes().map(|(cause, count)| ([cause.to_owned()], number(count)));
-        self.counters("syn_retransmits_total", "SYN retransmits, by cause as known at the time.", ["cause"], causes);
+        self.family(
+            MetricType::COUNTER,
+            "syn_retransmits_total",
+            "SYN retransmits, by cause as known at the time.",
+            ["cause"],
+            causes,
+        );
         let strengths = progress.strengths().map(|(strength, count)| ([strength.name().to_owned()], number(count)));
         let help = "SYN retransmits from ports that are not allowed, by the evidence that a filter drops return traffic to them.";
-        self.counters("flagged_syn_retransmits_total", help, ["evidence"], strengths);
+        self.family(MetricType::COUNTER, "flagged_syn_retransmits_total", help, ["evidence"], strengths);
     }
 
     /// Labels that no discovery of targets sets: `pod` and `namespace` would be those of snatrace's own pod.
@@ -158,7 +142,7 @@ impl Families {
         let mut family = |name: &str, help: &str, count: fn(&OwnerCounts) -> u64| {
             let known = snapshot.owners.iter().map(|(owner, counts)| (labels(owner), number(count(counts))));
             let other = (OTHER.map(str::to_owned), number(count(&snapshot.other_owners)));
-            self.counters(name, help, LABELS, known.chain([other]));
+            self.family(MetricType::COUNTER, name, help, LABELS, known.chain([other]));
         };
         family(
             "source_attempts_total",
@@ -181,10 +165,10 @@ impl Families {
         };
         let help = "Lowest translated port that the path accepts, by all attempts; absent while nothing is concluded.";
         let lowest = edge(|ports| ports.ranges().next().map(|(low, _)| low));
-        self.gauges("inferred_lowest_port", help, ["family"], lowest);
+        self.family(MetricType::GAUGE, "inferred_lowest_port", help, ["family"], lowest);
         let help = "Highest translated port that the path accepts, by all attempts; absent while nothing is concluded.";
         let highest = edge(|ports| ports.ranges().last().map(|(_, high)| high));
-        self.gauges("inferred_highest_port", help, ["family"], highest);
+        self.family(MetricType::GAUGE, "inferred_highest_port", help, ["family"], highest);
         let policies = snapshot.policies.iter().flat_map(|policy| {
             Strength::ALL.map(|strength| {
                 let netns = policy.netns.map_or_else(String::new, |netns| netns.to_string());
@@ -194,7 +178,7 @@ impl Families {
             })
         });
         let help = "1 for the evidence that a filter drops return traffic to ports that are not allowed, by uplink.";
-        self.gauges("policy_evidence", help, ["family", "netns", "ifindex", "evidence"], policies);
+        self.family(MetricType::GAUGE, "policy_evidence", help, ["family", "netns", "ifindex", "evidence"], policies);
     }
 
     fn state(&mut self, snapshot: &Snapshot) {
@@ -202,26 +186,44 @@ impl Families {
         let losses = Loss::ALL.into_iter().zip(progress.lost);
         let lost = losses.filter(|(loss, _)| loss.is_certain());
         let lost = lost.map(|(loss, count)| ([loss.name().to_owned()], number(count)));
-        self.counters("events_lost_total", "Events lost in the kernel: other counts may be too low.", ["kind"], lost);
+        self.family(
+            MetricType::COUNTER,
+            "events_lost_total",
+            "Events lost in the kernel: other counts may be too low.",
+            ["kind"],
+            lost,
+        );
         let skipped = progress.lost[Loss::Skipped as usize];
         let help = "Program runs skipped by the kernel's recursion guard; events may be missing.";
-        self.counters("program_runs_skipped_total", help, [], [([], number(skipped))]);
+        self.family(MetricType::COUNTER, "program_runs_skipped_total", help, [], [([], number(skipped))]);
         let help = "Attempts and bindings given up early because a table was full.";
-        self.counters("evictions_total", help, [], [([], number(tick.evicted))]);
+        self.family(MetricType::COUNTER, "evictions_total", help, [], [([], number(tick.evicted))]);
         let help = "Time during which no interface was watched.";
-        self.counters("blind_seconds_total", help, [], [([], number(*blind_ns) / 1e9)]);
+        self.family(MetricType::COUNTER, "blind_seconds_total", help, [], [([], number(*blind_ns) / 1e9)]);
         let help = "Whether no interface is watched.";
-        self.gauges("blind", help, [], [([], f64::from(u8::from(*is_blind)))]);
-        self.gauges("open_attempts", "Attempts under way.", [], [([], number(tick.open))]);
-        self.gauges("open_attempts_limit", "Attempts that fit into the table.", [], [([], number(tick.capacity))]);
+        self.family(MetricType::GAUGE, "blind", help, [], [([], f64::from(u8::from(*is_blind)))]);
+        self.family(MetricType::GAUGE, "open_attempts", "Attempts under way.", [], [([], number(tick.open))]);
+        self.family(
+            MetricType::GAUGE,
+            "open_attempts_limit",
+            "Attempts that fit into the table.",
+            [],
+            [([], number(tick.capacity))],
+        );
     }
 
     fn conntrack(&mut self, tables: &[Table]) {
         let label = |table: &Table| [table.netns.to_string()];
         let entries = tables.iter().filter_map(|table| Some((label(table), number(table.entries?))));
-        self.gauges("conntrack_entries", "Entries in the conntrack table.", ["netns"], entries);
+        self.family(MetricType::GAUGE, "conntrack_entries", "Entries in the conntrack table.", ["netns"], entries);
         let limits = tables.iter().filter_map(|table| Some((label(table), number(table.limit?))));
-        self.gauges("conntrack_entries_limit", "Entries that fit into the conntrack table.", ["netns"], limits);
+        self.family(
+            MetricType::GAUGE,
+            "conntrack_entries_limit",
+            "Entries that fit into the conntrack table.",
+            ["netns"],
+            limits,
+        );
         for (name, kernel, help) in [
             (
                 "insert_failed",
@@ -232,7 +234,7 @@ impl Families {
             ("early_drops", "early_drop", "Entries given up to make room."),
         ] {
             let counts = tables.iter().filter_map(|table| Some((label(table), number(*table.counters.get(kernel)?))));
-            self.counters(&format!("conntrack_{name}_total"), help, ["netns"], counts);
+            self.family(MetricType::COUNTER, &format!("conntrack_{name}_total"), help, ["netns"], counts);
         }
     }
 }

@@ -18,6 +18,11 @@ pub struct LineRate {
     pub period: Duration,
 }
 
+impl LineRate {
+    /// Of `tail` as text: more than anybody reads, and less than 1 MB of log a minute.
+    pub const OF_TAIL: Self = Self { lines: 50, period: Duration::from_secs(1) };
+}
+
 /// How an output is kept short.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bounds {

@@ -28,7 +28,7 @@ pub(super) const FORMAT: Format =
     Format { name: "text", about: "aligned columns", open: |view, out| Box::new(Text::new(view, out, false)) };
 pub(super) const WIDE: Format = Format {
     name: "wide",
-    about: "aligned columns, more of them, and nothing left out of a name or an address",
+    about: "more columns, with names and addresses in full",
     open: |view, out| Box::new(Text::new(view, out, true)),
 };
 
