@@ -136,7 +136,7 @@ pub const ALL: &[Column] = &[
     Column::both("start_time", Time, "time of the first event of the attempt", |row| row.unix_us(row.attempt.first_ns).map(Value::Time)),
     Column::both("end_time", Time, "time of the last event of the attempt", |row| row.unix_us(row.attempt.last_ns).map(Value::Time)).only(Attempts),
     Column::both("flagged", Bool, "the SYN was retransmitted, and its translated port is outside the allowed ports", |row| Some(Value::Bool(row.judgement.flagged))),
-    Column::both("answer", Text, "`answered`: a SYN-ACK, an RST or another segment arrived; `unanswered`: none, although the SYN was retransmitted or sent until the socket gave up; `undecided`: the attempt ended too early to know", |row| text(Answer::of(row.attempt).name())).only(Attempts),
+    Column::both("answer", Text, "`answered`: a SYN-ACK, an RST or another segment arrived; `unanswered`: none, although the SYN was retransmitted, or its socket gave up at least 0.2 s after the SYN; `undecided`: the attempt ended too early to know", |row| text(Answer::of(row.attempt).name())).only(Attempts),
     Column::both("cause", Text, "why the SYN was retransmitted, or the attempt failed, as known at the time of the row; null where it was neither", |row| text(row.judgement.cause?)),
     Column::both("evidence_strength", Text, "where `flagged`: `proven`, `supported`, `none_yet` or `contradicted`, as known at the time of the row; else null", |row| text(row.judgement.strength.map(Strength::name)?)),
     Column::both("retransmits", Int32, "in attempts: number of SYN retransmits; in retransmits: which of the attempt this is, from 1", |row| int(row.ordinal)),
