@@ -123,8 +123,12 @@ impl<'a> Case<'a> {
     /// to the same destination were, with the address of their interface.
     pub(super) fn is_source_refuted(&self) -> bool {
         let egress = &self.attempt.egress;
-        let is_tried = egress.attempts_with_source >= SILENT_ATTEMPTS;
-        is_tried && egress.own_source_is_answered && !egress.source_is_answered
+        self.is_source_tried() && egress.own_source_is_answered && !egress.source_is_answered
+    }
+
+    /// Whether several attempts with this source were retransmitted.
+    pub(super) fn is_source_tried(&self) -> bool {
+        self.attempt.egress.attempts_with_source >= SILENT_ATTEMPTS
     }
 
     /// Whether NAT left the source alone: by the tuples; or where no binding was seen, because `nat_bind` would have seen one, or no

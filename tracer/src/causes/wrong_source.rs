@@ -18,7 +18,13 @@ pub(super) const CAUSE: Cause = Cause {
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
-    is_silent && case.is_source_refuted() && is_wrong(case)
+    is_silent && is_wrong(case) && (case.is_source_refuted() || is_likely(case))
+}
+
+/// Whether no attempt with this source was answered where the source alone explains that: no host gets answers to an address that nobody
+/// has, and a provider rarely passes the address of another one. One or two attempts may be a dead destination.
+fn is_likely(case: &Case<'_>) -> bool {
+    !case.attempt.egress.source_is_answered && case.is_source_tried()
 }
 
 /// Whether the source address looks wrong for the interface.
@@ -66,12 +72,24 @@ fn explain(case: &Case<'_>) -> String {
     // What was answered while the node had the address says nothing about now.
     let before = if egress.source_was_of_node { " since" } else { "" };
     let at_least = if egress.attempts_with_source >= 8 { "at least " } else { "" };
+    let others = match (case.is_source_refuted(), egress.source) {
+        (true, _) => {
+            format!(
+                ", while {} answered later attempts that left with the address of their interface",
+                case.destination()
+            )
+        }
+        (false, SourceAddress::NotOfNode) => {
+            "; unless this node answers for the address (proxy ARP), no answer can arrive".to_owned()
+        }
+        (false, SourceAddress::OfOtherInterface | SourceAddress::Unknown | SourceAddress::OfInterface) => {
+            format!("; no attempt shows whether the network of {leaves} passes it")
+        }
+    };
     format!(
-        "{} left by {leaves} with the source {source}, {whose}{first}; {at_least}{} with this source had no answer{before}, while {} answered later \
-         attempts that left with the address of their interface{unwatched}",
+        "{} left by {leaves} with the source {source}, {whose}{first}; {at_least}{} with this source had no answer{before}{others}{unwatched}",
         case.syn(),
-        plural(egress.attempts_with_source, "attempt"),
-        case.destination()
+        plural(egress.attempts_with_source, "attempt")
     )
 }
 
@@ -127,15 +145,30 @@ mod tests {
     #[test]
     fn a_destination_that_nobody_reaches_does_not_make_a_source_wrong() {
         let attempt = leaving(SourceAddress::OfOtherInterface);
-        let few = Egress { attempts_with_source: 2, ..attempt.egress };
-        let dead = Egress { own_source_is_answered: false, ..attempt.egress };
-        for egress in [few, dead] {
-            let (attempt, capture) = (Attempt { egress, ..attempt.clone() }, capture());
+        let few = Egress { attempts_with_source: 2, own_source_is_answered: false, ..attempt.egress };
+        let (attempt, capture) = (Attempt { egress: few, ..attempt }, capture());
+        let case = Case::new(&attempt, &capture);
+        let cause = cause_of(&case);
+        assert_eq!(cause.id, "no_answer");
+        let explained = (cause.explain)(&case);
+        assert!(explained.contains("the source is an address of eth0"), "{explained}");
+    }
+
+    #[test]
+    fn where_nothing_else_was_tried_it_says_what_is_not_known() {
+        for (source, doubt) in [
+            (SourceAddress::OfOtherInterface, "no attempt shows whether the network of wan2 passes it"),
+            (SourceAddress::NotOfNode, "unless this node answers for the address (proxy ARP)"),
+        ] {
+            let attempt = leaving(source);
+            let egress = Egress { own_source_is_answered: false, ..attempt.egress };
+            let (attempt, capture) = (Attempt { egress, ..attempt }, capture());
             let case = Case::new(&attempt, &capture);
-            let cause = cause_of(&case);
-            assert_eq!(cause.id, "no_answer");
-            let explained = (cause.explain)(&case);
-            assert!(explained.contains("the source is an address of eth0"), "{explained}");
+            assert_eq!(cause_of(&case).id, "wrong_source");
+            let explained = explain(&case);
+            assert!(explained.contains(doubt), "{explained}");
+            let routed = Egress { source_is_answered: true, ..egress };
+            assert!(!applies_to(&CAUSE, &Attempt { egress: routed, ..attempt }));
         }
     }
 
