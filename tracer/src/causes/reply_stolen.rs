@@ -1,4 +1,4 @@
-//! `reply_stolen`: the SYN-ACK came back to this node, and was delivered to a socket other than the client's.
+//! `reply_stolen`: the SYN-ACK came back to this node, and did not get to the client: something else took it.
 
 use super::{Case, Cause};
 
@@ -6,8 +6,10 @@ pub(super) const CAUSE: Cause = Cause {
     id: "reply_stolen",
     applies,
     explain,
-    advice: "something on this node takes packets to that port before NAT can translate them back: a NodePort or hostPort, a \
-             load balancer in eBPF or XDP, a notrack rule; keep NAT out of those ports (--to-ports)",
+    advice: "look for what takes packets to that port before NAT translates them back: a NodePort or hostPort, a load balancer in eBPF \
+             or XDP, a notrack rule (then keep NAT out of those ports, --to-ports); or a conntrack entry that is gone before the \
+             answer (deleted, or a short nf_conntrack_tcp_timeout_syn_sent); where no drop was seen, also at the way from this node \
+             to the client: its firewall, and the route to it",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -40,7 +42,10 @@ fn explain(case: &Case<'_>) -> String {
         () if attempt.is_answer_diverted => {
             "it was sent to another address or port than the client's, and dropped there"
         }
-        () => "the client never got it",
+        () if attempt.answer_dropped.count > 0 => "no socket on this node wanted it, and the client never got it",
+        () => {
+            "the client sent its SYN again as if it had not got it; no drop of it was seen, so what became of it is not known"
+        }
     };
     let nodeport = if (30000..=32767).contains(&port) { ", which is in the usual NodePort range" } else { "" };
     let port =
