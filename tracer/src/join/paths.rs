@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
 use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use tracer_common::Flow;
 
 use super::interfaces::{Interfaces, NO_INTERFACE};
@@ -15,7 +16,7 @@ const PLACES: usize = 4096;
 /// Places that a client may have: of those, the one that was silent the longest is replaced.
 const PLACES_OF_CLIENT: usize = 8;
 /// Ways of all clients whose first attempt is remembered at most: the one in the same place is replaced.
-const FIRSTS: usize = 4096;
+const FIRSTS: u64 = 4096;
 /// Ways of a client to a destination that are distinguished.
 const MAX_WAYS: usize = 4;
 
@@ -84,8 +85,8 @@ impl Record {
 pub(super) struct Paths {
     /// Empty until the first attempt with retransmits.
     places: Vec<Option<Box<Record>>>,
-    /// Empty until the first attempt that leaves or is answered.
-    firsts: Vec<First>,
+    /// By place: a map, since there may be thousands of nodes, most of them with few clients.
+    firsts: HashMap<u16, First, FixedState>,
 }
 
 impl Paths {
@@ -128,11 +129,8 @@ impl Paths {
     /// An attempt of any client began at this time and left in this way.
     #[inline]
     pub(super) fn began(&mut self, original: &Flow, way: SynPath, began_ns: u64, is_answered: bool) {
-        if self.firsts.is_empty() {
-            self.firsts.resize(FIRSTS, First::default());
-        }
         let hash = hash_of(&client(original), way);
-        let first = &mut self.firsts[hash as usize % FIRSTS];
+        let first = self.firsts.entry(first_place(hash)).or_default();
         if first.hash != hash {
             *first = First { hash, began_ns, answered_ns: None };
         }
@@ -143,7 +141,7 @@ impl Paths {
     /// The first attempt in this way, if it is known.
     fn first(&self, client: &Client, way: SynPath) -> Option<&First> {
         let hash = hash_of(client, way);
-        self.firsts.get(hash as usize % FIRSTS).filter(|first| first.hash == hash)
+        self.firsts.get(&first_place(hash)).filter(|first| first.hash == hash)
     }
 
     /// An attempt that began at `first_ns` left in this way.
@@ -203,6 +201,10 @@ impl Paths {
 
 fn client(original: &Flow) -> Client {
     Client { original: Flow { src_port: 0, ..*original } }
+}
+
+const fn first_place(hash: u64) -> u16 {
+    (hash % FIRSTS) as u16
 }
 
 /// Never 0, which is an empty place.
