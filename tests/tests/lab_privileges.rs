@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -12,17 +13,24 @@ use tests::lab::Lab;
 use tests::process::{Outcome, Running, json, until};
 use tests::{binary, capturing};
 
+/// One test at a time: a capture of the same user is a process that one without privileges may look at.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A directory that everybody may use, with a copy of the binary that everybody may run.
-struct Place(TempDir);
+struct Place(TempDir, #[expect(dead_code, reason = "held as long as the place")] MutexGuard<'static, ()>);
 
 impl Place {
     fn new() -> Self {
+        let alone = alone();
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
         for name in ["snatrace", "snatrace-lab"] {
             fs::copy(binary().with_file_name(name), directory.path().join(name)).unwrap();
         }
-        Self(directory)
+        Self(directory, alone)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -173,6 +181,7 @@ fn confined(running: &Running, more: u64) -> String {
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn a_running_capture_keeps_what_it_needs_and_no_more() {
+    let _alone = alone();
     let lab = Lab::up("fully_random");
     let directory = tempfile::tempdir().unwrap();
     let start = |options: &[&str]| {
