@@ -19,5 +19,6 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 fn chain(index: u32) -> Vec<Step> {
     let step = Step { drawn: false, ..Step::RANDOM };
-    if index < DESTINATIONS { vec![step] } else { vec![Step { from: Place::Node, ..step }; 2] }
+    let own = Step { from: Place::Node, ..step };
+    if index < DESTINATIONS { vec![step, own, own] } else { vec![own; 2] }
 }
