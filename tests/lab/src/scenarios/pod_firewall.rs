@@ -4,7 +4,7 @@ use crate::faults;
 use crate::scenario::{Expect, Place, Scenario, Step};
 
 /// Of drops in namespaces behind the watched one at most 100 a second and processor are reported.
-const FROM_POD: u32 = 64;
+const FROM_POD: u32 = 16;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "pod_firewall",
