@@ -6,7 +6,7 @@ use tracer_common::Flow;
 
 use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, plural};
 
-/// So many attempts without an answer show that it is not chance.
+/// Fewer attempts without an answer may be chance.
 const SILENT_ATTEMPTS: u32 = 3;
 
 /// An attempt to be judged, with what is known around it.
@@ -119,16 +119,16 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether the source is why no answer arrives: several attempts with it failed, none by this interface was answered, and later ones
-    /// to the same destination were, with the address of their interface.
+    /// Whether the source is why no answer arrives: attempts with it are not answered, and later ones to the same destination were, with
+    /// the address of their interface.
     pub(super) fn is_source_refuted(&self) -> bool {
-        let egress = &self.attempt.egress;
-        self.is_source_tried() && egress.own_source_is_answered && !egress.source_is_answered
+        self.is_source_silent() && self.attempt.egress.own_source_is_answered
     }
 
-    /// Whether several attempts with this source were retransmitted.
-    pub(super) fn is_source_tried(&self) -> bool {
-        self.attempt.egress.attempts_with_source >= SILENT_ATTEMPTS
+    /// Whether several attempts with this source were retransmitted, and none that left by this interface was answered.
+    pub(super) fn is_source_silent(&self) -> bool {
+        let egress = &self.attempt.egress;
+        egress.attempts_with_source >= SILENT_ATTEMPTS && !egress.source_is_answered
     }
 
     /// Whether NAT left the source alone: by the tuples; or where no binding was seen, because `nat_bind` would have seen one, or no

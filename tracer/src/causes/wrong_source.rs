@@ -18,13 +18,7 @@ pub(super) const CAUSE: Cause = Cause {
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
-    is_silent && is_wrong(case) && (case.is_source_refuted() || is_likely(case))
-}
-
-/// Whether no attempt with this source was answered where the source alone explains that: no host gets answers to an address that nobody
-/// has, and a provider rarely passes the address of another one. One or two attempts may be a dead destination.
-fn is_likely(case: &Case<'_>) -> bool {
-    !case.attempt.egress.source_is_answered && case.is_source_tried()
+    is_silent && is_wrong(case) && case.is_source_silent()
 }
 
 /// Whether the source address looks wrong for the interface.

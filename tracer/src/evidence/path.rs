@@ -66,6 +66,17 @@ impl PeriodEvidence {
         }
         self.waited[side as usize] += u64::from(has_waited);
     }
+
+    /// Takes one back that was counted, if it was.
+    fn uncount_waited(&mut self, side: Side, has_waited: bool) {
+        let waited = &mut self.waited[side as usize];
+        *waited = waited.saturating_sub(has_waited.into());
+    }
+
+    /// Whether an attempt from this side has waited, so that a late answer would have been seen.
+    fn has_waited(&self, side: Side) -> bool {
+        self.waited[side as usize] > 0
+    }
 }
 
 impl PathEvidence {
@@ -101,7 +112,6 @@ impl PathEvidence {
         probe: Probe,
         has_waited: bool,
     ) -> (u64, bool) {
-        let has_waited = has_waited && !probe.answered;
         let period = self.period(place.period);
         period.waited(place.side, has_waited);
         let is_weighed = period.family.count(place, at_ns, probe);
@@ -120,8 +130,7 @@ impl PathEvidence {
         let has_waited = self.recent.take_back(number);
         let period = self.period(place.period);
         period.family.uncount(place, false, is_weighed);
-        let waited = &mut period.waited[place.side as usize];
-        *waited = waited.saturating_sub(has_waited.into());
+        period.uncount_waited(place.side, has_waited);
     }
 
     /// An attempt that was under way is over, and what was counted holds.
@@ -147,7 +156,7 @@ impl PathEvidence {
             path.period(place.period).family.assess(place.entry, place.side, is_own_enough)
         };
         let own = of(self, true);
-        if own.strength().holds() && self.period(place.period).waited[place.side as usize] == 0 {
+        if own.strength().holds() && !self.period(place.period).has_waited(place.side) {
             return Assessment { reason: Reason::ShortWait, ..own };
         }
         let is_explained = own.strength().holds() && self.is_in_runs(place, own.scope);

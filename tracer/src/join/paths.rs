@@ -209,23 +209,28 @@ const fn first_place(hash: u64) -> u16 {
 
 /// Never 0, which is an empty place.
 fn hash_of(client: &Client, way: SynPath) -> u64 {
-    let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
-    for flow in [&client.original, &way.translated.unwrap_or_default()] {
-        hasher.write_u128(u128::from_ne_bytes(flow.src));
-        hasher.write_u128(u128::from_ne_bytes(flow.dst));
-        hasher.write_u16(flow.dst_port);
-    }
+    let mut hasher = hasher_of(&client.original);
+    write(&mut hasher, &way.translated.unwrap_or_default());
     hasher.write_u16(way.interface);
     hasher.finish() | 1
 }
 
+/// Begins with a flow, whose source port does not count.
+fn hasher_of(flow: &Flow) -> impl Hasher {
+    let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
+    write(&mut hasher, flow);
+    hasher
+}
+
+fn write(hasher: &mut impl Hasher, flow: &Flow) {
+    hasher.write_u128(u128::from_ne_bytes(flow.src));
+    hasher.write_u128(u128::from_ne_bytes(flow.dst));
+    hasher.write_u16(flow.dst_port);
+}
+
 /// The places that this client may have.
 fn places_of(client: &Client) -> Range<usize> {
-    let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
-    hasher.write_u128(u128::from_ne_bytes(client.original.src));
-    hasher.write_u128(u128::from_ne_bytes(client.original.dst));
-    hasher.write_u16(client.original.dst_port);
-    let first = hasher.finish() as usize % (PLACES / PLACES_OF_CLIENT) * PLACES_OF_CLIENT;
+    let first = hasher_of(&client.original).finish() as usize % (PLACES / PLACES_OF_CLIENT) * PLACES_OF_CLIENT;
     first..first + PLACES_OF_CLIENT
 }
 

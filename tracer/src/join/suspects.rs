@@ -15,6 +15,12 @@ struct Destination {
     answered_ns: Option<u64>,
 }
 
+impl Destination {
+    fn is_of(&self, translated: &Flow) -> bool {
+        self.addr == translated.dst && self.port == translated.dst_port
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
     destinations: Vec<Destination>,
@@ -39,18 +45,13 @@ impl Suspects {
     }
 
     fn destination(&self, translated: &Flow) -> Option<&Destination> {
-        let is_it = |known: &&Destination| known.addr == translated.dst && known.port == translated.dst_port;
-        self.destinations.iter().find(is_it)
+        self.destinations.iter().find(|known| known.is_of(translated))
     }
 
     /// An attempt was answered; asks whether it left with the address of its interface only where that matters.
     #[inline]
     pub(super) fn answered(&mut self, translated: &Flow, began_ns: u64, is_of_interface: impl FnOnce() -> bool) {
-        if self.destinations.is_empty() {
-            return;
-        }
-        let is_it = |known: &&mut Destination| known.addr == translated.dst && known.port == translated.dst_port;
-        if let Some(known) = self.destinations.iter_mut().find(is_it)
+        if let Some(known) = self.destinations.iter_mut().find(|known| known.is_of(translated))
             && known.answered_ns < Some(began_ns)
             && is_of_interface()
         {

@@ -119,11 +119,8 @@ impl PathEvidence {
         let is_moved = |attempt: &&mut RecentAttempt| attempt.place.period == number && attempt.at_ns >= at_ns;
         for attempt in self.recent.iter_mut().filter(is_moved) {
             before.family.uncount(attempt.place, attempt.answered, attempt.is_weighed);
-            if attempt.has_waited {
-                let waited = &mut before.waited[attempt.place.side as usize];
-                *waited = waited.saturating_sub(1);
-                period.waited[attempt.place.side as usize] += 1;
-            }
+            before.uncount_waited(attempt.place.side, attempt.has_waited);
+            period.waited(attempt.place.side, attempt.has_waited);
             attempt.place.period = next;
             attempt.is_weighed = period.family.count(attempt.place, attempt.at_ns, attempt.probe());
             let RecentAttempt { place, is_weighed, .. } = *attempt;

@@ -24,7 +24,7 @@ impl PathEvidence {
         let sides = |number: u8, period: &PeriodEvidence| {
             let mut sides = period.family.policies();
             for side in sides.iter_mut().filter(|side| side.assessment.strength().holds()) {
-                if period.waited[side.assessment.side as usize] == 0 {
+                if !period.has_waited(side.assessment.side) {
                     side.assessment.reason = Reason::ShortWait;
                 } else if come_in_runs(&sorted(&self.recent, number), of_policy(side.assessment.side)) {
                     side.assessment.reason = Reason::InFewRuns;
