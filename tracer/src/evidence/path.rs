@@ -79,6 +79,13 @@ impl PeriodEvidence {
     }
 }
 
+/// Whether what was found at a count holds at a later one. The more there are, the less a few more change it; but a few runs more
+/// are enough for failures that came in few runs until then.
+fn is_like(at: u64, now: u64, was_in_runs: bool) -> bool {
+    let more = if at < 32 || was_in_runs { at / 8 } else { at / 2 };
+    (at..=at + more).contains(&now)
+}
+
 impl PathEvidence {
     pub(super) fn new(path: Path, number: u8) -> Self {
         let (index, recent) = (DestinationIndex::default(), RecentAttempts::default());
@@ -175,10 +182,8 @@ impl PathEvidence {
             Scope::Capture => (None, known(&|side| period.family.all(side))),
         };
         let key = (entry, place.side);
-        // The more there are, the less a few more change it.
-        let is_like = |at: u64, now| (at..=at + if at < 32 { at / 8 } else { at / 2 }).contains(&now);
         if let Some((at, was_in_runs)) = period.runs.get(&key)
-            && at.iter().zip(known).all(|(at, now)| is_like(*at, now))
+            && at.iter().zip(known).all(|(at, now)| is_like(*at, now, *was_in_runs))
         {
             return *was_in_runs;
         }
