@@ -10,8 +10,10 @@ use crate::model::Owner;
 
 /// Where Docker keeps a directory for each container.
 const DOCKER: &str = "var/lib/docker/containers";
-/// Where Podman, run by root, keeps a list of all, for each of its storage drivers.
-const PODMAN: [&str; 2] = ["overlay", "vfs"];
+/// Podman, run by root, keeps its lists in a directory for each storage driver.
+const PODMAN_DRIVERS: [&str; 4] = ["overlay", "vfs", "btrfs", "zfs"];
+/// The second has the containers that are removed when they stop: those of `podman run --rm`, and so those of Quadlet.
+const PODMAN_LISTS: [&str; 2] = ["containers.json", "volatile-containers.json"];
 /// Longer files are not read.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 /// As much of an id as `docker ps` shows.
@@ -21,13 +23,17 @@ const SHORT_ID_LEN: usize = 12;
 pub(super) fn find(host: &Host, place: &CgroupOwner) -> Option<Found> {
     let CgroupOwner::Container(id) = place else { return None };
     let docker = || docker_name(&host.text(&Path::new(DOCKER).join(id).join("config.v2.json"), MAX_FILE_BYTES)?);
-    let podman = || PODMAN.iter().find_map(|driver| podman_name(&host.text(&podman_list(driver), MAX_FILE_BYTES)?, id));
+    let podman = || podman_lists().find_map(|list| podman_name(&host.text(&list, MAX_FILE_BYTES)?, id));
     let name = docker().or_else(podman).or_else(|| id.get(..SHORT_ID_LEN).map(str::to_owned))?;
     Some(Found { owner: Owner { container: Some(name.into()), ..Owner::default() }, watch: None })
 }
 
-fn podman_list(driver: &str) -> PathBuf {
-    format!("var/lib/containers/storage/{driver}-containers/containers.json").into()
+fn podman_lists() -> impl Iterator<Item = PathBuf> {
+    let in_driver = |driver| {
+        let directory = Path::new("var/lib/containers/storage").join(format!("{driver}-containers"));
+        PODMAN_LISTS.map(|list| directory.join(list))
+    };
+    PODMAN_DRIVERS.into_iter().flat_map(in_driver)
 }
 
 /// `"Name": "/web"`

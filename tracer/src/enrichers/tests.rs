@@ -208,6 +208,22 @@ fn the_same_pod_with_another_oldest_process_is_no_news() {
 }
 
 #[test]
+fn a_container_of_podman_has_its_name_with_every_storage_driver_and_where_it_is_removed_when_it_stops() {
+    for list in [
+        "overlay-containers/containers.json",
+        "overlay-containers/volatile-containers.json",
+        "vfs-containers/containers.json",
+    ] {
+        let mut node = Node::new();
+        node.begin(70, 1000, NETNS, &format!("/machine.slice/libpod-{ID}.scope/container"));
+        let list = node.root.path().join("var/lib/containers/storage").join(list);
+        fs::create_dir_all(list.parent().unwrap()).unwrap();
+        fs::write(&list, format!(r#"[{{"id":"{ID}","names":["web"]}}]"#)).unwrap();
+        assert_eq!(node.seen(NETNS, 20 * S, 20 * S).as_deref(), Some("//web"), "{}", list.display());
+    }
+}
+
+#[test]
 fn a_container_of_docker_has_the_name_that_docker_gave_it_or_its_short_id() {
     let mut node = Node::new();
     node.begin(70, 1000, NETNS, &format!("/system.slice/docker-{ID}.scope"));
