@@ -81,6 +81,11 @@ impl<'a> Case<'a> {
         dropped.max(attempt.retransmits + 1)
     }
 
+    /// How many of those it sent since its first event: only these can have been seen.
+    pub(super) fn sent_since(&self) -> u32 {
+        self.sent().saturating_sub(self.attempt.sent_before)
+    }
+
     pub(super) fn is_established(&self) -> bool {
         self.attempt.outcome == Outcome::Established
     }
@@ -168,14 +173,14 @@ impl<'a> Case<'a> {
             return 0;
         }
         let (all, after) = (self.attempt.syn_dropped.count, self.attempt.dropped_after_leaving);
-        let unseen = self.sent().saturating_sub(self.attempt.syns_leaving);
+        let unseen = self.sent_since().saturating_sub(self.attempt.syns_leaving);
         u32::from(all.saturating_sub(after)).min(unseen) + u32::from(after.min(all))
     }
 
     /// So many SYNs were dropped on this node that it explains the retransmits: half of them, or one where none was seen leaving.
     pub(super) fn is_mostly_dropped(&self) -> bool {
         let dropped = self.dropped();
-        dropped > 0 && (!self.may_have_left() || dropped * 2 >= self.sent())
+        dropped > 0 && (!self.may_have_left() || dropped * 2 >= self.sent_since())
     }
 
     /// How many answers this node dropped.

@@ -35,7 +35,7 @@ fn explain(case: &Case<'_>) -> String {
     } else {
         ""
     };
-    format!("this node dropped {dropped_words} of {} sent: {}{hairpin}", case.sent(), case.reason_words(dropped))
+    format!("this node dropped {dropped_words} of {} sent: {}{hairpin}", case.sent_since(), case.reason_words(dropped))
 }
 
 #[cfg(test)]

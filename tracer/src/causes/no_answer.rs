@@ -16,7 +16,7 @@ fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     let has_other_cause = attempt.rst_seen || attempt.icmp.is_some() || attempt.syn_ack_undelivered;
     // Where most SYNs were not seen leaving, silence says nothing about the path.
-    let has_left = attempt.syns_leaving > 0 && attempt.syns_leaving.saturating_mul(2) >= case.sent();
+    let has_left = attempt.syns_leaving > 0 && attempt.syns_leaving.saturating_mul(2) >= case.sent_since();
     !has_other_cause && has_left && (attempt.retransmits > 0 || attempt.is_unanswered())
 }
 
@@ -91,6 +91,12 @@ mod tests {
         assert!(applies_to(&CAUSE, &failing()));
         assert!(!applies_to(&CAUSE, &Attempt { syns_leaving: 0, ..failing() }));
         assert!(!applies_to(&CAUSE, &Attempt { rst_seen: true, ..failing() }));
+        let late = Attempt { syns_leaving: 2, retransmits: 7, ..failing() };
+        assert!(!applies_to(&CAUSE, &late));
+        assert!(
+            applies_to(&CAUSE, &Attempt { sent_before: 6, ..late }),
+            "those before the capture cannot have been seen"
+        );
     }
 
     #[test]

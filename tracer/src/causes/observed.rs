@@ -10,6 +10,10 @@ use crate::model::{Dropped, SourceAddress, SynFeatures, Watch, plural};
 pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     let attempt = case.attempt;
     let mut facts = vec![format!("SYN sent {}", plural(case.sent(), "time"))];
+    if attempt.sent_before > 0 {
+        let before = attempt.sent_before;
+        facts.push(format!("{before} of them before its first event: the capture began later, or events were lost"));
+    }
     if attempt.syns_leaving > 0 {
         let tunnel = if attempt.egress.encapsulates { ", which encapsulates" } else { "" };
         facts.push(format!("seen leaving {}{tunnel}", case.left()));

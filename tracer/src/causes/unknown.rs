@@ -14,12 +14,13 @@ pub(super) const CAUSE: Cause = Cause {
 fn explain(case: &Case<'_>) -> String {
     let attempt = case.attempt;
     let seen = match attempt.syns_leaving {
+        0 if case.sent_since() == 0 => "all before its first event here: the capture began later, or events were lost",
         0 if case.attempt.egress.watch == Watch::Incomplete => {
             "it was not seen being dropped, and it may have left unseen: not every uplink was watched all the time"
         }
         0 if case.has_hook("wire") => "it was neither seen leaving an uplink nor being dropped",
         0 => "no interface is watched",
-        left if left.saturating_mul(2) < case.sent() => {
+        left if left.saturating_mul(2) < case.sent_since() => {
             "most of its SYNs were neither seen leaving an uplink nor being dropped"
         }
         _ if attempt.syn_ack_undelivered => {

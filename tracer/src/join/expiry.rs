@@ -48,6 +48,7 @@ impl Join {
 
     /// The clock moves on; `false` where `updates` is full before everything that is due was reported.
     pub(super) fn advance(&mut self, time_ns: u64, updates: &mut Updates<'_>) -> bool {
+        self.began_ns = self.began_ns.min(time_ns);
         if time_ns > self.now_ns {
             self.now_ns = time_ns;
         } else if self.now_ns - time_ns > FALL_BACK_NS {

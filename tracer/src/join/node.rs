@@ -16,6 +16,8 @@ use super::update::{TickState, Update, Updates};
 pub(super) struct Join {
     pub(super) limits: Limits,
     pub(super) now_ns: u64,
+    /// When its first event was.
+    pub(super) began_ns: u64,
     /// Nothing ends or settles before.
     pub(super) due_ns: u64,
     pub(super) attempts: Attempts,
@@ -33,6 +35,7 @@ impl Join {
         Self {
             limits: Limits { attempts: limits.attempts.max(1), ..limits },
             now_ns: 0,
+            began_ns: u64::MAX,
             due_ns: 0,
             attempts: Attempts::default(),
             bindings: Bindings::new(limits.bindings),

@@ -47,7 +47,6 @@ pub(super) struct Slot {
     pub(super) range: PackedRange,
     /// The retransmit that waits for late facts, by its place in `Settling`
     pub(super) held: u16,
-    pub(super) send_errno: i16,
     /// Type times 256 and code of an ICMP error; 0 for none
     pub(super) icmp: u16,
     pub(super) syn_dropped: PackedDrops,
@@ -65,7 +64,11 @@ pub(super) struct Slot {
     pub(super) ordinal: u8,
     /// Ordinals that the socket used up for retransmits that failed
     pub(super) unsent: u8,
+    /// SYNs that the socket sent before the first event of the attempt
+    pub(super) sent_before: u8,
     pub(super) send_errors: u8,
+    /// The newest, positive; those of sending are below 256
+    pub(super) send_errno: u8,
     /// As the socket reported it
     pub(super) outcome: Outcome,
     pub(super) wait: Wait,
@@ -123,6 +126,7 @@ impl Slot {
             sent: 0,
             ordinal: 0,
             unsent: 0,
+            sent_before: 0,
             send_errors: 0,
             send_errno: 0,
             known: SlotFlags::default(),

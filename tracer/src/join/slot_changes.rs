@@ -281,6 +281,16 @@ impl Slot {
         }
     }
 
+    /// The socket reports a retransmit. If that begins the attempt here, then it was sent before as often as the socket says. The first SYN
+    /// before the first retransmit may have been missed otherwise, but not where the capture is younger than the wait between them.
+    pub(super) fn note_sent_before(&mut self, reported_ordinal: u32, time_ns: u64, is_first_second: bool) {
+        let is_begun =
+            self.known.has(SlotFlags::SOCKET_RETRANSMITS) || time_ns.saturating_sub(self.first_ns) > ONE_SYN_NS;
+        if !is_begun && (reported_ordinal > 1 || is_first_second) {
+            self.sent_before = narrow(reported_ordinal);
+        }
+    }
+
     /// The socket reports a retransmit that worked; returns its ordinal, unless the wire reported it before.
     ///
     /// `reported_ordinal` counts what failed on this node as well, where the failure came late enough.
@@ -311,7 +321,7 @@ impl Slot {
             self.ordinal = reported;
         }
         self.send_errors = self.send_errors.saturating_add(1);
-        self.send_errno = i16::try_from(errno).unwrap_or(i16::MIN);
+        self.send_errno = narrow(errno.unsigned_abs());
     }
 
     /// The retransmit that only the wire reported is the one that the socket reports now.

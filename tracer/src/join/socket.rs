@@ -15,6 +15,9 @@ const ETIMEDOUT: u32 = 110;
 /// `ECONNREFUSED`
 const ECONNREFUSED: u32 = 111;
 
+/// A SYN is sent again after 1 s at the earliest (RFC 6298, 2; `TCP_TIMEOUT_INIT`).
+const FIRST_TIMEOUT_NS: u64 = 1_000_000_000;
+
 impl Join {
     /// Counts the retransmit and holds it until late facts are in.
     pub(super) fn syn_retransmit(&mut self, event: &SynRetransmit, updates: &mut Updates<'_>) {
@@ -26,6 +29,8 @@ impl Join {
             self.attempts.get_mut(id).send_failed(event.ordinal, event.err);
             return;
         }
+        let is_first_second = time_ns < self.began_ns.saturating_add(FIRST_TIMEOUT_NS);
+        self.attempts.get_mut(id).note_sent_before(event.ordinal, time_ns, is_first_second);
         self.attempts.get_mut(id).note_undelivered(time_ns);
         let place = self.attempts.get(id).held;
         if self.settling.get(place).is_some_and(|held| !held.by_socket) {
@@ -67,6 +72,9 @@ impl Join {
         // A socket that failed counts SYNs that never left as well.
         let counted = if event.new_state == TCP_ESTABLISHED { event.retransmits } else { 0 };
         let (before, missing) = (slot.retransmits(), slot.count_retransmits(counted));
+        if found.is_none() && missing.is_some() {
+            slot.sent_before = counted.saturating_add(1);
+        }
         let is_repeated = missing.is_none() && !had_original && slot.held == NOT_HELD && before > 0;
         self.heard(id, time_ns);
         if let Some(ordinal) = missing.or(is_repeated.then_some(before)) {

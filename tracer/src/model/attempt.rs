@@ -146,7 +146,9 @@ pub struct Attempt {
     pub selections: u32,
     /// How many times the SYN was retransmitted.
     pub retransmits: u32,
-    /// How many of those failed on this node already (known from kernel 6.17 on).
+    /// How many times the SYN was sent before its first event, as its socket counts: the capture began later, or events were lost.
+    pub sent_before: u32,
+    /// How many retransmits failed on this node already (known from kernel 6.17 on).
     pub send_errors: u32,
     /// The newest negative errno of a failed send.
     pub send_errno: i32,
