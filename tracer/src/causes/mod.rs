@@ -68,6 +68,9 @@ pub const ALL: &[Cause] = &[
     unknown::CAUSE,
 ];
 
+/// So many of them are observed; the others are concluded from what was not seen.
+const OBSERVED: usize = ALL.len() - 3;
+
 /// The first cause that applies; `unknown` where no other does.
 #[must_use]
 pub fn cause_of(case: &Case<'_>) -> &'static Cause {
@@ -88,11 +91,17 @@ pub fn is_flagged(case: &Case<'_>) -> bool {
 }
 
 /// Whether a filter is the cause or not, by the evidence of the capture alone, which may infer another range than the policy; if it is
-/// not, `cause_of` the case without evidence is.
+/// not, it is `cause_without_evidence`.
 #[must_use]
 pub fn rests_on_evidence(case: &Case<'_>) -> bool {
-    let before = ALL.iter().take_while(|cause| cause.id != port_out_of_range::CAUSE.id);
-    port_out_of_range::is_candidate(case) && !before.into_iter().any(|cause| (cause.applies)(case))
+    port_out_of_range::is_candidate(case) && !ALL[..OBSERVED].iter().any(|cause| (cause.applies)(case))
+}
+
+/// The cause of a case that rests on evidence, where no filter is.
+#[must_use]
+pub fn cause_without_evidence(case: &Case<'_>) -> &'static Cause {
+    let case = case.assessed(None, None);
+    ALL[OBSERVED..].iter().find(|cause| (cause.applies)(&case)).unwrap_or(&unknown::CAUSE)
 }
 
 /// The cause that rests on evidence.
@@ -101,7 +110,7 @@ pub const RESTS_ON_EVIDENCE: &str = port_out_of_range::CAUSE.id;
 /// Whether a cause is concluded from what was not seen, so that the evidence about ports matters to it.
 #[must_use]
 pub fn rests_on_silence(id: &str) -> bool {
-    [port_out_of_range::CAUSE.id, no_answer::CAUSE.id, unknown::CAUSE.id].contains(&id)
+    ALL[OBSERVED..].iter().any(|cause| cause.id == id)
 }
 
 /// Whether an attempt without retransmits has failed in a way that has a cause.

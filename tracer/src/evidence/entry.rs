@@ -32,6 +32,8 @@ pub(super) enum Role {
 pub(super) struct DestinationEvidence {
     /// As the sums over destinations know it.
     pub(super) standing: Standing,
+    /// They do not know all of it.
+    pub(super) is_changed: bool,
     /// Unanswered and answered attempts, by side.
     counts: [[u32; 2]; 4],
     /// `counts` without consecutive failures (see `infer`), and with less weight for what is long ago.
@@ -59,6 +61,8 @@ struct Test {
 /// What the sums over destinations need to know of one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
+    /// Unanswered and answered attempts, by side.
+    pub(super) counts: [[u32; 2]; 4],
     pub(super) roles: [Role; 3],
     /// An inside attempt was answered; `None` where there was none.
     pub(super) inside: Option<bool>,
@@ -126,6 +130,7 @@ impl DestinationEvidence {
     pub(super) fn stands(&self) -> Standing {
         let [inside, ..] = self.weighed;
         Standing {
+            counts: self.counts,
             roles: Side::OUTSIDE.map(|side| self.role(side)),
             inside: (inside != [0, 0]).then_some(inside[1] > 0),
             unanswered: Side::OUTSIDE.map(|side| {
@@ -213,6 +218,6 @@ fn evidence_of(stratum: Stratum) -> f64 {
     evidence_within(&[stratum], MAX_OUTCOMES).total
 }
 
-fn answers([unanswered, answered]: [u32; 2]) -> Answers {
+pub(super) fn answers([unanswered, answered]: [u32; 2]) -> Answers {
     Answers { answered: answered.into(), unanswered: unanswered.into() }
 }

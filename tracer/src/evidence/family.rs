@@ -1,8 +1,10 @@
 //! All destinations of one address family: sums over them, and the assessment of a claim.
 
+use std::borrow::Cow;
+
 use super::chance::{SUSPECT_P, is_below};
 use super::drawn::Drawn;
-use super::entry::{DestinationEvidence, Role, Standing};
+use super::entry::{DestinationEvidence, Role, Standing, answers};
 use super::place::Place;
 use crate::infer::{Probe, evidence};
 use crate::model::{Answers, Assessment, Claim, Reason, Scope, Side, SideEvidence};
@@ -16,6 +18,8 @@ const LIKELY_NATS: f64 = 4.605_170;
 #[derive(Clone, Debug, Default)]
 pub(super) struct FamilyEvidence {
     entries: Vec<DestinationEvidence>,
+    /// Destinations with attempts that only `all` knows: the other sums over destinations take them in when a claim is assessed.
+    changed: Vec<u16>,
     /// Destinations with attempts.
     tried: u32,
     /// Attempts by side.
@@ -85,54 +89,63 @@ impl FamilyEvidence {
 
     fn change<T>(
         &mut self,
-        Place { entry, side, .. }: Place,
+        Place { entry: number, side, .. }: Place,
         change: impl FnOnce(&mut DestinationEvidence) -> T,
     ) -> Option<T> {
-        let entry = self.entries.get_mut(usize::from(entry))?;
-        let (before, counts) = (entry.standing, entry.counts(side));
+        let entry = self.entries.get_mut(usize::from(number))?;
+        let counts = entry.counts(side);
         let result = change(entry);
-        let (now, counts_now) = (entry.stands(), entry.counts(side));
-        replace(&mut self.all[side as usize], counts, counts_now);
-        if before.is_answering && now.is_answering {
-            replace(&mut self.answering[side as usize], counts, counts_now);
-        } else if now.is_answering {
-            for (sum, side) in self.answering.iter_mut().zip(ALL_SIDES) {
-                replace(sum, Answers::default(), entry.counts(side));
-            }
-        } else if before.is_answering {
-            for (sum, of) in self.answering.iter_mut().zip(ALL_SIDES) {
-                replace(sum, if of == side { counts } else { entry.counts(of) }, Answers::default());
-            }
+        if !std::mem::replace(&mut entry.is_changed, true) {
+            self.changed.push(number);
         }
-        self.tried = self.tried + u32::from(now.is_tried) - u32::from(before.is_tried);
-        for ((sums, outside), (role, role_now)) in
-            self.sides.iter_mut().zip(Side::OUTSIDE).zip(before.roles.into_iter().zip(now.roles))
-        {
-            for (sum, of) in sums.filtered_answers.iter_mut().zip([Side::Inside, outside]) {
-                let of_now = entry.counts(of);
-                let of_before = if of == side { counts } else { of_now };
-                let filtered = |role, counts| if role == Role::Filtered { counts } else { Answers::default() };
-                replace(sum, filtered(role, of_before), filtered(role_now, of_now));
-            }
-        }
-        if before != now {
-            entry.standing = now;
-            self.stands(before, u32::wrapping_sub);
-            self.stands(now, u32::wrapping_add);
-        }
+        replace(&mut self.all[side as usize], counts, entry.counts(side));
         Some(result)
     }
 
+    /// Has the sums over destinations know all attempts.
+    fn sum_up(&mut self) {
+        while let Some(entry) = self.changed.pop().and_then(|number| self.entries.get_mut(usize::from(number))) {
+            let now = entry.stands();
+            let before = std::mem::replace(&mut entry.standing, now);
+            entry.is_changed = false;
+            self.stands(&before, u64::wrapping_sub);
+            self.stands(&now, u64::wrapping_add);
+        }
+    }
+
+    /// With sums that know all attempts.
+    fn summed_up(&self) -> Cow<'_, Self> {
+        let mut this = Cow::Borrowed(self);
+        if !self.changed.is_empty() {
+            this.to_mut().sum_up();
+        }
+        this
+    }
+
     /// Adds a destination's standing to the sums, or takes it away.
-    fn stands(&mut self, standing: Standing, step: fn(u32, u32) -> u32) {
-        let add = |sum: &mut u32, is_one: bool| *sum = step(*sum, u32::from(is_one));
+    fn stands(&mut self, standing: &Standing, step: fn(u64, u64) -> u64) {
+        let add = |sum: &mut u32, is_one: bool| *sum = step(u64::from(*sum), u64::from(is_one)) as u32;
+        let add_answers = |sum: &mut Answers, of: [u32; 2]| {
+            let of = answers(of);
+            sum.answered = step(sum.answered, of.answered);
+            sum.unanswered = step(sum.unanswered, of.unanswered);
+        };
+        add(&mut self.tried, standing.is_tried);
         add(&mut self.inside_answered, standing.inside == Some(true));
         add(&mut self.inside_silent, standing.inside == Some(false));
-        for (sums, (role, unanswered)) in self.sides.iter_mut().zip(standing.roles.into_iter().zip(standing.unanswered))
-        {
+        if standing.is_answering {
+            self.answering.iter_mut().zip(standing.counts).for_each(|(sum, of)| add_answers(sum, of));
+        }
+        for (sums, side) in self.sides.iter_mut().zip(Side::OUTSIDE) {
+            let place = side as usize - 1;
+            let role = standing.roles[place];
             add(&mut sums.filtered, role == Role::Filtered);
             add(&mut sums.passing, role == Role::Passing);
-            add(&mut sums.unanswered, unanswered);
+            add(&mut sums.unanswered, standing.unanswered[place]);
+            if role == Role::Filtered {
+                let of = [Side::Inside, side].map(|of| standing.counts[of as usize]);
+                sums.filtered_answers.iter_mut().zip(of).for_each(|(sum, of)| add_answers(sum, of));
+            }
         }
     }
 
@@ -140,6 +153,7 @@ impl FamilyEvidence {
     /// `is_own_enough`: what supports the claim may be the destination's own attempts alone.
     pub(super) fn assess(&mut self, entry: u16, side: Side, is_own_enough: bool) -> Assessment {
         self.make_room(entry);
+        self.sum_up();
         let reason_and_scope = self.reason(usize::from(entry), side, is_own_enough);
         let (reason, scope) = reason_and_scope.unwrap_or((Reason::NothingToCompare, Scope::Capture));
         match scope {
@@ -272,6 +286,7 @@ impl FamilyEvidence {
 
     /// Tests everything again.
     pub(super) fn settle(&mut self) {
+        self.sum_up();
         self.entries.iter_mut().for_each(DestinationEvidence::forget_tests);
         self.sides.iter_mut().for_each(|sums| (sums.pooled, sums.drawn) = (Pooled::default(), Drawn::default()));
         Side::OUTSIDE.into_iter().for_each(|side| {
@@ -282,10 +297,11 @@ impl FamilyEvidence {
 
     /// What the evidence says about each side that attempts left from, over all destinations.
     pub(super) fn policies(&self) -> Vec<SideEvidence> {
-        let tried = Side::OUTSIDE.into_iter().filter(|&side| self.all[side as usize].total() > 0);
+        let this = self.summed_up();
+        let tried = Side::OUTSIDE.into_iter().filter(|&side| this.all[side as usize].total() > 0);
         let evidence = |side| {
-            let SideSums { filtered, passing, .. } = *self.sums(side)?;
-            Some(SideEvidence { assessment: self.over_all(self.policy(side)?, side), filtered, passing })
+            let SideSums { filtered, passing, .. } = *this.sums(side)?;
+            Some(SideEvidence { assessment: this.over_all(this.policy(side)?, side), filtered, passing })
         };
         tried.filter_map(evidence).collect()
     }
@@ -310,8 +326,6 @@ impl FamilyEvidence {
         })
     }
 }
-
-const ALL_SIDES: [Side; 4] = [Side::Inside, Side::Below, Side::Between, Side::Above];
 
 fn differ(nats: f64) -> Reason {
     Reason::SidesDiffer { p_below: (nats / std::f64::consts::LN_10).floor().max(0.0) as u32 }

@@ -12,6 +12,8 @@ const MAX_NETWORKS: usize = 256;
 
 /// Translated source addresses that are told apart: a provider may filter one of them only. Further ones share a number.
 const MAX_SOURCES: usize = 4;
+/// All numbers are less: further destinations of each source share one.
+pub(super) const MAX_NUMBERS: usize = MAX_EXACT_DESTINATIONS + MAX_NETWORKS + MAX_SOURCES + 1;
 
 /// Destinations by number, from each source.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +37,7 @@ impl DestinationIndex {
             .or(of_network)
             .or_else(|| self.open((network, source), MAX_EXACT_DESTINATIONS + MAX_NETWORKS))
             .or(of_others)
-            .or_else(|| self.open((others, source), MAX_EXACT_DESTINATIONS + MAX_NETWORKS + MAX_SOURCES + 1))
+            .or_else(|| self.open((others, source), MAX_NUMBERS))
             .unwrap_or(0)
     }
 

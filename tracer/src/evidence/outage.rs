@@ -4,7 +4,7 @@
 //! Linux takes one after the other. An outage then hits the ports that are in use. It fails all attempts from its beginning to its end,
 //! so failures without an answered attempt in between are one event, however many they are.
 
-use super::recent::{RecentAttempt, RecentAttempts, weigh};
+use super::recent::{MAX_RECENT, RecentAttempt, RecentAttempts, weigh};
 use crate::model::Side;
 
 /// Fewer events may be outages at whatever length.
@@ -32,19 +32,29 @@ pub(super) fn come_in_runs(attempts: &[RecentAttempt], is_inside: impl Fn(&Recen
 
 /// The attempts of a period by their time.
 pub(super) fn sorted(recent: &RecentAttempts, period: u8) -> Vec<RecentAttempt> {
-    sorted_of(recent, period, |_| true)
-}
-
-/// Some attempts of a period by their time.
-pub(super) fn sorted_of(
-    recent: &RecentAttempts,
-    period: u8,
-    is_of: impl Fn(&RecentAttempt) -> bool,
-) -> Vec<RecentAttempt> {
-    let mut attempts: Vec<_> = recent.iter().filter(|it| it.place.period == period && is_of(it)).copied().collect();
-    attempts.sort_by_key(|attempt| attempt.at_ns);
+    let mut attempts = newest(recent, period, MAX_RECENT, |_| true);
     weigh(&mut attempts);
     attempts
+}
+
+/// So many of some attempts of a period, the newest, by their time.
+pub(super) fn newest(
+    recent: &RecentAttempts,
+    period: u8,
+    many: usize,
+    is_of: impl Fn(&RecentAttempt) -> bool,
+) -> Vec<RecentAttempt> {
+    let chosen = recent.iter().filter(|it| it.place.period == period && is_of(it));
+    // Times and places are less to move than attempts.
+    let mut order: Vec<_> = (0_usize..).zip(chosen).map(|(place, attempt)| (attempt.at_ns, place, attempt)).collect();
+    let older = order.len().saturating_sub(many);
+    let by_time = |&(at_ns, place, _): &(u64, usize, _)| (at_ns, place);
+    if older > 0 {
+        order.select_nth_unstable_by_key(older, by_time);
+    }
+    let newest = &mut order[older..];
+    newest.sort_unstable_by_key(by_time);
+    newest.iter().map(|(.., attempt)| **attempt).collect()
 }
 
 /// Whether a port is in the policy, and nothing for ports on other sides of it than this one.

@@ -10,10 +10,10 @@ use tracer_common::Flow;
 
 use super::family::FamilyEvidence;
 use super::index::DestinationIndex;
-use super::outage::{come_in_runs, of_policy, sorted, sorted_of};
+use super::outage::{come_in_runs, newest, of_policy, sorted};
 use super::place::{Path, Place};
 use super::range::InferredRange;
-use super::recent::{RecentAttempt, RecentAttempts};
+use super::recent::{MAX_RECENT, RecentAttempt, RecentAttempts};
 use crate::infer::{Class, Destination, Probe};
 use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side};
 
@@ -188,7 +188,8 @@ impl PathEvidence {
             return *was_in_runs;
         }
         let is_of = |attempt: &RecentAttempt| entry.is_none_or(|entry| attempt.place.entry == entry);
-        let is_in_runs = come_in_runs(&sorted_of(&self.recent, place.period, is_of), of_policy(place.side));
+        let attempts = newest(&self.recent, place.period, MAX_RECENT, is_of);
+        let is_in_runs = come_in_runs(&attempts, of_policy(place.side));
         self.period(place.period).runs.insert(key, (known, is_in_runs));
         is_in_runs
     }

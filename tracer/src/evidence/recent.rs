@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
+use super::index::MAX_NUMBERS;
 use super::place::Place;
 use crate::infer::{Conclusion, Destination, Probe, conclude};
 
@@ -165,9 +163,9 @@ pub(super) fn infer<'a>(
 /// Which of these attempts count, in the order of their time: of failures of a destination that follow one another, two.
 pub(super) fn weigh(attempts: &mut [RecentAttempt]) {
     const MAX_FAILURES: u32 = 2;
-    let mut failures: HashMap<u16, u32, FixedState> = HashMap::default();
+    let mut failures = vec![0_u32; MAX_NUMBERS];
     for attempt in attempts {
-        let failures = failures.entry(attempt.place.entry).or_default();
+        let failures = &mut failures[usize::from(attempt.place.entry)];
         *failures = if attempt.answered { 0 } else { *failures + 1 };
         attempt.is_weighed = *failures <= MAX_FAILURES;
     }

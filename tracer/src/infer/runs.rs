@@ -23,8 +23,12 @@ pub(crate) struct Runs {
 impl Runs {
     pub(crate) fn answered(&mut self, second: u64) {
         if second > self.newest_answer {
-            let stale = (second - self.newest_answer).min(ANSWERS_KEPT_S);
-            (0..stale).for_each(|age| self.put(second - age, false));
+            let stale = second - self.newest_answer;
+            if stale < ANSWERS_KEPT_S {
+                (0..stale).for_each(|age| self.put(second - age, false));
+            } else {
+                self.answers = [0; 4];
+            }
             self.newest_answer = second;
         }
         if self.newest_answer - second < ANSWERS_KEPT_S {

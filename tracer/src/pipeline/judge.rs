@@ -204,7 +204,8 @@ impl Shared<'_> {
                     return Ok(());
                 }
                 progress.ended(attempt);
-                let rests = causes::rests_on_evidence(&case).then(|| evidence.place(attempt, case.allowed)).flatten();
+                let counted = |evidence: &mut PortEvidence| place.or_else(|| evidence.place(attempt, case.allowed));
+                let rests = causes::rests_on_evidence(&case).then(|| counted(evidence)).flatten();
                 let rests = rests.zip(attempt.translated.map(|translated| translated.src_port));
                 let case = assessed(case, evidence, judgement.flagged, place);
                 let aside = self.ended(&JudgedAttempt { case, owner, watched }, judgement, rests.is_some())?;
@@ -270,7 +271,7 @@ impl Shared<'_> {
         if let Some(cause) = cause {
             let counts = Counts::of(attempt, judgement, Answer::of(attempt));
             if rests_on_evidence {
-                aside = Some((causes::cause_of(&case.assessed(None, None)).id, counts));
+                aside = Some((causes::cause_without_evidence(case).id, counts));
             } else {
                 self.summary.caused(cause.id, judgement.strength, counts);
             }

@@ -1,7 +1,7 @@
 //! Finds when the filter of a path changed, and has the time before and after judged by itself.
 
 use super::super::change::{self, Passing};
-use super::super::outage::{of_policy, sorted};
+use super::super::outage::{self, of_policy, sorted};
 use super::super::place::Place;
 use super::super::range::{InferredRange, of_range};
 use super::super::recent::RecentAttempt;
@@ -68,10 +68,9 @@ impl PathEvidence {
         if !is_due {
             return None;
         }
-        let attempts = sorted(&self.recent, number);
-        let newest = &attempts[attempts.len().saturating_sub(INFER_FROM)..];
-        let range = InferredRange::of(self.path.is_ipv4, &self.index, newest)?;
-        change::find(&attempts, of_range(&range))
+        let newest = outage::newest(&self.recent, number, INFER_FROM, |_| true);
+        let range = InferredRange::of(self.path.is_ipv4, &self.index, &newest)?;
+        change::find(&sorted(&self.recent, number), of_range(&range))
     }
 
     /// Looks for every change, at the end of a capture, and has everything tested again.
