@@ -1,6 +1,7 @@
 //! What a packet on an interface is to an attempt that leaves through it, and the event that reports it.
 
 use tracer_common::Flow;
+use tracer_common::config::UPLINK_OUTSIDE;
 use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire};
 
 use crate::emit;
@@ -8,12 +9,12 @@ use crate::hooks::nat_bind;
 use crate::kernel::globals::{WATCHES_INNER, WIRE_BINDS, WIRE_NETNS, WIRE_READS};
 use crate::kernel::skb::{Device, Skb};
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
-use crate::waiting;
+use crate::{filter, waiting};
 
 const TCP_SYN_ACK: u8 = TCP_SYN | TCP_ACK;
 const TCP_RST_ACK: u8 = TCP_RST | TCP_ACK;
 
-/// Kind, ISN of the attempt, flow towards the server.
+/// Kind, ISN of the attempt, flow towards the server. A SYN-ACK that leaves is of interest only where it [`leaves_again`].
 #[inline(always)]
 pub fn recognise(direction: u8, tcp: &Tcp) -> Option<(u8, u32, Flow)> {
     if tcp.icmp != 0 {
@@ -25,11 +26,21 @@ pub fn recognise(direction: u8, tcp: &Tcp) -> Option<(u8, u32, Flow)> {
         (WIRE_INGRESS, TCP_SYN) if WATCHES_INNER.load() != 0 => Some((WIRE_SYN, tcp.seq, tcp.flow)),
         // The reset of a SYN-ACK that no socket here expects takes its sequence number from the acknowledgement.
         (WIRE_EGRESS, TCP_RST) => Some((WIRE_RST, tcp.seq.wrapping_sub(1), tcp.flow)),
-        (WIRE_INGRESS, TCP_SYN_ACK) => Some((WIRE_SYN_ACK, tcp.ack.wrapping_sub(1), tcp.flow.reversed())),
+        (WIRE_INGRESS | WIRE_EGRESS, TCP_SYN_ACK) => Some((WIRE_SYN_ACK, tcp.ack.wrapping_sub(1), tcp.flow.reversed())),
         // The reset of a SYN has sequence number 0 and acknowledges it (RFC 9293, 3.10.7.1).
         (WIRE_INGRESS, TCP_RST_ACK) if tcp.seq == 0 => Some((WIRE_RST, tcp.ack.wrapping_sub(1), tcp.flow.reversed())),
         _ => None,
     }
+}
+
+/// Whether a packet that leaves by this interface has arrived by an uplink: this node routes it to the outside again.
+#[inline(always)]
+pub fn leaves_again(skb: Skb, received_by: u32, ifindex: u32) -> bool {
+    // What this node sends itself, as a server, has not arrived.
+    received_by != 0
+        && skb.device().and_then(Device::netns).is_some_and(|netns| {
+            filter::uplink(netns, received_by) & filter::uplink(netns, ifindex) & UPLINK_OUTSIDE != 0
+        })
 }
 
 /// Reports the binding of a SYN that leaves, before the SYN itself, and remembers the SYN for the packets that follow.

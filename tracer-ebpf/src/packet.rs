@@ -83,6 +83,13 @@ pub fn ifindex(ctx: &TcContext) -> u32 {
     unsafe { (*ctx.skb.skb).ifindex }
 }
 
+/// Index of the interface that received it; 0 where none did.
+#[inline(always)]
+pub fn received_by(ctx: &TcContext) -> u32 {
+    // SAFETY: the context is valid while the program runs, and the verifier checks the field.
+    unsafe { (*ctx.skb.skb).ingress_ifindex }
+}
+
 /// Whether the packet's MAC address is that of another host.
 #[inline(always)]
 pub fn is_for_other_host(ctx: &TcContext) -> bool {

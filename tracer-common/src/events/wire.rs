@@ -7,7 +7,7 @@ use crate::Flow;
 
 /// A SYN without ACK.
 pub const WIRE_SYN: u8 = 1;
-/// A SYN with ACK.
+/// A SYN with ACK. With [`WIRE_EGRESS`], one that has arrived by an uplink and leaves by an uplink again.
 pub const WIRE_SYN_ACK: u8 = 2;
 /// An RST that can answer a SYN (sequence number 0, RFC 9293 3.10.7.1) or a SYN-ACK (without ACK).
 pub const WIRE_RST: u8 = 3;

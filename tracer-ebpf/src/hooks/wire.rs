@@ -1,6 +1,6 @@
 //! TC ingress and egress of the uplinks: SYN, SYN-ACK, RST and ICMP errors as they really pass, after NAT; bindings from the
 //! conntrack entries of SYNs that leave; and segments that arrive where only the answer to a retransmitted SYN may,
-//! or leave where only a client that got one sends.
+//! or leave where only a client that got one sends; and SYN-ACKs that leave by an uplink after they arrived by one.
 //!
 //! Four programs, `wire_ingress` and `wire_egress` for interfaces with an Ethernet header, `wire_l3_ingress` and
 //! `wire_l3_egress` for those without one. All let the packet pass (`TCX_NEXT`, which is `TC_ACT_UNSPEC`).
@@ -8,7 +8,9 @@
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use tracer_common::events::{WIRE_EGRESS, WIRE_INGRESS, WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN};
+use tracer_common::events::{
+    WIRE_EGRESS, WIRE_INGRESS, WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK,
+};
 
 use crate::kernel::skb::Skb;
 use crate::packet::{self, TCP_ACK, TCP_RST, TCP_SYN, Tcp};
@@ -70,6 +72,12 @@ fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
     let ifindex = packet::ifindex(ctx);
     if packet == WIRE_SYN && direction == WIRE_EGRESS {
         observation::leaving(Skb::new(ctx.skb.skb), tcp, ifindex);
+    }
+    if packet == WIRE_SYN_ACK
+        && direction == WIRE_EGRESS
+        && !observation::leaves_again(Skb::new(ctx.skb.skb), packet::received_by(ctx), ifindex)
+    {
+        return None;
     }
     if packet == WIRE_SYN && direction == WIRE_INGRESS && !filter::is_inner(ifindex) || !filter::wants_wire(&to_server)
     {

@@ -7,7 +7,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use tracer_common::Flow;
 use tracer_common::config::UPLINK_BY_QUEUE;
-use tracer_common::events::{WIRE_EGRESS, WIRE_RST, WIRE_SYN};
+use tracer_common::events::{WIRE_EGRESS, WIRE_RST, WIRE_SYN, WIRE_SYN_ACK};
 
 use crate::kernel::Typed;
 use crate::kernel::globals::{DEV_IFINDEX, DEV_NET, NET_INUM, SKB_DEV, SKB_LEN};
@@ -15,6 +15,7 @@ use crate::kernel::skb::{Header, Skb};
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN, Tcp};
 use crate::{filter, observation, options};
 
+const TCP_SYN_ACK: u8 = TCP_SYN | TCP_ACK;
 /// A SYN is not longer, even one that carries data (RFC 7413): neither is it part of a bulk transfer.
 const LONGEST: u32 = 1600;
 
@@ -46,6 +47,14 @@ fn observe(ctx: &BtfTracePointContext) -> Option<()> {
                 return None;
             }
             observation::send(skb, &tcp, WIRE_RST, WIRE_EGRESS, tcp.seq.wrapping_sub(1), ifindex, 0)
+        }
+        TCP_SYN_ACK => {
+            let tcp = tcp(&header)?;
+            if !observation::leaves_again(skb, skb.received_by()?, ifindex) || !filter::wants_wire(&tcp.flow.reversed())
+            {
+                return None;
+            }
+            observation::send(skb, &tcp, WIRE_SYN_ACK, WIRE_EGRESS, tcp.ack.wrapping_sub(1), ifindex, 0)
         }
         _ => None,
     }

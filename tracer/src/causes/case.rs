@@ -9,6 +9,9 @@ use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, Sour
 /// Fewer attempts without an answer may be chance.
 const SILENT_ATTEMPTS: u32 = 3;
 
+/// The kernel's name of a drop because no socket has the packet's port.
+pub(super) const NO_SOCKET: &str = "NO_SOCKET";
+
 /// An attempt to be judged, with what is known around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
@@ -194,6 +197,17 @@ impl<'a> Case<'a> {
         let attempt = self.attempt;
         let is_unaccepted = attempt.syn_ack_undelivered && !self.is_established() && self.answers_dropped() == 0;
         attempt.strays.for_other_mac > 0 && is_unaccepted
+    }
+
+    /// The SYN-ACKs came when no conntrack entry translated them back, so this node took them for packets to itself, and no socket wanted them.
+    ///
+    /// A rule before conntrack drops packets without entry too: only what passed it and was for no socket shows that none was found.
+    pub(super) fn is_without_entry(&self) -> bool {
+        let is_for_no_socket = || match self.reason(self.attempt.answer_dropped) {
+            Some(reason) => reason == NO_SOCKET,
+            None => self.attempt.is_reset_here,
+        };
+        self.attempt.strays.without_entry > 0 && is_for_no_socket()
     }
 
     /// A packet socket, as of tcpdump, had no room for its copy of a packet. Old traces have such drops.

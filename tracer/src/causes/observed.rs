@@ -46,6 +46,13 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     if attempt.is_answer_diverted {
         facts.push("the SYN-ACK was on its way to another address or port than the client's".to_owned());
     }
+    if attempt.strays.without_entry > 0 {
+        facts.push("no conntrack entry had translated the SYN-ACK back".to_owned());
+    }
+    if attempt.strays.left_again > 0 {
+        let count = plural(attempt.strays.left_again, "SYN-ACK");
+        facts.push(format!("{count} left again by an uplink"));
+    }
     if attempt.is_answer_from_elsewhere {
         facts.push("the SYN-ACK came from another address than the destination's".to_owned());
     }

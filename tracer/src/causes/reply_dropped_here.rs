@@ -8,7 +8,9 @@ pub(super) const CAUSE: Cause = Cause {
     applies,
     explain,
     advice: "this node drops the answer itself: IP_RPFILTER is rp_filter with another way back (sysctl net.ipv4.conf.*.rp_filter=2), \
-             NETFILTER_DROP a rule, *_CSUM a wrong checksum, TC_INGRESS or XDP a program on the interface; another MAC address is a stale neighbour entry of the gateway",
+             NETFILTER_DROP a rule, *_CSUM a wrong checksum, TC_INGRESS or XDP a program on the interface; NO_SOCKET without conntrack entry is an entry that was deleted or has \
+             timed out before the answer came (nf_conntrack_tcp_timeout_syn_sent); another MAC address is a stale neighbour entry of the \
+             gateway",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -30,6 +32,12 @@ fn explain(case: &Case<'_>) -> String {
     let dropped = case.attempt.answer_dropped;
     let count = plural(u32::from(dropped.count), "SYN-ACK");
     let (to, why) = (case.destination(), case.reason_words(dropped));
+    if case.is_without_entry() {
+        return format!(
+            "{to} answered, but no conntrack entry translated the SYN-ACK back to the client: this node took it for its own and dropped \
+             {count}: {why}"
+        );
+    }
     if case.attempt.is_answer_from_elsewhere {
         return format!(
             "{to} was answered for by another address, as with direct server return where NAT is missing: no connection here expects \
@@ -63,6 +71,11 @@ mod tests {
         let other_mac = Attempt { syn_ack_seen: true, syn_ack_undelivered: true, strays, ..failing() };
         assert_eq!(cause_of(&Case::new(&other_mac, &capture())).id, CAUSE.id);
         assert!(explain(&Case::new(&other_mac, &capture())).contains("MAC address of another host"));
+        let strays = Strays { without_entry: 1, ..Strays::default() };
+        let no_socket = Dropped { reason: 2, ..dropped.answer_dropped };
+        let no_entry = Attempt { strays, answer_dropped: no_socket, ..dropped.clone() };
+        let explained = explain(&Case::new(&no_entry, &capture()));
+        assert!(explained.contains("no conntrack entry translated the SYN-ACK back"), "{explained}");
         let elsewhere = Attempt { is_answer_from_elsewhere: true, ..dropped };
         let explained = explain(&Case::new(&elsewhere, &capture()));
         assert!(explained.contains("was answered for by another address"), "{explained}");

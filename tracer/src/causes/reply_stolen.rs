@@ -1,5 +1,6 @@
-//! `reply_stolen`: the SYN-ACK came back to this node, and did not get to the client: something else took it.
+//! `reply_stolen`: the SYN-ACK came back to this node, and something else than the client was seen to get it.
 
+use super::case::NO_SOCKET;
 use super::{Case, Cause};
 
 pub(super) const CAUSE: Cause = Cause {
@@ -7,26 +8,20 @@ pub(super) const CAUSE: Cause = Cause {
     applies,
     explain,
     advice: "look for what takes packets to that port before NAT translates them back: a NodePort or hostPort, a load balancer in eBPF \
-             or XDP, a notrack rule (then keep NAT out of those ports, --to-ports); or a conntrack entry that is gone before the \
-             answer (deleted, or a short nf_conntrack_tcp_timeout_syn_sent); where no drop was seen, also at the way from this node \
-             to the client: its firewall, and the route to it",
+             or XDP, a transparent proxy, a notrack rule; keep NAT out of those ports (--to-ports)",
 };
 
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     // Dropped for want of a socket, or by a socket that listens: it was taken for a packet to a socket of this node.
     let to_node = case.answers_dropped() > 0 && (is_unwanted(case) || attempt.is_answer_diverted);
-    let is_gone = attempt.syn_ack_undelivered
-        && case.answers_dropped() == 0
-        && attempt.socket_netns.is_some()
-        && !case.is_for_other_mac();
-    let is_stolen = attempt.is_reset_here || to_node || is_gone;
-    attempt.syn_ack_seen && !case.is_established() && is_stolen
+    let is_taken = attempt.is_reset_here || to_node;
+    is_taken && attempt.syn_ack_seen && !case.is_established() && !case.is_without_entry()
 }
 
 /// It reached a port where no socket listens, or a listening socket, which accepts no SYN-ACK.
 fn is_unwanted(case: &Case<'_>) -> bool {
-    matches!(case.reason(case.attempt.answer_dropped), Some("NO_SOCKET" | LISTENER))
+    matches!(case.reason(case.attempt.answer_dropped), Some(NO_SOCKET | LISTENER))
 }
 
 /// A listening socket drops a segment that is neither SYN nor ACK of a handshake for this reason.
@@ -37,15 +32,15 @@ fn explain(case: &Case<'_>) -> String {
     let port = attempt.translated.map_or(0, |translated| translated.src_port);
     let by_listener = attempt.answer_dropped.count > 0 && case.reason(attempt.answer_dropped) == Some(LISTENER);
     let fate = match () {
+        () if attempt.is_reset_here && attempt.is_answer_diverted => {
+            "another address or port than the client's got it, and rejected it with an RST"
+        }
         () if attempt.is_reset_here => "this node rejected it with an RST",
         () if by_listener => "a listening socket on this node got it, and not the client",
         () if attempt.is_answer_diverted => {
             "it was sent to another address or port than the client's, and dropped there"
         }
-        () if attempt.answer_dropped.count > 0 => "no socket on this node wanted it, and the client never got it",
-        () => {
-            "the client sent its SYN again as if it had not got it; no drop of it was seen, so what became of it is not known"
-        }
+        () => "no socket on this node wanted it, and the client never got it",
     };
     let nodeport = if (30000..=32767).contains(&port) { ", which is in the usual NodePort range" } else { "" };
     let port =
@@ -55,20 +50,41 @@ fn explain(case: &Case<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tracer_common::events::NO_ENTRY;
+
     use super::*;
     use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Capture, Dropped, Outcome};
+    use crate::model::{Attempt, Capture, Dropped, Outcome, Strays};
 
     fn answered() -> Attempt {
         Attempt { syn_ack_seen: true, ..failing() }
     }
 
     #[test]
-    fn an_answer_that_vanishes_on_this_node_is_stolen() {
-        assert!(applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, ..answered() }));
+    fn an_answer_that_something_else_got_is_stolen() {
         assert!(applies_to(&CAUSE, &Attempt { is_reset_here: true, ..answered() }));
         let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: 7, are_mixed: false };
         assert!(applies_to(&CAUSE, &Attempt { answer_dropped, ..answered() }));
+    }
+
+    #[test]
+    fn an_answer_that_vanishes_unseen_is_not_called_stolen() {
+        let (attempt, capture) = (Attempt { syn_ack_undelivered: true, ..answered() }, capture());
+        let case = Case::new(&attempt, &capture);
+        assert_eq!(crate::causes::cause_of(&case).id, "unknown");
+    }
+
+    #[test]
+    fn an_answer_that_finds_no_conntrack_entry_is_not_stolen() {
+        let strays = Strays { without_entry: 1, ..Strays::default() };
+        let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: NO_ENTRY, are_mixed: false };
+        let gone = Attempt { is_reset_here: true, answer_dropped, strays, ..answered() };
+        let capture = capture();
+        assert_eq!(crate::causes::cause_of(&Case::new(&gone, &capture)).id, "reply_dropped_here");
+        let no_reason = Attempt { answer_dropped: Dropped { reason: 0, ..answer_dropped }, ..gone.clone() };
+        assert_eq!(crate::causes::cause_of(&Case::new(&no_reason, &capture)).id, "reply_dropped_here");
+        let untracked = Attempt { strays: Strays::default(), ..gone };
+        assert_eq!(crate::causes::cause_of(&Case::new(&untracked, &capture)).id, CAUSE.id);
     }
 
     #[test]

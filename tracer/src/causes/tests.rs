@@ -44,7 +44,7 @@ fn attempts() -> Vec<(&'static str, Attempt)> {
         ("port_exhausted", Attempt { unconfirmed: 2, ..unseen.clone() }),
         ("conntrack_full", Attempt { syn_dropped: without_entry, table, ..unseen.clone() }),
         ("dropped_here", Attempt { syn_dropped, ..unseen.clone() }),
-        ("reply_stolen", Attempt { syn_ack_undelivered: true, ..answered.clone() }),
+        ("reply_stolen", Attempt { is_reset_here: true, ..answered.clone() }),
         ("reply_dropped_here", Attempt { answer_dropped: Dropped { ctinfo: 3, ..syn_dropped }, ..answered.clone() }),
         ("tuple_reused", Attempt { strays: Strays { acks: 2, ..Strays::default() }, ..failing() }),
         ("wrong_source", Attempt { egress: wrong, ..failing() }),

@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_this_node_loses_comes_first() {
-        let attempt = Attempt { syn_ack_undelivered: true, syn_ack_seen: true, ..challenged() };
+        let attempt = Attempt { is_reset_here: true, syn_ack_seen: true, ..challenged() };
         assert_eq!(cause_of(&Case::new(&attempt, &capture())).id, "reply_stolen");
     }
 }

@@ -1,7 +1,7 @@
 //! `unknown`: no observed event shows the cause.
 
 use super::{Case, Cause, port_out_of_range};
-use crate::model::Watch;
+use crate::model::{Watch, plural};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "unknown",
@@ -13,6 +13,15 @@ pub(super) const CAUSE: Cause = Cause {
 
 fn explain(case: &Case<'_>) -> String {
     let attempt = case.attempt;
+    let evidence = port_out_of_range::evidence(case).map(|evidence| format!("; {evidence}")).unwrap_or_default();
+    if attempt.strays.left_again > 0 && attempt.syn_ack_undelivered {
+        let count = plural(attempt.strays.left_again, "SYN-ACK");
+        let to = case.destination();
+        return format!(
+            "{to} answered, and {count} left this node again by an uplink: the route to the client leads to the outside \
+             (ip route get CLIENT from SERVER iif UPLINK){evidence}"
+        );
+    }
     let seen = match attempt.syns_leaving {
         0 if case.sent_since() == 0 => "all before its first event here: the capture began later, or events were lost",
         0 if case.attempt.egress.watch == Watch::Incomplete => {
@@ -24,11 +33,11 @@ fn explain(case: &Case<'_>) -> String {
             "most of its SYNs were neither seen leaving an uplink nor being dropped"
         }
         _ if attempt.syn_ack_undelivered => {
-            "a SYN-ACK arrived, and the client sent its SYN again: it did not get the SYN-ACK, or did not accept it"
+            "a SYN-ACK arrived, and the client sent its SYN again, so it did not get the SYN-ACK or did not accept it; no drop of the \
+             SYN-ACK was seen, so what became of it is not known (look at the way from this node to the client: route, its own firewall, programs in TC or XDP)"
         }
         _ => "what was seen fits no known cause",
     };
-    let evidence = port_out_of_range::evidence(case).map(|evidence| format!("; {evidence}")).unwrap_or_default();
     format!("no observation explains why the SYN was sent {} times: {seen}{evidence}", case.sent())
 }
 
@@ -37,7 +46,7 @@ mod tests {
     use super::*;
     use crate::causes::testing::{capture, failing};
     use crate::causes::{self};
-    use crate::model::Attempt;
+    use crate::model::{Attempt, Strays};
 
     #[test]
     fn only_what_nothing_else_explains_is_unknown() {
@@ -47,5 +56,19 @@ mod tests {
         assert_ne!(causes::cause_of(&Case::new(&failing(), &capture)).id, "unknown");
         let explained = explain(&Case::new(&unseen, &capture));
         assert!(explained.contains("neither seen leaving"), "{explained}");
+    }
+
+    #[test]
+    fn where_the_answer_went_is_said_as_far_as_it_was_seen() {
+        let capture = capture();
+        let explained = |attempt: &Attempt| {
+            let case = Case::new(attempt, &capture);
+            assert_eq!(causes::cause_of(&case).id, "unknown");
+            explain(&case)
+        };
+        let vanished = Attempt { syn_ack_seen: true, syn_ack_undelivered: true, ..failing() };
+        assert!(explained(&vanished).contains("so what became of it is not known"));
+        let strays = Strays { left_again: 2, ..Strays::default() };
+        assert!(explained(&Attempt { strays, ..vanished }).contains("2 SYN-ACKs left this node again by an uplink"));
     }
 }

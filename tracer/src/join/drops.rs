@@ -9,7 +9,7 @@ use super::node::Join;
 use super::retransmits::HeldRetransmit;
 use super::slot::Slot;
 use super::slot_flags::SlotFlags;
-use super::slot_view::SlotViewMut;
+use super::slot_view::{SlotView, SlotViewMut};
 use super::syn_drops::{self, Stage};
 use super::times::{Coarse, ONE_SYN_NS, TABLE_NS};
 use super::tuple::TupleKey;
@@ -53,6 +53,9 @@ impl Join {
                 if !drop.is_answer {
                     let counted = self.attempts.get(id).syn_dropped;
                     self.attempts.syn_drops_mut(id).note(drop, stage, counted);
+                } else if is_without_entry(self.attempts.view(id), drop) {
+                    let count = &mut self.attempts.strays_mut(id).without_entry;
+                    *count = count.saturating_add(1);
                 }
                 self.attempts.view_mut(id).dropped(drop);
             }
@@ -152,6 +155,16 @@ impl Slot {
     }
 }
 
+/// An answer that the client still waits for has the translated tuple, and no conntrack entry that translates it back.
+fn is_without_entry(slot: SlotView<'_>, drop: &DroppedPacket) -> bool {
+    let to_server = &TupleKey::from(&drop.to_server);
+    drop.ctinfo == NO_ENTRY
+        && slot.outcome == Outcome::Pending
+        && slot.known.has(SlotFlags::ORIGINAL | SlotFlags::TRANSLATED)
+        && !slot.is_original(to_server)
+        && fits::was_translated_to(slot, to_server)
+}
+
 impl SlotViewMut<'_> {
     fn dropped(&mut self, drop: &DroppedPacket) {
         let to_server = &TupleKey::from(&drop.to_server);
@@ -169,7 +182,7 @@ impl SlotViewMut<'_> {
             self.answer_dropped.note(drop);
             let slot = self.as_ref();
             let is_known = slot.known.has(SlotFlags::ORIGINAL | SlotFlags::TRANSLATED);
-            if is_known && !slot.is_original(to_server) && !slot.is_translated(to_server) {
+            if is_known && !slot.is_original(to_server) && !fits::was_translated_to(slot, to_server) {
                 let servers = [slot.original().dst, slot.translated().dst];
                 let is_of_server = servers.contains(&drop.to_server.dst);
                 self.known.set(if is_of_server { SlotFlags::DIVERTED } else { SlotFlags::FROM_ELSEWHERE });

@@ -100,6 +100,24 @@ pub(super) fn dropped(slot: SlotView<'_>, to_server: &TupleKey<'_>) -> Option<u8
     original.max(slot.known.has(SlotFlags::TRANSLATED).then(translated).flatten())
 }
 
+/// An RST left for a SYN-ACK: from the translated tuple, or from another one, whose owner got the SYN-ACK in the client's place.
+pub(super) fn reset(slot: SlotView<'_>, from: &TupleKey<'_>) -> Option<u8> {
+    // Between two NATs a SYN has further tuples.
+    let may_be_another = !slot.known.has(SlotFlags::SECOND_NAT) && !slot.is_original(from);
+    let another = || may_be_another.then(|| same_destination(slot.translated_destination(from))).flatten();
+    answer(slot, from).or_else(another)
+}
+
+/// Whether NAT chose this tuple for the SYN, or for an earlier one of the attempt, with another port.
+pub(super) fn was_translated_to(slot: SlotView<'_>, to_server: &TupleKey<'_>) -> bool {
+    let may_be_earlier = || {
+        slot.selections() > 1
+            && slot.translated().src == to_server.flow.src
+            && slot.translated_destination(to_server) == DestinationMatch::Same
+    };
+    slot.is_translated(to_server) || may_be_earlier()
+}
+
 /// What was seen arriving may have been translated before that, by another NAT of this kernel.
 fn knows_original(slot: SlotView<'_>) -> bool {
     slot.known.has(SlotFlags::ORIGINAL) && !slot.known.has(SlotFlags::ARRIVED)

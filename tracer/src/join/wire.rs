@@ -30,6 +30,7 @@ impl Join {
                 // It quotes the SYN, so its flow has the direction of the SYN already.
                 self.observed(WireObservation { isn, time_ns, flow: event.flow, packet: WIRE_UNREACHABLE, detail });
             }
+            (WIRE_SYN_ACK, WIRE_EGRESS) => self.leaves_again(event),
             (WIRE_RST, WIRE_EGRESS) => self.reset(event),
             (WIRE_STRAY, WIRE_EGRESS) => self.continues(event),
             // Answers that leave belong to attempts of others.
@@ -64,14 +65,27 @@ impl Join {
     /// another number resets a segment that answers no SYN: it is looked for by its tuple.
     fn reset(&mut self, event: &Wire) {
         let flow = &TupleKey::from(&event.flow);
-        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, flow));
+        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::reset(slot, flow));
         let Some((id, _)) = found else {
             self.hints.reset(event.stamp.time_ns, event.flow);
             return;
         };
-        let slot = self.attempts.get_mut(id);
+        let slot = self.attempts.view(id);
         if slot.outcome == Outcome::Pending && slot.known.has(SlotFlags::SOCKET | SlotFlags::SYN_ACK) {
-            slot.known.set(SlotFlags::RESET_HERE);
+            let diverted = if fits::was_translated_to(slot, flow) { 0 } else { SlotFlags::DIVERTED };
+            self.attempts.get_mut(id).known.set(SlotFlags::RESET_HERE | diverted);
+        }
+    }
+
+    /// This node routes the SYN-ACK to the outside again, translated back or not.
+    fn leaves_again(&mut self, event: &Wire) {
+        let to_server = event.flow.reversed();
+        let flow = &TupleKey::from(&to_server);
+        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::dropped(slot, flow));
+        if let Some((id, _)) = found.filter(|(_, grade)| *grade == fits::SAME) {
+            let count = &mut self.attempts.strays_mut(id).left_again;
+            *count = count.saturating_add(1);
+            self.heard(id, event.stamp.time_ns);
         }
     }
 

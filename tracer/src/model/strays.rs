@@ -17,6 +17,10 @@ pub struct Strays {
     pub resets_sent: u8,
     /// SYN-ACKs and RSTs that do acknowledge it, with the MAC address of another host.
     pub for_other_mac: u8,
+    /// SYN-ACKs that do acknowledge it, and left by an uplink again
+    pub left_again: u8,
+    /// SYN-ACKs that do acknowledge it, dropped here with the translated tuple still: they had no conntrack entry
+    pub without_entry: u8,
 }
 
 impl Strays {

@@ -6,6 +6,7 @@ mod conntrack_full;
 mod dead_servers;
 mod device_rst;
 mod dropped_here;
+mod entry_missing;
 mod filter_fixed;
 mod forwarded;
 mod fully_random;
@@ -27,6 +28,7 @@ mod preserved;
 mod preserved_clash;
 mod refused;
 mod reply_dropped_here;
+mod reply_misrouted;
 mod reply_stolen;
 mod reused_port;
 mod service;
@@ -66,6 +68,8 @@ pub const ALL: &[&Scenario] = &[
     &dropped_here::SCENARIO,
     &reply_stolen::SCENARIO,
     &reply_dropped_here::SCENARIO,
+    &entry_missing::SCENARIO,
+    &reply_misrouted::SCENARIO,
     &pod_firewall::SCENARIO,
     &other_answers::SCENARIO,
     &tuple_reused::SCENARIO,

@@ -138,6 +138,45 @@ fn an_rst_that_leaves_for_the_answer_counts_only_while_the_client_waits() {
 }
 
 #[test]
+fn an_rst_of_another_tuple_shows_that_its_owner_got_the_answer() {
+    let thief = flow("10.77.9.5", 80, "192.0.2.7", 443);
+    let elsewhere = flow("10.77.9.5", 80, "192.0.2.8", 443);
+    for (from, is_reset, is_diverted) in
+        [(thief, true, true), (node(2), true, false), (pod(1), false, false), (elsewhere, false, false)]
+    {
+        let reset = seen(S, ISN, from, UPLINK, WIRE_RST, WIRE_EGRESS);
+        let events = [bind(0, ISN, pod(1), node(2)), retransmit(S, ISN, pod(1), 1), syn_ack(S, ISN, node(2)), reset];
+        let outcomes = join(&events);
+        let attempt = outcomes.only();
+        assert_eq!((attempt.is_reset_here, attempt.is_answer_diverted), (is_reset, is_diverted), "{from:?}");
+    }
+}
+
+#[test]
+fn an_answer_without_entry_for_a_port_of_the_attempt_was_not_diverted() {
+    let answer = |flow: Flow| {
+        let Event::CtDrop(drop) = answer_dropped(3 * S, ISN, flow) else { unreachable!() };
+        Event::from(CtDrop { ctinfo: NO_ENTRY, ..drop })
+    };
+    let twice = [bind(0, ISN, pod(1), node(2)), bind(S, ISN, pod(1), node(3))];
+    for (bindings, flow, without_entry, is_diverted) in [
+        (&twice[..1], node(2), 1, false),
+        (&twice[..1], node(3), 0, true),
+        (&twice[..1], pod(1), 0, false),
+        (&twice[..], node(2), 1, false),
+        (&twice[..], node(3), 1, false),
+    ] {
+        let outcomes = join(&[bindings, &[retransmit(2 * S, ISN, pod(1), 1), answer(flow)]].concat());
+        let attempt = outcomes.only();
+        assert_eq!(
+            (attempt.strays.without_entry, attempt.is_answer_diverted),
+            (without_entry, is_diverted),
+            "{flow:?}"
+        );
+    }
+}
+
+#[test]
 fn an_answer_dropped_on_its_way_to_somebody_else_was_diverted() {
     let events =
         |answer: Flow| [bind(0, ISN, pod(1), node(2)), retransmit(S, ISN, pod(1), 1), answer_dropped(S, ISN, answer)];

@@ -25,7 +25,7 @@ fn strays_are_counted_by_kind_and_are_no_answer() {
         stray(3 * S + MS, ISN, node(3), ACK),
     ]);
     let attempt = outcomes.only();
-    assert_eq!(attempt.strays, Strays { acks: 2, syn_acks: 1, rsts: 1, syns: 0, resets_sent: 1, for_other_mac: 0 });
+    assert_eq!(attempt.strays, Strays { acks: 2, syn_acks: 1, rsts: 1, syns: 0, resets_sent: 1, ..Strays::default() });
     assert_eq!((attempt.outcome, attempt.syn_ack_seen, attempt.rst_seen), (Outcome::Pending, false, false));
     let retransmitted: Vec<_> =
         outcomes.retransmits.iter().map(|retransmit| retransmit.attempt.strays.arrived()).collect();
@@ -104,4 +104,16 @@ fn an_answer_with_the_mac_address_of_another_host_is_noted() {
     let outcomes = join(&[bind(0, ISN, pod(1), node(2)), answer, retransmit(S, ISN, pod(1), 1)]);
     let attempt = outcomes.only();
     assert_eq!((attempt.strays.for_other_mac, attempt.strays.any(), attempt.syn_ack_undelivered), (1, false, true));
+}
+
+#[test]
+fn an_answer_that_leaves_again_is_noted_with_either_tuple() {
+    let leaves = |flow: Flow| seen(MS, ISN, flow.reversed(), UPLINK, WIRE_SYN_ACK, WIRE_EGRESS);
+    for (flow, count) in [(pod(1), 1), (node(2), 1), (pod(9), 0)] {
+        let events =
+            [bind(0, ISN, pod(1), node(2)), syn_ack(MS, ISN, node(2)), leaves(flow), retransmit(S, ISN, pod(1), 1)];
+        let outcomes = join(&events);
+        assert_eq!(outcomes.only().strays, Strays { left_again: count, ..Strays::default() }, "{flow:?}");
+        assert!(outcomes.only().syn_ack_undelivered);
+    }
 }
