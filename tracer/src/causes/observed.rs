@@ -3,7 +3,7 @@
 use tracer_common::events::{NO_ENTRY, UNTRACKED};
 
 use super::Case;
-use super::{tuple_reused, unreachable};
+use super::{tuple_reused, unreachable, wrong_source};
 use crate::model::{Dropped, SourceAddress, SynFeatures, Watch, plural};
 
 /// What is known of the attempt.
@@ -85,6 +85,9 @@ fn egress(case: &Case<'_>) -> Vec<String> {
         SourceAddress::Unknown | SourceAddress::OfInterface => {}
         SourceAddress::OfOtherInterface => {
             facts.push(format!("the source is an address of {}", egress.source_interface));
+        }
+        SourceAddress::NotOfNode if wrong_source::is_loopback(case) => {
+            facts.push("the source is a loopback address".to_owned());
         }
         SourceAddress::NotOfNode if egress.source_is_answered => {
             facts.push("the source is no address of this node, but others of its network were answered".to_owned());

@@ -18,7 +18,12 @@ pub(super) const CAUSE: Cause = Cause {
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
-    is_silent && is_wrong(case) && case.is_source_silent()
+    is_silent && (is_loopback(case) || is_wrong(case) && case.is_source_silent())
+}
+
+/// No network passes such an address (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3), so one attempt is enough.
+pub(super) fn is_loopback(case: &Case<'_>) -> bool {
+    case.attempt.translated.is_some_and(|flow| flow.src_addr().is_loopback())
 }
 
 /// Whether the source address looks wrong for the interface.
@@ -38,6 +43,13 @@ pub(super) fn is_wrong(case: &Case<'_>) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let (attempt, egress) = (case.attempt, &case.attempt.egress);
     let (source, leaves) = (case.translated_source(), case.interface());
+    if is_loopback(case) {
+        return format!(
+            "{} left by {leaves} with the source {source}, a loopback address, to which no network brings an answer: a connection of this \
+             node to itself got another destination (DNAT) and kept its source, so it needs MASQUERADE or SNAT as well",
+            case.syn()
+        );
+    }
     let whose = match egress.source {
         SourceAddress::OfOtherInterface => format!("an address of {}", egress.source_interface),
         SourceAddress::NotOfNode if egress.source_was_of_node => {
@@ -108,6 +120,18 @@ mod tests {
             ..Egress::default()
         };
         Attempt { egress, ..failing() }
+    }
+
+    #[test]
+    fn a_loopback_address_is_wrong_at_once() {
+        let translated = crate::model::example::flow("127.0.0.1:40000", "203.0.113.80:443");
+        let egress = Egress { interface: name("eth0"), source: SourceAddress::NotOfNode, ..Egress::default() };
+        let attempt = Attempt { translated: Some(translated), egress, ..failing() };
+        assert!(applies_to(&CAUSE, &attempt));
+        let capture = capture();
+        let case = Case::new(&attempt, &capture);
+        assert_eq!(cause_of(&case).id, "wrong_source");
+        assert!(explain(&case).contains("a loopback address"));
     }
 
     #[test]

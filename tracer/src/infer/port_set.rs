@@ -9,6 +9,8 @@ use super::port_counts::UsedPort;
 const RANGE_BITS: std::ops::RangeInclusive<u32> = 3..=12;
 /// Bits of the identifier.
 const MAX_ID_BITS: u32 = 10;
+/// In so many of the small ranges a port must be answered, with failures between each and the next.
+const MIN_RANGES: usize = 3;
 /// ln(1000), and the logarithm of how many sets are tried.
 const NEEDED_NATS: f64 = 6.9 + 10.6;
 
@@ -38,6 +40,9 @@ pub(super) fn find(seen: &[UsedPort]) -> Option<PortSetPattern> {
         if seen.iter().any(|seen| seen.answers.answered > 0 && !is_in(&seen)) {
             continue;
         }
+        if ranges(seen, |port| id(port) == id(first)) < MIN_RANGES {
+            continue;
+        }
         let answered: u64 = seen.iter().map(|seen| seen.answers.answered).sum();
         let total =
             |of: &dyn Fn(&&UsedPort) -> bool| -> u64 { seen.iter().filter(of).map(|it| it.answers.total()).sum() };
@@ -51,8 +56,41 @@ pub(super) fn find(seen: &[UsedPort]) -> Option<PortSetPattern> {
     best.map(|(_, pattern)| pattern)
 }
 
+/// How many of the small ranges have answered ports, apart by failures outside of the set: ports that were used in one stretch show no pattern.
+fn ranges(seen: &[UsedPort], is_in: impl Fn(u16) -> bool) -> usize {
+    let (mut ranges, mut is_apart) = (0, true);
+    for used in seen {
+        if !is_in(used.port) {
+            is_apart |= used.answers.unanswered > 0;
+        } else if used.answers.answered > 0 && is_apart {
+            (ranges, is_apart) = (ranges + 1, false);
+        }
+    }
+    ranges
+}
+
 /// Chance puts all answered attempts inside with a probability below exp(-nats).
 #[expect(clippy::cast_precision_loss, reason = "a likelihood")]
 fn nats(answered: u64, inside: u64, all: u64) -> f64 {
     (0..answered).map(|of| -(((inside - of) as f64) / ((all - of) as f64)).ln()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::answer_counts::AnswerCounts;
+
+    fn used(ports: impl Iterator<Item = u16>, passes: impl Fn(u16) -> bool) -> Vec<UsedPort> {
+        let counts = |port| if passes(port) { [0, 1] } else { [1, 0] };
+        ports.map(|port| UsedPort { port, answers: AnswerCounts::of(counts(port)) }).collect()
+    }
+
+    #[test]
+    fn ports_that_were_used_in_one_stretch_show_no_set() {
+        // Linux gives a client's connections to one destination ports that follow one another.
+        assert_eq!(find(&used((32_500..32_826).step_by(2), |port| port >= 32_768)), None);
+        assert_eq!(find(&used(30_000..33_900, |port| port / 24 % 8 == 2 && port < 30_300)), None);
+        let set = used((1024..=65_535).step_by(16), |port| port % 1024 / 64 == 5);
+        assert_eq!(find(&set).unwrap().to_string(), "64 of each 1024 ports, from 320 on");
+    }
 }

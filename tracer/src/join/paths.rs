@@ -57,7 +57,9 @@ impl SynPath {
 #[derive(Clone, Copy, Debug)]
 struct TakenWay {
     way: SynPath,
-    /// When the newest attempt in this way began
+    /// Source port before NAT of the newest attempt that did not repeat the one before it
+    port: u16,
+    /// When that attempt began
     newest_ns: u64,
     /// How many attempts of the client were noted up to that one
     noted: u32,
@@ -147,14 +149,20 @@ impl Paths {
     /// An attempt that began at `first_ns` left in this way.
     pub(super) fn took(&mut self, original: &Flow, way: SynPath, first_ns: u64) {
         let Some(record) = self.record_mut(original) else { return };
+        let port = original.src_port;
+        let taken = record.ways.iter_mut().find(|taken| taken.way == way);
+        // The same port again follows the entry that is there: no rule or route was asked.
+        if taken.as_ref().is_some_and(|taken| taken.port == port) {
+            return;
+        }
         record.noted = record.noted.saturating_add(1);
         let noted = record.noted;
-        if let Some(taken) = record.ways.iter_mut().find(|taken| taken.way == way) {
-            (taken.newest_ns, taken.noted) = (taken.newest_ns.max(first_ns), noted);
+        if let Some(taken) = taken {
+            (taken.port, taken.newest_ns, taken.noted) = (port, taken.newest_ns.max(first_ns), noted);
             taken.count = taken.count.saturating_add(1);
             return;
         }
-        let taken = TakenWay { way, newest_ns: first_ns, noted, count: 1, answered_ns: None };
+        let taken = TakenWay { way, port, newest_ns: first_ns, noted, count: 1, answered_ns: None };
         if record.ways.len() < MAX_WAYS {
             record.ways.push(taken);
         } else if let Some(oldest) = record.ways.iter_mut().min_by_key(|taken| taken.noted) {

@@ -54,6 +54,23 @@ fn an_attempt_that_begins_later_in_the_same_way_shows_that_the_way_still_holds()
 }
 
 #[test]
+fn an_attempt_from_the_same_port_follows_the_same_entry_and_shows_nothing() {
+    let mut events = stuck(0, ISN, 1).to_vec();
+    for (at, isn, port) in [(2, 100, 50), (7, 101, 51)] {
+        events.extend(works(at * S, isn, port));
+        if port == 50 {
+            events.extend(stuck(5 * S, ISN + 1, 1));
+        }
+    }
+    events.push(tick(9 * S));
+    let outcomes = join(&events);
+    let later = |isn| outcomes.ended.iter().find(|attempt| attempt.isn == isn).unwrap().later_path.unwrap();
+    // Both follow the entry that the first one made: what is later than that counts.
+    assert_eq!((later(ISN).attempts, later(ISN + 1).attempts), (2, 2));
+    assert!(!later(ISN).is_concurrent && !later(ISN + 1).is_concurrent);
+}
+
+#[test]
 fn what_began_before_is_not_later() {
     let mut events = works(0, 100, 50).to_vec();
     events.extend(stuck(S, ISN, 1));
