@@ -97,7 +97,7 @@ impl Table {
         for is_answered in [true, false] {
             for Counted { translated, answered, unanswered } in &self.rows {
                 let times = if is_answered { *answered } else { *unanswered };
-                (0..times).for_each(|_| infer.observe(translated, is_answered, 1));
+                infer.count(translated, is_answered, times);
             }
         }
         infer

@@ -85,7 +85,7 @@ fn log_likelihood(answered: usize, all: usize) -> f64 {
 }
 
 /// The attempts of each destination that count for the test, with those on the side that is said to be denied.
-fn strata<'a>(
+pub(super) fn strata<'a>(
     attempts: impl Iterator<Item = &'a RecentAttempt>,
     is_denied: impl Fn(&RecentAttempt) -> bool,
 ) -> Vec<Stratum> {

@@ -173,6 +173,8 @@ impl FamilyEvidence {
             Reason::OutsideAnswered | Reason::InsideUnanswered => [0, side as usize].map(|side| self.answering[side]),
             Reason::OnlyInsideAnswered
             | Reason::InFewRuns
+            | Reason::FewPorts
+            | Reason::ClientsDiffer
             | Reason::ShortWait
             | Reason::NothingToCompare
             | Reason::PortChanged
@@ -328,7 +330,12 @@ impl FamilyEvidence {
 }
 
 fn differ(nats: f64) -> Reason {
-    Reason::SidesDiffer { p_below: (nats / std::f64::consts::LN_10).floor().max(0.0) as u32 }
+    Reason::SidesDiffer { p_below: p_below(nats) }
+}
+
+/// Evidence as a power of ten.
+pub(super) fn p_below(nats: f64) -> u32 {
+    (nats / std::f64::consts::LN_10).floor().max(0.0) as u32
 }
 
 fn replace(sum: &mut Answers, before: Answers, now: Answers) {

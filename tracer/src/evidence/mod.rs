@@ -9,6 +9,7 @@
 
 mod chance;
 mod change;
+mod doubts;
 mod drawn;
 mod entry;
 mod family;

@@ -8,9 +8,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tracer_common::Flow;
 
+use super::doubts::Doubts;
 use super::family::FamilyEvidence;
 use super::index::DestinationIndex;
-use super::outage::{come_in_runs, newest, of_policy, sorted};
+use super::outage::{newest, of_policy, sorted};
 use super::place::{Path, Place};
 use super::range::InferredRange;
 use super::recent::{MAX_RECENT, RecentAttempt, RecentAttempts};
@@ -28,8 +29,8 @@ pub(super) struct PathEvidence {
     recent: RecentAttempts,
 }
 
-/// How many failures and answers were known when it was looked at, and whether the failures come in few runs.
-type InRuns = ([u64; 2], bool);
+/// How many failures and answers were known when it was looked at, and what was found.
+type Known = ([u64; 2], Doubts);
 
 /// The evidence of a period in which the filter stays the same.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +44,7 @@ struct PeriodEvidence {
     /// is too old to be kept.
     waited: [u64; 4],
     /// Of a side, or of a destination and a side.
-    runs: HashMap<(Option<u16>, Side), InRuns, FixedState>,
+    doubts: HashMap<(Option<u16>, Side), Known, FixedState>,
 }
 
 /// What is said of a period, and when it begins and ends; `None` where the capture does.
@@ -79,11 +80,17 @@ impl PeriodEvidence {
     }
 }
 
-/// Whether what was found at a count holds at a later one. The more there are, the less a few more change it; but a few runs more
-/// are enough for failures that came in few runs until then.
-fn is_like(at: u64, now: u64, was_in_runs: bool) -> bool {
-    let more = if at < 32 || was_in_runs { at / 8 } else { at / 2 };
+/// Whether what was found at a count holds at a later one. The more there are, the less a few more change it; but a few more are enough
+/// where there were doubts.
+fn is_like(at: u64, now: u64, was_doubted: bool) -> bool {
+    let more = if at < 32 || was_doubted { at / 8 } else { at / 2 };
     (at..=at + more).contains(&now)
+}
+
+/// A hash of the address of a client: few are told apart, so all of it matters.
+fn client(addr: [u8; 16]) -> u8 {
+    let hash = u128::from_be_bytes(addr).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    (hash >> 120) as u8
 }
 
 impl PathEvidence {
@@ -95,8 +102,9 @@ impl PathEvidence {
     /// Where an attempt belongs that began, or was answered, at this time.
     pub(super) fn place(&mut self, attempt: &Attempt, translated: &Flow, side: Side, at_ns: u64) -> Place {
         let (destination, source, is_kept) = (Destination::of(translated), translated.src, attempt.may_keep_port());
+        let client = attempt.original.map_or(0, |original| client(original.src));
         let entry = self.index.number(destination, source);
-        Place { path: self.number, period: self.period_at(at_ns), entry, side, is_kept }
+        Place { path: self.number, period: self.period_at(at_ns), entry, side, is_kept, client }
     }
 
     /// The period of a time.
@@ -156,8 +164,8 @@ impl PathEvidence {
         (inferred.or(policy), range.filter(|_| inferred.is_some()).map(|range| &range.ports))
     }
 
-    /// How strong the claim is that the policy holds. Where an outage of the destination explains its failures as well, all attempts
-    /// of the path must support the claim; where an outage of the path does, nothing does.
+    /// How strong the claim is that the policy holds. Where something else explains the failures of the destination as well, all attempts
+    /// of the path must support the claim.
     fn policy(&mut self, place: Place) -> Assessment {
         let of = |path: &mut Self, is_own_enough| {
             path.period(place.period).family.assess(place.entry, place.side, is_own_enough)
@@ -166,14 +174,21 @@ impl PathEvidence {
         if own.strength().holds() && !self.period(place.period).has_waited(place.side) {
             return Assessment { reason: Reason::ShortWait, ..own };
         }
-        let is_explained = own.strength().holds() && self.is_in_runs(place, own.scope);
-        let all = if is_explained && own.scope == Scope::Destination { of(self, false) } else { own };
-        let is_refuted = is_explained && (!all.strength().holds() || self.is_in_runs(place, all.scope));
-        if is_refuted { Assessment { reason: Reason::InFewRuns, ..own } } else { all }
+        let reason = self.doubts(place, own.scope).applied_to(own.reason, own.scope);
+        let doubted = Assessment { reason, ..own };
+        if own.scope == Scope::Capture || reason.strength() == own.strength() {
+            return doubted;
+        }
+        let all = of(self, false);
+        let all = match all.strength().holds() {
+            true => Assessment { reason: self.doubts(place, all.scope).applied_to(all.reason, all.scope), ..all },
+            false => all,
+        };
+        if all.strength() < doubted.strength() { all } else { doubted }
     }
 
-    /// Whether the failures on the side of the place come in few runs: those of its destination, or all.
-    fn is_in_runs(&mut self, place: Place, scope: Scope) -> bool {
+    /// What speaks against a claim about the side of the place: by the attempts to its destination, or by all.
+    fn doubts(&mut self, place: Place, scope: Scope) -> Doubts {
         let period = &self.periods[usize::from(place.period)];
         // Answers inside end runs: those of clients without a socket here become known seconds after the failures.
         let known = |of: &dyn Fn(Side) -> Answers| [of(place.side).unanswered, of(Side::Inside).answered];
@@ -182,16 +197,16 @@ impl PathEvidence {
             Scope::Capture => (None, known(&|side| period.family.all(side))),
         };
         let key = (entry, place.side);
-        if let Some((at, was_in_runs)) = period.runs.get(&key)
-            && at.iter().zip(known).all(|(at, now)| is_like(*at, now, *was_in_runs))
+        if let Some((at, doubts)) = period.doubts.get(&key)
+            && at.iter().zip(known).all(|(at, now)| is_like(*at, now, doubts.are_any()))
         {
-            return *was_in_runs;
+            return *doubts;
         }
         let is_of = |attempt: &RecentAttempt| entry.is_none_or(|entry| attempt.place.entry == entry);
         let attempts = newest(&self.recent, place.period, MAX_RECENT, is_of);
-        let is_in_runs = come_in_runs(&attempts, of_policy(place.side));
-        self.period(place.period).runs.insert(key, (known, is_in_runs));
-        is_in_runs
+        let doubts = Doubts::of(&attempts, of_policy(place.side));
+        self.period(place.period).doubts.insert(key, (known, doubts));
+        doubts
     }
 
     /// The range that the path accepts in a period, inferred again once much more is known.
@@ -202,7 +217,7 @@ impl PathEvidence {
             let attempts = sorted(&self.recent, number);
             period.inferred_at = counted;
             let range = InferredRange::of(self.path.is_ipv4, &self.index, &attempts);
-            period.range = range.filter(|range| !range.is_explained_by_outage(&attempts)).map(Box::new);
+            period.range = range.and_then(|range| range.doubted(&attempts)).map(Box::new);
         }
         period.range.as_deref()
     }
@@ -213,7 +228,7 @@ impl PathEvidence {
             if self.range(number).is_none() {
                 let attempts = sorted(&self.recent, number);
                 let range = InferredRange::known(class, &attempts);
-                self.period(number).range = (!range.is_explained_by_outage(&attempts)).then(|| Box::new(range));
+                self.period(number).range = range.doubted(&attempts).map(Box::new);
             }
         }
     }

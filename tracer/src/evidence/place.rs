@@ -22,4 +22,6 @@ pub struct Place {
     pub(super) side: Side,
     /// NAT kept the port that the client chose, or it is not known which that was
     pub(super) is_kept: bool,
+    /// A hash of the address of the client
+    pub(super) client: u8,
 }

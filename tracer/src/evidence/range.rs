@@ -3,8 +3,8 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use super::doubts::Doubts;
 use super::index::DestinationIndex;
-use super::outage::come_in_runs;
 use super::recent::{RecentAttempt, infer};
 use crate::infer::{Class, Conclusion, Verdict};
 use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
@@ -18,7 +18,7 @@ pub(super) struct InferredRange {
     pub(super) ports: PortSet,
     /// Ports of which it is not known.
     pub(super) undecided: PortSet,
-    p_below: u32,
+    reason: Reason,
     inside: Answers,
     outside: Answers,
     /// Answers inside and outside of the range, by destination.
@@ -59,7 +59,15 @@ impl InferredRange {
         let [inside, outside] =
             [inside, outside].map(|counts| Answers { answered: counts.answered, unanswered: counts.unanswered });
         let (ports, undecided) = (ports.clone(), undecided.clone());
-        Self { ports, undecided, p_below: *p_below, inside, outside, destinations, only: None }
+        Self {
+            ports,
+            undecided,
+            reason: Reason::SidesDiffer { p_below: *p_below },
+            inside,
+            outside,
+            destinations,
+            only: None,
+        }
     }
 
     /// Whether the path passes a port, where that is known.
@@ -67,10 +75,12 @@ impl InferredRange {
         (!self.undecided.contains(port)).then(|| self.ports.contains(port))
     }
 
-    /// Whether an outage explains the attempts outside as well: of the destination that alone says so, or of all.
-    pub(super) fn is_explained_by_outage(&self, attempts: &[RecentAttempt]) -> bool {
+    /// The range, unless an outage explains the attempts outside as well: of the destination that alone says so, or of all.
+    pub(super) fn doubted(self, attempts: &[RecentAttempt]) -> Option<Self> {
         let is_of = |attempt: &&RecentAttempt| self.only.as_ref().is_none_or(|of| of.contains(&attempt.place.entry));
-        come_in_runs(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(self))
+        let doubts = Doubts::of(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(&self));
+        let reason = doubts.applied_to_distinct(self.reason);
+        reason.strength().holds().then_some(Self { reason, ..self })
     }
 
     /// How strong the claim is about that port, for attempts to that destination; `None` where the range says nothing against it.
@@ -90,8 +100,7 @@ impl InferredRange {
             Some(_) => (Scope::Destination, inside, outside),
             None => (Scope::Capture, self.inside, self.outside),
         };
-        let reason = Reason::SidesDiffer { p_below: self.p_below };
-        Some(Assessment { claim: Claim::Inferred, reason, scope, side: Side::Inside, inside, outside })
+        Some(Assessment { claim: Claim::Inferred, reason: self.reason, scope, side: Side::Inside, inside, outside })
     }
 }
 

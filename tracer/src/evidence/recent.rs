@@ -52,7 +52,7 @@ impl RecentAttempts {
             self.attempts.pop_front();
             self.first += 1;
         }
-        let Probe { port, answered, second: _, is_kept: _ } = probe;
+        let Probe { port, answered, second: _, is_kept: _, is_of_counts: _ } = probe;
         let id = id.unwrap_or(ENDED);
         self.attempts.push_back(RecentAttempt {
             at_ns,
@@ -126,7 +126,8 @@ impl RecentAttempt {
 
     pub(super) const fn probe(&self) -> Probe {
         let second = self.at_ns / 1_000_000_000;
-        Probe { port: self.port, answered: self.answered, second, is_kept: self.place.is_kept }
+        let (port, answered, is_kept) = (self.port, self.answered, self.place.is_kept);
+        Probe { port, answered, second, is_kept, is_of_counts: false }
     }
 }
 

@@ -9,6 +9,7 @@ use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
 use super::observation::Probe;
 use super::port_counts::PortCounts;
+use super::repeats::Repeats;
 use super::runs::{PathRuns, Runs};
 use crate::fetch::fetch;
 
@@ -34,7 +35,7 @@ pub(super) struct DestinationHistory {
     /// Unanswered attempts for which there was no room to wait.
     dropped: u64,
     runs: Runs,
-    /// By bins of ports, from the first answer on; of unanswered attempts those that `runs` lets count.
+    /// By bins of ports, from the first answer on: those that `repeats` lets count, and of unanswered ones `runs`.
     bins: Option<Box<Bins>>,
 }
 
@@ -44,16 +45,16 @@ impl DestinationHistory {
         Self { destination, answers: AnswerCounts::NONE, waiting: Vec::new(), dropped: 0, runs, bins: None }
     }
 
-    fn take(&mut self, probe: Probe, counts: &mut PortCounts, path: &mut PathRuns) {
+    fn take(&mut self, probe: Probe, counts: &mut PortCounts, shared: &mut Shared, place: usize) {
         if self.bins.is_some() {
-            return self.count(probe, counts, path);
+            return self.count(probe, counts, shared, place);
         }
         if !probe.answered {
             return self.wait(probe);
         }
-        self.count(probe, counts, path);
+        self.count(probe, counts, shared, place);
         for early in std::mem::take(&mut self.waiting) {
-            self.count(early, counts, path);
+            self.count(early, counts, shared, place);
         }
     }
 
@@ -72,9 +73,10 @@ impl DestinationHistory {
 
     fn count(
         &mut self,
-        Probe { port, answered, second, is_kept }: Probe,
+        Probe { port, answered, second, is_kept, is_of_counts }: Probe,
         counts: &mut PortCounts,
-        path: &mut PathRuns,
+        Shared { runs: path, repeats }: &mut Shared,
+        place: usize,
     ) {
         counts.add(port, answered);
         self.answers.add(answered);
@@ -89,6 +91,9 @@ impl DestinationHistory {
             if !counts_for_path || is_kept && !counts_here {
                 return;
             }
+        }
+        if !is_of_counts && !repeats.is_news(place, port, answered) {
+            return;
         }
         let count = &mut bins[usize::from(port >> 8)][usize::from(answered)];
         *count = count.saturating_add(1);
@@ -105,13 +110,20 @@ impl DestinationHistory {
     }
 }
 
+/// What all destinations have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Shared {
+    /// An outage of the path hits every destination.
+    runs: PathRuns,
+    repeats: Repeats,
+}
+
 /// All destinations, in the order of their first attempts, so that equal captures conclude equally.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Destinations {
     entries: Vec<DestinationHistory>,
     index: HashMap<Destination, usize, foldhash::fast::FixedState>,
-    /// Of all of them: an outage of the path hits every destination.
-    runs: PathRuns,
+    with_others: Shared,
     /// Where the attempts of a batch belong; empty in between.
     places: Vec<usize>,
     /// Attempts to destinations without an entry of their own.
@@ -125,11 +137,12 @@ impl Destinations {
             let place = self.place(destination);
             self.entries[place].fetch(probe.port);
             counts.fetch(probe.port);
+            self.with_others.repeats.fetch(place, probe.port);
             place
         }));
         for (&(destination, probe), place) in attempts.iter().zip(places.drain(..)) {
             self.shared += u64::from(self.entries[place].destination != destination);
-            self.entries[place].take(probe, counts, &mut self.runs);
+            self.entries[place].take(probe, counts, &mut self.with_others, place);
         }
         self.places = places;
     }
@@ -177,6 +190,7 @@ impl Destinations {
         self.entries.capacity() * size_of::<DestinationHistory>()
             + self.entries.iter().map(of).sum::<usize>()
             + self.index.capacity() * (size_of::<(Destination, usize)>() + 1)
+            + self.with_others.repeats.bytes()
     }
 }
 
@@ -191,7 +205,7 @@ mod tests {
     }
 
     fn probe(port: u16, answered: bool) -> Probe {
-        Probe { port, answered, second: 0, is_kept: true }
+        Probe { port, answered, second: 0, is_kept: true, is_of_counts: false }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod observation;
 mod port_counts;
 mod port_set;
 mod power;
+mod repeats;
 mod rule;
 mod runs;
 mod segments;
@@ -72,7 +73,19 @@ impl Infer {
     /// Takes what else is known of a connection that left as `translated`: from a conntrack table, for example. `second` is when
     /// it began, on any clock.
     pub fn observe(&mut self, translated: &Flow, answered: bool, second: u64) {
-        let probe = Probe { port: translated.src_port, answered, second, is_kept: true };
+        self.take(
+            translated,
+            Probe { port: translated.src_port, answered, second, is_kept: true, is_of_counts: false },
+        );
+    }
+
+    /// Takes so many attempts of which only their number is known.
+    pub fn count(&mut self, translated: &Flow, answered: bool, times: u64) {
+        let probe = Probe { port: translated.src_port, answered, second: 1, is_kept: true, is_of_counts: true };
+        (0..times).for_each(|_| self.take(translated, probe));
+    }
+
+    fn take(&mut self, translated: &Flow, probe: Probe) {
         let observed = ObservedPort::Port { destination: Destination::of(translated), probe };
         let family = if translated.is_ipv4() { &mut self.v4 } else { &mut self.v6 };
         family.get_or_insert_default().take(&observed);

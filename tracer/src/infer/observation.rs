@@ -30,6 +30,8 @@ pub(crate) struct Probe {
     pub(crate) second: u64,
     /// It may be the port that the client chose. Those that NAT draws do not depend on the time.
     pub(crate) is_kept: bool,
+    /// It counts though it repeats an earlier one: they may be of different nodes.
+    pub(crate) is_of_counts: bool,
 }
 
 /// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source (such a
@@ -47,7 +49,8 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
         ObservedPort::ChangedPort
     } else {
         let second = attempt.first_ns / 1_000_000_000;
-        let probe = Probe { port: translated.src_port, answered, second, is_kept: attempt.may_keep_port() };
+        let (port, is_kept) = (translated.src_port, attempt.may_keep_port());
+        let probe = Probe { port, answered, second, is_kept, is_of_counts: false };
         ObservedPort::Port { destination: Destination::of(&translated), probe }
     };
     Some(Observation { is_ipv4: translated.is_ipv4(), observed })

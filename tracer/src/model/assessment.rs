@@ -138,6 +138,10 @@ pub enum Reason {
     NothingToCompare,
     /// Failures of outside ports follow one another without an answered attempt in between, in so few runs that an outage explains them.
     InFewRuns,
+    /// Attempts repeat a few ports and destinations, each of which fares alike: whatever chooses by the port explains that.
+    FewPorts,
+    /// The sides differ, but so do the clients that use them: they may fail for a reason of their own.
+    ClientsDiffer,
     /// No attempt from an outside port has waited for longer than one retransmit: answers may be late.
     ShortWait,
     /// The port changed from one SYN to the next, so that the failure is not that of one port.
@@ -184,10 +188,13 @@ impl Reason {
     pub const fn strength(self) -> Strength {
         match self {
             Self::SidesDiffer { .. } => Strength::Proven,
-            Self::OnlyInsideAnswered | Self::OthersDiffer => Strength::Supported,
-            Self::NothingToCompare | Self::InFewRuns | Self::ShortWait | Self::PortChanged | Self::NotOnUplink => {
-                Strength::NoneYet
-            }
+            Self::OnlyInsideAnswered | Self::OthersDiffer | Self::ClientsDiffer => Strength::Supported,
+            Self::NothingToCompare
+            | Self::InFewRuns
+            | Self::FewPorts
+            | Self::ShortWait
+            | Self::PortChanged
+            | Self::NotOnUplink => Strength::NoneYet,
             Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered => Strength::Contradicted,
         }
     }
@@ -212,6 +219,8 @@ impl Assessment {
                 }
                 Reason::OnlyInsideAnswered
                 | Reason::InFewRuns
+                | Reason::FewPorts
+                | Reason::ClientsDiffer
                 | Reason::ShortWait
                 | Reason::NothingToCompare
                 | Reason::PortChanged
@@ -250,6 +259,15 @@ impl Assessment {
             }
             Reason::InFewRuns => {
                 format!("{}; too few runs of failures between answered attempts to exclude an outage", counts())
+            }
+            Reason::FewPorts => {
+                format!("{}; most repeat the same few ports, which may fare alike for another reason", counts())
+            }
+            Reason::ClientsDiffer => {
+                format!(
+                    "{}; but hardly any client has used both, so a difference between clients may be the reason",
+                    counts()
+                )
             }
             Reason::ShortWait => {
                 format!("{}; none from ports {ports} has waited for longer than one retransmit yet", counts())

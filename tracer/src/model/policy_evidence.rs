@@ -90,9 +90,10 @@ impl PolicyEvidence {
             let verdict = match assessment.reason {
                 Reason::SidesDiffer { .. } if passing >= filtered => "holds for some destinations",
                 Reason::SidesDiffer { .. } => "holds",
-                Reason::OnlyInsideAnswered | Reason::OthersDiffer => "holds so far",
+                Reason::OnlyInsideAnswered | Reason::OthersDiffer | Reason::ClientsDiffer => "holds so far",
                 Reason::NothingToCompare
                 | Reason::InFewRuns
+                | Reason::FewPorts
                 | Reason::ShortWait
                 | Reason::PortChanged
                 | Reason::NotOnUplink => "cannot be checked",

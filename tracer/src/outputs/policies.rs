@@ -84,6 +84,8 @@ impl SideCounts {
             Reason::OnlyInsideAnswered
             | Reason::OthersDiffer
             | Reason::InFewRuns
+            | Reason::FewPorts
+            | Reason::ClientsDiffer
             | Reason::ShortWait
             | Reason::NothingToCompare
             | Reason::PortChanged

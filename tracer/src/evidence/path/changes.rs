@@ -84,7 +84,7 @@ impl PathEvidence {
         }
         for period in &mut self.periods {
             period.inferred_at = 0;
-            period.runs.clear();
+            period.doubts.clear();
             period.family.settle();
         }
     }
@@ -114,7 +114,7 @@ impl PathEvidence {
         let mut moved = Vec::new();
         let before = &mut self.periods[usize::from(number)];
         (before.range, before.inferred_at) = (None, 0);
-        before.runs.clear();
+        before.doubts.clear();
         let is_moved = |attempt: &&mut RecentAttempt| attempt.place.period == number && attempt.at_ns >= at_ns;
         for attempt in self.recent.iter_mut().filter(is_moved) {
             before.family.uncount(attempt.place, attempt.answered, attempt.is_weighed);

@@ -1,10 +1,11 @@
 //! What the evidence of a path says, period by period.
 
-use super::super::outage::{come_in_runs, of_policy, sorted};
+use super::super::doubts::Doubts;
+use super::super::outage::{of_policy, sorted};
 use super::super::recent::{RecentAttempt, infer};
 use super::{InPeriod, PathEvidence, PeriodEvidence};
 use crate::infer::{Conclusion, Destination};
-use crate::model::{Reason, SideEvidence};
+use crate::model::{Assessment, Reason, SideEvidence};
 
 impl PathEvidence {
     fn bounds<T>(&self, period: &PeriodEvidence, value: T) -> InPeriod<T> {
@@ -24,11 +25,11 @@ impl PathEvidence {
         let sides = |number: u8, period: &PeriodEvidence| {
             let mut sides = period.family.policies();
             for side in sides.iter_mut().filter(|side| side.assessment.strength().holds()) {
-                if !period.has_waited(side.assessment.side) {
-                    side.assessment.reason = Reason::ShortWait;
-                } else if come_in_runs(&sorted(&self.recent, number), of_policy(side.assessment.side)) {
-                    side.assessment.reason = Reason::InFewRuns;
-                }
+                let Assessment { side, reason, scope, .. } = &mut side.assessment;
+                *reason = match period.has_waited(*side) {
+                    true => Doubts::of(&sorted(&self.recent, number), of_policy(*side)).applied_to(*reason, *scope),
+                    false => Reason::ShortWait,
+                };
             }
             sides
         };

@@ -461,6 +461,51 @@ fn dead_servers_of_a_job_with_ports_of_its_own_are_not_blamed_on_a_filter() {
     }
 }
 
+/// Each of these ports to each destination, so many times.
+fn retried(ports: &[u16], destinations: u32, times: u32) -> Vec<(u32, u16)> {
+    let tuples = || (0..destinations).flat_map(|to| ports.iter().map(move |port| (to, *port)));
+    (0..times).flat_map(|_| tuples()).collect()
+}
+
+#[test]
+fn clients_that_retry_from_fixed_ports_are_not_blamed_on_a_filter_where_a_load_balancer_chooses_by_them() {
+    let ports = [20_000, 20_011, 20_022, 40_000, 41_000, 42_000, 43_000, 44_000, 45_000];
+    for (keeps_ports, gap_ms) in [(true, 50), (true, 200), (false, 100)] {
+        let world = World { script: retried(&ports, 2, 9), keeps_ports, gap_ms, ..World::new() };
+        let seen = world.play(1);
+        assert_eq!((seen.blamed(), seen.end.len()), (0, 54), "{:?}", seen.end.first());
+        assert!(seen.policies.iter().all(|policy| !policy.strength().holds()), "{:?}", seen.policies);
+        assert!(seen.silent.iter().all(|silent| silent.inferred.is_none()));
+    }
+    // Behind a filter, many ports prove it, and few do not spoil what others prove.
+    let many: Vec<u16> = (0..40).map(|number| 1024 + number * 1600).collect();
+    let world = World { script: retried(&many, 2, 6), keeps_ports: true, ..World::new() };
+    all_are_proven(&world);
+    let drawn = (0..200).map(|number: u16| (2, 1024 + number.wrapping_mul(48_271) % 64_511));
+    let script = retried(&ports, 2, 9).into_iter().chain(drawn).collect();
+    assert_eq!(World { script, ..World::new() }.play(1).end_of(Strength::NoneYet, None), 0);
+}
+
+#[test]
+fn answers_after_failures_of_the_same_port_contradict_a_filter() {
+    let ports: Vec<u16> = (0..40).map(|number| 1024 + number * 1600).collect();
+    let answers: AnswerModel = Rc::new(|_, port, at_ms| port >= 32768 || at_ms > 3000);
+    let world = World { answers, script: retried(&ports, 2, 8), gap_ms: 10, keeps_ports: true, ..World::new() };
+    let seen = world.play(1);
+    assert!(seen.policies.iter().any(|policy| policy.strength() == Strength::Contradicted), "{:?}", seen.policies);
+}
+
+#[test]
+fn clients_with_ports_of_their_own_may_be_the_reason() {
+    let client = |port: u16| if port < 32768 { 8 } else { 7 };
+    each(&World { client, ..World::new() }, |seed, seen| {
+        assert_eq!(seen.end_of(Strength::Supported, None), seen.end.len(), "seed {seed}: {:?}", seen.end.first());
+        assert!(seen.policies.iter().all(|policy| policy.reason == Reason::ClientsDiffer), "{:?}", seen.policies);
+    });
+    // Many clients whose ports are drawn, each of which connects once or twice.
+    all_are_proven(&World { client: |port| (port % 101) as u8, ..World::new() });
+}
+
 #[test]
 fn destinations_that_have_nothing_to_do_with_it_prove_nothing() {
     // One dead destination is tried from outside ports only; the others answer, from inside ports only.

@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) keeps_ports: bool,
     /// So many translated source addresses; by number of destination, which are so many times fewer.
     pub(super) sources: u32,
+    /// The last byte of the client's address, by port.
+    pub(super) client: fn(u16) -> u8,
     /// The uplink of a destination.
     pub(super) uplink: fn(u32) -> u32,
 }
@@ -86,6 +88,7 @@ impl World {
             over_ms: (100, 1000),
             keeps_ports: false,
             sources: 1,
+            client: |_| 7,
             uplink: |_| 2,
         }
     }
@@ -142,8 +145,8 @@ impl World {
         } else {
             (format!("192.0.2.{source}:{port}"), format!("203.0.{}.{}:443", to / 250, to % 250))
         };
-        let client = if self.keeps_ports { port } else { 80 };
-        let src = if self.is_ipv6 { format!("[fd00::7]:{client}") } else { format!("10.42.0.7:{client}") };
+        let (client, host) = (if self.keeps_ports { port } else { 80 }, (self.client)(port));
+        let src = if self.is_ipv6 { format!("[fd00::{host}]:{client}") } else { format!("10.42.0.{host}:{client}") };
         Attempt { retransmits: 0, ifindex: (self.uplink)(number), ..example::attempt(&src, &dst, &nat, &dst) }
     }
 
