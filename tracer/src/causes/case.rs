@@ -212,7 +212,8 @@ impl<'a> Case<'a> {
 
     /// A packet socket, as of tcpdump, had no room for its copy of a packet. Old traces have such drops.
     fn is_copy_to_socket(&self, dropped: Dropped) -> bool {
-        !dropped.are_mixed && self.reason(dropped) == Some("PACKET_SOCK_ERROR")
+        // The names of reasons are many to look through.
+        dropped.count > 0 && !dropped.are_mixed && self.reason(dropped) == Some("PACKET_SOCK_ERROR")
     }
 
     /// How many SYNs were dropped because the source that NAT chose was taken when it was to be confirmed.
