@@ -1,6 +1,6 @@
 //! `no_answer`: the SYN left this node, and no answer to it was seen.
 
-use super::{Case, Cause, port_out_of_range, wrong_source};
+use super::{Case, Cause, port_out_of_range, tuple_reused, wrong_source};
 use crate::model::{SourceAddress, plural};
 
 pub(super) const CAUSE: Cause = Cause {
@@ -23,7 +23,20 @@ fn applies(case: &Case<'_>) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let attempt = case.attempt;
     let (to, left) = (case.destination(), case.left());
-    let mut text = if attempt.is_answered_unseen {
+    let mut text = if tuple_reused::is_check(case) {
+        let challenges = attempt.egress.challenges;
+        let at_least = if challenges.ports >= 8 { "at least " } else { "" };
+        let arrived = match tuple_reused::arrived(case) {
+            kinds if kinds.is_empty() => "segments that were not seen here".to_owned(),
+            kinds => kinds.join(", "),
+        };
+        let end = if case.is_established() { "; a later SYN was accepted" } else { "" };
+        format!(
+            "{to} answered with {arrived} and no SYN-ACK at first, and did so to SYNs from {at_least}{}, as a device that checks each client \
+             does (DDoS protection); an older connection on each of these ports is unlikely{end}",
+            plural(challenges.ports, "port"),
+        )
+    } else if attempt.is_answered_unseen {
         format!(
             "the client sent on after the SYN had left {left}, so {to} answered by an interface that is not watched; no answer to an \
              earlier SYN was seen, which says nothing where answers come by another interface"

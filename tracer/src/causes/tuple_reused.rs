@@ -1,7 +1,7 @@
 //! `tuple_reused`: the server answers for an older connection with the same addresses and ports.
 
 use super::{Case, Cause};
-use crate::model::plural;
+use crate::model::{ChallengeCounts, plural};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "tuple_reused",
@@ -14,7 +14,18 @@ pub(super) const CAUSE: Cause = Cause {
 };
 
 fn applies(case: &Case<'_>) -> bool {
-    case.attempt.retransmits > 0 && case.attempt.strays.is_of_older()
+    case.attempt.retransmits > 0 && case.attempt.strays.is_of_older() && !is_check(case)
+}
+
+/// Whether a device checks each client, as DDoS protection does: it answers the first SYNs of most attempts so, from many ports. Reuse hits all
+/// ports only where the clients choose them, and then the tuple stays taken.
+pub(super) fn is_check(case: &Case<'_>) -> bool {
+    /// Random ports that were all in use before are unlikely.
+    const MIN_PORTS: u32 = 4;
+    let ChallengeCounts { ports, attempts, others } = case.attempt.egress.challenges;
+    let is_of_most = ports >= MIN_PORTS && others < attempts.max(ports);
+    let may_be_chosen = case.attempt.may_keep_port() && !case.is_established();
+    case.attempt.strays.is_of_older() && is_of_most && !may_be_chosen
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -69,10 +80,12 @@ pub(super) fn arrived(case: &Case<'_>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use tracer_common::Flow;
+
     use super::*;
     use crate::causes::cause_of;
     use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Outcome, Strays};
+    use crate::model::{Attempt, Egress, Outcome, Strays};
 
     fn challenged() -> Attempt {
         Attempt { strays: Strays { acks: 2, resets_sent: 2, ..Strays::default() }, ..failing() }
@@ -110,6 +123,21 @@ mod tests {
             assert!(applies_to(&CAUSE, &attempt));
             assert!(explain(&Case::new(&attempt, &capture())).contains("a later SYN was accepted, after 1 retransmit"));
         }
+    }
+
+    #[test]
+    fn a_destination_that_answers_so_on_every_port_checks_its_clients() {
+        let challenges = ChallengeCounts { ports: 4, attempts: 0, others: 3 };
+        let checked = Attempt { egress: Egress { challenges, ..challenged().egress }, ..challenged() };
+        let id = |attempt: &Attempt| cause_of(&Case::new(attempt, &capture())).id;
+        assert_eq!(id(&checked), "no_answer");
+        let with = |challenges| Attempt { egress: Egress { challenges, ..checked.egress }, ..checked.clone() };
+        assert_eq!(id(&with(ChallengeCounts { ports: 3, ..challenges })), CAUSE.id);
+        assert_eq!(id(&with(ChallengeCounts { others: 4, ..challenges })), CAUSE.id);
+        let original = checked.original.map(|flow| Flow { src_port: 40000, ..flow });
+        let kept = Attempt { original, ..checked };
+        assert_eq!(id(&kept), CAUSE.id, "the client may have chosen ports that it had before");
+        assert_eq!(id(&Attempt { outcome: Outcome::Established, ..kept }), "no_answer");
     }
 
     #[test]

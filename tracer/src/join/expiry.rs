@@ -156,6 +156,9 @@ impl Join {
         let kind = UpdateKind::Retransmit { time_ns, ordinal, is_repeated };
         self.recall(id);
         self.take_resets(id);
+        if self.attempts.strays(id).is_of_older() {
+            self.network.challenged(self.attempts.view(id));
+        }
         let outcome = self.attempts.get(id).outcome();
         self.push(id, kind, outcome, updates);
     }
@@ -171,7 +174,8 @@ impl Join {
             reason == EndReason::Idle && !slot.known.has(SlotFlags::SOCKET) && slot.outcome() == Outcome::Pending;
         let outcome = if has_timed_out { Outcome::TimedOut } else { slot.outcome() };
         self.push(id, UpdateKind::Ended, outcome, updates);
-        self.network.ended(self.attempts.view(id), outcome);
+        let is_challenged = self.attempts.strays(id).is_of_older();
+        self.network.ended(self.attempts.view(id), outcome, is_challenged);
         self.attempts.close(id);
     }
 

@@ -11,6 +11,7 @@
 mod answered_sources;
 mod attempts;
 mod bindings;
+mod challenges;
 mod dropped_packet;
 mod drops;
 mod expiry;

@@ -3,6 +3,7 @@
 use tracer_common::events::{Address, Uplink};
 
 use super::answered_sources::AnsweredSources;
+use super::challenges::Challenges;
 use super::features::Features;
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::paths::{Paths, SynPath};
@@ -18,6 +19,7 @@ pub(super) struct Network {
     paths: Paths,
     features: Features,
     suspects: Suspects,
+    challenges: Challenges,
 }
 
 impl Network {
@@ -70,6 +72,13 @@ impl Network {
         self.paths.began(&original, way(slot.as_ref()), slot.first_ns, false);
     }
 
+    /// Notes a retransmitted attempt that was answered by segments that do not acknowledge its SYN.
+    pub(super) fn challenged(&mut self, slot: SlotView<'_>) {
+        if slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED) {
+            self.challenges.challenged(&slot.translated());
+        }
+    }
+
     /// Follows an attempt whose source address is not that of the interface it leaves by.
     fn suspect(&mut self, slot: &SlotViewMut<'_>) {
         let (interface, translated) = (slot.newest_interface, slot.as_ref().translated());
@@ -87,9 +96,12 @@ impl Network {
 
     /// Notes what became of an attempt that ends.
     #[inline]
-    pub(super) fn ended(&mut self, slot: SlotView<'_>, outcome: Outcome) {
+    pub(super) fn ended(&mut self, slot: SlotView<'_>, outcome: Outcome, is_challenged: bool) {
         let is_answered = outcome == Outcome::Established || slot.known.has_any(SlotFlags::SYN_ACK | SlotFlags::RST);
         let is_seen = slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED);
+        if is_seen && (is_answered || is_challenged) {
+            self.challenges.ended(&slot.translated(), is_challenged);
+        }
         if is_seen && is_answered {
             let (interface, translated) = (slot.newest_interface, slot.translated());
             let is_of_node = || self.interfaces.is_of_node(&translated.src, interface, slot.last_ns);
@@ -178,6 +190,7 @@ impl Network {
             first_syn: slot.known.features(SlotFlags::FIRST_SYN),
             newest_syn: slot.known.features(SlotFlags::NEWEST_SYN),
             others: self.features.of(&translated),
+            challenges: self.challenges.of(&translated),
         }
     }
 

@@ -103,6 +103,17 @@ pub struct FeatureCounts {
     pub plain_retransmitted: u32,
 }
 
+/// How attempts to one destination (address and port) fared, of which some were answered by segments that do not acknowledge their SYN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChallengeCounts {
+    /// Ports whose SYNs were answered so; at most 8 are counted.
+    pub ports: u32,
+    /// Attempts answered so that have ended.
+    pub attempts: u32,
+    /// Attempts that were answered otherwise and ended after the first one answered so.
+    pub others: u32,
+}
+
 /// How the SYNs of an attempt left this node. All but `encapsulates` is known for attempts with retransmits only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Egress {
@@ -142,4 +153,6 @@ pub struct Egress {
     pub newest_syn: SynFeatures,
     /// How other attempts to this destination fared, with such features and without.
     pub others: FeatureCounts,
+    /// Which attempts to this destination were answered by segments that do not acknowledge their SYN.
+    pub challenges: ChallengeCounts,
 }

@@ -28,7 +28,7 @@ pub use assessment::{Answers, Assessment, Claim, Reason, Scope, Side, Strength};
 pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::{Clock, boot_offset_s};
-pub use egress::{Egress, FeatureCounts, InterfaceName, SourceAddress, SynFeatures, Watch};
+pub use egress::{ChallengeCounts, Egress, FeatureCounts, InterfaceName, SourceAddress, SynFeatures, Watch};
 pub use filter::Filter;
 pub use finding::{Diagnosis, EndedAttempt, Finding};
 pub use judgement::Judgement;
