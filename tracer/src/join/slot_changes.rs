@@ -284,8 +284,10 @@ impl Slot {
     /// The socket reports a retransmit. If that begins the attempt here, then it was sent before as often as the socket says. The first SYN
     /// before the first retransmit may have been missed otherwise, but not where the capture is younger than the wait between them.
     pub(super) fn note_sent_before(&mut self, reported_ordinal: u32, time_ns: u64, is_first_second: bool) {
-        let is_begun =
-            self.known.has(SlotFlags::SOCKET_RETRANSMITS) || time_ns.saturating_sub(self.first_ns) > ONE_SYN_NS;
+        // A segment that does not acknowledge the SYN has the client retransmit it at once.
+        let is_begun = self.known.has(SlotFlags::SOCKET_RETRANSMITS)
+            || self.transmissions > 1
+            || time_ns.saturating_sub(self.first_ns) > ONE_SYN_NS;
         if !is_begun && (reported_ordinal > 1 || is_first_second) {
             self.sent_before = narrow(reported_ordinal);
         }

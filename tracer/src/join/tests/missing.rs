@@ -105,4 +105,8 @@ fn syns_from_before_the_capture_are_not_taken_for_unseen() {
     assert_eq!(outcomes.only().sent_before, 0);
     let outcomes = join(&[tick(0), retransmit(100 * S, ISN, young, 1)]);
     assert_eq!(outcomes.only().sent_before, 0);
+    // The first SYN was answered by a segment that does not acknowledge it, so the client sent it again at once.
+    let sent = |at| syn(at, ISN, node(1_500));
+    let outcomes = join(&[tick(0), sent(10 * MS), sent(14 * MS), retransmit(14 * MS + 1_000, ISN, young, 1)]);
+    assert_eq!(outcomes.only().sent_before, 0);
 }

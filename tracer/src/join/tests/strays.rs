@@ -117,3 +117,18 @@ fn an_answer_that_leaves_again_is_noted_with_either_tuple() {
         assert!(outcomes.only().syn_ack_undelivered);
     }
 }
+
+#[test]
+fn attempts_answered_so_are_counted_by_destination() {
+    let mut join = Joins::new(4);
+    let mut counts = Vec::new();
+    for index in 0..4_u16 {
+        let (isn, at, from) = (ISN + u32::from(index), u64::from(index) * 200 * S, node(2 + index / 2));
+        let answer = if index == 3 { syn_ack(at + S, isn, from) } else { stray(at + S, isn, from, ACK) };
+        let events =
+            [syn(at, isn, from), syn(at + S, isn, from), answer, syn(at + 2 * S, isn, from), tick(at + 190 * S)];
+        let challenges = feed(&mut join, &events).only().egress.challenges;
+        counts.push((challenges.ports, challenges.attempts, challenges.others));
+    }
+    assert_eq!(counts, [(1, 0, 0), (1, 1, 0), (2, 2, 0), (2, 3, 0)]);
+}
