@@ -85,12 +85,22 @@ macro_rules! for_each_global {
             DROP_HAS_REASON,
             /// The value of `SKB_CONSUMED`, which is no drop; `u32::MAX` where the kernel has none
             DROP_CONSUMED,
-            /// Address of `nf_hook_slow`, lower half; with the upper half 0 where it is not known
+            /// The value of `SKB_DROP_REASON_NOT_SPECIFIED`; 0 where the kernel gives no reasons
+            DROP_UNSPECIFIED,
+            /// The upper half of the addresses below; 0 where they are not known
+            KERNEL_HIGH,
+            /// Address of `nf_hook_slow`, lower half
             HOOK_SLOW_LOW,
-            /// The upper half
-            HOOK_SLOW_HIGH,
             /// Bytes from there to the next symbol
             HOOK_SLOW_LEN,
+            /// Address of `tcp_v4_rcv`, lower half
+            TCP_V4_RCV_LOW,
+            /// Bytes from there to the next symbol; 0 where it is not known
+            TCP_V4_RCV_LEN,
+            /// As `TCP_V4_RCV_LOW`, of `tcp_v6_rcv`
+            TCP_V6_RCV_LOW,
+            /// As `TCP_V4_RCV_LEN`
+            TCP_V6_RCV_LEN,
             /// 1 where `FILTER_SRC` restricts the original source address
             FILTER_BY_SRC,
             /// 1 where `FILTER_DST` restricts the destination address

@@ -30,27 +30,27 @@ fn search(lines: impl BufRead, names: &[&'static str]) -> io::Result<BTreeSet<&'
     Ok(found)
 }
 
-/// From the function's first byte to the next symbol; `None` where the kernel keeps its addresses to itself.
+/// From each function's first byte to the next symbol; `None` where the kernel keeps its addresses to itself.
 #[must_use]
-pub fn range_of(name: &str) -> Option<Range<u64>> {
-    find(BufReader::new(File::open(FILE).ok()?), name)
+pub fn ranges_of<const N: usize>(names: [&str; N]) -> [Option<Range<u64>>; N] {
+    File::open(FILE).map_or([const { None }; N], |file| find(BufReader::new(file), names))
 }
 
 /// The kernel's own symbols come sorted by address, and before those of modules.
-fn find(lines: impl BufRead, name: &str) -> Option<Range<u64>> {
-    let (mut start, mut range) = (0, None);
-    each(lines, |address, symbol| {
-        if start != 0 && number(address) > start {
-            range = Some(start..number(address));
-            return ControlFlow::Break(());
+fn find<const N: usize>(lines: impl BufRead, names: [&str; N]) -> [Option<Range<u64>>; N] {
+    let (mut starts, mut ranges) = ([0; N], [const { None }; N]);
+    let read = each(lines, |address, symbol| {
+        for ((start, range), name) in starts.iter_mut().zip(&mut ranges).zip(names) {
+            if *start != 0 && range.is_none() && number(address) > *start {
+                *range = Some(*start..number(address));
+            }
+            if symbol == name.as_bytes() {
+                *start = number(address);
+            }
         }
-        if symbol == name.as_bytes() {
-            start = number(address);
-        }
-        ControlFlow::Continue(())
-    })
-    .ok()?;
-    range
+        if ranges.iter().all(Option::is_some) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if read.is_ok() { ranges } else { [const { None }; N] }
 }
 
 /// Hands over address and name of each symbol, in the kernel's order, until stopped.
@@ -94,13 +94,13 @@ mod tests {
     #[test]
     fn a_function_ends_where_the_next_begins() {
         let symbols = "ff10 T nf_hook\nff20 T nf_hook_slow\nff20 t alias\nff80 T next\n";
-        assert_eq!(find(symbols.as_bytes(), "nf_hook_slow"), Some(0xff20..0xff80));
-        assert_eq!(find(symbols.as_bytes(), "missing"), None);
+        let ranges = find(symbols.as_bytes(), ["nf_hook_slow", "missing", "nf_hook"]);
+        assert_eq!(ranges, [Some(0xff20..0xff80), None, Some(0xff10..0xff20)]);
     }
 
     #[test]
     fn hidden_addresses_are_not_taken_for_real() {
         let symbols = "0000000000000000 T nf_hook_slow\n0000000000000000 T next\n";
-        assert_eq!(find(symbols.as_bytes(), "nf_hook_slow"), None);
+        assert_eq!(find(symbols.as_bytes(), ["nf_hook_slow"]), [None]);
     }
 }

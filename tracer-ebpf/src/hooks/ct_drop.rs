@@ -13,7 +13,8 @@ use tracer_common::events::{
 use super::nat_bind;
 use crate::kernel::conntrack::{Conn, Room};
 use crate::kernel::globals::{
-    DROP_CONSUMED, DROP_HAS_REASON, HOOK_SLOW_HIGH, HOOK_SLOW_LEN, HOOK_SLOW_LOW, WIRE_BINDS,
+    DROP_CONSUMED, DROP_HAS_REASON, DROP_UNSPECIFIED, HOOK_SLOW_LEN, HOOK_SLOW_LOW, KERNEL_HIGH, TCP_V4_RCV_LEN,
+    TCP_V4_RCV_LOW, TCP_V6_RCV_LEN, TCP_V6_RCV_LOW, WIRE_BINDS,
 };
 use crate::kernel::skb::{Device, Header, Skb};
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN};
@@ -36,6 +37,10 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     if syn.flags & TCP_RST != 0 || skb.is_aside() {
         return None;
     }
+    let is_answer = syn.flags & TCP_ACK != 0;
+    if !is_answer && reason <= DROP_UNSPECIFIED.load() && is_freed_by_tcp(ctx.arg::<u64>(1)) {
+        return None;
+    }
     let mut room = Room::new();
     let conn = skb.conn(&mut room);
     let device = skb.device();
@@ -44,7 +49,6 @@ fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     let in_filter = if netns == 0 && filter::by_netns() { skb.socket_netns()? } else { netns };
     // User space knows which other namespaces are behind a watched one.
     let is_elsewhere = in_filter != 0 && !filter::wants_netns(in_filter);
-    let is_answer = syn.flags & TCP_ACK != 0;
     let is_of_interest = match is_elsewhere {
         true => outside::is_within_rate_elsewhere(),
         false => is_answer || is_of_interest(skb, conn, &syn, netns)?,
@@ -111,9 +115,21 @@ fn is_wanted(conn: Option<Conn<'_>>, flow: &Flow, is_answer: bool) -> bool {
 /// Whether the packet was freed by `nf_hook_slow()`; 0 where it is not known where that is.
 #[inline(always)]
 fn place(location: u64) -> u8 {
-    let start = u64::from(HOOK_SLOW_HIGH.load()) << 32 | u64::from(HOOK_SLOW_LOW.load());
-    if start == 0 {
+    if KERNEL_HIGH.load() == 0 {
         return 0;
     }
-    if location.wrapping_sub(start) <= u64::from(HOOK_SLOW_LEN.load()) { DROP_AT_HOOK } else { DROP_ELSEWHERE }
+    if is_within(location, HOOK_SLOW_LOW.load(), HOOK_SLOW_LEN.load()) { DROP_AT_HOOK } else { DROP_ELSEWHERE }
+}
+
+/// Whether the packet had reached a socket: TCP frees a retransmitted SYN of a connection that it has begun to open, and answers it again.
+#[inline(always)]
+fn is_freed_by_tcp(location: u64) -> bool {
+    is_within(location, TCP_V4_RCV_LOW.load(), TCP_V4_RCV_LEN.load())
+        || is_within(location, TCP_V6_RCV_LOW.load(), TCP_V6_RCV_LEN.load())
+}
+
+#[inline(always)]
+fn is_within(location: u64, low: u32, len: u32) -> bool {
+    let start = u64::from(KERNEL_HIGH.load()) << 32 | u64::from(low);
+    len != 0 && location.wrapping_sub(start) <= u64::from(len)
 }

@@ -1,5 +1,7 @@
 //! The frozen globals from the running kernel's BTF: where the fields lie that the programs read.
 
+use std::ops::Range;
+
 use anyhow::{Context as _, bail};
 use tracer_common::config::{CT_WINDOW, Globals};
 
@@ -130,16 +132,30 @@ fn drops(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SKB_PKT_TYPE = pkt_type.unwrap_or(u32::MAX);
     let args = btf.tracepoint_args("kfree_skb").context("this kernel's BTF does not have the tracepoint kfree_skb")?;
     globals.DROP_HAS_REASON = u32::from(args >= 3);
-    let consumed = btf.enumerators("skb_drop_reason").into_iter().find(|(_, name)| *name == "SKB_CONSUMED");
-    globals.DROP_CONSUMED = consumed.map_or(u32::MAX, |(value, _)| value);
+    let reasons = btf.enumerators("skb_drop_reason");
+    let reason = |of: &str| reasons.iter().find(|(_, name)| *name == of).map(|(value, _)| *value);
+    globals.DROP_CONSUMED = reason("SKB_CONSUMED").unwrap_or(u32::MAX);
+    globals.DROP_UNSPECIFIED = reason("SKB_DROP_REASON_NOT_SPECIFIED").unwrap_or(0);
     // gcc may split kfree_skb; the tracepoint then names kfree_skb itself as the place where the packet was freed.
     const SPLIT: [&str; 2] = ["kfree_skb.part.0", "kfree_skb_reason.part.0"];
     let has_caller = symbols::present(&SPLIT).is_ok_and(|found| found.is_empty());
-    if let Some(place) = symbols::range_of("nf_hook_slow").filter(|_| has_caller) {
-        (globals.HOOK_SLOW_LOW, globals.HOOK_SLOW_HIGH) = (place.start as u32, (place.start >> 32) as u32);
-        globals.HOOK_SLOW_LEN = (place.end - place.start) as u32;
+    if has_caller {
+        places_of_drops(globals);
     }
     Ok(())
+}
+
+/// Where functions lie that free packets.
+fn places_of_drops(globals: &mut Globals) {
+    let [hook, ipv4, ipv6] = symbols::ranges_of(["nf_hook_slow", "tcp_v4_rcv", "tcp_v6_rcv"]);
+    let Some(hook) = hook else { return };
+    globals.KERNEL_HIGH = (hook.start >> 32) as u32;
+    let is_near = |place: &Range<u64>| (place.start >> 32) as u32 == globals.KERNEL_HIGH;
+    let low_and_len = |place: Range<u64>| (place.start as u32, (place.end - place.start) as u32);
+    let [ipv4, ipv6] = [ipv4, ipv6].map(|place| place.filter(is_near).map_or((0, 0), low_and_len));
+    (globals.HOOK_SLOW_LOW, globals.HOOK_SLOW_LEN) = low_and_len(hook);
+    (globals.TCP_V4_RCV_LOW, globals.TCP_V4_RCV_LEN) = ipv4;
+    (globals.TCP_V6_RCV_LOW, globals.TCP_V6_RCV_LEN) = ipv6;
 }
 
 /// The names of `enum skb_drop_reason` and of the enums of subsystems, as this kernel numbers them.
