@@ -7,7 +7,8 @@ pub(super) const CAUSE: Cause = Cause {
     id: "refused",
     applies,
     explain,
-    advice: "nothing listens there, or a firewall resets: check address and port of the destination, and that the server runs",
+    advice: "nothing listens there, or a firewall resets: check address and port of the destination, and that the server runs; where this \
+             node refused, its rules that lead there (REDIRECT, DNAT)",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -23,8 +24,16 @@ fn is_rejected_here(case: &Case<'_>) -> bool {
 }
 
 fn explain(case: &Case<'_>) -> String {
+    let asked = case.destination();
+    let has_no_socket = case.reason(case.attempt.syn_dropped) == Some("NO_SOCKET");
+    if !case.attempt.rst_seen && case.attempt.syns_leaving == 0 && has_no_socket {
+        return format!(
+            "this node refused the connection to {asked} itself: the SYN reached it or one of its namespaces, and no socket listens there \
+             (NO_SOCKET); the address is one of them, or a rule (REDIRECT, DNAT) leads there"
+        );
+    }
     let seen = if case.attempt.rst_seen { "its RST came back" } else { "the socket got ECONNREFUSED" };
-    format!("{} refused the connection: {seen}", case.destination())
+    format!("{asked} refused the connection: {seen}")
 }
 
 #[cfg(test)]
@@ -58,5 +67,6 @@ mod tests {
         let refused = Attempt { outcome: Outcome::Refused, retransmits: 0, syns_leaving: 0, syn_dropped, ..failing() };
         let case = Case::new(&refused, &capture);
         assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);
+        assert!(explain(&case).starts_with("this node refused the connection to 203.0.113.80:443 itself"));
     }
 }
