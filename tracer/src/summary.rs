@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracer_common::config::Loss;
 use tracer_common::events::Lost;
 
-use crate::infer::{Conclusion, Infer};
+use crate::infer::{Conclusion, Infer, Refusals};
 use crate::model::{Attempt, Filter, Judgement, Owner, PolicyEvidence, Strength};
 use crate::tally::Counts;
 
@@ -48,6 +48,8 @@ pub struct Summary {
     pub infer: Infer,
     /// The same by uplink and period, for address families of which uplinks have different filters, or one that changed.
     pub by_uplink: Vec<Conclusion>,
+    /// Which ports are refused, by address family (IPv4).
+    pub refusals: Vec<(bool, Refusals)>,
 }
 
 impl Summary {
@@ -142,7 +144,13 @@ impl Summary {
             let by_uplink: Vec<_> = self.by_uplink.iter().filter(is_of(is_ipv4)).cloned().collect();
             if by_uplink.is_empty() { whole.iter().filter(is_of(is_ipv4)).cloned().collect() } else { by_uplink }
         };
-        [of(true), of(false)].concat()
+        let mut conclusions = [of(true), of(false)].concat();
+        for (is_ipv4, refusals) in &self.refusals {
+            if let Some(conclusion) = conclusions.iter_mut().find(|conclusion| conclusion.is_ipv4 == *is_ipv4) {
+                conclusion.refusals = Some(refusals.clone());
+            }
+        }
+        conclusions
     }
 
     /// Notes whether the SYN of an attempt that has ended was seen leaving, where interfaces are watched.

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use tracer_common::Flow;
 
-use crate::model::{Assessment, Attempt, Capture, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, plural};
+use crate::model::{
+    Assessment, Attempt, Capture, Claim, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, plural,
+};
 
 /// Fewer attempts without an answer may be chance.
 const SILENT_ATTEMPTS: u32 = 3;
@@ -45,7 +47,8 @@ impl<'a> Case<'a> {
     /// How strong the claim is, in a word.
     #[must_use]
     pub fn strength(&self) -> Option<Strength> {
-        self.assessment.map(|assessment| assessment.strength())
+        let is_of_filter = |assessment: &Assessment| assessment.claim != Claim::Refused;
+        self.assessment.filter(is_of_filter).map(|assessment| assessment.strength())
     }
 
     /// Whether NAT is known to have changed the source, and what became of the SYN says something about the ports that the path passes.

@@ -1,7 +1,7 @@
 //! `port_out_of_range`: a filter drops return traffic to the translated port, by the evidence of the capture.
 
 use super::{Case, Cause};
-use crate::model::{Reason, Side, Strength};
+use crate::model::{Claim, Reason, Side, Strength};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "port_out_of_range",
@@ -46,7 +46,7 @@ fn explain(case: &Case<'_>) -> String {
 /// Where the port is by the policy, or by the inferred range where the policy does not hold, and what speaks for or against a filter;
 /// `None` where the attempt is not flagged and no range is inferred.
 pub(super) fn evidence(case: &Case<'_>) -> Option<String> {
-    let assessment = case.assessment?;
+    let assessment = case.assessment.filter(|assessment| assessment.claim != Claim::Refused)?;
     let is_ipv4 = case.attempt.translated.is_none_or(|flow| flow.is_ipv4());
     let words = assessment.words(case.allowed, &case.destination());
     let (port, policy) = (port(case), case.capture.policy.words(is_ipv4));

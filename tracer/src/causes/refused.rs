@@ -1,14 +1,15 @@
 //! `refused`: an RST came back.
 
 use super::{Case, Cause};
-use crate::model::Outcome;
+use crate::model::{Assessment, Claim, Outcome, Reason};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "refused",
     applies,
     explain,
     advice: "nothing listens there, or a firewall resets: check address and port of the destination, and that the server runs; where this \
-             node refused, its rules that lead there (REDIRECT, DNAT)",
+             node refused, its rules that lead there (REDIRECT, DNAT); where only some source ports are refused, have the firewall accept \
+             1024-65535",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -33,7 +34,26 @@ fn explain(case: &Case<'_>) -> String {
         );
     }
     let seen = if case.attempt.rst_seen { "its RST came back" } else { "the socket got ECONNREFUSED" };
-    format!("{asked} refused the connection: {seen}")
+    let by_port = by_port(case).unwrap_or_default();
+    format!("{asked} refused the connection: {seen}{by_port}")
+}
+
+/// A firewall refuses by source port.
+fn by_port(case: &Case<'_>) -> Option<String> {
+    let Assessment { claim: Claim::Refused, reason: Reason::SidesDiffer { p_below }, inside, outside, .. } =
+        case.assessment?
+    else {
+        return None;
+    };
+    let (range, port) = (case.inferred?, case.attempt.translated?.src_port);
+    Some(format!(
+        "; port {port} is outside {range}: an RST answered {} of {} attempts from ports outside and {} of {} \
+         from ports inside (by chance: p < 1e-{p_below}), so connections are reset by their source port",
+        outside.unanswered,
+        outside.total(),
+        inside.unanswered,
+        inside.total(),
+    ))
 }
 
 #[cfg(test)]

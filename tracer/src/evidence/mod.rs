@@ -19,6 +19,7 @@ mod path;
 mod place;
 mod range;
 mod recent;
+mod refused;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +28,7 @@ use self::path::PathEvidence;
 pub use self::place::{Path, Place};
 use tracer_common::Flow;
 
-use crate::infer::{Class, Conclusion, ObservedPort, Probe, observe};
+use crate::infer::{Class, Conclusion, ObservedPort, Probe, Refusals, observe};
 use crate::model::{Answers, Assessment, Attempt, Claim, PortSet, Reason, Scope, Side, SideEvidence};
 
 /// Paths that are distinguished; attempts by further uplinks share one.
@@ -138,6 +139,23 @@ impl PortEvidence {
         PortClaim { assessment: assessment.filter(|it| is_outside || it.claim == Claim::Inferred), inferred }
     }
 
+    /// What is said of a refused attempt: that a firewall resets connections from such ports, if it does.
+    pub fn refusal(&mut self, attempt: &Attempt, allowed: &PortSet) -> PortClaim<'_> {
+        let port = attempt.translated.map_or(0, |translated| translated.src_port);
+        let Some(place) = self.place(attempt, allowed) else { return PortClaim::default() };
+        self.path(place).refusal(place, port).map_or_else(PortClaim::default, |(assessment, ports)| PortClaim {
+            assessment: Some(assessment),
+            inferred: Some(ports),
+        })
+    }
+
+    /// Which ports the paths of an address family refuse: the path of which most is known.
+    #[must_use]
+    pub fn refusals(&self, is_ipv4: bool) -> Option<Refusals> {
+        let paths = self.paths.iter().filter(|of| of.path.is_ipv4 == is_ipv4);
+        paths.filter_map(PathEvidence::refusals).max_by_key(|refusals| refusals.p_below)
+    }
+
     /// Where the attempt belongs. `None` where its translated port is unknown.
     pub fn place(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
         let translated = attempt.translated?;
@@ -145,10 +163,10 @@ impl PortEvidence {
         Some(self.place_of(attempt, &translated, side))
     }
 
-    /// The same place in the period of a time.
+    /// The same place in the period of a time, for any client.
     pub fn place_at(&self, place: Place, at_ns: u64) -> Place {
         let path = self.paths.get(usize::from(place.path));
-        Place { period: path.map_or(0, |path| path.period_at(at_ns)), ..place }
+        Place { period: path.map_or(0, |path| path.period_at(at_ns)), client: 0, ..place }
     }
 
     /// How strong the claim is about a port, for attempts to that destination.

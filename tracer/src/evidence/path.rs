@@ -15,7 +15,8 @@ use super::outage::{newest, of_policy, sorted};
 use super::place::{Path, Place};
 use super::range::InferredRange;
 use super::recent::{MAX_RECENT, RecentAttempt, RecentAttempts};
-use crate::infer::{Class, Destination, Probe};
+use super::refused::RefusedPorts;
+use crate::infer::{Class, Destination, Probe, Refusals};
 use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side};
 
 /// The evidence of one path.
@@ -27,6 +28,7 @@ pub(super) struct PathEvidence {
     /// In the order in which they were found.
     periods: Vec<PeriodEvidence>,
     recent: RecentAttempts,
+    refused: RefusedPorts,
 }
 
 /// How many failures and answers were known when it was looked at, and what was found.
@@ -96,7 +98,8 @@ fn client(addr: [u8; 16]) -> u8 {
 impl PathEvidence {
     pub(super) fn new(path: Path, number: u8) -> Self {
         let (index, recent) = (DestinationIndex::default(), RecentAttempts::default());
-        Self { path, number, index, periods: vec![PeriodEvidence::default()], recent }
+        let refused = RefusedPorts::default();
+        Self { path, number, index, periods: vec![PeriodEvidence::default()], recent, refused }
     }
 
     /// Where an attempt belongs that began, or was answered, at this time.
@@ -127,6 +130,19 @@ impl PathEvidence {
         probe: Probe,
         has_waited: bool,
     ) -> (u64, bool) {
+        if probe.answered {
+            let (counts, is_first_accepted) = self.refused.answered(place.entry, probe);
+            if is_first_accepted {
+                for RecentAttempt { place, is_weighed, .. } in self.recent.leave_out_refused(place.entry) {
+                    self.periods[usize::from(place.period)].family.uncount(place, true, is_weighed);
+                }
+            }
+            if !counts {
+                let number = self.recent.push(at_ns, id, place, probe, (false, has_waited));
+                self.recent.leave_out_newest();
+                return (number, false);
+            }
+        }
         let period = self.period(place.period);
         period.waited(place.side, has_waited);
         let is_weighed = period.family.count(place, at_ns, probe);
@@ -162,6 +178,19 @@ impl PathEvidence {
         let range = self.range(place.period);
         let inferred = range.and_then(|range| range.assess(place.entry, port));
         (inferred.or(policy), range.filter(|_| inferred.is_some()).map(|range| &range.ports))
+    }
+
+    /// Which ports are refused.
+    pub(super) fn refusals(&self) -> Option<Refusals> {
+        self.refused.infer(self.path.is_ipv4, &self.index, &self.recent)
+    }
+
+    /// What is said of a refused attempt from this port.
+    pub(super) fn refusal(&mut self, place: Place, port: u16) -> Option<(Assessment, &PortSet)> {
+        if self.refused.is_stale() {
+            self.refused.found = self.refusals().map(Box::new);
+        }
+        self.refused.assess(place.side, port)
     }
 
     /// How strong the claim is that the policy holds. Where something else explains the failures of the destination as well, all attempts

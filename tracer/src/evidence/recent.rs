@@ -26,7 +26,9 @@ pub(super) struct RecentAttempt {
     pub(super) is_weighed: bool,
     /// It has waited for longer than one retransmit.
     pub(super) has_waited: bool,
-    /// It was taken back.
+    /// Only an RST answered.
+    pub(super) is_refused: bool,
+    /// It was taken back, or does not count.
     is_void: bool,
 }
 
@@ -52,7 +54,7 @@ impl RecentAttempts {
             self.attempts.pop_front();
             self.first += 1;
         }
-        let Probe { port, answered, second: _, is_kept: _, is_of_counts: _ } = probe;
+        let Probe { port, answered, is_refused, second: _, is_kept: _, is_of_counts: _ } = probe;
         let id = id.unwrap_or(ENDED);
         self.attempts.push_back(RecentAttempt {
             at_ns,
@@ -62,6 +64,7 @@ impl RecentAttempts {
             answered,
             is_weighed,
             has_waited,
+            is_refused,
             is_void: false,
         });
         self.counted() - 1
@@ -101,6 +104,33 @@ impl RecentAttempts {
         self.first == 0
     }
 
+    /// An answered attempt, the newest, does not count.
+    pub(super) fn leave_out_newest(&mut self) {
+        if let Some(attempt) = self.attempts.back_mut() {
+            attempt.is_void = true;
+        }
+    }
+
+    /// Refused attempts to a destination do not count any more.
+    pub(super) fn leave_out_refused(&mut self, entry: u16) -> impl Iterator<Item = RecentAttempt> {
+        let is_of = move |of: &&mut RecentAttempt| !of.is_void && of.is_refused && of.place.entry == entry;
+        self.attempts.iter_mut().filter(is_of).map(|attempt| {
+            attempt.is_void = true;
+            *attempt
+        })
+    }
+
+    /// Answered ones, whether they count or not, as answered where they were accepted.
+    pub(super) fn accepted_or_refused(&self) -> impl Iterator<Item = RecentAttempt> {
+        let answered = self.attempts.iter().filter(|attempt| attempt.answered);
+        answered.map(|attempt| RecentAttempt {
+            answered: !attempt.is_refused,
+            is_refused: false,
+            is_void: false,
+            ..*attempt
+        })
+    }
+
     /// Those that count.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &RecentAttempt> {
         self.attempts.iter().filter(|attempt| !attempt.is_void)
@@ -127,7 +157,7 @@ impl RecentAttempt {
     pub(super) const fn probe(&self) -> Probe {
         let second = self.at_ns / 1_000_000_000;
         let (port, answered, is_kept) = (self.port, self.answered, self.place.is_kept);
-        Probe { port, answered, second, is_kept, is_of_counts: false }
+        Probe { port, answered, is_refused: self.is_refused, second, is_kept, is_of_counts: false }
     }
 }
 

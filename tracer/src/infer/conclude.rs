@@ -62,9 +62,11 @@ fn with(
             silent: entries.iter().map(DestinationHistory::left_out).sum(),
             silent_destinations: silent.count() as u64,
             changed_port: family.changed_port,
+            refused: entries.iter().map(DestinationHistory::refused).sum(),
             shared: family.destinations.shared,
         },
         pattern,
+        refusals: None,
         verdict,
     }
 }

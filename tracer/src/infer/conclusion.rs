@@ -22,6 +22,8 @@ pub struct Conclusion {
     pub left_out: LeftOut,
     /// Where no class of ports was found: what the answered ports look like.
     pub pattern: Option<PortSetPattern>,
+    /// Where an RST answers ports of a class, while others are accepted.
+    pub refusals: Option<Refusals>,
     /// What follows from those that do.
     pub verdict: Verdict,
 }
@@ -64,6 +66,30 @@ impl Conclusion {
     }
 }
 
+/// Ports from which connections are refused, while the same destinations accept others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusals {
+    /// Ports from which they are accepted.
+    pub ports: PortSet,
+    /// Ports of which it is not known.
+    pub undecided: PortSet,
+    /// Accepted ones count as answered, refused ones as unanswered.
+    pub inside: AnswerCounts,
+    /// The same for other ports.
+    pub outside: AnswerCounts,
+    /// The probability that chance does this is below ten to the power of minus this.
+    pub p_below: u32,
+    /// How many destinations distinguish these ports.
+    pub destinations: usize,
+}
+
+impl From<Class> for Refusals {
+    fn from(class: Class) -> Self {
+        let Class { split: ports, undecided, inside, outside, p_below, supporting_count: destinations, .. } = class;
+        Self { ports, undecided, inside, outside, p_below, destinations }
+    }
+}
+
 /// Attempts that do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
@@ -73,6 +99,8 @@ pub struct LeftOut {
     pub silent_destinations: u64,
     /// Whose port changed from one SYN to the next.
     pub changed_port: u64,
+    /// That an RST answered, by destinations that accept others.
+    pub refused: u64,
     /// They do count, but their destinations have no entry of their own, only their network's.
     pub shared: u64,
 }

@@ -35,6 +35,10 @@ pub(super) struct DestinationHistory {
     /// Unanswered attempts for which there was no room to wait.
     dropped: u64,
     runs: Runs,
+    /// It accepts connections: RSTs are not its own, or do not last.
+    accepts: bool,
+    /// Attempts that an RST answered since then.
+    refused: u64,
     /// By bins of ports, from the first answer on: those that `repeats` lets count, and of unanswered ones `runs`.
     bins: Option<Box<Bins>>,
 }
@@ -42,10 +46,16 @@ pub(super) struct DestinationHistory {
 impl DestinationHistory {
     fn new(destination: Destination) -> Self {
         let runs = Runs::default();
-        Self { destination, answers: AnswerCounts::NONE, waiting: Vec::new(), dropped: 0, runs, bins: None }
+        let (answers, waiting) = (AnswerCounts::NONE, Vec::new());
+        Self { destination, answers, waiting, dropped: 0, runs, accepts: false, refused: 0, bins: None }
     }
 
     fn take(&mut self, probe: Probe, counts: &mut PortCounts, shared: &mut Shared, place: usize) {
+        self.accepts |= probe.answered && !probe.is_refused;
+        if probe.is_refused && self.accepts {
+            self.refused += 1;
+            return;
+        }
         if self.bins.is_some() {
             return self.count(probe, counts, shared, place);
         }
@@ -73,7 +83,7 @@ impl DestinationHistory {
 
     fn count(
         &mut self,
-        Probe { port, answered, second, is_kept, is_of_counts }: Probe,
+        Probe { port, answered, is_refused: _, second, is_kept, is_of_counts }: Probe,
         counts: &mut PortCounts,
         Shared { runs: path, repeats }: &mut Shared,
         place: usize,
@@ -102,6 +112,11 @@ impl DestinationHistory {
     /// Attempts in bins; `None` for a destination that never answered.
     pub(super) fn bins(&self) -> Option<&Bins> {
         self.bins.as_deref()
+    }
+
+    /// Attempts that an RST answered, where others were accepted.
+    pub(super) const fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Attempts that do not count.
@@ -205,7 +220,7 @@ mod tests {
     }
 
     fn probe(port: u16, answered: bool) -> Probe {
-        Probe { port, answered, second: 0, is_kept: true, is_of_counts: false }
+        Probe { port, answered, is_refused: false, second: 0, is_kept: true, is_of_counts: false }
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod words;
 use std::borrow::Cow;
 
 pub use answer_counts::AnswerCounts;
-pub use conclusion::{Class, Conclusion, Edge, LeftOut, Passes, SupportingDestination, Verdict};
+pub use conclusion::{Class, Conclusion, Edge, LeftOut, Passes, Refusals, SupportingDestination, Verdict};
 pub use destination::Destination;
 pub use port_set::PortSetPattern;
 
@@ -73,15 +73,12 @@ impl Infer {
     /// Takes what else is known of a connection that left as `translated`: from a conntrack table, for example. `second` is when
     /// it began, on any clock.
     pub fn observe(&mut self, translated: &Flow, answered: bool, second: u64) {
-        self.take(
-            translated,
-            Probe { port: translated.src_port, answered, second, is_kept: true, is_of_counts: false },
-        );
+        self.take(translated, probe(translated, answered, second, false));
     }
 
     /// Takes so many attempts of which only their number is known.
     pub fn count(&mut self, translated: &Flow, answered: bool, times: u64) {
-        let probe = Probe { port: translated.src_port, answered, second: 1, is_kept: true, is_of_counts: true };
+        let probe = probe(translated, answered, 1, true);
         (0..times).for_each(|_| self.take(translated, probe));
     }
 
@@ -137,6 +134,11 @@ impl Infer {
             })
             .sum()
     }
+}
+
+/// Of an attempt whose client and answer are not known.
+const fn probe(translated: &Flow, answered: bool, second: u64, is_of_counts: bool) -> Probe {
+    Probe { port: translated.src_port, answered, is_refused: false, second, is_kept: true, is_of_counts }
 }
 
 /// Which ports the path accepts, by these attempts of an address family.

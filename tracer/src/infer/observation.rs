@@ -26,6 +26,8 @@ pub(crate) enum ObservedPort {
 pub(crate) struct Probe {
     pub(crate) port: u16,
     pub(crate) answered: bool,
+    /// Only an RST answered.
+    pub(crate) is_refused: bool,
     /// When the first SYN was sent, seconds since boot.
     pub(crate) second: u64,
     /// It may be the port that the client chose. Those that NAT draws do not depend on the time.
@@ -50,7 +52,8 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     } else {
         let second = attempt.first_ns / 1_000_000_000;
         let (port, is_kept) = (translated.src_port, attempt.may_keep_port());
-        let probe = Probe { port, answered, second, is_kept, is_of_counts: false };
+        let is_refused = attempt.is_refused();
+        let probe = Probe { port, answered, is_refused, second, is_kept, is_of_counts: false };
         ObservedPort::Port { destination: Destination::of(&translated), probe }
     };
     Some(Observation { is_ipv4: translated.is_ipv4(), observed })

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::conclusion::{Class, Conclusion, Edge, Passes, SupportingDestination, Verdict};
+use super::conclusion::{Class, Conclusion, Edge, Passes, Refusals, SupportingDestination, Verdict};
 use crate::model::plural;
 
 impl Conclusion {
@@ -26,6 +26,9 @@ impl Conclusion {
     /// Whether it belongs into a summary: a class of ports shows.
     #[must_use]
     pub const fn says_something(&self) -> bool {
+        if self.refusals.is_some() {
+            return true;
+        }
         match self.verdict {
             Verdict::Class(_) | Verdict::OneDestination(_) => true,
             Verdict::NoClass { .. } | Verdict::TooFew { .. } => false,
@@ -101,6 +104,9 @@ impl Display for Conclusion {
 
 impl Conclusion {
     fn rest(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(refusals) = &self.refusals {
+            write!(f, "; {refusals}")?;
+        }
         if let Some(pattern) = self.pattern {
             write!(f, "; the answered ports look like a port set of MAP-E or a carrier-grade NAT: {pattern}")?;
         }
@@ -127,7 +133,23 @@ impl Conclusion {
         if left_out.changed_port > 0 {
             write!(f, "; left out: {} whose port changed", plural(left_out.changed_port, "attempt"))?;
         }
+        if left_out.refused > 0 {
+            let refused = plural(left_out.refused, "attempt");
+            write!(f, "; left out: {refused} that an RST answered, by destinations that accept others")?;
+        }
         Ok(())
+    }
+}
+
+impl Display for Refusals {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { ports, undecided: _, inside, outside, p_below, destinations } = self;
+        let who =
+            if *destinations > 1 { "a firewall on the path" } else { "the destination, or a firewall before it," };
+        write!(f, "{who} resets connections by their source port: ")?;
+        write!(f, "RST for {} of {} from ports outside {ports}, ", outside.unanswered, outside.total())?;
+        write!(f, "for {} of {} inside ", inside.unanswered, inside.total())?;
+        write!(f, "({}, p < 1e-{p_below})", plural(*destinations as u64, "destination"))
     }
 }
 

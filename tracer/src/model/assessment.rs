@@ -163,6 +163,8 @@ pub enum Claim {
     Policy,
     /// A range that the attempts of the capture prove.
     Inferred,
+    /// A range that the attempts of the capture prove: an RST answers those from other ports.
+    Refused,
 }
 
 /// How strong the claim about a port is, and why.
@@ -232,7 +234,7 @@ impl Assessment {
         };
         let ports = match claim {
             Claim::Policy => side.ports(allowed),
-            Claim::Inferred => "outside".to_owned(),
+            Claim::Inferred | Claim::Refused => "outside".to_owned(),
         };
         let counts = || {
             let inside = match inside.total() {

@@ -228,6 +228,14 @@ impl Attempt {
         implied || self.syn_ack_seen || self.rst_seen || self.answer_dropped.count > 0 || self.strays.any()
     }
 
+    /// Whether only an RST answered: of the destination, or of a firewall before it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let is_rst = self.rst_seen || self.outcome == Outcome::Refused && self.syn_dropped.count == 0;
+        let is_accepted = self.outcome == Outcome::Established || self.syn_ack_seen || self.answer_dropped.count > 0;
+        is_rst && !is_accepted && !self.strays.any()
+    }
+
     /// Whether an answer was due and none came: the SYN was retransmitted, or the client gave up before that.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {

@@ -9,7 +9,7 @@ use super::json_line::write_line;
 use super::policies::{PolicyLine, sentences};
 use super::text::paragraph;
 use crate::conntrack::EntryCounts;
-use crate::infer::{AnswerCounts, Class, Conclusion, Edge, Passes, SupportingDestination, Verdict};
+use crate::infer::{AnswerCounts, Class, Conclusion, Edge, Passes, Refusals, SupportingDestination, Verdict};
 use crate::model::PortSet;
 use crate::summary::Summary;
 
@@ -29,6 +29,7 @@ pub(super) struct Inference<'a> {
     silent_attempts: u64,
     silent_destinations: u64,
     changed_port_attempts: u64,
+    refused_attempts: u64,
     shared_attempts: u64,
     passes: Option<Vec<Range>>,
     likely: Option<&'a PortSet>,
@@ -41,6 +42,18 @@ pub(super) struct Inference<'a> {
     carriers: Option<Vec<SupportingObject>>,
     visible_share: Option<f64>,
     attempts_needed: Option<u64>,
+    refused: Option<RefusedObject<'a>>,
+}
+
+/// Ports from which connections are refused, while the same destinations accept others.
+#[derive(Serialize, JsonSchema)]
+struct RefusedObject<'a> {
+    accepted: &'a PortSet,
+    inside: CountsObject,
+    outside: CountsObject,
+    p_below_1e: i64,
+    destinations: usize,
+    text: String,
 }
 
 /// A range that passes, with the bracket of each edge.
@@ -111,6 +124,7 @@ impl<'a> Inference<'a> {
             silent_attempts: conclusion.left_out.silent,
             silent_destinations: conclusion.left_out.silent_destinations,
             changed_port_attempts: conclusion.left_out.changed_port,
+            refused_attempts: conclusion.left_out.refused,
             shared_attempts: conclusion.left_out.shared,
             passes: None,
             likely: None,
@@ -123,6 +137,7 @@ impl<'a> Inference<'a> {
             carriers: None,
             visible_share: None,
             attempts_needed: None,
+            refused: conclusion.refusals.as_ref().map(RefusedObject::from),
         }
     }
 
@@ -138,6 +153,19 @@ impl<'a> Inference<'a> {
             carrying_destinations: Some(class.supporting_count),
             carriers: Some(class.supporting.iter().map(SupportingObject::from).collect()),
             ..self
+        }
+    }
+}
+
+impl<'a> From<&'a Refusals> for RefusedObject<'a> {
+    fn from(refusals: &'a Refusals) -> Self {
+        Self {
+            accepted: &refusals.ports,
+            inside: refusals.inside.into(),
+            outside: refusals.outside.into(),
+            p_below_1e: -i64::from(refusals.p_below),
+            destinations: refusals.destinations,
+            text: refusals.to_string(),
         }
     }
 }

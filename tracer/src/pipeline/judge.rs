@@ -141,6 +141,11 @@ impl<'a> Judge<'a> {
         self.nodes.iter_mut().for_each(|node| node.evidence.settle());
         let nodes = self.nodes.iter().map(|node| (&node.capture, &node.evidence));
         self.shared.summary.by_uplink = by_uplink::conclusions(&self.shared.summary.infer, nodes);
+        for is_ipv4 in [true, false] {
+            let refusals = self.nodes.iter().filter_map(|node| node.evidence.refusals(is_ipv4));
+            let strongest = refusals.max_by_key(|refusals| refusals.p_below);
+            self.shared.summary.refusals.extend(strongest.map(|refusals| (is_ipv4, refusals)));
+        }
         let conclusions = self.shared.summary.conclusions();
         let of_all = conclusions.iter().filter(|it| it.uplink.is_none() && it.period == Period::default());
         let classes: Vec<_> = of_all.filter_map(|it| Some((it.is_ipv4, it.class()?))).collect();
@@ -297,6 +302,11 @@ impl Shared<'_> {
 
 /// The case with what the evidence says about its port.
 fn assessed<'a>(case: Case<'a>, evidence: &'a mut PortEvidence, is_flagged: bool, place: Option<Place>) -> Case<'a> {
+    let is_refused = case.attempt.is_refused() && case.is_evidence();
+    if is_refused && evidence.refusal(case.attempt, case.allowed).assessment.is_some() {
+        let PortClaim { assessment, inferred } = evidence.refusal(case.attempt, case.allowed);
+        return case.assessed(assessment, inferred);
+    }
     if !is_flagged && !causes::rests_on_evidence(&case) {
         return case;
     }

@@ -136,6 +136,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         flagged_retransmits: 12,
         by_cause: [("port_out_of_range", attempts(4)), ("unknown", attempts(1))].into(),
         by_strength: [(Strength::Proven, 3), (Strength::Contradicted, 1)].into(),
+        refusals: Vec::new(),
         by_uplink: Vec::new(),
         policies: vec![PolicyEvidence::new(
             &example::capture("node7"),

@@ -1,0 +1,89 @@
+//! Whether RSTs answer ports of a class, while the same destinations accept others: a firewall that resets by source port, which is no proof
+//! that the path passes those ports.
+
+use super::index::DestinationIndex;
+use super::recent::{RecentAttempts, infer};
+use crate::infer::{Probe, Refusals, Verdict};
+use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
+
+/// What is known of refused attempts by a path.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RefusedPorts {
+    /// By number of the destination.
+    kinds: Vec<Kind>,
+    /// Refused attempts.
+    seen: u64,
+    /// How many when `found` was inferred.
+    inferred_at: u64,
+    pub(super) found: Option<Box<Refusals>>,
+}
+
+/// How a destination answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    /// It has not answered.
+    #[default]
+    Unknown,
+    /// By RSTs alone so far, which count as answers.
+    Refuses,
+    /// It accepts connections; RSTs do not count.
+    Accepts,
+}
+
+impl RefusedPorts {
+    /// Notes how a destination answers: whether the attempt counts, and whether earlier refused ones do not count any more.
+    pub(super) fn answered(&mut self, entry: u16, probe: Probe) -> (bool, bool) {
+        self.seen += u64::from(probe.is_refused);
+        let place = usize::from(entry);
+        if place >= self.kinds.len() {
+            self.kinds.resize(place + 1, Kind::Unknown);
+        }
+        let kind = &mut self.kinds[place];
+        match (*kind, probe.is_refused) {
+            (Kind::Accepts, is_refused) => (!is_refused, false),
+            (Kind::Unknown | Kind::Refuses, true) => {
+                *kind = Kind::Refuses;
+                (true, false)
+            }
+            (before @ (Kind::Unknown | Kind::Refuses), false) => {
+                *kind = Kind::Accepts;
+                (true, before == Kind::Refuses)
+            }
+        }
+    }
+
+    /// Which ports are refused, by the newest attempts.
+    pub(super) fn infer(&self, is_ipv4: bool, index: &DestinationIndex, recent: &RecentAttempts) -> Option<Refusals> {
+        if self.seen == 0 {
+            return None;
+        }
+        let mut attempts: Vec<_> = recent.accepted_or_refused().collect();
+        attempts.sort_by_key(|attempt| attempt.at_ns);
+        let of = attempts.iter().map(|attempt| (index.destination(attempt.place.entry), attempt));
+        match infer(is_ipv4, of).verdict {
+            Verdict::Class(class) | Verdict::OneDestination(class) => Some(class.into()),
+            Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
+        }
+    }
+
+    /// Whether much more is known than when `found` was inferred, which is noted.
+    pub(super) const fn is_stale(&mut self) -> bool {
+        let is_stale = self.seen > self.inferred_at + self.inferred_at / 4;
+        if is_stale {
+            self.inferred_at = self.seen;
+        }
+        is_stale
+    }
+
+    /// What is said of a refused attempt from this port, where a firewall refuses by ports.
+    pub(super) fn assess(&self, side: Side, port: u16) -> Option<(Assessment, &PortSet)> {
+        let Refusals { ports, undecided, inside, outside, p_below, .. } = self.found.as_deref()?;
+        if ports.contains(port) || undecided.contains(port) {
+            return None;
+        }
+        let [inside, outside] =
+            [inside, outside].map(|of| Answers { answered: of.answered, unanswered: of.unanswered });
+        let (claim, reason, scope) = (Claim::Refused, Reason::SidesDiffer { p_below: *p_below }, Scope::Capture);
+        Some((Assessment { claim, reason, scope, side, inside, outside }, ports))
+    }
+}
