@@ -34,6 +34,8 @@ pub(super) struct DestinationEvidence {
     pub(super) standing: Standing,
     /// They do not know all of it.
     pub(super) is_changed: bool,
+    /// It is of several destinations.
+    is_shared: bool,
     /// Unanswered and answered attempts, by side.
     counts: [[u32; 2]; 4],
     /// `counts` without consecutive failures (see `infer`), and with less weight for what is long ago.
@@ -76,10 +78,16 @@ pub(super) struct Standing {
 
 impl DestinationEvidence {
     /// Counts an attempt; whether it is weighed.
-    pub(super) fn count(&mut self, Place { side, is_kept, .. }: Place, first_ns: u64, probe: Probe) -> bool {
-        self.kept[side as usize] = self.kept[side as usize].saturating_add(is_kept.into());
+    pub(super) fn count(&mut self, place: Place, first_ns: u64, probe: Probe) -> bool {
+        let Place { side, is_kept, is_shared, .. } = place;
+        self.is_shared |= is_shared;
         let place = &mut self.counts[side as usize][usize::from(probe.answered)];
         *place = place.saturating_add(1);
+        // Some of several destinations may be dead, and the client that tries those may have ports of its own.
+        if is_shared && is_kept {
+            return false;
+        }
+        self.kept[side as usize] = self.kept[side as usize].saturating_add(is_kept.into());
         if probe.answered {
             self.runs.answered(probe.second);
             if first_ns >= self.newest_answer_ns {
@@ -106,8 +114,9 @@ impl DestinationEvidence {
     }
 
     /// Takes back an attempt.
-    pub(super) fn uncount(&mut self, Place { side, is_kept, .. }: Place, answered: bool, is_weighed: bool) {
-        self.kept[side as usize] = self.kept[side as usize].saturating_sub(is_kept.into());
+    pub(super) fn uncount(&mut self, place: Place, answered: bool, is_weighed: bool) {
+        let Place { side, is_kept, is_shared, .. } = place;
+        self.kept[side as usize] = self.kept[side as usize].saturating_sub((is_kept && !is_shared).into());
         let answered = usize::from(answered);
         let (exact, weighed) = (&mut self.counts[side as usize][answered], &mut self.weighed[side as usize][answered]);
         *exact = exact.saturating_sub(1);
@@ -132,10 +141,11 @@ impl DestinationEvidence {
         Standing {
             counts: self.counts,
             roles: Side::OUTSIDE.map(|side| self.role(side)),
-            inside: (inside != [0, 0]).then_some(inside[1] > 0),
+            // Where each destination counts once, several that are counted together cannot.
+            inside: (inside != [0, 0] && !self.is_shared).then_some(inside[1] > 0),
             unanswered: Side::OUTSIDE.map(|side| {
                 let [unanswered, answered] = self.weighed[side as usize];
-                unanswered > 0 && answered == 0
+                unanswered > 0 && answered == 0 && !self.is_shared
             }),
             is_answering: self.counts.iter().any(|side| side[1] > 0),
             is_tried: self.counts.as_flattened().iter().any(|count| *count > 0),

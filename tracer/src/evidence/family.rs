@@ -24,8 +24,6 @@ pub(super) struct FamilyEvidence {
     tried: u32,
     /// Attempts by side.
     all: [Answers; 4],
-    /// Those to destinations that answered at least once.
-    answering: [Answers; 4],
     /// Destinations that answered inside.
     inside_answered: u32,
     /// Those tried inside that did not.
@@ -133,9 +131,6 @@ impl FamilyEvidence {
         add(&mut self.tried, standing.is_tried);
         add(&mut self.inside_answered, standing.inside == Some(true));
         add(&mut self.inside_silent, standing.inside == Some(false));
-        if standing.is_answering {
-            self.answering.iter_mut().zip(standing.counts).for_each(|(sum, of)| add_answers(sum, of));
-        }
         for (sums, side) in self.sides.iter_mut().zip(Side::OUTSIDE) {
             let place = side as usize - 1;
             let role = standing.roles[place];
@@ -149,19 +144,20 @@ impl FamilyEvidence {
         }
     }
 
-    /// How strong the claim is about that side, for attempts to that destination.
+    /// How strong the claim is about the side of that place, for attempts to its destination.
     /// `is_own_enough`: what supports the claim may be the destination's own attempts alone.
-    pub(super) fn assess(&mut self, entry: u16, side: Side, is_own_enough: bool) -> Assessment {
+    pub(super) fn assess(&mut self, place: Place, is_own_enough: bool) -> Assessment {
+        let Place { entry, side, is_shared, .. } = place;
         self.make_room(entry);
         self.sum_up();
-        let reason_and_scope = self.reason(usize::from(entry), side, is_own_enough);
+        let reason_and_scope = self.reason(place, is_own_enough);
         let (reason, scope) = reason_and_scope.unwrap_or((Reason::NothingToCompare, Scope::Capture));
         match scope {
-            Scope::Destination => {
+            Scope::Destination if !is_shared => {
                 let of = |side| self.to(entry, side);
                 Assessment { claim: Claim::Policy, reason, scope, side, inside: of(Side::Inside), outside: of(side) }
             }
-            Scope::Capture => self.over_all(reason, side),
+            Scope::Destination | Scope::Capture => self.over_all(reason, side),
         }
     }
 
@@ -170,8 +166,9 @@ impl FamilyEvidence {
             Reason::SidesDiffer { .. } | Reason::OthersDiffer => {
                 self.sums(side).map(|sums| sums.filtered_answers).unwrap_or_default()
             }
-            Reason::OutsideAnswered | Reason::InsideUnanswered => [0, side as usize].map(|side| self.answering[side]),
             Reason::OnlyInsideAnswered
+            | Reason::OutsideAnswered
+            | Reason::InsideUnanswered
             | Reason::InFewRuns
             | Reason::FewPorts
             | Reason::ClientsDiffer
@@ -185,9 +182,11 @@ impl FamilyEvidence {
     }
 
     /// The rules, in their order; docs/causes.md has them in words.
-    fn reason(&mut self, entry: usize, side: Side, is_own_enough: bool) -> Option<(Reason, Scope)> {
-        let destinations = f64::from(self.tried.max(1));
-        let here = self.entries.get_mut(entry)?;
+    fn reason(&mut self, Place { entry, side, is_shared, .. }: Place, is_own_enough: bool) -> Option<(Reason, Scope)> {
+        let (destinations, entry) = (f64::from(self.tried.max(1)), usize::from(entry));
+        // What is known of several destinations together says nothing about one of them.
+        let mut unknown = DestinationEvidence::default();
+        let here = if is_shared { &mut unknown } else { self.entries.get_mut(entry)? };
         let role = here.role(side);
         let (is_silent_inside, fails_inside) = (here.is_silent_inside(), here.fails_inside());
         let answers_inside = here.answers_inside();
@@ -209,8 +208,9 @@ impl FamilyEvidence {
         let pooled = self.pooled(side);
         let SideSums { filtered, passing, unanswered, .. } = *self.sums(side)?;
         let unanswered = unanswered.saturating_sub(u32::from(!is_own_enough));
-        let is_suspect_here =
-            |this: &Self| is_own_enough && this.entries.get(entry).is_some_and(|here| here.is_suspect(side));
+        let is_suspect_here = |this: &Self| {
+            is_own_enough && !is_shared && this.entries.get(entry).is_some_and(|here| here.is_suspect(side))
+        };
         let is_proven = pooled.nats >= ENOUGH_NATS && pooled.others >= ENOUGH_NATS / 2.0;
         let is_likely = pooled.nats >= LIKELY_NATS;
         Some(match (passing, role) {

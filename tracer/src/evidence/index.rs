@@ -24,21 +24,23 @@ pub(super) struct DestinationIndex {
 }
 
 impl DestinationIndex {
-    /// The number that a destination's attempts from a translated source address are counted under.
-    pub(super) fn number(&mut self, destination: Destination, source: [u8; 16]) -> u16 {
+    /// The number that a destination's attempts from a translated source address are counted under, and whether others share it.
+    pub(super) fn number(&mut self, destination: Destination, source: [u8; 16]) -> (u16, bool) {
         let source = self.source(source);
         let known = |of: Destination| self.numbers.get(&(of, source)).copied();
         let (network, others) = (destination.network(), Destination::others());
         if let Some(number) = known(destination) {
-            return number;
+            return (number, false);
         }
         let (of_network, of_others) = (known(network), known(others));
-        self.open((destination, source), MAX_EXACT_DESTINATIONS)
-            .or(of_network)
+        if let Some(number) = self.open((destination, source), MAX_EXACT_DESTINATIONS) {
+            return (number, false);
+        }
+        let shared = of_network
             .or_else(|| self.open((network, source), MAX_EXACT_DESTINATIONS + MAX_NETWORKS))
             .or(of_others)
-            .or_else(|| self.open((others, source), MAX_NUMBERS))
-            .unwrap_or(0)
+            .or_else(|| self.open((others, source), MAX_EXACT_DESTINATIONS + MAX_NETWORKS + MAX_SOURCES + 1));
+        (shared.unwrap_or(0), true)
     }
 
     /// The number of a source.

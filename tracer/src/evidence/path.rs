@@ -106,8 +106,8 @@ impl PathEvidence {
     pub(super) fn place(&mut self, attempt: &Attempt, translated: &Flow, side: Side, at_ns: u64) -> Place {
         let (destination, source, is_kept) = (Destination::of(translated), translated.src, attempt.may_keep_port());
         let client = attempt.original.map_or(0, |original| client(original.src));
-        let entry = self.index.number(destination, source);
-        Place { path: self.number, period: self.period_at(at_ns), entry, side, is_kept, client }
+        let (entry, is_shared) = self.index.number(destination, source);
+        Place { path: self.number, period: self.period_at(at_ns), entry, is_shared, side, is_kept, client }
     }
 
     /// The period of a time.
@@ -176,7 +176,7 @@ impl PathEvidence {
             return (policy, None);
         }
         let range = self.range(place.period);
-        let inferred = range.and_then(|range| range.assess(place.entry, port));
+        let inferred = range.and_then(|range| range.assess(place, port));
         (inferred.or(policy), range.filter(|_| inferred.is_some()).map(|range| &range.ports))
     }
 
@@ -196,9 +196,7 @@ impl PathEvidence {
     /// How strong the claim is that the policy holds. Where something else explains the failures of the destination as well, all attempts
     /// of the path must support the claim.
     fn policy(&mut self, place: Place) -> Assessment {
-        let of = |path: &mut Self, is_own_enough| {
-            path.period(place.period).family.assess(place.entry, place.side, is_own_enough)
-        };
+        let of = |path: &mut Self, is_own_enough| path.period(place.period).family.assess(place, is_own_enough);
         let own = of(self, true);
         if own.strength().holds() && !self.period(place.period).has_waited(place.side) {
             return Assessment { reason: Reason::ShortWait, ..own };

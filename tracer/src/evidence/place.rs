@@ -19,6 +19,8 @@ pub struct Place {
     pub(super) path: u8,
     pub(super) period: u8,
     pub(super) entry: u16,
+    /// The entry is of several destinations
+    pub(super) is_shared: bool,
     pub(super) side: Side,
     /// NAT kept the port that the client chose, or it is not known which that was
     pub(super) is_kept: bool,

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 
 use super::doubts::Doubts;
 use super::index::DestinationIndex;
+use super::place::Place;
 use super::recent::{RecentAttempt, infer};
 use crate::infer::{Class, Conclusion, Verdict};
 use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
@@ -85,8 +86,8 @@ impl InferredRange {
 
     /// How strong the claim is about that port, for attempts to that destination; `None` where the range says nothing against it.
     /// A destination that does not answer in the range says nothing, and one that answers outside of it bypasses the filter.
-    pub(super) fn assess(&self, entry: u16, port: u16) -> Option<Assessment> {
-        let [inside, outside] = *self.destinations.get(&entry)?;
+    pub(super) fn assess(&self, Place { entry, is_shared, .. }: Place, port: u16) -> Option<Assessment> {
+        let [inside, outside] = *self.destinations.get(&entry).filter(|_| !is_shared)?;
         let is_filtered = inside.answered > 0
             && inside.answered >= inside.unanswered
             && outside.answered * RARE_PASS_DIVISOR <= outside.total();

@@ -156,7 +156,12 @@ impl Destinations {
             place
         }));
         for (&(destination, probe), place) in attempts.iter().zip(places.drain(..)) {
-            self.shared += u64::from(self.entries[place].destination != destination);
+            let is_shared = self.entries[place].destination != destination;
+            self.shared += u64::from(is_shared);
+            // Of destinations that share an entry some may be dead, and the client that tries those may have ports of its own.
+            if is_shared && probe.is_kept {
+                continue;
+            }
             self.entries[place].take(probe, counts, &mut self.with_others, place);
         }
         self.places = places;
@@ -223,6 +228,10 @@ mod tests {
         Probe { port, answered, is_refused: false, second: 0, is_kept: true, is_of_counts: false }
     }
 
+    fn drawn(port: u16) -> Probe {
+        Probe { is_kept: false, ..probe(port, true) }
+    }
+
     #[test]
     fn a_destination_counts_from_its_first_answer_on_with_what_waited_for_it() {
         let (mut destinations, mut counts) = (Destinations::default(), PortCounts::default());
@@ -241,17 +250,20 @@ mod tests {
         let (mut destinations, mut counts) = (Destinations::default(), PortCounts::default());
         for number in 0..40_000_u32 {
             let [_, a, b, c] = number.to_be_bytes();
-            destinations.take(&[(to(&format!("10.{b}.{c}.{a}:80")), probe(40000, true))], &mut counts);
+            destinations.take(&[(to(&format!("10.{b}.{c}.{a}:80")), drawn(40000))], &mut counts);
         }
         assert_eq!(destinations.entries().len(), MAX_DESTINATIONS + 153);
         for number in 0..400_u32 {
             let [.., a, b] = number.to_be_bytes();
-            destinations.take(&[(to(&format!("11{a}.{b}.1.1:80")), probe(40000, true))], &mut counts);
+            destinations.take(&[(to(&format!("11{a}.{b}.1.1:80")), drawn(40000))], &mut counts);
         }
         assert_eq!(destinations.entries().len(), MAX_DESTINATIONS + MAX_NETWORKS + 1);
         assert_eq!(destinations.shared, 40_400 - MAX_DESTINATIONS as u64);
         let sum: u64 = destinations.entries().iter().map(|entry| entry.answers.total()).sum();
         assert_eq!(sum, 40_400);
+        destinations.take(&[(to("119.9.9.9:80"), probe(1024, false))], &mut counts);
+        assert_eq!(destinations.shared, 40_401 - MAX_DESTINATIONS as u64);
+        assert!(destinations.entries().iter().all(|entry| entry.answers.unanswered == 0), "a port that a client chose");
     }
 
     #[test]

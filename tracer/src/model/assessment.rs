@@ -245,7 +245,10 @@ impl Assessment {
         };
         match reason {
             Reason::SidesDiffer { p_below } => format!("{} (by chance: p < 1e-{p_below})", counts()),
-            Reason::OnlyInsideAnswered => format!("{}; too few to exclude chance", counts()),
+            Reason::OnlyInsideAnswered if scope == Scope::Destination => {
+                format!("{}; too few to exclude chance", counts())
+            }
+            Reason::OnlyInsideAnswered => format!("{}; too few to each destination to exclude chance", counts()),
             Reason::OthersDiffer => format!("{}; this destination answered none yet", counts()),
             Reason::NothingToCompare if inside.total() == 0 => {
                 format!("{to}, no attempt was made from a port in the range to compare with")

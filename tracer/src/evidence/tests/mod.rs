@@ -462,6 +462,21 @@ fn dead_servers_of_a_job_with_ports_of_its_own_are_not_blamed_on_a_filter() {
     }
 }
 
+#[test]
+fn destinations_that_are_counted_together_say_nothing_about_one_of_them() {
+    // 1,600 of one network are there and are tried once from high ports; in the end, a job tries 60 that are gone from low ones.
+    let others = |range: std::ops::Range<u32>| range.map(|number| (number, 40_000 + number as u16));
+    let job = (0..120).map(|number| (2000 + number % 60, 10_000 + number as u16));
+    let both = job.zip(others(1480..1600)).flat_map(|(job, other)| [job, other]);
+    let script: Vec<_> = others(0..1480).chain(both).collect();
+    let world = World { answers: Rc::new(|to, _, _| to < 2000), script, keeps_ports: true, ..World::new() };
+    let seen = world.play(1);
+    assert_eq!((seen.blamed(), seen.end.len()), (0, 120), "{:?}", seen.end.first());
+    // Ports that are drawn show a filter: as for a destination that is tried once.
+    let crawler = World { destinations: 4000, attempts: 3000, gap_ms: 5, ..World::new() }.play(1);
+    assert_eq!(crawler.blamed(), crawler.end.len());
+}
+
 /// Each of these ports to each destination, so many times.
 fn retried(ports: &[u16], destinations: u32, times: u32) -> Vec<(u32, u16)> {
     let tuples = || (0..destinations).flat_map(|to| ports.iter().map(move |port| (to, *port)));
