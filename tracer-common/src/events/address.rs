@@ -13,6 +13,12 @@ pub const LOCAL_ROUTE_ADDED: u8 = 3;
 /// The local route is no longer there.
 pub const LOCAL_ROUTE_REMOVED: u8 = 4;
 
+/// A route leads the address out of this interface from this time on, although it is in a network of another one: the neighbours there may
+/// get this node's answer for it (proxy ARP).
+pub const HOST_ROUTE_ADDED: u8 = 5;
+/// The route is no longer there.
+pub const HOST_ROUTE_REMOVED: u8 = 6;
+
 /// Made by user space for each address when the capture starts, and whenever one changes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -25,7 +31,7 @@ pub struct Address {
     pub ifindex: u32,
     /// Length of the prefix, as of the stored form: 96 more for IPv4
     pub prefix: u8,
-    /// `ADDRESS_*` or `LOCAL_ROUTE_*`
+    /// `ADDRESS_*`, `LOCAL_ROUTE_*` or `HOST_ROUTE_*`
     pub state: u8,
     /// Zero.
     pub unused: [u8; 2],

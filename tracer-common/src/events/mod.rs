@@ -19,7 +19,10 @@ mod wire;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use address::{ADDRESS_ADDED, ADDRESS_REMOVED, Address, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED};
+pub use address::{
+    ADDRESS_ADDED, ADDRESS_REMOVED, Address, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, LOCAL_ROUTE_ADDED,
+    LOCAL_ROUTE_REMOVED,
+};
 pub use ct_drop::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, UNTRACKED};
 pub use ct_table::CtTable;
 pub use lost::Lost;

@@ -11,7 +11,7 @@ use tracer_common::config::{NETNS_WATCHED, OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLIN
 use tracer_common::flow::octets;
 
 use super::interfaces::Interface;
-use super::links::HeldAddress;
+use super::links::{Held, HeldAddress};
 use super::watched::Watched;
 use super::{Options, map, take};
 use crate::netns::Netns;
@@ -103,7 +103,11 @@ impl NodeMaps {
 
     /// Writes the addresses of the node.
     pub(super) fn own<'a>(&mut self, held: impl Iterator<Item = &'a HeldAddress>) -> anyhow::Result<()> {
-        let single = held.filter(|held| !held.is_route || held.prefix == 128);
+        let single = held.filter(|held| match held.kind {
+            Held::Address => true,
+            Held::LocalRoute => held.prefix == 128,
+            Held::HostRoute => false,
+        });
         let now: BTreeSet<_> = single.map(|held| held.addr).take(OWN_ADDRESSES as usize).collect();
         for gone in self.addresses.difference(&now) {
             let _ = self.own.remove(gone);

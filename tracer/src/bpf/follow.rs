@@ -7,13 +7,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use aya::Ebpf;
 use tracer_common::Event;
 use tracer_common::events::{
-    ADDRESS_ADDED, ADDRESS_REMOVED, Address, INTERFACE_NAME, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, Stamp,
-    UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
+    ADDRESS_ADDED, ADDRESS_REMOVED, Address, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, INTERFACE_NAME, LOCAL_ROUTE_ADDED,
+    LOCAL_ROUTE_REMOVED, Stamp, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
 };
 
 use super::filters::NodeMaps;
 use super::interfaces::{Change, FollowedNetns, Interface};
-use super::links::HeldAddress;
+use super::links::{Held, HeldAddress};
 use super::watched::{Sight, Watched};
 use super::wire::{Became, Wires};
 
@@ -152,7 +152,7 @@ impl Follow {
     /// All addresses of the namespaces.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
         let all = self.spaces.iter().flat_map(FollowedNetns::addresses);
-        let all = all.filter(|held| !held.is_route);
+        let all = all.filter(|held| held.kind == Held::Address);
         let all: BTreeSet<_> = all.map(|held| Ipv6Addr::from(held.addr).to_canonical()).collect();
         all.into_iter().collect()
     }
@@ -181,12 +181,14 @@ fn uplink(interface: &Interface, state: u8, time_ns: u64) -> Uplink {
 }
 
 fn address(netns: u32, held: &HeldAddress, is_added: bool, time_ns: u64) -> Address {
-    let HeldAddress { ifindex, addr, prefix, is_route } = *held;
-    let state = match (is_route, is_added) {
-        (false, true) => ADDRESS_ADDED,
-        (false, false) => ADDRESS_REMOVED,
-        (true, true) => LOCAL_ROUTE_ADDED,
-        (true, false) => LOCAL_ROUTE_REMOVED,
+    let HeldAddress { ifindex, addr, prefix, kind } = *held;
+    let state = match (kind, is_added) {
+        (Held::Address, true) => ADDRESS_ADDED,
+        (Held::Address, false) => ADDRESS_REMOVED,
+        (Held::LocalRoute, true) => LOCAL_ROUTE_ADDED,
+        (Held::LocalRoute, false) => LOCAL_ROUTE_REMOVED,
+        (Held::HostRoute, true) => HOST_ROUTE_ADDED,
+        (Held::HostRoute, false) => HOST_ROUTE_REMOVED,
     };
     Address { stamp: Stamp { time_ns, kind: Address::KIND, netns }, addr, ifindex, prefix, state, unused: [0; 2] }
 }

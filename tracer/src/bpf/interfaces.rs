@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::links::{self, HeldAddress, Link, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
+use super::links::{self, Held, HeldAddress, Link, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
 use super::lower::{self, Lower};
 use super::netlink::{Connection, Monitor};
 use super::routes;
@@ -65,6 +65,9 @@ pub(super) struct Change {
     pub(super) has_filters: bool,
 }
 
+/// Routes to single hosts of other interfaces' networks that are kept.
+const MAX_HOST_ROUTES: usize = 1024;
+
 /// What was read of a namespace.
 struct Interfaces {
     wanted: Vec<Interface>,
@@ -72,6 +75,8 @@ struct Interfaces {
     others: Vec<Interface>,
     /// The prefixes of local routes.
     local: Vec<HeldAddress>,
+    /// Single addresses with a route of their own.
+    hosts: Vec<HeldAddress>,
     /// Interfaces above those that are watched instead of an uplink, each with that one.
     above: Vec<(u32, u32)>,
 }
@@ -144,15 +149,20 @@ impl FollowedNetns {
     pub(super) fn look(&mut self, namespace: &Netns, names: &[String]) -> anyhow::Result<Change> {
         let started = Instant::now();
         (self.has_changed, self.has_filters) = (false, false);
-        let Interfaces { wanted, mut others, local, above } = self.interfaces(namespace, names)?;
+        let Interfaces { wanted, mut others, local, hosts, above } = self.interfaces(namespace, names)?;
         let mut addresses = links::addresses(&self.connection)?;
         for (upper, ifindex) in above {
             let held: Vec<_> = addresses.iter().filter(|held| held.ifindex == upper).copied().collect();
             addresses.extend(held.into_iter().map(|held| HeldAddress { ifindex, ..held }));
         }
         addresses.extend(local);
-        let has_network =
-            |index| addresses.iter().any(|held| held.ifindex == index && !held.is_route && held.prefix < 128);
+        let is_of_other =
+            |host: &HeldAddress| addresses.iter().any(|held| held.ifindex != host.ifindex && held.has_in_network(host));
+        let hosts: Vec<_> = hosts.into_iter().filter(is_of_other).take(MAX_HOST_ROUTES).collect();
+        addresses.extend(hosts);
+        let has_network = |index| {
+            addresses.iter().any(|held| held.ifindex == index && held.kind == Held::Address && held.prefix < 128)
+        };
         others.retain(|interface| has_network(interface.index));
         let unwatched = others.iter().filter(|interface| !self.unwatched.contains(interface)).cloned().collect();
         self.unwatched = others;
@@ -216,7 +226,7 @@ impl FollowedNetns {
     /// of interest.
     fn interfaces(&mut self, namespace: &Netns, names: &[String]) -> anyhow::Result<Interfaces> {
         let links = links::all(&self.connection)?;
-        let routes::Routes { outside, local } = routes::read(&self.connection, &links::vrfs(&links))?;
+        let routes::Routes { outside, local, hosts } = routes::read(&self.connection, &links::vrfs(&links))?;
         let is_wanted = |link: &&Link| match names {
             [] => outside.contains(&link.index) && link.leaves(),
             _ => names.contains(&link.name),
@@ -253,7 +263,7 @@ impl FollowedNetns {
         let has_uppers = places.iter().filter(|(_, uppers)| !uppers.is_empty());
         let above =
             has_uppers.flat_map(|(place, _)| lower::above(&links, *place).map(|upper| (upper, *place))).collect();
-        Ok(Interfaces { wanted, others, local, above })
+        Ok(Interfaces { wanted, others, local, hosts, above })
     }
 }
 

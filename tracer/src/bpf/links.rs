@@ -152,7 +152,18 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes.split(|byte| *byte == 0).next()?).ok().filter(|text| text.len() < INTERFACE_NAME)
 }
 
-/// An address of an interface, or a prefix that a local route makes the node's own.
+/// What is known of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Held {
+    /// The interface has it.
+    Address,
+    /// A local route makes its prefix the node's own.
+    LocalRoute,
+    /// A route leads it out of the interface, although it is in a network of another one.
+    HostRoute,
+}
+
+/// An address of an interface, or one that a route gives to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HeldAddress {
     pub(super) ifindex: u32,
@@ -160,19 +171,28 @@ pub(super) struct HeldAddress {
     pub(super) addr: [u8; 16],
     /// Length of the prefix in that form.
     pub(super) prefix: u8,
-    pub(super) is_route: bool,
+    pub(super) kind: Held,
 }
 
 impl HeldAddress {
     /// From the bytes of an address and the length of its prefix, as netlink has them.
-    pub(super) fn new(ifindex: u32, bytes: &[u8], prefix: u8, is_route: bool) -> Option<Self> {
+    pub(super) fn new(ifindex: u32, bytes: &[u8], prefix: u8, kind: Held) -> Option<Self> {
         const OF_IPV4: u8 = 96;
         let (addr, prefix) = match bytes.len() {
             4 => (std::net::IpAddr::from(*bytes.first_chunk::<4>()?), prefix.saturating_add(OF_IPV4)),
             16 => (std::net::IpAddr::from(*bytes.first_chunk::<16>()?), prefix),
             _ => return None,
         };
-        (!addr.is_loopback()).then(|| Self { ifindex, addr: octets(addr), prefix, is_route })
+        (!addr.is_loopback()).then(|| Self { ifindex, addr: octets(addr), prefix, kind })
+    }
+}
+
+impl HeldAddress {
+    /// Whether this is an address with a network, and the other one is an address of that network.
+    pub(super) fn has_in_network(&self, other: &Self) -> bool {
+        let bits = |held: &Self| u128::from_be_bytes(held.addr);
+        let behind = 128_u32.saturating_sub(self.prefix.into());
+        self.kind == Held::Address && behind > 0 && (bits(self) ^ bits(other)).checked_shr(behind).unwrap_or(0) == 0
     }
 }
 
@@ -190,7 +210,7 @@ fn address(body: &[u8]) -> Option<HeldAddress> {
     const IFA_LOCAL: u16 = 2;
     let find = |wanted| attributes(body.get(8..)?).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
     let bytes = find(IFA_LOCAL).or_else(|| find(IFA_ADDRESS))?;
-    HeldAddress::new(index(body)?, bytes, *body.get(1)?, false)
+    HeldAddress::new(index(body)?, bytes, *body.get(1)?, Held::Address)
 }
 
 #[cfg(test)]
@@ -240,7 +260,7 @@ pub(super) mod tests {
         body.extend(attribute(2, &[192, 0, 2, 10]));
         assert_eq!(
             address(&body).unwrap(),
-            HeldAddress { ifindex: 7, addr: octets([192, 0, 2, 10].into()), prefix: 120, is_route: false }
+            HeldAddress { ifindex: 7, addr: octets([192, 0, 2, 10].into()), prefix: 120, kind: Held::Address }
         );
         body.truncate(8);
         body.extend(attribute(1, &[127, 0, 0, 1]));

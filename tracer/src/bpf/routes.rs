@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::Context as _;
 
-use super::links::HeldAddress;
+use super::links::{Held, HeldAddress};
 use super::netlink::{Connection, attributes, number};
 
 /// Kinds of messages, and what a route and a rule do (linux/rtnetlink.h, linux/fib_rules.h, linux/nexthop.h).
@@ -70,12 +70,14 @@ pub(super) struct Routes {
     pub(super) outside: BTreeSet<u32>,
     /// Prefixes that are the node's own by a local route.
     pub(super) local: Vec<HeldAddress>,
+    /// Single addresses, by the interface that a route leads them out of.
+    pub(super) hosts: Vec<HeldAddress>,
 }
 
 /// Reads all routes; `vrfs` are the tables of VRFs, which a rule of its own kind leads to.
 pub(super) fn read(connection: &Connection, vrfs: &BTreeSet<u32>) -> anyhow::Result<Routes> {
     let hops = nexthops(connection);
-    let (mut widths, mut held) = (Widths::default(), Vec::new());
+    let (mut widths, mut held, mut hosts) = (Widths::default(), Vec::new(), Vec::new());
     for family in [AF_INET, AF_INET6] {
         let mut tables = tables(connection, family);
         tables.extend(vrfs);
@@ -84,13 +86,14 @@ pub(super) fn read(connection: &Connection, vrfs: &BTreeSet<u32>) -> anyhow::Res
         let dumped = connection.dump(RTM_GETROUTE, &body, |_, route| {
             weigh(route, &tables, &hops, &mut widths);
             held.extend(local(route));
+            hosts.extend(host(route));
         });
         // Fails where IPv6 is off.
         if family == AF_INET {
             dumped.context("cannot list the routes")?;
         }
     }
-    Ok(Routes { outside: widths.outside(), local: held })
+    Ok(Routes { outside: widths.outside(), local: held, hosts })
 }
 
 /// The prefix of a local route; those that the kernel makes for each address are left out.
@@ -101,7 +104,22 @@ fn local(route: &[u8]) -> Option<HeldAddress> {
     let (len, protocol, kind) = (header[1], header[5], header[7]);
     let find = |wanted| attributes(rest).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
     let is_made = kind == RTN_LOCAL && protocol != RTPROT_KERNEL;
-    if is_made { HeldAddress::new(find(RTA_OIF).and_then(number)?, find(RTA_DST)?, len, true) } else { None }
+    if is_made {
+        HeldAddress::new(find(RTA_OIF).and_then(number)?, find(RTA_DST)?, len, Held::LocalRoute)
+    } else {
+        None
+    }
+}
+
+/// The address of a route to a single host.
+fn host(route: &[u8]) -> Option<HeldAddress> {
+    let (header, rest) = (route.get(..12)?, route.get(12..)?);
+    let (family, len, kind) = (header[0], header[1], header[7]);
+    if kind != RTN_UNICAST || len != if family == AF_INET { 32 } else { 128 } {
+        return None;
+    }
+    let find = |wanted| attributes(rest).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
+    HeldAddress::new(find(RTA_OIF).and_then(number)?, find(RTA_DST)?, len, Held::HostRoute)
 }
 
 /// Whether a change of this route may change what leads to the outside; `watched` are interfaces that do already.
@@ -359,7 +377,7 @@ mod tests {
     fn a_local_route_makes_a_prefix_the_nodes_own() {
         let made = route("203.0.113.64/28", 255, 2, &[through(1)]);
         let held = local(&made).unwrap();
-        assert_eq!((held.ifindex, held.prefix, held.is_route), (1, 96 + 28, true));
+        assert_eq!((held.ifindex, held.prefix, held.kind), (1, 96 + 28, Held::LocalRoute));
         assert!(matters(&made, &BTreeSet::new()));
         let mut of_an_address = made;
         of_an_address[5] = 2;

@@ -18,7 +18,16 @@ pub(super) const CAUSE: Cause = Cause {
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
-    is_silent && (is_loopback(case) || is_wrong(case) && case.is_source_silent())
+    let is_suspect = is_wrong(case) && case.is_source_silent() && (case.is_source_refuted() || !is_multihomed(case));
+    is_silent && (is_loopback(case) || is_suspect)
+}
+
+/// The address is that of another uplink, by which its answers may come (BGP): then only attempts that were answered with another one refute it.
+const fn is_multihomed(case: &Case<'_>) -> bool {
+    match case.attempt.egress.source {
+        SourceAddress::OfOtherInterface => case.attempt.egress.source_interface_is_watched,
+        SourceAddress::NotOfNode | SourceAddress::Unknown | SourceAddress::OfInterface => false,
+    }
 }
 
 /// No network passes such an address (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3), so one attempt is enough.
@@ -173,13 +182,25 @@ mod tests {
     }
 
     #[test]
+    fn the_address_of_an_uplink_may_be_announced_by_all_of_them() {
+        let attempt = leaving(SourceAddress::OfOtherInterface);
+        let egress = Egress { own_source_is_answered: false, ..attempt.egress };
+        let (attempt, capture) = (Attempt { egress, ..attempt }, capture());
+        let case = Case::new(&attempt, &capture);
+        assert_eq!(cause_of(&case).id, "no_answer");
+        assert!(
+            crate::causes::diagnose(cause_of(&case), &case).explanation.contains("the source is an address of eth0")
+        );
+    }
+
+    #[test]
     fn where_nothing_else_was_tried_it_says_what_is_not_known() {
         for (source, doubt) in [
             (SourceAddress::OfOtherInterface, "no attempt shows whether the network of wan2 passes it"),
             (SourceAddress::NotOfNode, "unless this node answers for the address (proxy ARP)"),
         ] {
             let attempt = leaving(source);
-            let egress = Egress { own_source_is_answered: false, ..attempt.egress };
+            let egress = Egress { own_source_is_answered: false, source_interface_is_watched: false, ..attempt.egress };
             let (attempt, capture) = (Attempt { egress, ..attempt }, capture());
             let case = Case::new(&attempt, &capture);
             assert_eq!(cause_of(&case).id, "wrong_source");

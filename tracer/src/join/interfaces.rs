@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use tracer_common::events::{
-    ADDRESS_ADDED, Address, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, UPLINK_BLIND, UPLINK_LEFT,
-    UPLINK_WATCHED, Uplink,
+    ADDRESS_ADDED, Address, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED,
+    LOCAL_ROUTE_REMOVED, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
 };
 
 use crate::model::{InterfaceName, SourceAddress, Watch};
@@ -14,6 +14,8 @@ use crate::model::{InterfaceName, SourceAddress, Watch};
 const MAX_ADDRESSES: usize = 65_536;
 /// Prefixes of local routes kept at most, with the same consequence.
 const MAX_LOCAL_ROUTES: usize = 1024;
+/// Routes to single hosts kept at most.
+const MAX_HOST_ROUTES: usize = 1024;
 /// Networks of interfaces kept at most.
 const MAX_NETWORKS: usize = 1024;
 /// The number of no interface.
@@ -70,7 +72,7 @@ pub(super) struct SourceOwner {
     pub(super) is_uplink: bool,
     /// Its packets are seen.
     pub(super) is_watched: bool,
-    /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface.
+    /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface, and no route leads it elsewhere.
     pub(super) is_on_link: bool,
     /// With [`SourceAddress::NotOfNode`], an interface of the node had it before.
     pub(super) was_of_node: bool,
@@ -91,6 +93,8 @@ pub(super) struct Interfaces {
     local_routes: Vec<LocalRoute>,
     /// Those that the interfaces have, or had, an address of
     networks: Vec<(InterfaceKey, Prefix)>,
+    /// The interfaces that routes to single hosts lead out of, by namespace and address
+    host_routes: HashMap<(u32, [u8; 16]), u32, FixedState>,
     /// Namespaces whose addresses are known
     listed: Vec<u32>,
     is_over_limit: bool,
@@ -193,6 +197,9 @@ impl Interfaces {
         if !self.listed.contains(&place.netns) && self.listed.len() < usize::from(u16::MAX) {
             self.listed.push(place.netns);
         }
+        if matches!(event.state, HOST_ROUTE_ADDED | HOST_ROUTE_REMOVED) {
+            return self.host_route(place, event);
+        }
         let is_added = matches!(event.state, ADDRESS_ADDED | LOCAL_ROUTE_ADDED);
         let removed_ns = (!is_added).then_some(event.stamp.time_ns);
         let prefix = Prefix { bits: u128::from_be_bytes(event.addr), len: event.prefix };
@@ -215,6 +222,15 @@ impl Interfaces {
                 holders.push(Holder { place, removed_ns });
                 self.addresses += 1;
             }
+        }
+    }
+
+    fn host_route(&mut self, place: InterfaceKey, event: &Address) {
+        let key = (place.netns, event.addr);
+        if event.state == HOST_ROUTE_REMOVED {
+            self.host_routes.remove(&key);
+        } else if self.host_routes.len() < MAX_HOST_ROUTES {
+            self.host_routes.insert(key, place.index);
         }
     }
 
@@ -242,7 +258,9 @@ impl Interfaces {
         let local = self.local_routes.iter().filter(|route| route.prefix.has(source)).map(|route| &route.holder);
         let mut holders = self.holders.get(source).into_iter().flatten().chain(local).filter(has_it);
         let Some(first) = holders.clone().find(|holder| holder.place == leaves).or_else(|| holders.next()) else {
-            let is_on_link = self.networks.iter().any(|(place, network)| *place == leaves && network.has(source));
+            let is_in_network = self.networks.iter().any(|(place, network)| *place == leaves && network.has(source));
+            let routed_by = self.host_routes.get(&(leaves.netns, *source));
+            let is_on_link = is_in_network && routed_by.is_none_or(|index| *index == leaves.index);
             let mut before = self.holders.get(source).into_iter().flatten();
             let was_of_node = before.any(|holder| holder.place.netns == leaves.netns);
             let source = if self.is_over_limit { SourceAddress::Unknown } else { SourceAddress::NotOfNode };

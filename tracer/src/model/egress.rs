@@ -131,7 +131,8 @@ pub struct Egress {
     pub source_interface: InterfaceName,
     /// That interface leads to other hosts: it is, or was, an uplink, or has a network of its own.
     pub source_interface_is_uplink: bool,
-    /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface: its neighbours look for the node that has it.
+    /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface, and no route leads it out of another one: its neighbours
+    /// look for the node that has it.
     pub source_is_on_link: bool,
     /// With [`SourceAddress::NotOfNode`], an interface of the node had the address before.
     pub source_was_of_node: bool,

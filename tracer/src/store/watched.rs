@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tracer_common::Event;
-use tracer_common::events::{ADDRESS_ADDED, Address, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, UPLINK_LEFT, Uplink};
+use tracer_common::events::{Address, UPLINK_LEFT, Uplink};
 
 /// Most interfaces and addresses that are kept; a node has fewer.
 const MAX_KEPT: usize = 16_384;
@@ -13,7 +13,7 @@ const MAX_KEPT: usize = 16_384;
 #[derive(Debug, Default)]
 pub struct WatchedState {
     uplinks: BTreeMap<(u32, u32), Uplink>,
-    addresses: BTreeMap<(u32, u32, [u8; 16], u8, bool), Address>,
+    addresses: BTreeMap<(u32, u32, [u8; 16], u8, u8), Address>,
 }
 
 impl WatchedState {
@@ -31,9 +31,10 @@ impl WatchedState {
                 }
             }
             Event::Address(address) => {
-                let is_route = matches!(address.state, LOCAL_ROUTE_ADDED | LOCAL_ROUTE_REMOVED);
-                let key = (address.stamp.netns, address.ifindex, address.addr, address.prefix, is_route);
-                if !matches!(address.state, ADDRESS_ADDED | LOCAL_ROUTE_ADDED) {
+                // What was added has an odd number, and the next one where it was removed.
+                let added = address.state.saturating_sub(1) | 1;
+                let key = (address.stamp.netns, address.ifindex, address.addr, address.prefix, added);
+                if address.state != added {
                     self.addresses.remove(&key);
                 } else if self.addresses.len() < MAX_KEPT {
                     self.addresses.insert(key, *address);

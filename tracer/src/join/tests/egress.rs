@@ -1,8 +1,8 @@
 //! By which interface a SYN left, with whose address, and whether that was watched.
 
 use tracer_common::events::{
-    ADDRESS_ADDED, ADDRESS_REMOVED, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED, UPLINK_BLIND,
-    UPLINK_LEFT, UPLINK_WATCHED, WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN,
+    ADDRESS_ADDED, ADDRESS_REMOVED, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED,
+    LOCAL_ROUTE_REMOVED, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN,
 };
 
 use super::*;
@@ -149,6 +149,25 @@ fn what_a_local_route_covers_is_the_nodes() {
     assert_eq!(from("192.0.2.7", &[added]), (SourceAddress::OfOtherInterface, false));
     assert_eq!(from("192.0.2.16", &[added]).0, SourceAddress::NotOfNode);
     assert_eq!(from("192.0.2.7", &[added, local(S / 2, LOCAL_ROUTE_REMOVED)]).0, SourceAddress::NotOfNode);
+}
+
+#[test]
+fn an_address_of_the_network_that_a_route_leads_elsewhere_is_not_on_link() {
+    let is_on_link = |more: &[Event]| {
+        let leaving = |at| syn(at, ISN, flow("198.51.100.66", 9, "203.0.113.80", 443));
+        let mut events = two_uplinks();
+        events.extend([leaving(S), leaving(2 * S)]);
+        events.extend_from_slice(more);
+        events.sort_by_key(|event| event.stamp().time_ns);
+        let egress = join(&events).only().egress;
+        assert_eq!(egress.source, SourceAddress::NotOfNode);
+        egress.source_is_on_link
+    };
+    let route = |at, ifindex, state| address(at, ifindex, "198.51.100.66", state);
+    assert!(is_on_link(&[]));
+    assert!(!is_on_link(&[route(0, 9, HOST_ROUTE_ADDED)]));
+    assert!(is_on_link(&[route(0, UPLINK, HOST_ROUTE_ADDED)]));
+    assert!(is_on_link(&[route(0, 9, HOST_ROUTE_ADDED), route(MS, 9, HOST_ROUTE_REMOVED)]));
 }
 
 #[test]
