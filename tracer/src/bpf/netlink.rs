@@ -155,7 +155,7 @@ pub(super) fn request(message: RouteNetlinkMessage, flags: u16) -> anyhow::Resul
                     return Ok(answers);
                 }
                 Ok(NetlinkPayload::Done(_)) => return Ok(answers),
-                Ok(other) => log::debug!("netlink: {other:?}"),
+                Ok(other) => log::debug!("netlink: an answer of type {}", other.message_type()),
                 Err(error) => log::debug!("netlink: not understood: {error}"),
             }
             rest = &rest[length..];

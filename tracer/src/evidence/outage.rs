@@ -32,9 +32,7 @@ pub(super) fn come_in_runs(attempts: &[RecentAttempt], is_inside: impl Fn(&Recen
 
 /// The attempts of a period by their time.
 pub(super) fn sorted(recent: &RecentAttempts, period: u8) -> Vec<RecentAttempt> {
-    let mut attempts = newest(recent, period, MAX_RECENT, |_| true);
-    weigh(&mut attempts);
-    attempts
+    newest(recent, period, MAX_RECENT, |_| true)
 }
 
 /// So many of some attempts of a period, the newest, by their time.
@@ -54,7 +52,9 @@ pub(super) fn newest(
     }
     let newest = &mut order[older..];
     newest.sort_unstable_by_key(by_time);
-    newest.iter().map(|(.., attempt)| **attempt).collect()
+    let mut attempts: Vec<_> = newest.iter().map(|(.., attempt)| **attempt).collect();
+    weigh(&mut attempts);
+    attempts
 }
 
 /// Whether a port is in the policy, and nothing for ports on other sides of it than this one.

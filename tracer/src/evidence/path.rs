@@ -198,7 +198,10 @@ impl PathEvidence {
     fn policy(&mut self, place: Place) -> Assessment {
         let of = |path: &mut Self, is_own_enough| path.period(place.period).family.assess(place, is_own_enough);
         let own = of(self, true);
-        if own.strength().holds() && !self.period(place.period).has_waited(place.side) {
+        if !own.strength().holds() {
+            return own;
+        }
+        if !self.period(place.period).has_waited(place.side) {
             return Assessment { reason: Reason::ShortWait, ..own };
         }
         let reason = self.doubts(place, own.scope).applied_to(own.reason, own.scope);

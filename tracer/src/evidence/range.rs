@@ -7,7 +7,7 @@ use super::doubts::Doubts;
 use super::index::DestinationIndex;
 use super::place::Place;
 use super::recent::{RecentAttempt, infer};
-use crate::infer::{Class, Conclusion, Verdict};
+use crate::infer::{Class, Conclusion, Verdict, can_conclude};
 use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
 
 /// A path that passes fewer than one in ten of the ports outside of a range practically never answers there.
@@ -32,6 +32,9 @@ impl InferredRange {
     /// What these attempts say, which are in the order of their time; `None` where chance explains it.
     pub(super) fn of(is_ipv4: bool, index: &DestinationIndex, attempts: &[RecentAttempt]) -> Option<Self> {
         let of = attempts.iter().map(|attempt| (index.destination(attempt.place.entry), attempt));
+        if !can_conclude(of.clone().map(|(destination, attempt)| (destination, attempt.answered))) {
+            return None;
+        }
         let Conclusion { verdict, .. } = infer(is_ipv4, of);
         let (class, is_shared) = match verdict {
             Verdict::Class(class) => (class, true),

@@ -193,11 +193,11 @@ pub(super) fn infer<'a>(
 
 /// Which of these attempts count, in the order of their time: of failures of a destination that follow one another, two.
 pub(super) fn weigh(attempts: &mut [RecentAttempt]) {
-    const MAX_FAILURES: u32 = 2;
-    let mut failures = vec![0_u32; MAX_NUMBERS];
+    const MAX_FAILURES: u8 = 2;
+    let mut failures = [0_u8; MAX_NUMBERS];
     for attempt in attempts {
         let failures = &mut failures[usize::from(attempt.place.entry)];
-        *failures = if attempt.answered { 0 } else { *failures + 1 };
+        *failures = if attempt.answered { 0 } else { failures.saturating_add(1) };
         attempt.is_weighed = *failures <= MAX_FAILURES;
     }
 }

@@ -14,7 +14,7 @@ use super::runs::{PathRuns, Runs};
 use crate::fetch::fetch;
 
 /// Destinations with an entry of their own.
-const MAX_DESTINATIONS: usize = 1024;
+pub(super) const MAX_DESTINATIONS: usize = 1024;
 /// Entries for networks of later destinations.
 const MAX_NETWORKS: usize = 256;
 /// Unanswered attempts that wait for a destination's first answer.

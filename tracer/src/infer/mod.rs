@@ -27,12 +27,15 @@ mod words;
 
 use std::borrow::Cow;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 pub use answer_counts::AnswerCounts;
 pub use conclusion::{Class, Conclusion, Edge, LeftOut, Passes, Refusals, SupportingDestination, Verdict};
 pub use destination::Destination;
 pub use port_set::PortSetPattern;
 
-use self::destinations::Destinations;
+use self::destinations::{Destinations, MAX_DESTINATIONS};
 pub(crate) use self::observation::{Observation, ObservedPort, Probe, observe};
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
@@ -147,6 +150,14 @@ pub(crate) fn conclude(is_ipv4: bool, attempts: impl Iterator<Item = (Destinatio
     attempts.for_each(|(destination, probe)| family.take(&ObservedPort::Port { destination, probe }));
     family.settle();
     conclude::conclude(is_ipv4, &family)
+}
+
+/// Whether these attempts can show a class; `false` is quickly said where most destinations were tried once.
+pub(crate) fn can_conclude(attempts: impl Iterator<Item = (Destination, bool)>) -> bool {
+    let mut destinations: HashMap<Destination, AnswerCounts, FixedState> = HashMap::default();
+    attempts.for_each(|(destination, answered)| destinations.entry(destination).or_default().add(answered));
+    // More may share entries.
+    destinations.len() > MAX_DESTINATIONS || significance::can_be_enough(destinations.into_values())
 }
 
 impl FamilyAttempts {

@@ -7,6 +7,8 @@
 
 use std::f64::consts::LN_2;
 
+use super::answer_counts::AnswerCounts;
+
 /// Evidence that chance explains with a probability below 0.001 is enough.
 const ENOUGH_NATS: f64 = 6.907_755;
 /// More are not expected of some segments and those next to them.
@@ -89,6 +91,17 @@ pub(super) fn needed(edges: usize) -> f64 {
 /// What estimates take for needed: enough for a class anywhere, with room.
 pub(super) fn usually_needed() -> f64 {
     ENOUGH_NATS + choices(4)
+}
+
+/// Whether the attempts of these destinations are enough for a claim, whatever ports they have: a side of a destination has its
+/// unanswered attempts by chance at least once for all ways to choose that many of its attempts.
+#[expect(clippy::cast_precision_loss, reason = "a bound")]
+pub(super) fn can_be_enough(destinations: impl Iterator<Item = AnswerCounts>) -> bool {
+    let ways = |AnswerCounts { answered, unanswered }| {
+        let (few, many) = (answered.min(unanswered), answered.max(unanswered));
+        (1..=few).map(|of| ((many + of) as f64 / of as f64).ln()).sum::<f64>()
+    };
+    destinations.map(ways).sum::<f64>() >= needed(1)
 }
 
 /// The sharpest bound.
@@ -275,6 +288,21 @@ mod tests {
         assert!(one.is_enough(4) && !one.is_shared(4), "{one:?}");
         let two = evidence(&[stratum((40, 40), (0, 40)), stratum((20, 20), (0, 40))]).weight();
         assert!(two.is_enough(4) && two.is_shared(4), "{two:?}");
+    }
+
+    #[test]
+    fn no_side_is_more_evidence_than_there_are_ways_to_choose() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        for _ in 0..200 {
+            let strata: Vec<_> = (0..rng.usize(1..4)).map(|_| shuffled(&mut rng)).collect();
+            let counts =
+                |of: &Stratum| AnswerCounts { answered: of.attempts - of.unanswered, unanswered: of.unanswered };
+            let split = |of: &Stratum| Stratum { denied: of.unanswered, denied_unanswered: of.unanswered, ..*of };
+            let most = evidence(&strata.iter().map(split).collect::<Vec<_>>()).total;
+            assert!(most < needed(1) || can_be_enough(strata.iter().map(counts)), "{strata:?}");
+        }
+        let one = |answered, unanswered| [AnswerCounts { answered, unanswered }];
+        assert!(can_be_enough(one(20, 20).into_iter()) && !can_be_enough(one(1000, 2).into_iter()));
     }
 
     #[test]
