@@ -6,16 +6,12 @@ use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
 use tracer_common::Flow;
 use tracer_common::config::{NETNS_WATCHED, UPLINK_OUTSIDE};
-use tracer_common::events::{
-    CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, STATUS_CONFIRMED, STATUS_SRC_NAT, WIRE_SYN, WIRE_SYN_ACK,
-};
+use tracer_common::events::{CtDrop, STATUS_CONFIRMED, STATUS_SRC_NAT, WIRE_SYN, WIRE_SYN_ACK};
 
 use super::nat_bind;
 use crate::kernel::conntrack::{Conn, Room};
-use crate::kernel::globals::{
-    DROP_CONSUMED, DROP_HAS_REASON, DROP_UNSPECIFIED, HOOK_SLOW_LEN, HOOK_SLOW_LOW, KERNEL_HIGH, TCP_V4_RCV_LEN,
-    TCP_V4_RCV_LOW, TCP_V6_RCV_LEN, TCP_V6_RCV_LOW, WIRE_BINDS,
-};
+use crate::kernel::globals::{DROP_CONSUMED, DROP_HAS_REASON, DROP_UNSPECIFIED, WIRE_BINDS};
+use crate::kernel::place::{is_freed_by_tcp, place};
 use crate::kernel::skb::{Device, Header, Skb};
 use crate::packet::{TCP_ACK, TCP_RST, TCP_SYN};
 use crate::{emit, filter, outside};
@@ -110,26 +106,4 @@ fn is_wanted(conn: Option<Conn<'_>>, flow: &Flow, is_answer: bool) -> bool {
         None if is_answer => filter::wants_wire(&flow.reversed()),
         None => filter::wants_src(flow),
     }
-}
-
-/// Whether the packet was freed by `nf_hook_slow()`; 0 where it is not known where that is.
-#[inline(always)]
-fn place(location: u64) -> u8 {
-    if KERNEL_HIGH.load() == 0 {
-        return 0;
-    }
-    if is_within(location, HOOK_SLOW_LOW.load(), HOOK_SLOW_LEN.load()) { DROP_AT_HOOK } else { DROP_ELSEWHERE }
-}
-
-/// Whether the packet had reached a socket: TCP frees a retransmitted SYN of a connection that it has begun to open, and answers it again.
-#[inline(always)]
-fn is_freed_by_tcp(location: u64) -> bool {
-    is_within(location, TCP_V4_RCV_LOW.load(), TCP_V4_RCV_LEN.load())
-        || is_within(location, TCP_V6_RCV_LOW.load(), TCP_V6_RCV_LEN.load())
-}
-
-#[inline(always)]
-fn is_within(location: u64, low: u32, len: u32) -> bool {
-    let start = u64::from(KERNEL_HIGH.load()) << 32 | u64::from(low);
-    len != 0 && location.wrapping_sub(start) <= u64::from(len)
 }

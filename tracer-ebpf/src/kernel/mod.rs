@@ -2,6 +2,7 @@
 
 pub mod conntrack;
 pub mod globals;
+pub mod place;
 pub mod skb;
 pub mod sock;
 
