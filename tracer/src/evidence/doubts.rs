@@ -66,6 +66,7 @@ impl Doubts {
                 Reason::FewPorts
             }
             Reason::SidesDiffer { .. } if self.have_sides => Reason::ClientsDiffer,
+            Reason::OnlyInsideAnswered if self.have_sides => Reason::NothingToCompare,
             Reason::SidesDiffer { p_below } => {
                 Reason::SidesDiffer { p_below: self.once_p_below.map_or(p_below, |once| once.min(p_below)) }
             }

@@ -145,7 +145,7 @@ impl DestinationEvidence {
             inside: (inside != [0, 0] && !self.is_shared).then_some(inside[1] > 0),
             unanswered: Side::OUTSIDE.map(|side| {
                 let [unanswered, answered] = self.weighed[side as usize];
-                unanswered > 0 && answered == 0 && !self.is_shared
+                unanswered > 0 && answered == 0 && !self.is_shared && !self.fails_inside()
             }),
             is_answering: self.counts.iter().any(|side| side[1] > 0),
             is_tried: self.counts.as_flattened().iter().any(|count| *count > 0),
@@ -168,6 +168,7 @@ impl DestinationEvidence {
     pub(super) fn is_suspect(&self, side: Side) -> bool {
         let ([inside_unanswered, inside_answered], [unanswered, _]) = (self.weighed[0], self.weighed[side as usize]);
         self.role(side) == Role::Filtered
+            && !self.fails_inside()
             && is_below(SUSPECT_P, inside_answered, inside_answered + inside_unanswered, unanswered)
     }
 
