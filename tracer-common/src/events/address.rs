@@ -19,6 +19,11 @@ pub const HOST_ROUTE_ADDED: u8 = 5;
 /// The route is no longer there.
 pub const HOST_ROUTE_REMOVED: u8 = 6;
 
+/// The interface sends for one above it that is watched and has the address (a VLAN, macvlan, bond or bridge), from this time on.
+pub const SENDER_ADDED: u8 = 7;
+/// It no longer does.
+pub const SENDER_REMOVED: u8 = 8;
+
 /// Made by user space for each address when the capture starts, and whenever one changes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -31,7 +36,7 @@ pub struct Address {
     pub ifindex: u32,
     /// Length of the prefix, as of the stored form: 96 more for IPv4
     pub prefix: u8,
-    /// `ADDRESS_*`, `LOCAL_ROUTE_*` or `HOST_ROUTE_*`
+    /// `ADDRESS_*`, `LOCAL_ROUTE_*`, `HOST_ROUTE_*` or `SENDER_*`
     pub state: u8,
     /// Zero.
     pub unused: [u8; 2],

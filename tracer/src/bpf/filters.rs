@@ -106,7 +106,7 @@ impl NodeMaps {
         let single = held.filter(|held| match held.kind {
             Held::Address => true,
             Held::LocalRoute => held.prefix == 128,
-            Held::HostRoute => false,
+            Held::HostRoute | Held::Sender => false,
         });
         let now: BTreeSet<_> = single.map(|held| held.addr).take(OWN_ADDRESSES as usize).collect();
         for gone in self.addresses.difference(&now) {

@@ -8,7 +8,7 @@ use aya::Ebpf;
 use tracer_common::Event;
 use tracer_common::events::{
     ADDRESS_ADDED, ADDRESS_REMOVED, Address, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, INTERFACE_NAME, LOCAL_ROUTE_ADDED,
-    LOCAL_ROUTE_REMOVED, Stamp, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
+    LOCAL_ROUTE_REMOVED, SENDER_ADDED, SENDER_REMOVED, Stamp, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
 };
 
 use super::filters::NodeMaps;
@@ -189,6 +189,8 @@ fn address(netns: u32, held: &HeldAddress, is_added: bool, time_ns: u64) -> Addr
         (Held::LocalRoute, false) => LOCAL_ROUTE_REMOVED,
         (Held::HostRoute, true) => HOST_ROUTE_ADDED,
         (Held::HostRoute, false) => HOST_ROUTE_REMOVED,
+        (Held::Sender, true) => SENDER_ADDED,
+        (Held::Sender, false) => SENDER_REMOVED,
     };
     Address { stamp: Stamp { time_ns, kind: Address::KIND, netns }, addr, ifindex, prefix, state, unused: [0; 2] }
 }

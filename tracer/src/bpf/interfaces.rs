@@ -79,6 +79,8 @@ struct Interfaces {
     hosts: Vec<HeldAddress>,
     /// Interfaces above those that are watched instead of an uplink, each with that one.
     above: Vec<(u32, u32)>,
+    /// The watched ones, each with the devices that send for it.
+    below: Vec<(u32, u32)>,
 }
 
 /// A namespace whose interfaces are followed.
@@ -149,7 +151,7 @@ impl FollowedNetns {
     pub(super) fn look(&mut self, namespace: &Netns, names: &[String]) -> anyhow::Result<Change> {
         let started = Instant::now();
         (self.has_changed, self.has_filters) = (false, false);
-        let Interfaces { wanted, mut others, local, hosts, above } = self.interfaces(namespace, names)?;
+        let Interfaces { wanted, mut others, local, hosts, above, below } = self.interfaces(namespace, names)?;
         let mut addresses = links::addresses(&self.connection)?;
         for (upper, ifindex) in above {
             let held: Vec<_> = addresses.iter().filter(|held| held.ifindex == upper).copied().collect();
@@ -166,6 +168,13 @@ impl FollowedNetns {
         others.retain(|interface| has_network(interface.index));
         let unwatched = others.iter().filter(|interface| !self.unwatched.contains(interface)).cloned().collect();
         self.unwatched = others;
+        // What a device below an uplink drops of it was on its way.
+        let mut sent_by = Vec::new();
+        for (uplink, device) in below {
+            let held = addresses.iter().filter(|held| held.ifindex == uplink && held.kind == Held::Address);
+            sent_by.extend(held.map(|held| HeldAddress { ifindex: device, kind: Held::Sender, ..*held }));
+        }
+        addresses.extend(sent_by);
         let change = Change {
             interfaces: Some(wanted),
             unwatched,
@@ -263,7 +272,11 @@ impl FollowedNetns {
         let has_uppers = places.iter().filter(|(_, uppers)| !uppers.is_empty());
         let above =
             has_uppers.flat_map(|(place, _)| lower::above(&links, *place).map(|upper| (upper, *place))).collect();
-        Ok(Interfaces { wanted, others, local, hosts, above })
+        let below = wanted
+            .iter()
+            .flat_map(|uplink| lower::senders(&links, uplink.index).into_iter().map(|device| (uplink.index, device)));
+        let below = below.collect();
+        Ok(Interfaces { wanted, others, local, hosts, above, below })
     }
 }
 

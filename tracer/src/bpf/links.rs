@@ -57,6 +57,8 @@ pub(super) struct Link {
     is_loopback: bool,
     /// It leads to other hosts: no loopback, tunnel, bridge or dummy, whose addresses may be meant for all uplinks
     pub(super) is_nic: bool,
+    /// As a port of a bridge it leads to a virtual machine or a container
+    pub(super) leads_inside: bool,
     /// The table of the VRF that it is.
     vrf: Option<u32>,
     /// Index of the interface below it, or of the other end of a pair
@@ -137,6 +139,7 @@ fn parse(body: &[u8]) -> Option<Link> {
         flags: if encapsulates { LINK_ENCAPSULATES } else { 0 },
         is_loopback: layer == ARPHRD_LOOPBACK,
         is_nic: layer != ARPHRD_LOOPBACK && !encapsulates && !["bridge", "dummy", "ifb", "vrf"].contains(&kind),
+        leads_inside: matches!(kind, "tun" | "veth"),
         vrf: (kind == "vrf").then(table).flatten(),
         link: find(rest, IFLA_LINK).and_then(number),
         link_netns: find(rest, IFLA_LINK_NETNSID).and_then(number),
@@ -161,6 +164,8 @@ pub(super) enum Held {
     LocalRoute,
     /// A route leads it out of the interface, although it is in a network of another one.
     HostRoute,
+    /// An interface above this one, which sends for it, has it.
+    Sender,
 }
 
 /// An address of an interface, or one that a route gives to it.

@@ -109,6 +109,18 @@ fn below(links: &BTreeMap<u32, Link>, upper: u32) -> impl Iterator<Item = u32> {
     ports.map(|port| port.index).chain(parent)
 }
 
+/// The devices that send what this interface sends, and no copies of it: of the ports of a bridge those that lead neither to virtual machines nor
+/// to containers.
+pub(super) fn senders(links: &BTreeMap<u32, Link>, uplink: u32) -> BTreeSet<u32> {
+    let (mut open, mut found) = (vec![uplink], BTreeSet::new());
+    while let Some(index) = open.pop() {
+        let is_bridge = links.get(&index).is_some_and(|link| link.is_bridge);
+        let is_sender = |device: &u32| !is_bridge || links.get(device).is_some_and(|port| !port.leads_inside);
+        open.extend(below(links, index).filter(is_sender).filter(|device| found.insert(*device)));
+    }
+    found
+}
+
 /// The interfaces that send by this one.
 pub(super) fn above(links: &BTreeMap<u32, Link>, device: u32) -> impl Iterator<Item = u32> {
     let is_above = move |upper: &&u32| {
@@ -159,6 +171,15 @@ mod tests {
         ] {
             assert_eq!(places(programmed, uplink), expected, "{programmed:?} {uplink}");
         }
+    }
+
+    #[test]
+    fn a_bond_sends_by_its_slaves_and_a_bridge_by_no_machine_of_its_own() {
+        let mut links = links();
+        links.insert(7, part_of(1, link(7, "vnet0", 1, "tun")));
+        assert_eq!(senders(&links, 2).into_iter().collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(senders(&links, 6).into_iter().collect::<Vec<_>>(), [3]);
+        assert_eq!(senders(&links, 1).into_iter().collect::<Vec<_>>(), [2, 3, 4, 5]);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! `uplink` and `address`: the interfaces that were watched, and the addresses of the node.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 use tracer_common::events::{
     ADDRESS_ADDED, Address, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED,
-    LOCAL_ROUTE_REMOVED, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
+    LOCAL_ROUTE_REMOVED, SENDER_ADDED, SENDER_REMOVED, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
 };
 
 use crate::model::{InterfaceName, SourceAddress, Watch};
@@ -14,6 +14,8 @@ use crate::model::{InterfaceName, SourceAddress, Watch};
 const MAX_ADDRESSES: usize = 65_536;
 /// Prefixes of local routes kept at most, with the same consequence.
 const MAX_LOCAL_ROUTES: usize = 1024;
+/// Addresses of devices that send for others kept at most.
+const MAX_SENDERS: usize = 1024;
 /// Routes to single hosts kept at most.
 const MAX_HOST_ROUTES: usize = 1024;
 /// Networks of interfaces kept at most.
@@ -95,6 +97,8 @@ pub(super) struct Interfaces {
     networks: Vec<(InterfaceKey, Prefix)>,
     /// The interfaces that routes to single hosts lead out of, by namespace and address
     host_routes: HashMap<(u32, [u8; 16]), u32, FixedState>,
+    /// Interfaces that send for one that has the address
+    senders: HashSet<(InterfaceKey, [u8; 16]), FixedState>,
     /// Namespaces whose addresses are known
     listed: Vec<u32>,
     is_over_limit: bool,
@@ -200,6 +204,15 @@ impl Interfaces {
         if matches!(event.state, HOST_ROUTE_ADDED | HOST_ROUTE_REMOVED) {
             return self.host_route(place, event);
         }
+        if matches!(event.state, SENDER_ADDED | SENDER_REMOVED) {
+            let sender = (place, event.addr);
+            if event.state == SENDER_REMOVED {
+                self.senders.remove(&sender);
+            } else if self.senders.len() < MAX_SENDERS {
+                self.senders.insert(sender);
+            }
+            return;
+        }
         let is_added = matches!(event.state, ADDRESS_ADDED | LOCAL_ROUTE_ADDED);
         let removed_ns = (!is_added).then_some(event.stamp.time_ns);
         let prefix = Prefix { bits: u128::from_be_bytes(event.addr), len: event.prefix };
@@ -279,6 +292,11 @@ impl Interfaces {
             is_on_link: false,
             was_of_node: false,
         }
+    }
+
+    /// Whether this interface sends for one that has the address.
+    pub(super) fn sends_for(&self, address: &[u8; 16], netns: u32, index: u32) -> bool {
+        self.senders.contains(&(InterfaceKey { netns, index }, *address))
     }
 
     /// Whether the address was the node's at a time.

@@ -39,6 +39,11 @@ impl Network {
         netns != 0 && self.interfaces.is_unwatched(netns)
     }
 
+    /// Whether this interface sends for one that has the address.
+    pub(super) fn sends_for(&self, address: &[u8; 16], netns: u32, index: u32) -> bool {
+        self.interfaces.sends_for(address, netns, index)
+    }
+
     pub(super) fn uplink(&mut self, event: &Uplink) {
         self.interfaces.uplink(event);
     }

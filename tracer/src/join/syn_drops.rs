@@ -51,7 +51,7 @@ impl SynDrops {
 pub(super) enum Stage {
     /// On its way; a SYN was not seen leaving before
     OnTheWay,
-    /// A SYN that was seen leaving: by the queue of that interface, or in another watched namespace
+    /// A SYN that was seen leaving: by the queue of that interface or of one that sends for it, or in another watched namespace
     AfterLeaving,
     /// A copy, or beyond the uplink
     Aside,
@@ -74,7 +74,9 @@ pub(super) fn stage(slot: SlotView<'_>, drop: &DroppedPacket, network: &Network)
     if !slot.has_just_left(drop.time_ns) {
         return Stage::OnTheWay;
     }
-    let is_at_uplink = is_of_uplinks_netns && drop.ifindex == uplink && slot.left_before(drop.time_ns);
+    // The uplink's own queue, or that of a device that sends for it: the parent of a VLAN, a slave of a bond.
+    let sends = || drop.ifindex == uplink || network.sends_for(&slot.translated().src, uplink_netns, drop.ifindex);
+    let is_at_uplink = is_of_uplinks_netns && slot.left_before(drop.time_ns) && sends();
     let is_in_next_namespace = !is_of_uplinks_netns && !network.is_unwatched(drop.netns);
     if is_at_uplink || is_in_next_namespace { Stage::AfterLeaving } else { Stage::Aside }
 }

@@ -1,6 +1,6 @@
 //! Which drops stop a SYN or its answer on its way.
 
-use tracer_common::events::{UNTRACKED, UPLINK_WATCHED};
+use tracer_common::events::{SENDER_ADDED, UNTRACKED, UPLINK_WATCHED};
 
 use super::*;
 
@@ -42,6 +42,14 @@ fn counted(drops: &[Event]) -> (u8, u8, u8) {
 #[test]
 fn the_queue_of_the_uplink_drops_what_was_seen_leaving() {
     assert_eq!(counted(&[dropped_in(MS + 10_000, node(2), NODE_NETNS, UPLINK)]), (1, 1, 0));
+}
+
+#[test]
+fn a_device_that_sends_for_the_uplink_drops_what_was_seen_leaving() {
+    let drop = dropped_in(MS + 10_000, node(2), NODE_NETNS, ANOTHER);
+    let sends = |address_of: &str| address(0, ANOTHER, address_of, SENDER_ADDED);
+    assert_eq!(counted(&[sends("198.51.100.1"), drop]), (1, 1, 0));
+    assert_eq!(counted(&[sends("198.51.100.2"), drop]), (0, 0, 1));
 }
 
 #[test]
