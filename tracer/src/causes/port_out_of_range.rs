@@ -19,12 +19,15 @@ fn applies(case: &Case<'_>) -> bool {
 pub(super) fn is_candidate(case: &Case<'_>) -> bool {
     // What came back to this very port got through the filter. Inside the cluster no filter of a provider is in the way.
     let is_silent = case.attempt.is_unanswered() && !case.heard_back();
-    is_silent && is_of_nat(case) && case.may_have_left()
+    // A SYN with another port was answered: same client, same server, same moment.
+    (is_silent || is_of_earlier(case)) && is_of_nat(case) && case.may_have_left()
 }
 
 /// Whether the SYN was retransmitted and its translated port is outside the policy.
 pub(super) fn is_outside(case: &Case<'_>) -> bool {
-    case.attempt.translated.is_some_and(|translated| !case.allowed.contains(translated.src_port))
+    let is_outside = |port: u16| !case.allowed.contains(port);
+    (case.attempt.translated.is_some_and(|translated| is_outside(translated.src_port))
+        || case.attempt.earlier_ports.iter().any(is_outside))
         && case.attempt.retransmits > 0
         && is_of_nat(case)
 }
@@ -40,7 +43,23 @@ fn explain(case: &Case<'_>) -> String {
     };
     let evidence = evidence(case).unwrap_or_default();
     // From here, a SYN that is dropped for its source port looks like an answer that is dropped for its destination port.
-    format!("a filter on the path {verb} SYNs from port {0}, or the return traffic to it: {evidence}", port(case))
+    let later = if is_of_earlier(case) { later(case) } else { String::new() };
+    format!(
+        "a filter on the path {verb} SYNs from port {0}, or the return traffic to it: {evidence}{later}",
+        port(case)
+    )
+}
+
+/// The port in question is that of an earlier SYN.
+fn is_of_earlier(case: &Case<'_>) -> bool {
+    case.attempt.translated.is_some_and(|translated| translated.src_port != port(case))
+}
+
+/// What became of the newest SYN, whose port is another.
+fn later(case: &Case<'_>) -> String {
+    let newest = case.attempt.translated.map_or(0, |translated| translated.src_port);
+    let fared = if case.attempt.is_answered() { "was answered" } else { "was not answered either" };
+    format!("; NAT chose port {newest} for a later SYN, which {fared}")
 }
 
 /// Where the port is by the policy, or by the inferred range where the policy does not hold, and what speaks for or against a filter;
@@ -64,7 +83,7 @@ pub(super) fn evidence(case: &Case<'_>) -> Option<String> {
 }
 
 fn port(case: &Case<'_>) -> u16 {
-    case.attempt.translated.map_or(0, |translated| translated.src_port)
+    case.attempt.port_in_question(case.allowed).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use self::path::PathEvidence;
 pub use self::place::{Path, Place};
 use tracer_common::Flow;
 
-use crate::infer::{Class, Conclusion, ObservedPort, Probe, Refusals, observe};
+use crate::infer::{Class, Conclusion, ObservedPort, Probe, Refusals, earlier, observe};
 use crate::model::{Answers, Assessment, Attempt, Claim, PortSet, Reason, Scope, Side, SideEvidence};
 
 /// Paths that are distinguished; attempts by further uplinks share one.
@@ -89,6 +89,9 @@ impl PortEvidence {
     pub fn ended(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet, is_evidence: bool) -> Option<Place> {
         let open = self.open.get_mut(id as usize).and_then(Option::take);
         let now = if is_evidence { self.probe(attempt, allowed) } else { None };
+        if now.is_some() && attempt.selections > 1 {
+            self.earlier(attempt, allowed);
+        }
         if let Some(Open { place, number, is_weighed }) = open {
             if now.is_some_and(|(of, probe)| of == place && !probe.answered) {
                 if has_waited(attempt) {
@@ -105,6 +108,15 @@ impl PortEvidence {
         Some(place)
     }
 
+    /// SYNs that left with other ports than the newest, and were not answered.
+    fn earlier(&mut self, attempt: &Attempt, allowed: &PortSet) {
+        for (flow, probe) in earlier(attempt) {
+            let place = self.place_of(attempt, &flow, Side::of(allowed, probe.port));
+            self.path(place).count(place, None, attempt.first_ns, probe, attempt.retransmits > 1);
+            self.look(place);
+        }
+    }
+
     /// How strong the claim is about the port of this attempt: where it is flagged, and where its port is outside of an inferred range.
     /// `counted` is where the attempt is counted, if it is.
     pub fn assess(
@@ -116,8 +128,10 @@ impl PortEvidence {
         counted: Option<Place>,
     ) -> PortClaim<'_> {
         let Some(translated) = attempt.translated else { return PortClaim::default() };
-        let side = Side::of(allowed, translated.src_port);
-        let is_outside = (is_flagged || attempt.is_unanswered()) && side != Side::Inside;
+        let port = attempt.port_in_question(allowed).unwrap_or(translated.src_port);
+        let is_of_earlier = port != translated.src_port;
+        let side = Side::of(allowed, port);
+        let is_outside = (is_flagged || attempt.is_unanswered() || is_of_earlier) && side != Side::Inside;
         let bare = |reason| {
             let (inside, outside) = (Answers::default(), Answers::default());
             let of = || Assessment { claim: Claim::Policy, reason, scope: Scope::Destination, side, inside, outside };
@@ -129,13 +143,13 @@ impl PortEvidence {
         if !may_have_left {
             return bare(Reason::NotOnUplink);
         }
-        if attempt.is_answered() {
+        if attempt.is_answered() && !is_of_earlier {
             // Which of its ports was answered is not known where there are several.
             return bare(if attempt.selections > 1 { Reason::PortChanged } else { Reason::PortAnswered });
         }
-        let counted = counted.filter(|place| place.side == side);
+        let counted = counted.filter(|place| place.side == side && !is_of_earlier);
         let Some(place) = counted.or_else(|| self.place(attempt, allowed)) else { return PortClaim::default() };
-        let PortClaim { assessment, inferred } = self.assess_port(place, translated.src_port);
+        let PortClaim { assessment, inferred } = self.assess_port(place, port);
         PortClaim { assessment: assessment.filter(|it| is_outside || it.claim == Claim::Inferred), inferred }
     }
 
@@ -158,9 +172,8 @@ impl PortEvidence {
 
     /// Where the attempt belongs. `None` where its translated port is unknown.
     pub fn place(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
-        let translated = attempt.translated?;
-        let side = Side::of(allowed, translated.src_port);
-        Some(self.place_of(attempt, &translated, side))
+        let (translated, port) = (attempt.translated?, attempt.port_in_question(allowed)?);
+        Some(self.place_of(attempt, &Flow { src_port: port, ..translated }, Side::of(allowed, port)))
     }
 
     /// The same place in the period of a time, for any client.

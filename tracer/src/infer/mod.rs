@@ -36,7 +36,7 @@ pub use destination::Destination;
 pub use port_set::PortSetPattern;
 
 use self::destinations::{Destinations, MAX_DESTINATIONS};
-pub(crate) use self::observation::{Observation, ObservedPort, Probe, observe};
+pub(crate) use self::observation::{Observation, ObservedPort, Probe, earlier, observe};
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};
@@ -70,7 +70,13 @@ impl Infer {
     pub fn ended(&mut self, attempt: &Attempt) {
         let Some(Observation { is_ipv4, observed }) = observe(attempt) else { return };
         let family = if is_ipv4 { &mut self.v4 } else { &mut self.v6 };
-        family.get_or_insert_default().take(&observed);
+        let family = family.get_or_insert_default();
+        family.take(&observed);
+        if attempt.selections > 1 {
+            for (flow, probe) in earlier(attempt) {
+                family.take(&ObservedPort::Port { destination: Destination::of(&flow), probe });
+            }
+        }
     }
 
     /// Takes what else is known of a connection that left as `translated`: from a conntrack table, for example. `second` is when

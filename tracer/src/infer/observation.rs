@@ -1,5 +1,7 @@
 //! What an attempt is evidence of: that its translated port was answered, that it was not, or nothing.
 
+use tracer_common::Flow;
+
 use super::destination::Destination;
 use crate::model::Attempt;
 
@@ -47,7 +49,7 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     if !answered && !attempt.is_unanswered() {
         return None;
     }
-    let observed = if attempt.selections > 1 {
+    let observed = if attempt.selections > 1 && attempt.unanswered_ports().next().is_none() {
         ObservedPort::ChangedPort
     } else {
         let second = attempt.first_ns / 1_000_000_000;
@@ -57,6 +59,17 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
         ObservedPort::Port { destination: Destination::of(&translated), probe }
     };
     Some(Observation { is_ipv4: translated.is_ipv4(), observed })
+}
+
+/// The SYNs of an attempt that is evidence, with ports that NAT has changed since: none was answered.
+pub(crate) fn earlier(attempt: &Attempt) -> impl Iterator<Item = (Flow, Probe)> + use<> {
+    let second = attempt.first_ns / 1_000_000_000;
+    let translated = attempt.translated.filter(|_| attempt.selections > 1);
+    let probe =
+        move |port| Probe { port, answered: false, is_refused: false, second, is_kept: false, is_of_counts: false };
+    attempt
+        .unanswered_ports()
+        .filter_map(move |port| translated.map(|translated| (Flow { src_port: port, ..translated }, probe(port))))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::syn_drops::SynDrops;
 use super::tuple::Addresses;
 use super::wait::Wait;
 use crate::fetch::fetch;
-use crate::model::{Process, Strays};
+use crate::model::{EarlierPorts, Process, Strays};
 
 /// Attempts of one bucket at most, so that a sender who gives every SYN the same ISN costs no more than others.
 const MAX_BUCKET_LEN: usize = 64;
@@ -30,7 +30,7 @@ pub(super) struct Attempts {
     slots: Vec<Slot>,
     addresses: Addresses,
     /// Of the few attempts that have them
-    strays: HashMap<u32, Strays, FixedState>,
+    strays: HashMap<u32, (Strays, EarlierPorts), FixedState>,
     /// Likewise
     processes: HashMap<u32, Process, FixedState>,
     /// Likewise
@@ -87,13 +87,25 @@ impl Attempts {
     /// What arrived for the attempt and does not answer its SYN.
     pub(super) fn strays(&self, id: u32) -> Strays {
         let has_some = self.get(id).known.has(SlotFlags::STRAYS);
-        has_some.then(|| self.strays.get(&id).copied()).flatten().unwrap_or_default()
+        has_some.then(|| self.strays.get(&id)).flatten().map_or_else(Strays::default, |(strays, _)| *strays)
+    }
+
+    /// The ports with which earlier SYNs left.
+    pub(super) fn earlier_ports(&self, id: u32) -> EarlierPorts {
+        let has_some = self.get(id).known.has(SlotFlags::STRAYS);
+        has_some.then(|| self.strays.get(&id)).flatten().map_or_else(EarlierPorts::default, |(_, ports)| *ports)
+    }
+
+    /// As `earlier_ports`, mutable.
+    pub(super) fn earlier_ports_mut(&mut self, id: u32) -> &mut EarlierPorts {
+        self.get_mut(id).known.set(SlotFlags::STRAYS);
+        &mut self.strays.entry(id).or_default().1
     }
 
     /// As `strays`, mutable.
     pub(super) fn strays_mut(&mut self, id: u32) -> &mut Strays {
         self.get_mut(id).known.set(SlotFlags::STRAYS);
-        self.strays.entry(id).or_default()
+        &mut self.strays.entry(id).or_default().0
     }
 
     /// Which process has the attempt's socket open.

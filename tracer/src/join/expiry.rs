@@ -188,6 +188,7 @@ impl Join {
         // Healthy attempts need no more, and most are healthy.
         if attempt.retransmits > 0 {
             attempt.strays = self.attempts.strays(id);
+            attempt.earlier_ports = self.attempts.earlier_ports(id);
             attempt.process = self.attempts.process(id);
             attempt.egress = self.network.egress(slot);
             attempt.later_path = self.network.later_path(slot);

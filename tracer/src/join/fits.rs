@@ -118,6 +118,13 @@ pub(super) fn was_translated_to(slot: SlotView<'_>, to_server: &TupleKey<'_>) ->
     slot.is_translated(to_server) || may_be_earlier()
 }
 
+/// Whether the tuple is the one that NAT chose for the SYN, but for its port.
+pub(super) fn differs_by_port(slot: SlotView<'_>, to_server: &TupleKey<'_>) -> bool {
+    slot.known.has(SlotFlags::TRANSLATED | SlotFlags::STRAYS)
+        && slot.translated().src == to_server.flow.src
+        && slot.translated_destination(to_server) == DestinationMatch::Same
+}
+
 /// What was seen arriving may have been translated before that, by another NAT of this kernel.
 fn knows_original(slot: SlotView<'_>) -> bool {
     slot.known.has(SlotFlags::ORIGINAL) && !slot.known.has(SlotFlags::ARRIVED)

@@ -8,7 +8,7 @@ use super::nat64;
 use super::slot::Slot;
 use super::slot_flags::SlotFlags;
 use super::tuple::{Addresses, Tuple, TupleKey};
-use crate::model::{Attempt, Dropped, Egress, Outcome, Strays, TableFill};
+use crate::model::{Attempt, Dropped, EarlierPorts, Egress, Outcome, Strays, TableFill};
 
 /// How a tuple's destination compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +152,7 @@ impl SlotView<'_> {
             is_answer_from_elsewhere: known(SlotFlags::FROM_ELSEWHERE),
             is_hairpin: known(SlotFlags::HAIRPIN),
             table,
+            earlier_ports: EarlierPorts::default(),
             strays: Strays::default(),
             process: None,
             egress: Egress::default(),

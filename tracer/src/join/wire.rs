@@ -1,5 +1,6 @@
 //! `wire`: what was really seen on an interface.
 
+use tracer_common::Flow;
 use tracer_common::events::{
     WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
@@ -113,6 +114,34 @@ impl Join {
         let slot = self.attempts.view(id);
         if slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED) && !slot.is_translated(translated) {
             self.count_resets(id);
+            self.keep_port(id, translated.flow);
+        }
+    }
+
+    /// The SYN left with a port, and NAT has chosen another one for the next.
+    #[cold]
+    fn keep_port(&mut self, id: u32, translated: &Flow) {
+        let slot = self.attempts.view(id);
+        let before = slot.translated();
+        let is_other_port =
+            (before.src, before.dst, before.dst_port) == (translated.src, translated.dst, translated.dst_port);
+        let is_settled = slot
+            .known
+            .has_any(SlotFlags::SYN_ACK | SlotFlags::RST | SlotFlags::SECOND_NAT | SlotFlags::FROM_CACHED_BINDING);
+        if is_other_port && !is_settled {
+            self.attempts.earlier_ports_mut(id).keep(before.src_port);
+        }
+    }
+
+    /// An answer that belongs to no attempt may be that to an earlier SYN, whose port was another.
+    #[cold]
+    fn answered_earlier(&mut self, observation: &WireObservation) {
+        let flow = &TupleKey::from(&observation.flow);
+        let is_of = |slot: SlotView<'_>| fits::differs_by_port(slot, flow).then_some(fits::SAME);
+        if let Some((id, _)) = self.attempts.find(observation.isn, fits::SAME, is_of)
+            && !self.attempts.earlier_ports(id).is_empty()
+        {
+            self.attempts.earlier_ports_mut(id).answered(flow.flow.src_port);
         }
     }
 
@@ -134,7 +163,12 @@ impl Join {
                 self.attempts.observed(id, &observation, flow);
                 self.heard(id, observation.time_ns);
             }
-            None => self.hints.see(observation),
+            None => {
+                if matches!(observation.packet, WIRE_SYN_ACK | WIRE_RST) {
+                    self.answered_earlier(&observation);
+                }
+                self.hints.see(observation);
+            }
         }
     }
 

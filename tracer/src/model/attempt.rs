@@ -3,7 +3,7 @@
 use tracer_common::Flow;
 use tracer_common::events::{RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED};
 
-use super::{Egress, LaterPath, Process, Strays};
+use super::{EarlierPorts, Egress, LaterPath, PortSet, Process, Strays};
 
 /// A client that gives up later than this has waited for the answer: `TCP_RTO_MIN`, the shortest time that Linux waits for any.
 const MIN_WAIT_NS: u64 = 200_000_000;
@@ -188,6 +188,8 @@ pub struct Attempt {
     pub is_hairpin: bool,
     /// The fullest conntrack table while a SYN without entry was dropped.
     pub table: Option<TableFill>,
+    /// The ports with which earlier SYNs left unanswered, where NAT chose another one for a later SYN.
+    pub earlier_ports: EarlierPorts,
     /// What arrived and does not answer the SYN.
     pub strays: Strays,
     /// Which process had its socket open when the SYN was retransmitted.
@@ -212,6 +214,27 @@ impl Attempt {
     #[must_use]
     pub fn may_keep_port(&self) -> bool {
         self.original.is_none_or(|original| self.translated.is_none_or(|to| original.src_port == to.src_port))
+    }
+
+    /// The ports with which earlier SYNs left and were not answered, where all that is known: no SYN was dropped here.
+    pub fn unanswered_ports(&self) -> impl Iterator<Item = u16> + use<> {
+        let is_known = self.syn_dropped.count == 0 && self.send_errors == 0 && self.icmp.is_none();
+        let newest = self.translated.map(|translated| translated.src_port);
+        self.earlier_ports.iter().filter(move |port| is_known && Some(*port) != newest)
+    }
+
+    /// The port of which it is asked whether a filter drops it: where a SYN with an earlier port was not answered that is not
+    /// allowed, or only later ones were answered, that port.
+    #[must_use]
+    pub fn port_in_question(&self, allowed: &PortSet) -> Option<u16> {
+        let newest = self.translated?.src_port;
+        let is_answered = self.is_answered();
+        if !is_answered && !allowed.contains(newest) {
+            return Some(newest);
+        }
+        let earlier = || self.unanswered_ports();
+        let outside = earlier().find(|port| !allowed.contains(*port));
+        Some(outside.or_else(|| earlier().next().filter(|_| is_answered)).unwrap_or(newest))
     }
 
     /// Whether return traffic reached this node: a SYN-ACK, an RST or a stray segment arrived, or was dropped here, or the outcome

@@ -4,6 +4,7 @@ pub mod assessment;
 pub mod attempt;
 pub mod capture;
 pub mod clock;
+pub mod earlier_ports;
 pub mod egress;
 #[cfg(test)]
 pub(crate) mod example;
@@ -28,6 +29,7 @@ pub use assessment::{Answers, Assessment, Claim, Reason, Scope, Side, Strength};
 pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::{Clock, boot_offset_s};
+pub use earlier_ports::EarlierPorts;
 pub use egress::{ChallengeCounts, Egress, FeatureCounts, InterfaceName, SourceAddress, SynFeatures, Watch};
 pub use filter::Filter;
 pub use finding::{Diagnosis, EndedAttempt, Finding};

@@ -211,7 +211,7 @@ impl Shared<'_> {
                 progress.ended(attempt);
                 let counted = |evidence: &mut PortEvidence| place.or_else(|| evidence.place(attempt, case.allowed));
                 let rests = causes::rests_on_evidence(&case).then(|| counted(evidence)).flatten();
-                let rests = rests.zip(attempt.translated.map(|translated| translated.src_port));
+                let rests = rests.zip(attempt.port_in_question(case.allowed));
                 let case = assessed(case, evidence, judgement.flagged, place);
                 let aside = self.ended(&JudgedAttempt { case, owner, watched }, judgement, rests.is_some())?;
                 if let (Some(place), Some((otherwise, counts))) = (rests, aside) {

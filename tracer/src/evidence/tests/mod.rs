@@ -1,5 +1,6 @@
 //! Assessments on simulated captures, whose truth is known. Every failure names the seed.
 
+mod changed_port;
 mod refused;
 mod world;
 

@@ -88,6 +88,22 @@ fn another_port_for_the_retransmit_means_that_nat_chose_again() {
 }
 
 #[test]
+fn the_ports_of_earlier_syns_are_kept_until_they_are_answered() {
+    let ports = |late_answer: Option<Event>| {
+        let mut events =
+            vec![syn(0, ISN, node(1_500)), bind(S, ISN, pod(1), node(1_600)), syn(S + 1, ISN, node(1_600))];
+        events.extend(late_answer);
+        events.extend([syn(3 * S, ISN, node(40_000)), syn_ack(3 * S + MS, ISN, node(40_000))]);
+        let outcomes = join(&events);
+        let attempt = outcomes.only();
+        assert!(attempt.is_answered() && attempt.translated == Some(node(40_000)));
+        attempt.earlier_ports.iter().collect::<Vec<_>>()
+    };
+    assert_eq!(ports(None), [1_500, 1_600]);
+    assert_eq!(ports(Some(syn_ack(2 * S, ISN, node(1_500)))), [1_600]);
+}
+
+#[test]
 fn one_packet_on_two_interfaces_is_no_retransmit() {
     let on = |at, ifindex| seen(at, ISN, node(9), ifindex, WIRE_SYN, WIRE_EGRESS);
     let outcomes = join(&[on(0, 5), on(2_000, 3), tick(S / 2), on(S, 5), on(S + 2_000, 3)]);
