@@ -24,6 +24,13 @@ pub struct Place {
     pub(super) side: Side,
     /// NAT kept the port that the client chose, or it is not known which that was
     pub(super) is_kept: bool,
-    /// A hash of the address of the client
+    /// A hash of the address of the client; 0 where it is not known
     pub(super) client: u8,
+}
+
+impl Place {
+    /// Whether the client is known to have chosen the port.
+    pub(super) const fn is_chosen(&self) -> bool {
+        self.is_kept && self.client != 0
+    }
 }

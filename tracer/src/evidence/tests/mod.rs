@@ -478,6 +478,25 @@ fn destinations_that_are_counted_together_say_nothing_about_one_of_them() {
     assert_eq!(crawler.blamed(), crawler.end.len());
 }
 
+#[test]
+fn a_job_that_tries_servers_just_while_they_are_down_shows_no_filter() {
+    // Six servers come up after 6 s, or go down then; a job with low ports tries them while they are down, others with high ports while they are
+    // up. Two more are up all the time.
+    let both = |number: u32, job: bool| {
+        let port = if job { 20_000 } else { 40_000 } + number as u16;
+        [(number % 6, port), (6 + number % 2, 45_000 + number as u16)]
+    };
+    for comes_up in [true, false] {
+        let script = (0..240).flat_map(|number| both(number, (number < 120) == comes_up)).collect();
+        let answers: AnswerModel = Rc::new(move |to, _, at_ms| to >= 6 || (at_ms >= 6000) == comes_up);
+        let world = World { answers, script, gap_ms: 25, keeps_ports: true, ..World::new() };
+        let seen = world.play(1);
+        assert_eq!(seen.blamed(), 0, "{:?}", seen.end.first());
+        assert!(seen.end.len() >= 60, "{}", seen.end.len());
+        assert!(seen.policies.iter().all(|policy| !policy.strength().holds()), "{:?}", seen.policies);
+    }
+}
+
 /// Each of these ports to each destination, so many times.
 fn retried(ports: &[u16], destinations: u32, times: u32) -> Vec<(u32, u16)> {
     let tuples = || (0..destinations).flat_map(|to| ports.iter().map(move |port| (to, *port)));
