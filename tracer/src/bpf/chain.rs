@@ -71,8 +71,8 @@ pub(super) fn read(
     }
     let is_ingress = matches!(direction, TcAttachType::Ingress);
     for filter in clsact::of_direction(ifindex, is_ingress)? {
-        let is_ours = clsact::is_ours(&filter);
-        let is_this = is_ours && handle == Some(u32::from(filter.header.handle));
+        let is_ours = filter.is_ours();
+        let is_this = is_ours && handle == Some(filter.handle());
         chain.push(is_this, is_ours);
     }
     Ok(chain)

@@ -5,11 +5,27 @@
 
 use anyhow::Context as _;
 use aya::programs::tc::{TcError, qdisc_add_clsact};
-use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::tc::{TcAttribute, TcFilterBpfOption, TcHandle, TcHeader, TcMessage, TcOption};
 
-use super::{claim, netlink};
+use super::claim;
+use crate::netlink::{Connection, find, number, text};
+
+const RTM_DELQDISC: u16 = 37;
+const RTM_GETQDISC: u16 = 38;
+const RTM_DELTFILTER: u16 = 45;
+const RTM_GETTFILTER: u16 = 46;
+const TCA_KIND: u16 = 1;
+const TC_H_CLSACT: u32 = 0xffff_fff1;
+const TC_H_MAJ_MASK: u32 = 0xffff_0000;
+const TC_H_MIN_INGRESS: u32 = 0xfff2;
+const TC_H_MIN_EGRESS: u32 = 0xfff3;
+/// Bytes of the header of a qdisc or filter (`tcmsg`).
+const HEADER: usize = 20;
+
+/// A filter.
+pub(super) struct Filter {
+    /// As the kernel sent it.
+    message: Vec<u8>,
+}
 
 /// Adds a clsact qdisc; whether it was not there before.
 pub(super) fn add(name: &str, index: u32) -> anyhow::Result<bool> {
@@ -26,13 +42,12 @@ pub(super) fn add(name: &str, index: u32) -> anyhow::Result<bool> {
 }
 
 fn has_clsact(index: u32) -> anyhow::Result<bool> {
-    let dump = RouteNetlinkMessage::GetQueueDiscipline(message(index, TcHandle::UNSPEC));
-    let is_it = |answer: &RouteNetlinkMessage| {
-        let RouteNetlinkMessage::NewQueueDiscipline(qdisc) = answer else { return false };
-        let is_here = qdisc.header.index == index as i32 && qdisc.header.parent == TcHandle::CLSACT;
-        is_here && qdisc.attributes.contains(&TcAttribute::Kind("clsact".to_owned()))
-    };
-    Ok(netlink::request(dump, NLM_F_REQUEST | NLM_F_DUMP)?.iter().any(is_it))
+    let mut is_there = false;
+    Connection::open()?.dump(RTM_GETQDISC, &header(index, 0, 0), |_, qdisc| {
+        let is_here = field(qdisc, 4) == Some(index) && field(qdisc, 12) == Some(TC_H_CLSACT);
+        is_there |= is_here && attribute(qdisc, TCA_KIND).and_then(text) == Some("clsact");
+    })?;
+    Ok(is_there)
 }
 
 fn exists(error: &(dyn std::error::Error + 'static)) -> bool {
@@ -52,24 +67,22 @@ pub(super) fn remove_if_unused(index: u32) -> anyhow::Result<()> {
     if !filters(index)?.is_empty() {
         return Ok(());
     }
-    let mut qdisc = message(index, TcHandle::CLSACT);
-    qdisc.header.handle = TcHandle { major: TcHandle::CLSACT.major, minor: 0 };
-    qdisc.attributes.push(TcAttribute::Kind("clsact".to_owned()));
-    request(RouteNetlinkMessage::DelQueueDiscipline(qdisc), NLM_F_REQUEST | NLM_F_ACK).map(drop)
+    let mut qdisc = header(index, TC_H_CLSACT & TC_H_MAJ_MASK, TC_H_CLSACT).to_vec();
+    kind(&mut qdisc, b"clsact\0");
+    Connection::open()?.ask(RTM_DELQDISC, &qdisc, |_, _| ())
 }
 
 /// Removes the filters of runs that were killed, and the qdisc if it is empty then.
 pub(super) fn remove_leftovers(index: u32) -> anyhow::Result<()> {
-    let is_leftover = |filter: &TcMessage| is_ours(filter) && !claim::is_held(index, u32::from(filter.header.handle));
+    let is_leftover = |filter: &Filter| filter.is_ours() && !claim::is_held(index, filter.handle());
     let leftovers: Vec<_> = filters(index)?.into_iter().filter(is_leftover).collect();
     if leftovers.is_empty() {
         return Ok(());
     }
-    for mut filter in leftovers {
+    for filter in leftovers {
         log::info!("removing a filter that a killed snatrace left on interface {index}");
-        filter.attributes.retain(|attribute| matches!(attribute, TcAttribute::Kind(_)));
         // Another start may have been faster.
-        if let Err(error) = request(RouteNetlinkMessage::DelTrafficFilter(filter), NLM_F_REQUEST | NLM_F_ACK) {
+        if let Err(error) = filter.remove() {
             log::info!("it was not removed: {error:#}");
         }
     }
@@ -77,45 +90,67 @@ pub(super) fn remove_leftovers(index: u32) -> anyhow::Result<()> {
 }
 
 /// All filters on both directions of a clsact qdisc.
-fn filters(index: u32) -> anyhow::Result<Vec<TcMessage>> {
+fn filters(index: u32) -> anyhow::Result<Vec<Filter>> {
     let mut found = of_direction(index, true)?;
     found.extend(of_direction(index, false)?);
     Ok(found)
 }
 
 /// The filters on one direction of a clsact qdisc, in the order in which they run.
-pub(super) fn of_direction(index: u32, is_ingress: bool) -> anyhow::Result<Vec<TcMessage>> {
-    const TC_H_CLSACT: u16 = 0xffff;
-    const TC_H_MIN_INGRESS: u16 = 0xfff2;
-    const TC_H_MIN_EGRESS: u16 = 0xfff3;
-    let minor = if is_ingress { TC_H_MIN_INGRESS } else { TC_H_MIN_EGRESS };
-    let dump = message(index, TcHandle { major: TC_H_CLSACT, minor });
-    let mut found = request(RouteNetlinkMessage::GetTrafficFilter(dump), NLM_F_REQUEST | NLM_F_DUMP)?;
-    // The kernel also names each priority once, with handle 0.
-    found.retain(|filter| filter.header.handle != TcHandle::UNSPEC);
+pub(super) fn of_direction(index: u32, is_ingress: bool) -> anyhow::Result<Vec<Filter>> {
+    let parent = TC_H_CLSACT & TC_H_MAJ_MASK | if is_ingress { TC_H_MIN_INGRESS } else { TC_H_MIN_EGRESS };
+    let mut found = Vec::new();
+    Connection::open()?.dump(RTM_GETTFILTER, &header(index, 0, parent), |_, filter| {
+        // The kernel also names each priority once, with handle 0.
+        if field(filter, 8).is_some_and(|handle| handle != 0) {
+            found.push(Filter { message: filter.to_vec() });
+        }
+    })?;
     Ok(found)
 }
 
-fn message(index: u32, parent: TcHandle) -> TcMessage {
-    let header = TcHeader { index: index as i32, parent, ..TcHeader::default() };
-    TcMessage::from_parts(header, Vec::new())
+impl Filter {
+    pub(super) fn handle(&self) -> u32 {
+        field(&self.message, 8).unwrap_or_default()
+    }
+
+    /// Whether its program is one of snatrace.
+    pub(super) fn is_ours(&self) -> bool {
+        const TCA_OPTIONS: u16 = 2;
+        const TCA_BPF_NAME: u16 = 7;
+        let name = attribute(&self.message, TCA_OPTIONS).and_then(|options| find(options, TCA_BPF_NAME));
+        name.and_then(text).is_some_and(|name| name.starts_with("wire_"))
+    }
+
+    fn remove(&self) -> anyhow::Result<()> {
+        let mut filter = self.message[..HEADER].to_vec();
+        if let Some(name) = attribute(&self.message, TCA_KIND) {
+            kind(&mut filter, name);
+        }
+        Connection::open()?.ask(RTM_DELTFILTER, &filter, |_, _| ())
+    }
 }
 
-pub(super) fn is_ours(filter: &TcMessage) -> bool {
-    filter.attributes.iter().any(|attribute| {
-        let TcAttribute::Options(options) = attribute else { return false };
-        options.iter().any(
-            |option| matches!(option, TcOption::Bpf(TcFilterBpfOption::ProgName(name)) if name.starts_with("wire_")),
-        )
-    })
+/// Of a qdisc or filter.
+fn header(index: u32, handle: u32, parent: u32) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    let fields = header.chunks_exact_mut(4).zip([0, index, handle, parent]);
+    fields.for_each(|(to, field)| to.copy_from_slice(&field.to_ne_bytes()));
+    header
 }
 
-/// Sends a request and keeps the filters of what the kernel answers.
-fn request(message: RouteNetlinkMessage, flags: u16) -> anyhow::Result<Vec<TcMessage>> {
-    let answers = netlink::request(message, flags)?.into_iter();
-    Ok(answers
-        .filter_map(
-            |answer| if let RouteNetlinkMessage::NewTrafficFilter(filter) = answer { Some(filter) } else { None },
-        )
-        .collect())
+/// A number of the header.
+fn field(message: &[u8], at: usize) -> Option<u32> {
+    message.get(at..HEADER).and_then(number)
+}
+
+fn attribute(message: &[u8], wanted: u16) -> Option<&[u8]> {
+    find(message.get(HEADER..)?, wanted)
+}
+
+/// Appends the kind, which ends with a zero.
+fn kind(message: &mut Vec<u8>, name: &[u8]) {
+    message.extend([4 + name.len() as u16, TCA_KIND].map(u16::to_ne_bytes).concat());
+    message.extend(name);
+    message.resize(message.len().next_multiple_of(4), 0);
 }

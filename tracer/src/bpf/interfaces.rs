@@ -8,8 +8,9 @@ use anyhow::bail;
 
 use super::links::{self, Held, HeldAddress, Link, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
 use super::lower::{self, Lower};
-use super::netlink::{Connection, Monitor};
+use super::monitor::Monitor;
 use super::routes;
+use crate::netlink::Connection;
 use crate::netns::Netns;
 
 /// Kinds of announcements (linux/rtnetlink.h).

@@ -7,7 +7,7 @@ use nix::libc::{ARPHRD_ETHER, ARPHRD_LOOPBACK};
 use tracer_common::events::{INTERFACE_NAME, LINK_ENCAPSULATES};
 use tracer_common::flow::octets;
 
-use super::netlink::{Connection, attributes, number};
+use crate::netlink::{Connection, attributes, find, number, text};
 
 pub(super) const RTM_NEWLINK: u16 = 16;
 pub(super) const RTM_DELLINK: u16 = 17;
@@ -101,7 +101,7 @@ impl Link {
 
 /// The bridge or bond that the interface of a message is part of.
 pub(super) fn master(body: &[u8]) -> Option<u32> {
-    attributes(body.get(16..)?).find(|(kind, _)| *kind == IFLA_MASTER).and_then(|(_, index)| number(index))
+    find(body.get(16..)?, IFLA_MASTER).and_then(number)
 }
 
 /// Index of the interface that a message is about (`ifinfomsg`).
@@ -112,8 +112,7 @@ pub(super) fn index(body: &[u8]) -> Option<u32> {
 /// Name of the interface that a message is about.
 pub(super) fn name(body: &[u8]) -> Option<&str> {
     const IFLA_IFNAME: u16 = 3;
-    let (_, name) = attributes(body.get(16..)?).find(|(kind, _)| *kind == IFLA_IFNAME)?;
-    text(name)
+    find(body.get(16..)?, IFLA_IFNAME).and_then(text).filter(|name| name.len() < INTERFACE_NAME)
 }
 
 fn parse(body: &[u8]) -> Option<Link> {
@@ -124,7 +123,6 @@ fn parse(body: &[u8]) -> Option<Link> {
     const IFLA_INFO_DATA: u16 = 2;
     const IFLA_VRF_TABLE: u16 = 1;
     let layer = u16::from_ne_bytes(*body.get(2..)?.first_chunk()?);
-    let find = |bytes, wanted| attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
     let rest = body.get(16..)?;
     let info = find(rest, IFLA_LINKINFO).unwrap_or_default();
     let (kind, name) = (find(info, IFLA_INFO_KIND).and_then(text).unwrap_or_default(), name(body)?.to_owned());
@@ -148,11 +146,6 @@ fn parse(body: &[u8]) -> Option<Link> {
         is_bridge: kind == "bridge",
         has_parent: matches!(kind, "vlan" | "macvlan" | "ipvlan"),
     })
-}
-
-/// A string that ends with a zero.
-fn text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes.split(|byte| *byte == 0).next()?).ok().filter(|text| text.len() < INTERFACE_NAME)
 }
 
 /// What is known of an address.
@@ -220,8 +213,8 @@ fn address(body: &[u8]) -> Option<HeldAddress> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::netlink::attribute;
     use super::*;
+    use crate::netlink::attribute;
 
     /// An interface as the kernel describes it.
     pub(in super::super) fn link(index: u32, name: &str, layer: u16, kind: &str) -> Link {

@@ -12,7 +12,7 @@ mod layout;
 mod links;
 mod lower;
 mod neighbours;
-mod netlink;
+mod monitor;
 mod privileges;
 mod queue;
 mod refusal;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tracer_common::Event;
 
 use super::links;
-use super::netlink::{Connection, attributes, number};
 use super::routes;
+use crate::netlink::{Connection, attributes, number};
 use crate::netns::Netns;
 
 const RTM_NEWNSID: u16 = 88;

@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use anyhow::Context as _;
 
 use super::links::{Held, HeldAddress};
-use super::netlink::{Connection, attributes, number};
+use crate::netlink::{Connection, attributes, find, hops, number};
 
 /// Kinds of messages, and what a route and a rule do (linux/rtnetlink.h, linux/fib_rules.h, linux/nexthop.h).
 const RTM_GETROUTE: u16 = 26;
@@ -167,11 +167,10 @@ fn nexthops(connection: &Connection) -> BTreeMap<u32, Vec<u32>> {
     let (mut hops, mut groups) = (BTreeMap::new(), Vec::new());
     let dumped = connection.dump(RTM_GETNEXTHOP, &[0; 8], |_, nexthop| {
         let Some(rest) = nexthop.get(8..) else { return };
-        let find = |wanted| attributes(rest).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
-        let Some(id) = find(NHA_ID).and_then(number) else { return };
-        if let Some(members) = find(NHA_GROUP) {
+        let Some(id) = find(rest, NHA_ID).and_then(number) else { return };
+        if let Some(members) = find(rest, NHA_GROUP) {
             groups.push((id, members.chunks(MEMBER).filter_map(number).collect::<Vec<_>>()));
-        } else if let Some(index) = find(NHA_OIF).and_then(number) {
+        } else if let Some(index) = find(rest, NHA_OIF).and_then(number) {
             hops.insert(id, vec![index]);
         }
     });
@@ -231,18 +230,6 @@ fn weigh(route: &[u8], tables: &BTreeSet<u32>, nexthops: &BTreeMap<u32, Vec<u32>
     indexes.into_iter().for_each(|index| widths.add(family, index, width.max(wide)));
 }
 
-/// The interfaces of a route with several hops (`rtnexthop`).
-fn hops(mut rest: &[u8]) -> Vec<u32> {
-    const HOP: usize = 8;
-    let mut indexes = Vec::new();
-    while let (Some(len), Some(index)) = (rest.first_chunk(), rest.get(4..).and_then(number)) {
-        indexes.push(index);
-        let len = usize::from(u16::from_ne_bytes(*len)).max(HOP).next_multiple_of(4);
-        rest = rest.get(len..).unwrap_or_default();
-    }
-    indexes
-}
-
 /// How many public addresses the prefix has, at least.
 fn width_v4(dst: &[u8], len: u8) -> u64 {
     let addr = Ipv4Addr::from(dst.first_chunk().copied().unwrap_or_default());
@@ -268,8 +255,8 @@ fn width_v6(dst: &[u8], len: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::netlink::attribute;
     use super::*;
+    use crate::netlink::attribute;
 
     const MAIN: u32 = RT_TABLE_MAIN;
 
