@@ -4,6 +4,8 @@
 mod ahead;
 #[cfg(any(test, feature = "ebpf"))]
 mod blindness;
+#[cfg(any(test, feature = "ebpf"))]
+mod forwarded;
 mod joined;
 #[cfg(feature = "ebpf")]
 pub mod guard;
@@ -17,6 +19,8 @@ mod signals;
 mod timer;
 
 pub use ahead::Ahead;
+#[cfg(feature = "ebpf")]
+pub use forwarded::Forwarded;
 pub use joined::Joined;
 #[cfg(feature = "ebpf")]
 pub use live::{Live, Stop};

@@ -33,7 +33,7 @@ mod live {
     use crate::outputs::{self, Observer, View};
     use crate::pipeline::{self, Judge};
     use crate::sandbox::{self, Needs};
-    use crate::source::{Joined, Live, Stop, guard};
+    use crate::source::{Forwarded, Joined, Live, Stop, guard};
     use crate::store::{self, Rotation, Writer};
     use crate::summary::Summary;
     use crate::top;
@@ -111,6 +111,8 @@ mod live {
         if let Some(why) = finder.off() {
             notice(format_args!("owner is off: {}", Escaped(&why)));
         }
+        // A filter hides SYNs that leave.
+        let forwarded = Forwarded::open(&options.netns).ok().filter(|_| options.filter.is_empty());
         let needs = Needs {
             admin: !options.netns.is_empty() || tracer.with(|tracer| tracer.is_waiting())?,
             creates_files: leaves_files || record.is_some_and(|record| record.file.as_os_str() != store::STDIO),
@@ -124,7 +126,7 @@ mod live {
             stop.at_end_of_stdin()?;
         }
         serving.map(Serving::begin).transpose()?;
-        let updates = Joined::new(Live::new(tracer, stop, finder)?, 1, recorder.as_mut());
+        let updates = Joined::new(Live::new(tracer, stop, finder)?.counting(forwarded), 1, recorder.as_mut());
         let summary = pipeline::run(updates.stepwise(options.count.is_some()), judge).await;
         drop(status);
         // A write that failed says itself how much was recorded.

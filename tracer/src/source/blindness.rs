@@ -17,6 +17,8 @@ pub(super) struct Blindness {
     /// When the first of them did.
     since_ns: u64,
     not_before_ns: u64,
+    /// A SYN was seen leaving.
+    has_seen: bool,
 }
 
 impl Blindness {
@@ -25,7 +27,10 @@ impl Blindness {
         match event {
             Event::SynRetransmit(sent) => self.retransmitted(sent.isn, sent.stamp.time_ns),
             Event::Tick(tick) => return self.is_due(tick.stamp.time_ns),
-            Event::Wire(wire) if wire.packet == WIRE_SYN && wire.direction == WIRE_EGRESS => self.unseen.clear(),
+            Event::Wire(wire) if wire.packet == WIRE_SYN && wire.direction == WIRE_EGRESS => {
+                self.has_seen = true;
+                self.unseen.clear();
+            }
             Event::CtDrop(dropped) => self.unseen.retain(|isn| *isn != dropped.isn),
             Event::Wire(_)
             | Event::NatSelect(_)
@@ -39,6 +44,12 @@ impl Blindness {
             | Event::Process(_) => {}
         }
         false
+    }
+
+    /// Whether a SYN was seen leaving since the start.
+    #[cfg_attr(not(feature = "ebpf"), allow(dead_code, reason = "the live capture asks for it"))]
+    pub(super) const fn has_seen(&self) -> bool {
+        self.has_seen
     }
 
     fn retransmitted(&mut self, isn: u32, time_ns: u64) {

@@ -21,6 +21,7 @@ use tracer_common::config::Loss;
 
 use super::Source;
 use super::blindness::Blindness;
+use super::forwarded::Forwarded;
 use super::signals::Signals;
 use super::timer::Timer;
 use crate::bpf::{SharedTracer, Tracer};
@@ -39,6 +40,8 @@ const MAX_UNTICKED_EVENTS: usize = 128;
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to go on after the command has ended, for events that are still to come.
 const COMMAND_GRACE: Duration = Duration::from_millis(150);
+/// How often the kernel's counters of forwarded packets are read while no SYN was seen leaving.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 /// How often to look whether a module that a hook waits for has been loaded.
 const MODULE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -156,6 +159,8 @@ pub struct Live {
     last_notice: Instant,
     unnoticed: [u64; Loss::ALL.len()],
     blindness: Blindness,
+    forwarded: Option<Forwarded>,
+    last_count: Instant,
 }
 
 impl Live {
@@ -184,7 +189,15 @@ impl Live {
             last_notice: now - TICK_INTERVAL,
             unnoticed: Default::default(),
             blindness: Blindness::default(),
+            forwarded: None,
+            last_count: now,
         })
+    }
+
+    /// Also says once if packets are forwarded past the watched interfaces while no SYN is seen leaving.
+    #[must_use]
+    pub fn counting(self, forwarded: Option<Forwarded>) -> Self {
+        Self { forwarded, ..self }
     }
 
     fn detach(&mut self) {
@@ -230,7 +243,26 @@ impl Live {
         }
         self.finder.enrich(batch);
         self.notice_losses(batch);
-        self.notice_blindness(batch)
+        self.notice_blindness(batch)?;
+        self.notice_forwarded()
+    }
+
+    /// Says on stderr that packets are forwarded past the watched interfaces.
+    fn notice_forwarded(&mut self) -> anyhow::Result<()> {
+        if self.blindness.has_seen() {
+            self.forwarded = None;
+        }
+        let Some(forwarded) = self.forwarded.as_mut() else { return Ok(()) };
+        if !self.is_over && self.last_count.elapsed() < COUNT_INTERVAL {
+            return Ok(());
+        }
+        self.last_count = Instant::now();
+        let words = self.tracer.with(|tracer| forwarded.words(&tracer.interfaces()))?;
+        if let Some(words) = words {
+            notice(format_args!("{words}"));
+            self.forwarded = None;
+        }
+        Ok(())
     }
 
     /// Says on stderr that SYNs leave by an interface that is not watched, and has everything read again.
