@@ -52,8 +52,9 @@ struct Pooled {
     nats: f64,
     /// Without the destination that says most.
     others: f64,
-    /// Attempts when it was computed.
+    /// Attempts when it was computed, and those of them from this side without an answer.
     at: u64,
+    unanswered: u64,
 }
 
 impl FamilyEvidence {
@@ -259,9 +260,10 @@ impl FamilyEvidence {
     /// The test over all destinations, each a stratum.
     fn pooled(&mut self, side: Side) -> Pooled {
         let Some(sums) = self.sums(side).copied() else { return Pooled::default() };
-        // The more there are, the less a few more change it.
-        let more = if sums.pooled.at < 4096 { sums.pooled.at / 4 } else { sums.pooled.at };
-        let is_stale = self.observed > sums.pooled.at + more;
+        // The more there are, the less a few more change it; but few failures may follow on many answers, and are what it rests on.
+        let is_past = |at: u64, now: u64| now > at + if at < 4096 { at / 4 } else { at };
+        let unanswered = self.all[side as usize].unanswered;
+        let is_stale = is_past(sums.pooled.at, self.observed) || is_past(sums.pooled.unanswered, unanswered);
         if sums.filtered == 0 || !is_stale {
             return if sums.filtered == 0 { Pooled::default() } else { sums.pooled };
         }
@@ -277,7 +279,12 @@ impl FamilyEvidence {
         let strata: Vec<_> = answering.map(|entry| entry.stratum(side)).collect();
         let evidence = evidence(&strata);
         let strongest = evidence.parts.iter().copied().fold(0.0, f64::max);
-        Pooled { nats: evidence.total, others: evidence.total - strongest, at: self.observed }
+        Pooled {
+            nats: evidence.total,
+            others: evidence.total - strongest,
+            at: self.observed,
+            unanswered: self.all[side as usize].unanswered,
+        }
     }
 
     /// Bytes allocated.
