@@ -48,6 +48,8 @@ pub struct Summary {
     pub infer: Infer,
     /// The same by uplink and period, for address families of which uplinks have different filters, or one that changed.
     pub by_uplink: Vec<Conclusion>,
+    /// What the node's own sockets say about ports, where they say something.
+    pub of_sockets: Vec<Conclusion>,
     /// Which ports are refused, by address family (IPv4).
     pub refusals: Vec<(bool, Refusals)>,
 }
@@ -150,6 +152,7 @@ impl Summary {
                 conclusion.refusals = Some(refusals.clone());
             }
         }
+        conclusions.extend(self.of_sockets.iter().cloned());
         conclusions
     }
 

@@ -20,7 +20,8 @@ pub(super) fn is_candidate(case: &Case<'_>) -> bool {
     // What came back to this very port got through the filter. Inside the cluster no filter of a provider is in the way.
     let is_silent = case.attempt.is_unanswered() && !case.heard_back();
     // A SYN with another port was answered: same client, same server, same moment.
-    (is_silent || is_of_earlier(case)) && is_of_nat(case) && case.may_have_left()
+    let is_of_node = || case.attempt.is_of_node() && !case.is_in_tunnel();
+    (is_silent || is_of_earlier(case)) && (is_of_nat(case) || is_of_node()) && case.may_have_left()
 }
 
 /// Whether the SYN was retransmitted and its translated port is outside the policy.
@@ -43,7 +44,13 @@ fn explain(case: &Case<'_>) -> String {
     };
     let evidence = evidence(case).unwrap_or_default();
     // From here, a SYN that is dropped for its source port looks like an answer that is dropped for its destination port.
-    let later = if is_of_earlier(case) { later(case) } else { String::new() };
+    let later = match () {
+        () if is_of_earlier(case) => later(case),
+        () if case.attempt.is_of_node() => {
+            "; the socket of this node chose the port (net.ipv4.ip_local_port_range), not NAT".to_owned()
+        }
+        () => String::new(),
+    };
     format!(
         "a filter on the path {verb} SYNs from port {0}, or the return traffic to it: {evidence}{later}",
         port(case)
@@ -160,6 +167,20 @@ mod tests {
     fn a_source_that_was_not_translated_is_not_flagged() {
         let host = example::attempt("192.0.2.1:1200", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
         assert!(!applies_to(&Attempt { retransmits: 1, nat_netns: None, ..host }));
+    }
+
+    #[test]
+    fn a_socket_of_the_node_is_never_flagged_and_the_filter_may_be_to_blame() {
+        let host = example::attempt("192.0.2.1:1200", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        let host = Attempt { retransmits: 1, nat_netns: None, socket_netns: Some(7), uplink_netns: Some(7), ..host };
+        assert!(applies_to(&host) && !crate::causes::is_flagged(&Case::new(&host, &example::capture("node7"))));
+        let capture = example::capture("node7");
+        let explained = explain(&Case::new(&host, &capture).assessed(Some(example::PROVEN), None));
+        assert!(
+            explained.ends_with("; the socket of this node chose the port (net.ipv4.ip_local_port_range), not NAT")
+        );
+        // A pod whose address NAT leaves alone may take a path without the filter.
+        assert!(!applies_to(&Attempt { socket_netns: Some(8), ..host }));
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn with(
     };
     Conclusion {
         is_ipv4,
+        is_of_sockets: false,
         period: Period::default(),
         uplink: None,
         used,

@@ -10,6 +10,8 @@ use crate::model::{Period, PortSet, UplinkName};
 pub struct Conclusion {
     /// IPv4, else IPv6.
     pub is_ipv4: bool,
+    /// It is about the node's own sockets, whose ports NAT leaves alone.
+    pub is_of_sockets: bool,
     /// The part of the capture that it is about.
     pub period: Period,
     /// The uplink that it is about; `None` where it is about all of them.

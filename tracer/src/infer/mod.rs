@@ -66,8 +66,11 @@ struct FamilyAttempts {
 }
 
 impl Infer {
-    /// Takes an attempt that has ended.
+    /// Takes an attempt that has ended. The node's own connections are judged by themselves (`evidence`).
     pub fn ended(&mut self, attempt: &Attempt) {
+        if attempt.is_of_node() {
+            return;
+        }
         let Some(Observation { is_ipv4, observed }) = observe(attempt) else { return };
         let family = if is_ipv4 { &mut self.v4 } else { &mut self.v6 };
         let family = family.get_or_insert_default();

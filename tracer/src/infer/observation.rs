@@ -38,11 +38,11 @@ pub(crate) struct Probe {
     pub(crate) is_of_counts: bool,
 }
 
-/// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source (such a
-/// connection may take a path without the filter), or it was given up before an answer was due.
+/// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source of a client behind the node (such
+/// a connection may take a path without the filter), or it was given up before an answer was due.
 pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     let translated = attempt.translated?;
-    if attempt.is_translated() == Some(false) {
+    if attempt.is_translated() == Some(false) && !attempt.is_of_node() {
         return None;
     }
     let answered = attempt.is_answered();

@@ -51,6 +51,9 @@ impl Display for Conclusion {
             write!(f, "{}: ", node.escape_debug())?;
         }
         f.write_str(if self.is_ipv4 { "IPv4" } else { "IPv6" })?;
+        if self.is_of_sockets {
+            f.write_str(", sockets of this node")?;
+        }
         if let Some(uplink) = &self.uplink {
             write!(f, " by {uplink}")?;
         }

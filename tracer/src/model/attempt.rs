@@ -210,6 +210,12 @@ impl Attempt {
         Some((original.src, original.src_port) != (translated.src, translated.src_port) || self.nat_netns.is_some())
     }
 
+    /// Whether a socket in the network namespace of its uplink made it, and NAT left its source alone: the node's own connection.
+    #[must_use]
+    pub fn is_of_node(&self) -> bool {
+        self.socket_netns.is_some() && self.socket_netns == self.uplink_netns && self.is_translated() == Some(false)
+    }
+
     /// Whether the translated port may be the one that the client chose; else NAT has drawn it.
     #[must_use]
     pub fn may_keep_port(&self) -> bool {

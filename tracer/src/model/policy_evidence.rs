@@ -13,6 +13,8 @@ pub struct PolicyEvidence {
     pub netns: Option<u32>,
     /// The uplink that SYNs left by, by its number; 0 where none was seen.
     pub ifindex: u32,
+    /// It is about the node's own sockets, whose ports NAT leaves alone.
+    pub is_of_sockets: bool,
     /// The allowed ports.
     pub allowed: PortSet,
     /// Where they came from.
@@ -52,6 +54,7 @@ impl PolicyEvidence {
             is_ipv4,
             netns: (netns != 0).then_some(netns),
             ifindex,
+            is_of_sockets: false,
             allowed: policy.allowed(is_ipv4).clone(),
             origin: policy.origin_of(is_ipv4),
             period,
@@ -85,7 +88,8 @@ impl PolicyEvidence {
     /// One sentence for each side.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
-        let family = format!("{}{}", self.family(), self.period.words());
+        let of = if self.is_of_sockets { ", sockets of this node" } else { "" };
+        let family = format!("{}{of}{}", self.family(), self.period.words());
         let sentence = |SideEvidence { assessment, filtered, passing }: &SideEvidence| {
             let verdict = match assessment.reason {
                 Reason::SidesDiffer { .. } if passing >= filtered => "holds for some destinations",

@@ -43,6 +43,7 @@ pub(super) struct Inference<'a> {
     visible_share: Option<f64>,
     attempts_needed: Option<u64>,
     refused: Option<RefusedObject<'a>>,
+    own_sockets: bool,
 }
 
 /// Ports from which connections are refused, while the same destinations accept others.
@@ -138,6 +139,7 @@ impl<'a> Inference<'a> {
             visible_share: None,
             attempts_needed: None,
             refused: conclusion.refusals.as_ref().map(RefusedObject::from),
+            own_sockets: conclusion.is_of_sockets,
         }
     }
 

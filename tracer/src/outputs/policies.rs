@@ -21,6 +21,7 @@ pub(super) struct PolicyJson<'a> {
     evidence_strength: &'static str,
     sides: Vec<SideCounts>,
     not_passed: Option<PortSet>,
+    own_sockets: bool,
 }
 
 /// One side of the policy.
@@ -72,6 +73,7 @@ impl<'a> PolicyJson<'a> {
             evidence_strength: evidence.strength().name(),
             sides: sides.map(|(side, text)| SideCounts::new(side, &evidence.allowed, text)).collect(),
             not_passed: not_passed(evidence, conclusions),
+            own_sockets: evidence.is_of_sockets,
         }
     }
 }
@@ -118,7 +120,9 @@ impl From<Answers> for PolicyCounts {
 pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion]) -> Vec<String> {
     let several_nodes = policies.iter().any(|policy| policy.node != policies[0].node);
     let of = |policy: &PolicyEvidence| {
-        let key = |policy: &PolicyEvidence| (policy.node.clone(), policy.is_ipv4, policy.period.clone());
+        let key = |policy: &PolicyEvidence| {
+            (policy.node.clone(), policy.is_ipv4, policy.is_of_sockets, policy.period.clone())
+        };
         let is_sibling = |other: &PolicyEvidence| key(other) == key(policy);
         let siblings: Vec<_> = policies.iter().filter(|other| is_sibling(other)).collect();
         let node = if several_nodes { format!("{}: ", Escaped(&policy.node)) } else { String::new() };
@@ -151,6 +155,9 @@ fn conclusion_of<'a>(policy: &PolicyEvidence, conclusions: &'a [Conclusion]) -> 
             && uplink.netns.is_none_or(|netns| policy.netns.unwrap_or_default() == netns)
             && uplink.node.as_ref().is_none_or(|node| *node == policy.node)
     };
-    let is_of = |conclusion: &&Conclusion| conclusion.is_ipv4 == policy.is_ipv4 && conclusion.period == policy.period;
+    let is_of = |conclusion: &&Conclusion| {
+        (conclusion.is_ipv4, conclusion.is_of_sockets) == (policy.is_ipv4, policy.is_of_sockets)
+            && conclusion.period == policy.period
+    };
     conclusions.iter().filter(is_of).find(|conclusion| conclusion.uplink.as_ref().is_none_or(is_it))
 }

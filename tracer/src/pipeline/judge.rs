@@ -10,9 +10,11 @@ use super::undecided::Undecided;
 use super::watched::Watched;
 use crate::causes::{self, Case};
 use crate::evidence::{InPeriod, Place, PortClaim, PortEvidence};
+use crate::infer::Conclusion;
 use crate::join::{TickState, Update, UpdateKind};
 use crate::model::{
-    Attempt, Capture, Clock, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period, PolicyEvidence,
+    Assessment, Attempt, Capture, Clock, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period,
+    PolicyEvidence, Strength,
 };
 use crate::outputs::policies::not_passed;
 use crate::outputs::{Moment, Observer, Output, View};
@@ -34,6 +36,8 @@ struct NodeState {
     /// Its own: other nodes may be behind other filters.
     evidence: PortEvidence,
     undecided: Undecided,
+    /// Of connections of the node itself, from the first on that is not answered.
+    of_sockets: Option<Box<(PortEvidence, Undecided)>>,
     progress: Progress,
     watched: Watched,
     /// Time of the newest event.
@@ -60,6 +64,7 @@ impl<'a> Judge<'a> {
             judgements: Judgements::default(),
             evidence: PortEvidence::default(),
             undecided: Undecided::default(),
+            of_sockets: None,
             progress: Progress::default(),
             watched: Watched::default(),
             last_ns: None,
@@ -160,6 +165,23 @@ impl<'a> Judge<'a> {
             });
             self.shared.summary.policies.extend(policies);
         }
+        for NodeState { capture, of_sockets, .. } in &mut self.nodes {
+            let Some((evidence, undecided)) = of_sockets.as_deref_mut() else { continue };
+            evidence.settle();
+            undecided.decide(evidence, &mut self.shared.summary);
+            for (path, InPeriod { since_ns, until_ns, mut value }) in evidence.policies() {
+                // What came before the first failure is not counted: too little to say that there is nothing to compare with.
+                value.retain(|side| side.assessment.strength() != Strength::NoneYet);
+                let period = Period::of(capture, since_ns, until_ns);
+                let mut policy = PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, value);
+                policy.is_of_sockets = true;
+                self.shared.summary.policies.push(policy);
+            }
+            let conclusions = evidence.conclusions().into_iter().map(|(_, InPeriod { since_ns, until_ns, value })| {
+                Conclusion { is_of_sockets: true, period: Period::of(capture, since_ns, until_ns), ..value }
+            });
+            self.shared.summary.of_sockets.extend(conclusions.filter(Conclusion::says_something));
+        }
         let says_something =
             |policy: &PolicyEvidence| !policy.sides.is_empty() || not_passed(policy, &conclusions).is_some();
         self.shared.summary.policies.retain(says_something);
@@ -184,12 +206,27 @@ impl Shared<'_> {
     }
 
     fn attempt(&mut self, node: &mut NodeState, id: u32, kind: UpdateKind, attempt: &Attempt) -> io::Result<()> {
-        let NodeState { capture, owners, judgements, evidence, undecided, progress, watched, .. } = node;
+        let NodeState { capture, owners, judgements, evidence, undecided, of_sockets, progress, watched, .. } = node;
         let owner = attempt.socket_netns.and_then(|netns| owners.at(netns, attempt.first_ns));
         let matches = |filter: &Filter| filter.matches(attempt, owner);
         let is_wanted = matches(&capture.filter) && matches(&self.view.filter);
         let case = Case::new(attempt, capture);
-        let is_evidence = is_wanted && case.is_evidence();
+        let is_of_node = attempt.is_of_node();
+        if is_of_node && is_wanted && case.is_of_path() && attempt.is_unanswered() {
+            of_sockets.get_or_insert_default();
+        }
+        let is_evidence =
+            is_wanted && if is_of_node { of_sockets.is_some() && case.is_of_path() } else { case.is_evidence() };
+        let (evidence, undecided) = match of_sockets {
+            Some(own) if is_of_node => {
+                if kind == UpdateKind::Ended {
+                    // It may have been taken for another one before.
+                    evidence.ended(id, attempt, case.allowed, false);
+                }
+                (&mut own.0, &mut own.1)
+            }
+            Some(_) | None => (evidence, undecided),
+        };
         match kind {
             UpdateKind::Retransmit { time_ns, ordinal, is_repeated } if is_wanted => {
                 let place = if is_evidence { evidence.retransmitted(id, attempt, case.allowed) } else { None };
@@ -209,7 +246,10 @@ impl Shared<'_> {
                     return Ok(());
                 }
                 progress.ended(attempt);
-                let counted = |evidence: &mut PortEvidence| place.or_else(|| evidence.place(attempt, case.allowed));
+                let is_newest = attempt.port_in_question(case.allowed) == attempt.translated.map(|flow| flow.src_port);
+                let place_of_port = place.filter(|_| is_newest);
+                let counted =
+                    |evidence: &mut PortEvidence| place_of_port.or_else(|| evidence.place(attempt, case.allowed));
                 let rests = causes::rests_on_evidence(&case).then(|| counted(evidence)).flatten();
                 let rests = rests.zip(attempt.port_in_question(case.allowed));
                 let case = assessed(case, evidence, judgement.flagged, place);
@@ -302,7 +342,7 @@ impl Shared<'_> {
 
 /// The case with what the evidence says about its port.
 fn assessed<'a>(case: Case<'a>, evidence: &'a mut PortEvidence, is_flagged: bool, place: Option<Place>) -> Case<'a> {
-    let is_refused = case.attempt.is_refused() && case.is_evidence();
+    let is_refused = case.attempt.is_refused() && case.is_evidence() && !case.attempt.is_of_node();
     if is_refused && evidence.refusal(case.attempt, case.allowed).assessment.is_some() {
         let PortClaim { assessment, inferred } = evidence.refusal(case.attempt, case.allowed);
         return case.assessed(assessment, inferred);
@@ -312,7 +352,9 @@ fn assessed<'a>(case: Case<'a>, evidence: &'a mut PortEvidence, is_flagged: bool
     }
     let PortClaim { assessment, inferred } =
         evidence.assess(case.attempt, case.allowed, case.may_have_left(), is_flagged, place);
-    case.assessed(assessment, inferred)
+    // Of connections of the node itself, those before the first failure are not counted: too little for anything but a claim that holds.
+    let is_said = |of: &Assessment| !case.attempt.is_of_node() || of.strength().holds();
+    case.assessed(assessment.filter(is_said), inferred)
 }
 
 /// An attempt to be judged, and who made it.

@@ -136,6 +136,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         flagged_retransmits: 12,
         by_cause: [("port_out_of_range", attempts(4)), ("unknown", attempts(1))].into(),
         by_strength: [(Strength::Proven, 3), (Strength::Contradicted, 1)].into(),
+        of_sockets: Vec::new(),
         refusals: Vec::new(),
         by_uplink: Vec::new(),
         policies: vec![PolicyEvidence::new(
@@ -167,7 +168,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
             r#""text":"IPv4: the assumed range 32768-65535 (default) holds below 32768: over destinations tried from "#,
             r#"both sides, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 "#,
             r#"from ports in the range (by chance: p < 1e-12); "#,
-            r#"destinations that do not answer such ports: 3, that do: 1"}],"not_passed":null}]}"#,
+            r#"destinations that do not answer such ports: 3, that do: 1"}],"not_passed":null,"own_sockets":false}]}"#,
             "\n"
         )
     );
