@@ -6,7 +6,7 @@ use tracer_common::config::Loss;
 use tracer_common::events::Lost;
 
 use crate::infer::{Conclusion, Infer, Refusals};
-use crate::model::{Attempt, Filter, Judgement, Owner, PolicyEvidence, Strength};
+use crate::model::{Attempt, Filter, Judgement, Owner, PolicyEvidence, Reason, Strength};
 use crate::tally::Counts;
 
 /// The counts at the end of a capture; field names as in JSON.
@@ -52,6 +52,8 @@ pub struct Summary {
     pub of_sockets: Vec<Conclusion>,
     /// Which ports are refused, by address family (IPv4).
     pub refusals: Vec<(bool, Refusals)>,
+    /// What else explains the class of ports of an address family (IPv4 or not).
+    pub doubts: Vec<(bool, Reason)>,
 }
 
 impl Summary {
@@ -151,6 +153,10 @@ impl Summary {
             if let Some(conclusion) = conclusions.iter_mut().find(|conclusion| conclusion.is_ipv4 == *is_ipv4) {
                 conclusion.refusals = Some(refusals.clone());
             }
+        }
+        for (is_ipv4, doubt) in &self.doubts {
+            let of = conclusions.iter_mut().filter(|it| it.is_ipv4 == *is_ipv4 && it.uplink.is_none());
+            of.for_each(|conclusion| conclusion.doubt = conclusion.doubt.or(Some(*doubt)));
         }
         conclusions.extend(self.of_sockets.iter().cloned());
         conclusions

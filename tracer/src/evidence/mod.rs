@@ -163,6 +163,11 @@ impl PortEvidence {
         })
     }
 
+    /// What else explains a class of ports that all attempts of an address family show, for each path and period with failures outside of it.
+    pub fn doubts_about(&self, is_ipv4: bool, class: &Class) -> impl Iterator<Item = Option<Reason>> {
+        self.paths.iter().filter(move |of| of.path.is_ipv4 == is_ipv4).flat_map(move |path| path.doubts_about(class))
+    }
+
     /// Which ports the paths of an address family refuse: the path of which most is known.
     #[must_use]
     pub fn refusals(&self, is_ipv4: bool) -> Option<Refusals> {

@@ -79,12 +79,22 @@ impl InferredRange {
         (!self.undecided.contains(port)).then(|| self.ports.contains(port))
     }
 
-    /// The range, unless an outage explains the attempts outside as well: of the destination that alone says so, or of all.
+    /// The range, unless something else explains the attempts outside as well: those to the destination that alone says so, or all.
     pub(super) fn doubted(self, attempts: &[RecentAttempt]) -> Option<Self> {
-        let is_of = |attempt: &&RecentAttempt| self.only.as_ref().is_none_or(|of| of.contains(&attempt.place.entry));
-        let doubts = Doubts::of(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(&self));
-        let reason = doubts.applied_to_distinct(self.reason);
+        let reason = self.doubt(attempts);
         reason.strength().holds().then_some(Self { reason, ..self })
+    }
+
+    /// Why it is as sure as it is, by these attempts.
+    pub(super) fn doubt(&self, attempts: &[RecentAttempt]) -> Reason {
+        let is_of = |attempt: &&RecentAttempt| self.only.as_ref().is_none_or(|of| of.contains(&attempt.place.entry));
+        let doubts = Doubts::of(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(self));
+        doubts.applied_to_distinct(self.reason)
+    }
+
+    /// Whether one of these attempts failed from a port outside.
+    pub(super) fn has_failures(&self, attempts: &[RecentAttempt]) -> bool {
+        attempts.iter().any(|attempt| !attempt.answered && self.is_inside(attempt.port) == Some(false))
     }
 
     /// How strong the claim is about that port, for attempts to that destination; `None` where the range says nothing against it.

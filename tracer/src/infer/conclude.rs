@@ -69,6 +69,7 @@ fn with(
         pattern,
         refusals: None,
         verdict,
+        doubt: None,
     }
 }
 

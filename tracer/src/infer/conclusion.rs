@@ -3,7 +3,7 @@
 use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
 use super::port_set::PortSetPattern;
-use crate::model::{Period, PortSet, UplinkName};
+use crate::model::{Period, PortSet, Reason, UplinkName};
 
 /// What the attempts of one address family say.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Conclusion {
     pub refusals: Option<Refusals>,
     /// What follows from those that do.
     pub verdict: Verdict,
+    /// What else explains a class of ports as well.
+    pub doubt: Option<Reason>,
 }
 
 impl Conclusion {
@@ -62,8 +64,8 @@ impl Conclusion {
     #[must_use]
     pub const fn class(&self) -> Option<&Class> {
         match &self.verdict {
-            Verdict::Class(class) => Some(class),
-            Verdict::OneDestination(_) | Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
+            Verdict::Class(class) if self.doubt.is_none() => Some(class),
+            Verdict::Class(_) | Verdict::OneDestination(_) | Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
         }
     }
 }

@@ -10,6 +10,7 @@ impl Conclusion {
     #[must_use]
     pub const fn verdict_name(&self) -> &'static str {
         match self.verdict {
+            Verdict::Class(_) if self.doubt.is_some() => "doubtful",
             Verdict::Class(_) => "class",
             Verdict::OneDestination(_) => "one_destination",
             Verdict::NoClass { .. } => "no_class",
@@ -61,9 +62,12 @@ impl Display for Conclusion {
         match &self.verdict {
             Verdict::Class(class) => {
                 counts(f, class)?;
-                write!(f, ": the path passes {}", Ranges(&class.passes))?;
+                let doubt = self.doubt.and_then(|reason| reason.doubt());
+                let passes = if doubt.is_some() { "it looks as if the path passes" } else { "the path passes" };
+                write!(f, ": {passes} {}", Ranges(&class.passes))?;
                 likely(f, class)?;
-                undecided(f, class)
+                undecided(f, class)?;
+                doubt.map_or(Ok(()), |doubt| write!(f, "; but {doubt}"))
             }
             Verdict::OneDestination(class) => {
                 counts(f, class)?;

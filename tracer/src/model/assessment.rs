@@ -185,6 +185,30 @@ pub struct Assessment {
 }
 
 impl Reason {
+    /// What explains the difference between two sides as well, in words.
+    #[must_use]
+    pub const fn doubt(self) -> Option<&'static str> {
+        match self {
+            Self::InFewRuns => {
+                Some("there are too few runs of failures between answered attempts to exclude an outage")
+            }
+            Self::FewPorts => Some("most repeat the same few ports, which may fare alike for another reason"),
+            Self::ClientsDiffer => {
+                Some("hardly any client has used both, so a difference between clients may be the reason")
+            }
+            Self::SidesDiffer { .. }
+            | Self::OnlyInsideAnswered
+            | Self::OthersDiffer
+            | Self::NothingToCompare
+            | Self::ShortWait
+            | Self::PortChanged
+            | Self::NotOnUplink
+            | Self::PortAnswered
+            | Self::OutsideAnswered
+            | Self::InsideUnanswered => None,
+        }
+    }
+
     /// How strong the claim is.
     #[must_use]
     pub const fn strength(self) -> Strength {
@@ -262,17 +286,8 @@ impl Assessment {
             Reason::NothingToCompare => {
                 format!("{}; too few of them to destinations that were tried from both sides to compare", counts())
             }
-            Reason::InFewRuns => {
-                format!("{}; too few runs of failures between answered attempts to exclude an outage", counts())
-            }
-            Reason::FewPorts => {
-                format!("{}; most repeat the same few ports, which may fare alike for another reason", counts())
-            }
-            Reason::ClientsDiffer => {
-                format!(
-                    "{}; but hardly any client has used both, so a difference between clients may be the reason",
-                    counts()
-                )
+            Reason::InFewRuns | Reason::FewPorts | Reason::ClientsDiffer => {
+                format!("{}; but {}", counts(), reason.doubt().unwrap_or_default())
             }
             Reason::ShortWait => {
                 format!("{}; none from ports {ports} has waited for longer than one retransmit yet", counts())

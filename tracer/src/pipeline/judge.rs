@@ -151,6 +151,14 @@ impl<'a> Judge<'a> {
             let strongest = refusals.max_by_key(|refusals| refusals.p_below);
             self.shared.summary.refusals.extend(strongest.map(|refusals| (is_ipv4, refusals)));
         }
+        for conclusion in self.shared.summary.conclusions() {
+            // Where several paths show it, each may have too few attempts to exclude everything else.
+            let about =
+                |class| self.nodes.iter().flat_map(move |it| it.evidence.doubts_about(conclusion.is_ipv4, class));
+            if let Some([Some(doubt)]) = conclusion.class().map(|class| about(class).collect::<Vec<_>>()).as_deref() {
+                self.shared.summary.doubts.push((conclusion.is_ipv4, *doubt));
+            }
+        }
         let conclusions = self.shared.summary.conclusions();
         let of_all = conclusions.iter().filter(|it| it.uplink.is_none() && it.period == Period::default());
         let classes: Vec<_> = of_all.filter_map(|it| Some((it.is_ipv4, it.class()?))).collect();

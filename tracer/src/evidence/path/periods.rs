@@ -2,9 +2,10 @@
 
 use super::super::doubts::Doubts;
 use super::super::outage::{of_policy, sorted};
+use super::super::range::InferredRange;
 use super::super::recent::{RecentAttempt, infer};
 use super::{InPeriod, PathEvidence, PeriodEvidence};
-use crate::infer::{Conclusion, Destination};
+use crate::infer::{Class, Conclusion, Destination};
 use crate::model::{Assessment, Reason, SideEvidence};
 
 impl PathEvidence {
@@ -41,12 +42,24 @@ impl PathEvidence {
         let periods = self.in_order().into_iter();
         let conclude = |number| {
             let attempts = sorted(&self.recent, number);
-            infer(
-                self.path.is_ipv4,
-                attempts.iter().map(|attempt| (self.index.destination(attempt.place.entry), attempt)),
-            )
+            let of = attempts.iter().map(|attempt| (self.index.destination(attempt.place.entry), attempt));
+            let conclusion = infer(self.path.is_ipv4, of);
+            let range = conclusion.class().map(|class| InferredRange::known(class, &attempts));
+            let doubt = range.map(|range| range.doubt(&attempts)).filter(|reason| reason.doubt().is_some());
+            Conclusion { doubt, ..conclusion }
         };
         periods.map(|(number, period)| self.bounds(period, conclude(number))).collect()
+    }
+
+    /// For each period with failures outside of a class that more attempts than these show: what else explains it, if anything does.
+    pub(in crate::evidence) fn doubts_about(&self, class: &Class) -> impl Iterator<Item = Option<Reason>> {
+        (0u8..).take(self.periods.len()).filter_map(|number| {
+            let attempts = sorted(&self.recent, number);
+            let range = InferredRange::known(class, &attempts);
+            range
+                .has_failures(&attempts)
+                .then(|| Some(range.doubt(&attempts)).filter(|reason| reason.doubt().is_some()))
+        })
     }
 
     /// All attempts of the path, with their destinations; `None` where they are not all kept.

@@ -494,6 +494,7 @@ fn a_job_that_tries_servers_just_while_they_are_down_shows_no_filter() {
         assert_eq!(seen.blamed(), 0, "{:?}", seen.end.first());
         assert!(seen.end.len() >= 60, "{}", seen.end.len());
         assert!(seen.policies.iter().all(|policy| !policy.strength().holds()), "{:?}", seen.policies);
+        assert!(seen.conclusions.iter().all(|conclusion| conclusion.class().is_none()), "{}", seen.conclusions[0]);
     }
 }
 

@@ -8,6 +8,7 @@ use fastrand::Rng;
 use tracer_common::Flow;
 
 use crate::evidence::{Place, PortClaim, PortEvidence};
+use crate::infer::Conclusion;
 use crate::model::{Assessment, Attempt, Outcome, PortSet, Side, Strength, example};
 
 const MS: u64 = 1_000_000;
@@ -58,6 +59,8 @@ pub(super) struct Assessed {
     /// How many periods there are of which something is said.
     pub(super) periods: usize,
     pub(super) policies: Vec<Assessment>,
+    /// What follows for each path and period.
+    pub(super) conclusions: Vec<Conclusion>,
     pub(super) bytes: usize,
 }
 
@@ -159,6 +162,7 @@ impl World {
             silent: Vec::new(),
             periods: 0,
             policies: Vec::new(),
+            conclusions: Vec::new(),
             bytes: 0,
         };
         let mut left: Vec<(u32, Place, Attempt)> = Vec::new();
@@ -202,6 +206,7 @@ impl World {
         periods.dedup();
         seen.periods = periods.len();
         seen.policies = policies.iter().flat_map(|(_, sides)| &sides.value).map(|side| side.assessment).collect();
+        seen.conclusions = evidence.conclusions().into_iter().map(|(_, period)| period.value).collect();
         seen
     }
 }

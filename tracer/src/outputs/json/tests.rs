@@ -138,6 +138,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         by_strength: [(Strength::Proven, 3), (Strength::Contradicted, 1)].into(),
         of_sockets: Vec::new(),
         refusals: Vec::new(),
+        doubts: Vec::new(),
         by_uplink: Vec::new(),
         policies: vec![PolicyEvidence::new(
             &example::capture("node7"),
