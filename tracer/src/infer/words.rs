@@ -62,7 +62,7 @@ impl Display for Conclusion {
         match &self.verdict {
             Verdict::Class(class) => {
                 counts(f, class)?;
-                let doubt = self.doubt.and_then(|reason| reason.doubt());
+                let doubt = self.doubt.and_then(crate::model::Reason::doubt);
                 let passes = if doubt.is_some() { "it looks as if the path passes" } else { "the path passes" };
                 write!(f, ": {passes} {}", Ranges(&class.passes))?;
                 likely(f, class)?;
