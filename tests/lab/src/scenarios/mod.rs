@@ -30,6 +30,7 @@ mod refused;
 mod reply_dropped_here;
 mod reply_misrouted;
 mod reply_stolen;
+mod reset_ports;
 mod reused_port;
 mod service;
 mod stale_entry;
@@ -61,6 +62,7 @@ pub const ALL: &[&Scenario] = &[
     &port_out_of_range::SCENARIO,
     &refused::SCENARIO,
     &device_rst::SCENARIO,
+    &reset_ports::SCENARIO,
     &unreachable::SCENARIO,
     &insert_race::SCENARIO,
     &port_exhausted::SCENARIO,
