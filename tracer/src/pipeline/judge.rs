@@ -254,12 +254,13 @@ impl Shared<'_> {
                     return Ok(());
                 }
                 progress.ended(attempt);
-                let is_newest = attempt.port_in_question(case.allowed) == attempt.translated.map(|flow| flow.src_port);
-                let place_of_port = place.filter(|_| is_newest);
-                let counted =
-                    |evidence: &mut PortEvidence| place_of_port.or_else(|| evidence.place(attempt, case.allowed));
-                let rests = causes::rests_on_evidence(&case).then(|| counted(evidence)).flatten();
-                let rests = rests.zip(attempt.port_in_question(case.allowed));
+                let rests = causes::rests_on_evidence(&case).then(|| {
+                    let port = attempt.port_in_question(case.allowed)?;
+                    let is_newest = attempt.translated.is_some_and(|translated| translated.src_port == port);
+                    let counted = place.filter(|_| is_newest);
+                    Some((counted.or_else(|| evidence.place(attempt, case.allowed))?, port))
+                });
+                let rests = rests.flatten();
                 let case = assessed(case, evidence, judgement.flagged, place);
                 let aside = self.ended(&JudgedAttempt { case, owner, watched }, judgement, rests.is_some())?;
                 if let (Some(place), Some((otherwise, counts))) = (rests, aside) {
