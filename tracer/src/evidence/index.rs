@@ -11,7 +11,7 @@ const MAX_EXACT_DESTINATIONS: usize = 1024;
 const MAX_NETWORKS: usize = 256;
 
 /// Translated source addresses that are told apart: a provider may filter one of them only. Further ones share a number.
-const MAX_SOURCES: usize = 4;
+const MAX_SOURCES: usize = 64;
 /// All numbers are less: further destinations of each source share one.
 pub(super) const MAX_NUMBERS: usize = MAX_EXACT_DESTINATIONS + MAX_NETWORKS + MAX_SOURCES + 1;
 

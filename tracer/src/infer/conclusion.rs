@@ -5,6 +5,9 @@ use super::destination::Destination;
 use super::port_set::PortSetPattern;
 use crate::model::{Period, PortSet, Reason, UplinkName};
 
+/// Where more than one in ten attempts from ports outside is answered, some of what carries them passes those ports.
+const RARE_PASS_DIVISOR: u64 = 10;
+
 /// What the attempts of one address family say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conclusion {
@@ -62,9 +65,9 @@ impl Conclusion {
 
     /// The class of ports that was found beyond doubt.
     #[must_use]
-    pub const fn class(&self) -> Option<&Class> {
+    pub fn class(&self) -> Option<&Class> {
         match &self.verdict {
-            Verdict::Class(class) if self.doubt.is_none() => Some(class),
+            Verdict::Class(class) if self.doubt.is_none() && !class.is_partial() => Some(class),
             Verdict::Class(_) | Verdict::OneDestination(_) | Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
         }
     }
@@ -154,6 +157,12 @@ pub struct Class {
 }
 
 impl Class {
+    /// Whether the destinations that support it most answer outside of it as well: a filter drops all or nothing.
+    pub(super) fn is_partial(&self) -> bool {
+        let outside: AnswerCounts = self.supporting.iter().map(|supporting| supporting.outside).sum();
+        outside.answered * RARE_PASS_DIVISOR > outside.total()
+    }
+
     /// Ports that do not pass, whatever place in its bracket each edge has.
     fn denied(&self) -> PortSet {
         let passes = &self.passes;

@@ -8,8 +8,9 @@ use crate::model::plural;
 impl Conclusion {
     /// The word for its verdict in JSON.
     #[must_use]
-    pub const fn verdict_name(&self) -> &'static str {
-        match self.verdict {
+    pub fn verdict_name(&self) -> &'static str {
+        match &self.verdict {
+            Verdict::Class(class) if class.is_partial() => "partial",
             Verdict::Class(_) if self.doubt.is_some() => "doubtful",
             Verdict::Class(_) => "class",
             Verdict::OneDestination(_) => "one_destination",
@@ -60,6 +61,13 @@ impl Display for Conclusion {
         }
         write!(f, "{}: ", self.period.words())?;
         match &self.verdict {
+            Verdict::Class(class) if class.is_partial() => {
+                counts(f, class)?;
+                f.write_str(
+                    ": ports on one side fail more often than on the other, but not always: one of several ways (routers, servers, source \
+                     addresses) may drop them",
+                )
+            }
             Verdict::Class(class) => {
                 counts(f, class)?;
                 let doubt = self.doubt.and_then(crate::model::Reason::doubt);

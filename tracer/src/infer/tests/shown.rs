@@ -1,6 +1,9 @@
 //! The sentences.
 
+use tracer_common::Flow;
+
 use super::world::World;
+use crate::infer::Infer;
 
 fn assert_told(world: &World, expected: &str) {
     assert_eq!(world.conclude().to_string(), expected, "{world:?}");
@@ -43,6 +46,23 @@ fn evidence_of_one_destination_is_told_as_such() {
          if the path passes 32633..32864-65508..65535; likely rule 32768-65535; but most of the evidence is that of \
          203.0.0.0:443, which may itself be the reason: attempts to others are needed to conclude it",
     );
+}
+
+#[test]
+fn ports_that_half_of_the_ways_drop_are_no_range_that_the_path_passes() {
+    let mut infer = Infer::default();
+    let attempts = (1024..=65_535).step_by(300).flat_map(|port| (0..3_u16).map(move |to| (to, port)));
+    for is_answered in [true, false] {
+        for (to, port) in attempts.clone() {
+            let (src, dst) = (format!("192.0.2.1:{port}"), format!("203.0.113.{to}:443"));
+            let flow = Flow::new(src.parse().unwrap(), dst.parse().unwrap());
+            infer.count(&flow, is_answered, u64::from((port >= 32_768 || (port / 300 + to) % 2 == 0) == is_answered));
+        }
+    }
+    let [conclusion] = &infer.conclusions()[..] else { panic!() };
+    assert!(conclusion.class().is_none() && conclusion.denied().is_none());
+    assert_eq!(conclusion.verdict_name(), "partial");
+    assert!(conclusion.to_string().contains("more often than on the other, but not always"), "{conclusion}");
 }
 
 #[test]
