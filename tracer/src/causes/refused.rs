@@ -1,7 +1,7 @@
 //! `refused`: an RST came back.
 
-use super::{Case, Cause};
-use crate::model::{Assessment, Claim, Outcome, Reason};
+use super::{Case, Cause, syn_option_dropped};
+use crate::model::{Assessment, Claim, FeatureCounts, Outcome, Reason, SynFeatures, plural};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "refused",
@@ -34,8 +34,24 @@ fn explain(case: &Case<'_>) -> String {
         );
     }
     let seen = if case.attempt.rst_seen { "its RST came back" } else { "the socket got ECONNREFUSED" };
-    let by_port = by_port(case).unwrap_or_default();
-    format!("{asked} refused the connection: {seen}{by_port}")
+    let why = by_port(case).or_else(|| by_option(case)).unwrap_or_default();
+    format!("{asked} refused the connection: {seen}{why}")
+}
+
+/// SYNs that ask for something are refused, and plain ones are not.
+fn by_option(case: &Case<'_>) -> Option<String> {
+    let egress = &case.attempt.egress;
+    let FeatureCounts { answered, refused, plain_answered, plain_refused, .. } = egress.others;
+    let asked = syn_option_dropped::words(egress.first_syn, SynFeatures::default());
+    let is_it = !asked.is_empty() && refused > 0 && refused == answered && plain_refused == 0 && plain_answered > 0;
+    is_it.then(|| {
+        format!(
+            "; its SYN {asked}: {} to it that did were refused too, and {} that did not were answered, so a device before it may refuse such \
+             SYNs",
+            plural(refused, "other attempt"),
+            plural(plain_answered, "attempt"),
+        )
+    })
 }
 
 /// A firewall refuses by source port.
@@ -67,6 +83,19 @@ mod tests {
         assert!(applies_to(&CAUSE, &Attempt { rst_seen: true, ..failing() }));
         assert!(!applies_to(&CAUSE, &failing()));
         assert!(!applies_to(&CAUSE, &Attempt { outcome: Outcome::TimedOut, ..failing() }));
+    }
+
+    #[test]
+    fn what_the_syn_asked_for_is_named_where_plain_ones_are_answered() {
+        let explained = |plain_refused| {
+            let others =
+                FeatureCounts { answered: 5, refused: 5, plain_answered: 9, plain_refused, ..FeatureCounts::default() };
+            let first_syn = SynFeatures { ecn: true, ..SynFeatures::default() };
+            let egress = crate::model::Egress { first_syn, others, ..crate::model::Egress::default() };
+            explain(&Case::new(&Attempt { rst_seen: true, egress, ..failing() }, &capture()))
+        };
+        assert!(explained(0).contains("its SYN asked for ECN: 5 other attempts to it that did were refused too"));
+        assert!(explained(1).ends_with("its RST came back"));
     }
 
     #[test]

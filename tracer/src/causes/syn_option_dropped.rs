@@ -62,7 +62,7 @@ fn explain(case: &Case<'_>) -> String {
 }
 
 /// What the first SYN has and the newest one lacks.
-fn words(first: SynFeatures, newest: SynFeatures) -> String {
+pub(super) fn words(first: SynFeatures, newest: SynFeatures) -> String {
     let lost = [
         (first.ecn && !newest.ecn, "asked for ECN"),
         (first.data && !newest.data, "carried data"),

@@ -196,6 +196,7 @@ impl Join {
             attempt.egress.encapsulates = self.network.encapsulates(slot);
             if outcome.has_failed() {
                 attempt.egress.interface = self.network.name(slot);
+                self.network.asked(slot, &mut attempt.egress);
             }
         }
         updates.push(Update::Attempt { id, kind, attempt });

@@ -24,9 +24,10 @@ impl Features {
     }
 
     /// The first SYN was answered.
-    pub(super) fn answered(&mut self, translated: &Flow) {
+    pub(super) fn answered(&mut self, translated: &Flow, is_refused: bool) {
         let counts = self.counts_mut(translated);
         counts.answered = counts.answered.saturating_add(1);
+        counts.refused = counts.refused.saturating_add(is_refused.into());
     }
 
     /// Only a plain retransmit was answered, the one of this ordinal.
@@ -37,7 +38,7 @@ impl Features {
     }
 
     /// The first SYN was plain. Counted for destinations to which another first SYN was not.
-    pub(super) fn plain(&mut self, translated: &Flow, is_retransmitted: bool) {
+    pub(super) fn plain(&mut self, translated: &Flow, is_retransmitted: bool, is_refused: bool) {
         if self.places.is_empty() {
             return;
         }
@@ -45,6 +46,7 @@ impl Features {
         let Some((_, counts)) = self.places.get_mut(place(hash)).filter(|(other, _)| *other == hash) else { return };
         let count = if is_retransmitted { &mut counts.plain_retransmitted } else { &mut counts.plain_answered };
         *count = count.saturating_add(1);
+        counts.plain_refused = counts.plain_refused.saturating_add((is_refused && !is_retransmitted).into());
     }
 
     fn counts_mut(&mut self, translated: &Flow) -> &mut FeatureCounts {

@@ -69,7 +69,7 @@ impl Network {
         }
         slot.known.set(SlotFlags::FOLLOWED);
         if slot.known.features(SlotFlags::FIRST_SYN).is_plain() {
-            self.features.plain(&slot.as_ref().translated(), true);
+            self.features.plain(&slot.as_ref().translated(), true, false);
         }
         let original = slot.as_ref().original();
         self.paths.follow(&original);
@@ -127,15 +127,16 @@ impl Network {
     #[inline]
     fn note_features(&mut self, slot: SlotView<'_>) {
         let (first, newest) = (slot.known.features(SlotFlags::FIRST_SYN), slot.known.features(SlotFlags::NEWEST_SYN));
+        let is_refused = slot.known.has(SlotFlags::RST) && !slot.known.has(SlotFlags::SYN_ACK);
         if first.is_plain() {
             // One that is followed was counted at its first retransmit.
             if slot.retransmits() == 0 || !slot.known.has(SlotFlags::FOLLOWED) {
-                self.features.plain(&slot.translated(), slot.retransmits() > 0);
+                self.features.plain(&slot.translated(), slot.retransmits() > 0, is_refused);
             }
             return;
         }
         match slot.retransmits() {
-            0 => self.features.answered(&slot.translated()),
+            0 => self.features.answered(&slot.translated(), is_refused),
             ordinal if newest.lacks_any_of(first) => {
                 self.features.only_plain_answered(&slot.translated(), ordinal);
             }
@@ -196,6 +197,15 @@ impl Network {
             newest_syn: slot.known.features(SlotFlags::NEWEST_SYN),
             others: self.features.of(&translated),
             challenges: self.challenges.of(&translated),
+        }
+    }
+
+    /// What the first SYN of a failed attempt asked for, and how others to its destination fared.
+    pub(super) fn asked(&self, slot: SlotView<'_>, egress: &mut Egress) {
+        egress.first_syn = slot.known.features(SlotFlags::FIRST_SYN);
+        egress.newest_syn = slot.known.features(SlotFlags::NEWEST_SYN);
+        if !egress.first_syn.is_plain() {
+            egress.others = self.features.of(&slot.translated());
         }
     }
 

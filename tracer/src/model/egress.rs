@@ -101,6 +101,10 @@ pub struct FeatureCounts {
     pub plain_answered: u32,
     /// It did not, and was not answered; a retransmit was.
     pub plain_retransmitted: u32,
+    /// Of `answered`, those that an RST answered.
+    pub refused: u32,
+    /// Of `plain_answered`, those that an RST answered.
+    pub plain_refused: u32,
 }
 
 /// How attempts to one destination (address and port) fared, of which some were answered by segments that do not acknowledge their SYN.

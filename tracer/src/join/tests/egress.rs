@@ -197,8 +197,14 @@ fn how_others_to_the_destination_fared_with_such_a_syn_is_told() {
     events.extend([syn_by(8 * S, ISN, node(9), UPLINK, WIRE_ECN), syn_by(9 * S, ISN, node(9), UPLINK, 0)]);
     let outcomes = join(&events);
     let others = |isn: u32| outcomes.ended.iter().find(|attempt| attempt.isn == isn).unwrap().egress.others;
-    let expected =
-        FeatureCounts { answered: 1, only_plain_answered: 3, plain_answered: 1, plain_retransmitted: 1, plain_lost: 0 };
+    let expected = FeatureCounts {
+        answered: 1,
+        only_plain_answered: 3,
+        plain_answered: 1,
+        plain_retransmitted: 1,
+        plain_lost: 0,
+        ..FeatureCounts::default()
+    };
     assert_eq!(others(ISN), expected);
     assert_eq!(others(8), FeatureCounts::default());
 }
