@@ -1,5 +1,6 @@
 //! `refused`: an RST came back.
 
+use super::case::NO_SOCKET;
 use super::{Case, Cause, syn_option_dropped};
 use crate::model::{Assessment, Claim, FeatureCounts, Outcome, Reason, SynFeatures, plural};
 
@@ -21,12 +22,12 @@ fn applies(case: &Case<'_>) -> bool {
 /// no socket listens, and there the kernel names no rule (before 5.17 it gives no reason at all).
 fn is_rejected_here(case: &Case<'_>) -> bool {
     let dropped = case.attempt.syn_dropped;
-    dropped.count > 0 && case.reason(dropped).is_some_and(|reason| reason != "NO_SOCKET")
+    dropped.count > 0 && case.reason(dropped).is_some_and(|reason| reason != NO_SOCKET)
 }
 
 fn explain(case: &Case<'_>) -> String {
     let asked = case.destination();
-    let has_no_socket = case.reason(case.attempt.syn_dropped) == Some("NO_SOCKET");
+    let has_no_socket = case.reason(case.attempt.syn_dropped) == Some(NO_SOCKET);
     if !case.attempt.rst_seen && case.attempt.syns_leaving == 0 && has_no_socket {
         return format!(
             "this node refused the connection to {asked} itself: the SYN reached it or one of its namespaces, and no socket listens there \

@@ -2,7 +2,7 @@
 
 use super::chance::{SUSPECT_P, is_below};
 use super::place::Place;
-use crate::infer::{Probe, Runs, Stratum, evidence_within};
+use crate::infer::{Probe, RARE_PASS_DIVISOR, Runs, Stratum, evidence_within};
 use crate::model::{Answers, Side};
 
 /// Weighed attempts of a destination; beyond that all of its weights are halved, so that what changed shows.
@@ -12,9 +12,6 @@ const MAX_OUTCOMES: u64 = 64;
 /// Consecutive inside attempts without an answer after which a destination counts as not answering: a loss of 5 % does that
 /// once in 8,000 times.
 const INSIDE_RUN: u32 = 3;
-/// A path that passes fewer than one in ten of the ports on a side practically never answers there.
-const RARE_PASS_DIVISOR: u32 = 10;
-
 /// What a destination says about the ports of one side outside of the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Role {

@@ -7,11 +7,8 @@ use super::doubts::Doubts;
 use super::index::DestinationIndex;
 use super::place::Place;
 use super::recent::{RecentAttempt, infer};
-use crate::infer::{Class, Conclusion, Verdict, can_conclude};
+use crate::infer::{Class, Conclusion, RARE_PASS_DIVISOR, Verdict, can_conclude};
 use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
-
-/// A path that passes fewer than one in ten of the ports outside of a range practically never answers there.
-const RARE_PASS_DIVISOR: u64 = 10;
 
 /// A range that the path accepts, beyond doubt.
 #[derive(Clone, Debug)]
@@ -86,10 +83,15 @@ impl InferredRange {
     }
 
     /// Why it is as sure as it is, by these attempts.
-    pub(super) fn doubt(&self, attempts: &[RecentAttempt]) -> Reason {
+    fn doubt(&self, attempts: &[RecentAttempt]) -> Reason {
         let is_of = |attempt: &&RecentAttempt| self.only.as_ref().is_none_or(|of| of.contains(&attempt.place.entry));
         let doubts = Doubts::of(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(self));
         doubts.applied_to_distinct(self.reason)
+    }
+
+    /// What explains these attempts as well, if anything does.
+    pub(super) fn other_explanation(&self, attempts: &[RecentAttempt]) -> Option<Reason> {
+        Some(self.doubt(attempts)).filter(|reason| reason.doubt().is_some())
     }
 
     /// Whether one of these attempts failed from a port outside.
@@ -103,7 +105,7 @@ impl InferredRange {
         let [inside, outside] = *self.destinations.get(&entry).filter(|_| !is_shared)?;
         let is_filtered = inside.answered > 0
             && inside.answered >= inside.unanswered
-            && outside.answered * RARE_PASS_DIVISOR <= outside.total();
+            && outside.answered * u64::from(RARE_PASS_DIVISOR) <= outside.total();
         if self.is_inside(port) != Some(false)
             || !is_filtered
             || self.only.as_ref().is_some_and(|only| !only.contains(&entry))

@@ -6,7 +6,7 @@ use super::port_set::PortSetPattern;
 use crate::model::{Period, PortSet, Reason, UplinkName};
 
 /// Where more than one in ten attempts from ports outside is answered, some of what carries them passes those ports.
-const RARE_PASS_DIVISOR: u64 = 10;
+pub(crate) const RARE_PASS_DIVISOR: u32 = 10;
 
 /// What the attempts of one address family say.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,7 +160,7 @@ impl Class {
     /// Whether the destinations that support it most answer outside of it as well: a filter drops all or nothing.
     pub(super) fn is_partial(&self) -> bool {
         let outside: AnswerCounts = self.supporting.iter().map(|supporting| supporting.outside).sum();
-        outside.answered * RARE_PASS_DIVISOR > outside.total()
+        outside.answered * u64::from(RARE_PASS_DIVISOR) > outside.total()
     }
 
     /// Ports that do not pass, whatever place in its bracket each edge has.

@@ -35,6 +35,7 @@ pub use conclusion::{Class, Conclusion, Edge, LeftOut, Passes, Refusals, Support
 pub use destination::Destination;
 pub use port_set::PortSetPattern;
 
+pub(crate) use self::conclusion::RARE_PASS_DIVISOR;
 use self::destinations::{Destinations, MAX_DESTINATIONS};
 pub(crate) use self::observation::{Observation, ObservedPort, Probe, earlier, observe};
 use self::port_counts::PortCounts;

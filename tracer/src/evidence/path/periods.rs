@@ -45,7 +45,7 @@ impl PathEvidence {
             let of = attempts.iter().map(|attempt| (self.index.destination(attempt.place.entry), attempt));
             let conclusion = infer(self.path.is_ipv4, of);
             let range = conclusion.class().map(|class| InferredRange::known(class, &attempts));
-            let doubt = range.map(|range| range.doubt(&attempts)).filter(|reason| reason.doubt().is_some());
+            let doubt = range.and_then(|range| range.other_explanation(&attempts));
             Conclusion { doubt, ..conclusion }
         };
         periods.map(|(number, period)| self.bounds(period, conclude(number))).collect()
@@ -56,9 +56,7 @@ impl PathEvidence {
         (0u8..).take(self.periods.len()).filter_map(|number| {
             let attempts = sorted(&self.recent, number);
             let range = InferredRange::known(class, &attempts);
-            range
-                .has_failures(&attempts)
-                .then(|| Some(range.doubt(&attempts)).filter(|reason| reason.doubt().is_some()))
+            range.has_failures(&attempts).then(|| range.other_explanation(&attempts))
         })
     }
 
