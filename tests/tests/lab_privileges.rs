@@ -78,6 +78,7 @@ fn who_is_not_root_is_told_what_is_missing() {
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn too_few_file_descriptors_are_said_so_in_one_line() {
+    let _alone = alone();
     let lab = Lab::up("fully_random");
     let call = |files: u32| {
         let mut call = Command::new("nsenter");
@@ -87,8 +88,11 @@ fn too_few_file_descriptors_are_said_so_in_one_line() {
     };
     // With fewer the loader cannot open a library.
     let mut files = 5;
-    while call(files).code != Some(0) {
-        let stderr = call(files).stderr;
+    loop {
+        let Outcome { code, stderr, .. } = call(files);
+        if code == Some(0) {
+            break;
+        }
         let last = stderr.lines().last().unwrap_or_default();
         assert!(last.contains("too few file descriptors") && last.contains("ulimit -n"), "{files}: {stderr}");
         files += if files < 24 { 1 } else { 5 };
@@ -146,11 +150,13 @@ fn the_processes_of_other_users_take_one_more() {
     }
 }
 
-/// A line of /proc/PID/status, which says what a process or a thread may do; `None` once it has ended.
-fn status(pid: u32, field: &str) -> Option<String> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let value = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-    Some(value.split_whitespace().next().unwrap().to_owned())
+/// /proc/PID/status, which says what a process or a thread may do; `None` once it has ended.
+fn status(pid: u32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/status")).ok()
+}
+
+fn field<'a>(status: &'a str, name: &str) -> &'a str {
+    status.lines().find_map(|line| line.strip_prefix(name)).unwrap().split_whitespace().next().unwrap()
 }
 
 /// Bits of `CapEff` (linux/capability.h).
@@ -167,15 +173,15 @@ fn confined(running: &Running, more: u64) -> String {
     let pid = running.pid();
     for thread in fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
         let thread = thread.unwrap().file_name().to_str().unwrap().parse().unwrap();
-        until("the thread is confined", || status(thread, "Seccomp:").is_none_or(|mode| mode == "2"));
-        let Some(no_new_privs) = status(thread, "NoNewPrivs:") else { continue };
-        assert_eq!(no_new_privs, "1");
+        until("the thread is confined", || status(thread).is_none_or(|status| field(&status, "Seccomp:") == "2"));
+        let Some(status) = status(thread) else { continue };
+        assert_eq!(field(&status, "NoNewPrivs:"), "1");
         for set in ["CapEff:", "CapPrm:", "CapInh:", "CapBnd:", "CapAmb:"] {
-            let held = u64::from_str_radix(&status(thread, set).unwrap(), 16).unwrap();
+            let held = u64::from_str_radix(field(&status, set), 16).unwrap();
             assert_eq!(held & !(KEPT | more), 0, "{set} has {held:x}");
         }
     }
-    status(pid, "Uid:").unwrap()
+    field(&status(pid).unwrap(), "Uid:").to_owned()
 }
 
 #[test]
@@ -202,7 +208,8 @@ fn a_running_capture_keeps_what_it_needs_and_no_more() {
     let mut call = Command::new(binary());
     call.args(["tail", "--duration", "1s", "--", "sh", "-c", "grep CapEff /proc/self/status >&2; exec sleep 60"]);
     let outcome = Outcome::of(&mut call);
-    let own = status(std::process::id(), "CapEff:").unwrap();
+    let own = status(std::process::id()).unwrap();
+    let own = field(&own, "CapEff:");
     assert!(outcome.stderr.contains(&format!("CapEff:\t{own}")), "{outcome:#?}");
     assert!(outcome.stderr.contains("CAP_DAC_READ_SEARCH CAP_KILL"), "{outcome:#?}");
     outcome.done();

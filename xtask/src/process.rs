@@ -11,6 +11,34 @@ use anyhow::{Context, Result, anyhow, bail};
 /// Lines of a failed command that its error repeats: those who read a log see its end first.
 const LAST_LINES: usize = 80;
 
+/// What a failed command said: what failed tests printed, where cargo ran tests and one failed, else its end.
+#[derive(Default)]
+struct Told {
+    failures: Vec<String>,
+    is_failure: bool,
+    last: VecDeque<String>,
+}
+
+impl Told {
+    fn add(&mut self, line: String) {
+        // libtest: "failures:", what each printed, "failures:", their names, "test result: ".
+        self.is_failure = line == "failures:" || self.is_failure && !line.starts_with("test result: ");
+        // Of a backtrace, the rest says no more.
+        let is_frame = line.starts_with("  ") && (line.contains(": ") || line.trim_start().starts_with("at "));
+        if self.is_failure && !is_frame && self.failures.len() < LAST_LINES {
+            self.failures.push(line.clone());
+        }
+        if self.last.len() == LAST_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+
+    fn lines(self) -> Vec<String> {
+        if self.failures.is_empty() { self.last.into() } else { self.failures }
+    }
+}
+
 /// A command in the workspace root, without the variables that `cargo run` adds for the xtask itself:
 /// they would make the inner cargo rebuild what has not changed.
 pub fn command(program: &str) -> Command {
@@ -54,17 +82,14 @@ pub fn run_and_repeat(command: &mut Command) -> Result<()> {
     // The command keeps the writing ends of the pipe, which would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = child?;
-    let mut last = VecDeque::new();
+    let mut told = Told::default();
     for line in BufReader::new(output).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("reading the output")?).into_owned();
         eprintln!("{line}");
-        if last.len() == LAST_LINES {
-            last.pop_front();
-        }
-        last.push_back(line);
+        told.add(line);
     }
     let status = child.wait()?;
-    check(command, status).map_err(|error| anyhow!("{error:#}\n{}", Vec::from(last).join("\n")))
+    check(command, status).map_err(|error| anyhow!("{error:#}\n{}", told.lines().join("\n")))
 }
 
 /// Runs it silently; what it wrote to stdout.
