@@ -68,21 +68,21 @@ impl Lab {
     }
 
     /// Makes connections once a capture with `--all -o json` is ready, and ends it by this signal: exactly what failed is flagged.
-    /// Returns how the capture ended, and the source ports of what failed.
+    /// Returns how the capture ended, and what failed.
     ///
     /// # Panics
     /// When something else is flagged, or nothing failed.
     #[must_use]
-    pub fn play(&self, capture: Running, ready: &Path, end: Signal) -> (Outcome, BTreeSet<u64>) {
+    pub fn play(&self, capture: Running, ready: &Path, end: Signal) -> (Outcome, BTreeSet<Connection>) {
         until("the ready file", || ready.exists());
         let truth = ready.with_extension("truth");
         Outcome::of(self.client(&["-n", "60", "--truth"]).arg(&truth)).done();
         capture.signal(end);
         let outcome = capture.finish();
-        let failed = source_ports(&fs::read_to_string(&truth).unwrap(), |line| line["ok"] == false);
+        let failed = connections(&fs::read_to_string(&truth).unwrap(), |line| line["ok"] == false);
         assert!(!failed.is_empty(), "nothing failed");
         assert_eq!(outcome.code, Some(0), "{outcome:#?}");
-        assert_eq!(source_ports(&outcome.stdout, is_flagged_end), failed, "{outcome:#?}");
+        assert_eq!(connections(&outcome.stdout, is_flagged_end), failed, "{outcome:#?}");
         (outcome, failed)
     }
 
@@ -126,11 +126,21 @@ impl Lab {
     }
 }
 
-/// The original source ports of those lines of JSON that are meant: of a client's truth or of a capture.
+/// A connection before NAT: source port, destination. Connections to several destinations may have one source port.
+pub type Connection = (u64, String, u64);
+
+/// The connection of a line of JSON: of a client's truth or of a capture.
 #[must_use]
-pub fn source_ports(lines: &str, is_meant: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
+pub fn connection(line: &Value) -> Connection {
+    let port = |name: &str| line[name].as_u64().unwrap();
+    (port("src_port"), line["dst"].as_str().unwrap().to_owned(), port("dst_port"))
+}
+
+/// Those of the lines that are meant.
+#[must_use]
+pub fn connections(lines: &str, is_meant: impl Fn(&Value) -> bool) -> BTreeSet<Connection> {
     let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap());
-    lines.filter(is_meant).map(|line: Value| line["src_port"].as_u64().unwrap()).collect()
+    lines.filter(is_meant).map(|line: Value| connection(&line)).collect()
 }
 
 /// Whether a line of a capture is the last of a flagged attempt.

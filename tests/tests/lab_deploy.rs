@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::binary;
-use tests::lab::{Lab, is_flagged_end, source_ports};
+use tests::lab::{Lab, connections, is_flagged_end};
 use tests::process::{Outcome, Running};
 
 /// What the cluster calls the node; its host name is `node`.
@@ -128,7 +128,7 @@ fn the_daemon_set_has_what_a_capture_needs_and_names_pods() {
     // As a kubelet ends it.
     let (outcome, failed) = lab.play(tail, &container.shared("ready"), Signal::SIGTERM);
     assert!(!outcome.stderr.contains("owner is off"), "{}", outcome.stderr);
-    let named = source_ports(&outcome.stdout, |line| {
+    let named = connections(&outcome.stdout, |line| {
         is_flagged_end(line) && line["namespace"] == "shop" && line["node"] == NODE_NAME
     });
     assert_eq!(named, failed, "pods without a name: {}", outcome.stdout);

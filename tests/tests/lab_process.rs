@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::capturing;
-use tests::lab::{ALLOW, Lab, source_ports};
+use tests::lab::{ALLOW, Connection, Lab, connection, connections};
 use tests::process::{Outcome, json};
 
 /// Names of processes, and how JSON has them: one fills its field, one could steer a terminal, one is no UTF-8.
@@ -54,12 +54,12 @@ impl Clients {
         self.directory.path().join(format!("{index}{suffix}"))
     }
 
-    /// Process ID and name by source port, of the connections that failed.
-    fn failed(&self) -> BTreeMap<u64, (u64, &'static str)> {
+    /// Process ID and name of the connections that failed.
+    fn failed(&self) -> BTreeMap<Connection, (u64, &'static str)> {
         let of = |(index, &(_, name)): (usize, &(&[u8], &'static str))| {
             let pid = fs::read_to_string(self.path(index, ".pid")).unwrap().trim().parse().unwrap();
             let truth = fs::read_to_string(self.path(index, ".truth")).unwrap();
-            source_ports(&truth, |line| line["ok"] == false).into_iter().map(move |port| (port, (pid, name)))
+            connections(&truth, |line| line["ok"] == false).into_iter().map(move |failed| (failed, (pid, name)))
         };
         NAMES.iter().enumerate().flat_map(of).collect()
     }
@@ -69,7 +69,7 @@ impl Clients {
         assert!(failed.len() > 10, "{failed:?}");
         let mut named = 0;
         for line in json(printed).iter().filter(|line| line["kind"] == "retransmit") {
-            let Some((pid, name)) = failed.get(&line["src_port"].as_u64().unwrap()) else { continue };
+            let Some((pid, name)) = failed.get(&connection(line)) else { continue };
             let process = &line["process"];
             assert_eq!((process["pid"].as_u64(), process["command"].as_str()), (Some(*pid), Some(*name)), "{line}");
             named += 1;

@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tests::lab::{ALLOW, Lab, is_flagged_end, source_ports};
+use tests::lab::{ALLOW, Connection, Lab, connections, is_flagged_end};
 use tests::process::{Outcome, Running, summary};
 
 /// What is announced is followed within this time.
@@ -22,7 +22,7 @@ struct Node {
     lab: Lab,
     node: String,
     router: String,
-    failed: BTreeSet<u64>,
+    failed: BTreeSet<Connection>,
 }
 
 impl Node {
@@ -77,8 +77,8 @@ impl Node {
         let truth = directory.path().join("truth");
         Outcome::of(self.lab.client(&["-n", "40", "--truth"]).arg(&truth)).done();
         let lines = fs::read_to_string(&truth).unwrap();
-        let failed = source_ports(&lines, |line| line["ok"] == false);
-        let worked = source_ports(&lines, |line| line["ok"] == true);
+        let failed = connections(&lines, |line| line["ok"] == false);
+        let worked = connections(&lines, |line| line["ok"] == true);
         assert!(failed.len() >= 5 && worked.len() >= 5, "{after}: {} failed, {} worked", failed.len(), worked.len());
         self.failed.extend(failed);
     }
@@ -144,7 +144,7 @@ fn what_is_watched_follows_routes_links_addresses_and_filters() {
     tail.signal(Signal::SIGTERM);
     let outcome = tail.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
-    let (flagged, failed) = (source_ports(&outcome.stdout, is_flagged_end), &node.failed);
+    let (flagged, failed) = (connections(&outcome.stdout, is_flagged_end), &node.failed);
     assert_eq!(&flagged, failed, "{}", outcome.stderr);
     for said in [
         "watching eth1",
