@@ -151,9 +151,7 @@ fn what_is_watched_follows_routes_links_addresses_and_filters() {
         "no longer watching eth1: it is gone",
         "watching eth2",
         "watching eth3",
-        "watching br4",
         "watching eth4",
-        "no longer watching br4: its packets are looked at where programs of others are attached",
         "no longer watching eth4",
     ] {
         assert!(outcome.stderr.contains(said), "{said}: {}", outcome.stderr);

@@ -29,6 +29,8 @@ macro_rules! for_each_global {
             DEV_IFINDEX,
             /// `net_device.nd_net`
             DEV_NET,
+            /// `net_device.rx_handler`; `u32::MAX` where not known
+            DEV_RX_HANDLER,
             /// `sk_buff._nfct`
             SKB_NFCT,
             /// `sk_buff.cb` + `tcp_skb_cb.seq`

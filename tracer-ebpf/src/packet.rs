@@ -8,6 +8,8 @@ use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_INGRESS};
 
 use crate::address::mapped;
 use crate::extensions;
+use crate::kernel::globals::WIRE_READS;
+use crate::kernel::skb::{Device, Skb};
 use crate::options::{self, TCP_HEADER};
 
 /// Bytes of an Ethernet header.
@@ -90,11 +92,12 @@ pub fn received_by(ctx: &TcContext) -> u32 {
     unsafe { (*ctx.skb.skb).ingress_ifindex }
 }
 
-/// Whether the packet's MAC address is that of another host.
+/// Whether the packet's MAC address is that of another host: not of one behind this interface.
 #[inline(always)]
 pub fn is_for_other_host(ctx: &TcContext) -> bool {
     // SAFETY: the context is valid while the program runs, and the verifier checks the field.
-    unsafe { (*ctx.skb.skb).pkt_type == OTHERHOST }
+    let is_other = unsafe { (*ctx.skb.skb).pkt_type == OTHERHOST };
+    is_other && WIRE_READS.load() != 0 && Skb::new(ctx.skb.skb).device().is_some_and(Device::keeps_packets)
 }
 
 /// Whether the packet is still its socket's and has the socket's addresses and ports. A packet that is forwarded has lost its

@@ -29,7 +29,7 @@ pub const WIRE_DATA: u16 = 4;
 pub const WIRE_FAST_OPEN: u16 = 8;
 
 /// Bit of `detail` of a SYN-ACK or RST that arrives: its MAC address is another host's (`PACKET_OTHERHOST`), so this node does not accept
-/// it, unless an interface above, as a macvlan, has that address.
+/// it. Not set where the interface hands packets on, as a port of a bridge or the parent of a macvlan does.
 pub const WIRE_OTHER_HOST: u16 = 1;
 
 /// The packet arrived.

@@ -4,8 +4,8 @@ use tracer_common::Flow;
 use tracer_common::events::NO_ENTRY;
 
 use super::globals::{
-    DEV_IFINDEX, DEV_NET, NET_INUM, SK_NET, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT, SKB_PKT_TYPE,
-    SKB_SK, SKB_TCP_SEQ, SKB_TRANSPORT_HEADER,
+    DEV_IFINDEX, DEV_NET, DEV_RX_HANDLER, NET_INUM, SK_NET, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT,
+    SKB_PKT_TYPE, SKB_SK, SKB_TCP_SEQ, SKB_TRANSPORT_HEADER,
 };
 use super::{
     Address, IPPROTO_TCP,
@@ -109,6 +109,13 @@ impl Device {
     pub fn netns(self) -> Option<u32> {
         let net: u64 = self.0.peek(DEV_NET.load())?;
         Address(net).peek(NET_INUM.load())
+    }
+
+    /// Whether it is known to hand packets to nobody else, as a port of a bridge or the parent of a macvlan does.
+    #[inline(always)]
+    pub fn keeps_packets(self) -> bool {
+        let offset = DEV_RX_HANDLER.load();
+        offset != u32::MAX && self.0.peek::<u64>(offset) == Some(0)
     }
 }
 

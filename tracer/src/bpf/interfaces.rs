@@ -246,7 +246,8 @@ impl FollowedNetns {
         self.lower.read(namespace, &links, uplinks)?;
         let mut places: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for &index in &wanted {
-            for place in self.lower.places(&links, index) {
+            // What the user named is watched itself.
+            for place in if names.is_empty() { self.lower.places(&links, index) } else { vec![index] } {
                 let uppers = places.entry(place).or_default();
                 uppers.extend((place != index).then_some(index));
             }

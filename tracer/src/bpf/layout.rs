@@ -127,6 +127,7 @@ fn drops(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     globals.SKB_DEV = btf.offset("sk_buff", "dev")?;
     globals.DEV_IFINDEX = btf.offset("net_device", "ifindex")?;
     globals.DEV_NET = btf.offset("net_device", "nd_net.net")?;
+    globals.DEV_RX_HANDLER = btf.offset("net_device", "rx_handler").unwrap_or(u32::MAX);
     // The bit field itself has no offset in bytes. On big-endian machines its bits lie at the other end.
     let pkt_type = btf.offset("sk_buff", "__pkt_type_offset").ok().filter(|_| cfg!(target_endian = "little"));
     globals.SKB_PKT_TYPE = pkt_type.unwrap_or(u32::MAX);

@@ -72,6 +72,8 @@ pub(super) struct Link {
     pub(super) is_bridge: bool,
     /// It sends by the interface below it
     has_parent: bool,
+    /// It does so without a tag: neighbours of that interface are its own
+    pub(super) shares_segment: bool,
 }
 
 /// All interfaces, by index.
@@ -127,8 +129,11 @@ fn parse(body: &[u8]) -> Option<Link> {
     let info = find(rest, IFLA_LINKINFO).unwrap_or_default();
     let (kind, name) = (find(info, IFLA_INFO_KIND).and_then(text).unwrap_or_default(), name(body)?.to_owned());
     // A tap has Ethernet frames, which are a virtual machine's own.
+    let shares_segment = matches!(kind, "macvlan" | "macvtap" | "ipvlan" | "ipvtap");
     let is_tap = kind == "tun" && layer == ARPHRD_ETHER;
     let encapsulates = ENCAPSULATING.contains(&kind) && !is_tap || ENCAPSULATING_NAMES.contains(&name.as_str());
+    // In a container, the way out is the end of a pair.
+    let is_nic_name = ["eth", "en"].iter().any(|prefix| name.starts_with(prefix));
     let table = || find(find(info, IFLA_INFO_DATA)?, IFLA_VRF_TABLE).and_then(number);
     Some(Link {
         index: index(body)?,
@@ -137,14 +142,15 @@ fn parse(body: &[u8]) -> Option<Link> {
         flags: if encapsulates { LINK_ENCAPSULATES } else { 0 },
         is_loopback: layer == ARPHRD_LOOPBACK,
         is_nic: layer != ARPHRD_LOOPBACK && !encapsulates && !["bridge", "dummy", "ifb", "vrf"].contains(&kind),
-        leads_inside: matches!(kind, "tun" | "veth"),
+        leads_inside: kind == "tun" || kind == "veth" && !is_nic_name,
         vrf: (kind == "vrf").then(table).flatten(),
         link: find(rest, IFLA_LINK).and_then(number),
         link_netns: find(rest, IFLA_LINK_NETNSID).and_then(number),
         master: find(rest, IFLA_MASTER).and_then(number),
         has_ports: matches!(kind, "bridge" | "bond" | "team"),
         is_bridge: kind == "bridge",
-        has_parent: matches!(kind, "vlan" | "macvlan" | "ipvlan"),
+        has_parent: kind == "vlan" || shares_segment,
+        shares_segment,
     })
 }
 

@@ -1,5 +1,6 @@
-//! Programs of others on the devices below an uplink: the ports of its bridge, the slaves of its bond, the parent of its VLAN. Such a
-//! program may translate what the uplink sends (eBPF masquerade) and end the chain, so packets are then looked at there instead.
+//! The devices below an uplink: the ports of its bridge, the slaves of its bond, the parent of its VLAN. Packets are looked at there
+//! instead where a program of others is on one of them, which may translate what the uplink sends (eBPF masquerade) and end the chain;
+//! and on those ports of a bridge that lead to the outside: what virtual machines and containers send passes from port to port.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,8 @@ pub(super) struct Lower {
     programmed: BTreeSet<u32>,
     /// Programs of ours, by id.
     ours: BTreeSet<u32>,
+    /// Bridges whose ports are looked at.
+    bridges: BTreeSet<u32>,
 }
 
 impl Lower {
@@ -30,15 +33,13 @@ impl Lower {
         links: &BTreeMap<u32, Link>,
         uplinks: &[u32],
     ) -> anyhow::Result<()> {
-        let (mut above, mut indexes) = (uplinks.to_vec(), Vec::new());
-        while let Some(index) = above.pop() {
-            let new: Vec<_> = below(links, index).filter(|index| !indexes.contains(index)).collect();
-            above.extend(&new);
-            indexes.extend(new);
-        }
+        let below =
+            |uplink: &u32| at_or_below(links, *uplink).into_iter().filter(|index| index != uplink).collect::<Vec<_>>();
+        let indexes: BTreeSet<_> = uplinks.iter().flat_map(below).collect();
         let named = indexes.into_iter().filter_map(|index| Some((index, links.get(&index)?.name.clone())));
         self.devices = named.take(MAX_DEVICES).collect();
         self.programmed = self.look(namespace)?;
+        self.bridges = bridges(links, uplinks);
         Ok(())
     }
 
@@ -73,7 +74,7 @@ impl Lower {
         })
     }
 
-    /// Where to look at the packets of an uplink: on itself, or on the devices below it where a program of others is on one of them.
+    /// Where to look at the packets of an uplink: on itself, or on devices below it.
     pub(super) fn places(&self, links: &BTreeMap<u32, Link>, uplink: u32) -> Vec<u32> {
         let mut places = Vec::new();
         self.place(links, uplink, &mut places);
@@ -81,23 +82,47 @@ impl Lower {
     }
 
     fn place(&self, links: &BTreeMap<u32, Link>, index: u32, places: &mut Vec<u32>) {
-        let is_used = |below: &u32| self.is_programmed_at_or_below(links, *below);
-        let all: Vec<_> = below(links, index).collect();
-        if !all.iter().any(is_used) {
+        // Other ports of a bridge lead to virtual machines; each slave of a bond leads out.
+        let is_bridge = links.get(&index).is_some_and(|link| link.is_bridge);
+        let is_used = |device: &u32| self.is_port(links, index, *device) || self.is_used(links, *device);
+        let (used, others): (Vec<_>, Vec<_>) = below(links, index).partition(is_used);
+        if used.is_empty() {
             places.push(index);
             return;
         }
-        // Other ports of a bridge lead to virtual machines; each slave of a bond leads out.
-        let is_bridge = links.get(&index).is_some_and(|link| link.is_bridge);
-        for device in all.into_iter().filter(|device| !is_bridge || is_used(device)) {
-            self.place(links, device, places);
-        }
+        let all = used.into_iter().chain(others.into_iter().filter(|_| !is_bridge));
+        all.for_each(|device| self.place(links, device, places));
     }
 
-    fn is_programmed_at_or_below(&self, links: &BTreeMap<u32, Link>, index: u32) -> bool {
-        self.programmed.contains(&index)
-            || below(links, index).any(|device| self.is_programmed_at_or_below(links, device))
+    /// Whether this device is a port to the outside, of a bridge whose ports are looked at.
+    fn is_port(&self, links: &BTreeMap<u32, Link>, bridge: u32, device: u32) -> bool {
+        self.bridges.contains(&bridge) && links.get(&device).is_some_and(|port| !port.leads_inside)
     }
+
+    /// Whether packets are looked at on this device or below it.
+    fn is_used(&self, links: &BTreeMap<u32, Link>, index: u32) -> bool {
+        let is_used = |device| self.is_port(links, index, device) || self.is_used(links, device);
+        self.programmed.contains(&index) || below(links, index).any(is_used)
+    }
+}
+
+/// The bridges that are uplinks, and those below one uplink: a port does not tell VLANs apart.
+fn bridges(links: &BTreeMap<u32, Link>, uplinks: &[u32]) -> BTreeSet<u32> {
+    let is_bridge = |index: &&u32| links.get(index).is_some_and(|link| link.is_bridge);
+    let mut bridges: BTreeSet<u32> = uplinks.iter().filter(is_bridge).copied().collect();
+    if let [uplink] = uplinks {
+        bridges.extend(at_or_below(links, *uplink).iter().filter(is_bridge));
+    }
+    bridges
+}
+
+/// This interface, and those that it sends by.
+fn at_or_below(links: &BTreeMap<u32, Link>, index: u32) -> BTreeSet<u32> {
+    let (mut open, mut found) = (vec![index], BTreeSet::from([index]));
+    while let Some(index) = open.pop() {
+        open.extend(below(links, index).filter(|index| found.insert(*index)));
+    }
+    found
 }
 
 /// The devices that an interface sends by, unchanged but for a tag or an address.
@@ -123,13 +148,7 @@ pub(super) fn senders(links: &BTreeMap<u32, Link>, uplink: u32) -> BTreeSet<u32>
 
 /// The interfaces that send by this one.
 pub(super) fn above(links: &BTreeMap<u32, Link>, device: u32) -> impl Iterator<Item = u32> {
-    let is_above = move |upper: &&u32| {
-        let (mut open, mut seen) = (vec![**upper], BTreeSet::new());
-        while let Some(index) = open.pop() {
-            open.extend(below(links, index).filter(|index| seen.insert(*index)));
-        }
-        seen.contains(&device)
-    };
+    let is_above = move |upper: &&u32| **upper != device && at_or_below(links, **upper).contains(&device);
     links.keys().filter(is_above).copied()
 }
 
@@ -171,6 +190,30 @@ mod tests {
         ] {
             assert_eq!(places(programmed, uplink), expected, "{programmed:?} {uplink}");
         }
+    }
+
+    #[test]
+    fn what_passes_from_port_to_port_is_looked_at_on_the_ports_to_the_outside() {
+        let mut links = links();
+        links.insert(7, part_of(1, link(7, "vnet0", 1, "tun")));
+        links.insert(8, part_of(1, link(8, "veth0", 1, "veth")));
+        links.insert(9, sends_by(1, link(9, "br0.9", 1, "vlan")));
+        links.insert(10, sends_by(1, link(10, "br0.10", 1, "vlan")));
+        for (uplinks, expected) in [
+            (&[1][..], &[&[2, 3][..]][..]),
+            (&[9], &[&[2, 3]]),
+            // Ports do not tell VLANs apart.
+            (&[9, 10], &[&[9], &[10]]),
+            (&[1, 9], &[&[2, 3], &[2, 3]]),
+        ] {
+            let lower = Lower { bridges: bridges(&links, uplinks), ..Lower::default() };
+            let places: Vec<_> = uplinks.iter().map(|uplink| lower.places(&links, *uplink)).collect();
+            assert_eq!(places, expected, "{uplinks:?}");
+        }
+        // All its ports lead to virtual machines.
+        let links = BTreeMap::from([1, 7, 8].map(|index| (index, links[&index].clone())));
+        let lower = Lower { bridges: bridges(&links, &[1]), ..Lower::default() };
+        assert_eq!(lower.places(&links, 1), [1]);
     }
 
     #[test]

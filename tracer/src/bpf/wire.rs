@@ -134,7 +134,7 @@ impl Wires {
             let why = match () {
                 () if gone.contains(&interface.index) => "it is gone",
                 () if is_renamed => "it has another name",
-                () => "its packets are looked at where programs of others are attached",
+                () => "its packets are looked at on the devices below it",
             };
             let is_again = became.iter().any(|(other, _)| other.index == interface.index && other.inum == inum);
             // What went away took our programs along.
