@@ -160,6 +160,38 @@ fn what_is_watched_follows_routes_links_addresses_and_filters() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
+fn a_machine_on_a_bridge_is_seen_where_the_bridge_is_the_uplink() {
+    let node = Node::up();
+    node.link("eth1", 1);
+    node.ip("link add br1 address 02:00:00:00:01:01 type bridge");
+    node.ip("address delete 10.99.1.2/24 dev eth1");
+    node.ip("address add 10.99.1.2/24 dev br1");
+    node.ip("link set br1 up");
+    node.ip("link set eth1 master br1");
+    node.ip("route replace default via 10.99.1.1");
+    // The machine is a pod with another interface; nobody has the address that it connects to, and the router drops the SYNs.
+    let pod = Path::new(node.lab.variable("POD_NETNS")).file_name().unwrap().to_str().unwrap();
+    node.ip(&format!("link add vm0 type veth peer name eth9 netns {pod}"));
+    node.ip("link set vm0 master br1 up");
+    for words in ["address add 10.99.1.50/24 dev eth9", "link set eth9 up", "route add 10.98.0.0/16 via 10.99.1.1"] {
+        Outcome::of(Command::new("ip").args(["-n", pod]).args(words.split(' '))).done();
+    }
+    node.at_router("ip route add blackhole 10.98.0.0/16");
+    let mut tail = node.lab.snatrace();
+    tail.args(["tail", "--netns", node.lab.variable("NODE_NETNS"), "--all", "-o", "json"]);
+    let tail = Running::attached(&mut tail);
+    let connect = "exec 3<>/dev/tcp/10.98.0.1/80";
+    Outcome::of(Command::new("ip").args(["netns", "exec", pod, "timeout", "2.5", "bash", "-c", connect]));
+    tail.signal(Signal::SIGTERM);
+    let outcome = tail.finish();
+    let summary = summary(&outcome.stdout);
+    assert_eq!(summary["attempts"], 1, "{outcome:#?}");
+    assert_eq!(summary["by_cause"]["no_answer"], 1, "{outcome:#?}");
+    assert!(outcome.stdout.contains("seen leaving 2 times as 10.99.1.50"), "{outcome:#?}");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
 fn sockets_that_retransmit_while_the_wire_sees_none_of_their_syns_are_said_at_once() {
     let mut node = Node::up();
     // A way out that nothing takes.

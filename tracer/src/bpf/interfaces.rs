@@ -78,7 +78,7 @@ struct Interfaces {
     local: Vec<HeldAddress>,
     /// Single addresses with a route of their own.
     hosts: Vec<HeldAddress>,
-    /// Interfaces above those that are watched instead of an uplink, each with that one.
+    /// Interfaces above those that are watched instead of an uplink, and others of the segment of a watched one, each with that one.
     above: Vec<(u32, u32)>,
     /// The watched ones, each with the devices that send for it.
     below: Vec<(u32, u32)>,
@@ -271,9 +271,12 @@ impl FollowedNetns {
         wanted.sort_by(|one, other| one.name.cmp(&other.name));
         let is_other = |link: &&Link| link.is_nic && !self.uppers.contains(&link.index);
         let others = others.into_iter().filter(is_other).map(interface).collect();
-        let has_uppers = places.iter().filter(|(_, uppers)| !uppers.is_empty());
-        let above =
-            has_uppers.flat_map(|(place, _)| lower::above(&links, *place).map(|upper| (upper, *place))).collect();
+        let has_uppers = |place: u32| places.get(&place).is_some_and(|uppers| !uppers.is_empty());
+        let sent_by = |place: u32| {
+            let above = has_uppers(place).then(|| lower::above(&links, place)).into_iter().flatten();
+            above.chain(lower::of_segment(&links, place)).map(move |upper| (upper, place)).collect::<Vec<_>>()
+        };
+        let above = wanted.iter().flat_map(|uplink| sent_by(uplink.index)).collect();
         let below = wanted
             .iter()
             .flat_map(|uplink| lower::senders(&links, uplink.index).into_iter().map(|device| (uplink.index, device)));

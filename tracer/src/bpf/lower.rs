@@ -146,6 +146,21 @@ pub(super) fn senders(links: &BTreeMap<u32, Link>, uplink: u32) -> BTreeSet<u32>
     found
 }
 
+/// The interfaces whose addresses this one may send with: those of one segment, as a NIC and the macvlans on it.
+pub(super) fn of_segment(links: &BTreeMap<u32, Link>, device: u32) -> impl Iterator<Item = u32> {
+    let root = segment(links, device);
+    links.keys().filter(move |other| **other != device && segment(links, **other) == root).copied()
+}
+
+/// The interface that stands for a segment.
+fn segment(links: &BTreeMap<u32, Link>, device: u32) -> u32 {
+    /// The kernel nests no deeper (`MAX_NEST_DEV`).
+    const MAX_NESTED: usize = 8;
+    let parent = |device: &u32| links.get(device).filter(|link| link.shares_segment)?.parent();
+    let above = std::iter::successors(Some(device), parent).take(MAX_NESTED);
+    above.last().unwrap_or(device)
+}
+
 /// The interfaces that send by this one.
 pub(super) fn above(links: &BTreeMap<u32, Link>, device: u32) -> impl Iterator<Item = u32> {
     let is_above = move |upper: &&u32| **upper != device && at_or_below(links, **upper).contains(&device);
@@ -223,6 +238,17 @@ mod tests {
         assert_eq!(senders(&links, 2).into_iter().collect::<Vec<_>>(), [4, 5]);
         assert_eq!(senders(&links, 6).into_iter().collect::<Vec<_>>(), [3]);
         assert_eq!(senders(&links, 1).into_iter().collect::<Vec<_>>(), [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_macvlan_is_of_the_segment_of_its_nic_and_a_vlan_is_not() {
+        let kinds = ["macvlan", "macvlan", "vlan", "ipvlan"];
+        let mut links: BTreeMap<_, _> =
+            (2..).zip(kinds).map(|(index, kind)| (index, sends_by(1, link(index, "x", 1, kind)))).collect();
+        links.insert(1, link(1, "eth0", 1, ""));
+        links.insert(6, sends_by(4, link(6, "on_vlan", 1, "macvlan")));
+        let of = |device| of_segment(&links, device).collect::<Vec<_>>();
+        assert_eq!((of(1), of(2), of(4), of(6)), (vec![2, 3, 5], vec![1, 3, 5], vec![6], vec![4]));
     }
 
     #[test]

@@ -83,7 +83,11 @@ fn source_doubt(case: &Case<'_>) -> Option<String> {
              answer can arrive"
         )),
         SourceAddress::NotOfNode if case.has_private_source() && case.is_source_untouched() => {
-            Some("the source is the client's own: no attempt shows whether the network routes it".to_owned())
+            let shown = match egress.like_source_is_answered {
+                true => "other private sources were answered that no rule changed either, but no attempt shows",
+                false => "no attempt shows",
+            };
+            Some(format!("the source is the client's own: {shown} whether the network routes or translates it"))
         }
         SourceAddress::Unknown
         | SourceAddress::OfInterface

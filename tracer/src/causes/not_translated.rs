@@ -13,14 +13,26 @@ pub(super) const CAUSE: Cause = Cause {
              program clears, or an exception that covers the destination, such as nonMasqueradeCIDRs or an ipBlock)",
 };
 
+/// Where the network may translate the source, so many destinations that do not answer.
+const SILENT_DESTINATIONS: u32 = 3;
+
 fn applies(case: &Case<'_>) -> bool {
     let attempt = case.attempt;
     let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
     // Where such sources are answered, the network routes them; inside a tunnel it is meant to.
     let is_routed = attempt.egress.source_is_answered || case.is_in_tunnel();
     // A public address is as a rule routed here.
-    let is_private = case.has_private_source() && (!case.has_private_destination() || case.is_source_refuted());
-    is_silent && !is_routed && is_private && case.is_source_untouched() && case.source() == SourceAddress::NotOfNode
+    let is_suspect = case.has_private_source() && (case.is_source_refuted() || is_left_out(case));
+    is_silent && !is_routed && is_suspect && case.is_source_untouched() && case.source() == SourceAddress::NotOfNode
+}
+
+/// The rules of this node leave the source out, and nothing speaks for a network that translates it further on (a NAT gateway of a cloud).
+fn is_left_out(case: &Case<'_>) -> bool {
+    let egress = &case.attempt.egress;
+    // A private node is behind a NAT itself, so the destination may be dead, if it is but one.
+    let is_translated_later = egress.interface_is_private && egress.destinations_with_source < SILENT_DESTINATIONS;
+    let is_passed = egress.like_source_is_answered || is_translated_later;
+    egress.has_nat_rules && !is_passed && !case.has_private_destination()
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -49,7 +61,24 @@ mod tests {
     /// A pod whose source nothing changes.
     fn pod() -> Attempt {
         let pod = example::attempt("10.42.0.7:4000", "203.0.113.80:443", "10.42.0.7:4000", "203.0.113.80:443");
-        Attempt { nat_netns: None, selections: 0, ..pod }
+        let egress = Egress { has_nat_rules: true, ..Egress::default() };
+        Attempt { nat_netns: None, selections: 0, egress, ..pod }
+    }
+
+    #[test]
+    fn without_nat_rules_or_where_others_like_it_are_answered_the_network_may_translate_it() {
+        let rules = pod().egress;
+        for (egress, applies) in [
+            (Egress { has_nat_rules: false, ..rules }, false),
+            (Egress { like_source_is_answered: true, ..rules }, false),
+            (Egress { interface_is_private: true, destinations_with_source: 1, ..rules }, false),
+            (Egress { interface_is_private: true, destinations_with_source: 3, ..rules }, true),
+        ] {
+            let attempt = Attempt { egress, ..pod() };
+            assert_eq!(applies_to(&CAUSE, &attempt), applies, "{egress:?}");
+            let refuted = Egress { attempts_with_source: 3, own_source_is_answered: true, ..egress };
+            assert!(applies_to(&CAUSE, &Attempt { egress: refuted, ..attempt }));
+        }
     }
 
     #[test]
@@ -77,7 +106,7 @@ mod tests {
     fn a_forwarded_syn_needs_no_socket_here_but_somebody_who_reads_its_entry() {
         let public = example::attempt("203.0.113.7:4000", "203.0.113.80:443", "203.0.113.7:4000", "203.0.113.80:443");
         let forwarded = Attempt { original: None, socket_netns: None, nat_netns: None, selections: 0, ..public };
-        let egress = Egress { source: SourceAddress::NotOfNode, ..Egress::default() };
+        let egress = Egress { source: SourceAddress::NotOfNode, ..pod().egress };
         let forwarded = Attempt { egress, ..forwarded };
         assert!(!applies_to(&CAUSE, &forwarded));
         let nat_bind = HookState { stem: "nat_bind".to_owned(), off: None };

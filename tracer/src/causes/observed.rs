@@ -92,9 +92,12 @@ fn egress(case: &Case<'_>) -> Vec<String> {
         SourceAddress::NotOfNode if egress.source_is_answered => {
             facts.push("the source is no address of this node, but others of its network were answered".to_owned());
         }
+        SourceAddress::NotOfNode if egress.source_is_on_link && case.is_source_untouched() => {
+            facts.push(format!("the source is that of another host in the network of {}", case.interface()));
+        }
         SourceAddress::NotOfNode => {
             facts.push(
-                "the source is no address of this node: unless the network routes it here, no answer can arrive"
+                "the source is no address of this node: unless the network routes or translates it, no answer can arrive"
                     .to_owned(),
             );
         }

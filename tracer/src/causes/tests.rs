@@ -35,6 +35,7 @@ fn attempts() -> Vec<(&'static str, Attempt)> {
         own_is_answered: false,
     });
     let pod = example::attempt("10.42.0.7:4000", "203.0.113.80:443", "10.42.0.7:4000", "203.0.113.80:443");
+    let left_out = Egress { has_nat_rules: true, ..Egress::default() };
     let ecn = Egress { first_syn: SynFeatures { ecn: true, ..SynFeatures::default() }, ..Egress::default() };
     let outside = example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
     vec![
@@ -49,7 +50,7 @@ fn attempts() -> Vec<(&'static str, Attempt)> {
         ("tuple_reused", Attempt { strays: Strays { acks: 2, ..Strays::default() }, ..failing() }),
         ("wrong_source", Attempt { egress: wrong, ..failing() }),
         ("stale_entry", Attempt { later_path, ..service }),
-        ("not_translated", Attempt { nat_netns: None, selections: 0, ..pod }),
+        ("not_translated", Attempt { nat_netns: None, selections: 0, egress: left_out, ..pod }),
         ("syn_option_dropped", Attempt { egress: ecn, outcome: Outcome::Established, ..answered }),
         ("port_out_of_range", outside),
         ("no_answer", failing()),

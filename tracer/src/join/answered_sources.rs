@@ -37,9 +37,18 @@ impl SourceKey {
         Self { source: translated.src, interface, is_private: is_private(&translated.dst) }
     }
 
-    fn network(mut self) -> Self {
+    fn network(self) -> Self {
+        self.cut(NETWORK_LEN)
+    }
+
+    /// Any source of the same family.
+    fn any(self) -> Self {
+        self.cut((12, 0))
+    }
+
+    fn cut(mut self, (ipv4, ipv6): (usize, usize)) -> Self {
         let is_ipv4 = self.source.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
-        let length = if is_ipv4 { NETWORK_LEN.0 } else { NETWORK_LEN.1 };
+        let length = if is_ipv4 { ipv4 } else { ipv6 };
         self.source.iter_mut().skip(length).for_each(|byte| *byte = 0);
         self
     }
@@ -70,6 +79,10 @@ impl AnsweredSources {
         if !is_of_node() {
             let network = key.network().hash();
             self.networks[place(network)] = network;
+            if is_private(&key.source) {
+                let any = key.any().hash();
+                self.networks[place(any)] = any;
+            }
         }
     }
 
@@ -84,6 +97,11 @@ impl AnsweredSources {
         if is_of_node { key.hash() } else { key.network().hash() }
     }
 
+    /// Whether a SYN like this was answered with any private source that is not the node's.
+    pub(super) fn has_any(&self, interface: u16, translated: &Flow) -> bool {
+        self.has(SourceKey::new(interface, translated).any().hash(), false)
+    }
+
     /// Whether a SYN was answered with the source that this stands for.
     pub(super) fn has(&self, hash: u64, is_of_node: bool) -> bool {
         let places = if is_of_node { &self.exact } else { &self.networks };
@@ -96,7 +114,7 @@ fn place(hash: u64) -> usize {
 }
 
 /// Addresses that no provider routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193, link-local.
-fn is_private(address: &[u8; 16]) -> bool {
+pub(super) fn is_private(address: &[u8; 16]) -> bool {
     match address {
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, ..] => {
             matches!((a, b), (10, _) | (172, 16..=31) | (192, 168) | (100, 64..=127) | (169, 254))

@@ -8,6 +8,7 @@ use tracer_common::events::{
     LOCAL_ROUTE_REMOVED, SENDER_ADDED, SENDER_REMOVED, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
 };
 
+use super::answered_sources::is_private;
 use crate::model::{InterfaceName, SourceAddress, Watch};
 
 /// Addresses kept at most; beyond that [`Interfaces::owner_of`] no longer says that no interface has an address.
@@ -297,6 +298,17 @@ impl Interfaces {
     /// Whether this interface sends for one that has the address.
     pub(super) fn sends_for(&self, address: &[u8; 16], netns: u32, index: u32) -> bool {
         self.senders.contains(&(InterfaceKey { netns, index }, *address))
+    }
+
+    /// Whether the interface has private addresses of the family of this one, and no others.
+    pub(super) fn is_private(&self, number: u16, source: &[u8; 16]) -> bool {
+        const IPV4: Prefix = Prefix { bits: 0xffff << 32, len: 96 };
+        let leaves = self.watched_place(number);
+        let is_of = |(place, network): &&(InterfaceKey, Prefix)| {
+            Some(*place) == leaves && IPV4.has(&network.bits.to_be_bytes()) == IPV4.has(source)
+        };
+        let mut own = self.networks.iter().filter(is_of).map(|(_, network)| network.bits.to_be_bytes()).peekable();
+        own.peek().is_some() && own.all(|addr| is_private(&addr))
     }
 
     /// Whether the address was the node's at a time.

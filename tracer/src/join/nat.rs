@@ -1,6 +1,6 @@
 //! `nat_select` and `nat_bind`: what NAT was asked for, and what it chose.
 
-use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN, STATUS_CONFIRMED, STATUS_SRC_NAT};
+use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN, STATUS_CONFIRMED, STATUS_SRC_NAT, STATUS_SRC_NAT_DONE};
 
 use super::bindings::Choice;
 use super::fits;
@@ -68,6 +68,9 @@ impl Join {
     /// Notes the entry of a SYN whose source NAT left alone.
     fn tracked(&mut self, attempt: u32, event: &NatBind, is_new: bool, updates: &mut Updates<'_>) {
         let (time_ns, original) = (event.stamp.time_ns, &TupleKey::from(&event.original));
+        if event.status & STATUS_SRC_NAT_DONE != 0 {
+            self.network.left_alone(event.stamp.netns);
+        }
         let mut ordinal =
             self.attempts.view_mut(attempt).tracked(original, &TupleKey::from(&event.translated), time_ns);
         if is_new {

@@ -20,6 +20,8 @@ pub(super) struct Network {
     features: Features,
     suspects: Suspects,
     challenges: Challenges,
+    /// Namespaces whose NAT rules left a source alone
+    nat_netns: Vec<u32>,
 }
 
 impl Network {
@@ -51,6 +53,13 @@ impl Network {
     pub(super) fn address(&mut self, event: &Address) {
         self.interfaces.address(event);
         self.answered.addresses_change();
+    }
+
+    /// The NAT rules of this namespace left the source of a SYN alone.
+    pub(super) fn left_alone(&mut self, netns: u32) {
+        if !self.nat_netns.contains(&netns) && self.nat_netns.len() < usize::from(u16::MAX) {
+            self.nat_netns.push(netns);
+        }
     }
 
     /// Notes the way of an attempt whose SYN was retransmitted, and from now on those of its client.
@@ -178,6 +187,7 @@ impl Network {
             SourceAddress::Unknown | SourceAddress::NotOfNode => false,
         };
         let source = AnsweredSources::hash_of(newest, &translated, is_of_node);
+        let (attempts_with_source, destinations_with_source) = self.suspects.attempts(source);
         Egress {
             interface: self.interfaces.name(newest),
             first_interface: (first != newest && first != NO_INTERFACE).then(|| self.interfaces.name(first)),
@@ -189,7 +199,11 @@ impl Network {
             source_is_on_link: owner.is_on_link,
             source_was_of_node: owner.was_of_node,
             source_is_answered: self.answered.has(source, is_of_node),
-            attempts_with_source: self.suspects.attempts(source),
+            like_source_is_answered: self.answered.has_any(newest, &translated),
+            attempts_with_source,
+            destinations_with_source,
+            has_nat_rules: self.nat_netns.contains(&self.interfaces.place_of(newest).0),
+            interface_is_private: self.interfaces.is_private(newest, &translated.src),
             own_source_is_answered: self.suspects.own_is_answered(&translated, slot.first_ns),
             source_interface_is_watched: owner.is_watched,
             watch,

@@ -1,5 +1,7 @@
 //! Attempts that leave with a source address that is not their interface's: what speaks for the source as the reason of silence.
 
+use std::collections::BTreeSet;
+
 use tracer_common::Flow;
 
 /// Destinations of such attempts that are followed at most, and sources: the oldest is replaced.
@@ -15,6 +17,13 @@ struct Destination {
     answered_ns: Option<u64>,
 }
 
+/// An attempt that was retransmitted.
+#[derive(Debug)]
+struct Retransmitted {
+    isn: u32,
+    destination: ([u8; 16], u16),
+}
+
 impl Destination {
     fn is_of(&self, translated: &Flow) -> bool {
         self.addr == translated.dst && self.port == translated.dst_port
@@ -25,8 +34,8 @@ impl Destination {
 pub(super) struct Suspects {
     destinations: Vec<Destination>,
     next_destination: usize,
-    /// By the hash that `AnsweredSources` has, and the ISNs of attempts that were retransmitted
-    sources: Vec<(u64, Vec<u32>)>,
+    /// By the hash that `AnsweredSources` has
+    sources: Vec<(u64, Vec<Retransmitted>)>,
     next_source: usize,
 }
 
@@ -37,10 +46,13 @@ impl Suspects {
             let destination = Destination { addr: translated.dst, port: translated.dst_port, answered_ns: None };
             put(&mut self.destinations, &mut self.next_destination, destination);
         }
+        let attempt = Retransmitted { isn, destination: (translated.dst, translated.dst_port) };
         match self.sources.iter_mut().find(|(known, _)| *known == source) {
-            Some((_, isns)) if isns.len() < MAX_ATTEMPTS && !isns.contains(&isn) => isns.push(isn),
+            Some((_, known)) if known.len() < MAX_ATTEMPTS && known.iter().all(|known| known.isn != isn) => {
+                known.push(attempt);
+            }
             Some(_) => {}
-            None => put(&mut self.sources, &mut self.next_source, (source, vec![isn])),
+            None => put(&mut self.sources, &mut self.next_source, (source, vec![attempt])),
         }
     }
 
@@ -64,12 +76,13 @@ impl Suspects {
         self.destination(translated).is_some_and(|known| known.answered_ns > Some(began_ns))
     }
 
-    /// How many attempts with this source were retransmitted; at most 8 are counted.
-    pub(super) fn attempts(&self, source: u64) -> u32 {
-        self.sources
-            .iter()
-            .find(|(known, _)| *known == source)
-            .map_or(0, |(_, isns)| u32::try_from(isns.len()).unwrap_or(u32::MAX))
+    /// How many attempts with this source were retransmitted, at most 8 are counted; and to how many destinations.
+    pub(super) fn attempts(&self, source: u64) -> (u32, u32) {
+        let known = self.sources.iter().find(|(known, _)| *known == source);
+        let attempts = known.map_or(&[][..], |(_, attempts)| attempts);
+        let destinations: BTreeSet<_> = attempts.iter().map(|attempt| attempt.destination).collect();
+        let count = |len| u32::try_from(len).unwrap_or(u32::MAX);
+        (count(attempts.len()), count(destinations.len()))
     }
 }
 

@@ -143,9 +143,18 @@ pub struct Egress {
     /// Another attempt of this capture was answered whose SYN left by the same interface, with the same source address (one
     /// of the same /24 or /64, not the node's either, where it is not the node's), to the same kind of destination (private or public).
     pub source_is_answered: bool,
+    /// Another attempt of this capture was answered whose SYN left by the same interface, with a private address that is not the node's, to the
+    /// same kind of destination.
+    pub like_source_is_answered: bool,
     /// How many attempts that left by the same interface with this source were retransmitted (one of the same /24 or /64, where it is
     /// not the node's), to the same kind of destination, where the source is not the interface's; at most 8 are counted.
     pub attempts_with_source: u32,
+    /// To how many destinations those went.
+    pub destinations_with_source: u32,
+    /// The namespace of the interface has NAT rules: they left the source of this or another SYN alone.
+    pub has_nat_rules: bool,
+    /// The interface has private addresses only: what goes to public destinations is translated further on.
+    pub interface_is_private: bool,
     /// An attempt to the same destination that began later, and left with the address of its interface, was answered.
     pub own_source_is_answered: bool,
     /// The interface that has the source address is watched: an answer that arrives there is seen.
