@@ -1,7 +1,7 @@
 //! Why a SYN was retransmitted, one cause a file, in order of precedence.
 //!
-//! What was seen comes before what was not: a cause that rests on silence is only named where nothing speaks for another.
-//! To add one: a file here, a line in `ALL`, a scenario of the same stem in `tests/lab/src/scenarios/`, a section in docs/causes.md.
+//! Causes that an event shows come before causes that rest on silence. From `port_out_of_range` on, the evidence
+//! about ports decides. CONTRIBUTING.md says how to add one.
 
 mod case;
 mod conntrack_full;
@@ -68,9 +68,6 @@ pub const ALL: &[Cause] = &[
     unknown::CAUSE,
 ];
 
-/// So many of them are observed; the others are concluded from what was not seen.
-const OBSERVED: usize = ALL.len() - 3;
-
 /// The first cause that applies; `unknown` where no other does.
 #[must_use]
 pub fn cause_of(case: &Case<'_>) -> &'static Cause {
@@ -94,14 +91,14 @@ pub fn is_flagged(case: &Case<'_>) -> bool {
 /// not, it is `cause_without_evidence`.
 #[must_use]
 pub fn rests_on_evidence(case: &Case<'_>) -> bool {
-    port_out_of_range::is_candidate(case) && !ALL[..OBSERVED].iter().any(|cause| (cause.applies)(case))
+    port_out_of_range::is_candidate(case) && !observed().any(|cause| (cause.applies)(case))
 }
 
 /// The cause of a case that rests on evidence, where no filter is.
 #[must_use]
 pub fn cause_without_evidence(case: &Case<'_>) -> &'static Cause {
     let case = case.assessed(None, None);
-    ALL[OBSERVED..].iter().find(|cause| (cause.applies)(&case)).unwrap_or(&unknown::CAUSE)
+    on_silence().find(|cause| (cause.applies)(&case)).unwrap_or(&unknown::CAUSE)
 }
 
 /// The cause that rests on evidence.
@@ -110,7 +107,17 @@ pub const RESTS_ON_EVIDENCE: &str = port_out_of_range::CAUSE.id;
 /// Whether a cause is concluded from what was not seen, so that the evidence about ports matters to it.
 #[must_use]
 pub fn rests_on_silence(id: &str) -> bool {
-    ALL[OBSERVED..].iter().any(|cause| cause.id == id)
+    on_silence().any(|cause| cause.id == id)
+}
+
+/// The causes that an event shows.
+fn observed() -> impl Iterator<Item = &'static Cause> {
+    ALL.iter().take_while(|cause| cause.id != RESTS_ON_EVIDENCE)
+}
+
+/// The causes concluded from what was not seen.
+fn on_silence() -> impl Iterator<Item = &'static Cause> {
+    ALL.iter().skip_while(|cause| cause.id != RESTS_ON_EVIDENCE)
 }
 
 /// Whether an attempt without retransmits has failed in a way that has a cause.

@@ -67,7 +67,8 @@ fn each_cause_has_an_attempt_that_no_other_cause_takes() {
         assert_eq!(cause_of(&case).id, *id);
     }
     let ids = |attempts: &[(&'static str, Attempt)]| attempts.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-    assert_eq!(ids(&attempts), ALL.iter().map(|cause| cause.id).collect::<Vec<_>>());
+    let all: Vec<_> = ALL.iter().map(|cause| cause.id).collect();
+    assert_eq!(ids(&attempts), all, "attempts() has one example for each cause, in the order of ALL");
 }
 
 #[test]

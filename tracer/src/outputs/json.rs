@@ -18,8 +18,12 @@ use super::{Format, Output, Sink, View};
 use crate::model::{Capture, Clock, Finding};
 use crate::summary::Summary;
 
-pub(super) const FORMAT: Format =
-    Format { name: "json", about: "one JSON object per line", open: |view, out| Box::new(Json::new(view, out)) };
+pub(super) const FORMAT: Format = Format {
+    name: "json",
+    about: "one JSON object per line",
+    is_text: false,
+    open: |view, out| Box::new(Json::new(view, out)),
+};
 
 struct Json {
     out: Sink,

@@ -134,6 +134,8 @@ pub struct Format {
     pub name: &'static str,
     /// What it is, for `--help`.
     pub about: &'static str,
+    /// For people: it has a header in plain words, and live it is bounded by default.
+    is_text: bool,
     open: fn(&View, Sink) -> Box<dyn Output>,
 }
 
@@ -184,7 +186,7 @@ impl View {
     /// Whether it is for people.
     #[must_use]
     pub fn is_text(&self) -> bool {
-        self.format.name != json::FORMAT.name
+        self.format.is_text
     }
 
     /// Whether a header in plain words is written.

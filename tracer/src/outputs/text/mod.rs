@@ -24,11 +24,16 @@ use crate::infer::Conclusion;
 use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Outcome, Policy, Strength, plural};
 use crate::summary::Summary;
 
-pub(super) const FORMAT: Format =
-    Format { name: "text", about: "aligned columns", open: |view, out| Box::new(Text::new(view, out, false)) };
+pub(super) const FORMAT: Format = Format {
+    name: "text",
+    about: "aligned columns",
+    is_text: true,
+    open: |view, out| Box::new(Text::new(view, out, false)),
+};
 pub(super) const WIDE: Format = Format {
     name: "wide",
     about: "more columns, with names and addresses in full",
+    is_text: true,
     open: |view, out| Box::new(Text::new(view, out, true)),
 };
 
