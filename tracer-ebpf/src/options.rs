@@ -1,5 +1,7 @@
-//! Looks for the TCP Fast Open option of a SYN, in the order in which Linux writes options (`tcp_options_write()`): without a
+//! Looks for the options of a SYN by which a device on the path may drop it, in the order in which Linux writes options (`tcp_options_write()`): without a
 //! loop, which would keep the verifier busy. What other systems send in another order is not found.
+
+use tracer_common::events::{WIRE_FAST_OPEN, WIRE_MPTCP};
 
 /// Bytes of a TCP header without options.
 pub const TCP_HEADER: u32 = 20;
@@ -12,10 +14,12 @@ const TIMESTAMP: u32 = 12;
 /// RFC 7413; before it had a number, RFC 6994 had it in kind 254 with an identifier.
 const FAST_OPEN: u8 = 34;
 const EXPERIMENT: u8 = 254;
+/// RFC 8684
+const MPTCP: u8 = 30;
 
-/// Whether the options of a header of this length have it; `word` reads four of their bytes.
+/// `WIRE_FAST_OPEN` or `WIRE_MPTCP`, if the options of a header of this length have one; `word` reads four of their bytes.
 #[inline(always)]
-pub fn have_fast_open(header_len: u32, word: impl Fn(u32) -> Option<[u8; 4]>) -> bool {
+pub fn bits(header_len: u32, word: impl Fn(u32) -> Option<[u8; 4]>) -> u16 {
     let mut at = SEGMENT_SIZE;
     // A SACK is welcome, a timestamp; one of them alone is padded.
     at += match word(at) {
@@ -26,5 +30,12 @@ pub fn have_fast_open(header_len: u32, word: impl Fn(u32) -> Option<[u8; 4]>) ->
     if matches!(word(at), Some([1, 3, 3, _])) {
         at += WINDOW_SCALE;
     }
-    TCP_HEADER + at < header_len && matches!(word(at), Some([FAST_OPEN, ..] | [EXPERIMENT, _, 0xf9, 0x89]))
+    if TCP_HEADER + at >= header_len {
+        return 0;
+    }
+    match word(at) {
+        Some([FAST_OPEN, ..] | [EXPERIMENT, _, 0xf9, 0x89]) => WIRE_FAST_OPEN,
+        Some([MPTCP, ..]) => WIRE_MPTCP,
+        _ => 0,
+    }
 }

@@ -4,7 +4,7 @@
 use aya_ebpf::programs::TcContext;
 use bytemuck::{Pod, Zeroable as _};
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_INGRESS};
+use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_INGRESS};
 
 use crate::address::mapped;
 use crate::extensions;
@@ -55,10 +55,10 @@ pub struct Tcp {
 impl Tcp {
     /// `detail` of a SYN, but for [`WIRE_OWN`](tracer_common::events::WIRE_OWN).
     #[inline(always)]
-    pub fn syn_bits(&self, has_data: bool, has_fast_open: bool) -> u16 {
+    pub fn syn_bits(&self, has_data: bool, options: u16) -> u16 {
         let asks_for_ecn = self.flags & (TCP_ECE | TCP_CWR) == TCP_ECE | TCP_CWR;
         let bit = |is_set: bool, bit: u16| if is_set { bit } else { 0 };
-        bit(asks_for_ecn, WIRE_ECN) | bit(has_data, WIRE_DATA) | bit(has_fast_open, WIRE_FAST_OPEN)
+        bit(asks_for_ecn, WIRE_ECN) | bit(has_data, WIRE_DATA) | options
     }
 }
 
@@ -69,13 +69,8 @@ pub fn syn_bits(ctx: &TcContext, tcp: &Tcp) -> u16 {
     const SHORTEST_FRAME: u32 = 60;
     let len = ctx.len();
     let has_data = len > SHORTEST_FRAME && len > tcp.at + tcp.header_len;
-    tcp.syn_bits(has_data, has_fast_open(ctx, tcp))
-}
-
-#[inline(always)]
-fn has_fast_open(ctx: &TcContext, tcp: &Tcp) -> bool {
     let word = |at: u32| ctx.load::<[u8; 4]>((tcp.at + TCP_HEADER + at) as usize).ok();
-    options::have_fast_open(tcp.header_len, word)
+    tcp.syn_bits(has_data, options::bits(tcp.header_len, word))
 }
 
 /// Index of the interface that the packet passes.

@@ -27,6 +27,8 @@ pub const WIRE_ECN: u16 = 2;
 pub const WIRE_DATA: u16 = 4;
 /// Bit of `detail` of a SYN: it has a TCP Fast Open option (RFC 7413).
 pub const WIRE_FAST_OPEN: u16 = 8;
+/// Bit of `detail` of a SYN: it has an MPTCP option (RFC 8684).
+pub const WIRE_MPTCP: u16 = 16;
 
 /// Bit of `detail` of a SYN-ACK or RST that arrives: its MAC address is another host's (`PACKET_OTHERHOST`), so this node does not accept
 /// it. Not set where the interface hands packets on, as a port of a bridge or the parent of a macvlan does.

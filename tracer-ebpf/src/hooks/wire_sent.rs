@@ -67,8 +67,8 @@ fn syn(skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
     if !filter::wants_wire(&tcp.flow) {
         return None;
     }
-    let has_fast_open = options::have_fast_open(tcp.header_len, |at| header.option_word(at));
-    let bits = tcp.syn_bits(header.has_data(), has_fast_open);
+    let options = options::bits(tcp.header_len, |at| header.option_word(at));
+    let bits = tcp.syn_bits(header.has_data(), options);
     observation::send(skb, &tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits)
 }
 

@@ -102,8 +102,10 @@ fn egress(case: &Case<'_>) -> Vec<String> {
             );
         }
     }
-    let SynFeatures { ecn, data, fast_open } = egress.first_syn;
-    for (has_it, words) in [(ecn, "asks for ECN"), (data, "carries data"), (fast_open, "asks for Fast Open")] {
+    let SynFeatures { ecn, data, fast_open, mptcp } = egress.first_syn;
+    let asks =
+        [(ecn, "asks for ECN"), (data, "carries data"), (fast_open, "asks for Fast Open"), (mptcp, "asks for MPTCP")];
+    for (has_it, words) in asks {
         if has_it {
             facts.push(format!("the first SYN {words}"));
         }

@@ -1,4 +1,4 @@
-//! `syn_option_dropped`: a device on the path drops SYNs that ask for ECN or carry data; the plain retransmit gets through.
+//! `syn_option_dropped`: a device on the path drops SYNs that ask for ECN or MPTCP, or carry data; the plain retransmit gets through.
 
 use super::{Case, Cause};
 use crate::model::{FeatureCounts, SynFeatures, plural};
@@ -8,7 +8,7 @@ pub(super) const CAUSE: Cause = Cause {
     applies,
     explain,
     advice: "find the device that drops such SYNs; until then, in the client's network namespace, net.ipv4.tcp_ecn=2 (ECN only where \
-             the other side asks for it), or net.ipv4.tcp_fastopen without bit 1 (no data in SYNs)",
+             the other side asks for it), net.ipv4.tcp_fastopen without bit 1 (no data in SYNs) or net.mptcp.enabled=0",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -67,6 +67,7 @@ pub(super) fn words(first: SynFeatures, newest: SynFeatures) -> String {
         (first.ecn && !newest.ecn, "asked for ECN"),
         (first.data && !newest.data, "carried data"),
         (first.fast_open && !newest.fast_open, "asked for Fast Open"),
+        (first.mptcp && !newest.mptcp, "asked for MPTCP"),
     ];
     let words: Vec<_> = lost.into_iter().filter_map(|(is_lost, words)| is_lost.then_some(words)).collect();
     words.join(" and ")

@@ -1,4 +1,4 @@
-//! How attempts fared whose first SYN asked for ECN or Fast Open, or carried data, and those whose first SYN was plain, by destination.
+//! How attempts fared whose first SYN had one of `SynFeatures`, and those whose first SYN was plain, by destination.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -23,18 +23,18 @@ impl Features {
         self.counts_mut(translated);
     }
 
-    /// The first SYN was answered.
+    /// The first SYN was answered, or one like it.
     pub(super) fn answered(&mut self, translated: &Flow, is_refused: bool) {
         let counts = self.counts_mut(translated);
         counts.answered = counts.answered.saturating_add(1);
         counts.refused = counts.refused.saturating_add(is_refused.into());
     }
 
-    /// Only a plain retransmit was answered, the one of this ordinal.
-    pub(super) fn only_plain_answered(&mut self, translated: &Flow, ordinal: u32) {
+    /// Only a plain retransmit was answered, the last of so many.
+    pub(super) fn only_plain_answered(&mut self, translated: &Flow, plain: u32) {
         let counts = self.counts_mut(translated);
         counts.only_plain_answered = counts.only_plain_answered.saturating_add(1);
-        counts.plain_lost = counts.plain_lost.saturating_add(ordinal.saturating_sub(2));
+        counts.plain_lost = counts.plain_lost.saturating_add(plain.saturating_sub(1));
     }
 
     /// The first SYN was plain. Counted for destinations to which another first SYN was not.

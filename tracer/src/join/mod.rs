@@ -37,6 +37,7 @@ mod slot_flags;
 mod slot_view;
 mod socket;
 mod suspects;
+mod syn_bits;
 mod syn_drops;
 #[cfg(test)]
 mod tests;

@@ -65,7 +65,7 @@ impl Network {
     /// Notes the way of an attempt whose SYN was retransmitted, and from now on those of its client.
     pub(super) fn retransmitted(&mut self, slot: &mut SlotViewMut<'_>) {
         let is_seen = slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED);
-        if is_seen && !slot.known.features(SlotFlags::FIRST_SYN).is_plain() {
+        if is_seen && !slot.syns.first().is_plain() {
             self.features.compare(&slot.as_ref().translated());
         }
         if is_seen {
@@ -77,7 +77,7 @@ impl Network {
             return;
         }
         slot.known.set(SlotFlags::FOLLOWED);
-        if slot.known.features(SlotFlags::FIRST_SYN).is_plain() {
+        if slot.syns.first().is_plain() {
             self.features.plain(&slot.as_ref().translated(), true, false);
         }
         let original = slot.as_ref().original();
@@ -135,7 +135,7 @@ impl Network {
 
     #[inline]
     fn note_features(&mut self, slot: SlotView<'_>) {
-        let (first, newest) = (slot.known.features(SlotFlags::FIRST_SYN), slot.known.features(SlotFlags::NEWEST_SYN));
+        let (first, newest) = (slot.syns.first(), slot.syns.newest());
         let is_refused = slot.known.has(SlotFlags::RST) && !slot.known.has(SlotFlags::SYN_ACK);
         if first.is_plain() {
             // One that is followed was counted at its first retransmit.
@@ -144,12 +144,10 @@ impl Network {
             }
             return;
         }
-        match slot.retransmits() {
-            0 => self.features.answered(&slot.translated(), is_refused),
-            ordinal if newest.lacks_any_of(first) => {
-                self.features.only_plain_answered(&slot.translated(), ordinal);
-            }
-            _ => {}
+        if slot.retransmits() > 0 && newest.lacks_any_of(first) {
+            self.features.only_plain_answered(&slot.translated(), slot.known.plain_syns());
+        } else {
+            self.features.answered(&slot.translated(), is_refused);
         }
     }
 
@@ -191,7 +189,7 @@ impl Network {
         Egress {
             interface: self.interfaces.name(newest),
             first_interface: (first != newest && first != NO_INTERFACE).then(|| self.interfaces.name(first)),
-            is_mixed: slot.is_egress_mixed,
+            is_mixed: slot.known.has(SlotFlags::EGRESS_MIXED),
             encapsulates: self.interfaces.encapsulates(newest),
             source: owner.source,
             source_interface: owner.name,
@@ -207,8 +205,8 @@ impl Network {
             own_source_is_answered: self.suspects.own_is_answered(&translated, slot.first_ns),
             source_interface_is_watched: owner.is_watched,
             watch,
-            first_syn: slot.known.features(SlotFlags::FIRST_SYN),
-            newest_syn: slot.known.features(SlotFlags::NEWEST_SYN),
+            first_syn: slot.syns.first(),
+            newest_syn: slot.syns.newest(),
             others: self.features.of(&translated),
             challenges: self.challenges.of(&translated),
         }
@@ -216,8 +214,8 @@ impl Network {
 
     /// What the first SYN of a failed attempt asked for, and how others to its destination fared.
     pub(super) fn asked(&self, slot: SlotView<'_>, egress: &mut Egress) {
-        egress.first_syn = slot.known.features(SlotFlags::FIRST_SYN);
-        egress.newest_syn = slot.known.features(SlotFlags::NEWEST_SYN);
+        egress.first_syn = slot.syns.first();
+        egress.newest_syn = slot.syns.newest();
         if !egress.first_syn.is_plain() {
             egress.others = self.features.of(&slot.translated());
         }

@@ -8,6 +8,7 @@ use super::dropped_packet::PackedDrops;
 use super::interfaces::NO_INTERFACE;
 use super::retransmits::NOT_HELD;
 use super::slot_flags::SlotFlags;
+use super::syn_bits::SynBits;
 use super::times::Coarse;
 use super::tuple::Tuple;
 use super::wait::Wait;
@@ -74,8 +75,7 @@ pub(super) struct Slot {
     pub(super) wait: Wait,
     /// Of the SYNs dropped, those whose translated source was chosen but not confirmed
     pub(super) unconfirmed: u8,
-    /// A SYN left with another source, or by another interface, than the one before
-    pub(super) is_egress_mixed: bool,
+    pub(super) syns: SynBits,
 }
 
 const _: () = assert!(size_of::<Slot>() <= 112 && offset_of!(Slot, translated) % 16 == 0);
@@ -135,7 +135,7 @@ impl Slot {
             icmp: 0,
             syn_dropped: PackedDrops::default(),
             unconfirmed: 0,
-            is_egress_mixed: false,
+            syns: SynBits::default(),
             answer_dropped: PackedDrops::default(),
         }
     }

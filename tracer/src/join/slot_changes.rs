@@ -119,7 +119,9 @@ impl SlotViewMut<'_> {
     }
 
     fn take_binding(&mut self, translated: &TupleKey<'_>, choice: &Choice) {
-        self.is_egress_mixed |= self.known.has(SlotFlags::SEEN) && !self.as_ref().is_translated(translated);
+        if self.known.has(SlotFlags::SEEN) && !self.as_ref().is_translated(translated) {
+            self.known.set(SlotFlags::EGRESS_MIXED);
+        }
         self.set_translated(translated);
         self.known.set(SlotFlags::TRANSLATED);
         self.nat_netns = choice.netns;
@@ -146,16 +148,21 @@ impl SlotViewMut<'_> {
         self.leaves_as(translated);
         if !self.known.has(SlotFlags::SEEN) {
             self.interface = interface;
-            self.known.put_features(SlotFlags::FIRST_SYN, detail);
+            self.syns.put_first(detail);
         } else if interface != self.newest_interface
             && self.known.has(SlotFlags::SENT_BY_WIRE)
             && self.is_newest_transmission(time_ns)
         {
             return None;
         }
-        self.is_egress_mixed |= self.known.has(SlotFlags::SEEN) && interface != self.newest_interface;
+        if self.known.has(SlotFlags::SEEN) && interface != self.newest_interface {
+            self.known.set(SlotFlags::EGRESS_MIXED);
+        }
         self.known.set(SlotFlags::SEEN);
-        self.known.put_features(SlotFlags::NEWEST_SYN, detail);
+        self.syns.put_newest(detail);
+        if self.syns.newest().lacks_any_of(self.syns.first()) {
+            self.known.add_plain_syn();
+        }
         self.newest_interface = interface;
         self.syns_leaving = self.syns_leaving.saturating_add(1);
         self.transmission(SlotFlags::SENT_BY_WIRE, time_ns)
@@ -202,7 +209,9 @@ impl SlotViewMut<'_> {
         } else if was_known {
             let is_nat64 = self.as_ref().translated_destination(translated) == DestinationMatch::Embedded;
             self.source_changes = self.source_changes.saturating_add((!is_nat64).into());
-            self.is_egress_mixed |= !is_nat64 && self.known.has(SlotFlags::SEEN);
+            if !is_nat64 && self.known.has(SlotFlags::SEEN) {
+                self.known.set(SlotFlags::EGRESS_MIXED);
+            }
         }
         self.set_translated(translated);
         self.known.set(SlotFlags::TRANSLATED);

@@ -1,11 +1,5 @@
 //! What is known about an attempt, one bit each.
 
-use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN};
-
-use crate::model::SynFeatures;
-
-const _: () = assert!(WIRE_ECN == 2 && WIRE_DATA == 4 && WIRE_FAST_OPEN == 8);
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SlotFlags(u32);
 
@@ -51,12 +45,11 @@ impl SlotFlags {
     /// The translated tuple has.
     pub(super) const WIDE_TRANSLATED: u32 = 1 << 19;
 
-    /// What the first SYN seen leaving asked for: `FEATURES` shifted by this.
-    pub(super) const FIRST_SYN: u32 = 20;
-    /// As `FIRST_SYN`, for the newest SYN.
-    pub(super) const NEWEST_SYN: u32 = 23;
-    /// ECN, data and Fast Open: the bits of `detail` in `wire`, shifted by one.
-    const FEATURES: u32 = 0b111;
+    /// A SYN left with another source, or by another interface, than the one before.
+    pub(super) const EGRESS_MIXED: u32 = 1 << 20;
+    /// How many SYNs lacked what the first one had, as far as 7: three bits from this one on.
+    const PLAIN_SYNS: u32 = 21;
+
     /// Segments arrived that do not answer the SYN.
     pub(super) const STRAYS: u32 = 1 << 26;
     /// Its way is noted in `Paths`.
@@ -73,16 +66,16 @@ impl SlotFlags {
     /// An answer was dropped that came from another address than the destination's.
     pub(super) const FROM_ELSEWHERE: u32 = 1 << 31;
 
-    /// Notes what a SYN asked for.
-    #[inline]
-    pub(super) const fn put_features(&mut self, of: u32, detail: u16) {
-        self.0 = self.0 & !(Self::FEATURES << of) | (detail as u32 >> 1 & Self::FEATURES) << of;
+    /// A SYN lacks what the first one had.
+    pub(super) const fn add_plain_syn(&mut self) {
+        if self.plain_syns() < 7 {
+            self.0 += 1 << Self::PLAIN_SYNS;
+        }
     }
 
-    /// What a SYN asked for.
-    pub(super) const fn features(self, of: u32) -> SynFeatures {
-        let bits = (self.0 >> of << 1) as u16;
-        SynFeatures { ecn: bits & WIRE_ECN != 0, data: bits & WIRE_DATA != 0, fast_open: bits & WIRE_FAST_OPEN != 0 }
+    /// How many did, as far as 7.
+    pub(super) const fn plain_syns(self) -> u32 {
+        self.0 >> Self::PLAIN_SYNS & 7
     }
 
     /// Whether all of `facts` are known.

@@ -72,30 +72,35 @@ pub struct SynFeatures {
     pub data: bool,
     /// It has a TCP Fast Open option (RFC 7413).
     pub fast_open: bool,
+    /// It has an MPTCP option (RFC 8684).
+    pub mptcp: bool,
 }
 
 impl SynFeatures {
     /// Whether it lacks something that another SYN has.
     #[must_use]
     pub const fn lacks_any_of(self, other: Self) -> bool {
-        other.ecn && !self.ecn || other.data && !self.data || other.fast_open && !self.fast_open
+        other.ecn && !self.ecn
+            || other.data && !self.data
+            || other.fast_open && !self.fast_open
+            || other.mptcp && !self.mptcp
     }
 
     /// Whether it has none of them.
     #[must_use]
     pub const fn is_plain(self) -> bool {
-        !(self.ecn || self.data || self.fast_open)
+        !(self.ecn || self.data || self.fast_open || self.mptcp)
     }
 }
 
-/// How attempts to one destination fared, by whether the first SYN asked for ECN or Fast Open, or carried data.
+/// How attempts to one destination fared, by whether the first SYN had one of [`SynFeatures`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeatureCounts {
-    /// It did, and was answered.
+    /// It did, and it or a retransmit like it was answered.
     pub answered: u32,
     /// It did, and was not answered; a retransmit without these features was.
     pub only_plain_answered: u32,
-    /// Plain retransmits that were not answered, of attempts whose later one was. The first retransmit is left out: it may have asked again.
+    /// Plain retransmits that were not answered, of attempts whose later one was.
     pub plain_lost: u32,
     /// It did not, and was answered. Plain first SYNs count once one with such features was retransmitted.
     pub plain_answered: u32,

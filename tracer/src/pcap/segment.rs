@@ -6,7 +6,7 @@
 use etherparse::err::ip::LaxHeaderSliceError;
 use etherparse::{IpNumber, LaxIpSlice};
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN};
+use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_MPTCP};
 
 /// Bits of the flags byte of a TCP header (RFC 9293, 3.1).
 pub const TCP_SYN: u8 = 0x02;
@@ -120,9 +120,7 @@ fn tcp(ip: &Ip<'_>) -> Option<Segment> {
     let options = ip.payload.get(TCP_HEADER_LEN..header_len.min(ip.payload.len())).unwrap_or_default();
     let bit = |is_set: bool, bit: u16| if is_set { bit } else { 0 };
     let asks_for_ecn = segment.flags & (TCP_ECE | TCP_CWR) == TCP_ECE | TCP_CWR;
-    let syn_bits = bit(asks_for_ecn, WIRE_ECN)
-        | bit(ip.payload_len > header_len, WIRE_DATA)
-        | bit(has_fast_open(options), WIRE_FAST_OPEN);
+    let syn_bits = bit(asks_for_ecn, WIRE_ECN) | bit(ip.payload_len > header_len, WIRE_DATA) | option_bits(options);
     Some(Segment { ack, syn_bits, ..segment })
 }
 
@@ -158,15 +156,20 @@ fn error<'a>(ip: &Ip<'a>, is_error: impl Fn(u8) -> bool) -> Content<'a> {
     quoted(&inside, u16::from_be_bytes([header[0], header[1]])).map_or(Content::Cut, Content::Tcp)
 }
 
-/// RFC 7413; before it had a number, RFC 6994 had it in kind 254 with an identifier.
-fn has_fast_open(mut options: &[u8]) -> bool {
+/// Fast Open (RFC 7413; before it had a number, RFC 6994 had it in kind 254 with an identifier) and MPTCP (RFC 8684).
+fn option_bits(mut options: &[u8]) -> u16 {
+    let mut bits = 0;
     loop {
+        bits |= match *options {
+            [34, ..] | [254, _, 0xf9, 0x89, ..] => WIRE_FAST_OPEN,
+            [30, ..] => WIRE_MPTCP,
+            _ => 0,
+        };
         match *options {
-            [34, ..] | [254, _, 0xf9, 0x89, ..] => return true,
             // Padding
             [1, ref rest @ ..] => options = rest,
             [kind, len, ..] if kind != 0 && len >= 2 => options = options.get(usize::from(len)..).unwrap_or_default(),
-            _ => return false,
+            _ => return bits,
         }
     }
 }

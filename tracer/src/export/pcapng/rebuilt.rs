@@ -7,13 +7,16 @@ use etherparse::{
     Icmpv4Header, Icmpv4Type, Icmpv6Header, Icmpv6Type, IpNumber, Ipv4Header, Ipv6FlowLabel, Ipv6Header, TcpHeader,
 };
 use tracer_common::events::{
-    WIRE_DATA, WIRE_ECN, WIRE_EGRESS, WIRE_FAST_OPEN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE,
+    WIRE_DATA, WIRE_ECN, WIRE_EGRESS, WIRE_FAST_OPEN, WIRE_MPTCP, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK,
+    WIRE_UNREACHABLE,
 };
 use tracer_common::{Event, Flow};
 
 const TTL: u8 = 64;
 /// A Fast Open option that asks for a cookie (RFC 7413), and padding.
 const FAST_OPEN: [u8; 4] = [34, 2, 1, 1];
+/// MP_CAPABLE of version 1, with a checksum not asked for and HMAC-SHA256 (RFC 8684, 3.1).
+const MPTCP: [u8; 4] = [30, 4, 1, 1];
 
 /// A packet that an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,10 +98,11 @@ impl Seen {
                 (tcp.syn, tcp.sequence_number) = (true, isn);
                 let is_ecn = detail & WIRE_ECN != 0 && packet == WIRE_SYN;
                 (tcp.ece, tcp.cwr) = (is_ecn, is_ecn);
-                if detail & WIRE_FAST_OPEN != 0 && packet == WIRE_SYN {
-                    // Four bytes always fit.
-                    let _ = tcp.set_options_raw(&FAST_OPEN);
-                }
+                let options = [(WIRE_FAST_OPEN, FAST_OPEN), (WIRE_MPTCP, MPTCP)].into_iter();
+                let has_it = |bit: u16| detail & bit != 0 && packet == WIRE_SYN;
+                let options: Vec<u8> = options.filter(|(bit, _)| has_it(*bit)).flat_map(|(_, bytes)| bytes).collect();
+                // Eight bytes always fit.
+                let _ = tcp.set_options_raw(&options);
             }
         }
         tcp
@@ -175,9 +179,10 @@ mod tests {
     use super::*;
     use crate::model::example::flow;
 
-    const PACKETS: [(u8, u16, bool); 8] = [
+    const PACKETS: [(u8, u16, bool); 9] = [
         (WIRE_SYN, 0, true),
         (WIRE_SYN, WIRE_ECN | WIRE_FAST_OPEN, true),
+        (WIRE_SYN, WIRE_MPTCP, true),
         (WIRE_SYN_ACK, 0, false),
         (WIRE_RST, 0, false),
         (WIRE_RST, 0, true),

@@ -178,7 +178,7 @@ fn what_the_first_syn_asked_for_and_the_newest_does_not() {
     assert!(egress.newest_syn.is_plain());
     let data = WIRE_DATA | WIRE_FAST_OPEN;
     let egress = join(&[syn_by(0, ISN, node(9), UPLINK, data), syn_by(S, ISN, node(9), UPLINK, 0)]).only().egress;
-    assert_eq!(egress.first_syn, SynFeatures { ecn: false, data: true, fast_open: true });
+    assert_eq!(egress.first_syn, SynFeatures { ecn: false, data: true, fast_open: true, mptcp: false });
 }
 
 #[test]

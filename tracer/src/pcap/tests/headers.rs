@@ -1,6 +1,6 @@
 //! Link types, tags, IPv6 extension headers, ICMP errors, tunnels, and packets that are cut.
 
-use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_UNREACHABLE};
+use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_MPTCP, WIRE_UNREACHABLE};
 
 use super::super::segment::{Content, read as read_ip};
 use super::*;
@@ -86,6 +86,12 @@ fn what_a_syn_asks_for_is_read() {
         (packet[3], packet[32]) = (48, 0x70);
     };
     assert_eq!(bits(options), WIRE_FAST_OPEN);
+    // MP_CAPABLE behind a window scale.
+    let options = |packet: &mut Vec<u8>| {
+        packet.extend([1, 3, 3, 7, 30, 4, 1, 1]);
+        (packet[3], packet[32]) = (48, 0x70);
+    };
+    assert_eq!(bits(options), WIRE_MPTCP);
     assert_eq!(bits(|packet| packet[3] += 5), WIRE_DATA);
 }
 
