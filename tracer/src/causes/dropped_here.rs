@@ -30,12 +30,27 @@ fn explain(case: &Case<'_>) -> String {
         return format!("this node could not send the SYN {}", case.send_errors());
     }
     let dropped_words = plural(case.dropped(), "SYN");
-    let hairpin = if case.attempt.is_hairpin {
-        "; after DNAT their destination is their client itself (hairpin), which needs masquerade and hairpin mode on its bridge port"
+    let hairpin = if came_back(case) {
+        format!(
+            "; they had left by {} as {} and came back from outside with this node's own address as their source: {} leads to this node again \
+             (a load balancer with a target on this node: have it not keep the client's address, or connect to the target directly)",
+            case.interface(),
+            case.translated_source(),
+            case.destination()
+        )
+    } else if case.attempt.is_hairpin {
+        "; after DNAT their destination is their client itself (hairpin), which needs masquerade and hairpin mode on its bridge port".to_owned()
     } else {
-        ""
+        String::new()
     };
     format!("this node dropped {dropped_words} of {} sent: {}{hairpin}", case.sent_since(), case.reason_words(dropped))
+}
+
+/// Whether the SYNs were dropped where they arrived again.
+fn came_back(case: &Case<'_>) -> bool {
+    let attempt = case.attempt;
+    let is_own = || case.reason(attempt.syn_dropped) == Some("IP_LOCAL_SOURCE");
+    attempt.dropped_after_leaving > 0 && (attempt.is_hairpin || is_own())
 }
 
 #[cfg(test)]
@@ -81,6 +96,19 @@ mod tests {
         let attempt = Attempt { is_hairpin: true, ..dropped(2, 1) };
         let explained = explain(&Case::new(&attempt, &capture()));
         assert!(explained.ends_with("hairpin mode on its bridge port"), "{explained}");
+    }
+
+    #[test]
+    fn a_syn_that_left_and_comes_back_from_outside_needs_no_masquerade() {
+        let left = Attempt { syns_leaving: 2, dropped_after_leaving: 2, ..dropped(2, 1) };
+        let own = Dropped { reason: 90, ..left.syn_dropped };
+        let drop_reasons = vec![(90, "IP_LOCAL_SOURCE".to_owned()), (6, "NETFILTER_DROP".to_owned())];
+        let capture = Capture { drop_reasons, ..capture() };
+        let explained = |attempt: Attempt| explain(&Case::new(&attempt, &capture));
+        for attempt in [Attempt { syn_dropped: own, ..left.clone() }, Attempt { is_hairpin: true, ..left.clone() }] {
+            assert!(explained(attempt).contains("came back from outside with this node's own address"));
+        }
+        assert!(!explained(left).contains("came back"));
     }
 
     #[test]

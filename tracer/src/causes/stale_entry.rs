@@ -65,11 +65,19 @@ fn difference(case: &Case<'_>) -> Option<(Difference, LaterPath)> {
         () if own == asked && theirs != asked => Difference::Dnat,
         () if own != asked && theirs == asked => Difference::NoDnat,
         () if own != theirs => Difference::OtherDnat,
+        // The route was asked for each SYN: the one that now holds leads this SYN elsewhere than those of the others.
+        () if is_routed_apart(case, &later) => return None,
         () if translated.src == original.src && others.src != original.src => Difference::Snat,
         () if translated.src != others.src => Difference::OtherSnat,
         () => return None,
     };
     is_certain(difference, &later).then_some((difference, later))
+}
+
+/// Whether later attempts left by another interface.
+fn is_routed_apart(case: &Case<'_>, later: &LaterPath) -> bool {
+    let own = case.attempt.egress.interface;
+    own.is_known() && later.interface.is_known() && own != later.interface
 }
 
 fn is_certain(difference: Difference, later: &LaterPath) -> bool {
@@ -115,7 +123,14 @@ fn explain(case: &Case<'_>) -> String {
         }
     };
     let answered = if later.is_answered { " and were answered" } else { "" };
-    format!("{words}{answered}: its conntrack entry is older than the rule or route that now holds")
+    // Which connections a rule is for, the trace does not say.
+    let doubt = match difference {
+        Difference::OtherDnat | Difference::OtherSnat => {
+            ", unless a rule treats such connections differently (a mark, a DSCP)"
+        }
+        Difference::Inside | Difference::Dnat | Difference::NoDnat | Difference::Snat => "",
+    };
+    format!("{words}{answered}: its conntrack entry is older than the rule or route that now holds{doubt}")
 }
 
 #[cfg(test)]
@@ -198,6 +213,19 @@ mod tests {
     fn a_rule_that_leaves_out_some_connections_is_no_old_entry() {
         let bypass = later("192.0.2.1", "10.77.9.5:80", 200).map(|later| LaterPath { is_concurrent: true, ..later });
         assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.96.0.20:80", bypass)));
+    }
+
+    #[test]
+    fn a_syn_that_is_routed_by_another_interface_than_later_ones_follows_a_rule_that_holds() {
+        use crate::causes::testing::name;
+        let attempt = |interface| {
+            let interface = name(interface);
+            let later_path = later("192.0.2.1", "10.96.0.20:80", 40).map(|later| LaterPath { interface, ..later });
+            let stuck = stuck("10.8.0.6:40000", "10.96.0.20:80", later_path);
+            Attempt { egress: Egress { interface: name("up2"), ..stuck.egress }, ..stuck }
+        };
+        assert!(!applies_to(&CAUSE, &attempt("eth0")) && applies_to(&CAUSE, &attempt("up2")));
+        assert!(explain(&Case::new(&attempt("up2"), &capture())).ends_with("(a mark, a DSCP)"));
     }
 
     #[test]
