@@ -74,6 +74,9 @@ fn source_doubt(case: &Case<'_>) -> Option<String> {
     }
     let leaves = case.interface();
     match case.source() {
+        SourceAddress::OfInterface if wrong_source::is_private_among_public(case) => Some(format!(
+            "the source is a private address of {leaves}, which has public ones too: no attempt shows whether the network translates it"
+        )),
         SourceAddress::OfOtherInterface if wrong_source::is_wrong(case) => Some(format!(
             "the source is an address of {}: no attempt shows whether the network of {leaves} passes it",
             egress.source_interface

@@ -22,11 +22,14 @@ fn applies(case: &Case<'_>) -> bool {
     is_silent && (is_loopback(case) || is_suspect)
 }
 
-/// The address is that of another uplink, by which its answers may come (BGP): then only attempts that were answered with another one refute it.
+/// The address is that of another uplink, by which its answers may come (BGP), or of this one: then only attempts that were answered with another
+/// one refute it.
 const fn is_multihomed(case: &Case<'_>) -> bool {
     match case.attempt.egress.source {
         SourceAddress::OfOtherInterface => case.attempt.egress.source_interface_is_watched,
-        SourceAddress::NotOfNode | SourceAddress::Unknown | SourceAddress::OfInterface => false,
+        // The network may translate it further on.
+        SourceAddress::OfInterface => true,
+        SourceAddress::NotOfNode | SourceAddress::Unknown => false,
     }
 }
 
@@ -39,7 +42,8 @@ pub(super) fn is_loopback(case: &Case<'_>) -> bool {
 pub(super) fn is_wrong(case: &Case<'_>) -> bool {
     // Traces before 1.4 know addresses of the beginning only.
     match case.attempt.egress.source {
-        SourceAddress::Unknown | SourceAddress::OfInterface => false,
+        SourceAddress::Unknown => false,
+        SourceAddress::OfInterface => is_private_among_public(case),
         // An address on lo, a dummy or a bridge may be meant for all uplinks; that of another uplink or NIC is not.
         SourceAddress::OfOtherInterface => case.attempt.egress.source_interface_is_uplink,
         // The network may route any other address to this node, as it does with pools of public addresses.
@@ -47,6 +51,13 @@ pub(super) fn is_wrong(case: &Case<'_>) -> bool {
             case.attempt.egress.source_is_on_link && case.is_translated() != Some(false) && !case.is_source_untouched()
         }
     }
+}
+
+/// Whether it leaves to a public address with a private one, by an interface that has public ones too: MASQUERADE takes an address of the
+/// gateway's network.
+pub(super) fn is_private_among_public(case: &Case<'_>) -> bool {
+    let is_from_private = case.has_private_source() && !case.has_private_destination();
+    is_from_private && case.source() == SourceAddress::OfInterface && !case.attempt.egress.interface_is_private
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -61,10 +72,15 @@ fn explain(case: &Case<'_>) -> String {
     }
     let whose = match egress.source {
         SourceAddress::OfOtherInterface => format!("an address of {}", egress.source_interface),
+        SourceAddress::OfInterface => {
+            format!(
+                "a private address of {leaves}, which has public ones too (MASQUERADE takes an address of the gateway's network; SNAT --to-source names another)"
+            )
+        }
         SourceAddress::NotOfNode if egress.source_was_of_node => {
             format!("an address of the network of {leaves} that this node had before and has no longer")
         }
-        SourceAddress::NotOfNode | SourceAddress::Unknown | SourceAddress::OfInterface => {
+        SourceAddress::NotOfNode | SourceAddress::Unknown => {
             format!("an address of the network of {leaves} that this node does not have")
         }
     };
@@ -88,6 +104,12 @@ fn explain(case: &Case<'_>) -> String {
     let before = if egress.source_was_of_node { " since" } else { "" };
     let at_least = if egress.attempts_with_source >= 8 { "at least " } else { "" };
     let others = match (case.is_source_refuted(), egress.source) {
+        (true, SourceAddress::OfInterface) => {
+            format!(
+                ", while {} answered attempts that left with a public address of their interface, later or at the same time",
+                case.destination()
+            )
+        }
         (true, _) => {
             format!(
                 ", while {} answered later attempts that left with the address of their interface",
@@ -141,6 +163,26 @@ mod tests {
         let case = Case::new(&attempt, &capture);
         assert_eq!(cause_of(&case).id, "wrong_source");
         assert!(explain(&case).contains("a loopback address"));
+    }
+
+    #[test]
+    fn a_private_address_beside_public_ones_is_wrong_where_those_are_answered() {
+        let translated = crate::model::example::flow("10.0.0.5:40000", "203.0.113.80:443");
+        let attempt = Attempt { translated: Some(translated), ..leaving(SourceAddress::OfInterface) };
+        let capture = capture();
+        let case = Case::new(&attempt, &capture);
+        assert_eq!(cause_of(&case).id, "wrong_source");
+        let expected =
+            "answered attempts that left with a public address of their interface, later or at the same time";
+        assert!(explain(&case).ends_with(expected), "{}", explain(&case));
+        let of = |egress| Attempt { egress, ..attempt.clone() };
+        let unknown = of(Egress { own_source_is_answered: false, ..attempt.egress });
+        assert_eq!(cause_of(&Case::new(&unknown, &capture)).id, "no_answer");
+        let explained = (cause_of(&Case::new(&unknown, &capture)).explain)(&Case::new(&unknown, &capture));
+        assert!(explained.contains("a private address of wan2, which has public ones too"), "{explained}");
+        assert!(!applies_to(&CAUSE, &of(Egress { interface_is_private: true, ..attempt.egress })));
+        let inside = crate::model::example::flow("10.0.0.5:40000", "10.9.9.9:443");
+        assert!(!applies_to(&CAUSE, &Attempt { translated: Some(inside), ..attempt.clone() }));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
+use tracer_common::Flow;
 use tracer_common::events::{
     ADDRESS_ADDED, Address, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED,
     LOCAL_ROUTE_REMOVED, SENDER_ADDED, SENDER_REMOVED, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
@@ -300,15 +301,24 @@ impl Interfaces {
         self.senders.contains(&(InterfaceKey { netns, index }, *address))
     }
 
+    /// Whether a SYN leaves to a public address with a private one, by an interface that has public ones too.
+    pub(super) fn is_private_among_public(&self, number: u16, translated: &Flow) -> bool {
+        let is_from_private = is_private(&translated.src) && !is_private(&translated.dst);
+        is_from_private && !self.is_private(number, &translated.src)
+    }
+
     /// Whether the interface has private addresses of the family of this one, and no others.
     pub(super) fn is_private(&self, number: u16, source: &[u8; 16]) -> bool {
-        const IPV4: Prefix = Prefix { bits: 0xffff << 32, len: 96 };
-        let leaves = self.watched_place(number);
-        let is_of = |(place, network): &&(InterfaceKey, Prefix)| {
-            Some(*place) == leaves && IPV4.has(&network.bits.to_be_bytes()) == IPV4.has(source)
-        };
-        let mut own = self.networks.iter().filter(is_of).map(|(_, network)| network.bits.to_be_bytes()).peekable();
+        let mut own = self.own_addresses(number, source).peekable();
         own.peek().is_some() && own.all(|addr| is_private(&addr))
+    }
+
+    /// Addresses of the interface that are of the family of this one, one of each network.
+    pub(super) fn own_addresses(&self, number: u16, source: &[u8; 16]) -> impl Iterator<Item = [u8; 16]> {
+        const IPV4: Prefix = Prefix { bits: 0xffff << 32, len: 96 };
+        let (leaves, is_ipv4) = (self.watched_place(number), IPV4.has(source));
+        let own = self.networks.iter().filter(move |(place, _)| Some(*place) == leaves);
+        own.map(|(_, network)| network.bits.to_be_bytes()).filter(move |addr| IPV4.has(addr) == is_ipv4)
     }
 
     /// Whether the address was the node's at a time.

@@ -1,8 +1,9 @@
 //! What the join knows beyond single attempts: interfaces, answered sources, ways to destinations.
 
+use tracer_common::Flow;
 use tracer_common::events::{Address, Uplink};
 
-use super::answered_sources::AnsweredSources;
+use super::answered_sources::{AnsweredSources, is_private};
 use super::challenges::Challenges;
 use super::features::Features;
 use super::interfaces::{Interfaces, NO_INTERFACE};
@@ -93,10 +94,24 @@ impl Network {
         }
     }
 
-    /// Follows an attempt whose source address is not that of the interface it leaves by.
+    /// Whether a connection of the node itself to the same destination was answered with a public address of the interface, about when the SYN with
+    /// a private one was sent, or later.
+    fn public_is_answered(&self, interface: u16, translated: &Flow, first_ns: u64) -> bool {
+        const SAME_TIME_NS: u64 = 1_000_000_000;
+        let is_answered = |src| {
+            let own = Flow { src, ..*translated };
+            self.paths.is_answered(&own, SynPath::new(&own, interface), first_ns.saturating_sub(SAME_TIME_NS))
+        };
+        let mut own = self.interfaces.own_addresses(interface, &translated.src);
+        self.interfaces.is_private_among_public(interface, translated)
+            && own.any(|addr| !is_private(&addr) && is_answered(addr))
+    }
+
+    /// Follows an attempt whose source address is not that of the interface it leaves by, or a private one beside its public ones.
     fn suspect(&mut self, slot: &SlotViewMut<'_>) {
         let (interface, translated) = (slot.newest_interface, slot.as_ref().translated());
         let is_of_node = match self.interfaces.owner_of(&translated.src, interface, slot.last_ns).source {
+            SourceAddress::OfInterface if self.interfaces.is_private_among_public(interface, &translated) => true,
             SourceAddress::Unknown | SourceAddress::OfInterface => return,
             SourceAddress::OfOtherInterface => true,
             SourceAddress::NotOfNode => false,
@@ -121,7 +136,10 @@ impl Network {
             let is_of_node = || self.interfaces.is_of_node(&translated.src, interface, slot.last_ns);
             self.answered.note(interface, &translated, is_of_node);
             let owner = || self.interfaces.owner_of(&translated.src, interface, slot.last_ns).source;
-            self.suspects.answered(&translated, slot.first_ns, || owner() == SourceAddress::OfInterface);
+            self.suspects.answered(&translated, slot.first_ns, || {
+                owner() == SourceAddress::OfInterface
+                    && !self.interfaces.is_private_among_public(interface, &translated)
+            });
             self.note_features(slot);
         }
         // One that was not seen leaving is evidence only if it was answered.
@@ -202,7 +220,8 @@ impl Network {
             destinations_with_source,
             has_nat_rules: self.nat_netns.contains(&self.interfaces.place_of(newest).0),
             interface_is_private: self.interfaces.is_private(newest, &translated.src),
-            own_source_is_answered: self.suspects.own_is_answered(&translated, slot.first_ns),
+            own_source_is_answered: self.suspects.own_is_answered(&translated, slot.first_ns)
+                || self.public_is_answered(newest, &translated, slot.first_ns),
             source_interface_is_watched: owner.is_watched,
             watch,
             first_syn: slot.syns.first(),

@@ -146,6 +146,11 @@ impl Paths {
         self.firsts.get(&first_place(hash)).filter(|first| first.hash == hash)
     }
 
+    /// Whether an attempt of this client that began at `since_ns` or later left in this way and was answered.
+    pub(super) fn is_answered(&self, original: &Flow, way: SynPath, since_ns: u64) -> bool {
+        self.first(&client(original), way).and_then(|first| first.answered_ns) >= Some(since_ns)
+    }
+
     /// An attempt that began at `first_ns` left in this way.
     pub(super) fn took(&mut self, original: &Flow, way: SynPath, first_ns: u64) {
         let Some(record) = self.record_mut(original) else { return };

@@ -160,7 +160,8 @@ pub struct Egress {
     pub has_nat_rules: bool,
     /// The interface has private addresses only: what goes to public destinations is translated further on.
     pub interface_is_private: bool,
-    /// An attempt to the same destination that began later, and left with the address of its interface, was answered.
+    /// An attempt to the same destination that began later, and left with the address of its interface, was answered. Where the source is a private
+    /// one of the interface, with a public one of it, and at most 1 s before.
     pub own_source_is_answered: bool,
     /// The interface that has the source address is watched: an answer that arrives there is seen.
     pub source_interface_is_watched: bool,
