@@ -261,7 +261,11 @@ impl<'a> Case<'a> {
     /// The reason in a sentence.
     pub(super) fn reason_words(&self, dropped: Dropped) -> String {
         let newest = self.reason(dropped).unwrap_or("the kernel gives no reason");
-        if dropped.are_mixed { format!("{newest} (the newest one; not all alike)") } else { newest.to_owned() }
+        if dropped.are_mixed {
+            format!("{newest} (the newest drop; an earlier one differs)")
+        } else {
+            newest.to_owned()
+        }
     }
 
     /// The source as it leaves, for a sentence.

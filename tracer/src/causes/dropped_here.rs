@@ -32,14 +32,17 @@ fn explain(case: &Case<'_>) -> String {
     let dropped_words = plural(case.dropped(), "SYN");
     let hairpin = if came_back(case) {
         format!(
-            "; they had left by {} as {} and came back from outside with this node's own address as their source: {} leads to this node again \
-             (a load balancer with a target on this node: have it not keep the client's address, or connect to the target directly)",
+            "; they had left by {} as {} and came back from outside with this node's own address as their source: \
+             {} leads back to this node (a load balancer with a target on this node: turn off its preservation of \
+             client addresses, or connect to the target directly)",
             case.interface(),
             case.translated_source(),
             case.destination()
         )
     } else if case.attempt.is_hairpin {
-        "; after DNAT their destination is their client itself (hairpin), which needs masquerade and hairpin mode on its bridge port".to_owned()
+        "; after DNAT the destination is the client itself (hairpin), which needs a masquerade rule and hairpin \
+         mode on the client's bridge port"
+            .to_owned()
     } else {
         String::new()
     };
@@ -95,7 +98,7 @@ mod tests {
     fn a_client_that_is_its_own_destination_is_named() {
         let attempt = Attempt { is_hairpin: true, ..dropped(2, 1) };
         let explained = explain(&Case::new(&attempt, &capture()));
-        assert!(explained.ends_with("hairpin mode on its bridge port"), "{explained}");
+        assert!(explained.ends_with("hairpin mode on the client's bridge port"), "{explained}");
     }
 
     #[test]

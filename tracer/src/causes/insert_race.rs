@@ -19,7 +19,8 @@ fn applies(case: &Case<'_>) -> bool {
 fn explain(case: &Case<'_>) -> String {
     let were = if case.clashes() == 1 { "was" } else { "were" };
     format!(
-        "the source that NAT chose was taken when it was to be confirmed, so {} {were} dropped; it left as {} when NAT chose again",
+        "the source that NAT chose was already in use when the kernel confirmed it, so {} {were} dropped; after NAT \
+         chose again, the SYN left as {}",
         plural(case.clashes(), "SYN"),
         case.translated_source(),
     )

@@ -7,9 +7,9 @@ pub(super) const CAUSE: Cause = Cause {
     id: "no_answer",
     applies,
     explain,
-    advice: "look at the destination (does it run, is its backlog full, does its firewall drop?) and at the path (loss, a load \
-             balancer out of ports): failures to one destination point at it, failures to all at the path; which ports are \
-             answered: snatrace infer",
+    advice: "look at the destination (does it run, is its backlog full, does its firewall drop?) and at the path \
+             (loss, a load balancer out of ports): if only one destination fails, suspect that destination; if all \
+             fail, suspect the path; snatrace infer shows which ports are answered",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -32,19 +32,20 @@ fn explain(case: &Case<'_>) -> String {
         };
         let end = if case.is_established() { "; a later SYN was accepted" } else { "" };
         format!(
-            "{to} answered with {arrived} and no SYN-ACK at first, and did so to SYNs from {at_least}{}, as a device that checks each client \
-             does (DDoS protection); an older connection on each of these ports is unlikely{end}",
+            "{to} answered with {arrived} instead of a SYN-ACK at first, to SYNs from {at_least}{}: this looks like \
+             a device that checks each client (DDoS protection), because older connections on all of these ports \
+             are unlikely{end}",
             plural(challenges.ports, "port"),
         )
     } else if attempt.is_answered_unseen {
         format!(
-            "the client sent on after the SYN had left {left}, so {to} answered by an interface that is not watched; no answer to an \
-             earlier SYN was seen, which says nothing where answers come by another interface"
+            "the client sent more segments after the SYN had left {left}, so {to} answered by an interface that is \
+             not watched; answers to earlier SYNs may have arrived there unseen too"
         )
     } else if attempt.strays.syns > 0 {
         format!(
-            "{to} sent a SYN of its own to {} (simultaneous open), which reached this node, and no SYN-ACK: a server does not do that, look at \
-             what is before it",
+            "{to} sent a SYN of its own to {} (simultaneous open) instead of a SYN-ACK: servers do not do that, so \
+             look for a device in front of it",
             case.translated_source()
         )
     } else if attempt.syn_ack_seen || case.is_established() {
@@ -87,7 +88,7 @@ fn source_doubt(case: &Case<'_>) -> Option<String> {
         )),
         SourceAddress::NotOfNode if case.has_private_source() && case.is_source_untouched() => {
             let shown = match egress.like_source_is_answered {
-                true => "other private sources were answered that no rule changed either, but no attempt shows",
+                true => "other private sources that no rule changed were answered, but no attempt shows",
                 false => "no attempt shows",
             };
             Some(format!("the source is the client's own: {shown} whether the network routes or translates it"))

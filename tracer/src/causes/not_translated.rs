@@ -9,8 +9,9 @@ pub(super) const CAUSE: Cause = Cause {
     id: "not_translated",
     applies,
     explain,
-    advice: "no rule changed the source: unless the network routes such addresses, masquerade what leaves (look for a mark that another \
-             program clears, or an exception that covers the destination, such as nonMasqueradeCIDRs or an ipBlock)",
+    advice: "no rule changed the source: unless the network routes such addresses, masquerade such connections \
+             (look for a mark that another program clears, or an exception that covers the destination, such as \
+             nonMasqueradeCIDRs or an ipBlock)",
 };
 
 /// Where the network may translate the source, so many destinations that do not answer.

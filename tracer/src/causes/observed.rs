@@ -33,7 +33,10 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     }
     if attempt.syn_dropped_aside.count > 0 {
         let (count, why) = (u32::from(attempt.syn_dropped_aside.count), case.reason_words(attempt.syn_dropped_aside));
-        facts.push(format!("{} of SYNs that left, of a copy or beyond the uplink: {why}", plural(count, "drop")));
+        facts.push(format!(
+            "{} after the SYN had left (a copy of it, or beyond the uplink): {why}",
+            plural(count, "drop")
+        ));
     }
     if attempt.unconfirmed > 0 {
         facts.push(format!("{} of them after NAT had chosen a source, before it was confirmed", attempt.unconfirmed));
@@ -111,11 +114,11 @@ fn egress(case: &Case<'_>) -> Vec<String> {
         }
     }
     if egress.newest_syn.lacks_any_of(egress.first_syn) {
-        facts.push("the newest SYN is without that".to_owned());
+        facts.push("the newest SYN lacks that".to_owned());
     }
     if let Some(later) = case.attempt.later_path.filter(|later| !later.is_concurrent) {
         let attempts = plural(later.attempts, "later attempt");
-        facts.push(format!("{attempts} of this client to this destination left in another way, none in this one"));
+        facts.push(format!("{attempts} of this client to this destination left in another way, none in this way"));
     }
     facts
 }
@@ -138,11 +141,11 @@ fn came_back(case: &Case<'_>) -> Vec<String> {
         facts.push(format!("{} arrived for the translated tuple", strays.join(", ")));
     }
     if case.attempt.strays.resets_sent > 0 {
-        facts.push("an RST left with the translated tuple that is for no SYN-ACK of this SYN".to_owned());
+        facts.push("an RST left with the translated tuple that answers no SYN-ACK for this SYN".to_owned());
     }
     facts.extend(unreachable::words(case).map(|words| format!("ICMP arrived: {words}")));
     if attempt.is_answered_unseen {
-        facts.push("the client sent on: an answer came by an interface that is not watched".to_owned());
+        facts.push("the client sent more segments: an answer came by an interface that is not watched".to_owned());
     }
     if !case.heard_back() && attempt.syns_leaving > 0 {
         facts.push("no SYN-ACK, RST or ICMP error seen arriving".to_owned());

@@ -6,8 +6,8 @@ pub(super) const CAUSE: Cause = Cause {
     id: "port_exhausted",
     applies,
     explain,
-    advice: "too many connections to one destination share one address: let the rule choose from more ports or more addresses, \
-             or keep connections open instead of making new ones",
+    advice: "too many connections to one destination share one address: let the rule choose from more ports or more \
+             addresses, or reuse connections instead of opening new ones",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -17,7 +17,8 @@ fn applies(case: &Case<'_>) -> bool {
 
 fn explain(case: &Case<'_>) -> String {
     format!(
-        "NAT found no free source towards {}: all {} SYNs were dropped when it was to be confirmed",
+        "NAT found no free source for a connection to {}: all {} SYNs were dropped when the kernel confirmed the \
+         source",
         case.destination(),
         case.clashes()
     )

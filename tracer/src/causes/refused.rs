@@ -8,9 +8,9 @@ pub(super) const CAUSE: Cause = Cause {
     id: "refused",
     applies,
     explain,
-    advice: "nothing listens there, or a firewall resets: check address and port of the destination, and that the server runs; where this \
-             node refused, its rules that lead there (REDIRECT, DNAT); where only some source ports are refused, have the firewall accept \
-             1024-65535",
+    advice: "nothing listens there, or a firewall rejects with an RST: check the destination's address and port, \
+             and that the server runs; if this node refused, check its REDIRECT and DNAT rules; if only some source \
+             ports are refused, have the firewall accept 1024-65535",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -30,8 +30,9 @@ fn explain(case: &Case<'_>) -> String {
     let has_no_socket = case.reason(case.attempt.syn_dropped) == Some(NO_SOCKET);
     if !case.attempt.rst_seen && case.attempt.syns_leaving == 0 && has_no_socket {
         return format!(
-            "this node refused the connection to {asked} itself: the SYN reached it or one of its namespaces, and no socket listens there \
-             (NO_SOCKET); the address is one of them, or a rule (REDIRECT, DNAT) leads there"
+            "this node refused the connection to {asked} itself: the SYN reached it or one of its namespaces, and \
+             no socket listens there (NO_SOCKET); the address belongs to this node or to such a namespace, or a \
+             rule (REDIRECT, DNAT) leads there"
         );
     }
     let seen = if case.attempt.rst_seen { "its RST came back" } else { "the socket got ECONNREFUSED" };
@@ -47,8 +48,8 @@ fn by_option(case: &Case<'_>) -> Option<String> {
     let is_it = !asked.is_empty() && refused > 0 && refused == answered && plain_refused == 0 && plain_answered > 0;
     is_it.then(|| {
         format!(
-            "; its SYN {asked}: {} to it that did were refused too, and {} that did not were answered, so a device before it may refuse such \
-             SYNs",
+            "; its SYN {asked}: this destination refused {} with such a SYN too, and answered {} with a plain SYN, \
+             so a device in front of it may refuse such SYNs",
             plural(refused, "other attempt"),
             plural(plain_answered, "attempt"),
         )
@@ -95,7 +96,10 @@ mod tests {
             let egress = crate::model::Egress { first_syn, others, ..crate::model::Egress::default() };
             explain(&Case::new(&Attempt { rst_seen: true, egress, ..failing() }, &capture()))
         };
-        assert!(explained(0).contains("its SYN asked for ECN: 5 other attempts to it that did were refused too"));
+        assert!(explained(0).contains(
+            "its SYN asked for ECN: this destination refused 5 other attempts with such a \
+                                       SYN too"
+        ));
         assert!(explained(1).ends_with("its RST came back"));
     }
 

@@ -7,10 +7,11 @@ pub(super) const CAUSE: Cause = Cause {
     id: "reply_dropped_here",
     applies,
     explain,
-    advice: "this node drops the answer itself: IP_RPFILTER is rp_filter with another way back (sysctl net.ipv4.conf.*.rp_filter=2), \
-             NETFILTER_DROP a rule, *_CSUM a wrong checksum, TC_INGRESS or XDP a program on the interface; NO_SOCKET without conntrack entry is an entry that was deleted or has \
-             timed out before the answer came (nf_conntrack_tcp_timeout_syn_sent); another MAC address is a stale neighbour entry of the \
-             gateway",
+    advice: "this node drops the answer itself; IP_RPFILTER: the route back uses another interface (sysctl \
+             net.ipv4.conf.*.rp_filter=2); NETFILTER_DROP: a rule drops it; *_CSUM: its checksum is wrong; \
+             TC_INGRESS, XDP: a program on the interface drops it; NO_SOCKET without conntrack entry: the entry was \
+             deleted, or timed out before the answer came (nf_conntrack_tcp_timeout_syn_sent); another MAC address: \
+             the gateway has a stale neighbour entry",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -40,8 +41,8 @@ fn explain(case: &Case<'_>) -> String {
     }
     if case.attempt.is_answer_from_elsewhere {
         return format!(
-            "{to} was answered for by another address, as with direct server return where NAT is missing: no connection here expects \
-             that, and this node dropped {count}: {why}"
+            "another address answered in place of {to}, as in direct server return without NAT: no connection here \
+             expects answers from that address, and this node dropped {count}: {why}"
         );
     }
     format!("{to} answered, and this node dropped {count}: {why}")
@@ -78,6 +79,6 @@ mod tests {
         assert!(explained.contains("no conntrack entry translated the SYN-ACK back"), "{explained}");
         let elsewhere = Attempt { is_answer_from_elsewhere: true, ..dropped };
         let explained = explain(&Case::new(&elsewhere, &capture()));
-        assert!(explained.contains("was answered for by another address"), "{explained}");
+        assert!(explained.contains("another address answered in place of"), "{explained}");
     }
 }

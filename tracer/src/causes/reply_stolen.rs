@@ -33,18 +33,21 @@ fn explain(case: &Case<'_>) -> String {
     let by_listener = attempt.answer_dropped.count > 0 && case.reason(attempt.answer_dropped) == Some(LISTENER);
     let fate = match () {
         () if attempt.is_reset_here && attempt.is_answer_diverted => {
-            "another address or port than the client's got it, and rejected it with an RST"
+            "it was delivered to an address or port other than the client's, which rejected it with an RST"
         }
         () if attempt.is_reset_here => "this node rejected it with an RST",
-        () if by_listener => "a listening socket on this node got it, and not the client",
+        () if by_listener => "it was delivered to a listening socket on this node instead of the client",
         () if attempt.is_answer_diverted => {
-            "it was sent to another address or port than the client's, and dropped there"
+            "it was sent to an address or port other than the client's, and dropped there"
         }
-        () => "no socket on this node wanted it, and the client never got it",
+        () => "no socket on this node matched it, and it did not reach the client",
     };
     let nodeport = if (30000..=32767).contains(&port) { ", which is in the usual NodePort range" } else { "" };
-    let port =
-        if attempt.egress.is_mixed { "a port that it left from".to_owned() } else { format!("port {port}{nodeport}") };
+    let port = if attempt.egress.is_mixed {
+        "a port that one of its SYNs left from".to_owned()
+    } else {
+        format!("port {port}{nodeport}")
+    };
     format!("the SYN-ACK of {} came back to {port}, but {fate}", case.destination())
 }
 
@@ -94,7 +97,7 @@ mod tests {
             Attempt { answer_dropped: Dropped { count: 2, reason: 30, ctinfo: 0, are_mixed: false }, ..answered() };
         let case = Case::new(&attempt, &capture);
         assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);
-        assert!(explain(&case).ends_with("a listening socket on this node got it, and not the client"));
+        assert!(explain(&case).ends_with("a listening socket on this node instead of the client"));
     }
 
     #[test]

@@ -11,9 +11,9 @@ pub(super) const CAUSE: Cause = Cause {
     id: "stale_entry",
     applies,
     explain,
-    advice: "the first SYN made a conntrack entry before the present rule or route, and each retransmit makes it live longer: delete it \
-             (conntrack -D -p tcp -s SOURCE -d DESTINATION), or have the client connect again from another port; load rules before \
-             clients start",
+    advice: "the conntrack entry of the first SYN is older than the present rule or route, and each retransmit \
+             makes it live longer: delete it (conntrack -D -p tcp -s SOURCE -d DESTINATION), or have the client \
+             connect again from another port; load rules before clients start",
 };
 
 /// So many attempts for each way that later attempts take make it certain that this attempt's way is no longer taken, even where

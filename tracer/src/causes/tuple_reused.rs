@@ -7,10 +7,12 @@ pub(super) const CAUSE: Cause = Cause {
     id: "tuple_reused",
     applies,
     explain,
-    advice: "if the server, or a device before it, holds an older connection with these addresses and ports, --random-fully and \
-             more addresses or ports in the NAT rule make reuse rarer, and tcp_timestamps=1 at both ends lets TIME_WAIT accept a new \
-             SYN; do not shorten nf_conntrack_tcp_timeout_time_wait here, which frees ports before the server does; if it happens on \
-             ports that were not in use before, look for a device that checks clients (DDoS protection)",
+    advice: "the server, or a device in front of it, may still hold an older connection with these addresses and \
+             ports: --random-fully and more addresses or ports in the NAT rule make reuse rarer, and with \
+             tcp_timestamps=1 at both ends a server in TIME_WAIT accepts a new SYN; do not shorten \
+             nf_conntrack_tcp_timeout_time_wait here, because this node would reuse ports that the server still \
+             holds; if it happens on ports that were not in use before, look for a device that checks clients (DDoS \
+             protection)",
 };
 
 fn applies(case: &Case<'_>) -> bool {

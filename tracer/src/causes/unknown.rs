@@ -7,8 +7,8 @@ pub(super) const CAUSE: Cause = Cause {
     id: "unknown",
     applies: |_| true,
     explain,
-    advice: "watch the interface that it should leave through (--iface), look at which hooks are off, or follow one SYN by its \
-             sequence number (isn) with tcpdump",
+    advice: "watch the interface that it should leave through (--iface), check which hooks are off, or follow one \
+             SYN by its sequence number (isn) with tcpdump",
 };
 
 fn explain(case: &Case<'_>) -> String {
@@ -33,8 +33,9 @@ fn explain(case: &Case<'_>) -> String {
             "most of its SYNs were neither seen leaving an uplink nor being dropped"
         }
         _ if attempt.syn_ack_undelivered => {
-            "a SYN-ACK arrived, and the client sent its SYN again, so it did not get the SYN-ACK or did not accept it; no drop of the \
-             SYN-ACK was seen, so what became of it is not known (look at the way from this node to the client: route, its own firewall, programs in TC or XDP)"
+            "a SYN-ACK arrived, and the client retransmitted its SYN, so it did not get the SYN-ACK or did not \
+             accept it; no drop of the SYN-ACK was seen, so where it went is not known (check the path from this \
+             node to the client: route, the client's firewall, programs in TC or XDP)"
         }
         _ => "what was seen fits no known cause",
     };
@@ -67,7 +68,7 @@ mod tests {
             explain(&case)
         };
         let vanished = Attempt { syn_ack_seen: true, syn_ack_undelivered: true, ..failing() };
-        assert!(explained(&vanished).contains("so what became of it is not known"));
+        assert!(explained(&vanished).contains("so where it went is not known"));
         let strays = Strays { left_again: 2, ..Strays::default() };
         assert!(explained(&Attempt { strays, ..vanished }).contains("2 SYN-ACKs left this node again by an uplink"));
     }

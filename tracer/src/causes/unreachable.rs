@@ -6,7 +6,8 @@ pub(super) const CAUSE: Cause = Cause {
     id: "unreachable",
     applies,
     explain,
-    advice: "the network says that it cannot or may not deliver: check the route to the destination, and firewalls that reject",
+    advice: "an ICMP error says that the network cannot deliver, or is not allowed to: check the route to the \
+             destination, and firewalls that reject",
 };
 
 fn applies(case: &Case<'_>) -> bool {

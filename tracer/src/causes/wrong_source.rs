@@ -10,9 +10,9 @@ pub(super) const CAUSE: Cause = Cause {
     id: "wrong_source",
     applies,
     explain,
-    advice: "look at routes, policy rules (ip rule) and fwmarks, and at SNAT rules with a fixed --to-source: traffic of each uplink \
-             needs the address of that uplink (MASQUERADE follows it); after a failover, delete the old conntrack entries \
-             (conntrack -D -q ADDRESS), which keep the address of the uplink before",
+    advice: "look at routes, policy rules (ip rule), fwmarks and SNAT rules with a fixed --to-source: traffic must \
+             leave with the address of its uplink (MASQUERADE takes care of that); after a failover, delete the old \
+             conntrack entries (conntrack -D -q ADDRESS), which keep the address of the former uplink",
 };
 
 fn applies(case: &Case<'_>) -> bool {
@@ -78,7 +78,7 @@ fn explain(case: &Case<'_>) -> String {
             )
         }
         SourceAddress::NotOfNode if egress.source_was_of_node => {
-            format!("an address of the network of {leaves} that this node had before and has no longer")
+            format!("an address of the network of {leaves} that this node no longer has")
         }
         SourceAddress::NotOfNode | SourceAddress::Unknown => {
             format!("an address of the network of {leaves} that this node does not have")
@@ -273,7 +273,7 @@ mod tests {
         assert!(!applies_to(&CAUSE, &Attempt { egress: routed, ..attempt.clone() }));
         let gone = Attempt { egress: Egress { source_was_of_node: true, ..attempt.egress }, ..attempt.clone() };
         let explained = explain(&Case::new(&gone, &capture()));
-        assert!(explained.contains("has no longer") && explained.contains("had no answer since"), "{explained}");
+        assert!(explained.contains("no longer has") && explained.contains("had no answer since"), "{explained}");
         let untouched = Attempt { translated: attempt.original, nat_netns: None, ..attempt };
         assert!(!applies_to(&CAUSE, &untouched));
     }

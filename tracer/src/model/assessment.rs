@@ -192,7 +192,10 @@ impl Reason {
             Self::InFewRuns => {
                 Some("there are too few runs of failures between answered attempts to exclude an outage")
             }
-            Self::FewPorts => Some("most repeat the same few ports, which may fare alike for another reason"),
+            Self::FewPorts => Some(
+                "most attempts repeat the same few ports, which may fail together for another \
+                                    reason",
+            ),
             Self::ClientsDiffer => {
                 Some("hardly any client has used both, so a difference between clients may be the reason")
             }

@@ -107,7 +107,7 @@ impl PolicyEvidence {
             let mixed = match (filtered, passing) {
                 (0, _) | (_, 0) => String::new(),
                 (filtered, passing) => {
-                    format!("; destinations that do not answer such ports: {filtered}, that do: {passing}")
+                    format!("; such ports are answered by {passing} of the destinations, not by {filtered}")
                 }
             };
             format!("{family}: {} {verdict} {ports}: {counts}{mixed}", self.words)

@@ -169,7 +169,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
             r#""text":"IPv4: the assumed range 32768-65535 (default) holds below 32768: over destinations tried from "#,
             r#"both sides, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 "#,
             r#"from ports in the range (by chance: p < 1e-12); "#,
-            r#"destinations that do not answer such ports: 3, that do: 1"}],"not_passed":null,"own_sockets":false}]}"#,
+            r#"such ports are answered by 1 of the destinations, not by 3"}],"not_passed":null,"own_sockets":false}]}"#,
             "\n"
         )
     );
