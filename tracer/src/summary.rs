@@ -98,9 +98,12 @@ impl Summary {
         let names = if !filter.names_owner() {
             String::new()
         } else if owners.is_empty() {
-            "; no pod or container of them is known".to_owned()
+            "; none has a known pod or container".to_owned()
         } else {
-            format!("; of them are {}: names are whole, or patterns such as checkout-*", owners.join(", "))
+            format!(
+                "; their owners: {}; a name must match in full, or be a pattern such as checkout-*",
+                owners.join(", ")
+            )
         };
         // A live capture leaves most of the others in the kernel, so that there were none is not known.
         let seen = match self.unmatched {
@@ -226,7 +229,10 @@ mod tests {
             summary.unmatched(Some(&Owner::parse("shop/checkout-0/")));
         }
         let named = summary.unmatched_words(&filter).unwrap_or_default();
-        assert!(named.contains("2 other attempts were seen; of them are shop/checkout-0: names are whole"), "{named}");
+        assert!(
+            named.contains("2 other attempts were seen; their owners: shop/checkout-0; a name must match in full"),
+            "{named}"
+        );
         assert_eq!(summary.unmatched_words(&Filter::default()), None);
         assert_eq!(Summary { attempts: 1, ..summary }.unmatched_words(&filter), None);
     }

@@ -37,7 +37,11 @@ pub(super) fn add(name: &str, index: u32) -> anyhow::Result<bool> {
     }
     // It has the same place, and takes filters for both directions as ones on packets that arrive.
     let is_clsact = has_clsact(index)?;
-    anyhow::ensure!(is_clsact, "it has an ingress qdisc, which does not see what leaves: replace that with clsact");
+    anyhow::ensure!(
+        is_clsact,
+        "it has an ingress qdisc, which does not see packets that leave: replace it with a \
+                                clsact qdisc"
+    );
     Ok(false)
 }
 

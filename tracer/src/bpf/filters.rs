@@ -113,7 +113,7 @@ impl NodeMaps {
             let _ = self.own.remove(gone);
         }
         for added in now.difference(&self.addresses) {
-            self.own.insert(added, 1, 0).context("cannot note the addresses of this node")?;
+            self.own.insert(added, 1, 0).context("cannot store the addresses of this node")?;
         }
         self.addresses = now;
         Ok(())

@@ -143,7 +143,7 @@ impl Follow {
         for interface in shared.filter(|interface| !self.shared.contains(&(interface.inum, interface.index))) {
             let name = interface.name.escape_debug();
             self.notices.push(format!(
-                "{name} has other programs on its way out (eBPF masquerade?): SYNs are looked at after them"
+                "{name} has other TC programs on egress (eBPF masquerade?): snatrace reads SYNs after them"
             ));
         }
         self.shared = now;

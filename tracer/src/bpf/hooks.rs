@@ -220,7 +220,7 @@ impl Hook {
         let paranoid = || std::fs::read_to_string(PARANOID).ok()?.trim().parse::<i32>().ok();
         match paranoid() {
             Some(level) if level > 2 && self.kprobe().is_some() && !privileges::is_admin() => {
-                format!("kernel.perf_event_paranoid is {level}, which wants CAP_SYS_ADMIN: run as root")
+                format!("kernel.perf_event_paranoid is {level}, which requires CAP_SYS_ADMIN: run as root")
             }
             Some(_) | None => "lockdown? /sys/kernel/security/lockdown shows the mode".to_owned(),
         }

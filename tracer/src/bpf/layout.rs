@@ -60,7 +60,10 @@ fn entry(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
     let end =
         [original + TUPLE, reply + TUPLE, status + WORD, net + WORD].into_iter().chain(zone.map(|zone| zone + 2)).max();
     if end.is_none_or(|end| (end - base) as usize > CT_WINDOW) {
-        bail!("this kernel's struct nf_conn is laid out too wide: please report it with `uname -a`");
+        bail!(
+            "this kernel's struct nf_conn has its fields too far apart for snatrace: please report it with `uname \
+               -a`"
+        );
     }
     globals.CT_BASE = base;
     (globals.CT_ORIGINAL, globals.CT_REPLY) = (original - base, reply - base);

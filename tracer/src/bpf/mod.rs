@@ -271,8 +271,8 @@ fn check_clock() -> anyhow::Result<()> {
     let offset_s = boot_offset_s(&offsets);
     anyhow::ensure!(
         offset_s == 0,
-        "this time namespace shifts the time since boot by {offset_s} s, and the times of events would not fit: start snatrace \
-         outside of it (nsenter --target 1 --time)"
+        "this time namespace shifts the time since boot by {offset_s} s, so the times of events would be wrong: \
+         start snatrace outside of it (nsenter --target 1 --time)"
     );
     Ok(())
 }

@@ -59,7 +59,7 @@ impl Ring {
     pub(super) fn look_at_tables(&mut self, namespaces: &[Netns]) {
         match ConntrackTables::open(namespaces) {
             Ok(tables) => self.tables = tables,
-            Err(error) => log::warn!("how full conntrack tables are cannot be read: {error:#}"),
+            Err(error) => log::warn!("cannot read how full the conntrack tables are: {error:#}"),
         }
     }
 
@@ -77,7 +77,7 @@ impl Ring {
                     take(wire.into());
                 }
                 Some(event) => take(event),
-                None => log::warn!("a record of {} bytes in the ring buffer is no event", record.len()),
+                None => log::warn!("the ring buffer has a record of {} bytes, which is not an event", record.len()),
             }
         }
         Ok(None)

@@ -63,7 +63,7 @@ impl Wires {
             wires.detach(ebpf)?;
             watched::unload(ebpf)?;
             if are_named {
-                bail!("{}: without --iface the rest would go on", refusal::of_program(&error));
+                bail!("{}: omit --iface to capture without this interface", refusal::of_program(&error));
             }
             wires.state.off = Some(format!("{}: answers are not seen", refusal::of_program(&error)));
         }
@@ -134,7 +134,7 @@ impl Wires {
             let why = match () {
                 () if gone.contains(&interface.index) => "it is gone",
                 () if is_renamed => "it has another name",
-                () => "its packets are looked at on the devices below it",
+                () => "its packets are read on the devices below it",
             };
             let is_again = became.iter().any(|(other, _)| other.index == interface.index && other.inum == inum);
             // What went away took our programs along.

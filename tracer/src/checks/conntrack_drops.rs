@@ -10,7 +10,7 @@ pub(super) const CHECK: Check = Check { id: "conntrack_drops", run };
 const MEANINGS: [(&str, &str); 3] = [
     ("insert_failed", "an entry could not be made: two connections raced for one port, or a rule has no port left"),
     ("drop", "a packet was dropped: the table was full, or an entry could not be made"),
-    ("early_drop", "an entry was thrown out to make room: the table was full"),
+    ("early_drop", "an entry was evicted to make room: the table was full"),
 ];
 
 fn run(facts: &Facts) -> Vec<CheckReport> {

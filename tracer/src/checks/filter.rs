@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check { id: "filter", run };
 const DOES_NOT_HELP: [&str; 3] = [
     "does not help: ip_local_port_range. NAT never reads it (no use in net/netfilter); only sockets do",
     "does not help: switching offloads off (ethtool -K). NAT chooses the port, not the network card",
-    "does not help: another MTU. A SYN and its answer are far below any",
+    "does not help: another MTU. A SYN and its answer are far smaller than any MTU",
 ];
 
 fn run(facts: &Facts) -> Vec<CheckReport> {

@@ -40,7 +40,9 @@ fn by_hand(why: &str, low: u16, high: u16) -> Fix {
         what: format!(
             "change the rule by hand, so that it chooses from {low}-{high}: no command is printed, because {why}"
         ),
-        consequence: "where the rule is written (a file, a program's configuration), the change lasts".to_owned(),
+        consequence: "to make the change permanent, make it where the rule is written: a file, or a program's \
+                      configuration"
+            .to_owned(),
         ..Fix::default()
     }
 }

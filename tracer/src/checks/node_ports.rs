@@ -40,15 +40,17 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         },
     );
     if draws {
-        report = report
-            .detail("kube-proxy's rules leave such an answer alone, for it belongs to a connection that is known; what redirects NodePorts without asking conntrack (eBPF) can take it away");
+        report = report.detail(
+            "kube-proxy's rules do not redirect such an answer, because conntrack knows its connection; \
+                     eBPF programs that redirect NodePorts without conntrack can take it",
+        );
         if !(30000..=32767).all(|port| facts.policy.v4.contains(port)) {
             report = report.detail("NodePorts are outside the allowed ports anyway: they are part of the shares above");
         }
     }
     if meets_own {
         report = report.detail(format!(
-            "ip_local_port_range {}-{} meets them too: sockets here can take a NodePort",
+            "ip_local_port_range {}-{} overlaps them: sockets here can take a NodePort",
             sources.start(),
             sources.end()
         ));

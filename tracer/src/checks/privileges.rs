@@ -9,6 +9,6 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         CheckReport::new(CHECK.id, Level::Ok, "root")
     } else {
         CheckReport::new(CHECK.id, Level::Warn, "not root: rules cannot be listed, and programs cannot be loaded")
-            .detail("with sudo everything is seen")
+            .detail("run with sudo to see everything")
     }]
 }

@@ -53,7 +53,7 @@ fn report(facts: &Facts, conclusion: &Conclusion, counts: &str) -> CheckReport {
     if let Some(likely) = likely.filter(|likely| *likely != allowed) {
         let option = if conclusion.is_ipv4 { "--allow" } else { "--allow6" };
         report.fixes.push(Fix {
-            what: format!("run doctor again with {option} {likely}: what it says of the rules is for {allowed}"),
+            what: format!("run doctor again with {option} {likely}: the other checks assume {allowed}"),
             consequence: "the commands then choose ports that this filter accepts".to_owned(),
             ..Fix::default()
         });

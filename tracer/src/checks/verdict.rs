@@ -89,7 +89,7 @@ pub fn verdict(facts: &Facts, reports: &[CheckReport]) -> DoctorVerdict {
             "unanswered connections to one destination depend on their translated port".to_owned(),
         ),
         (None, None, None) if facts.rules.is_blind() => {
-            (DoctorOutcome::Unknown, "rules could not be read, so nothing can be said of translated ports".to_owned())
+            (DoctorOutcome::Unknown, "rules could not be read, so translated ports are unknown".to_owned())
         }
         (None, None, None) => (DoctorOutcome::Ok, format!("no rule here lets connections leave outside {allowed}")),
     };

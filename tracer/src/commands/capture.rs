@@ -163,7 +163,10 @@ mod live {
         let segment_ns = record.segment.map(|segment| u64::try_from(segment.as_nanos()).unwrap_or(u64::MAX));
         if record.segment.is_some() {
             for path in store::recover(&record.file) {
-                notice(format_args!("{} was left by a recorder that was killed: it has its name now", path.display()));
+                notice(format_args!(
+                    "{} was left under a temporary name by a recorder that was killed: renamed",
+                    path.display()
+                ));
             }
         }
         // A file that alone has all bytes could make no room.

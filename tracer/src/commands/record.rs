@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<End> {
         return Err(wrong_usage("--max-total: smaller than one file of -C: write more, or a smaller -C").into());
     }
     if args.write.extension().is_some_and(|extension| PACKETS.iter().any(|packets| extension == *packets)) {
-        notice("what is written is a trace, not packets: snatrace export -o pcapng makes packets of it");
+        notice("a recording is a trace, not packets: snatrace export -o pcapng rebuilds packets from it");
     }
     let options = args.capture.options()?;
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;

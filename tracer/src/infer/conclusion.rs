@@ -121,7 +121,7 @@ pub enum Verdict {
     OneDestination(Class),
     /// Nothing speaks for a class of ports.
     NoClass {
-        /// A class with this share of the attempts would have been seen, four times in five.
+        /// A class with this share of the attempts would have been found, four times in five.
         visible_share: f64,
     },
     /// Nothing can be concluded.

@@ -64,8 +64,8 @@ impl Display for Conclusion {
             Verdict::Class(class) if class.is_partial() => {
                 counts(f, class)?;
                 f.write_str(
-                    ": ports on one side fail more often than on the other, but not always: one of several ways (routers, servers, source \
-                     addresses) may drop them",
+                    ": ports on one side fail more often than on the other, but not always: one of several paths \
+                     (routers, servers, source addresses) may drop them",
                 )
             }
             Verdict::Class(class) => {
@@ -82,19 +82,22 @@ impl Display for Conclusion {
                 write!(f, ": it looks as if the path passes {}", Ranges(&class.passes))?;
                 likely(f, class)?;
                 undecided(f, class)?;
-                f.write_str("; but most of the evidence is that of ")?;
+                f.write_str("; but most of the evidence comes from ")?;
                 match class.supporting.first() {
                     Some(supporting) => write!(f, "{}", supporting.destination)?,
                     None => f.write_str("one destination")?,
                 }
-                f.write_str(", which may itself be the reason: attempts to others are needed to conclude it")
+                f.write_str(
+                    ", which may itself be the reason: attempts to other destinations are needed to \
+                             conclude it",
+                )
             }
             Verdict::NoClass { .. } if self.pattern.is_some() => {
                 write!(f, "no single range explains {}", self.attempts())
             }
             Verdict::NoClass { visible_share } => {
                 write!(f, "no port class found in {}; ", self.attempts())?;
-                write!(f, "one with {:.1} % of the attempts would have been seen", visible_share * 100.0)
+                write!(f, "a class with {:.1} % of the attempts would have been found", visible_share * 100.0)
             }
             Verdict::TooFew { more, suspected } => {
                 let few =
@@ -105,11 +108,19 @@ impl Display for Conclusion {
                 }
                 f.write_str("; ")?;
                 match (suspected, self.destinations) {
-                    (true, _) => write!(f, "a port class begins to show, about {more} more like these would decide"),
+                    (true, _) => write!(f, "there may be a port class: about {more} more such attempts would decide"),
                     (false, 0..2) => {
-                        write!(f, "about {more} more, to other destinations, would show a class with half of the ports")
+                        write!(
+                            f,
+                            "about {more} more attempts, to other destinations, would reveal a class that has \
+                                   half of the ports"
+                        )
                     }
-                    (false, 2..) => write!(f, "about {more} more would show a class with half of the ports"),
+                    (false, 2..) => write!(
+                        f,
+                        "about {more} more attempts would reveal a class that has half of the \
+                                               ports"
+                    ),
                 }
             }
         }?;
@@ -177,23 +188,33 @@ impl Display for SupportingDestination {
     }
 }
 
-/// The bracket of each edge: `32760..32781-65480..65535`.
+/// The ranges in words, each edge with its bracket.
 struct Ranges<'a>(&'a [Passes]);
 
 impl Display for Ranges<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [_] => f.write_str("one range:")?,
+            ranges => write!(f, "{} ranges:", ranges.len())?,
+        }
         for (index, Passes { low, high }) in self.0.iter().enumerate() {
-            f.write_str(if index == 0 { "" } else { "," })?;
-            bracket(f, *low)?;
-            f.write_str("-")?;
-            bracket(f, *high)?;
+            f.write_str(if index == 0 { " lowest open port " } else { "; lowest " })?;
+            match low.from {
+                0 => write!(f, "at most {}", low.to)?,
+                _ => bracket(f, *low)?,
+            }
+            f.write_str(", highest ")?;
+            match high.to {
+                u16::MAX if high.from < high.to => write!(f, "at least {}", high.from)?,
+                _ => bracket(f, *high)?,
+            }
         }
         Ok(())
     }
 }
 
 fn bracket(f: &mut Formatter<'_>, Edge { from, to, .. }: Edge) -> fmt::Result {
-    if from == to { write!(f, "{from}") } else { write!(f, "{from}..{to}") }
+    if from == to { write!(f, "{from}") } else { write!(f, "{from}-{to}") }
 }
 
 fn counts(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
@@ -208,7 +229,7 @@ fn counts(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
     write!(f, "({destinations}, p < 1e-{})", class.p_below)
 }
 
-/// Names for the two sides.
+/// Names of the two sides.
 fn sides(class: &Class) -> (String, String) {
     let split = &class.split;
     match class.passes[..] {

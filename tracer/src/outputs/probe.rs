@@ -101,45 +101,53 @@ fn notes(probed: &Probed) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(Verdict::OneDestination(_)) = report.conclusion.as_ref().map(|conclusion| &conclusion.verdict) {
         notes.push(
-            "name a second target in another network to tell a filter in front of this node from one at the target"
+            "name a second target in another network to distinguish a filter in front of this node from one at the \
+             target"
                 .to_owned(),
         );
     }
     notes.extend(report.targets.iter().filter_map(target_note));
     if report.ranges > MAX_RANGES && report.allow().is_none() {
         notes.push(format!(
-            "answered and unanswered ports alternate {} times: no filter of a few ranges, perhaps one by another property of the port or \
-             one of several paths",
+            "answered and unanswered ports alternate {} times, which a filter of a few ranges does not do: perhaps \
+             a filter by another property of the port, or one on some of several paths",
             report.ranges - 1
         ));
     }
     let (made, failed) = report.controls;
     if report.is_changed {
         notes.push(
-            "the path changed during the probe: ports at an edge had been answered and are not any more; run it again"
+            "the path changed during the probe: ports at an edge were answered at first and later not; run it again"
                 .to_owned(),
         );
     } else if let Some(rate) = report.slowed_from.first() {
         notes.push(slowed(probed, *rate));
     } else if failed > 0 {
         let share = f64::from(failed) * 100.0 / f64::from(made);
-        let nat =
-            if share > 25.0 { ": so much loss, or a NAT that gives these connections other source ports" } else { "" };
+        let nat = if share > 25.0 {
+            ": heavy loss, or another NAT changes the source ports of these connections"
+        } else {
+            ""
+        };
         notes.push(format!(
             "loss: {failed} of {made} connections ({share:.0} %) from ports that had been answered went unanswered{nat}"
         ));
     }
     match &probed.own_nat {
         Ok(own) if own.found == 0 => notes.push(
-            "not known: whether NAT on this node changes source ports, because conntrack shows none of these connections (it can be read as root)"
+            "whether NAT on this node changes source ports is not known, because conntrack shows none of these \
+             connections (run as root to read it)"
                 .to_owned(),
         ),
         Ok(_) => {}
-        Err(why) => notes.push(format!("not known: whether NAT on this node changes source ports: {why}")),
+        Err(why) => notes.push(format!("whether NAT on this node changes source ports is not known: {why}")),
     }
     if never_left(probed) > 0 {
         let count = never_left(probed);
-        notes.push(format!("{count} of the first connections have no conntrack entry: a rule of this node dropped their SYN, so the result is that rule and the path together (nft list ruleset)"));
+        notes.push(format!(
+            "{count} of the first connections have no conntrack entry: a rule of this node dropped \
+                            their SYN, so the result shows the effect of that rule too (nft list ruleset)"
+        ));
     }
     if report.ports_in_use > 0 {
         let plural = if report.ports_in_use == 1 { "port is" } else { "ports are" };
@@ -150,7 +158,7 @@ fn notes(probed: &Probed) -> Vec<String> {
     }
     let stopped = if probed.is_stopped { "stopped early: " } else { "" };
     let incomplete =
-        if report.is_complete { "" } else { "; the edges were not followed to the port: try -n with more" };
+        if report.is_complete { "" } else { "; the edges were not located to the exact port: try a larger -n" };
     notes.push(format!(
         "{stopped}{} in {:.1} s{incomplete}",
         plural(report.connections as u64, "connection"),
@@ -170,7 +178,8 @@ fn slowed(probed: &Probed, rate: f64) -> String {
         )
     } else {
         format!(
-            "a rate limit or an overloaded path; what went unanswered then does not count, and {:.0} a second was used instead",
+            "a rate limit or an overloaded path; unanswered connections of that time do not count, and the probe \
+             went on with {:.0} a second",
             report.rate
         )
     };
@@ -191,7 +200,7 @@ fn target_note(counts: &TargetCounts) -> Option<String> {
     }
     if answered == 0 {
         let why = if *is_left_out {
-            "not even ports that others answered: no server there"
+            "not even ports that other targets answered: no server there"
         } else {
             "no server there, or no port passes"
         };
@@ -202,7 +211,7 @@ fn target_note(counts: &TargetCounts) -> Option<String> {
     }
     if *is_left_out {
         return Some(format!(
-            "{target}: left {unanswered} of {} unanswered where others answered; left out",
+            "{target}: left {unanswered} of {} unanswered from ports that other targets answered; excluded",
             connections(answered + unanswered)
         ));
     }

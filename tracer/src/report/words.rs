@@ -55,7 +55,7 @@ fn strength(report: &Report<'_>) -> &'static str {
         Some(Strength::Supported) => {
             "The evidence supports a filter as the reason; there are too few attempts to prove it."
         }
-        Some(Strength::NoneYet) | None => "There is too little to compare with, so the reason is open.",
+        Some(Strength::NoneYet) | None => "There are too few attempts to compare with, so the reason is not known.",
         Some(Strength::Contradicted) => "The evidence contradicts a filter as the reason.",
     }
 }

@@ -100,7 +100,7 @@ fn one_destination_alone_is_never_enough() {
     let world = World { destinations: 1, ..World::new(3, 1000) }.passing("32768-65535");
     let conclusion = world.conclude();
     assert!(matches!(conclusion.verdict, Verdict::OneDestination(_)), "{conclusion}");
-    assert!(conclusion.to_string().contains("most of the evidence is that of 203.0.0.0:443"), "{conclusion}");
+    assert!(conclusion.to_string().contains("most of the evidence comes from 203.0.0.0:443"), "{conclusion}");
 }
 
 #[test]

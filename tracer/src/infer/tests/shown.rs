@@ -13,19 +13,20 @@ fn assert_told(world: &World, expected: &str) {
 fn a_class_is_told_with_counts_bracket_and_likely_rule() {
     assert_told(
         &World::new(1, 842).passing("32768-65535"),
-        "IPv4: unanswered 439 of 439 below 32768, answered 403 of 403 from 32768 (6 destinations, p < 1e-233): the path \
-         passes 32748..32829-65524..65535; likely rule 32768-65535",
+        "IPv4: unanswered 439 of 439 below 32768, answered 403 of 403 from 32768 (6 destinations, p < 1e-233): the \
+         path passes one range: lowest open port 32748-32829, highest at least 65524; likely rule 32768-65535",
     );
     assert_told(
         &World::new(1, 2000).passing("1024-39999"),
-        "IPv4: unanswered 757 of 757 above 39999, answered 1243 of 1243 up to 39999 (6 destinations, p < 1e-531): the path \
-         passes 0..1045-39957..40009; likely rule 1024-39999",
+        "IPv4: unanswered 757 of 757 above 39999, answered 1243 of 1243 up to 39999 (6 destinations, p < 1e-531): \
+         the path passes one range: lowest open port at most 1045, highest 39957-40009; likely rule 1024-39999",
     );
     assert_told(
         &World { fails: 0.05, dead: 1, ..World::new(1, 5000) }.passing("1024-29999,32768-65535"),
         "IPv4: unanswered 174 of 174 outside 1024-29999,32768-65535, answered 3776 of 4001 inside (5 destinations, \
-         p < 1e-171): the path passes 0..1025-29979..30004,32722..32796-65531..65535; likely rule 1024-29999,32768-65535; \
-         left out: 825 attempts to 1 destination that never answered",
+         p < 1e-171): the path passes 2 ranges: lowest open port at most 1025, highest 29979-30004; lowest \
+         32722-32796, highest at least 65531; likely rule 1024-29999,32768-65535; left out: 825 attempts to 1 \
+         destination that never answered",
     );
 }
 
@@ -33,8 +34,8 @@ fn a_class_is_told_with_counts_bracket_and_likely_rule() {
 fn an_edge_that_nobody_knows_is_told_without_a_likely_rule() {
     assert_told(
         &World::new(1, 900).passing("33333-65535"),
-        "IPv4: unanswered 465 of 465 below 33294, answered 435 of 435 from 33294 (6 destinations, p < 1e-249): the path \
-         passes 33228..33360-65524..65535",
+        "IPv4: unanswered 465 of 465 below 33294, answered 435 of 435 from 33294 (6 destinations, p < 1e-249): the \
+         path passes one range: lowest open port 33228-33360, highest at least 65524",
     );
 }
 
@@ -42,9 +43,10 @@ fn an_edge_that_nobody_knows_is_told_without_a_likely_rule() {
 fn evidence_of_one_destination_is_told_as_such() {
     assert_told(
         &World { destinations: 1, ..World::new(3, 1000) }.passing("32768-65535"),
-        "IPv4: unanswered 509 of 509 below 32768, answered 491 of 491 from 32768 (1 destination, p < 1e-280): it looks as \
-         if the path passes 32633..32864-65508..65535; likely rule 32768-65535; but most of the evidence is that of \
-         203.0.0.0:443, which may itself be the reason: attempts to others are needed to conclude it",
+        "IPv4: unanswered 509 of 509 below 32768, answered 491 of 491 from 32768 (1 destination, p < 1e-280): it \
+         looks as if the path passes one range: lowest open port 32633-32864, highest at least 65508; likely rule \
+         32768-65535; but most of the evidence comes from 203.0.0.0:443, which may itself be the reason: attempts \
+         to other destinations are needed to conclude it",
     );
 }
 
@@ -69,8 +71,8 @@ fn ports_that_half_of_the_ways_drop_are_no_range_that_the_path_passes() {
 fn no_class_is_told_with_what_would_have_been_seen() {
     assert_told(
         &World { fails: 0.02, ..World::new(1, 1000) },
-        "IPv4: no port class found in 1000 attempts to 6 destinations that answered at least once, 15 unanswered; one with \
-         1.9 % of the attempts would have been seen",
+        "IPv4: no port class found in 1000 attempts to 6 destinations that answered at least once, 15 unanswered; a \
+         class with 1.9 % of the attempts would have been found",
     );
 }
 
@@ -79,22 +81,23 @@ fn too_few_attempts_are_told_with_what_is_missing() {
     assert_told(
         &World { destinations: 2, ..World::new(1, 12) },
         "IPv4: too few attempts to conclude anything: 12 attempts to 2 destinations that answered at least once, 0 \
-         unanswered; about 79 more would show a class with half of the ports",
+         unanswered; about 79 more attempts would reveal a class that has half of the ports",
     );
     assert_told(
         &World { destinations: 3, dead: 1, ..World::new(2, 40) }.passing("32768-65535"),
         "IPv4: too few attempts to conclude anything: 27 attempts to 2 destinations that answered at least once, 12 \
-         unanswered; a port class begins to show, about 74 more like these would decide; left out: 13 attempts to 1 \
-         destination that never answered",
+         unanswered; there may be a port class: about 74 more such attempts would decide; left out: 13 attempts to \
+         1 destination that never answered",
     );
     assert_told(
         &World { destinations: 1, ..World::new(1, 500) },
         "IPv4: too few attempts to conclude anything: 500 attempts to 1 destination that answered at least once, 0 \
-         unanswered; about 46 more, to other destinations, would show a class with half of the ports",
+         unanswered; about 46 more attempts, to other destinations, would reveal a class that has half of the ports",
     );
     assert_told(
         &World { dead: 6, ..World::new(1, 50) },
-        "IPv4: nothing to conclude: no attempt that counts was answered; about 91 more, to other \
-         destinations, would show a class with half of the ports; left out: 50 attempts to 6 destinations that never answered",
+        "IPv4: nothing to conclude: no attempt that counts was answered; about 91 more attempts, to other \
+         destinations, would reveal a class that has half of the ports; left out: 50 attempts to 6 destinations \
+         that never answered",
     );
 }

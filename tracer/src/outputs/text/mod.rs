@@ -421,7 +421,7 @@ const fn strength_words(strength: Strength) -> &'static str {
     match strength {
         Strength::Proven => "+ proven: a filter drops return traffic to these ports",
         Strength::Supported => "~ supported: allowed ports are answered, these are not; too few attempts to prove it",
-        Strength::NoneYet => "? none yet: too little to compare with",
+        Strength::NoneYet => "? none yet: too few attempts to compare with",
         Strength::Contradicted => "! contradicted: such ports are answered, or allowed ports go unanswered too",
     }
 }
