@@ -180,7 +180,7 @@ fn golden(name: &str) -> String {
 fn a_filter_that_matches_nothing_is_reported_with_what_there_was() {
     let trace = golden("fully_random-wire.trace");
     let replay = |options: &[&str]| run(&[&["replay", &trace, "-nn"], options].concat());
-    let hint = "snatrace: no attempt matches --pod: 8 other attempts were seen; no pod or container of them is known\n";
+    let hint = "snatrace: no attempt matches --pod: 8 other attempts were seen; none has a known pod or container\n";
     assert_eq!(replay(&["--pod", "shop-*"]).stderr, hint);
     assert!(replay(&["--dport", "https,ssh"]).stderr.contains("no attempt matches --dport: 8 other"));
     assert_eq!(replay(&["--dport", "http-alt"]).stderr, "", "8080");
