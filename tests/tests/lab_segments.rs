@@ -51,7 +51,7 @@ fn a_segment_gets_its_name_once_nothing_is_added_even_where_the_recorder_is_kill
         });
         recorder.signal(Signal::SIGKILL);
         let stderr = recorder.finish().stderr;
-        assert_eq!(stderr.matches("was left by a recorder that was killed").count(), left.len().min(1), "{stderr}");
+        assert_eq!(stderr.matches("by a recorder that was killed").count(), left.len().min(1), "{stderr}");
         let (whole, partial) = files(directory.path());
         whole.iter().for_each(|trace| assert_whole(trace, &left));
         assert_eq!(partial.len(), 1, "of the recorder that was killed now: {partial:?}");
