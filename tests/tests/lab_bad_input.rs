@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
-use tests::capturing;
 use tests::lab::Lab;
 use tests::process::{Outcome, is_notice, summary};
+use tests::{capturing, snatrace_lab};
 
 /// A call as a shell makes it, in a mount namespace of its own that was changed before.
 fn with_mounts(change: &str, call: &Command) -> Command {
@@ -140,4 +140,17 @@ fn a_full_disk_ends_the_recording_and_keeps_what_is_there() {
     assert!(!replayed.stderr.contains("left out"), "{}", replayed.stderr);
     let summary = summary(&replayed.done());
     assert!(summary["attempts"].as_u64() > Some(100), "{summary}");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_demo_whose_capture_fails_judges_nothing() {
+    for format in ["text", "json"] {
+        let mut demo = snatrace_lab();
+        demo.env("SNATRACE_BIN", "/bin/false").args(["demo", "-n", "1", "-o", format]);
+        let outcome = Outcome::of(&mut demo);
+        assert_eq!(outcome.code, Some(1), "{outcome:#?}");
+        assert!(outcome.stderr.contains("snatrace-lab: the capture failed (exit status: 1)"), "{outcome:#?}");
+        assert!(!["PASS", "FAIL", "\"right\""].iter().any(|verdict| outcome.stdout.contains(verdict)), "{outcome:#?}");
+    }
 }

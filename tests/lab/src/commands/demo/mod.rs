@@ -64,13 +64,13 @@ async fn play(args: &DemoArgs, scenario: &Scenario) -> Result<u8> {
         show::header(scenario, &plan, &lab)?;
     }
     let captured = capture::run(args, scenario, &lab, &plan, &mut signals).await?;
+    captured.check(&plan)?;
     let score = Score::new(scenario, &lab.net, &captured.truths, &captured.flagged, captured.lost);
     let drops = lab.filter_drops()?;
     match args.output {
         TextOrJson::Text => show::table(scenario, &score, drops)?,
         TextOrJson::Json => show::json(scenario, &plan, &score, drops)?,
     }
-    captured.check(&plan)?;
     Ok(u8::from(!score.is_right()))
 }
 
