@@ -7,8 +7,8 @@ pub(super) const CAUSE: Cause = Cause {
     id: "unknown",
     applies: |_| true,
     explain,
-    advice: "watch the interface that it should leave through (--iface), check which hooks are off, or follow one \
-             SYN by its sequence number (isn) with tcpdump",
+    advice: "watch the interface that the SYN should leave through (--iface), check which hooks are off, or follow \
+             one SYN by its sequence number (isn) with tcpdump",
 };
 
 fn explain(case: &Case<'_>) -> String {

@@ -84,9 +84,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         None => CheckReport::new(
             CHECK.id,
             Level::Warn,
-            format!(
-                "{who} translates sources by eBPF, and its port range cannot be read: by default Cilium uses 32768-65535"
-            ),
+            format!("{who} translates sources, and its port range cannot be read: Cilium uses 32768-65535 by default"),
         ),
     };
     report = report.detail(format!("seen: {}", nat.signs().join(", ")));
@@ -121,7 +119,7 @@ fn of_range(facts: &Facts, who: &str, (low, high): (u16, u16), allowed: &PortSet
         0 => format!("every port is in {allowed}"),
         _ => format!("{} of its ports are outside {allowed}", percent(share)),
     };
-    CheckReport::new(CHECK.id, level, format!("{who} translates sources by eBPF with ports {low}-{high}: {effect}"))
+    CheckReport::new(CHECK.id, level, format!("{who} translates sources with eBPF to ports {low}-{high}: {effect}"))
 }
 
 #[cfg(test)]

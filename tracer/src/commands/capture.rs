@@ -138,9 +138,10 @@ mod live {
         if let Some(summary) = summary.as_ref().ok().filter(|_| record.is_some() && !is_shown) {
             notice(counts(summary));
         }
-        if let Some(words) = summary.as_ref().ok().filter(|summary| summary.is_blind()).and_then(Summary::unseen_words)
+        if let Some(summary) = summary.as_ref().ok().filter(|summary| summary.is_blind())
+            && let Some(words) = summary.unseen_words()
         {
-            notice(format_args!("{words}"));
+            notice(format_args!("{} not seen leaving: {words}", plural(summary.unseen, "attempt")));
         }
         summary
     }

@@ -136,7 +136,7 @@ fn notes(probed: &Probed) -> Vec<String> {
     match &probed.own_nat {
         Ok(own) if own.found == 0 => notes.push(
             "whether NAT on this node changes source ports is not known, because conntrack shows none of these \
-             connections (run as root to read it)"
+             connections (reading it needs root)"
                 .to_owned(),
         ),
         Ok(_) => {}

@@ -372,8 +372,8 @@ IPv4: the assumed range 32768-65535 (default) holds below 32768: over destinatio
 port out of range: have the filter allow 1024-65535 for established connections, or let the NAT rule choose only ports
     that the filter passes (--to-ports LO-HI, nft: masquerade to :LO-HI): snatrace doctor names the rule and has the
     commands.
-unknown: watch the interface that it should leave through (--iface), check which hooks are off, or follow one SYN by its
-    sequence number (isn) with tcpdump.
+unknown: watch the interface that the SYN should leave through (--iface), check which hooks are off, or follow one SYN
+    by its sequence number (isn) with tcpdump.
 "
     );
 }
