@@ -8,6 +8,7 @@ use super::change::strata;
 use super::drawn::Drawn;
 use super::family::p_below;
 use super::outage::come_in_runs;
+use super::pools::are_apart;
 use super::recent::RecentAttempt;
 use crate::infer::evidence;
 use crate::model::{Reason, Scope};
@@ -27,6 +28,8 @@ pub(super) struct Doubts {
     once_p_below: Option<u32>,
     /// Clients use ports on one side only.
     have_sides: bool,
+    /// Clients chose the ports, those on the two sides from different pools.
+    are_apart: bool,
 }
 
 impl Doubts {
@@ -40,12 +43,13 @@ impl Doubts {
             is_in_runs: come_in_runs(attempts, &is_inside),
             once_p_below: once(attempts, &is_inside),
             have_sides: !Drawn::of(tries.into_iter(), 0).are_drawn(),
+            are_apart: are_apart(attempts, &is_inside),
         }
     }
 
     /// Whether a few attempts more may remove them.
     pub(super) fn are_any(&self) -> bool {
-        self.is_in_runs || self.have_sides || self.once_p_below.is_some()
+        self.is_in_runs || self.have_sides || self.are_apart || self.once_p_below.is_some()
     }
 
     /// The same for a claim that repeats have no part in.
@@ -66,7 +70,10 @@ impl Doubts {
                 Reason::FewPorts
             }
             Reason::SidesDiffer { .. } if self.have_sides => Reason::ClientsDiffer,
-            Reason::OnlyInsideAnswered if self.have_sides => Reason::NothingToCompare,
+            Reason::SidesDiffer { .. } | Reason::OnlyInsideAnswered | Reason::OthersDiffer if self.are_apart => {
+                Reason::ProgramsDiffer
+            }
+            Reason::OnlyInsideAnswered | Reason::OthersDiffer if self.have_sides => Reason::NothingToCompare,
             Reason::SidesDiffer { p_below } => {
                 Reason::SidesDiffer { p_below: self.once_p_below.map_or(p_below, |once| once.min(p_below)) }
             }
@@ -78,6 +85,7 @@ impl Doubts {
             Reason::OnlyInsideAnswered
             | Reason::OthersDiffer
             | Reason::ClientsDiffer
+            | Reason::ProgramsDiffer
             | Reason::NothingToCompare
             | Reason::InFewRuns
             | Reason::FewPorts
@@ -86,7 +94,8 @@ impl Doubts {
             | Reason::NotOnUplink
             | Reason::PortAnswered
             | Reason::OutsideAnswered
-            | Reason::InsideUnanswered => reason,
+            | Reason::InsideUnanswered
+            | Reason::ServiceSilent => reason,
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 use super::chance::{SUSPECT_P, is_below};
 use super::drawn::Drawn;
 use super::entry::{DestinationEvidence, Role, Standing, answers};
@@ -11,6 +14,10 @@ use crate::model::{Answers, Assessment, Claim, Reason, Scope, Side, SideEvidence
 
 /// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
 const ENOUGH_NATS: f64 = 9.210_340;
+/// Ports of destinations that are told apart.
+const MAX_SERVICES: usize = 256;
+/// So many attempts from ports inside, none of which was answered, show that a port of destinations is silent.
+const SILENT_SERVICE: u64 = 3;
 /// ln(100): where some destinations bypass the filter, it is suspected for others from here on.
 const LIKELY_NATS: f64 = 4.605_170;
 
@@ -24,6 +31,8 @@ pub(super) struct FamilyEvidence {
     tried: u32,
     /// Attempts by side.
     all: [Answers; 4],
+    /// The same by port of the destination.
+    services: HashMap<u16, [Answers; 4], FixedState>,
     /// Destinations that answered inside.
     inside_answered: u32,
     /// Those tried inside that did not.
@@ -88,7 +97,7 @@ impl FamilyEvidence {
 
     fn change<T>(
         &mut self,
-        Place { entry: number, side, .. }: Place,
+        Place { entry: number, service, side, .. }: Place,
         change: impl FnOnce(&mut DestinationEvidence) -> T,
     ) -> Option<T> {
         let entry = self.entries.get_mut(usize::from(number))?;
@@ -97,7 +106,12 @@ impl FamilyEvidence {
         if !std::mem::replace(&mut entry.is_changed, true) {
             self.changed.push(number);
         }
-        replace(&mut self.all[side as usize], counts, entry.counts(side));
+        let now = entry.counts(side);
+        replace(&mut self.all[side as usize], counts, now);
+        let is_known = || self.services.len() < MAX_SERVICES || self.services.contains_key(&service);
+        if is_known() {
+            replace(&mut self.services.entry(service).or_default()[side as usize], counts, now);
+        }
         Some(result)
     }
 
@@ -148,7 +162,7 @@ impl FamilyEvidence {
     /// How strong the claim is about the side of that place, for attempts to its destination.
     /// `is_own_enough`: what supports the claim may be the destination's own attempts alone.
     pub(super) fn assess(&mut self, place: Place, is_own_enough: bool) -> Assessment {
-        let Place { entry, side, is_shared, .. } = place;
+        let Place { entry, service, side, is_shared, .. } = place;
         self.make_room(entry);
         self.sum_up();
         let reason_and_scope = self.reason(place, is_own_enough);
@@ -157,6 +171,11 @@ impl FamilyEvidence {
             Scope::Destination if !is_shared => {
                 let of = |side| self.to(entry, side);
                 Assessment { claim: Claim::Policy, reason, scope, side, inside: of(Side::Inside), outside: of(side) }
+            }
+            Scope::Capture if reason == Reason::ServiceSilent => {
+                let [inside, outside] = [Side::Inside, side]
+                    .map(|side| self.services.get(&service).copied().unwrap_or_default()[side as usize]);
+                Assessment { claim: Claim::Policy, reason, scope, side, inside, outside }
             }
             Scope::Destination | Scope::Capture => self.over_all(reason, side),
         }
@@ -173,6 +192,8 @@ impl FamilyEvidence {
             | Reason::InFewRuns
             | Reason::FewPorts
             | Reason::ClientsDiffer
+            | Reason::ProgramsDiffer
+            | Reason::ServiceSilent
             | Reason::ShortWait
             | Reason::NothingToCompare
             | Reason::PortChanged
@@ -183,7 +204,11 @@ impl FamilyEvidence {
     }
 
     /// The rules, in their order; docs/causes.md has them in words.
-    fn reason(&mut self, Place { entry, side, is_shared, .. }: Place, is_own_enough: bool) -> Option<(Reason, Scope)> {
+    fn reason(
+        &mut self,
+        Place { entry, service, side, is_shared, .. }: Place,
+        is_own_enough: bool,
+    ) -> Option<(Reason, Scope)> {
         let (destinations, entry) = (f64::from(self.tried.max(1)), usize::from(entry));
         // What is known of several destinations together says nothing about one of them.
         let mut unknown = DestinationEvidence::default();
@@ -205,6 +230,10 @@ impl FamilyEvidence {
         }
         if fails_inside {
             return Some((Reason::InsideUnanswered, Scope::Destination));
+        }
+        let is_silent = |[inside, ..]: &[Answers; 4]| inside.answered == 0 && inside.unanswered >= SILENT_SERVICE;
+        if self.services.get(&service).is_some_and(is_silent) {
+            return Some((Reason::ServiceSilent, Scope::Capture));
         }
         let pooled = self.pooled(side);
         let SideSums { filtered, passing, unanswered, .. } = *self.sums(side)?;

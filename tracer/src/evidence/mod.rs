@@ -17,6 +17,7 @@ mod index;
 mod outage;
 mod path;
 mod place;
+mod pools;
 mod range;
 mod recent;
 mod refused;

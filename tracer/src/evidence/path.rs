@@ -107,7 +107,8 @@ impl PathEvidence {
         let (destination, source, is_kept) = (Destination::of(translated), translated.src, attempt.may_keep_port());
         let client = attempt.original.map_or(0, |original| client(original.src));
         let (entry, is_shared) = self.index.number(destination, source);
-        Place { path: self.number, period: self.period_at(at_ns), entry, is_shared, side, is_kept, client }
+        let service = translated.dst_port;
+        Place { path: self.number, period: self.period_at(at_ns), entry, is_shared, service, side, is_kept, client }
     }
 
     /// The period of a time.

@@ -21,6 +21,8 @@ pub struct Place {
     pub(super) entry: u16,
     /// The entry is of several destinations
     pub(super) is_shared: bool,
+    /// The port of the destination
+    pub(super) service: u16,
     pub(super) side: Side,
     /// NAT kept the port that the client chose, or it is not known which that was
     pub(super) is_kept: bool,

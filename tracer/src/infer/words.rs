@@ -70,12 +70,12 @@ impl Display for Conclusion {
             }
             Verdict::Class(class) => {
                 counts(f, class)?;
-                let doubt = self.doubt.and_then(crate::model::Reason::doubt);
-                let passes = if doubt.is_some() { "it looks as if the path passes" } else { "the path passes" };
-                write!(f, ": {passes} {}", Ranges(&class.passes))?;
+                if let Some(doubt) = self.doubt.and_then(crate::model::Reason::doubt) {
+                    return write!(f, ": this shows no filter, because {doubt}").and_then(|()| self.rest(f));
+                }
+                write!(f, ": the path passes {}", Ranges(&class.passes))?;
                 likely(f, class)?;
-                undecided(f, class)?;
-                doubt.map_or(Ok(()), |doubt| write!(f, "; but {doubt}"))
+                undecided(f, class)
             }
             Verdict::OneDestination(class) => {
                 counts(f, class)?;

@@ -142,6 +142,8 @@ pub enum Reason {
     FewPorts,
     /// The sides differ, but so do the clients that use them: they may fail for a reason of their own.
     ClientsDiffer,
+    /// The sides differ, but programs chose the ports, those on the two sides from different pools.
+    ProgramsDiffer,
     /// No attempt from an outside port has waited for longer than one retransmit: answers may be late.
     ShortWait,
     /// The port changed from one SYN to the next, so that the failure is not that of one port.
@@ -154,6 +156,8 @@ pub enum Reason {
     OutsideAnswered,
     /// Inside ports of this destination go unanswered too.
     InsideUnanswered,
+    /// No destination has answered on this port of theirs, inside ports or not.
+    ServiceSilent,
 }
 
 /// What a filter is said to accept.
@@ -199,6 +203,10 @@ impl Reason {
             Self::ClientsDiffer => {
                 Some("hardly any client has used both, so a difference between clients may be the reason")
             }
+            Self::ProgramsDiffer => Some(
+                "the clients chose these ports, those that fail from another range than the rest, so a difference between programs may be the \
+                 reason",
+            ),
             Self::SidesDiffer { .. }
             | Self::OnlyInsideAnswered
             | Self::OthersDiffer
@@ -208,7 +216,8 @@ impl Reason {
             | Self::NotOnUplink
             | Self::PortAnswered
             | Self::OutsideAnswered
-            | Self::InsideUnanswered => None,
+            | Self::InsideUnanswered
+            | Self::ServiceSilent => None,
         }
     }
 
@@ -217,14 +226,18 @@ impl Reason {
     pub const fn strength(self) -> Strength {
         match self {
             Self::SidesDiffer { .. } => Strength::Proven,
-            Self::OnlyInsideAnswered | Self::OthersDiffer | Self::ClientsDiffer => Strength::Supported,
+            Self::OnlyInsideAnswered | Self::OthersDiffer => Strength::Supported,
             Self::NothingToCompare
             | Self::InFewRuns
             | Self::FewPorts
+            | Self::ClientsDiffer
+            | Self::ProgramsDiffer
             | Self::ShortWait
             | Self::PortChanged
             | Self::NotOnUplink => Strength::NoneYet,
-            Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered => Strength::Contradicted,
+            Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered | Self::ServiceSilent => {
+                Strength::Contradicted
+            }
         }
     }
 }
@@ -250,6 +263,7 @@ impl Assessment {
                 | Reason::InFewRuns
                 | Reason::FewPorts
                 | Reason::ClientsDiffer
+                | Reason::ProgramsDiffer
                 | Reason::ShortWait
                 | Reason::NothingToCompare
                 | Reason::PortChanged
@@ -257,6 +271,7 @@ impl Assessment {
                 | Reason::PortAnswered
                 | Reason::OutsideAnswered
                 | Reason::InsideUnanswered => "over all destinations".to_owned(),
+                Reason::ServiceSilent => "to this port of any destination".to_owned(),
             },
         };
         let ports = match claim {
@@ -289,7 +304,7 @@ impl Assessment {
             Reason::NothingToCompare => {
                 format!("{}; too few of them to destinations that were tried from both sides to compare", counts())
             }
-            Reason::InFewRuns | Reason::FewPorts | Reason::ClientsDiffer => {
+            Reason::InFewRuns | Reason::FewPorts | Reason::ClientsDiffer | Reason::ProgramsDiffer => {
                 format!("{}; but {}", counts(), reason.doubt().unwrap_or_default())
             }
             Reason::ShortWait => {
@@ -300,7 +315,7 @@ impl Assessment {
             }
             Reason::NotOnUplink => "the SYN was not seen leaving an uplink, where a filter could be".to_owned(),
             Reason::PortAnswered => "this port was answered".to_owned(),
-            Reason::OutsideAnswered | Reason::InsideUnanswered => counts(),
+            Reason::OutsideAnswered | Reason::InsideUnanswered | Reason::ServiceSilent => counts(),
         }
     }
 }

@@ -94,14 +94,18 @@ impl PolicyEvidence {
             let verdict = match assessment.reason {
                 Reason::SidesDiffer { .. } if passing >= filtered => "holds for some destinations",
                 Reason::SidesDiffer { .. } => "holds",
-                Reason::OnlyInsideAnswered | Reason::OthersDiffer | Reason::ClientsDiffer => "holds so far",
+                Reason::OnlyInsideAnswered | Reason::OthersDiffer => "holds so far",
                 Reason::NothingToCompare
                 | Reason::InFewRuns
                 | Reason::FewPorts
+                | Reason::ClientsDiffer
+                | Reason::ProgramsDiffer
                 | Reason::ShortWait
                 | Reason::PortChanged
                 | Reason::NotOnUplink => "cannot be checked",
-                Reason::OutsideAnswered | Reason::PortAnswered | Reason::InsideUnanswered => "is contradicted",
+                Reason::OutsideAnswered | Reason::PortAnswered | Reason::InsideUnanswered | Reason::ServiceSilent => {
+                    "is contradicted"
+                }
             };
             let (ports, counts) = (assessment.side.ports(&self.allowed), assessment.words(&self.allowed, "all"));
             let mixed = match (filtered, passing) {

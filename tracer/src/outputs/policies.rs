@@ -88,13 +88,15 @@ impl SideCounts {
             | Reason::InFewRuns
             | Reason::FewPorts
             | Reason::ClientsDiffer
+            | Reason::ProgramsDiffer
             | Reason::ShortWait
             | Reason::NothingToCompare
             | Reason::PortChanged
             | Reason::NotOnUplink
             | Reason::PortAnswered
             | Reason::OutsideAnswered
-            | Reason::InsideUnanswered => None,
+            | Reason::InsideUnanswered
+            | Reason::ServiceSilent => None,
         };
         Self {
             ports: side.ports(allowed),

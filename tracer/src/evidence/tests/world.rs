@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) sources: u32,
     /// The last byte of the client's address, by port.
     pub(super) client: fn(u16) -> u8,
+    /// The port of a destination.
+    pub(super) dst_port: fn(u32) -> u16,
     /// The uplink of a destination.
     pub(super) uplink: fn(u32) -> u32,
 }
@@ -92,6 +94,7 @@ impl World {
             keeps_ports: false,
             sources: 1,
             client: |_| 7,
+            dst_port: |_| 443,
             uplink: |_| 2,
         }
     }
@@ -143,10 +146,11 @@ impl World {
 
     fn attempt(&self, number: u32, port: u16) -> Attempt {
         let (source, to) = (number % self.sources + 1, number / self.sources);
+        let dst_port = (self.dst_port)(to);
         let (nat, dst) = if self.is_ipv6 {
-            (format!("[2001:db8::{source}]:{port}"), format!("[2001:db8:1::{to:x}]:443"))
+            (format!("[2001:db8::{source}]:{port}"), format!("[2001:db8:1::{to:x}]:{dst_port}"))
         } else {
-            (format!("192.0.2.{source}:{port}"), format!("203.0.{}.{}:443", to / 250, to % 250))
+            (format!("192.0.2.{source}:{port}"), format!("203.0.{}.{}:{dst_port}", to / 250, to % 250))
         };
         let (client, host) = (if self.keeps_ports { port } else { 80 }, (self.client)(port));
         let src = if self.is_ipv6 { format!("[fd00::{host}]:{client}") } else { format!("10.42.0.{host}:{client}") };
