@@ -298,7 +298,7 @@ fn source(addr: IpAddr, port: u16) -> String {
 }
 
 /// An address that no provider routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193 and link-local ones.
-fn is_private(addr: IpAddr) -> bool {
+pub(super) fn is_private(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(addr) => {
             let [first, second, ..] = addr.octets();

@@ -54,7 +54,8 @@ fn explain(case: &Case<'_>) -> String {
             plural(attempt.syns_leaving, "time")
         )
     } else {
-        let doubt = source_doubt(case).map(|doubt| format!("; {doubt}")).unwrap_or_default();
+        let doubt =
+            source_doubt(case).or_else(|| nat_further_on(case)).map(|doubt| format!("; {doubt}")).unwrap_or_default();
         format!("the SYN left {left}, and no SYN-ACK, RST or ICMP error for it was seen{doubt}")
     };
     if let Some(evidence) = port_out_of_range::evidence(case) {
@@ -65,6 +66,15 @@ fn explain(case: &Case<'_>) -> String {
         text += "; packets that this node itself drops are not watched (ct_drop is off)";
     }
     text
+}
+
+/// The port that this node sees may not be that of the path.
+fn nat_further_on(case: &Case<'_>) -> Option<String> {
+    let is_of_interface = case.source() == SourceAddress::OfInterface && case.is_source_untouched();
+    let is_later = is_of_interface && case.has_private_source() && !case.has_private_destination();
+    is_later.then(|| {
+        "the source is private: a NAT further on, which is not watched, chooses the port that the path sees".to_owned()
+    })
 }
 
 /// Why the source address may be the reason, where no other attempt shows whether it is.
@@ -106,6 +116,20 @@ mod tests {
     use crate::causes::cause_of;
     use crate::causes::testing::{applies_to, capture, failing};
     use crate::model::{Attempt, Egress, Outcome, Strays};
+
+    #[test]
+    fn a_private_source_that_nothing_here_changes_is_translated_elsewhere() {
+        let explained = |source: &str, to: &str| {
+            let own = crate::model::example::flow(source, to);
+            let source = SourceAddress::OfInterface;
+            let egress = Egress { source, source_is_answered: true, interface_is_private: true, ..Egress::default() };
+            let attempt = Attempt { original: Some(own), translated: Some(own), nat_netns: None, egress, ..failing() };
+            explain(&Case::new(&attempt, &capture()))
+        };
+        assert!(explained("10.42.0.7:4000", "203.0.113.80:443").contains("a NAT further on, which is not watched"));
+        assert!(!explained("10.42.0.7:4000", "10.9.9.9:443").contains("further on"));
+        assert!(!explained("192.0.2.1:4000", "203.0.113.80:443").contains("further on"));
+    }
 
     #[test]
     fn a_syn_that_left_and_was_not_answered_has_no_answer() {

@@ -48,7 +48,15 @@ fn explain(case: &Case<'_>) -> String {
     } else {
         format!("port {port}{nodeport}")
     };
-    format!("the SYN-ACK of {} came back to {port}, but {fate}", case.destination())
+    // NAT chose another port for each SYN, and more than one of them was answered.
+    let has_several_ports =
+        attempt.answer_dropped.count > 1 && attempt.selections > 1 && attempt.selections >= case.sent();
+    let doubt = if has_several_ports {
+        "; the same happened on other ports, so the port is not the reason: look for another pod or host with the client's address"
+    } else {
+        ""
+    };
+    format!("the SYN-ACK of {} came back to {port}, but {fate}{doubt}", case.destination())
 }
 
 #[cfg(test)]
@@ -98,6 +106,15 @@ mod tests {
         let case = Case::new(&attempt, &capture);
         assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);
         assert!(explain(&case).ends_with("a listening socket on this node instead of the client"));
+    }
+
+    #[test]
+    fn where_each_syn_had_another_port_the_port_is_not_the_reason() {
+        let answer_dropped = Dropped { count: 2, reason: 2, ctinfo: 0, are_mixed: false };
+        let attempt = |selections| Attempt { answer_dropped, selections, ..answered() };
+        let explained = |selections| explain(&Case::new(&attempt(selections), &capture()));
+        assert!(explained(2).contains("look for another pod or host with the client's address"));
+        assert!(!explained(1).contains("another pod"));
     }
 
     #[test]

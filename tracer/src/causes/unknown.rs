@@ -1,5 +1,6 @@
 //! `unknown`: no observed event shows the cause.
 
+use super::case::is_private;
 use super::{Case, Cause, port_out_of_range};
 use crate::model::{Watch, plural};
 
@@ -39,7 +40,13 @@ fn explain(case: &Case<'_>) -> String {
         }
         _ => "what was seen fits no known cause",
     };
-    format!("no observation explains why the SYN was sent {} times: {seen}{evidence}", case.sent())
+    let inside = match attempt.original.filter(|_| attempt.syns_leaving == 0 && attempt.translated.is_none()) {
+        Some(flow) if is_private(flow.dst_addr()) => {
+            "; if the destination is on this node, look whether it gets the SYN and has a route back"
+        }
+        Some(_) | None => "",
+    };
+    format!("no observation explains why the SYN was sent {} times: {seen}{inside}{evidence}", case.sent())
 }
 
 #[cfg(test)]
@@ -48,6 +55,17 @@ mod tests {
     use crate::causes::testing::{capture, failing};
     use crate::causes::{self};
     use crate::model::{Attempt, Strays};
+
+    #[test]
+    fn a_private_destination_may_be_on_this_node() {
+        let explained = |dst| {
+            let original = Some(crate::model::example::flow("10.42.0.7:4000", dst));
+            let attempt = Attempt { syns_leaving: 0, original, translated: None, ..failing() };
+            explain(&Case::new(&attempt, &capture()))
+        };
+        assert!(explained("10.42.0.8:80").contains("if the destination is on this node"));
+        assert!(!explained("203.0.113.80:80").contains("on this node"));
+    }
 
     #[test]
     fn only_what_nothing_else_explains_is_unknown() {
