@@ -27,13 +27,15 @@ fn applies(case: &Case<'_>) -> bool {
     is_silent && !is_routed && is_suspect && case.is_source_untouched() && case.source() == SourceAddress::NotOfNode
 }
 
-/// The rules of this node leave the source out, and nothing speaks for a network that translates it further on (a NAT gateway of a cloud).
+/// The rules of this node translate other attempts of its kind; or they leave them all out, and nothing speaks for a network that translates
+/// them further on (the NAT gateway of a cloud).
 fn is_left_out(case: &Case<'_>) -> bool {
     let egress = &case.attempt.egress;
-    // A private node is behind a NAT itself, so the destination may be dead, if it is but one.
-    let is_translated_later = egress.interface_is_private && egress.destinations_with_source < SILENT_DESTINATIONS;
-    let is_passed = egress.like_source_is_answered || is_translated_later;
-    egress.has_nat_rules && !is_passed && !case.has_private_destination()
+    // Networks of clouds translate pods; and a private node is behind a NAT itself. Then the destination may be dead, if it is but one.
+    let may_be_passed = egress.interface_is_private || case.attempt.socket_netns.is_some();
+    let is_passed =
+        egress.like_source_is_answered || may_be_passed && egress.destinations_with_source < SILENT_DESTINATIONS;
+    !case.has_private_destination() && (egress.like_source_is_translated || egress.has_nat_rules && !is_passed)
 }
 
 fn explain(case: &Case<'_>) -> String {
@@ -62,7 +64,7 @@ mod tests {
     /// A pod whose source nothing changes.
     fn pod() -> Attempt {
         let pod = example::attempt("10.42.0.7:4000", "203.0.113.80:443", "10.42.0.7:4000", "203.0.113.80:443");
-        let egress = Egress { has_nat_rules: true, ..Egress::default() };
+        let egress = Egress { has_nat_rules: true, destinations_with_source: 3, ..Egress::default() };
         Attempt { nat_netns: None, selections: 0, egress, ..pod }
     }
 
@@ -72,11 +74,16 @@ mod tests {
         for (egress, applies) in [
             (Egress { has_nat_rules: false, ..rules }, false),
             (Egress { like_source_is_answered: true, ..rules }, false),
-            (Egress { interface_is_private: true, destinations_with_source: 1, ..rules }, false),
-            (Egress { interface_is_private: true, destinations_with_source: 3, ..rules }, true),
+            (Egress { destinations_with_source: 2, ..rules }, false),
+            (Egress { interface_is_private: true, ..rules }, true),
+            (Egress { like_source_is_translated: true, ..Egress::default() }, true),
         ] {
             let attempt = Attempt { egress, ..pod() };
             assert_eq!(applies_to(&CAUSE, &attempt), applies, "{egress:?}");
+            // A machine behind this node is no pod of a cloud.
+            let machine = Attempt { socket_netns: None, ..attempt.clone() };
+            let is_left_out = egress.has_nat_rules && !egress.like_source_is_answered || applies;
+            assert_eq!(applies_to(&CAUSE, &machine), is_left_out, "{egress:?}");
             let refuted = Egress { attempts_with_source: 3, own_source_is_answered: true, ..egress };
             assert!(applies_to(&CAUSE, &Attempt { egress: refuted, ..attempt }));
         }

@@ -35,7 +35,7 @@ fn attempts() -> Vec<(&'static str, Attempt)> {
         own_is_answered: false,
     });
     let pod = example::attempt("10.42.0.7:4000", "203.0.113.80:443", "10.42.0.7:4000", "203.0.113.80:443");
-    let left_out = Egress { has_nat_rules: true, ..Egress::default() };
+    let left_out = Egress { like_source_is_translated: true, ..Egress::default() };
     let ecn = Egress { first_syn: SynFeatures { ecn: true, ..SynFeatures::default() }, ..Egress::default() };
     let outside = example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
     vec![

@@ -17,6 +17,8 @@ use crate::model::{Egress, InterfaceName, LaterPath, Outcome, SourceAddress};
 pub(super) struct Network {
     interfaces: Interfaces,
     answered: AnsweredSources,
+    /// Sources before NAT, of SYNs whose source it changed
+    translated: AnsweredSources,
     paths: Paths,
     features: Features,
     suspects: Suspects,
@@ -142,6 +144,10 @@ impl Network {
             });
             self.note_features(slot);
         }
+        if is_seen && slot.known.has(SlotFlags::ORIGINAL) && slot.original().src != slot.translated().src {
+            let before = Flow { src: slot.original().src, ..slot.translated() };
+            self.translated.note(slot.newest_interface, &before, || false);
+        }
         // One that was not seen leaving is evidence only if it was answered.
         if slot.known.has(SlotFlags::ORIGINAL) && (is_seen || is_answered) {
             self.paths.began(&slot.original(), way(slot), slot.first_ns, is_answered);
@@ -216,6 +222,7 @@ impl Network {
             source_was_of_node: owner.was_of_node,
             source_is_answered: self.answered.has(source, is_of_node),
             like_source_is_answered: self.answered.has_any(newest, &translated),
+            like_source_is_translated: self.translated.has(AnsweredSources::hash_of(newest, &translated, false), false),
             attempts_with_source,
             destinations_with_source,
             has_nat_rules: self.nat_netns.contains(&self.interfaces.place_of(newest).0),

@@ -151,6 +151,9 @@ pub struct Egress {
     /// Another attempt of this capture was answered whose SYN left by the same interface, with a private address that is not the node's, to the
     /// same kind of destination.
     pub like_source_is_answered: bool,
+    /// NAT changed the source of another attempt of this capture, from the same /24 or /64, which left by the same interface to the same kind of
+    /// destination.
+    pub like_source_is_translated: bool,
     /// How many attempts that left by the same interface with this source were retransmitted (one of the same /24 or /64, where it is
     /// not the node's), to the same kind of destination, where the source is not the interface's; at most 8 are counted.
     pub attempts_with_source: u32,
