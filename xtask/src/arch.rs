@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::consent::Consent;
+use crate::consent;
 use crate::debian;
 use crate::{paths, process};
 
@@ -50,12 +50,12 @@ impl Arch {
     }
 
     /// Installs QEMU for this architecture.
-    pub fn need_qemu(self, consent: Consent) -> Result<()> {
+    pub fn need_qemu(self) -> Result<()> {
         let package = match self {
             Self::X86 => "qemu-system-x86",
             Self::Arm => "qemu-system-arm",
         };
-        debian::need(&format!("{}={package}", self.qemu()), consent)
+        debian::need(&format!("{}={package}", self.qemu()))
     }
 
     /// The guest's first serial port.
@@ -81,20 +81,20 @@ impl Arch {
     }
 
     /// Installs what building for another architecture needs: Rust's library, a linker, a C compiler for zstd, a static C library.
-    pub fn prepare(self, consent: Consent) -> Result<()> {
+    pub fn prepare(self) -> Result<()> {
         if self.is_host() {
             return Ok(());
         }
         if paths::program(&self.tool("gcc")).is_none() {
             let gcc = format!("gcc-{}-linux-gnu", self.name().replace('_', "-"));
-            debian::install(&[&gcc, &format!("libc6-dev-{}-cross", self.debian())], consent)?;
+            debian::install(&[&gcc, &format!("libc6-dev-{}-cross", self.debian())])?;
         }
         let triple = self.triple();
         let installed = process::output(process::command("rustup").args(["target", "list", "--installed"]))?;
         if installed.lines().any(|line| line == triple) {
             return Ok(());
         }
-        consent.ask(&format!("rustup's standard library for {triple}"))?;
+        consent::ask(&format!("rustup's standard library for {triple}"))?;
         process::run(process::command("rustup").args(["target", "add", &triple])).with_context(|| {
             format!(
                 "rustup cannot download the standard library for {triple}: build on a machine of that architecture, \

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
 use crate::arch::Arch;
-use crate::consent::Consent;
 use crate::debian;
 use crate::{paths, process, setup};
 
@@ -17,16 +17,14 @@ pub struct Args {
     /// Build for this processor architecture instead of the machine's own
     #[arg(long, value_enum)]
     arch: Option<Arch>,
-    #[command(flatten)]
-    consent: Consent,
 }
 
 const PACKAGES: &[&str] = &["--package", "snatrace", "--package", "snatrace-lab"];
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    setup::toolchain_and_linker(args.consent)?;
+    setup::toolchain_and_linker()?;
     let binary = match args.arch {
-        Some(arch) => static_binary_for(arch, args.consent)?,
+        Some(arch) => static_binary_for(arch)?,
         None => static_binary()?,
     };
     println!("{}\n{}", binary.display(), lab_beside(&binary).display());
@@ -35,15 +33,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// The one build that demo, test and vm share: snatrace, with the lab beside it.
 pub fn static_binary() -> Result<PathBuf> {
-    build_static(&host_triple()?, process::cargo(), "objcopy")
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(built) = BUILT.get() {
+        return Ok(built.clone());
+    }
+    let built = build_static(&host_triple()?, process::cargo(), "objcopy")?;
+    Ok(BUILT.get_or_init(|| built).clone())
 }
 
 /// The same for another architecture.
-pub fn static_binary_for(arch: Arch, consent: Consent) -> Result<PathBuf> {
+pub fn static_binary_for(arch: Arch) -> Result<PathBuf> {
     if arch.is_host() {
         return static_binary();
     }
-    arch.prepare(consent)?;
+    arch.prepare()?;
     let (triple, compiler) = (arch.triple(), arch.tool("gcc"));
     let variable = triple.replace('-', "_");
     let mut cargo = process::cargo();
@@ -75,7 +78,7 @@ pub fn built_static_binary() -> Result<Option<PathBuf>> {
 
 /// Moves the debug information of both binaries into files beside them, `NAME.debug`, where gdb and perf find it.
 fn stripped(snatrace: PathBuf, objcopy: &str) -> Result<PathBuf> {
-    debian::need("objcopy=binutils", Consent { given: false })?;
+    debian::need("objcopy=binutils")?;
     for binary in [snatrace.clone(), lab_beside(&snatrace)] {
         let (debug, small) = (binary.with_extension("debug"), binary.with_extension("stripped"));
         let objcopy = || process::command(objcopy);

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
 
-use crate::consent::Consent;
+use crate::consent;
 use crate::{paths, process};
 
 /// Installs the packages of programs that are nowhere to be found. Words: `PROGRAM`, or `PROGRAM=PACKAGE` where names differ.
-pub fn need(programs: &str, consent: Consent) -> Result<()> {
-    install(&lacking(programs).collect::<Vec<_>>(), consent)
+pub fn need(programs: &str) -> Result<()> {
+    install(&lacking(programs).collect::<Vec<_>>())
 }
 
 /// The packages of those programs that are nowhere to be found.
@@ -26,7 +26,7 @@ pub fn can_install() -> bool {
 }
 
 /// Installs those packages that are not installed yet.
-pub fn install(packages: &[&str], consent: Consent) -> Result<()> {
+pub fn install(packages: &[&str]) -> Result<()> {
     let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());
@@ -43,7 +43,7 @@ pub fn install(packages: &[&str], consent: Consent) -> Result<()> {
     if missing.iter().any(|package| !has_candidate(package)) {
         update()?;
     }
-    consent.ask(&format!("the Debian packages {list}"))?;
+    consent::ask(&format!("the Debian packages {list}"))?;
     // Package lists older than the mirror's last point release name files that are gone: refresh them once.
     apt_install(&missing).or_else(|_| update().and_then(|()| apt_install(&missing)))
 }

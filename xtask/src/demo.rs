@@ -5,21 +5,18 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::consent::Consent;
 use crate::{build, debian, process, setup};
 
 /// Set up, build, and run `snatrace-lab demo` as root
 #[derive(clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    consent: Consent,
     /// What `snatrace-lab demo` is given, for example: fully_random -n 200
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    setup::all(args.consent)?;
+    setup::all()?;
     let binary = build::lab_beside(&build::static_binary()?);
     let mut command = if debian::is_root() {
         process::command(&binary.to_string_lossy())

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::consent::Consent;
 use crate::{paths, process, setup};
 
 pub const TARGETS: &[&str] = &["trace", "nft", "iptables", "btf", "capture"];
@@ -25,12 +24,10 @@ pub struct Args {
     /// How long each target is fuzzed
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    #[command(flatten)]
-    consent: Consent,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    setup::cargo_tool("cargo-fuzz", VERSION, args.consent)?;
+    setup::cargo_tool("cargo-fuzz", VERSION)?;
     let is_wanted = |target: &str| args.targets.is_empty() || args.targets.iter().any(|wanted| wanted == target);
     TARGETS.iter().filter(|target| is_wanted(target)).try_for_each(|target| fuzz(target, args.seconds))?;
     Ok(ExitCode::SUCCESS)

@@ -15,8 +15,10 @@ mod test;
 mod vm;
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
-use clap::Parser;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(
@@ -24,8 +26,18 @@ use clap::Parser;
     about = "Sets up, builds, demonstrates and tests snatrace",
     arg_required_else_help = true
 )]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+    /// Install what is missing without asking
+    #[arg(long, short, global = true)]
+    yes: bool,
+}
+
+#[derive(Subcommand)]
 enum Task {
-    Setup(setup::Args),
+    /// Find or install the toolchain for the eBPF programs, and what the demo needs
+    Setup,
     Bench(bench::Args),
     Build(build::Args),
     Demo(demo::Args),
@@ -36,8 +48,10 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let result = match Task::parse() {
-        Task::Setup(args) => setup::run(&args),
+    let Cli { task, yes } = Cli::parse();
+    consent::IS_GIVEN.store(yes, Ordering::Relaxed);
+    let result: Result<ExitCode> = match task {
+        Task::Setup => setup::run(),
         Task::Bench(args) => bench::run(&args),
         Task::Build(args) => build::run(&args),
         Task::Demo(args) => demo::run(&args),

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::consent::Consent;
 use crate::debian;
 use crate::paths;
 use crate::vm::{self, Hardware, Job, Kernel};
@@ -23,7 +22,7 @@ pub fn run(
     programs: Vec<PathBuf>,
     tools: &[&str],
 ) -> Result<ExitCode> {
-    debian::need(vm::NEEDS, Consent { given: false })?;
+    debian::need(vm::NEEDS)?;
     let own = env::current_exe().context("the path of this program is unknown")?;
     let installed = tools.iter().filter_map(|name| paths::program(name));
     let programs = std::iter::once(own).chain(programs).chain(installed).collect();

@@ -14,7 +14,6 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::arch::Arch;
-use crate::consent::Consent;
 use crate::{build, paths, process, setup};
 pub use image::{build as image, unpack as unpack_image};
 pub use packages::are_tools_installed;
@@ -32,8 +31,6 @@ pub struct Args {
     /// Where releases are published: files below URL/vVERSION/; the manifest for krew names it
     #[arg(long, value_name = "URL", required_if_eq("tagged", "true"))]
     url: Option<String>,
-    #[command(flatten)]
-    consent: Consent,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -44,16 +41,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Ok(()) => {}
     }
     let archs = if args.arch.is_empty() { Arch::value_variants().to_vec() } else { args.arch.clone() };
-    setup::toolchain_and_linker(args.consent)?;
+    setup::toolchain_and_linker()?;
     let dist = paths::target().join("dist");
-    all(&release, &archs, args.url.as_deref(), &dist, args.consent)?;
+    all(&release, &archs, args.url.as_deref(), &dist)?;
     println!("{}", dist.display());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Builds everything into this directory; what an earlier run left there is removed.
-pub fn all(release: &Release, archs: &[Arch], url: Option<&str>, dist: &Path, consent: Consent) -> Result<()> {
-    packages::prepare(consent)?;
+pub fn all(release: &Release, archs: &[Arch], url: Option<&str>, dist: &Path) -> Result<()> {
+    packages::prepare()?;
     if dist.exists() {
         fs::remove_dir_all(dist)?;
     }
@@ -63,7 +60,7 @@ pub fn all(release: &Release, archs: &[Arch], url: Option<&str>, dist: &Path, co
     // The machine's own binary writes the man pages and completions of all.
     let own = build::static_binary()?;
     for arch in archs {
-        let binary = build::static_binary_for(*arch, consent)?;
+        let binary = build::static_binary_for(*arch)?;
         files::stage(release, &own, &binary, &sbom)?;
         packages::deb(*arch, release, dist)?;
         packages::rpm(*arch, release, dist)?;

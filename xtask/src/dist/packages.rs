@@ -8,7 +8,6 @@ use anyhow::Result;
 
 use super::Release;
 use crate::arch::Arch;
-use crate::consent::Consent;
 use crate::debian;
 use crate::{build, paths, process, setup};
 
@@ -16,9 +15,9 @@ pub const MAINTAINER: &str = "The snatrace authors <snatrace@users.noreply.inval
 const TOOLS: &[(&str, &str)] =
     &[("cargo-deb", "3.8.0"), ("cargo-generate-rpm", "0.21.1"), ("cargo-cyclonedx", "0.5.9")];
 
-pub fn prepare(consent: Consent) -> Result<()> {
-    debian::need("xz=xz-utils", consent)?;
-    TOOLS.iter().try_for_each(|(name, version)| setup::cargo_tool(name, version, consent))
+pub fn prepare() -> Result<()> {
+    debian::need("xz=xz-utils")?;
+    TOOLS.iter().try_for_each(|(name, version)| setup::cargo_tool(name, version))
 }
 
 pub fn are_tools_installed() -> bool {

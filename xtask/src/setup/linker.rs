@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::consent::Consent;
 use crate::{debian, paths, process};
 
 const VERSION: &str = "0.13.0";
@@ -24,11 +23,11 @@ pub fn can_be_had(llvm: u32) -> bool {
     is_built_for(llvm) || fitting(llvm).any(|major| prefix(major).is_some()) || fitting(llvm).any(is_packaged)
 }
 
-pub fn ensure(llvm: u32, consent: Consent) -> Result<()> {
+pub fn ensure(llvm: u32) -> Result<()> {
     if is_built_for(llvm) {
         return Ok(());
     }
-    let major = ensure_llvm(llvm, consent)?;
+    let major = ensure_llvm(llvm)?;
     let dir = prefix(major).with_context(|| format!("LLVM {major} has no llvm-config"))?;
     let tools = paths::tools();
     eprintln!("setup: building bpf-linker {VERSION} into {}", tools.display());
@@ -56,7 +55,7 @@ fn fitting(llvm: u32) -> impl Iterator<Item = u32> {
     llvm.max(OLDEST)..=NEWEST
 }
 
-fn ensure_llvm(llvm: u32, consent: Consent) -> Result<u32> {
+fn ensure_llvm(llvm: u32) -> Result<u32> {
     let present = fitting(llvm).find(|major| prefix(*major).is_some());
     // Debian's LLVM alone is not enough to link against it; what is installed already costs one query.
     if let Some(major) = present.filter(|major| !is_packaged(*major)) {
@@ -68,7 +67,7 @@ fn ensure_llvm(llvm: u32, consent: Consent) -> Result<u32> {
     })?;
     let own = [format!("llvm-{major}-dev"), format!("libpolly-{major}-dev")];
     let packages: Vec<&str> = own.iter().map(String::as_str).chain(LIBRARIES.iter().copied()).collect();
-    debian::install(&packages, consent)?;
+    debian::install(&packages)?;
     Ok(major)
 }
 

@@ -11,37 +11,30 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::consent::Consent;
+use crate::consent;
 use crate::debian;
 use crate::{paths, process};
-
-/// Find or install the toolchain for the eBPF programs, and what the demo needs
-#[derive(clap::Args)]
-pub struct Args {
-    #[command(flatten)]
-    consent: Consent,
-}
 
 /// What the lab of `snatrace-lab demo` calls.
 const DEMO: &str = "ip=iproute2 nft=nftables";
 
-pub fn run(args: &Args) -> Result<ExitCode> {
-    all(args.consent)?;
+pub fn run() -> Result<ExitCode> {
+    all()?;
     eprintln!("setup: ready: eBPF programs are built by the toolchain `{}`", toolchain_name()?);
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn all(consent: Consent) -> Result<()> {
-    debian::need(DEMO, consent)?;
-    toolchain_and_linker(consent)
+pub fn all() -> Result<()> {
+    debian::need(DEMO)?;
+    toolchain_and_linker()
 }
 
-pub fn toolchain_and_linker(consent: Consent) -> Result<()> {
+pub fn toolchain_and_linker() -> Result<()> {
     if is_ready() {
         return Ok(());
     }
-    let chosen = toolchain::choose(consent)?;
-    linker::ensure(chosen.llvm, consent)?;
+    let chosen = toolchain::choose()?;
+    linker::ensure(chosen.llvm)?;
     let file = paths::tools().join("ebpf-toolchain");
     fs::write(&file, format!("{}\n", chosen.name)).with_context(|| format!("writing {}", file.display()))
 }
@@ -59,11 +52,11 @@ fn is_ready() -> bool {
 }
 
 /// Builds a program for cargo's use, unless an earlier run did; it stays below `target/tools`.
-pub fn cargo_tool(name: &str, version: &str, consent: Consent) -> Result<()> {
+pub fn cargo_tool(name: &str, version: &str) -> Result<()> {
     if paths::tools().join("bin").join(name).exists() {
         return Ok(());
     }
-    consent.ask(&format!("{name} {version} into {}", paths::tools().display()))?;
+    consent::ask(&format!("{name} {version} into {}", paths::tools().display()))?;
     let mut cargo = process::cargo();
     cargo.env_remove("CARGO_TARGET_DIR").args(["install", "--locked", &format!("{name}@{version}"), "--root"]);
     process::run(cargo.arg(paths::tools())).with_context(|| format!("building {name}"))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::linker;
-use crate::consent::Consent;
+use crate::consent;
 use crate::{debian, paths, process};
 
 pub struct Toolchain {
@@ -22,7 +22,7 @@ const LINKED: &str = "snatrace-ebpf";
 const COMPONENT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A toolchain that has rust-src, else rustup's component, else Debian's packages.
-pub fn choose(consent: Consent) -> Result<Toolchain> {
+pub fn choose() -> Result<Toolchain> {
     if paths::program("rustup").is_none() {
         bail!("rustup is missing: it runs the eBPF programs' toolchain beside yours: install rustup first");
     }
@@ -30,10 +30,10 @@ pub fn choose(consent: Consent) -> Result<Toolchain> {
     if let Some(found) = installed.iter().filter(|name| has_source(name)).find_map(|name| usable(name)) {
         return Ok(found);
     }
-    if let Some(found) = add_component(&installed, consent)? {
+    if let Some(found) = add_component(&installed)? {
         return Ok(found);
     }
-    link_debian(consent)
+    link_debian()
 }
 
 /// Whether the toolchain brings the source of `core`.
@@ -57,13 +57,13 @@ fn usable(name: &str) -> Option<Toolchain> {
 }
 
 /// The active toolchain first, since RUSTC_BOOTSTRAP lets a stable one build `core` too; then nightly.
-fn add_component(installed: &[String], consent: Consent) -> Result<Option<Toolchain>> {
+fn add_component(installed: &[String]) -> Result<Option<Toolchain>> {
     let active = process::output(rustup().args(["show", "active-toolchain"])).unwrap_or_default();
     let active = active.split_whitespace().next().unwrap_or_default();
     let nightly = installed.iter().map(String::as_str).find(|name| name.starts_with("nightly"));
     for name in std::iter::once(active).chain(nightly) {
         let Some(found) = usable(name) else { continue };
-        consent.ask(&format!("rustup's component rust-src for {name}"))?;
+        consent::ask(&format!("rustup's component rust-src for {name}"))?;
         let added =
             process::run_for(COMPONENT_LIMIT, rustup().args(["component", "add", "rust-src", "--toolchain", name]));
         match added {
@@ -75,13 +75,13 @@ fn add_component(installed: &[String], consent: Consent) -> Result<Option<Toolch
     Ok(None)
 }
 
-fn link_debian(consent: Consent) -> Result<Toolchain> {
+fn link_debian() -> Result<Toolchain> {
     if !debian::is_debian() {
         bail!(
             "no toolchain has rust-src, and rustup could not add it: run `rustup component add rust-src` and try again"
         );
     }
-    debian::install(DEBIAN, consent)?;
+    debian::install(DEBIAN)?;
     process::run(rustup().args(["toolchain", "link", LINKED, "/usr"]))?;
     if !has_source(LINKED) {
         bail!(

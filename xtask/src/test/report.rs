@@ -1,39 +1,53 @@
 //! What became of each step, as a table at the end.
 
+use std::fmt::{self, Display};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 
-pub enum Outcome {
-    Done,
-    /// With the reason, in plain words.
-    Skipped(String),
+/// Why a step cannot run here: an error that fails nothing.
+#[derive(Debug)]
+struct Skipped(String);
+
+impl std::error::Error for Skipped {}
+
+impl Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
-pub fn skipped(reason: impl Into<String>) -> Result<Outcome> {
-    Ok(Outcome::Skipped(reason.into()))
+pub fn skipped(reason: impl Into<String>) -> Error {
+    Skipped(reason.into()).into()
 }
 
 pub struct Row {
     name: String,
     time: Duration,
-    outcome: Result<Outcome>,
+    result: &'static str,
+    /// The reason: of a failure, several lines.
+    note: String,
 }
 
 impl Row {
-    /// A failure is shown at once, and again in and below the table.
-    pub fn new(name: &str, time: Duration, outcome: Result<Outcome>) -> Self {
-        match &outcome {
-            Ok(Outcome::Done) => {}
-            Ok(Outcome::Skipped(reason)) => eprintln!("{name}: skipped: {reason}"),
-            Err(error) => eprintln!("{name}: FAILED: {}", first_line(&format!("{error:#}"))),
+    /// What did not run to its end is shown at once, and again in and below the table.
+    pub fn new(name: &str, time: Duration, outcome: Result<()>) -> Self {
+        let result = match &outcome {
+            Ok(()) => "done",
+            Err(error) if error.is::<Skipped>() => "skipped",
+            Err(_) => "FAILED",
+        };
+        let note = outcome.err().map(|error| format!("{error:#}")).unwrap_or_default();
+        let row = Self { name: name.to_owned(), time, result, note };
+        if result != "done" {
+            eprintln!("{name}: {result}: {}", row.first_line());
         }
-        Self { name: name.to_owned(), time, outcome }
+        row
     }
 
-    pub fn left_out(name: &str) -> Self {
-        Self::new(name, Duration::ZERO, skipped("left out by --skip"))
+    fn first_line(&self) -> &str {
+        self.note.lines().next().unwrap_or_default()
     }
 }
 
@@ -41,26 +55,17 @@ impl Row {
 pub fn print(rows: &[Row]) -> ExitCode {
     println!();
     for row in rows {
-        let (result, note) = match &row.outcome {
-            Ok(Outcome::Done) => ("done", String::new()),
-            Ok(Outcome::Skipped(reason)) => ("skipped", first_line(reason)),
-            Err(error) => ("FAILED", first_line(&format!("{error:#}"))),
-        };
-        println!("{}", format!("{:<14} {result:<8} {:>7.1} s  {note}", row.name, row.time.as_secs_f32()).trim_end());
+        let Row { name, time, result, .. } = row;
+        println!(
+            "{}",
+            format!("{name:<14} {result:<8} {:>7.1} s  {}", time.as_secs_f32(), row.first_line()).trim_end()
+        );
     }
-    for (row, error) in rows.iter().filter_map(|row| Some((row, row.outcome.as_ref().err()?))) {
-        for line in format!("{error:#}").lines().skip(1) {
-            println!("{} | {line}", row.name);
-        }
+    for row in rows {
+        row.note.lines().skip(1).for_each(|line| println!("{} | {line}", row.name));
     }
-    let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
-    let passed = count(|row| matches!(row.outcome, Ok(Outcome::Done)));
-    let failed = count(|row| row.outcome.is_err());
-    let skipped = count(|row| matches!(row.outcome, Ok(Outcome::Skipped(_))));
+    let [passed, failed, skipped] =
+        ["done", "FAILED", "skipped"].map(|result| rows.iter().filter(|row| row.result == result).count());
     println!("\n{passed} passed, {failed} failed, {skipped} skipped");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }

@@ -6,12 +6,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Context;
-use super::report::{Outcome, skipped};
+use super::report::skipped;
 use crate::arch::Arch;
 use crate::debian;
 use crate::dist::{self, Release};
-use crate::{fuzz, paths, process};
+use crate::{build, consent, fuzz, paths, process};
 
 /// What the lab's tests call.
 const LAB: &str = "ip=iproute2 nft=nftables iptables conntrack ipset tcpdump editcap=wireshark-common bpftool runc \
@@ -20,14 +19,13 @@ const LAB: &str = "ip=iproute2 nft=nftables iptables conntrack ipset tcpdump edi
 /// Programs that write NAT rules, which the lab runs in a namespace.
 const PROGRAMS: &str = "firewalld dbus-daemon dockerd=docker.io";
 
-pub fn unit(_: &Context) -> Result<Outcome> {
+pub fn unit() -> Result<()> {
     let words = "test --workspace --exclude tracer-ebpf --exclude tests";
-    process::run_and_repeat(process::cargo().args(words.split(' ')))?;
-    Ok(Outcome::Done)
+    process::run_and_repeat(process::cargo().args(words.split(' ')))
 }
 
-pub fn whole(context: &Context) -> Result<Outcome> {
-    run_targets(context, |name| !["lab", "dist", "kube", "readers"].iter().any(|group| name.starts_with(group)))
+pub fn whole() -> Result<()> {
+    run_targets(|name| !["lab", "dist", "kube", "readers"].iter().any(|group| name.starts_with(group)))
 }
 
 /// What reads the files that `export` writes.
@@ -35,10 +33,8 @@ const READERS: &str = "tshark capinfos=wireshark-common java=default-jre-headles
 const READERS_OF_PARQUET: [&str; 4] = ["duckdb", "pyarrow", "pandas", "pyspark"];
 
 /// Half a gigabyte of Python packages, in an environment of their own.
-pub fn readers(context: &Context) -> Result<Outcome> {
-    if let Err(error) = debian::need(READERS, context.consent) {
-        return skipped(format!("{error:#}"));
-    }
+pub fn readers() -> Result<()> {
+    debian::need(READERS).map_err(|error| skipped(format!("{error:#}")))?;
     let venv = paths::target().join("readers");
     let python = venv.join("bin/python3");
     let is_there = || {
@@ -47,70 +43,65 @@ pub fn readers(context: &Context) -> Result<Outcome> {
         )
     };
     if is_there().is_err() {
-        context.consent.ask(&format!("the Python packages {} in {}", READERS_OF_PARQUET.join(" "), venv.display()))?;
-        let made = debian::install(&["python3-venv"], context.consent)
+        consent::ask(&format!("the Python packages {} in {}", READERS_OF_PARQUET.join(" "), venv.display()))?;
+        let made = debian::install(&["python3-venv"])
             .and_then(|()| process::run(process::command("python3").args(["-m", "venv"]).arg(&venv)))
             .and_then(|()| {
                 let mut pip = process::command(&python.to_string_lossy());
                 process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(READERS_OF_PARQUET))
             });
-        if let Err(error) = made {
-            return skipped(format!("the Python packages cannot be installed: {error:#}"));
-        }
+        made.map_err(|error| skipped(format!("the Python packages cannot be installed: {error:#}")))?;
     }
     let words = "test --package tests --no-default-features --test readers -- --include-ignored";
-    process::run_and_repeat(process::cargo().env("SNATRACE_PYTHON", &python).args(words.split(' ')))?;
-    Ok(Outcome::Done)
+    process::run_and_repeat(process::cargo().env("SNATRACE_PYTHON", &python).args(words.split(' ')))
 }
 
 /// What the tests of packages call.
 const DIST: &str = "lintian rpm busybox=busybox-static rpmlint systemd-analyze=systemd";
 
 /// Packages of this machine's architecture. What builds them is not built here, for that takes minutes.
-pub fn dist(context: &Context) -> Result<Outcome> {
+pub fn dist() -> Result<()> {
     if !dist::are_tools_installed() {
-        return skipped("no cargo-deb: `cargo xtask dist` installs it");
+        return Err(skipped("no cargo-deb: `cargo xtask dist` installs it"));
     }
     if !debian::can_install() {
-        return skipped("installing packages needs root and Debian");
+        return Err(skipped("installing packages needs root and Debian"));
     }
-    debian::need(DIST, context.consent)?;
-    debian::need(LAB, context.consent)?;
+    debian::need(DIST)?;
+    debian::need(LAB)?;
     let dir = paths::target().join("dist-test");
-    dist::all(&Release::read()?, &Arch::host().into_iter().collect::<Vec<_>>(), None, &dir, context.consent)?;
-    run_targets(context, |name| name.starts_with("dist"))
+    dist::all(&Release::read()?, &Arch::host().into_iter().collect::<Vec<_>>(), None, &dir)?;
+    run_targets(|name| name.starts_with("dist"))
 }
 
 /// The corpus is replayed by `whole`; what is not installed yet is not built here, for that takes minutes.
-pub fn fuzz(_: &Context) -> Result<Outcome> {
+pub fn fuzz() -> Result<()> {
     if !fuzz::is_installed() {
-        return skipped("no cargo-fuzz: `whole` replayed the corpus, `cargo xtask fuzz` installs it");
+        return Err(skipped("no cargo-fuzz: `whole` replayed the corpus, `cargo xtask fuzz` installs it"));
     }
-    fuzz::TARGETS.iter().try_for_each(|target| fuzz::fuzz(target, 20))?;
-    Ok(Outcome::Done)
+    fuzz::TARGETS.iter().try_for_each(|target| fuzz::fuzz(target, 20))
 }
 
-pub fn lab(context: &Context) -> Result<Outcome> {
+pub fn lab() -> Result<()> {
     if !debian::is_root() {
-        return skipped("network namespaces need root: run it as root");
+        return Err(skipped("network namespaces need root: run it as root"));
     }
-    if let Err(error) = process::output(process::command("unshare").args(["--net", "true"])) {
-        return skipped(format!("no network namespaces here: {error:#}"));
-    }
-    debian::need(LAB, context.consent)?;
+    process::output(process::command("unshare").args(["--net", "true"]))
+        .map_err(|error| skipped(format!("no network namespaces here: {error:#}")))?;
+    debian::need(LAB)?;
     // systemd would start them, and they would write rules of the machine.
     if !Path::new("/run/systemd/system").exists() && debian::lacking(PROGRAMS).all(debian::available) {
-        debian::need(PROGRAMS, context.consent)?;
+        debian::need(PROGRAMS)?;
     }
-    run_targets(context, |name| name.starts_with("lab"))
+    run_targets(|name| name.starts_with("lab"))
 }
 
-fn run_targets(context: &Context, is_wanted: fn(&str) -> bool) -> Result<Outcome> {
-    run_with(&[("SNATRACE_BIN", &context.binary()?)], is_wanted)
+fn run_targets(is_wanted: fn(&str) -> bool) -> Result<()> {
+    run_with(&[("SNATRACE_BIN", &build::static_binary()?)], is_wanted)
 }
 
 /// Runs those targets of the package `tests`, with these variables.
-pub fn run_with(variables: &[(&str, &Path)], is_wanted: fn(&str) -> bool) -> Result<Outcome> {
+pub fn run_with(variables: &[(&str, &Path)], is_wanted: fn(&str) -> bool) -> Result<()> {
     let mut cargo = process::cargo();
     cargo.env("SNATRACE_DIST", paths::target().join("dist-test")).envs(variables.iter().copied());
     cargo.args(["test", "--package", "tests", "--no-fail-fast"]);
@@ -122,6 +113,5 @@ pub fn run_with(variables: &[(&str, &Path)], is_wanted: fn(&str) -> bool) -> Res
         }
     }
     // A plain `cargo test` ignores what needs root or the release binary; both are there now.
-    process::run_and_repeat(cargo.args(["--", "--include-ignored"]))?;
-    Ok(Outcome::Done)
+    process::run_and_repeat(cargo.args(["--", "--include-ignored"]))
 }

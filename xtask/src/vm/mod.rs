@@ -20,7 +20,6 @@ pub use kernels::{KERNELS, Kernel, find};
 pub use qemu::{Hardware, Job};
 
 use crate::arch::Arch;
-use crate::consent::Consent;
 use crate::debian;
 use crate::{build, setup};
 
@@ -39,8 +38,6 @@ pub struct Args {
     /// Check this container image of `cargo xtask dist` too
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
-    #[command(flatten)]
-    consent: Consent,
     /// Shell script to run inside; words are joined with spaces
     #[arg(last = true)]
     command: Vec<String>,
@@ -67,11 +64,11 @@ pub const CHECKS: &str = concat!(
 pub fn run(args: &Args) -> Result<ExitCode> {
     let defaults = || KERNELS.iter().filter(|kernel| !kernel.extra).collect();
     let chosen: Vec<&Kernel> = if args.kernels.is_empty() { defaults() } else { args.kernels.clone() };
-    need(&chosen, args.consent)?;
+    need(&chosen)?;
     let binary = match &args.binary {
         Some(binary) => Some(binary.clone()),
         None if args.command.is_empty() => {
-            setup::toolchain_and_linker(args.consent)?;
+            setup::toolchain_and_linker()?;
             Some(build::static_binary()?)
         }
         None => build::built_static_binary()?,
@@ -89,9 +86,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Installs what booting these kernels needs.
-pub fn need(kernels: &[&Kernel], consent: Consent) -> Result<()> {
-    debian::need(NEEDS, consent)?;
-    kernels.iter().try_for_each(|kernel| kernel.arch.need_qemu(consent))
+pub fn need(kernels: &[&Kernel]) -> Result<()> {
+    debian::need(NEEDS)?;
+    kernels.iter().try_for_each(|kernel| kernel.arch.need_qemu())
 }
 
 /// Boots one kernel, streams what the guest writes, returns the exit code of what ran inside.
@@ -104,7 +101,7 @@ pub fn boot(kernel: &Kernel, job: &Job) -> Result<u8> {
 /// The snatrace of a guest: a job names the one for this machine's architecture.
 fn binary(arch: Arch, job: &Job) -> Result<Option<PathBuf>> {
     match &job.binary {
-        Some(_) if !arch.is_host() => build::static_binary_for(arch, Consent { given: true }).map(Some),
+        Some(_) if !arch.is_host() => build::static_binary_for(arch).map(Some),
         own => Ok(own.clone()),
     }
 }
