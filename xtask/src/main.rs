@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
+    bin_name = "cargo xtask",
     about = "Sets up, builds, demonstrates and tests snatrace",
     arg_required_else_help = true
 )]

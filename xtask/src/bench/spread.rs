@@ -31,14 +31,3 @@ impl Display for Spread {
 pub fn shown(spread: Option<Spread>, digits: usize) -> String {
     spread.map_or_else(|| "-".to_owned(), |spread| format!("{spread:.digits$}"))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{Spread, shown};
-
-    #[test]
-    fn a_spread_is_the_median_between_its_extremes() {
-        assert_eq!(shown(Spread::of([4.0, 1.0, f64::NAN, 2.0, 3.0]), 2), "2.50 (1.00-4.00)");
-        assert_eq!(shown(Spread::of([]), 2), "-");
-    }
-}

@@ -34,10 +34,8 @@ fn krew(manifest: &str, version: &str, sum: &str, url: &str) -> String {
 }
 
 fn pack(release: &Release, archive: &Path, args: &[&str]) -> Result<()> {
-    let mut tar = process::command("tar");
-    tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u+w,go=rX", "--dereference"]);
-    tar.arg(format!("--mtime=@{}", release.epoch)).args(["-I", "gzip -n", "-cf"]).arg(archive);
-    process::run(tar.args(args))
+    let mut tar = super::tar(release);
+    process::run(tar.args(["--mode=u+w,go=rX", "--dereference", "-I", "gzip -n", "-cf"]).arg(archive).args(args))
 }
 
 #[cfg(test)]

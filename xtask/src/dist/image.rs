@@ -25,9 +25,9 @@ const LEFT_OUT: &[&str] = &["usr/share/man", "usr/share/locale", "usr/share/lint
 pub fn build(release: &Release, archs: &[Arch], dist: &Path) -> Result<PathBuf> {
     let work = paths::target().join("image");
     let _ = fs::remove_dir_all(&work);
-    let layout = Layout { dir: work.join("layout"), epoch: &release.epoch };
+    let layout = Layout { dir: work.join("layout"), release };
     fs::create_dir_all(layout.dir.join("blobs/sha256"))?;
-    let manifests = archs.iter().map(|arch| layout.image(*arch, release, &work)).collect::<Result<Vec<_>>>()?;
+    let manifests = archs.iter().map(|arch| layout.image(*arch, &work)).collect::<Result<Vec<_>>>()?;
     const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     let mut index = layout.json(INDEX, &json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests }))?;
     index["annotations"] = json!({ "org.opencontainers.image.ref.name": release.version });
@@ -61,12 +61,12 @@ pub fn unpack(archive: &Path, arch: Arch, root: &Path) -> Result<()> {
 
 struct Layout<'a> {
     dir: PathBuf,
-    epoch: &'a str,
+    release: &'a Release,
 }
 
 impl Layout<'_> {
     /// The descriptor of one architecture's image.
-    fn image(&self, arch: Arch, release: &Release, work: &Path) -> Result<Value> {
+    fn image(&self, arch: Arch, work: &Path) -> Result<Value> {
         let tools = work.join(arch.debian()).join("tools");
         unpack_tools(arch, &tools)?;
         let own = work.join(arch.debian()).join("own");
@@ -82,7 +82,7 @@ impl Layout<'_> {
                 "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
                 "Labels": {
                     "org.opencontainers.image.title": "snatrace",
-                    "org.opencontainers.image.version": release.version,
+                    "org.opencontainers.image.version": self.release.version,
                     "org.opencontainers.image.licenses": "MIT OR Apache-2.0",
                 },
             },
@@ -121,9 +121,7 @@ impl Layout<'_> {
     }
 
     fn tar(&self, tree: &Path, archive: &Path) -> Result<()> {
-        let mut tar = process::command("tar");
-        tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", &format!("--mtime=@{}", self.epoch)]);
-        process::output(tar.arg("-cf").arg(archive).arg("-C").arg(tree).arg(".")).map(drop)
+        process::output(super::tar(self.release).arg("-cf").arg(archive).arg("-C").arg(tree).arg(".")).map(drop)
     }
 }
 

@@ -8,7 +8,7 @@ mod release;
 
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -46,6 +46,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     all(&release, &archs, args.url.as_deref(), &dist)?;
     println!("{}", dist.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// `tar` as a release uses it: two archives of one commit are alike.
+fn tar(release: &Release) -> Command {
+    let mut tar = process::command("tar");
+    tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner"]).arg(format!("--mtime=@{}", release.epoch));
+    tar
 }
 
 /// Builds everything into this directory; what an earlier run left there is removed.

@@ -56,9 +56,8 @@ pub fn archives(arch: Arch, release: &Release, binary: &Path, dist: &Path) -> Re
 }
 
 fn pack(release: &Release, dir: &Path, archive: &str, files: &[&str]) -> Result<()> {
-    let mut tar = process::command("tar");
-    tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u+w,go=rX"]);
-    tar.arg(format!("--mtime=@{}", release.epoch)).args(["-cJf", &format!("{archive}.tar.xz")]).args(files);
+    let mut tar = super::tar(release);
+    tar.args(["--mode=u+w,go=rX", "-cJf", &format!("{archive}.tar.xz")]).args(files);
     process::run(tar.current_dir(dir).env("XZ_OPT", "-T0"))
 }
 

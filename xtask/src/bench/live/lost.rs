@@ -46,14 +46,3 @@ fn recorded(text: &str) -> Option<(f64, f64)> {
     let mut numbers = rest.split_whitespace().filter_map(|word| word.parse::<f64>().ok());
     Some((numbers.next()?, numbers.next()?))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::recorded;
-
-    #[test]
-    fn events_and_bytes_are_read_from_what_record_reports() {
-        assert_eq!(recorded("snatrace: recorded 120 events in 960 bytes\n"), Some((120.0, 960.0)));
-        assert_eq!(recorded("nothing"), None);
-    }
-}
