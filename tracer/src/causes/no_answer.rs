@@ -73,7 +73,8 @@ fn nat_further_on(case: &Case<'_>) -> Option<String> {
     let is_of_interface = case.source() == SourceAddress::OfInterface && case.is_source_untouched();
     let is_later = is_of_interface && case.has_private_source() && !case.has_private_destination();
     is_later.then(|| {
-        "the source is private: a NAT further on, which is not watched, chooses the port that the path sees".to_owned()
+        "the source is private: another NAT on the path, which is not watched, chooses the port that a filter sees"
+            .to_owned()
     })
 }
 

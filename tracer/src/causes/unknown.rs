@@ -42,7 +42,7 @@ fn explain(case: &Case<'_>) -> String {
     };
     let inside = match attempt.original.filter(|_| attempt.syns_leaving == 0 && attempt.translated.is_none()) {
         Some(flow) if is_private(flow.dst_addr()) => {
-            "; if the destination is on this node, look whether it gets the SYN and has a route back"
+            "; if the destination is on this node, check whether it gets the SYN and has a route back"
         }
         Some(_) | None => "",
     };

@@ -204,8 +204,8 @@ impl Reason {
                 Some("hardly any client has used both, so a difference between clients may be the reason")
             }
             Self::ProgramsDiffer => Some(
-                "the clients chose these ports, those that fail from another range than the rest, so a difference between programs may be the \
-                 reason",
+                "the clients chose these ports, and the ports that fail are from another range than the others, so \
+                 a difference between programs may be the reason",
             ),
             Self::SidesDiffer { .. }
             | Self::OnlyInsideAnswered
