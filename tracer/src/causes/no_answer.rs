@@ -127,9 +127,11 @@ mod tests {
             let attempt = Attempt { original: Some(own), translated: Some(own), nat_netns: None, egress, ..failing() };
             explain(&Case::new(&attempt, &capture()))
         };
-        assert!(explained("10.42.0.7:4000", "203.0.113.80:443").contains("a NAT further on, which is not watched"));
-        assert!(!explained("10.42.0.7:4000", "10.9.9.9:443").contains("further on"));
-        assert!(!explained("192.0.2.1:4000", "203.0.113.80:443").contains("further on"));
+        assert!(
+            explained("10.42.0.7:4000", "203.0.113.80:443").contains("another NAT on the path, which is not watched")
+        );
+        assert!(!explained("10.42.0.7:4000", "10.9.9.9:443").contains("another NAT"));
+        assert!(!explained("192.0.2.1:4000", "203.0.113.80:443").contains("another NAT"));
     }
 
     #[test]
