@@ -177,17 +177,20 @@ fn a_machine_on_a_bridge_is_seen_where_the_bridge_is_the_uplink() {
         Outcome::of(Command::new("ip").args(["-n", pod]).args(words.split(' '))).done();
     }
     node.at_router("ip route add blackhole 10.98.0.0/16");
-    let mut tail = node.lab.snatrace();
-    tail.args(["tail", "--netns", node.lab.variable("NODE_NETNS"), "--all", "-o", "json"]);
-    let tail = Running::attached(&mut tail);
     let connect = "exec 3<>/dev/tcp/10.98.0.1/80";
-    Outcome::of(Command::new("ip").args(["netns", "exec", pod, "timeout", "2.5", "bash", "-c", connect]));
-    tail.signal(Signal::SIGTERM);
-    let outcome = tail.finish();
-    let summary = summary(&outcome.stdout);
-    assert_eq!(summary["attempts"], 1, "{outcome:#?}");
-    assert_eq!(summary["by_cause"]["no_answer"], 1, "{outcome:#?}");
-    assert!(outcome.stdout.contains("seen leaving 2 times as 10.99.1.50"), "{outcome:#?}");
+    for (interface, is_seen) in [(&[][..], true), (&["--iface", "eth1"], true), (&["--iface", "br1"], false)] {
+        let mut tail = node.lab.snatrace();
+        tail.args(["tail", "--netns", node.lab.variable("NODE_NETNS"), "--all", "-o", "json"]).args(interface);
+        let tail = Running::attached(&mut tail);
+        Outcome::of(Command::new("ip").args(["netns", "exec", pod, "timeout", "2.5", "bash", "-c", connect]));
+        tail.signal(Signal::SIGTERM);
+        let outcome = tail.finish();
+        let summary = summary(&outcome.stdout);
+        let cause = if is_seen { "no_answer" } else { "unknown" };
+        assert_eq!((&summary["attempts"], &summary["by_cause"][cause]), (&1.into(), &1.into()), "{outcome:#?}");
+        assert_eq!(outcome.stdout.contains("seen leaving 2 times as 10.99.1.50"), is_seen, "{outcome:#?}");
+        assert_eq!(outcome.stderr.contains("br1 is a bridge: SYNs that"), !is_seen, "{outcome:#?}");
+    }
 }
 
 #[test]

@@ -60,6 +60,13 @@ impl Follow {
         for space in &self.spaces {
             let unwatched = space.unwatched().iter();
             self.events.extend(unwatched.map(|interface| Event::from(uplink(interface, UPLINK_LEFT, time_ns))));
+            self.notices.extend(space.bridges().iter().map(|(bridge, ports)| {
+                let (bridge, ports) = (bridge.escape_debug(), ports.join(", "));
+                format!(
+                    "{bridge} is a bridge: SYNs that its virtual machines and containers send through {ports} are not seen: name \
+                     the ports instead of the bridge (--iface), or no interface"
+                )
+            }));
             let held = space.addresses().iter();
             self.events.extend(held.map(|held| Event::from(address(space.inum(), held, true, time_ns))));
         }

@@ -100,6 +100,8 @@ pub(super) struct FollowedNetns {
     lower: Lower,
     /// Uplinks that are watched on the devices below them.
     uppers: BTreeSet<u32>,
+    /// Watched bridges with ports to the outside that are not watched.
+    bridges: Vec<(String, Vec<String>)>,
     not_before: Instant,
 }
 
@@ -119,6 +121,7 @@ impl FollowedNetns {
             has_filters: false,
             lower: Lower::default(),
             uppers: BTreeSet::new(),
+            bridges: Vec::new(),
             not_before: Instant::now(),
         })
     }
@@ -136,6 +139,11 @@ impl FollowedNetns {
     /// The interfaces with a network of other hosts that are not watched.
     pub(super) fn unwatched(&self) -> &[Interface] {
         &self.unwatched
+    }
+
+    /// Watched bridges, each with its ports to the outside, none of which is watched.
+    pub(super) fn bridges(&self) -> &[(String, Vec<String>)] {
+        &self.bridges
     }
 
     /// These programs are ours, by id.
@@ -253,6 +261,7 @@ impl FollowedNetns {
             }
         }
         self.uppers = places.values().flatten().copied().collect();
+        let sends_for_uplink = |index| outside.iter().any(|uplink| lower::senders(&links, *uplink).contains(&index));
         let interface = |link: &Link| {
             let uppers = places.get(&link.index).cloned().unwrap_or_default();
             Interface {
@@ -260,7 +269,7 @@ impl FollowedNetns {
                 inum: self.inum,
                 index: link.index,
                 has_ethernet: link.has_ethernet,
-                is_uplink: outside.contains(&link.index) || !uppers.is_empty(),
+                is_uplink: outside.contains(&link.index) || !uppers.is_empty() || sends_for_uplink(link.index),
                 link: link.flags,
                 name: link.name.clone(),
                 uppers,
@@ -273,7 +282,9 @@ impl FollowedNetns {
         let others = others.into_iter().filter(is_other).map(interface).collect();
         let has_uppers = |place: u32| places.get(&place).is_some_and(|uppers| !uppers.is_empty());
         let sent_by = |place: u32| {
-            let above = has_uppers(place).then(|| lower::above(&links, place)).into_iter().flatten();
+            // The user may have named a port of a bridge.
+            let is_sender = has_uppers(place) || sends_for_uplink(place);
+            let above = is_sender.then(|| lower::above(&links, place)).into_iter().flatten();
             above.chain(lower::of_segment(&links, place)).map(move |upper| (upper, place)).collect::<Vec<_>>()
         };
         let above = wanted.iter().flat_map(|uplink| sent_by(uplink.index)).collect();
@@ -281,6 +292,14 @@ impl FollowedNetns {
             .iter()
             .flat_map(|uplink| lower::senders(&links, uplink.index).into_iter().map(|device| (uplink.index, device)));
         let below = below.collect();
+        let ports_of =
+            |interface: &Interface| (interface.name.clone(), lower::ports_to_outside(&links, interface.index));
+        let is_unseen = |(_, ports): &(String, Vec<&Link>)| {
+            !ports.is_empty() && !ports.iter().any(|port| places.contains_key(&port.index))
+        };
+        let unseen = wanted.iter().map(ports_of).filter(is_unseen);
+        self.bridges =
+            unseen.map(|(bridge, ports)| (bridge, ports.into_iter().map(|port| port.name.clone()).collect())).collect();
         Ok(Interfaces { wanted, others, local, hosts, above, below })
     }
 }

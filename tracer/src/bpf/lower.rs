@@ -134,6 +134,13 @@ fn below(links: &BTreeMap<u32, Link>, upper: u32) -> impl Iterator<Item = u32> {
     ports.map(|port| port.index).chain(parent)
 }
 
+/// The ports of this bridge that lead to the outside; none where it is no bridge.
+pub(super) fn ports_to_outside(links: &BTreeMap<u32, Link>, bridge: u32) -> Vec<&Link> {
+    let is_bridge = links.get(&bridge).is_some_and(|link| link.is_bridge);
+    let ports = links.values().filter(|port| is_bridge && port.master == Some(bridge) && !port.leads_inside);
+    ports.collect()
+}
+
 /// The devices that send what this interface sends, and no copies of it: of the ports of a bridge those that lead neither to virtual machines nor
 /// to containers.
 pub(super) fn senders(links: &BTreeMap<u32, Link>, uplink: u32) -> BTreeSet<u32> {
@@ -225,6 +232,8 @@ mod tests {
             let places: Vec<_> = uplinks.iter().map(|uplink| lower.places(&links, *uplink)).collect();
             assert_eq!(places, expected, "{uplinks:?}");
         }
+        let names = |bridge| ports_to_outside(&links, bridge).iter().map(|port| port.name.as_str()).collect::<Vec<_>>();
+        assert_eq!((names(1), names(2)), (vec!["bond0", "eth2"], vec![]));
         // All its ports lead to virtual machines.
         let links = BTreeMap::from([1, 7, 8].map(|index| (index, links[&index].clone())));
         let lower = Lower { bridges: bridges(&links, &[1]), ..Lower::default() };
