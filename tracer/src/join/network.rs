@@ -112,7 +112,7 @@ impl Network {
     /// Follows an attempt whose source address is not that of the interface it leaves by, or a private one beside its public ones.
     fn suspect(&mut self, slot: &SlotViewMut<'_>) {
         let (interface, translated) = (slot.newest_interface, slot.as_ref().translated());
-        let is_of_node = match self.interfaces.owner_of(&translated.src, interface, slot.last_ns).source {
+        let is_of_node = match self.interfaces.owner_of(&translated.src, interface, slot.sent_ns()).source {
             SourceAddress::OfInterface if self.interfaces.is_private_among_public(interface, &translated) => true,
             SourceAddress::Unknown | SourceAddress::OfInterface => return,
             SourceAddress::OfOtherInterface => true,
@@ -135,9 +135,9 @@ impl Network {
         }
         if is_seen && is_answered {
             let (interface, translated) = (slot.newest_interface, slot.translated());
-            let is_of_node = || self.interfaces.is_of_node(&translated.src, interface, slot.last_ns);
+            let is_of_node = || self.interfaces.is_of_node(&translated.src, interface, slot.sent_ns());
             self.answered.note(interface, &translated, is_of_node);
-            let owner = || self.interfaces.owner_of(&translated.src, interface, slot.last_ns).source;
+            let owner = || self.interfaces.owner_of(&translated.src, interface, slot.sent_ns()).source;
             self.suspects.answered(&translated, slot.first_ns, || {
                 owner() == SourceAddress::OfInterface
                     && !self.interfaces.is_private_among_public(interface, &translated)
@@ -203,7 +203,7 @@ impl Network {
             return Egress { watch, ..Egress::default() };
         }
         let (first, newest, translated) = (slot.interface, slot.newest_interface, slot.translated());
-        let owner = self.interfaces.owner_of(&translated.src, newest, slot.last_ns);
+        let owner = self.interfaces.owner_of(&translated.src, newest, slot.sent_ns());
         let is_of_node = match owner.source {
             SourceAddress::OfInterface | SourceAddress::OfOtherInterface => true,
             SourceAddress::Unknown | SourceAddress::NotOfNode => false,

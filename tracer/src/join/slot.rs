@@ -101,6 +101,15 @@ impl PackedRange {
 }
 
 impl Slot {
+    /// When the newest SYN was sent, by the events of NAT and the wire; else when the last event was.
+    pub(super) fn sent_ns(&self) -> u64 {
+        if !self.known.has_any(SlotFlags::SENT_BY_BINDING | SlotFlags::SENT_BY_WIRE) {
+            return self.last_ns;
+        }
+        let since_ns = Coarse::from_ns(self.last_ns).since_ns(self.sent_at);
+        self.last_ns.saturating_sub(u64::try_from(since_ns).unwrap_or_default())
+    }
+
     pub(super) fn new(isn: u32, time_ns: u64) -> Self {
         Self {
             original: Tuple::default(),

@@ -54,6 +54,10 @@ fn an_address_counts_for_syns_until_it_is_removed() {
     let source = |more: &[Event]| after(two_uplinks(), more).only().egress.source;
     let before = [syn(1, ISN, node(9)), syn(S / 4, ISN, node(9)), removed];
     assert_eq!(source(&before), SourceAddress::OfInterface);
+    // The client gives up after that.
+    let opened = retransmit(S / 4, ISN, pod(9), 1);
+    let given_up = [before[0], opened, before[1], removed, closed(S, ISN, pod(9), 110)];
+    assert_eq!(source(&given_up), SourceAddress::OfInterface);
     assert_eq!(source(&[syn(1, ISN, node(9)), removed, syn(S, ISN, node(9))]), SourceAddress::NotOfNode);
     let again = address(S / 2 + 1, UPLINK, "198.51.100.1", ADDRESS_ADDED);
     assert_eq!(source(&[syn(1, ISN, node(9)), removed, again, syn(S, ISN, node(9))]), SourceAddress::OfInterface);
