@@ -9,6 +9,7 @@ use super::chance::{SUSPECT_P, is_below};
 use super::drawn::Drawn;
 use super::entry::{DestinationEvidence, Role, Standing, answers};
 use super::place::Place;
+use super::pools::Pool;
 use crate::infer::{Probe, evidence};
 use crate::model::{Answers, Assessment, Claim, Reason, Scope, Side, SideEvidence};
 
@@ -40,6 +41,8 @@ pub(super) struct FamilyEvidence {
     sides: [SideSums; 3],
     /// Attempts counted so far.
     observed: u64,
+    /// Ports that clients chose, by side.
+    pools: [Pool; 4],
 }
 
 /// Sums over destinations for one side outside of the policy.
@@ -70,6 +73,9 @@ impl FamilyEvidence {
     /// Counts an attempt; whether it is weighed.
     pub(super) fn count(&mut self, place: Place, first_ns: u64, probe: Probe) -> bool {
         self.observed += 1;
+        if place.is_chosen() {
+            self.pools[place.side as usize].insert(probe.port);
+        }
         self.make_room(place.entry);
         self.change(place, |entry| entry.count(place, first_ns, probe)).unwrap_or_default()
     }
@@ -272,14 +278,22 @@ impl FamilyEvidence {
     }
 
     /// Whether destinations are tried from both sides as often as ports that are drawn have it, where clients choose them. Else those
-    /// that fail may be the servers of a client with ports of its own.
+    /// that fail may be the servers of a client with ports of its own. Ports of one pool are drawn too, one neighbourhood a destination.
     fn are_ports_drawn(&mut self, side: Side) -> bool {
+        if self.is_one_pool(side) {
+            return true;
+        }
         let Some(sums) = self.sides.get_mut((side as usize).wrapping_sub(1)) else { return true };
         if sums.drawn.is_stale(self.observed) {
             let tries = self.entries.iter().map(|entry| [Side::Inside, side].map(|of| entry.kept(of)));
             sums.drawn = Drawn::of(tries, self.observed);
         }
         sums.drawn.are_drawn()
+    }
+
+    fn is_one_pool(&self, side: Side) -> bool {
+        let outside = self.pools[side as usize];
+        outside != Pool::default() && !self.pools[Side::Inside as usize].is_apart_from(outside)
     }
 
     fn sums(&self, side: Side) -> Option<&SideSums> {
@@ -355,7 +369,7 @@ impl FamilyEvidence {
         Some(match passing {
             _ if nats >= ENOUGH_NATS => differ(nats),
             1.. if passing >= filtered && pooled.nats < LIKELY_NATS => Reason::OutsideAnswered,
-            _ if self.is_suspect(unanswered) && drawn.are_drawn()
+            _ if self.is_suspect(unanswered) && (drawn.are_drawn() || self.is_one_pool(side))
                 || self.entries.iter().any(|entry| entry.is_suspect(side)) =>
             {
                 Reason::OnlyInsideAnswered

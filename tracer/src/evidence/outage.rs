@@ -4,9 +4,6 @@
 //! Linux takes one after the other. An outage then hits the ports that are in use. It fails all attempts from its beginning to its end,
 //! so failures without an answered attempt in between are one event, however many they are.
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
 use super::recent::{MAX_RECENT, RecentAttempt, RecentAttempts, weigh};
 use crate::model::Side;
 
@@ -15,9 +12,6 @@ const MIN_RUNS: usize = 3;
 /// From so many on they are none, and fewer are only if each is as long as `LONG_RUN`.
 const ENOUGH_RUNS: usize = 8;
 const LONG_RUN: usize = 8;
-/// So many failures must each follow an answered attempt inside to the same destination that followed an earlier one, where clients choose
-/// the ports that fail: they may try each destination just while it is down.
-const MIN_RETURNS: usize = 3;
 
 /// Whether failures outside follow one another in few runs without an answer inside in between. Attempts in the order of their time.
 pub(super) fn come_in_runs(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> bool {
@@ -33,31 +27,7 @@ pub(super) fn come_in_runs(attempts: &[RecentAttempt], is_inside: impl Fn(&Recen
             (Some(_) | None, _) => {}
         }
     }
-    failures > 0
-        && (runs < MIN_RUNS
-            || runs < ENOUGH_RUNS && failures >= runs * LONG_RUN
-            || is_each_destination_down(attempts, is_inside))
-}
-
-/// Whether clients choose most of the ports that fail, and each destination may have been down whenever they tried it.
-fn is_each_destination_down(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> bool {
-    let (mut chosen, mut failures, mut returns) = (0, 0, 0);
-    // Of each destination with a failure: whether it was answered inside since.
-    let mut answered_since: HashMap<u16, bool, FixedState> = HashMap::default();
-    for attempt in attempts {
-        let entry = attempt.place.entry;
-        match (is_inside(attempt), attempt.answered) {
-            (Some(true), true) => {
-                answered_since.entry(entry).and_modify(|is_answered| *is_answered = true);
-            }
-            (Some(false), false) => {
-                (chosen, failures) = (chosen + usize::from(attempt.place.is_chosen()), failures + 1);
-                returns += usize::from(answered_since.insert(entry, false) == Some(true));
-            }
-            (Some(_) | None, _) => {}
-        }
-    }
-    chosen * 2 > failures && returns < MIN_RETURNS
+    failures > 0 && (runs < MIN_RUNS || runs < ENOUGH_RUNS && failures >= runs * LONG_RUN)
 }
 
 /// The attempts of a period by their time.

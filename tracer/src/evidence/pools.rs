@@ -2,7 +2,6 @@
 //! gives to all others. What then fails from the one and works from the other may depend on the program instead of on the port: on its
 //! servers, on when it connects, on what its SYNs ask for.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use super::recent::RecentAttempt;
@@ -14,40 +13,60 @@ const GAP_CHANCE: f64 = 0.01;
 /// Ports are looked at in blocks of 2^8: connections to one destination take neighbouring ports, which are one draw.
 const BLOCK_BITS: u32 = 8;
 
+/// Ports that were used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pool {
+    /// Their blocks, one bit each
+    blocks: [u64; 4],
+    /// The kernel gives some of them, or others, to sockets that bind none
+    has_ephemeral: bool,
+    has_others: bool,
+}
+
+impl Pool {
+    pub(super) fn insert(&mut self, port: u16) {
+        let block = usize::from(port >> BLOCK_BITS);
+        self.blocks[block / 64] |= 1 << (block % 64);
+        *(if EPHEMERAL.contains(&port) { &mut self.has_ephemeral } else { &mut self.has_others }) = true;
+    }
+
+    fn blocks(self) -> impl Iterator<Item = u16> {
+        (0..256).filter(move |block| self.blocks[usize::from(block / 64)] >> (block % 64) & 1 != 0)
+    }
+
+    /// Whether these are two pools: one has only ports that the kernel gives and the other none, or neighbouring ports of the two are
+    /// further apart than one pool explains.
+    pub(super) fn is_apart_from(self, other: Self) -> bool {
+        let is_of_kernel = |pool: &Self| pool.has_ephemeral && !pool.has_others;
+        let is_bound = |pool: &Self| pool.has_others && !pool.has_ephemeral;
+        if is_of_kernel(&self) && is_bound(&other) || is_bound(&self) && is_of_kernel(&other) {
+            return true;
+        }
+        let of = |pool: Self, is_of_other: bool| pool.blocks().map(move |block| (block, is_of_other));
+        let mut all: Vec<_> = of(self, false).chain(of(other, true)).collect();
+        all.sort_unstable();
+        let (Some((first, _)), Some((last, _))) = (all.first(), all.last()) else { return false };
+        let span = f64::from(last - first + 1);
+        let pairs = all.windows(2).filter(|pair| pair[0].1 != pair[1].1);
+        let gap = pairs.map(|pair| (pair[1].0 - pair[0].0).saturating_sub(1)).max().unwrap_or_default();
+        // Each of so many draws misses the gap.
+        let draws = i32::try_from(all.len()).unwrap_or(i32::MAX);
+        f64::from(draws) * (1.0 - f64::from(gap) / span).powi(draws) < GAP_CHANCE
+    }
+}
+
 /// Whether clients chose most of the ports outside that fail, and those outside and those inside come from different pools.
 pub(super) fn are_apart(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> bool {
     let (mut failures, mut chosen) = (0, 0);
-    let mut sides = [BTreeSet::new(), BTreeSet::new()];
+    let mut pools = [Pool::default(); 2];
     for (attempt, is_inside) in attempts.iter().filter_map(|attempt| Some((attempt, is_inside(attempt)?))) {
         let is_failure = !is_inside && !attempt.answered;
         failures += usize::from(is_failure);
         if attempt.place.is_chosen() {
             chosen += usize::from(is_failure);
-            sides[usize::from(!is_inside)].insert(attempt.port);
+            pools[usize::from(!is_inside)].insert(attempt.port);
         }
     }
-    let [inside, outside] = &sides;
-    chosen * 2 > failures && (are_of_the_kernel_and_not(inside, outside) || has_gap(inside, outside))
-}
-
-/// One side has only ports that the kernel gives, the other none.
-fn are_of_the_kernel_and_not(inside: &BTreeSet<u16>, outside: &BTreeSet<u16>) -> bool {
-    let all = |ports: &BTreeSet<u16>| ports.iter().all(|port| EPHEMERAL.contains(port));
-    let none = |ports: &BTreeSet<u16>| !ports.iter().any(|port| EPHEMERAL.contains(port));
-    all(inside) && none(outside) || none(inside) && all(outside)
-}
-
-/// Whether two neighbouring ports of different sides are further apart than one pool explains.
-fn has_gap(inside: &BTreeSet<u16>, outside: &BTreeSet<u16>) -> bool {
-    let blocks: BTreeSet<(u16, bool)> = [(inside, true), (outside, false)]
-        .into_iter()
-        .flat_map(|(ports, is_inside)| ports.iter().map(move |port| (port >> BLOCK_BITS, is_inside)))
-        .collect();
-    let (Some((first, _)), Some((last, _))) = (blocks.first(), blocks.last()) else { return false };
-    let span = f64::from(last - first + 1);
-    let pairs = blocks.iter().zip(blocks.iter().skip(1)).filter(|((_, left), (_, right))| left != right);
-    let widest = pairs.map(|((left, _), (right, _))| right - left).max().unwrap_or_default();
-    // Each of so many ports misses the gap.
-    let all = i32::try_from(blocks.len()).unwrap_or(i32::MAX);
-    f64::from(all) * (1.0 - f64::from(widest.saturating_sub(1)) / span).powi(all) < GAP_CHANCE
+    let [inside, outside] = pools;
+    chosen * 2 > failures && inside.is_apart_from(outside)
 }

@@ -559,6 +559,9 @@ fn programs_with_ports_of_their_own_may_be_the_reason() {
         assert_eq!((seen.blamed(), seen.end.len()), (0, 150), "{own:?}: {:?}", seen.end.first());
         assert!(seen.policies.iter().all(|policy| policy.reason == Reason::ProgramsDiffer), "{:?}", seen.policies);
     }
+    let above = of_two_programs(61_000..=61_299, 32_768..=60_999);
+    let world = World { answers: Rc::new(|_, port, _| port < 61_000), allowed: "32768-60999", ..above };
+    assert_eq!(world.play(1).blamed(), 0);
     // A gap in a pool that is larger than that of Linux.
     assert_eq!(of_two_programs(10_000..=19_999, 32_768..=65_535).play(1).blamed(), 0);
     // One pool on both sides of the filter's edge is as good as ports that are drawn.
