@@ -188,6 +188,9 @@ fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[(Destination, Side
     let split = likely.clone().unwrap_or_else(|| rule::best(&passes));
     let undecided = undecided.without(&split);
     let decided = || seen.iter().filter(|seen| !undecided.contains(seen.port));
+    let (lowest, highest) = (seen.first().map_or(0, |seen| seen.port), seen.last().map_or(u16::MAX, |seen| seen.port));
+    let used =
+        PortSet::range(lowest.saturating_sub(rule::MAX_BRACKET_PORTS), highest.saturating_add(rule::MAX_BRACKET_PORTS));
     let within = |inside| decided().filter(|seen| split.contains(seen.port) == inside).map(|seen| seen.answers).sum();
     Class {
         inside: within(true),
@@ -196,6 +199,7 @@ fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[(Destination, Side
         split,
         passes,
         undecided,
+        used,
         p_below: p_below(evidence.total, edges),
         supporting_count: order.len(),
         supporting: supporting.collect(),

@@ -140,6 +140,8 @@ pub struct Class {
     pub passes: Vec<Passes>,
     /// Ports that seem to fare otherwise than those around them, with too few attempts to say so; in neither class.
     pub undecided: PortSet,
+    /// From the lowest port that was used to the highest one, and as much beyond as an edge may be off: of others nothing is known.
+    pub used: PortSet,
     /// The ports that `inside` counts: the likely rule, else the best place for each edge.
     pub split: PortSet,
     /// Attempts with ports in `split`.
@@ -178,7 +180,7 @@ impl Class {
                 (None, None) => None,
             }
         });
-        PortSet::of(gaps).without(&self.undecided)
+        PortSet::of(gaps).without(&self.undecided).and(&self.used)
     }
 
     /// Ports that pass, whatever place in its bracket each edge has.

@@ -9,7 +9,7 @@ const USUAL_LOWEST_PORTS: &[u16] = &[
     4096, 1025,
 ];
 /// An edge that can be anywhere within 2 % of the port space suggests nothing.
-const MAX_BRACKET_PORTS: u16 = 1311;
+pub(super) const MAX_BRACKET_PORTS: u16 = 1311;
 
 /// The rule that the ranges suggest, if every edge suggests one.
 pub(super) fn likely(passes: &[Passes]) -> Option<PortSet> {

@@ -2,7 +2,7 @@
 
 use tracer_common::Flow;
 
-use super::world::World;
+use super::world::{Ports, World};
 use crate::infer::Infer;
 
 fn assert_told(world: &World, expected: &str) {
@@ -65,6 +65,13 @@ fn ports_that_half_of_the_ways_drop_are_no_range_that_the_path_passes() {
     assert!(conclusion.class().is_none() && conclusion.denied().is_none());
     assert_eq!(conclusion.verdict_name(), "partial");
     assert!(conclusion.to_string().contains("more often than on the other, but not always"), "{conclusion}");
+}
+
+#[test]
+fn nothing_is_said_of_ports_far_from_all_that_were_used() {
+    let world = World { ports: Ports::Drawn(20_000..=65_535), ..World::new(1, 1000).passing("32768-65535") };
+    let denied = world.conclude().denied().unwrap();
+    assert!(!denied.contains(10_000) && denied.contains(20_000), "{denied}");
 }
 
 #[test]
