@@ -22,7 +22,8 @@ capture() {
 }
 # Waits for a command to work, not for ever.
 until_true() {
-    tries=100
+    # Half a minute: arm64 is emulated.
+    tries=300
     until "$@"; do
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] || return 1
