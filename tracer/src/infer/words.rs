@@ -108,19 +108,22 @@ impl Display for Conclusion {
                 }
                 f.write_str("; ")?;
                 match (suspected, self.destinations) {
-                    (true, _) => write!(f, "there may be a port class: about {more} more such attempts would decide"),
-                    (false, 0..2) => {
-                        write!(
-                            f,
-                            "about {more} more attempts, to other destinations, would reveal a class that has \
-                                   half of the ports"
-                        )
-                    }
-                    (false, 2..) => write!(
+                    (true, _) => write!(
                         f,
-                        "about {more} more attempts would reveal a class that has half of the \
-                                               ports"
+                        "only some of the ports fail so far, which a filter explains, and an outage as well: about {more} more attempts, at \
+                         other times, would tell"
                     ),
+                    (false, 0..2) => write!(
+                        f,
+                        "about {more} more attempts, to other destinations, would reveal a class that has half of the ports"
+                    ),
+                    // They would have to be spread evenly, and most destinations were tried less often.
+                    (false, 2..) if more * 10 < self.used.total() => {
+                        f.write_str("more attempts to each destination would reveal a class that has half of the ports")
+                    }
+                    (false, 2..) => {
+                        write!(f, "about {more} more attempts would reveal a class that has half of the ports")
+                    }
                 }
             }
         }?;

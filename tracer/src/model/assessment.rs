@@ -287,10 +287,16 @@ impl Assessment {
         };
         match reason {
             Reason::SidesDiffer { p_below } => format!("{} (by chance: p < 1e-{p_below})", counts()),
-            Reason::OnlyInsideAnswered if scope == Scope::Destination => {
+            Reason::OnlyInsideAnswered if inside.total().min(outside.total()) < 5 => {
                 format!("{}; too few to exclude chance", counts())
             }
-            Reason::OnlyInsideAnswered => format!("{}; too few to each destination to exclude chance", counts()),
+            // Chance does not explain so many if each is an event of its own.
+            Reason::OnlyInsideAnswered if scope == Scope::Destination => {
+                format!("{}; this is no proof yet, because failures in a row may have one reason", counts())
+            }
+            Reason::OnlyInsideAnswered => {
+                format!("{}; this is no proof yet, because most destinations were tried from one side only", counts())
+            }
             Reason::OthersDiffer => format!("{}; this destination answered none yet", counts()),
             Reason::NothingToCompare if inside.total() == 0 => {
                 format!("{to}, no attempt was made from a port in the range to compare with")
