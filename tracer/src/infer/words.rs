@@ -110,8 +110,8 @@ impl Display for Conclusion {
                 match (suspected, self.destinations) {
                     (true, _) => write!(
                         f,
-                        "only some of the ports fail so far, which a filter explains, and an outage as well: about {more} more attempts, at \
-                         other times, would tell"
+                        "so far only some of the ports fail, which a filter or an outage can explain: about {more} more attempts, at \
+                         other times, would decide"
                     ),
                     (false, 0..2) => write!(
                         f,

@@ -93,8 +93,8 @@ fn too_few_attempts_are_told_with_what_is_missing() {
     assert_told(
         &World { destinations: 3, dead: 1, ..World::new(2, 40) }.passing("32768-65535"),
         "IPv4: too few attempts to conclude anything: 27 attempts to 2 destinations that answered at least once, 12 \
-         unanswered; only some of the ports fail so far, which a filter explains, and an outage as well: about 74 more \
-         attempts, at other times, would tell; left out: 13 attempts to \
+         unanswered; so far only some of the ports fail, which a filter or an outage can explain: about 74 more \
+         attempts, at other times, would decide; left out: 13 attempts to \
          1 destination that never answered",
     );
     assert_told(
