@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::consent;
 use crate::debian;
+use crate::setup::consent;
 use crate::{paths, process};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

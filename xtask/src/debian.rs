@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
 
-use crate::consent;
+use crate::setup::consent;
 use crate::{paths, process};
 
 /// Installs the packages of programs that are nowhere to be found. Words: `PROGRAM`, or `PROGRAM=PACKAGE` where names differ.

@@ -3,7 +3,6 @@
 mod arch;
 mod bench;
 mod build;
-mod consent;
 mod debian;
 mod demo;
 mod dist;
@@ -15,18 +14,10 @@ mod test;
 mod vm;
 
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
-
-#[derive(Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    about = "Sets up, builds, demonstrates and tests snatrace",
-    arg_required_else_help = true
-)]
+/// Sets up, builds, demonstrates and tests snatrace
+#[derive(clap::Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -35,7 +26,7 @@ struct Cli {
     yes: bool,
 }
 
-#[derive(Subcommand)]
+#[derive(clap::Subcommand)]
 enum Task {
     /// Find or install the toolchain for the eBPF programs, and what the demo needs
     Setup,
@@ -49,9 +40,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let Cli { task, yes } = Cli::parse();
-    consent::IS_GIVEN.store(yes, Ordering::Relaxed);
-    let result: Result<ExitCode> = match task {
+    let Cli { task, yes } = clap::Parser::parse();
+    setup::consent::give(yes);
+    let result = match task {
         Task::Setup => setup::run(),
         Task::Bench(args) => bench::run(&args),
         Task::Build(args) => build::run(&args),

@@ -83,11 +83,17 @@ fn logs(pod: &str, uid: &str, container: &str) -> String {
     format!("var/log/pods/shop_{pod}_{uid}/{container}")
 }
 
-#[test]
-fn a_pod_is_told_once_before_the_first_event_of_its_namespace() {
-    let mut node = Node::new();
+/// A node with one container of the pod `web-0`, which began at 10 s.
+fn with_pod() -> Node {
+    let node = Node::new();
     node.make(&logs("web-0", FIRST, "app"));
     node.begin(70, 1000, NETNS, &pod(FIRST));
+    node
+}
+
+#[test]
+fn a_pod_is_told_once_before_the_first_event_of_its_namespace() {
+    let mut node = with_pod();
     node.begin(71, 1100, NETNS, &pod(FIRST));
     for second in 20..90 {
         assert_eq!(node.seen(NETNS, second * S, 11 * S).as_deref(), Some("shop/web-0/app"), "{second}");
@@ -110,18 +116,14 @@ fn the_host_and_namespaces_without_a_pod_are_nobodys() {
 
 #[test]
 fn the_hosts_namespace_is_nobodys_even_where_its_first_process_cannot_be_read() {
-    let mut node = Node::new();
-    node.make(&logs("web-0", FIRST, "app"));
+    let mut node = with_pod();
     node.begin(60, 500, NETNS, "/system.slice/sshd.service");
-    node.begin(70, 1000, NETNS, &pod(FIRST));
     assert_eq!(node.seen(NETNS, 20 * S, 15 * S), None);
 }
 
 #[test]
 fn a_tool_that_enters_a_pods_namespace_does_not_make_it_nobodys() {
-    let mut node = Node::new();
-    node.make(&logs("web-0", FIRST, "app"));
-    node.begin(70, 1000, NETNS, &pod(FIRST));
+    let mut node = with_pod();
     node.begin(71, 1500, NETNS, "/user.slice/session-1.scope");
     assert_eq!(node.seen(NETNS, 20 * S, 16 * S).as_deref(), Some("shop/web-0/app"));
 }
@@ -160,9 +162,7 @@ fn a_container_is_named_only_while_the_pod_has_one() {
 
 #[test]
 fn a_namespace_number_that_comes_back_belongs_to_the_new_pod() {
-    let mut node = Node::new();
-    node.make(&logs("web-0", FIRST, "app"));
-    node.begin(70, 1000, NETNS, &pod(FIRST));
+    let mut node = with_pod();
     assert_eq!(node.seen(NETNS, 20 * S, 15 * S).as_deref(), Some("shop/web-0/app"));
     node.end(70);
     node.make(&logs("web-1", SECOND, "app"));
@@ -174,9 +174,7 @@ fn a_namespace_number_that_comes_back_belongs_to_the_new_pod() {
 
 #[test]
 fn a_process_number_that_comes_back_vouches_for_nobody() {
-    let mut node = Node::new();
-    node.make(&logs("web-0", FIRST, "app"));
-    node.begin(70, 1000, NETNS, &pod(FIRST));
+    let mut node = with_pod();
     assert!(node.seen(NETNS, 20 * S, 15 * S).is_some());
     node.end(70);
     node.begin(70, 3000, NETNS, "/user.slice");
@@ -185,9 +183,7 @@ fn a_process_number_that_comes_back_vouches_for_nobody() {
 
 #[test]
 fn a_pod_that_dies_is_not_known_any_more_but_its_attempts_stay_its() {
-    let mut node = Node::new();
-    node.make(&logs("web-0", FIRST, "app"));
-    node.begin(70, 1000, NETNS, &pod(FIRST));
+    let mut node = with_pod();
     assert!(node.seen(NETNS, 20 * S, 15 * S).is_some());
     node.end(70);
     fs::remove_dir_all(node.root.path().join("var/log/pods")).unwrap();
@@ -197,9 +193,7 @@ fn a_pod_that_dies_is_not_known_any_more_but_its_attempts_stay_its() {
 
 #[test]
 fn the_same_pod_with_another_oldest_process_is_no_news() {
-    let mut node = Node::new();
-    node.make(&logs("web-0", FIRST, "app"));
-    node.begin(70, 1000, NETNS, &pod(FIRST));
+    let mut node = with_pod();
     node.begin(71, 1100, NETNS, &pod(FIRST));
     assert!(node.seen(NETNS, 20 * S, 15 * S).is_some());
     node.end(70);
@@ -282,9 +276,7 @@ fn names_that_come_late_are_found() {
 
 #[test]
 fn many_namespaces_are_bounded_and_told_again_when_they_were_forgotten() {
-    let mut node = Node::new();
-    node.make(&logs("web-0", FIRST, "app"));
-    node.begin(70, 1000, NETNS, &pod(FIRST));
+    let mut node = with_pod();
     assert!(node.seen(NETNS, 20 * S, 15 * S).is_some());
     for netns in 0..5_000 {
         node.seen(NETNS + 1 + netns, (20 + u64::from(netns)) * S, 0);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 
 use super::MAJOR;
-use super::writer::Written;
+use super::appender::Written;
 use crate::model::plural;
 
 /// Why a trace cannot be read or written.

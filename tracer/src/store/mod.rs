@@ -9,9 +9,10 @@
 //!
 //! From bottom to top: `varint`, `frame`, `kinds` (one event each), `block` (items and tables), `input`, `beginning`, `blocks`, `reader`,
 //! `session` (the parts of one recording), `recording`, `merged`; on the other side `target`, `rotation`,
-//! `files`, `abandoned`, `watched` (what a later part begins with), `writer`.
+//! `files`, `abandoned`, `watched` (what a later part begins with), `appender`, `writer`.
 
 mod abandoned;
+mod appender;
 mod beginning;
 mod block;
 mod blocks;
@@ -36,6 +37,7 @@ mod writer;
 mod tests;
 
 pub use abandoned::recover;
+pub use appender::Written;
 pub use error::Error;
 pub(crate) use input::Input;
 pub use merged::{Merged, Sessions, max_open};
@@ -46,7 +48,7 @@ pub use rotation::Rotation;
 #[cfg(feature = "ebpf")]
 pub(crate) use target::open_output;
 pub(crate) use target::{create, create_later, create_text, partial};
-pub use writer::{Writer, Written};
+pub use writer::Writer;
 
 /// A newer major version is refused.
 pub const MAJOR: u16 = 1;

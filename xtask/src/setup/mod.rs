@@ -3,6 +3,7 @@
 //! Leaves for `tracer/build.rs`: `target/tools/ebpf-toolchain` (the toolchain's name for `rustup run`) and
 //! `target/tools/bin/bpf-linker`.
 
+pub mod consent;
 mod linker;
 pub mod toolchain;
 
@@ -11,7 +12,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::consent;
 use crate::debian;
 use crate::{paths, process};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::linker;
-use crate::consent;
+use crate::setup::consent;
 use crate::{debian, paths, process};
 
 pub struct Toolchain {

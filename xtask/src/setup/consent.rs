@@ -5,8 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
 
-/// Set by `--yes`.
-pub static IS_GIVEN: AtomicBool = AtomicBool::new(false);
+static IS_GIVEN: AtomicBool = AtomicBool::new(false);
+
+/// Of `--yes`.
+pub fn give(yes: bool) {
+    IS_GIVEN.store(yes, Ordering::Relaxed);
+}
 
 /// Says what is about to be installed; an error when the person at the terminal says no.
 pub fn ask(what: &str) -> Result<()> {
