@@ -81,23 +81,8 @@ impl<'a> PolicyJson<'a> {
 impl SideCounts {
     fn new(side: &SideEvidence, allowed: &PortSet, text: String) -> Self {
         let SideEvidence { assessment: Assessment { reason, side, inside, outside, .. }, filtered, passing } = *side;
-        let p_below_1e = match reason {
-            Reason::SidesDiffer { p_below } => Some(-i64::from(p_below)),
-            Reason::OnlyInsideAnswered
-            | Reason::OthersDiffer
-            | Reason::InFewRuns
-            | Reason::FewPorts
-            | Reason::ClientsDiffer
-            | Reason::ProgramsDiffer
-            | Reason::ShortWait
-            | Reason::NothingToCompare
-            | Reason::PortChanged
-            | Reason::NotOnUplink
-            | Reason::PortAnswered
-            | Reason::OutsideAnswered
-            | Reason::InsideUnanswered
-            | Reason::ServiceSilent => None,
-        };
+        // Only this reason has one.
+        let p_below_1e = if let Reason::SidesDiffer { p_below } = reason { Some(-i64::from(p_below)) } else { None };
         Self {
             ports: side.ports(allowed),
             evidence_strength: reason.strength().name(),
