@@ -39,8 +39,7 @@ pub(super) fn add(name: &str, index: u32) -> anyhow::Result<bool> {
     let is_clsact = has_clsact(index)?;
     anyhow::ensure!(
         is_clsact,
-        "it has an ingress qdisc, which does not see packets that leave: replace it with a \
-                                clsact qdisc"
+        "it has an ingress qdisc, which does not see packets that leave: replace it with a clsact qdisc"
     );
     Ok(false)
 }

@@ -61,8 +61,7 @@ fn entry(btf: &Btf, globals: &mut Globals) -> anyhow::Result<()> {
         [original + TUPLE, reply + TUPLE, status + WORD, net + WORD].into_iter().chain(zone.map(|zone| zone + 2)).max();
     if end.is_none_or(|end| (end - base) as usize > CT_WINDOW) {
         bail!(
-            "this kernel's struct nf_conn has its fields too far apart for snatrace: please report it with `uname \
-               -a`"
+            "this kernel's struct nf_conn has its fields too far apart for snatrace: please report it with `uname -a`"
         );
     }
     globals.CT_BASE = base;

@@ -96,10 +96,10 @@ mod tests {
             let egress = crate::model::Egress { first_syn, others, ..crate::model::Egress::default() };
             explain(&Case::new(&Attempt { rst_seen: true, egress, ..failing() }, &capture()))
         };
-        assert!(explained(0).contains(
-            "its SYN asked for ECN: this destination refused 5 other attempts with such a \
-                                       SYN too"
-        ));
+        assert!(
+            explained(0)
+                .contains("its SYN asked for ECN: this destination refused 5 other attempts with such a SYN too")
+        );
         assert!(explained(1).ends_with("its RST came back"));
     }
 

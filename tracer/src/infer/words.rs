@@ -88,8 +88,7 @@ impl Display for Conclusion {
                     None => f.write_str("one destination")?,
                 }
                 f.write_str(
-                    ", which may itself be the reason: attempts to other destinations are needed to \
-                             conclude it",
+                    ", which may itself be the reason: attempts to other destinations are needed to conclude it",
                 )
             }
             Verdict::NoClass { .. } if self.pattern.is_some() => {
