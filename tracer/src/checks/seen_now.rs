@@ -41,8 +41,8 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
 
 fn report(facts: &Facts, conclusion: &Conclusion, counts: &str) -> CheckReport {
     let level = match &conclusion.verdict {
-        Verdict::Class(_) => Level::Problem,
-        Verdict::OneDestination(_) => Level::Warn,
+        Verdict::Class(_) if conclusion.class().is_some() => Level::Problem,
+        Verdict::Class(_) | Verdict::OneDestination(_) => Level::Warn,
         Verdict::NoClass { .. } => Level::Ok,
         Verdict::TooFew { .. } => Level::Note,
     };

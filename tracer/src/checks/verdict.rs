@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CheckReport, Facts, Fix, Level};
-use crate::infer::Verdict as Inferred;
-use crate::model::Origin;
+use crate::infer::Conclusion;
+use crate::model::{Origin, PortSet};
 
 /// What it comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -102,7 +102,9 @@ pub fn verdict(facts: &Facts, reports: &[CheckReport]) -> DoctorVerdict {
 
 /// Which ports, as short as can be.
 fn failing(facts: &Facts) -> String {
-    let ranges = facts.classes().map(|class| class.likely.as_ref().unwrap_or(&class.split).to_string());
+    let ranges = facts
+        .classes()
+        .map(|class| class.likely.as_ref().map_or_else(|| format!("about {}", class.split), PortSet::to_string));
     format!("the path accepts return traffic on {} only", ranges.collect::<Vec<_>>().join("; IPv6 on "))
 }
 
@@ -121,9 +123,6 @@ impl Facts {
     /// The classes of ports that the conntrack table shows beyond doubt.
     pub fn classes(&self) -> impl Iterator<Item = &crate::infer::Class> {
         let seen = self.seen.as_ref().ok().and_then(Option::as_ref);
-        seen.into_iter().flat_map(|seen| &seen.conclusions).filter_map(|conclusion| match &conclusion.verdict {
-            Inferred::Class(class) => Some(class),
-            Inferred::OneDestination(_) | Inferred::NoClass { .. } | Inferred::TooFew { .. } => None,
-        })
+        seen.into_iter().flat_map(|seen| &seen.conclusions).filter_map(Conclusion::class)
     }
 }

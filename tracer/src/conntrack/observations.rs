@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::entry::{ConntrackEntry, State, Timeouts};
+use crate::evidence::Clients;
 use crate::infer::{Conclusion, Infer};
 use crate::model::{Attempt, Filter};
 
@@ -91,6 +92,7 @@ pub struct Observations {
     pub(super) times: Timeouts,
     filter: Filter,
     infer: Infer,
+    clients: Clients,
 }
 
 impl Observations {
@@ -103,7 +105,11 @@ impl Observations {
     /// What follows.
     #[must_use]
     pub fn conclusions(&self) -> Vec<Conclusion> {
-        self.infer.conclusions()
+        let with_doubt = |conclusion: Conclusion| {
+            let doubt = conclusion.class().and_then(|class| self.clients.doubt(conclusion.is_ipv4, class));
+            Conclusion { doubt, ..conclusion }
+        };
+        self.infer.conclusions().into_iter().map(with_doubt).collect()
     }
 
     pub(super) fn take(&mut self, entry: &ConntrackEntry) {
@@ -145,6 +151,7 @@ impl Observations {
             EntryVerdict::InFlight | EntryVerdict::ClosedUnanswered | EntryVerdict::Other => return,
         };
         self.infer.observe(&entry.translated(), answered, second);
+        self.clients.take(&entry.original, &entry.translated(), answered);
     }
 
     fn is_asked_for(&self, entry: &ConntrackEntry) -> bool {

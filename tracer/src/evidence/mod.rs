@@ -9,6 +9,7 @@
 
 mod chance;
 mod change;
+mod clients;
 mod doubts;
 mod drawn;
 mod entry;
@@ -24,6 +25,7 @@ mod refused;
 #[cfg(test)]
 mod tests;
 
+pub use self::clients::Clients;
 pub use self::path::InPeriod;
 use self::path::PathEvidence;
 pub use self::place::{Path, Place};

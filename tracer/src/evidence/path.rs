@@ -90,7 +90,7 @@ fn is_like(at: u64, now: u64, was_doubted: bool) -> bool {
 }
 
 /// A hash of the address of a client: few are told apart, so all of it matters.
-fn client(addr: [u8; 16]) -> u8 {
+pub(super) fn client(addr: [u8; 16]) -> u8 {
     let hash = u128::from_be_bytes(addr).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
     ((hash >> 120) as u8).max(1)
 }
