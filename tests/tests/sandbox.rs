@@ -45,6 +45,7 @@ fn child() {
     let mut tried = String::new();
     let mut result = |what: &str, is_done: bool| tried.push_str(&format!("{what} {is_done}\n"));
     result("read_input", fs::read(place("input")).is_ok());
+    result("read_random", fs::File::open("/dev/urandom").is_ok());
     result("write_below_output", fs::write(place("out/file"), "x").is_ok());
     result("thread", std::thread::spawn(|| 1).join().is_ok());
     result("read_other", fs::read("/etc/passwd").is_ok());
@@ -90,7 +91,7 @@ fn of(tried: &[(String, bool)], is_done: bool) -> Vec<&str> {
 fn a_process_in_the_sandbox_reads_its_input_and_writes_its_output_and_nothing_else() {
     let tried = tried(true);
     if has_landlock() {
-        assert_eq!(of(&tried, true), ["read_input", "write_below_output", "thread"]);
+        assert_eq!(of(&tried, true), ["read_input", "read_random", "write_below_output", "thread"]);
     } else {
         eprintln!("this kernel has no Landlock: files are not restricted");
         assert_eq!(of(&tried, false), ["connect", "exec", "mount"]);

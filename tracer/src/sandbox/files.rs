@@ -10,21 +10,21 @@ use landlock::{
 
 /// Restrictions of this version are asked for; a kernel takes those that it knows.
 const NEWEST: ABI = ABI::V6;
-/// Time zones.
-const ALWAYS: [&str; 3] = ["/usr/share/zoneinfo", "/etc/localtime", "/etc/timezone"];
+/// Time zones; random numbers, which a static binary reads from the device because it finds no function `getrandom`.
+const ALWAYS: [&str; 5] = ["/usr/share/zoneinfo", "/etc/localtime", "/etc/timezone", "/dev/random", "/dev/urandom"];
 
 /// Allows this thread and those that it starts to read these files and to write below these directories: no other file, no TCP, no
 /// signal to other processes.
 pub(super) fn only(inputs: &[PathBuf], output_directories: &[&Path]) -> anyhow::Result<()> {
     let named = std::env::var_os("TZDIR");
-    let zones = ALWAYS.iter().map(Path::new).chain(named.as_ref().map(Path::new));
+    let always = ALWAYS.iter().map(Path::new).chain(named.as_ref().map(Path::new));
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?
         .create()?;
-    for path in inputs.iter().map(PathBuf::as_path).chain(zones) {
+    for path in inputs.iter().map(PathBuf::as_path).chain(always) {
         rules = allow(rules, path, AccessFs::ReadFile | AccessFs::ReadDir)?;
     }
     for path in output_directories {
