@@ -6,7 +6,7 @@ use tracer_common::config::Loss;
 use tracer_common::events::Lost;
 
 use crate::infer::{Conclusion, Infer, Refusals};
-use crate::model::{Attempt, Filter, Judgement, Owner, PolicyEvidence, Reason, Strength};
+use crate::model::{Attempt, Doubt, Filter, Judgement, Owner, PolicyEvidence, Strength};
 use crate::tally::Counts;
 
 /// The counts at the end of a capture; field names as in JSON.
@@ -53,7 +53,7 @@ pub struct Summary {
     /// Which ports are refused, by address family (IPv4).
     pub refusals: Vec<(bool, Refusals)>,
     /// What else explains the class of ports of an address family (IPv4 or not).
-    pub doubts: Vec<(bool, Reason)>,
+    pub doubts: Vec<(bool, Doubt)>,
 }
 
 impl Summary {

@@ -28,22 +28,15 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, failing};
-    use crate::model::{Attempt, Dropped, Outcome, TableFill};
-
-    fn dropped(ctinfo: u8, table: Option<TableFill>) -> Attempt {
-        let syn_dropped = Dropped { count: 2, reason: 6, ctinfo, are_mixed: false };
-        Attempt { syn_dropped, table, syns_leaving: 0, ..failing() }
-    }
-
-    const FULL: Option<TableFill> = Some(TableFill { count: 65536, max: 65536 });
+    use crate::causes::testing::{applies_to, dropped, failing};
+    use crate::model::{Attempt, TableFill};
 
     #[test]
     fn a_syn_without_entry_dropped_while_the_table_is_full_is_its_victim() {
-        assert!(applies_to(&CAUSE, &dropped(NO_ENTRY, FULL)));
-        assert!(!applies_to(&CAUSE, &dropped(2, FULL)));
-        assert!(!applies_to(&CAUSE, &dropped(NO_ENTRY, None)));
-        let ended = Attempt { outcome: Outcome::TimedOut, ..dropped(NO_ENTRY, None) };
-        assert!(!applies_to(&CAUSE, &ended));
+        let full = Some(TableFill { count: 65536, max: 65536 });
+        for (ctinfo, table, applies) in [(NO_ENTRY, full, true), (2, full, false), (NO_ENTRY, None, false)] {
+            let attempt = Attempt { syn_dropped: dropped(2, 6, ctinfo), table, syns_leaving: 0, ..failing() };
+            assert_eq!(applies_to(&CAUSE, &attempt), applies, "{ctinfo}, {table:?}");
+        }
     }
 }

@@ -59,65 +59,48 @@ fn came_back(case: &Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Capture, Dropped};
+    use crate::causes::testing::{self, applies_to, capture, explained, failing, says};
+    use crate::model::{Attempt, Capture};
 
     fn dropped(count: u8, retransmits: u32) -> Attempt {
-        let syn_dropped = Dropped { count, reason: 6, ctinfo: 2, are_mixed: false };
-        Attempt { syn_dropped, retransmits, syns_leaving: 0, ..failing() }
+        Attempt { syn_dropped: testing::dropped(count, 6, 2), retransmits, syns_leaving: 0, ..failing() }
     }
 
     #[test]
     fn a_syn_that_this_node_drops_is_dropped_here() {
         assert!(applies_to(&CAUSE, &dropped(1, 1)));
-        assert!(!applies_to(&CAUSE, &dropped(0, 1)));
-        assert!(!applies_to(&CAUSE, &failing()));
-        let attempt = dropped(2, 1);
-        assert_eq!(explain(&Case::new(&attempt, &capture())), "this node dropped 2 SYNs of 2 sent: NETFILTER_DROP");
+        assert!(!applies_to(&CAUSE, &dropped(0, 1)) && !applies_to(&CAUSE, &failing()));
+        let all = "this node dropped 2 SYNs of 2 sent: NETFILTER_DROP";
+        assert_eq!(explained(&CAUSE, &dropped(2, 1)), all);
+        let hairpin = Attempt { is_hairpin: true, ..dropped(2, 1) };
+        says(&CAUSE, &hairpin, "hairpin mode on the client's bridge port");
     }
 
     #[test]
     fn what_is_dropped_besides_syns_that_left_was_a_copy() {
         let attempt = |syns_leaving| Attempt { syns_leaving, ..dropped(4, 3) };
         assert!(!applies_to(&CAUSE, &attempt(4)) && !applies_to(&CAUSE, &attempt(3)));
-        let half = attempt(2);
-        assert!(explain(&Case::new(&half, &capture())).starts_with("this node dropped 2 SYNs of 4 sent"));
-        assert!(applies_to(&CAUSE, &half));
+        says(&CAUSE, &attempt(2), "this node dropped 2 SYNs of 4 sent");
+        assert!(applies_to(&CAUSE, &attempt(2)));
         let by_queue = Attempt { dropped_after_leaving: 3, ..attempt(4) };
         assert!(applies_to(&CAUSE, &by_queue), "the interface sees SYNs before its queue drops them");
     }
 
     #[test]
-    fn a_syn_whose_sending_failed_was_sent_before_it_was_dropped() {
-        let attempt = Attempt { send_errors: 2, send_errno: -1, ..dropped(4, 1) };
-        let explained = explain(&Case::new(&attempt, &capture()));
-        assert_eq!(explained, "this node dropped 4 SYNs of 4 sent: NETFILTER_DROP");
-    }
-
-    #[test]
-    fn a_client_that_is_its_own_destination_is_named() {
-        let attempt = Attempt { is_hairpin: true, ..dropped(2, 1) };
-        let explained = explain(&Case::new(&attempt, &capture()));
-        assert!(explained.ends_with("hairpin mode on the client's bridge port"), "{explained}");
-    }
-
-    #[test]
     fn a_syn_that_left_and_comes_back_from_outside_needs_no_masquerade() {
         let left = Attempt { syns_leaving: 2, dropped_after_leaving: 2, ..dropped(2, 1) };
-        let own = Dropped { reason: 90, ..left.syn_dropped };
-        let drop_reasons = vec![(90, "IP_LOCAL_SOURCE".to_owned()), (6, "NETFILTER_DROP".to_owned())];
-        let capture = Capture { drop_reasons, ..capture() };
-        let explained = |attempt: Attempt| explain(&Case::new(&attempt, &capture));
-        for attempt in [Attempt { syn_dropped: own, ..left.clone() }, Attempt { is_hairpin: true, ..left.clone() }] {
-            assert!(explained(attempt).contains("came back from outside with this node's own address"));
+        let capture = Capture { drop_reasons: vec![(90, "IP_LOCAL_SOURCE".to_owned())], ..capture() };
+        let own = Attempt { syn_dropped: testing::dropped(2, 90, 2), ..left.clone() };
+        let hairpin = Attempt { is_hairpin: true, ..left.clone() };
+        for (attempt, has_come_back) in [(own, true), (hairpin, true), (left, false)] {
+            let explained = explain(&Case::new(&attempt, &capture));
+            assert_eq!(explained.contains("came back from outside with this node's own address"), has_come_back);
         }
-        assert!(!explained(left).contains("came back"));
     }
 
     #[test]
     fn one_drop_of_many_explains_little() {
-        let attempt = Attempt { syns_leaving: 4, ..dropped(1, 4) };
-        assert!(!applies_to(&CAUSE, &attempt));
+        assert!(!applies_to(&CAUSE, &Attempt { syns_leaving: 4, ..dropped(1, 4) }));
         // It is all there is where no SYN was seen leaving, if an uplink is watched.
         assert!(applies_to(&CAUSE, &dropped(1, 4)));
         let blind = Capture { hooks: Vec::new(), ..capture() };
@@ -126,13 +109,11 @@ mod tests {
 
     #[test]
     fn a_send_that_failed_is_dropped_here_unless_it_only_waits() {
-        let failed = Attempt { send_errors: 2, send_errno: -1, ..dropped(0, 1) };
-        assert!(applies_to(&CAUSE, &failed));
-        let text = explain(&Case::new(&failed, &capture()));
-        assert_eq!(
-            text,
-            "this node could not send the SYN 2 times, most recently: Operation not permitted (os error 1)"
-        );
-        assert!(!applies_to(&CAUSE, &Attempt { send_errno: EBUSY, ..failed }));
+        let failed = |count| Attempt { send_errors: 2, send_errno: -1, ..dropped(count, 1) };
+        assert!(applies_to(&CAUSE, &failed(0)));
+        let text = "this node could not send the SYN 2 times, most recently: Operation not permitted (os error 1)";
+        assert_eq!(explained(&CAUSE, &failed(0)), text);
+        assert!(!applies_to(&CAUSE, &Attempt { send_errno: EBUSY, ..failed(0) }));
+        says(&CAUSE, &failed(4), "this node dropped 4 SYNs of 4 sent: NETFILTER_DROP");
     }
 }

@@ -114,69 +114,61 @@ fn source_doubt(case: &Case<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::cause_of;
-    use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Egress, Outcome, Strays};
+    use crate::causes::testing::{applies_to, explained, failing, id_of, says};
+    use crate::model::{Attempt, Egress, Outcome, Strays, example};
 
     #[test]
     fn a_private_source_that_nothing_here_changes_is_translated_elsewhere() {
-        let explained = |source: &str, to: &str| {
-            let own = crate::model::example::flow(source, to);
+        for (source, to, is_translated) in [
+            ("10.42.0.7:4000", "203.0.113.80:443", true),
+            ("10.42.0.7:4000", "10.9.9.9:443", false),
+            ("192.0.2.1:4000", "203.0.113.80:443", false),
+        ] {
+            let own = Some(example::flow(source, to));
             let source = SourceAddress::OfInterface;
             let egress = Egress { source, source_is_answered: true, interface_is_private: true, ..Egress::default() };
-            let attempt = Attempt { original: Some(own), translated: Some(own), nat_netns: None, egress, ..failing() };
-            explain(&Case::new(&attempt, &capture()))
-        };
-        assert!(
-            explained("10.42.0.7:4000", "203.0.113.80:443").contains("another NAT on the path, which is not watched")
-        );
-        assert!(!explained("10.42.0.7:4000", "10.9.9.9:443").contains("another NAT"));
-        assert!(!explained("192.0.2.1:4000", "203.0.113.80:443").contains("another NAT"));
+            let attempt = Attempt { original: own, translated: own, nat_netns: None, egress, ..failing() };
+            let text = "another NAT on the path, which is not watched";
+            assert_eq!(explained(&CAUSE, &attempt).contains(text), is_translated, "{own:?}");
+        }
     }
 
     #[test]
     fn a_syn_that_left_and_was_not_answered_has_no_answer() {
-        assert!(applies_to(&CAUSE, &failing()));
-        assert!(!applies_to(&CAUSE, &Attempt { syns_leaving: 0, ..failing() }));
-        assert!(!applies_to(&CAUSE, &Attempt { rst_seen: true, ..failing() }));
         let late = Attempt { syns_leaving: 2, retransmits: 7, ..failing() };
-        assert!(!applies_to(&CAUSE, &late));
-        assert!(
-            applies_to(&CAUSE, &Attempt { sent_before: 6, ..late }),
-            "those before the capture cannot have been seen"
-        );
+        let good = Attempt { syn_ack_seen: true, outcome: Outcome::Established, ..failing() };
+        let undelivered = Attempt { syn_ack_undelivered: true, ..good.clone() };
+        for (attempt, applies) in [
+            (failing(), true),
+            (Attempt { syns_leaving: 0, ..failing() }, false),
+            (Attempt { rst_seen: true, ..failing() }, false),
+            (late.clone(), false),
+            // Those before the capture cannot have been seen.
+            (Attempt { sent_before: 6, ..late }, true),
+            // Loss that the retransmit makes good is no answer at first.
+            (good, true),
+            (Attempt { outcome: Outcome::Pending, ..undelivered.clone() }, false),
+            // A machine behind this node that rejects what it gets: whether it accepted a later answer is not known.
+            (Attempt { socket_netns: None, ..undelivered }, false),
+        ] {
+            assert_eq!(applies_to(&CAUSE, &attempt), applies, "{attempt:?}");
+        }
     }
 
     #[test]
     fn an_answer_by_another_interface_and_a_syn_of_the_other_side_are_named() {
-        let explained = |attempt: &Attempt| {
-            let capture = capture();
-            let case = Case::new(attempt, &capture);
-            assert_eq!(cause_of(&case).id, CAUSE.id);
-            explain(&case)
-        };
         let unseen = Attempt { is_answered_unseen: true, outcome: Outcome::Established, ..failing() };
-        assert!(explained(&unseen).contains("answered by an interface that is not watched"));
         let open = Attempt { strays: Strays { syns: 2, ..Strays::default() }, ..failing() };
-        assert!(explained(&open).contains("sent a SYN of its own"));
+        assert_eq!((id_of(&unseen), id_of(&open)), (CAUSE.id, CAUSE.id));
+        says(&CAUSE, &unseen, "answered by an interface that is not watched");
+        says(&CAUSE, &open, "sent a SYN of its own");
     }
 
     #[test]
     fn a_source_is_not_said_of_syns_that_left_with_another_one() {
-        let explained = |attempt: &Attempt| explain(&Case::new(attempt, &capture()));
         let several = Attempt { syns_leaving: 3, ..failing() };
-        assert!(explained(&several).starts_with("the SYN left 3 times as 192.0.2.1:40000 by "));
+        says(&CAUSE, &several, "the SYN left 3 times as 192.0.2.1:40000 by ");
         let egress = Egress { is_mixed: true, ..several.egress };
-        let mixed = explained(&Attempt { egress, ..several });
-        assert!(mixed.starts_with("the SYN left 3 times, most recently as 192.0.2.1:40000 by "), "{mixed}");
-    }
-
-    #[test]
-    fn loss_that_the_retransmit_makes_good_is_no_answer_at_first() {
-        let late = Attempt { syn_ack_seen: true, outcome: Outcome::Established, ..failing() };
-        assert!(applies_to(&CAUSE, &late));
-        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, outcome: Outcome::Pending, ..late.clone() }));
-        // A machine behind this node that rejects what it gets: whether it accepted a later answer is not known.
-        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, socket_netns: None, ..late }));
+        says(&CAUSE, &Attempt { egress, ..several }, "the SYN left 3 times, most recently as 192.0.2.1:40000 by ");
     }
 }

@@ -58,14 +58,18 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::causes::no_answer;
+    use crate::causes::testing::{applies_to, capture, failing, id_of, says};
     use crate::model::{Attempt, Capture, Egress, HookState, example};
 
-    /// A pod whose source nothing changes.
-    fn pod() -> Attempt {
-        let pod = example::attempt("10.42.0.7:4000", "203.0.113.80:443", "10.42.0.7:4000", "203.0.113.80:443");
+    /// An attempt whose source nothing changes.
+    fn untouched(src: &str, dst: &str) -> Attempt {
         let egress = Egress { has_nat_rules: true, destinations_with_source: 3, ..Egress::default() };
-        Attempt { nat_netns: None, selections: 0, egress, ..pod }
+        Attempt { nat_netns: None, selections: 0, egress, ..example::attempt(src, dst, src, dst) }
+    }
+
+    fn pod() -> Attempt {
+        untouched("10.42.0.7:4000", "203.0.113.80:443")
     }
 
     #[test]
@@ -91,69 +95,50 @@ mod tests {
 
     #[test]
     fn a_pod_that_leaves_with_its_own_address_is_not_translated() {
-        assert!(applies_to(&CAUSE, &pod()));
-        assert!(!applies_to(&CAUSE, &Attempt { translated: None, ..pod() }));
-        assert!(!applies_to(&CAUSE, &Attempt { retransmits: 0, ..pod() }));
-        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_seen: true, ..pod() }));
-        assert!(!applies_to(&CAUSE, &failing()));
-    }
-
-    #[test]
-    fn a_public_address_of_a_pod_is_routed() {
-        let pod = example::attempt("203.0.113.10:4000", "198.51.100.80:443", "203.0.113.10:4000", "198.51.100.80:443");
-        assert!(!applies_to(&CAUSE, &Attempt { nat_netns: None, selections: 0, ..pod }));
-    }
-
-    #[test]
-    fn a_socket_of_the_node_has_the_right_address() {
-        let node = example::attempt("192.0.2.1:4000", "203.0.113.80:443", "192.0.2.1:4000", "203.0.113.80:443");
-        assert!(!applies_to(&CAUSE, &Attempt { nat_netns: None, ..node }));
+        let answered_neighbour = Egress { source_is_answered: true, ..pod().egress };
+        let in_tunnel = Egress { encapsulates: true, ..Egress::default() };
+        for (attempt, applies) in [
+            (pod(), true),
+            (Attempt { translated: None, ..pod() }, false),
+            (Attempt { retransmits: 0, ..pod() }, false),
+            (Attempt { syn_ack_seen: true, ..pod() }, false),
+            (failing(), false),
+            // A public address of a pod is routed; a socket of the node has the right address.
+            (untouched("203.0.113.10:4000", "198.51.100.80:443"), false),
+            (untouched("192.0.2.1:4000", "203.0.113.80:443"), false),
+            // The network routes such addresses.
+            (Attempt { egress: answered_neighbour, ..pod() }, false),
+            (Attempt { egress: in_tunnel, ..untouched("10.42.0.7:4000", "10.42.1.8:80") }, false),
+        ] {
+            assert_eq!(applies_to(&CAUSE, &attempt), applies, "{attempt:?}");
+        }
+        let original = Some(example::flow("10.42.0.7:4000", "10.96.0.20:80"));
+        let with_dnat = Attempt { original, ..pod() };
+        says(&CAUSE, &with_dnat, "DNAT changed the destination, no rule the source");
     }
 
     #[test]
     fn a_forwarded_syn_needs_no_socket_here_but_somebody_who_reads_its_entry() {
-        let public = example::attempt("203.0.113.7:4000", "203.0.113.80:443", "203.0.113.7:4000", "203.0.113.80:443");
-        let forwarded = Attempt { original: None, socket_netns: None, nat_netns: None, selections: 0, ..public };
         let egress = Egress { source: SourceAddress::NotOfNode, ..pod().egress };
-        let forwarded = Attempt { egress, ..forwarded };
-        assert!(!applies_to(&CAUSE, &forwarded));
+        let forwarded = |attempt| Attempt { original: None, socket_netns: None, egress, ..attempt };
+        let public = forwarded(untouched("203.0.113.7:4000", "203.0.113.80:443"));
+        assert!(!applies_to(&CAUSE, &public));
         let nat_bind = HookState { stem: "nat_bind".to_owned(), off: None };
         let capture = Capture { hooks: vec![nat_bind], ..capture() };
         // The network routes it.
-        assert!(!applies(&Case::new(&forwarded, &capture)));
+        assert!(!applies(&Case::new(&public, &capture)));
         // No rule chooses a private address that the node does not have.
-        assert!(applies_to(&CAUSE, &Attempt { original: None, socket_netns: None, egress, ..pod() }));
-    }
-
-    #[test]
-    fn a_neighbour_that_was_answered_or_a_tunnel_shows_that_the_network_routes_it() {
-        let egress = Egress { source_is_answered: true, ..Egress::default() };
-        assert!(!applies_to(&CAUSE, &Attempt { egress, ..pod() }));
-        let inside = example::attempt("10.42.0.7:4000", "10.42.1.8:80", "10.42.0.7:4000", "10.42.1.8:80");
-        let egress = Egress { encapsulates: true, ..Egress::default() };
-        let inside = Attempt { nat_netns: None, selections: 0, ..inside };
-        assert!(!applies_to(&CAUSE, &Attempt { egress, ..inside }));
+        assert!(applies_to(&CAUSE, &forwarded(pod())));
     }
 
     #[test]
     fn a_private_destination_may_be_dead_where_the_network_routes_pods() {
-        let inside = example::attempt("10.42.0.7:4000", "10.42.1.8:80", "10.42.0.7:4000", "10.42.1.8:80");
-        let inside = Attempt { nat_netns: None, selections: 0, ..inside };
-        let capture = capture();
-        let case = Case::new(&inside, &capture);
-        assert_eq!(crate::causes::cause_of(&case).id, "no_answer");
-        let explained = (crate::causes::cause_of(&case).explain)(&case);
-        assert!(explained.contains("the source is the client's own"), "{explained}");
+        let inside = Attempt { egress: Egress::default(), ..untouched("10.42.0.7:4000", "10.42.1.8:80") };
+        assert_eq!(id_of(&inside), "no_answer");
+        says(&no_answer::CAUSE, &inside, "the source is the client's own");
         let egress = Egress { attempts_with_source: 3, own_source_is_answered: true, ..inside.egress };
         let inside = Attempt { egress, ..inside };
         assert!(applies_to(&CAUSE, &inside));
-        assert!(explain(&Case::new(&inside, &capture)).ends_with("left with an address of this node"));
-    }
-
-    #[test]
-    fn dnat_is_not_denied() {
-        let pod = Attempt { original: Some(example::flow("10.42.0.7:4000", "10.96.0.20:80")), ..pod() };
-        let explained = explain(&Case::new(&pod, &capture()));
-        assert!(explained.contains("DNAT changed the destination, no rule the source"), "{explained}");
+        says(&CAUSE, &inside, "left with an address of this node");
     }
 }

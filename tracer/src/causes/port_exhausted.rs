@@ -30,25 +30,21 @@ mod tests {
     use crate::causes::testing::{applies_to, capture, failing};
     use crate::model::{Attempt, HookState};
 
-    fn clashed(unconfirmed: u8, syns_leaving: u32) -> Attempt {
-        Attempt { unconfirmed, syns_leaving, ..failing() }
-    }
-
     #[test]
     fn clash_after_clash_is_exhaustion() {
-        assert!(applies_to(&CAUSE, &clashed(2, 0)));
-        assert!(!applies_to(&CAUSE, &clashed(1, 0)));
-        assert!(!applies_to(&CAUSE, &clashed(2, 1)));
-        assert!(!applies_to(&CAUSE, &clashed(0, 0)));
+        for (unconfirmed, syns_leaving, applies) in [(2, 0, true), (1, 0, false), (2, 1, false), (0, 0, false)] {
+            let attempt = Attempt { unconfirmed, syns_leaving, ..failing() };
+            assert_eq!(applies_to(&CAUSE, &attempt), applies, "{unconfirmed}, {syns_leaving}");
+        }
     }
 
     #[test]
     fn a_drop_after_nat_without_an_attempt_to_confirm_is_no_clash() {
         let mut capture = capture();
         capture.hooks = vec![HookState { stem: "nat_bind".to_owned(), off: None }];
-        let attempt = Attempt { selections: 0, ..clashed(2, 0) };
-        assert!(!applies(&Case::new(&attempt, &capture)));
-        let attempt = Attempt { selections: 2, ..clashed(2, 0) };
-        assert!(applies(&Case::new(&attempt, &capture)));
+        for selections in [0, 2] {
+            let attempt = Attempt { selections, unconfirmed: 2, syns_leaving: 0, ..failing() };
+            assert_eq!(applies(&Case::new(&attempt, &capture)), selections == 2);
+        }
     }
 }

@@ -96,24 +96,48 @@ fn port(case: &Case<'_>) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Assessment, Attempt, Claim, Egress, Scope, example};
+    use crate::causes::{cause_of, is_flagged};
+    use crate::model::{Assessment, Attempt, Capture, Claim, Egress, Scope, example};
 
-    fn applies_to(attempt: &Attempt) -> bool {
+    /// The cause, and whether it is flagged, where it is proven that a filter drops such ports.
+    fn judged(attempt: &Attempt) -> (bool, bool) {
         let capture = example::capture("node7");
-        applies(&Case::new(attempt, &capture).assessed(Some(example::PROVEN), None))
+        let case = Case::new(attempt, &capture).assessed(Some(example::PROVEN), None);
+        (applies(&case), is_flagged(&case))
     }
 
     fn attempt(translated: &str) -> Attempt {
-        let attempt = example::attempt("10.42.0.7:51234", "203.0.113.80:443", translated, "203.0.113.80:443");
-        Attempt { retransmits: 1, ..attempt }
+        example::attempt("10.42.0.7:51234", "203.0.113.80:443", translated, "203.0.113.80:443")
     }
 
     #[test]
     fn port_below_range_is_flagged() {
-        assert!(applies_to(&attempt("192.0.2.1:32767")));
+        let outside = || attempt("192.0.2.1:1200");
+        let routed = Attempt { original: None, nat_netns: None, ..attempt("198.51.100.9:1200") };
+        let of_host = example::attempt("192.0.2.1:1200", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        let of_host = Attempt { nat_netns: None, ..of_host };
+        let of_node = Attempt { socket_netns: Some(7), uplink_netns: Some(7), ..of_host.clone() };
+        for (attempt, expected) in [
+            (attempt("192.0.2.1:32767"), (true, true)),
+            // What was answered was let through.
+            (Attempt { syn_ack_seen: true, ..outside() }, (false, true)),
+            (Attempt { retransmits: 0, ..outside() }, (false, false)),
+            (of_host, (false, false)),
+            // A forwarded SYN is translated only if it has an address of the node.
+            (Attempt { original: None, nat_netns: None, ..outside() }, (true, true)),
+            (routed, (false, false)),
+            // A socket of the node is never flagged. A pod whose address NAT leaves alone may take a path without the filter.
+            (of_node.clone(), (true, false)),
+            (Attempt { socket_netns: Some(8), ..of_node.clone() }, (false, false)),
+        ] {
+            assert_eq!(judged(&attempt), expected, "{attempt:?}");
+        }
         let capture = example::capture("node7");
         let inside = attempt("192.0.2.1:32768");
-        assert!(!applies(&Case::new(&inside, &capture)) && !crate::causes::is_flagged(&Case::new(&inside, &capture)));
+        assert!(!applies(&Case::new(&inside, &capture)) && !is_flagged(&Case::new(&inside, &capture)));
+        let explained = explain(&Case::new(&of_node, &capture).assessed(Some(example::PROVEN), None));
+        let text = "; the socket of this node chose the port (net.ipv4.ip_local_port_range), not NAT";
+        assert!(explained.ends_with(text), "{explained}");
     }
 
     #[test]
@@ -123,25 +147,18 @@ mod tests {
         let assessment =
             Assessment { claim: Claim::Inferred, scope: Scope::Capture, side: Side::Inside, ..example::PROVEN };
         let case = Case::new(&attempt, &capture).assessed(Some(assessment), Some(&range));
-        assert!(applies(&case) && !crate::causes::is_flagged(&case));
+        assert!(applies(&case) && !is_flagged(&case));
         expect_test::expect!["a filter on the path drops SYNs from port 40000, or the return traffic to it: port 40000 is outside 10000-19999, the range inferred from this capture; the assumed range 32768-65535 (default) is another one; over destinations tried from both sides, 0 of 31 attempts from ports outside were answered, and 29 of 29 from ports in the range (by chance: p < 1e-12)"].assert_eq(&explain(&case));
-    }
-
-    #[test]
-    fn a_port_that_was_answered_is_let_through_but_flagged() {
-        let answered = Attempt { syn_ack_seen: true, ..attempt("192.0.2.1:1200") };
-        assert!(!applies_to(&answered));
-        assert!(crate::causes::is_flagged(&Case::new(&answered, &example::capture("node7"))));
     }
 
     #[test]
     fn a_syn_that_no_uplink_saw_is_flagged_but_the_filter_is_not_to_blame() {
         let inside = Attempt { syns_leaving: 0, ..attempt("192.0.2.1:1200") };
-        let capture = crate::causes::testing::capture();
+        let capture = example::capture("node7");
         let case = Case::new(&inside, &capture).assessed(Some(example::PROVEN), None);
-        assert!(case.has_hook("wire") && crate::causes::is_flagged(&case));
-        assert_eq!((applies(&case), crate::causes::cause_of(&case).id), (false, "unknown"));
-        let blind = crate::model::Capture { hooks: Vec::new(), ..capture };
+        assert!(case.has_hook("wire") && is_flagged(&case));
+        assert_eq!((applies(&case), cause_of(&case).id), (false, "unknown"));
+        let blind = Capture { hooks: Vec::new(), ..capture };
         assert!(applies(&Case::new(&inside, &blind).assessed(Some(example::PROVEN), None)));
     }
 
@@ -151,43 +168,8 @@ mod tests {
             let egress = Egress { encapsulates: true, ..Egress::default() };
             Attempt { egress, ..example::attempt("10.42.0.7:51234", to, "10.42.0.0:1200", to) }
         };
-        let capture = example::capture("node7");
-        let is_flagged = |attempt: &Attempt| crate::causes::is_flagged(&Case::new(attempt, &capture));
-        assert!(!is_flagged(&inside("10.42.1.8:80")) && !applies_to(&inside("10.42.1.8:80")));
+        assert_eq!(judged(&inside("10.42.1.8:80")), (false, false));
         // A VPN may be the way to everywhere, and its provider may filter.
-        assert!(is_flagged(&inside("203.0.113.80:443")) && applies_to(&inside("203.0.113.80:443")));
-    }
-
-    #[test]
-    fn a_syn_that_was_not_sent_again_is_not_flagged() {
-        assert!(!applies_to(&Attempt { retransmits: 0, ..attempt("192.0.2.1:1200") }));
-    }
-
-    #[test]
-    fn a_source_that_was_not_translated_is_not_flagged() {
-        let host = example::attempt("192.0.2.1:1200", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
-        assert!(!applies_to(&Attempt { retransmits: 1, nat_netns: None, ..host }));
-    }
-
-    #[test]
-    fn a_socket_of_the_node_is_never_flagged_and_the_filter_may_be_to_blame() {
-        let host = example::attempt("192.0.2.1:1200", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
-        let host = Attempt { retransmits: 1, nat_netns: None, socket_netns: Some(7), uplink_netns: Some(7), ..host };
-        assert!(applies_to(&host) && !crate::causes::is_flagged(&Case::new(&host, &example::capture("node7"))));
-        let capture = example::capture("node7");
-        let explained = explain(&Case::new(&host, &capture).assessed(Some(example::PROVEN), None));
-        assert!(
-            explained.ends_with("; the socket of this node chose the port (net.ipv4.ip_local_port_range), not NAT")
-        );
-        // A pod whose address NAT leaves alone may take a path without the filter.
-        assert!(!applies_to(&Attempt { socket_netns: Some(8), ..host }));
-    }
-
-    #[test]
-    fn a_forwarded_syn_is_flagged_only_if_it_has_an_address_of_the_node() {
-        let forwarded = Attempt { original: None, nat_netns: None, ..attempt("192.0.2.1:1200") };
-        assert!(applies_to(&forwarded));
-        let routed = Attempt { original: None, nat_netns: None, ..attempt("198.51.100.9:1200") };
-        assert!(!applies_to(&routed));
+        assert_eq!(judged(&inside("203.0.113.80:443")), (true, true));
     }
 }

@@ -77,50 +77,45 @@ fn by_port(case: &Case<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Dropped};
+    use crate::causes::testing::{applies_to, capture, dropped, explained, failing, id_of, says};
+    use crate::model::{Attempt, Egress};
 
     #[test]
-    fn an_rst_that_arrives_refuses() {
-        assert!(applies_to(&CAUSE, &Attempt { rst_seen: true, ..failing() }));
-        assert!(!applies_to(&CAUSE, &failing()));
-        assert!(!applies_to(&CAUSE, &Attempt { outcome: Outcome::TimedOut, ..failing() }));
+    fn an_rst_that_arrives_refuses_and_a_rule_of_this_node_that_rejects_does_not() {
+        let refused = Attempt { outcome: Outcome::Refused, ..failing() };
+        let by_rule = Attempt { syn_dropped: dropped(1, 6, 2), ..refused.clone() };
+        let without_reason = Attempt { syn_dropped: dropped(1, 0, 2), ..refused.clone() };
+        for (attempt, applies) in [
+            (Attempt { rst_seen: true, ..failing() }, true),
+            (failing(), false),
+            (Attempt { outcome: Outcome::TimedOut, ..failing() }, false),
+            (refused, true),
+            (by_rule, false),
+            (without_reason, true),
+        ] {
+            assert_eq!(applies_to(&CAUSE, &attempt), applies, "{attempt:?}");
+        }
     }
 
     #[test]
     fn what_the_syn_asked_for_is_named_where_plain_ones_are_answered() {
-        let explained = |plain_refused| {
+        let attempt = |plain_refused| {
             let others =
                 FeatureCounts { answered: 5, refused: 5, plain_answered: 9, plain_refused, ..FeatureCounts::default() };
             let first_syn = SynFeatures { ecn: true, ..SynFeatures::default() };
-            let egress = crate::model::Egress { first_syn, others, ..crate::model::Egress::default() };
-            explain(&Case::new(&Attempt { rst_seen: true, egress, ..failing() }, &capture()))
+            Attempt { rst_seen: true, egress: Egress { first_syn, others, ..Egress::default() }, ..failing() }
         };
-        assert!(
-            explained(0)
-                .contains("its SYN asked for ECN: this destination refused 5 other attempts with such a SYN too")
-        );
-        assert!(explained(1).ends_with("its RST came back"));
-    }
-
-    #[test]
-    fn a_rule_of_this_node_that_rejects_is_not_the_destination() {
-        let refused = Attempt { outcome: Outcome::Refused, ..failing() };
-        assert!(applies_to(&CAUSE, &refused));
-        let syn_dropped = Dropped { count: 1, reason: 6, ctinfo: 2, are_mixed: false };
-        assert!(!applies_to(&CAUSE, &Attempt { syn_dropped, ..refused.clone() }));
-        let unsaid = Dropped { reason: 0, ..syn_dropped };
-        assert!(applies_to(&CAUSE, &Attempt { syn_dropped: unsaid, ..refused }));
+        let text = "its SYN asked for ECN: this destination refused 5 other attempts with such a SYN too";
+        says(&CAUSE, &attempt(0), text);
+        assert!(explained(&CAUSE, &attempt(1)).ends_with("its RST came back"));
     }
 
     #[test]
     fn a_port_of_this_node_where_nobody_listens_refuses() {
-        let mut capture = capture();
-        capture.drop_reasons.push((3, "NO_SOCKET".to_owned()));
-        let syn_dropped = Dropped { count: 1, reason: 3, ctinfo: 2, are_mixed: false };
-        let refused = Attempt { outcome: Outcome::Refused, retransmits: 0, syns_leaving: 0, syn_dropped, ..failing() };
-        let case = Case::new(&refused, &capture);
-        assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);
-        assert!(explain(&case).starts_with("this node refused the connection to 203.0.113.80:443 itself"));
+        let refused = Attempt { outcome: Outcome::Refused, retransmits: 0, syns_leaving: 0, ..failing() };
+        let refused = Attempt { syn_dropped: dropped(1, 2, 2), ..refused };
+        assert_eq!(capture().drop_reasons[0], (2, NO_SOCKET.to_owned()));
+        assert_eq!(id_of(&refused), CAUSE.id);
+        says(&CAUSE, &refused, "this node refused the connection to 203.0.113.80:443 itself");
     }
 }

@@ -51,34 +51,28 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::cause_of;
-    use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Dropped, Outcome, Strays};
+    use crate::causes::testing::{applies_to, dropped, failing, id_of, says};
+    use crate::model::{Attempt, Outcome, Strays};
 
     #[test]
     fn an_answer_that_this_node_drops_is_its_own_fault() {
         let answered = Attempt { syn_ack_seen: true, ..failing() };
-        assert!(!applies_to(&CAUSE, &answered));
-        let dropped =
-            Attempt { answer_dropped: Dropped { count: 1, reason: 6, ctinfo: 3, are_mixed: false }, ..answered };
-        assert!(applies_to(&CAUSE, &dropped));
-        let established = Attempt { outcome: Outcome::Established, ..dropped.clone() };
+        assert!(!applies_to(&CAUSE, &failing()) && !applies_to(&CAUSE, &answered));
+        let dropped_answer = Attempt { answer_dropped: dropped(1, 6, 3), ..answered.clone() };
+        assert!(applies_to(&CAUSE, &dropped_answer));
+        let established = Attempt { outcome: Outcome::Established, ..dropped_answer.clone() };
         assert!(!applies_to(&CAUSE, &established), "the client got the answer, so a copy of it was dropped");
         assert!(applies_to(&CAUSE, &Attempt { syn_ack_undelivered: true, ..established }));
-        assert!(!applies_to(&CAUSE, &failing()));
-        let explained = explain(&Case::new(&dropped, &capture()));
-        assert!(explained.ends_with("this node dropped 1 SYN-ACK: NETFILTER_DROP"), "{explained}");
+        says(&CAUSE, &dropped_answer, "this node dropped 1 SYN-ACK: NETFILTER_DROP");
+
         let strays = Strays { for_other_mac: 2, ..Strays::default() };
-        let other_mac = Attempt { syn_ack_seen: true, syn_ack_undelivered: true, strays, ..failing() };
-        assert_eq!(cause_of(&Case::new(&other_mac, &capture())).id, CAUSE.id);
-        assert!(explain(&Case::new(&other_mac, &capture())).contains("MAC address of another host"));
+        let other_mac = Attempt { syn_ack_undelivered: true, strays, ..answered.clone() };
+        assert_eq!(id_of(&other_mac), CAUSE.id);
+        says(&CAUSE, &other_mac, "MAC address of another host");
         let strays = Strays { without_entry: 1, ..Strays::default() };
-        let no_socket = Dropped { reason: 2, ..dropped.answer_dropped };
-        let no_entry = Attempt { strays, answer_dropped: no_socket, ..dropped.clone() };
-        let explained = explain(&Case::new(&no_entry, &capture()));
-        assert!(explained.contains("no conntrack entry translated the SYN-ACK back"), "{explained}");
-        let elsewhere = Attempt { is_answer_from_elsewhere: true, ..dropped };
-        let explained = explain(&Case::new(&elsewhere, &capture()));
-        assert!(explained.contains("another address answered in place of"), "{explained}");
+        let no_entry = Attempt { strays, answer_dropped: dropped(1, 2, 3), ..answered };
+        says(&CAUSE, &no_entry, "no conntrack entry translated the SYN-ACK back");
+        let elsewhere = Attempt { is_answer_from_elsewhere: true, ..dropped_answer };
+        says(&CAUSE, &elsewhere, "another address answered in place of");
     }
 }

@@ -64,8 +64,9 @@ mod tests {
     use tracer_common::events::NO_ENTRY;
 
     use super::*;
-    use crate::causes::testing::{applies_to, capture, failing};
-    use crate::model::{Attempt, Capture, Dropped, Outcome, Strays};
+    use crate::causes::cause_of;
+    use crate::causes::testing::{applies_to, capture, dropped, explained, failing, id_of, says};
+    use crate::model::{Attempt, Capture, Outcome, Strays};
 
     fn answered() -> Attempt {
         Attempt { syn_ack_seen: true, ..failing() }
@@ -73,67 +74,45 @@ mod tests {
 
     #[test]
     fn an_answer_that_something_else_got_is_stolen() {
-        assert!(applies_to(&CAUSE, &Attempt { is_reset_here: true, ..answered() }));
-        let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: 7, are_mixed: false };
-        assert!(applies_to(&CAUSE, &Attempt { answer_dropped, ..answered() }));
-    }
-
-    #[test]
-    fn an_answer_that_vanishes_unseen_is_not_called_stolen() {
-        let (attempt, capture) = (Attempt { syn_ack_undelivered: true, ..answered() }, capture());
-        let case = Case::new(&attempt, &capture);
-        assert_eq!(crate::causes::cause_of(&case).id, "unknown");
+        let other_reason = Attempt { answer_dropped: dropped(1, 6, 3), ..answered() };
+        for (attempt, is_stolen) in [
+            (Attempt { is_reset_here: true, ..answered() }, true),
+            (Attempt { answer_dropped: dropped(1, 2, 7), ..answered() }, true),
+            (Attempt { is_answer_diverted: true, ..other_reason.clone() }, true),
+            (Attempt { syn_ack_undelivered: true, ..other_reason }, false),
+            (failing(), false),
+            (answered(), false),
+            (Attempt { outcome: Outcome::Established, ..answered() }, false),
+        ] {
+            assert_eq!(applies_to(&CAUSE, &attempt), is_stolen, "{attempt:?}");
+        }
+        let vanished = Attempt { syn_ack_undelivered: true, ..answered() };
+        assert_eq!(id_of(&vanished), "unknown", "nothing was seen to get it");
     }
 
     #[test]
     fn an_answer_that_finds_no_conntrack_entry_is_not_stolen() {
         let strays = Strays { without_entry: 1, ..Strays::default() };
-        let answer_dropped = Dropped { count: 1, reason: 2, ctinfo: NO_ENTRY, are_mixed: false };
-        let gone = Attempt { is_reset_here: true, answer_dropped, strays, ..answered() };
-        let capture = capture();
-        assert_eq!(crate::causes::cause_of(&Case::new(&gone, &capture)).id, "reply_dropped_here");
-        let no_reason = Attempt { answer_dropped: Dropped { reason: 0, ..answer_dropped }, ..gone.clone() };
-        assert_eq!(crate::causes::cause_of(&Case::new(&no_reason, &capture)).id, "reply_dropped_here");
-        let untracked = Attempt { strays: Strays::default(), ..gone };
-        assert_eq!(crate::causes::cause_of(&Case::new(&untracked, &capture)).id, CAUSE.id);
+        let gone = Attempt { is_reset_here: true, answer_dropped: dropped(1, 2, NO_ENTRY), strays, ..answered() };
+        assert_eq!(id_of(&gone), "reply_dropped_here");
+        let no_reason = Attempt { answer_dropped: dropped(1, 0, NO_ENTRY), ..gone.clone() };
+        assert_eq!(id_of(&no_reason), "reply_dropped_here");
+        assert_eq!(id_of(&Attempt { strays: Strays::default(), ..gone }), CAUSE.id);
     }
 
     #[test]
     fn a_thief_that_listens_drops_it_for_its_flags() {
         let capture = Capture { drop_reasons: vec![(30, "TCP_FLAGS".to_owned())], ..capture() };
-        let attempt =
-            Attempt { answer_dropped: Dropped { count: 2, reason: 30, ctinfo: 0, are_mixed: false }, ..answered() };
+        let attempt = Attempt { answer_dropped: dropped(2, 30, 0), ..answered() };
         let case = Case::new(&attempt, &capture);
-        assert_eq!(crate::causes::cause_of(&case).id, CAUSE.id);
+        assert_eq!(cause_of(&case).id, CAUSE.id);
         assert!(explain(&case).ends_with("a listening socket on this node instead of the client"));
     }
 
     #[test]
     fn where_each_syn_had_another_port_the_port_is_not_the_reason() {
-        let answer_dropped = Dropped { count: 2, reason: 2, ctinfo: 0, are_mixed: false };
-        let attempt = |selections| Attempt { answer_dropped, selections, ..answered() };
-        let explained = |selections| explain(&Case::new(&attempt(selections), &capture()));
-        assert!(explained(2).contains("look for another pod or host with the client's address"));
-        assert!(!explained(1).contains("another pod"));
-    }
-
-    #[test]
-    fn an_answer_dropped_on_its_way_to_somebody_else_is_stolen_whatever_the_reason() {
-        let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3, are_mixed: false };
-        assert!(applies_to(&CAUSE, &Attempt { answer_dropped, is_answer_diverted: true, ..answered() }));
-    }
-
-    #[test]
-    fn an_answer_that_is_dropped_for_another_reason_is_not() {
-        let answer_dropped = Dropped { count: 1, reason: 6, ctinfo: 3, are_mixed: false };
-        let attempt = Attempt { answer_dropped, syn_ack_undelivered: true, ..answered() };
-        assert!(!applies_to(&CAUSE, &attempt));
-    }
-
-    #[test]
-    fn without_an_answer_nothing_can_be_stolen() {
-        assert!(!applies_to(&CAUSE, &failing()));
-        assert!(!applies_to(&CAUSE, &answered()));
-        assert!(!applies_to(&CAUSE, &Attempt { outcome: Outcome::Established, ..answered() }));
+        let attempt = |selections| Attempt { answer_dropped: dropped(2, 2, 0), selections, ..answered() };
+        says(&CAUSE, &attempt(2), "look for another pod or host with the client's address");
+        assert!(!explained(&CAUSE, &attempt(1)).contains("another pod"));
     }
 }

@@ -136,101 +136,82 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::cause_of;
-    use crate::causes::testing::{applies_to, capture};
+    use crate::causes::testing::{applies_to, id_of, name, says};
     use crate::model::{Attempt, Egress, InterfaceName, example};
 
     /// The way of `attempts` later attempts, answered.
-    fn later(nat_src: &str, nat_dst: &str, attempts: u32) -> Option<LaterPath> {
-        let translated = example::flow(&format!("{nat_src}:0"), nat_dst);
-        Some(LaterPath {
+    fn later(nat_dst: &str, attempts: u32) -> LaterPath {
+        LaterPath {
             attempts,
             ways: 1,
-            translated: Some(translated),
+            translated: Some(example::flow("192.0.2.1:0", nat_dst)),
             interface: InterfaceName::default(),
             is_answered: true,
             is_concurrent: false,
             own_is_answered: false,
-        })
+        }
     }
 
     /// A pod's attempt to a service address.
-    fn stuck(nat_src: &str, nat_dst: &str, later_path: Option<LaterPath>) -> Attempt {
+    fn stuck(nat_src: &str, nat_dst: &str, later_path: LaterPath) -> Attempt {
         let attempt = example::attempt("10.42.0.7:5000", "10.96.0.20:80", nat_src, nat_dst);
-        Attempt { later_path, ..attempt }
+        Attempt { later_path: Some(later_path), ..attempt }
     }
 
     #[test]
     fn a_syn_without_dnat_while_later_ones_get_it_follows_an_old_entry() {
-        let attempt = stuck("192.0.2.1:40000", "10.96.0.20:80", later("192.0.2.1", "10.77.9.5:80", 1));
-        assert!(applies_to(&CAUSE, &attempt));
-        let capture = capture();
-        let case = Case::new(&attempt, &capture);
-        assert_eq!(cause_of(&case).id, "stale_entry");
-        let explained = explain(&case);
-        let expected = "the SYN left to 10.96.0.20:80 without DNAT, while 1 later attempt of this client to it went to 10.77.9.5:80";
-        assert!(explained.starts_with(expected), "{explained}");
-        assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.96.0.20:80", None)));
-        let answered = Attempt { syn_ack_seen: true, ..attempt };
-        assert!(!applies_to(&CAUSE, &answered));
+        let attempt = stuck("192.0.2.1:40000", "10.96.0.20:80", later("10.77.9.5:80", 1));
+        assert_eq!(id_of(&attempt), CAUSE.id);
+        says(
+            &CAUSE,
+            &attempt,
+            "the SYN left to 10.96.0.20:80 without DNAT, while 1 later attempt of this client to it went to 10.77.9.5:80",
+        );
+        assert!(!applies_to(&CAUSE, &Attempt { later_path: None, ..attempt.clone() }));
+        assert!(!applies_to(&CAUSE, &Attempt { syn_ack_seen: true, ..attempt }));
+        let bypass = LaterPath { is_concurrent: true, ..later("10.77.9.5:80", 200) };
+        assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.96.0.20:80", bypass)), "a rule leaves some out");
     }
 
     #[test]
     fn a_syn_that_leaves_while_later_ones_are_answered_inside() {
-        let inside = later("192.0.2.1", "10.77.9.5:80", 3).map(|later| LaterPath { translated: None, ..later });
-        let attempt = stuck("192.0.2.1:40000", "10.96.0.20:80", inside);
+        let inside = |attempts| LaterPath { translated: None, ..later("10.77.9.5:80", attempts) };
+        let attempt = stuck("192.0.2.1:40000", "10.96.0.20:80", inside(3));
         assert!(applies_to(&CAUSE, &attempt));
-        assert!(explain(&Case::new(&attempt, &capture())).contains("did not leave by an uplink and were answered"));
+        says(&CAUSE, &attempt, "did not leave by an uplink and were answered");
         let egress = Egress { watch: Watch::Incomplete, ..attempt.egress };
         assert!(!applies_to(&CAUSE, &Attempt { egress, ..attempt.clone() }));
         let later_path = attempt.later_path.map(|later| LaterPath { own_is_answered: true, ..later });
         assert!(!applies_to(&CAUSE, &Attempt { later_path, ..attempt }));
-        let backend = |attempts| {
-            let inside =
-                later("192.0.2.1", "10.77.9.5:80", attempts).map(|later| LaterPath { translated: None, ..later });
-            stuck("192.0.2.1:40000", "198.51.100.7:80", inside)
-        };
+        let backend = |attempts| stuck("192.0.2.1:40000", "198.51.100.7:80", inside(attempts));
         assert!(!applies_to(&CAUSE, &backend(15)) && applies_to(&CAUSE, &backend(16)));
     }
 
     #[test]
-    fn a_source_that_nat_left_alone_while_it_changes_later_ones() {
-        let attempt = stuck("10.42.0.7:5000", "10.96.0.20:80", later("192.0.2.1", "10.96.0.20:80", 1));
-        assert!(applies_to(&CAUSE, &Attempt { nat_netns: None, ..attempt }));
-    }
-
-    #[test]
     fn one_backend_of_several_is_stale_only_if_nobody_is_sent_to_it_for_long() {
-        for (attempts, is_stale) in [(1, false), (15, false), (16, true)] {
-            let attempt = stuck("192.0.2.1:40000", "10.77.9.4:80", later("192.0.2.1", "10.77.9.5:80", attempts));
-            assert_eq!(applies_to(&CAUSE, &attempt), is_stale, "{attempts}");
+        for (attempts, ways, is_stale) in [(1, 1, false), (15, 1, false), (16, 1, true), (200, 4, false)] {
+            let later_path = LaterPath { ways, ..later("10.77.9.5:80", attempts) };
+            let attempt = stuck("192.0.2.1:40000", "10.77.9.4:80", later_path);
+            assert_eq!(applies_to(&CAUSE, &attempt), is_stale, "{attempts} attempts, {ways} ways");
         }
-        let many = later("192.0.2.1", "10.77.9.5:80", 200).map(|later| LaterPath { ways: 4, ..later });
-        assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.77.9.4:80", many)));
     }
 
     #[test]
-    fn a_rule_that_leaves_out_some_connections_is_no_old_entry() {
-        let bypass = later("192.0.2.1", "10.77.9.5:80", 200).map(|later| LaterPath { is_concurrent: true, ..later });
-        assert!(!applies_to(&CAUSE, &stuck("192.0.2.1:40000", "10.96.0.20:80", bypass)));
+    fn a_source_that_nat_left_alone_while_it_changes_later_ones() {
+        let attempt = stuck("10.42.0.7:5000", "10.96.0.20:80", later("10.96.0.20:80", 1));
+        assert!(applies_to(&CAUSE, &Attempt { nat_netns: None, ..attempt }));
+        let the_same = stuck("192.0.2.1:40000", "10.96.0.20:80", later("10.96.0.20:80", 100));
+        assert!(!applies_to(&CAUSE, &the_same));
     }
 
     #[test]
     fn a_syn_that_is_routed_by_another_interface_than_later_ones_follows_a_rule_that_holds() {
-        use crate::causes::testing::name;
         let attempt = |interface| {
-            let interface = name(interface);
-            let later_path = later("192.0.2.1", "10.96.0.20:80", 40).map(|later| LaterPath { interface, ..later });
+            let later_path = LaterPath { interface: name(interface), ..later("10.96.0.20:80", 40) };
             let stuck = stuck("10.8.0.6:40000", "10.96.0.20:80", later_path);
             Attempt { egress: Egress { interface: name("up2"), ..stuck.egress }, ..stuck }
         };
         assert!(!applies_to(&CAUSE, &attempt("eth0")) && applies_to(&CAUSE, &attempt("up2")));
-        assert!(explain(&Case::new(&attempt("up2"), &capture())).ends_with("(a mark, a DSCP)"));
-    }
-
-    #[test]
-    fn the_same_way_by_another_interface_is_no_other_rule() {
-        let attempt = stuck("192.0.2.1:40000", "10.96.0.20:80", later("192.0.2.1", "10.96.0.20:80", 100));
-        assert!(!applies_to(&CAUSE, &attempt));
+        says(&CAUSE, &attempt("up2"), "(a mark, a DSCP)");
     }
 }

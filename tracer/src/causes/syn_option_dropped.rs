@@ -76,78 +76,64 @@ pub(super) fn words(first: SynFeatures, newest: SynFeatures) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::cause_of;
-    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::causes::testing::{applies_to, failing, id_of, says};
     use crate::model::{Attempt, Egress, Outcome};
 
+    const NONE: FeatureCounts = FeatureCounts {
+        answered: 0,
+        only_plain_answered: 0,
+        plain_lost: 0,
+        plain_answered: 0,
+        plain_retransmitted: 0,
+        refused: 0,
+        plain_refused: 0,
+    };
+
     fn ecn(others: FeatureCounts) -> Attempt {
-        let egress =
-            Egress { first_syn: SynFeatures { ecn: true, ..SynFeatures::default() }, others, ..Egress::default() };
+        let first_syn = SynFeatures { ecn: true, ..SynFeatures::default() };
+        let egress = Egress { first_syn, others, ..Egress::default() };
         Attempt { egress, syn_ack_seen: true, outcome: Outcome::Established, ..failing() }
     }
 
     #[test]
     fn only_the_plain_retransmit_is_answered() {
-        let one = ecn(FeatureCounts::default());
-        assert!(applies_to(&CAUSE, &one));
-        let capture = capture();
-        let case = Case::new(&one, &capture);
-        assert_eq!(cause_of(&case).id, "syn_option_dropped");
-        assert!(explain(&case).ends_with("a device on the path may drop such SYNs"), "{}", explain(&case));
-        let many = ecn(FeatureCounts { only_plain_answered: 9, plain_answered: 5, ..FeatureCounts::default() });
-        let explained = explain(&Case::new(&many, &capture));
-        assert!(
-            explained.contains("asked for ECN and was not answered") && explained.contains("9 other attempts"),
-            "{explained}"
-        );
-        assert!(explained.ends_with("drops such SYNs"), "{explained}");
+        assert_eq!(id_of(&ecn(NONE)), CAUSE.id);
+        says(&CAUSE, &ecn(NONE), "a device on the path may drop such SYNs");
+        let many = ecn(FeatureCounts { only_plain_answered: 9, plain_answered: 5, ..NONE });
+        for text in ["asked for ECN and was not answered", "9 other attempts", "a device on the path drops such SYNs"] {
+            says(&CAUSE, &many, text);
+        }
+        let alone = ecn(FeatureCounts { only_plain_answered: 9, ..NONE });
+        says(&CAUSE, &alone, "may drop such SYNs");
+        says(&CAUSE, &alone, "for comparison");
     }
 
     #[test]
-    fn without_plain_first_syns_to_compare_with_it_may_be() {
-        let alone = ecn(FeatureCounts { only_plain_answered: 9, ..FeatureCounts::default() });
-        let explained = explain(&Case::new(&alone, &capture()));
-        assert!(explained.ends_with("may drop such SYNs") && explained.contains("for comparison"), "{explained}");
-    }
-
-    #[test]
-    fn loss_that_hits_a_few_of_many_is_no_such_device() {
-        let counts =
-            |answered, only_plain_answered| FeatureCounts { answered, only_plain_answered, ..FeatureCounts::default() };
-        assert!(!applies_to(&CAUSE, &ecn(counts(100, 1))));
-        assert!(applies_to(&CAUSE, &ecn(counts(1, 9))));
-        // Of bursts: a device that drops such SYNs passes none.
-        assert!(!applies_to(&CAUSE, &ecn(counts(48, 64))));
-    }
-
-    #[test]
-    fn a_device_that_drops_plain_first_syns_too_is_another_one() {
-        let counts = |plain_answered, plain_retransmitted| FeatureCounts {
-            only_plain_answered: 9,
-            plain_answered,
-            plain_retransmitted,
-            ..FeatureCounts::default()
-        };
-        assert!(!applies_to(&CAUSE, &ecn(counts(0, 1))));
-        assert!(!applies_to(&CAUSE, &ecn(counts(5, 5))));
-        assert!(applies_to(&CAUSE, &ecn(counts(50, 5))));
-    }
-
-    #[test]
-    fn loss_hits_plain_retransmits_too() {
-        // Of 80 % loss: each plain SYN is lost as often.
-        let counts =
-            |plain_lost| FeatureCounts { answered: 5, only_plain_answered: 25, plain_lost, ..FeatureCounts::default() };
-        assert!(!applies_to(&CAUSE, &ecn(counts(20))));
-        assert!(applies_to(&CAUSE, &ecn(counts(2))));
+    fn loss_and_a_device_that_drops_plain_syns_too_are_another_reason() {
+        let device = FeatureCounts { only_plain_answered: 9, ..NONE };
+        let loss = FeatureCounts { answered: 5, only_plain_answered: 25, ..NONE };
+        for (others, applies) in [
+            (FeatureCounts { answered: 100, only_plain_answered: 1, ..NONE }, false),
+            (FeatureCounts { answered: 1, ..device }, true),
+            // Of bursts: a device that drops such SYNs passes none.
+            (FeatureCounts { answered: 48, only_plain_answered: 64, ..NONE }, false),
+            (FeatureCounts { plain_retransmitted: 1, ..device }, false),
+            (FeatureCounts { plain_answered: 5, plain_retransmitted: 5, ..device }, false),
+            (FeatureCounts { plain_answered: 50, plain_retransmitted: 5, ..device }, true),
+            // Of 80 % loss: each plain SYN is lost as often.
+            (FeatureCounts { plain_lost: 20, ..loss }, false),
+            (FeatureCounts { plain_lost: 2, ..loss }, true),
+        ] {
+            assert_eq!(applies_to(&CAUSE, &ecn(others)), applies, "{others:?}");
+        }
     }
 
     #[test]
     fn without_an_answer_or_with_the_same_retransmit_it_is_not() {
-        let silent = Attempt { syn_ack_seen: false, outcome: Outcome::TimedOut, ..ecn(FeatureCounts::default()) };
+        let silent = Attempt { syn_ack_seen: false, outcome: Outcome::TimedOut, ..ecn(NONE) };
         assert!(!applies_to(&CAUSE, &silent));
-        let one = ecn(FeatureCounts::default());
-        let same = Egress { newest_syn: one.egress.first_syn, ..one.egress };
-        assert!(!applies_to(&CAUSE, &Attempt { egress: same, ..one }));
+        let one = ecn(NONE);
+        let egress = Egress { newest_syn: one.egress.first_syn, ..one.egress };
+        assert!(!applies_to(&CAUSE, &Attempt { egress, ..one }));
     }
 }

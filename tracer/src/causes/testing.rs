@@ -1,8 +1,7 @@
 //! For unit tests of causes.
-#![allow(clippy::unwrap_used, reason = "only tests use it")]
 
-use super::{Case, Cause};
-use crate::model::{Attempt, Capture, InterfaceName, example};
+use super::{Case, Cause, cause_of};
+use crate::model::{Attempt, Capture, Dropped, InterfaceName, example};
 
 /// A pod's attempt through a port that is allowed, retransmitted once, both SYNs seen leaving, nothing came back.
 pub(super) fn failing() -> Attempt {
@@ -11,7 +10,7 @@ pub(super) fn failing() -> Attempt {
 
 /// On a node whose address is 192.0.2.1 and that knows the reasons of drops.
 pub(super) fn capture() -> Capture {
-    Capture { addresses: vec!["192.0.2.1".parse().unwrap()], ..example::capture("node7") }
+    example::capture("node7")
 }
 
 /// The name of an interface.
@@ -21,6 +20,25 @@ pub(super) fn name(text: &str) -> InterfaceName {
     InterfaceName::new(bytes)
 }
 
+pub(super) const fn dropped(count: u8, reason: u32, ctinfo: u8) -> Dropped {
+    Dropped { count, reason, ctinfo, are_mixed: false }
+}
+
 pub(super) fn applies_to(cause: &Cause, attempt: &Attempt) -> bool {
     (cause.applies)(&Case::new(attempt, &capture()))
+}
+
+pub(super) fn id_of(attempt: &Attempt) -> &'static str {
+    cause_of(&Case::new(attempt, &capture())).id
+}
+
+pub(super) fn explained(cause: &Cause, attempt: &Attempt) -> String {
+    (cause.explain)(&Case::new(attempt, &capture()))
+}
+
+/// The explanation contains that text.
+#[track_caller]
+pub(super) fn says(cause: &Cause, attempt: &Attempt, text: &str) {
+    let explained = explained(cause, attempt);
+    assert!(explained.contains(text), "{explained}");
 }

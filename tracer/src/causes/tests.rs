@@ -1,16 +1,12 @@
 //! Which attempt has which cause, for all of them; the tests of a cause have its limits.
 
-use super::testing::{capture, failing, name};
+use super::testing::{capture, dropped, failing, name};
 use super::*;
-use crate::model::{
-    Attempt, Dropped, Egress, LaterPath, Outcome, SourceAddress, Strays, SynFeatures, TableFill, example,
-};
+use crate::model::{Attempt, Egress, LaterPath, Outcome, SourceAddress, Strays, SynFeatures, TableFill, example};
 use tracer_common::events::NO_ENTRY;
 
 /// An attempt for each cause, in order of precedence.
 fn attempts() -> Vec<(&'static str, Attempt)> {
-    let syn_dropped = Dropped { count: 2, reason: 6, ctinfo: 2, are_mixed: false };
-    let without_entry = Dropped { ctinfo: NO_ENTRY, ..syn_dropped };
     let table = Some(TableFill { count: 65536, max: 65536 });
     let unseen = Attempt { syns_leaving: 0, ..failing() };
     let answered = Attempt { syn_ack_seen: true, ..failing() };
@@ -43,10 +39,10 @@ fn attempts() -> Vec<(&'static str, Attempt)> {
         ("unreachable", Attempt { icmp: Some((3, 1)), ..failing() }),
         ("insert_race", Attempt { unconfirmed: 1, syns_leaving: 1, ..failing() }),
         ("port_exhausted", Attempt { unconfirmed: 2, ..unseen.clone() }),
-        ("conntrack_full", Attempt { syn_dropped: without_entry, table, ..unseen.clone() }),
-        ("dropped_here", Attempt { syn_dropped, ..unseen.clone() }),
+        ("conntrack_full", Attempt { syn_dropped: dropped(2, 6, NO_ENTRY), table, ..unseen.clone() }),
+        ("dropped_here", Attempt { syn_dropped: dropped(2, 6, 2), ..unseen.clone() }),
         ("reply_stolen", Attempt { is_reset_here: true, ..answered.clone() }),
-        ("reply_dropped_here", Attempt { answer_dropped: Dropped { ctinfo: 3, ..syn_dropped }, ..answered.clone() }),
+        ("reply_dropped_here", Attempt { answer_dropped: dropped(2, 6, 3), ..answered.clone() }),
         ("tuple_reused", Attempt { strays: Strays { acks: 2, ..Strays::default() }, ..failing() }),
         ("wrong_source", Attempt { egress: wrong, ..failing() }),
         ("stale_entry", Attempt { later_path, ..service }),

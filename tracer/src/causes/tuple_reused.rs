@@ -85,8 +85,7 @@ mod tests {
     use tracer_common::Flow;
 
     use super::*;
-    use crate::causes::cause_of;
-    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::causes::testing::{applies_to, failing, id_of, says};
     use crate::model::{Attempt, Egress, Outcome, Strays};
 
     fn challenged() -> Attempt {
@@ -94,36 +93,18 @@ mod tests {
     }
 
     #[test]
-    fn an_ack_that_does_not_acknowledge_the_syn_is_of_an_older_connection() {
-        assert!(applies_to(&CAUSE, &challenged()));
+    fn any_segment_that_does_not_acknowledge_the_syn_is_of_an_older_connection() {
         assert!(!applies_to(&CAUSE, &failing()));
-        let (attempt, capture) = (challenged(), capture());
-        let case = Case::new(&attempt, &capture);
-        assert_eq!(cause_of(&case).id, "tuple_reused");
-        let explained = explain(&case);
-        assert!(
-            explained.contains("2 ACKs that do not acknowledge it") && explained.contains("with an RST"),
-            "{explained}"
-        );
-    }
-
-    #[test]
-    fn an_rst_of_this_node_tells_of_a_segment_that_was_not_seen() {
-        let attempt = Attempt { strays: Strays { resets_sent: 1, ..Strays::default() }, ..failing() };
-        assert!(applies_to(&CAUSE, &attempt));
-        let explained = explain(&Case::new(&attempt, &capture()));
-        assert!(
-            explained.contains("a segment that was not seen here") && explained.contains("with an RST"),
-            "{explained}"
-        );
-    }
-
-    #[test]
-    fn any_kind_of_stray_segment_counts_even_if_a_later_syn_is_accepted() {
+        assert_eq!(id_of(&challenged()), CAUSE.id);
+        says(&CAUSE, &challenged(), "2 ACKs that do not acknowledge it");
+        says(&CAUSE, &challenged(), "this node answered with an RST");
+        let unseen = Attempt { strays: Strays { resets_sent: 1, ..Strays::default() }, ..failing() };
+        assert!(applies_to(&CAUSE, &unseen));
+        says(&CAUSE, &unseen, "a segment that was not seen here");
         for strays in [Strays { syn_acks: 1, ..Strays::default() }, Strays { rsts: 1, ..Strays::default() }] {
             let attempt = Attempt { strays, syn_ack_seen: true, outcome: Outcome::Established, ..failing() };
             assert!(applies_to(&CAUSE, &attempt));
-            assert!(explain(&Case::new(&attempt, &capture())).contains("a later SYN was accepted, after 1 retransmit"));
+            says(&CAUSE, &attempt, "a later SYN was accepted, after 1 retransmit");
         }
     }
 
@@ -131,20 +112,18 @@ mod tests {
     fn a_destination_that_answers_so_on_every_port_checks_its_clients() {
         let challenges = ChallengeCounts { ports: 4, attempts: 0, others: 3 };
         let checked = Attempt { egress: Egress { challenges, ..challenged().egress }, ..challenged() };
-        let id = |attempt: &Attempt| cause_of(&Case::new(attempt, &capture())).id;
-        assert_eq!(id(&checked), "no_answer");
+        assert_eq!(id_of(&checked), "no_answer");
         let with = |challenges| Attempt { egress: Egress { challenges, ..checked.egress }, ..checked.clone() };
-        assert_eq!(id(&with(ChallengeCounts { ports: 3, ..challenges })), CAUSE.id);
-        assert_eq!(id(&with(ChallengeCounts { others: 4, ..challenges })), CAUSE.id);
+        assert_eq!(id_of(&with(ChallengeCounts { ports: 3, ..challenges })), CAUSE.id);
+        assert_eq!(id_of(&with(ChallengeCounts { others: 4, ..challenges })), CAUSE.id);
         let original = checked.original.map(|flow| Flow { src_port: 40000, ..flow });
         let kept = Attempt { original, ..checked };
-        assert_eq!(id(&kept), CAUSE.id, "the client may have chosen ports that it had before");
-        assert_eq!(id(&Attempt { outcome: Outcome::Established, ..kept }), "no_answer");
+        assert_eq!(id_of(&kept), CAUSE.id, "the client may have chosen ports that it had before");
+        assert_eq!(id_of(&Attempt { outcome: Outcome::Established, ..kept }), "no_answer");
     }
 
     #[test]
     fn an_answer_that_this_node_loses_comes_first() {
-        let attempt = Attempt { is_reset_here: true, syn_ack_seen: true, ..challenged() };
-        assert_eq!(cause_of(&Case::new(&attempt, &capture())).id, "reply_stolen");
+        assert_eq!(id_of(&Attempt { is_reset_here: true, syn_ack_seen: true, ..challenged() }), "reply_stolen");
     }
 }

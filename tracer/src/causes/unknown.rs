@@ -52,42 +52,32 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{capture, failing};
-    use crate::causes::{self};
-    use crate::model::{Attempt, Strays};
+    use crate::causes::testing::{explained, failing, id_of, says};
+    use crate::model::{Attempt, Strays, example};
 
     #[test]
     fn a_private_destination_may_be_on_this_node() {
-        let explained = |dst| {
-            let original = Some(crate::model::example::flow("10.42.0.7:4000", dst));
+        for (dst, is_private) in [("10.42.0.8:80", true), ("203.0.113.80:80", false)] {
+            let original = Some(example::flow("10.42.0.7:4000", dst));
             let attempt = Attempt { syns_leaving: 0, original, translated: None, ..failing() };
-            explain(&Case::new(&attempt, &capture()))
-        };
-        assert!(explained("10.42.0.8:80").contains("if the destination is on this node"));
-        assert!(!explained("203.0.113.80:80").contains("on this node"));
+            assert_eq!(explained(&CAUSE, &attempt).contains("if the destination is on this node"), is_private);
+        }
     }
 
     #[test]
     fn only_what_nothing_else_explains_is_unknown() {
-        let capture = capture();
         let unseen = Attempt { syns_leaving: 0, ..failing() };
-        assert_eq!(causes::cause_of(&Case::new(&unseen, &capture)).id, "unknown");
-        assert_ne!(causes::cause_of(&Case::new(&failing(), &capture)).id, "unknown");
-        let explained = explain(&Case::new(&unseen, &capture));
-        assert!(explained.contains("neither seen leaving"), "{explained}");
-    }
-
-    #[test]
-    fn where_the_answer_went_is_said_as_far_as_it_was_seen() {
-        let capture = capture();
-        let explained = |attempt: &Attempt| {
-            let case = Case::new(attempt, &capture);
-            assert_eq!(causes::cause_of(&case).id, "unknown");
-            explain(&case)
-        };
         let vanished = Attempt { syn_ack_seen: true, syn_ack_undelivered: true, ..failing() };
-        assert!(explained(&vanished).contains("so where it went is not known"));
         let strays = Strays { left_again: 2, ..Strays::default() };
-        assert!(explained(&Attempt { strays, ..vanished }).contains("2 SYN-ACKs left this node again by an uplink"));
+        let left_again = Attempt { strays, ..vanished.clone() };
+        for (attempt, text) in [
+            (unseen, "neither seen leaving"),
+            (vanished, "so where it went is not known"),
+            (left_again, "2 SYN-ACKs left this node again by an uplink"),
+        ] {
+            assert_eq!(id_of(&attempt), CAUSE.id);
+            says(&CAUSE, &attempt, text);
+        }
+        assert_ne!(id_of(&failing()), CAUSE.id);
     }
 }

@@ -57,22 +57,15 @@ const fn ipv6(kind: u8, code: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, capture, failing};
+    use crate::causes::testing::{applies_to, failing, says};
     use crate::model::{Attempt, Outcome};
 
     #[test]
-    fn an_icmp_error_about_the_syn_is_unreachable() {
+    fn an_icmp_error_about_the_syn_is_unreachable_unless_it_did_not_hinder() {
         let attempt = Attempt { icmp: Some((3, 1)), ..failing() };
         assert!(applies_to(&CAUSE, &attempt));
-        assert!(!applies_to(&CAUSE, &failing()));
+        says(&CAUSE, &attempt, "host unreachable (type 3, code 1)");
+        assert!(!applies_to(&CAUSE, &Attempt { outcome: Outcome::Established, ..attempt }));
         assert!(!applies_to(&CAUSE, &Attempt { outcome: Outcome::Closed, ..failing() }));
-        let explained = explain(&Case::new(&attempt, &capture()));
-        assert!(explained.ends_with("host unreachable (type 3, code 1)"), "{explained}");
-    }
-
-    #[test]
-    fn an_error_that_did_not_hinder_is_none() {
-        let attempt = Attempt { icmp: Some((11, 0)), outcome: Outcome::Established, ..failing() };
-        assert!(!applies_to(&CAUSE, &attempt));
     }
 }

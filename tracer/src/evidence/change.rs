@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::recent::RecentAttempt;
 use crate::infer::{Stratum, evidence};
+use crate::model::Answers;
 
 /// ln(10,000), and the logarithm of how many moments are tried: as for a claim that is proven, whatever moment is chosen.
 const NEEDED_NATS: f64 = 9.3 + 8.4;
@@ -89,14 +90,10 @@ pub(super) fn strata<'a>(
     attempts: impl Iterator<Item = &'a RecentAttempt>,
     is_denied: impl Fn(&RecentAttempt) -> bool,
 ) -> Vec<Stratum> {
-    let mut strata: BTreeMap<u16, Stratum> = BTreeMap::new();
+    let mut sides: BTreeMap<u16, [Answers; 2]> = BTreeMap::new();
     for attempt in attempts.filter(|attempt| attempt.is_weighed) {
-        let stratum = strata.entry(attempt.place.entry).or_insert(Stratum::EMPTY);
-        let (unanswered, denied) = (u64::from(!attempt.answered), u64::from(is_denied(attempt)));
-        stratum.attempts += 1;
-        stratum.unanswered += unanswered;
-        stratum.denied += denied;
-        stratum.denied_unanswered += unanswered * denied;
+        let of_entry = sides.entry(attempt.place.entry).or_default();
+        of_entry[usize::from(is_denied(attempt))].add(attempt.answered);
     }
-    strata.into_values().collect()
+    sides.into_values().map(|[passed, denied]| Stratum::of(passed, denied)).collect()
 }

@@ -3,11 +3,10 @@
 
 use tracer_common::Flow;
 
-use super::drawn::Drawn;
 use super::path::client;
-use super::pools::Pool;
+use super::users::{PortUse, Users};
 use crate::infer::Class;
-use crate::model::Reason;
+use crate::model::Doubt;
 
 /// Connections that are kept; the first ones of a table are as good as others.
 const MAX_KEPT: usize = 16_384;
@@ -41,25 +40,16 @@ impl Clients {
 
     /// What explains a class of ports as well, if clients or their programs do.
     #[must_use]
-    pub fn doubt(&self, is_ipv4: bool, class: &Class) -> Option<Reason> {
-        let (mut tries, mut pools) = ([[0_u64; 2]; 256], [Pool::default(); 2]);
-        let (mut failures, mut chosen) = (0, 0);
-        let of_family = self.connections.iter().filter(|of| of.is_ipv4 == is_ipv4);
-        for of in of_family.filter(|of| !class.undecided.contains(of.port)) {
-            let is_outside = !class.split.contains(of.port);
-            tries[usize::from(of.client)][usize::from(is_outside)] += 1;
-            let is_failure = is_outside && !of.answered;
-            failures += usize::from(is_failure);
-            if of.is_kept {
-                chosen += usize::from(is_failure);
-                pools[usize::from(is_outside)].insert(of.port);
-            }
+    pub fn doubt(&self, is_ipv4: bool, class: &Class) -> Option<Doubt> {
+        let of_family =
+            self.connections.iter().filter(|of| of.is_ipv4 == is_ipv4 && !class.undecided.contains(of.port));
+        let users = Users::of(of_family.map(|&Connection { client, port, is_kept: is_chosen, answered, .. }| {
+            PortUse { client, port, is_chosen, is_outside: !class.split.contains(port), answered }
+        }));
+        if users.clients_differ {
+            return Some(Doubt::ClientsDiffer);
         }
-        if !Drawn::of(tries.into_iter(), 0).are_drawn() {
-            return Some(Reason::ClientsDiffer);
-        }
-        let [inside, outside] = pools;
-        (chosen * 2 > failures && inside.is_apart_from(outside)).then_some(Reason::ProgramsDiffer)
+        users.programs_differ.then_some(Doubt::ProgramsDiffer)
     }
 }
 
@@ -71,7 +61,7 @@ mod tests {
     use crate::infer::{Infer, Verdict};
 
     /// Connections of a table: by which client, from which port, and which port NAT makes of that.
-    fn doubt(connections: impl Iterator<Item = (u8, u16, u16)>) -> Option<Reason> {
+    fn doubt(connections: impl Iterator<Item = (u8, u16, u16)>) -> Option<Doubt> {
         let (mut infer, mut clients) = (Infer::default(), Clients::default());
         for (number, (client, port, translated)) in connections.enumerate() {
             let dst = format!("203.0.113.{}:443", number % 5).parse().unwrap();
@@ -93,7 +83,7 @@ mod tests {
             let ports = (0..300_u16).map(|number| if number % 2 == 0 { 20_000 + number } else { 33_000 + number * 90 });
             ports.map(move |port| (client(port), port, port))
         };
-        assert_eq!(doubt(kept(|_| 7)), Some(Reason::ProgramsDiffer));
-        assert_eq!(doubt(kept(|port| if port < 32_768 { 8 } else { 7 })), Some(Reason::ClientsDiffer));
+        assert_eq!(doubt(kept(|_| 7)), Some(Doubt::ProgramsDiffer));
+        assert_eq!(doubt(kept(|port| if port < 32_768 { 8 } else { 7 })), Some(Doubt::ClientsDiffer));
     }
 }

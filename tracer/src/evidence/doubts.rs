@@ -5,13 +5,12 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::change::strata;
-use super::drawn::Drawn;
 use super::family::p_below;
 use super::outage::come_in_runs;
-use super::pools::are_apart;
 use super::recent::RecentAttempt;
+use super::users::{PortUse, Users};
 use crate::infer::evidence;
-use crate::model::{Reason, Scope};
+use crate::model::{Doubt, Reason, Scope};
 
 /// The power of ten that a proof needs.
 const ENOUGH_P_BELOW: u32 = 4;
@@ -26,30 +25,28 @@ pub(super) struct Doubts {
     /// The evidence, as a power of ten, where attempts with the same port and destination that fare alike count once; `None` where there
     /// are few such attempts.
     once_p_below: Option<u32>,
-    /// Clients use ports on one side only.
-    have_sides: bool,
-    /// Clients chose the ports, those on the two sides from different pools.
-    are_apart: bool,
+    users: Users,
 }
 
 impl Doubts {
     /// By these attempts, which are in the order of their time; `is_inside` as for [`come_in_runs`].
     pub(super) fn of(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> Self {
-        let mut tries = [[0_u64; 2]; 256];
-        for (attempt, is_inside) in attempts.iter().filter_map(|attempt| Some((attempt, is_inside(attempt)?))) {
-            tries[usize::from(attempt.place.client)][usize::from(!is_inside)] += 1;
-        }
+        let port_use = |attempt: &RecentAttempt| {
+            let RecentAttempt { port, answered, place, .. } = *attempt;
+            let (client, is_chosen) = (place.client, place.is_chosen());
+            is_inside(attempt).map(|is_inside| PortUse { client, port, is_chosen, is_outside: !is_inside, answered })
+        };
         Self {
             is_in_runs: come_in_runs(attempts, &is_inside),
             once_p_below: once(attempts, &is_inside),
-            have_sides: !Drawn::of(tries.into_iter(), 0).are_drawn(),
-            are_apart: are_apart(attempts, &is_inside),
+            users: Users::of(attempts.iter().filter_map(port_use)),
         }
     }
 
     /// Whether a few attempts more may remove them.
     pub(super) fn are_any(&self) -> bool {
-        self.is_in_runs || self.have_sides || self.are_apart || self.once_p_below.is_some()
+        let Users { clients_differ, programs_differ } = self.users;
+        self.is_in_runs || clients_differ || programs_differ || self.once_p_below.is_some()
     }
 
     /// The same for a claim that repeats have no part in.
@@ -62,41 +59,25 @@ impl Doubts {
         if !reason.strength().holds() {
             return reason;
         }
-        if self.is_in_runs {
-            return Reason::InFewRuns;
-        }
-        match reason {
-            Reason::SidesDiffer { .. } if self.once_p_below.is_some_and(|once| once < ENOUGH_P_BELOW) => {
-                Reason::FewPorts
-            }
-            Reason::SidesDiffer { .. } if self.have_sides => Reason::ClientsDiffer,
-            Reason::SidesDiffer { .. } | Reason::OnlyInsideAnswered | Reason::OthersDiffer if self.are_apart => {
-                Reason::ProgramsDiffer
-            }
-            Reason::OnlyInsideAnswered | Reason::OthersDiffer if self.have_sides => Reason::NothingToCompare,
-            Reason::SidesDiffer { p_below } => {
-                Reason::SidesDiffer { p_below: self.once_p_below.map_or(p_below, |once| once.min(p_below)) }
-            }
-            // A few ports, tried again and again, support nothing; over all destinations each of them counts once anyway.
-            Reason::OnlyInsideAnswered if self.once_p_below.is_some() && scope == Scope::Destination => {
-                Reason::FewPorts
-            }
-            Reason::OthersDiffer if self.once_p_below.is_some_and(|once| once < ENOUGH_P_BELOW) => Reason::FewPorts,
-            Reason::OnlyInsideAnswered
-            | Reason::OthersDiffer
-            | Reason::ClientsDiffer
-            | Reason::ProgramsDiffer
-            | Reason::NothingToCompare
-            | Reason::InFewRuns
-            | Reason::FewPorts
-            | Reason::ShortWait
-            | Reason::PortChanged
-            | Reason::NotOnUplink
-            | Reason::PortAnswered
-            | Reason::OutsideAnswered
-            | Reason::InsideUnanswered
-            | Reason::ServiceSilent => reason,
-        }
+        let Users { clients_differ, programs_differ } = self.users;
+        let is_proof = matches!(reason, Reason::SidesDiffer { .. });
+        let is_of_few = self.once_p_below.is_some_and(|once| once < ENOUGH_P_BELOW);
+        Reason::Doubted(match () {
+            () if self.is_in_runs => Doubt::InFewRuns,
+            () if is_proof && is_of_few => Doubt::FewPorts,
+            () if is_proof && clients_differ => Doubt::ClientsDiffer,
+            () if programs_differ => Doubt::ProgramsDiffer,
+            () if clients_differ => return Reason::NothingToCompare,
+            () => match (reason, self.once_p_below) {
+                (Reason::SidesDiffer { p_below }, Some(once)) => {
+                    return Reason::SidesDiffer { p_below: once.min(p_below) };
+                }
+                // A few ports, tried again and again, support nothing; over all destinations each of them counts once anyway.
+                (Reason::OnlyInsideAnswered, Some(_)) if scope == Scope::Destination => Doubt::FewPorts,
+                (Reason::OthersDiffer, Some(_)) if is_of_few => Doubt::FewPorts,
+                (_, Some(_) | None) => return reason,
+            },
+        })
     }
 }
 

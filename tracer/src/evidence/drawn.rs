@@ -31,6 +31,11 @@ impl Drawn {
         drawn
     }
 
+    /// Of ports of one pool.
+    pub(super) const fn of_one_pool(at: u64) -> Self {
+        Self { expected: 0.0, mixed: 0.0, at }
+    }
+
     /// Much more is known now.
     pub(super) const fn is_stale(&self, observed: u64) -> bool {
         observed > self.at + self.at / 16

@@ -124,7 +124,7 @@ impl DestinationEvidence {
     }
 
     pub(super) fn counts(&self, side: Side) -> Answers {
-        answers(self.counts[side as usize])
+        Answers::of(self.counts[side as usize])
     }
 
     /// Attempts from ports on that side that the client chose.
@@ -187,15 +187,7 @@ impl DestinationEvidence {
 
     /// Its attempts on the two sides, for the test of significance.
     pub(super) fn stratum(&self, side: Side) -> Stratum {
-        let ([inside_unanswered, inside_answered], [unanswered, answered]) =
-            (self.weighed[0], self.weighed[side as usize]);
-        let (denied, inside) = (u64::from(unanswered) + u64::from(answered), inside_unanswered + inside_answered);
-        Stratum {
-            attempts: denied + u64::from(inside),
-            unanswered: u64::from(unanswered) + u64::from(inside_unanswered),
-            denied,
-            denied_unanswered: unanswered.into(),
-        }
+        Stratum::of(Answers::of(self.weighed[0]), Answers::of(self.weighed[side as usize]))
     }
 
     /// In nats: chance explains what this destination says about the side with a probability below exp(-nats).
@@ -224,8 +216,4 @@ impl DestinationEvidence {
 
 fn evidence_of(stratum: Stratum) -> f64 {
     evidence_within(&[stratum], MAX_OUTCOMES).total
-}
-
-pub(super) fn answers([unanswered, answered]: [u32; 2]) -> Answers {
-    Answers { answered: answered.into(), unanswered: unanswered.into() }
 }

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use super::chance::{SUSPECT_P, is_below};
 use super::drawn::Drawn;
-use super::entry::{DestinationEvidence, Role, Standing, answers};
+use super::entry::{DestinationEvidence, Role, Standing};
 use super::place::Place;
 use super::pools::Pool;
 use crate::infer::{Probe, evidence};
@@ -114,8 +114,7 @@ impl FamilyEvidence {
         }
         let now = entry.counts(side);
         replace(&mut self.all[side as usize], counts, now);
-        let is_known = || self.services.len() < MAX_SERVICES || self.services.contains_key(&service);
-        if is_known() {
+        if self.services.len() < MAX_SERVICES || self.services.contains_key(&service) {
             replace(&mut self.services.entry(service).or_default()[side as usize], counts, now);
         }
         Some(result)
@@ -145,7 +144,7 @@ impl FamilyEvidence {
     fn stands(&mut self, standing: &Standing, step: fn(u64, u64) -> u64) {
         let add = |sum: &mut u32, is_one: bool| *sum = step(u64::from(*sum), u64::from(is_one)) as u32;
         let add_answers = |sum: &mut Answers, of: [u32; 2]| {
-            let of = answers(of);
+            let of = Answers::of(of);
             sum.answered = step(sum.answered, of.answered);
             sum.unanswered = step(sum.unanswered, of.unanswered);
         };
@@ -173,40 +172,25 @@ impl FamilyEvidence {
         self.sum_up();
         let reason_and_scope = self.reason(place, is_own_enough);
         let (reason, scope) = reason_and_scope.unwrap_or((Reason::NothingToCompare, Scope::Capture));
-        match scope {
-            Scope::Destination if !is_shared => {
-                let of = |side| self.to(entry, side);
-                Assessment { claim: Claim::Policy, reason, scope, side, inside: of(Side::Inside), outside: of(side) }
-            }
+        let sides = [Side::Inside, side];
+        let [inside, outside] = match scope {
+            Scope::Destination if !is_shared => sides.map(|side| self.to(entry, side)),
             Scope::Capture if reason == Reason::ServiceSilent => {
-                let [inside, outside] = [Side::Inside, side]
-                    .map(|side| self.services.get(&service).copied().unwrap_or_default()[side as usize]);
-                Assessment { claim: Claim::Policy, reason, scope, side, inside, outside }
+                let of_service = self.services.get(&service).copied().unwrap_or_default();
+                sides.map(|side| of_service[side as usize])
             }
             Scope::Destination | Scope::Capture => self.over_all(reason, side),
-        }
+        };
+        let scope = if is_shared { Scope::Capture } else { scope };
+        Assessment { claim: Claim::Policy, reason, scope, side, inside, outside }
     }
 
-    fn over_all(&self, reason: Reason, side: Side) -> Assessment {
-        let [inside, outside] = match reason {
-            Reason::SidesDiffer { .. } | Reason::OthersDiffer => {
-                self.sums(side).map(|sums| sums.filtered_answers).unwrap_or_default()
-            }
-            Reason::OnlyInsideAnswered
-            | Reason::OutsideAnswered
-            | Reason::InsideUnanswered
-            | Reason::InFewRuns
-            | Reason::FewPorts
-            | Reason::ClientsDiffer
-            | Reason::ProgramsDiffer
-            | Reason::ServiceSilent
-            | Reason::ShortWait
-            | Reason::NothingToCompare
-            | Reason::PortChanged
-            | Reason::NotOnUplink
-            | Reason::PortAnswered => [0, side as usize].map(|side| self.all[side]),
-        };
-        Assessment { claim: Claim::Policy, reason, scope: Scope::Capture, side, inside, outside }
+    /// Answers inside and on that side, over all destinations.
+    fn over_all(&self, reason: Reason, side: Side) -> [Answers; 2] {
+        if reason.compares_destinations() {
+            return self.sums(side).map(|sums| sums.filtered_answers).unwrap_or_default();
+        }
+        [Side::Inside, side].map(|side| self.all(side))
     }
 
     /// The rules, in their order; docs/causes.md has them in words.
@@ -280,20 +264,16 @@ impl FamilyEvidence {
     /// Whether destinations are tried from both sides as often as ports that are drawn have it, where clients choose them. Else those
     /// that fail may be the servers of a client with ports of its own. Ports of one pool are drawn too, one neighbourhood a destination.
     fn are_ports_drawn(&mut self, side: Side) -> bool {
-        if self.is_one_pool(side) {
-            return true;
-        }
         let Some(sums) = self.sides.get_mut((side as usize).wrapping_sub(1)) else { return true };
         if sums.drawn.is_stale(self.observed) {
+            let [inside, outside] = [Side::Inside, side].map(|of| self.pools[of as usize]);
             let tries = self.entries.iter().map(|entry| [Side::Inside, side].map(|of| entry.kept(of)));
-            sums.drawn = Drawn::of(tries, self.observed);
+            sums.drawn = match outside != Pool::default() && !inside.is_apart_from(outside) {
+                true => Drawn::of_one_pool(self.observed),
+                false => Drawn::of(tries, self.observed),
+            };
         }
         sums.drawn.are_drawn()
-    }
-
-    fn is_one_pool(&self, side: Side) -> bool {
-        let outside = self.pools[side as usize];
-        outside != Pool::default() && !self.pools[Side::Inside as usize].is_apart_from(outside)
     }
 
     fn sums(&self, side: Side) -> Option<&SideSums> {
@@ -353,7 +333,10 @@ impl FamilyEvidence {
         let tried = Side::OUTSIDE.into_iter().filter(|&side| this.all[side as usize].total() > 0);
         let evidence = |side| {
             let SideSums { filtered, passing, .. } = *this.sums(side)?;
-            Some(SideEvidence { assessment: this.over_all(this.policy(side)?, side), filtered, passing })
+            let (claim, reason, scope) = (Claim::Policy, this.policy(side)?, Scope::Capture);
+            let [inside, outside] = this.over_all(reason, side);
+            let assessment = Assessment { claim, reason, scope, side, inside, outside };
+            Some(SideEvidence { assessment, filtered, passing })
         };
         tried.filter_map(evidence).collect()
     }
@@ -369,7 +352,7 @@ impl FamilyEvidence {
         Some(match passing {
             _ if nats >= ENOUGH_NATS => differ(nats),
             1.. if passing >= filtered && pooled.nats < LIKELY_NATS => Reason::OutsideAnswered,
-            _ if self.is_suspect(unanswered) && (drawn.are_drawn() || self.is_one_pool(side))
+            _ if self.is_suspect(unanswered) && drawn.are_drawn()
                 || self.entries.iter().any(|entry| entry.is_suspect(side)) =>
             {
                 Reason::OnlyInsideAnswered

@@ -24,6 +24,7 @@ mod recent;
 mod refused;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use self::clients::Clients;
 pub use self::path::InPeriod;
@@ -31,8 +32,8 @@ use self::path::PathEvidence;
 pub use self::place::{Path, Place};
 use tracer_common::Flow;
 
-use crate::infer::{Class, Conclusion, ObservedPort, Probe, Refusals, earlier, observe};
-use crate::model::{Answers, Assessment, Attempt, Claim, PortSet, Reason, Scope, Side, SideEvidence};
+use crate::infer::{Class, Conclusion, Observation, Probe, Refusals, earlier, observe};
+use crate::model::{Answers, Assessment, Attempt, Claim, Doubt, PortSet, Reason, Scope, Side, SideEvidence};
 
 /// Paths that are distinguished; attempts by further uplinks share one.
 const MAX_PATHS: usize = 32;
@@ -92,7 +93,7 @@ impl PortEvidence {
     pub fn ended(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet, is_evidence: bool) -> Option<Place> {
         let open = self.open.get_mut(id as usize).and_then(Option::take);
         let now = if is_evidence { self.probe(attempt, allowed) } else { None };
-        if now.is_some() && attempt.selections > 1 {
+        if now.is_some() {
             self.earlier(attempt, allowed);
         }
         if let Some(Open { place, number, is_weighed }) = open {
@@ -100,7 +101,7 @@ impl PortEvidence {
                 if has_waited(attempt) {
                     self.path(place).waited(number);
                 }
-                self.path(place).ended(number);
+                self.path(place).recent.end(number);
                 return Some(place);
             }
             self.path(place).uncount(place, number, is_weighed);
@@ -159,15 +160,12 @@ impl PortEvidence {
     /// What is said of a refused attempt: that a firewall resets connections from such ports, if it does.
     pub fn refusal(&mut self, attempt: &Attempt, allowed: &PortSet) -> PortClaim<'_> {
         let port = attempt.translated.map_or(0, |translated| translated.src_port);
-        let Some(place) = self.place(attempt, allowed) else { return PortClaim::default() };
-        self.path(place).refusal(place, port).map_or_else(PortClaim::default, |(assessment, ports)| PortClaim {
-            assessment: Some(assessment),
-            inferred: Some(ports),
-        })
+        let place = self.place(attempt, allowed);
+        place.and_then(|place| self.path(place).refusal(place, port)).unwrap_or_default()
     }
 
     /// What else explains a class of ports that all attempts of an address family show, for each path and period with failures outside of it.
-    pub fn doubts_about(&self, is_ipv4: bool, class: &Class) -> impl Iterator<Item = Option<Reason>> {
+    pub fn doubts_about(&self, is_ipv4: bool, class: &Class) -> impl Iterator<Item = Option<Doubt>> {
         self.paths.iter().filter(move |of| of.path.is_ipv4 == is_ipv4).flat_map(move |path| path.doubts_about(class))
     }
 
@@ -192,8 +190,7 @@ impl PortEvidence {
 
     /// How strong the claim is about a port, for attempts to that destination.
     pub fn assess_port(&mut self, place: Place, port: u16) -> PortClaim<'_> {
-        let (assessment, inferred) = self.path(place).assess(place, port);
-        PortClaim { assessment, inferred }
+        self.path(place).assess(place, port)
     }
 
     /// Brings everything that is remembered up to date, at the end of a capture.
@@ -258,13 +255,9 @@ impl PortEvidence {
     }
 
     fn probe(&mut self, attempt: &Attempt, allowed: &PortSet) -> Option<(Place, Probe)> {
-        match observe(attempt)?.observed {
-            ObservedPort::ChangedPort => None,
-            ObservedPort::Port { probe, .. } => {
-                let side = Side::of(allowed, probe.port);
-                Some((self.place_of(attempt, &attempt.translated?, side), probe))
-            }
-        }
+        let Observation::Port(probe) = observe(attempt)? else { return None };
+        let side = Side::of(allowed, probe.port);
+        Some((self.place_of(attempt, &attempt.translated?, side), probe))
     }
 
     fn place_of(&mut self, attempt: &Attempt, translated: &Flow, side: Side) -> Place {

@@ -8,16 +8,17 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tracer_common::Flow;
 
+use super::PortClaim;
 use super::doubts::Doubts;
 use super::family::FamilyEvidence;
 use super::index::DestinationIndex;
 use super::outage::{newest, of_policy, sorted};
 use super::place::{Path, Place};
 use super::range::InferredRange;
-use super::recent::{MAX_RECENT, RecentAttempt, RecentAttempts};
+use super::recent::{ENDED, MAX_RECENT, RecentAttempt, RecentAttempts};
 use super::refused::RefusedPorts;
 use crate::infer::{Class, Destination, Probe, Refusals};
-use crate::model::{Answers, Assessment, Attempt, PortSet, Reason, Scope, Side};
+use crate::model::{Answers, Assessment, Attempt, Reason, Scope, Side};
 
 /// The evidence of one path.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub(super) struct PathEvidence {
     index: DestinationIndex,
     /// In the order in which they were found.
     periods: Vec<PeriodEvidence>,
-    recent: RecentAttempts,
+    pub(super) recent: RecentAttempts,
     refused: RefusedPorts,
 }
 
@@ -117,8 +118,8 @@ impl PathEvidence {
         periods.max_by_key(|(_, period)| period.since_ns).map_or(0, |(number, _)| number)
     }
 
+    /// The period of a number, which is only that of one.
     fn period(&mut self, number: u8) -> &mut PeriodEvidence {
-        // A number is only that of a period.
         &mut self.periods[usize::from(number)]
     }
 
@@ -131,6 +132,7 @@ impl PathEvidence {
         probe: Probe,
         has_waited: bool,
     ) -> (u64, bool) {
+        let mut is_void = false;
         if probe.answered {
             let (counts, is_first_accepted) = self.refused.answered(place.entry, probe);
             if is_first_accepted {
@@ -138,16 +140,14 @@ impl PathEvidence {
                     self.periods[usize::from(place.period)].family.uncount(place, true, is_weighed);
                 }
             }
-            if !counts {
-                let number = self.recent.push(at_ns, id, place, probe, (false, has_waited));
-                self.recent.leave_out_newest();
-                return (number, false);
-            }
+            is_void = !counts;
         }
         let period = self.period(place.period);
         period.waited(place.side, has_waited);
-        let is_weighed = period.family.count(place, at_ns, probe);
-        (self.recent.push(at_ns, id, place, probe, (is_weighed, has_waited)), is_weighed)
+        let is_weighed = !is_void && period.family.count(place, at_ns, probe);
+        let (id, Probe { port, answered, is_refused, .. }) = (id.unwrap_or(ENDED), probe);
+        let attempt = RecentAttempt { at_ns, id, port, place, answered, is_weighed, has_waited, is_refused, is_void };
+        (self.recent.push(attempt), is_weighed)
     }
 
     /// An attempt that was counted has been retransmitted again.
@@ -165,20 +165,16 @@ impl PathEvidence {
         period.uncount_waited(place.side, has_waited);
     }
 
-    /// An attempt that was under way is over, and what was counted holds.
-    pub(super) fn ended(&mut self, number: u64) {
-        self.recent.end(number);
-    }
-
     /// How strong the claim is about that port: of the policy, or of another range where the attempts prove one.
-    pub(super) fn assess(&mut self, place: Place, port: u16) -> (Option<Assessment>, Option<&PortSet>) {
+    pub(super) fn assess(&mut self, place: Place, port: u16) -> PortClaim<'_> {
         let policy = (place.side != Side::Inside).then(|| self.policy(place));
         if policy.is_some_and(|policy| policy.strength().holds()) {
-            return (policy, None);
+            return PortClaim { assessment: policy, inferred: None };
         }
         let range = self.range(place.period);
         let inferred = range.and_then(|range| range.assess(place, port));
-        (inferred.or(policy), range.filter(|_| inferred.is_some()).map(|range| &range.ports))
+        let ports = range.filter(|_| inferred.is_some()).map(|range| &range.ports);
+        PortClaim { assessment: inferred.or(policy), inferred: ports }
     }
 
     /// Which ports are refused.
@@ -187,7 +183,7 @@ impl PathEvidence {
     }
 
     /// What is said of a refused attempt from this port.
-    pub(super) fn refusal(&mut self, place: Place, port: u16) -> Option<(Assessment, &PortSet)> {
+    pub(super) fn refusal(&mut self, place: Place, port: u16) -> Option<PortClaim<'_>> {
         if self.refused.is_stale() {
             self.refused.found = self.refusals().map(Box::new);
         }
@@ -205,17 +201,18 @@ impl PathEvidence {
         if !self.period(place.period).has_waited(place.side) {
             return Assessment { reason: Reason::ShortWait, ..own };
         }
-        let reason = self.doubts(place, own.scope).applied_to(own.reason, own.scope);
-        let doubted = Assessment { reason, ..own };
-        if own.scope == Scope::Capture || reason.strength() == own.strength() {
+        let doubted = self.doubted(place, own);
+        if own.scope == Scope::Capture || doubted.strength() == own.strength() {
             return doubted;
         }
         let all = of(self, false);
-        let all = match all.strength().holds() {
-            true => Assessment { reason: self.doubts(place, all.scope).applied_to(all.reason, all.scope), ..all },
-            false => all,
-        };
+        let all = if all.strength().holds() { self.doubted(place, all) } else { all };
         if all.strength() < doubted.strength() { all } else { doubted }
+    }
+
+    fn doubted(&mut self, place: Place, claim: Assessment) -> Assessment {
+        let reason = self.doubts(place, claim.scope).applied_to(claim.reason, claim.scope);
+        Assessment { reason, ..claim }
     }
 
     /// What speaks against a claim about the side of the place: by the attempts to its destination, or by all.

@@ -4,8 +4,6 @@
 
 use std::ops::RangeInclusive;
 
-use super::recent::RecentAttempt;
-
 /// What Linux gives to sockets that bind no port, unless it is told otherwise (`ip_local_port_range`, `inet_init_net()`).
 const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
 /// A gap between the pools as wide as this is chance less than once in a hundred times.
@@ -30,8 +28,8 @@ impl Pool {
         *(if EPHEMERAL.contains(&port) { &mut self.has_ephemeral } else { &mut self.has_others }) = true;
     }
 
-    fn blocks(self) -> impl Iterator<Item = u16> {
-        (0..256).filter(move |block| self.blocks[usize::from(block / 64)] >> (block % 64) & 1 != 0)
+    const fn has(&self, block: u16) -> bool {
+        self.blocks[block as usize / 64] >> (block % 64) & 1 != 0
     }
 
     /// Whether these are two pools: one has only ports that the kernel gives and the other none, or neighbouring ports of the two are
@@ -42,9 +40,9 @@ impl Pool {
         if is_of_kernel(&self) && is_bound(&other) || is_bound(&self) && is_of_kernel(&other) {
             return true;
         }
-        let of = |pool: Self, is_of_other: bool| pool.blocks().map(move |block| (block, is_of_other));
-        let mut all: Vec<_> = of(self, false).chain(of(other, true)).collect();
-        all.sort_unstable();
+        let of = |block| [(block, false, self.has(block)), (block, true, other.has(block))];
+        let used = (0..256).flat_map(of).filter(|(.., is_used)| *is_used);
+        let all: Vec<_> = used.map(|(block, is_of_other, _)| (block, is_of_other)).collect();
         let (Some((first, _)), Some((last, _))) = (all.first(), all.last()) else { return false };
         let span = f64::from(last - first + 1);
         let pairs = all.windows(2).filter(|pair| pair[0].1 != pair[1].1);
@@ -53,20 +51,4 @@ impl Pool {
         let draws = i32::try_from(all.len()).unwrap_or(i32::MAX);
         f64::from(draws) * (1.0 - f64::from(gap) / span).powi(draws) < GAP_CHANCE
     }
-}
-
-/// Whether clients chose most of the ports outside that fail, and those outside and those inside come from different pools.
-pub(super) fn are_apart(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> bool {
-    let (mut failures, mut chosen) = (0, 0);
-    let mut pools = [Pool::default(); 2];
-    for (attempt, is_inside) in attempts.iter().filter_map(|attempt| Some((attempt, is_inside(attempt)?))) {
-        let is_failure = !is_inside && !attempt.answered;
-        failures += usize::from(is_failure);
-        if attempt.place.is_chosen() {
-            chosen += usize::from(is_failure);
-            pools[usize::from(!is_inside)].insert(attempt.port);
-        }
-    }
-    let [inside, outside] = pools;
-    chosen * 2 > failures && inside.is_apart_from(outside)
 }

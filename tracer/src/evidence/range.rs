@@ -8,7 +8,7 @@ use super::index::DestinationIndex;
 use super::place::Place;
 use super::recent::{RecentAttempt, infer};
 use crate::infer::{Class, Conclusion, RARE_PASS_DIVISOR, Verdict, can_conclude};
-use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
+use crate::model::{Answers, Assessment, Claim, Doubt, PortSet, Reason, Scope, Side};
 
 /// A range that the path accepts, beyond doubt.
 #[derive(Clone, Debug)]
@@ -53,22 +53,11 @@ impl InferredRange {
         let Class { split: ports, undecided, p_below, inside, outside, .. } = class;
         let mut destinations: HashMap<u16, [Answers; 2], FixedState> = HashMap::default();
         for attempt in attempts.iter().filter(|attempt| !undecided.contains(attempt.port)) {
-            let answers =
-                &mut destinations.entry(attempt.place.entry).or_default()[usize::from(!ports.contains(attempt.port))];
-            *(if attempt.answered { &mut answers.answered } else { &mut answers.unanswered }) += 1;
+            let of_entry = destinations.entry(attempt.place.entry).or_default();
+            of_entry[usize::from(!ports.contains(attempt.port))].add(attempt.answered);
         }
-        let [inside, outside] =
-            [inside, outside].map(|counts| Answers { answered: counts.answered, unanswered: counts.unanswered });
-        let (ports, undecided) = (ports.clone(), undecided.clone());
-        Self {
-            ports,
-            undecided,
-            reason: Reason::SidesDiffer { p_below: *p_below },
-            inside,
-            outside,
-            destinations,
-            only: None,
-        }
+        let (ports, undecided, reason) = (ports.clone(), undecided.clone(), Reason::SidesDiffer { p_below: *p_below });
+        Self { ports, undecided, reason, inside: *inside, outside: *outside, destinations, only: None }
     }
 
     /// Whether the path passes a port, where that is known.
@@ -78,20 +67,14 @@ impl InferredRange {
 
     /// The range, unless something else explains the attempts outside as well: those to the destination that alone says so, or all.
     pub(super) fn doubted(self, attempts: &[RecentAttempt]) -> Option<Self> {
-        let reason = self.doubt(attempts);
-        reason.strength().holds().then_some(Self { reason, ..self })
-    }
-
-    /// Why it is as sure as it is, by these attempts.
-    fn doubt(&self, attempts: &[RecentAttempt]) -> Reason {
-        let is_of = |attempt: &&RecentAttempt| self.only.as_ref().is_none_or(|of| of.contains(&attempt.place.entry));
-        let doubts = Doubts::of(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(self));
-        doubts.applied_to_distinct(self.reason)
+        self.doubt(attempts).is_none().then_some(self)
     }
 
     /// What explains these attempts as well, if anything does.
-    pub(super) fn other_explanation(&self, attempts: &[RecentAttempt]) -> Option<Reason> {
-        Some(self.doubt(attempts)).filter(|reason| reason.doubt().is_some())
+    pub(super) fn doubt(&self, attempts: &[RecentAttempt]) -> Option<Doubt> {
+        let is_of = |attempt: &&RecentAttempt| self.only.as_ref().is_none_or(|of| of.contains(&attempt.place.entry));
+        let doubts = Doubts::of(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(self));
+        if let Reason::Doubted(doubt) = doubts.applied_to_distinct(self.reason) { Some(doubt) } else { None }
     }
 
     /// Whether one of these attempts failed from a port outside.

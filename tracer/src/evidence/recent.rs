@@ -10,15 +10,15 @@ use crate::infer::{Conclusion, Destination, Probe, conclude};
 pub(super) const MAX_RECENT: usize = 4096;
 
 /// The number of no attempt.
-const ENDED: u32 = u32::MAX;
+pub(super) const ENDED: u32 = u32::MAX;
 
 /// An attempt that was counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecentAttempt {
     /// When an answered attempt was answered, when another one began.
     pub(super) at_ns: u64,
-    /// Its number while it is under way.
-    id: u32,
+    /// Its number while it is under way, else [`ENDED`].
+    pub(super) id: u32,
     pub(super) port: u16,
     pub(super) place: Place,
     pub(super) answered: bool,
@@ -29,7 +29,7 @@ pub(super) struct RecentAttempt {
     /// Only an RST answered.
     pub(super) is_refused: bool,
     /// It was taken back, or does not count.
-    is_void: bool,
+    pub(super) is_void: bool,
 }
 
 /// The newest attempts, in the order in which their outcome became known.
@@ -41,32 +41,13 @@ pub(super) struct RecentAttempts {
 }
 
 impl RecentAttempts {
-    /// Keeps an attempt; the number to find it by. `id` is its number while it is under way.
-    pub(super) fn push(
-        &mut self,
-        at_ns: u64,
-        id: Option<u32>,
-        place: Place,
-        probe: Probe,
-        (is_weighed, has_waited): (bool, bool),
-    ) -> u64 {
+    /// Keeps an attempt; the number to find it by.
+    pub(super) fn push(&mut self, attempt: RecentAttempt) -> u64 {
         if self.attempts.len() >= MAX_RECENT {
             self.attempts.pop_front();
             self.first += 1;
         }
-        let Probe { port, answered, is_refused, second: _, is_kept: _, is_of_counts: _ } = probe;
-        let id = id.unwrap_or(ENDED);
-        self.attempts.push_back(RecentAttempt {
-            at_ns,
-            id,
-            port,
-            place,
-            answered,
-            is_weighed,
-            has_waited,
-            is_refused,
-            is_void: false,
-        });
+        self.attempts.push_back(attempt);
         self.counted() - 1
     }
 
@@ -102,13 +83,6 @@ impl RecentAttempts {
     /// Whether all that were counted are kept.
     pub(super) const fn are_all(&self) -> bool {
         self.first == 0
-    }
-
-    /// An answered attempt, the newest, does not count.
-    pub(super) fn leave_out_newest(&mut self) {
-        if let Some(attempt) = self.attempts.back_mut() {
-            attempt.is_void = true;
-        }
     }
 
     /// Refused attempts to a destination do not count any more.

@@ -1,10 +1,11 @@
 //! Whether RSTs answer ports of a class, while the same destinations accept others: a firewall that resets by source port, which is no proof
 //! that the path passes those ports.
 
+use super::PortClaim;
 use super::index::DestinationIndex;
 use super::recent::{RecentAttempts, infer};
 use crate::infer::{Probe, Refusals, Verdict};
-use crate::model::{Answers, Assessment, Claim, PortSet, Reason, Scope, Side};
+use crate::model::{Assessment, Claim, Reason, Scope, Side};
 
 /// What is known of refused attempts by a path.
 #[derive(Clone, Debug, Default)]
@@ -76,14 +77,13 @@ impl RefusedPorts {
     }
 
     /// What is said of a refused attempt from this port, where a firewall refuses by ports.
-    pub(super) fn assess(&self, side: Side, port: u16) -> Option<(Assessment, &PortSet)> {
+    pub(super) fn assess(&self, side: Side, port: u16) -> Option<PortClaim<'_>> {
         let Refusals { ports, undecided, inside, outside, p_below, .. } = self.found.as_deref()?;
         if ports.contains(port) || undecided.contains(port) {
             return None;
         }
-        let [inside, outside] =
-            [inside, outside].map(|of| Answers { answered: of.answered, unanswered: of.unanswered });
         let (claim, reason, scope) = (Claim::Refused, Reason::SidesDiffer { p_below: *p_below }, Scope::Capture);
-        Some((Assessment { claim, reason, scope, side, inside, outside }, ports))
+        let assessment = Assessment { claim, reason, scope, side, inside: *inside, outside: *outside };
+        Some(PortClaim { assessment: Some(assessment), inferred: Some(ports) })
     }
 }

@@ -4,19 +4,17 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::FamilyAttempts;
-use super::answer_counts::AnswerCounts;
 use super::bracket;
 use super::conclusion::{Class, Conclusion, LeftOut, SupportingDestination, Verdict};
-use super::destination::Destination;
 use super::destinations::DestinationHistory;
 use super::port_counts::UsedPort;
 use super::port_set;
 use super::power;
 use super::rule;
 use super::segments::{self, Rates, Segment};
-use super::sides::{Answering, Sides};
-use super::significance::{self, Evidence, Weight, choices};
-use crate::model::{Period, PortSet};
+use super::sides::Answering;
+use super::significance::{self, Evidence, Stratum, Weight, choices};
+use crate::model::{Answers, Period, PortSet};
 
 /// Destinations that are named.
 const MAX_NAMED_DESTINATIONS: usize = 5;
@@ -38,13 +36,9 @@ pub(super) fn conclude_for(
     with(is_ipv4, family, |scales, used| confirm(&scales, &segments::given(scales.seen, passing), confirmed, used))
 }
 
-fn with(
-    is_ipv4: bool,
-    family: &FamilyAttempts,
-    verdict: impl FnOnce(Scales<'_>, AnswerCounts) -> Verdict,
-) -> Conclusion {
+fn with(is_ipv4: bool, family: &FamilyAttempts, verdict: impl FnOnce(Scales<'_>, Answers) -> Verdict) -> Conclusion {
     let entries = family.destinations.entries();
-    let used: AnswerCounts = entries.iter().map(|entry| entry.answers).sum();
+    let used: Answers = entries.iter().map(|entry| entry.answers).sum();
     let silent = entries.iter().filter(|entry| entry.bins().is_none());
     let seen = family.counts.seen();
     let verdict = verdict(Scales::new(&seen, &Answering::of(entries)), used);
@@ -73,25 +67,18 @@ fn with(
     }
 }
 
-fn confirm(
-    scales: &Scales<'_>,
-    division: &[Segment],
-    confirmed: &[SupportingDestination],
-    used: AnswerCounts,
-) -> Verdict {
+fn confirm(scales: &Scales<'_>, division: &[Segment], confirmed: &[SupportingDestination], used: Answers) -> Verdict {
     if division.len() < 2 {
         return nothing_found(scales, used);
     }
-    let sides = confirmed.iter().map(|of| (of.destination, Sides { inside: of.inside, outside: of.outside }));
-    let sides: Vec<_> = sides.collect();
-    match evidence(&sides).weight().is_enough_and_shared_unchosen() {
-        (true, true) => Verdict::Class(class_by(scales.seen, division, &sides, 0)),
-        (true, false) => Verdict::OneDestination(class_by(scales.seen, division, &sides, 0)),
+    match evidence(confirmed).weight().is_enough_and_shared_unchosen() {
+        (true, true) => Verdict::Class(class_by(scales.seen, division, confirmed, 0)),
+        (true, false) => Verdict::OneDestination(class_by(scales.seen, division, confirmed, 0)),
         (false, _) => undecided(scales, division, used),
     }
 }
 
-fn verdict(mut scales: Scales<'_>, used: AnswerCounts) -> Verdict {
+fn verdict(mut scales: Scales<'_>, used: Answers) -> Verdict {
     let divided = segments::divide(scales.seen);
     let suspected = pruned(&mut scales, &divided, Weight::is_enough);
     let proven = pruned(&mut scales, &suspected, Weight::is_shared);
@@ -138,8 +125,8 @@ impl<'a> Scales<'a> {
     }
 }
 
-fn evidence(sides: &[(Destination, Sides)]) -> Evidence {
-    significance::evidence(&sides.iter().map(|(_, sides)| sides.stratum()).collect::<Vec<_>>())
+fn evidence(sides: &[SupportingDestination]) -> Evidence {
+    significance::evidence(&sides.iter().map(|of| Stratum::of(of.inside, of.outside)).collect::<Vec<_>>())
 }
 
 /// Leaves segments undecided whose evidence, against those next to them, does not hold, the weakest first.
@@ -173,17 +160,14 @@ fn class(scales: &Scales<'_>, segments: &[Segment]) -> Class {
 }
 
 /// By the evidence of these attempts, of which so many edges were chosen to fit.
-fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[(Destination, Sides)], edges: usize) -> Class {
+fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[SupportingDestination], edges: usize) -> Class {
     let count = |passes| segments::count(seen, segments, passes);
     let logs = Rates::of(count(true), count(false)).logs();
     let (passes, undecided) = (bracket::passes(seen, segments, logs), bracket::undecided(seen, segments, logs));
     let evidence = evidence(sides);
     let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > MIN_SUPPORT_NATS).collect();
     order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
-    let supporting = order.iter().take(MAX_NAMED_DESTINATIONS).map(|&place| {
-        let (destination, Sides { inside, outside }) = sides[place];
-        SupportingDestination { destination, inside, outside }
-    });
+    let supporting = order.iter().take(MAX_NAMED_DESTINATIONS).map(|&place| sides[place]);
     let likely = if undecided.is_empty() { rule::likely(&passes) } else { None };
     let split = likely.clone().unwrap_or_else(|| rule::best(&passes));
     let undecided = undecided.without(&split);
@@ -218,7 +202,7 @@ fn p_below(total: f64, edges: usize) -> u32 {
 
 /// A class begins to show: so many more attempts like these would prove it or not.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn undecided(scales: &Scales<'_>, divided: &[Segment], used: AnswerCounts) -> Verdict {
+fn undecided(scales: &Scales<'_>, divided: &[Segment], used: Answers) -> Verdict {
     let count = |passes| segments::count(scales.seen, divided, passes);
     let (inside, outside) = (count(true), count(false));
     let share = (outside.total() as f64 / used.total() as f64).min(0.5);
@@ -228,7 +212,7 @@ fn undecided(scales: &Scales<'_>, divided: &[Segment], used: AnswerCounts) -> Ve
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn nothing_found(scales: &Scales<'_>, used: AnswerCounts) -> Verdict {
+fn nothing_found(scales: &Scales<'_>, used: Answers) -> Verdict {
     let attempts = scales.answering.attempts();
     let fails = used.unanswered as f64 / used.total().max(1) as f64;
     if let Some(visible_share) = power::visible_share(&attempts, fails) {

@@ -1,9 +1,8 @@
 //! What can be concluded, in numbers. `words` says it.
 
-use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
 use super::port_set::PortSetPattern;
-use crate::model::{Period, PortSet, Reason, UplinkName};
+use crate::model::{Answers, Doubt, Period, PortSet, UplinkName};
 
 /// Where more than one in ten attempts from ports outside is answered, some of what carries them passes those ports.
 pub(crate) const RARE_PASS_DIVISOR: u32 = 10;
@@ -20,7 +19,7 @@ pub struct Conclusion {
     /// The uplink that it is about; `None` where it is about all of them.
     pub uplink: Option<UplinkName>,
     /// Attempts that count, to destinations that answered at least once.
-    pub used: AnswerCounts,
+    pub used: Answers,
     /// How many destinations those are.
     pub destinations: usize,
     /// Attempts that do not count.
@@ -32,7 +31,7 @@ pub struct Conclusion {
     /// What follows from those that do.
     pub verdict: Verdict,
     /// What else explains a class of ports as well.
-    pub doubt: Option<Reason>,
+    pub doubt: Option<Doubt>,
 }
 
 impl Conclusion {
@@ -81,9 +80,9 @@ pub struct Refusals {
     /// Ports of which it is not known.
     pub undecided: PortSet,
     /// Accepted ones count as answered, refused ones as unanswered.
-    pub inside: AnswerCounts,
+    pub inside: Answers,
     /// The same for other ports.
-    pub outside: AnswerCounts,
+    pub outside: Answers,
     /// The probability that chance does this is below ten to the power of minus this.
     pub p_below: u32,
     /// How many destinations distinguish these ports.
@@ -145,9 +144,9 @@ pub struct Class {
     /// The ports that `inside` counts: the likely rule, else the best place for each edge.
     pub split: PortSet,
     /// Attempts with ports in `split`.
-    pub inside: AnswerCounts,
+    pub inside: Answers,
     /// Attempts with other ports.
-    pub outside: AnswerCounts,
+    pub outside: Answers,
     /// The probability that chance does this is below ten to the power of minus this.
     pub p_below: u32,
     /// How many destinations distinguish passed ports from others.
@@ -161,7 +160,7 @@ pub struct Class {
 impl Class {
     /// Whether the destinations that support it most answer outside of it as well: a filter drops all or nothing.
     pub(super) fn is_partial(&self) -> bool {
-        let outside: AnswerCounts = self.supporting.iter().map(|supporting| supporting.outside).sum();
+        let outside: Answers = self.supporting.iter().map(|supporting| supporting.outside).sum();
         outside.answered * u64::from(RARE_PASS_DIVISOR) > outside.total()
     }
 
@@ -217,7 +216,7 @@ pub struct SupportingDestination {
     /// Which.
     pub destination: Destination,
     /// Attempts with passed ports; those near an edge are in neither.
-    pub inside: AnswerCounts,
+    pub inside: Answers,
     /// Attempts with other ports.
-    pub outside: AnswerCounts,
+    pub outside: Answers,
 }

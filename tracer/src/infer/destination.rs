@@ -7,7 +7,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use tracer_common::Flow;
 
 /// A destination, or a network of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Destination {
     /// As in [`Flow`]
     addr: [u8; 16],

@@ -5,13 +5,13 @@
 
 use hashbrown::HashMap;
 
-use super::answer_counts::AnswerCounts;
 use super::destination::Destination;
 use super::observation::Probe;
 use super::port_counts::PortCounts;
 use super::repeats::Repeats;
 use super::runs::{PathRuns, Runs};
 use crate::fetch::fetch;
+use crate::model::Answers;
 
 /// Destinations with an entry of their own.
 pub(super) const MAX_DESTINATIONS: usize = 1024;
@@ -21,15 +21,15 @@ const MAX_NETWORKS: usize = 256;
 const MAX_WAITING_ATTEMPTS: usize = 64;
 /// Per destination, ports are counted in bins of 256.
 pub(super) const BINS: usize = 256;
-/// Unanswered and answered attempts, as [`AnswerCounts::of`] takes them.
+/// Unanswered and answered attempts, as [`Answers::of`] takes them.
 pub(super) type Bins = [[u32; 2]; BINS];
 
 /// What is known of one destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct DestinationHistory {
     pub(super) destination: Destination,
     /// Attempts that count.
-    pub(super) answers: AnswerCounts,
+    pub(super) answers: Answers,
     /// Unanswered attempts before the first answer.
     waiting: Vec<Probe>,
     /// Unanswered attempts for which there was no room to wait.
@@ -44,12 +44,6 @@ pub(super) struct DestinationHistory {
 }
 
 impl DestinationHistory {
-    fn new(destination: Destination) -> Self {
-        let runs = Runs::default();
-        let (answers, waiting) = (AnswerCounts::NONE, Vec::new());
-        Self { destination, answers, waiting, dropped: 0, runs, accepts: false, refused: 0, bins: None }
-    }
-
     fn take(&mut self, probe: Probe, counts: &mut PortCounts, shared: &mut Shared, place: usize) {
         self.accepts |= probe.answered && !probe.is_refused;
         if probe.is_refused && self.accepts {
@@ -172,33 +166,25 @@ impl Destinations {
     }
 
     fn place(&mut self, destination: Destination) -> usize {
-        let known = self.index.get(&destination).copied();
-        known
+        let known = |this: &Self, of| this.index.get(&of).copied();
+        let others = Destination::others();
+        known(self, destination)
             .or_else(|| self.open(destination, MAX_DESTINATIONS))
-            .unwrap_or_else(|| self.place_shared(destination.network()))
-    }
-
-    fn place_shared(&mut self, network: Destination) -> usize {
-        let known = self.index.get(&network).copied();
-        known.or_else(|| self.open(network, MAX_DESTINATIONS + MAX_NETWORKS)).unwrap_or_else(|| self.others())
+            .or_else(|| {
+                let network = destination.network();
+                known(self, network).or_else(|| self.open(network, MAX_DESTINATIONS + MAX_NETWORKS))
+            })
+            .or_else(|| known(self, others).or_else(|| self.open(others, usize::MAX)))
+            .unwrap_or_default()
     }
 
     fn open(&mut self, destination: Destination, limit: usize) -> Option<usize> {
         let place = self.entries.len();
         (place < limit).then(|| {
-            self.entries.push(DestinationHistory::new(destination));
+            self.entries.push(DestinationHistory { destination, ..DestinationHistory::default() });
             self.index.insert(destination, place);
             place
         })
-    }
-
-    fn others(&mut self) -> usize {
-        let others = Destination::others();
-        let place = *self.index.entry(others).or_insert(self.entries.len());
-        if place == self.entries.len() {
-            self.entries.push(DestinationHistory::new(others));
-        }
-        place
     }
 
     /// Bytes allocated.
@@ -241,7 +227,7 @@ mod tests {
         assert!(counts.seen().is_empty());
         destinations.take(&[(to("203.0.113.1:80"), probe(40000, true))], &mut counts);
         let entry = &destinations.entries()[0];
-        assert_eq!((entry.answers, entry.left_out()), (AnswerCounts { answered: 1, unanswered: 64 }, 36));
+        assert_eq!((entry.answers, entry.left_out()), (Answers { answered: 1, unanswered: 64 }, 36));
         assert_eq!(counts.seen().len(), 65);
     }
 

@@ -5,7 +5,6 @@
 //! that chance cannot explain at any single destination's word (`significance`), brackets their edges (`bracket`), and
 //! says what the data could not have shown (`power`). docs/infer.md has the method and its sources.
 
-mod answer_counts;
 mod bracket;
 mod conclude;
 mod conclusion;
@@ -30,18 +29,17 @@ use std::borrow::Cow;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-pub use answer_counts::AnswerCounts;
 pub use conclusion::{Class, Conclusion, Edge, LeftOut, Passes, Refusals, SupportingDestination, Verdict};
 pub use destination::Destination;
 pub use port_set::PortSetPattern;
 
 pub(crate) use self::conclusion::RARE_PASS_DIVISOR;
 use self::destinations::{Destinations, MAX_DESTINATIONS};
-pub(crate) use self::observation::{Observation, ObservedPort, Probe, earlier, observe};
+pub(crate) use self::observation::{Observation, Probe, earlier, observe};
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};
-use crate::model::{Attempt, PortSet};
+use crate::model::{Answers, Attempt, PortSet};
 use tracer_common::Flow;
 
 /// Attempts that are counted at once.
@@ -72,15 +70,12 @@ impl Infer {
         if attempt.is_of_node() {
             return;
         }
-        let Some(Observation { is_ipv4, observed }) = observe(attempt) else { return };
-        let family = if is_ipv4 { &mut self.v4 } else { &mut self.v6 };
-        let family = family.get_or_insert_default();
-        family.take(&observed);
-        if attempt.selections > 1 {
-            for (flow, probe) in earlier(attempt) {
-                family.take(&ObservedPort::Port { destination: Destination::of(&flow), probe });
-            }
+        let (Some(observation), Some(translated)) = (observe(attempt), attempt.translated) else { return };
+        match observation {
+            Observation::ChangedPort => self.family(&translated).changed_port += 1,
+            Observation::Port(probe) => self.take(&translated, probe),
         }
+        earlier(attempt).for_each(|(flow, probe)| self.take(&flow, probe));
     }
 
     /// Takes what else is known of a connection that left as `translated`: from a conntrack table, for example. `second` is when
@@ -96,9 +91,12 @@ impl Infer {
     }
 
     fn take(&mut self, translated: &Flow, probe: Probe) {
-        let observed = ObservedPort::Port { destination: Destination::of(translated), probe };
+        self.family(translated).take(Destination::of(translated), probe);
+    }
+
+    fn family(&mut self, translated: &Flow) -> &mut FamilyAttempts {
         let family = if translated.is_ipv4() { &mut self.v4 } else { &mut self.v6 };
-        family.get_or_insert_default().take(&observed);
+        family.get_or_insert_default()
     }
 
     /// Counts what has not been counted yet, which [`Infer::conclusions`] would do in a copy.
@@ -137,15 +135,8 @@ impl Infer {
     /// Bytes allocated.
     #[cfg(test)]
     fn bytes(&self) -> usize {
-        let families = [&self.v4, &self.v6].into_iter().flatten();
-        families
-            .map(|family| {
-                size_of::<FamilyAttempts>()
-                    + family.counts.bytes()
-                    + family.destinations.bytes()
-                    + PENDING_LEN * size_of::<(Destination, Probe)>()
-            })
-            .sum()
+        let fixed = size_of::<FamilyAttempts>() + PENDING_LEN * size_of::<(Destination, Probe)>();
+        self.families().map(|(_, family)| fixed + family.counts.bytes() + family.destinations.bytes()).sum()
     }
 }
 
@@ -157,25 +148,22 @@ const fn probe(translated: &Flow, answered: bool, second: u64, is_of_counts: boo
 /// Which ports the path accepts, by these attempts of an address family.
 pub(crate) fn conclude(is_ipv4: bool, attempts: impl Iterator<Item = (Destination, Probe)>) -> Conclusion {
     let mut family = FamilyAttempts::default();
-    attempts.for_each(|(destination, probe)| family.take(&ObservedPort::Port { destination, probe }));
+    attempts.for_each(|(destination, probe)| family.take(destination, probe));
     family.settle();
     conclude::conclude(is_ipv4, &family)
 }
 
 /// Whether these attempts can show a class; `false` is quickly said where most destinations were tried once.
 pub(crate) fn can_conclude(attempts: impl Iterator<Item = (Destination, bool)>) -> bool {
-    let mut destinations: HashMap<Destination, AnswerCounts, FixedState> = HashMap::default();
+    let mut destinations: HashMap<Destination, Answers, FixedState> = HashMap::default();
     attempts.for_each(|(destination, answered)| destinations.entry(destination).or_default().add(answered));
     // More may share entries.
     destinations.len() > MAX_DESTINATIONS || significance::can_be_enough(destinations.into_values())
 }
 
 impl FamilyAttempts {
-    fn take(&mut self, observed: &ObservedPort) {
-        match *observed {
-            ObservedPort::ChangedPort => self.changed_port += 1,
-            ObservedPort::Port { destination, probe } => self.pending.push((destination, probe)),
-        }
+    fn take(&mut self, destination: Destination, probe: Probe) {
+        self.pending.push((destination, probe));
         if self.pending.len() >= PENDING_LEN {
             self.settle();
         }

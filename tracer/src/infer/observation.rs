@@ -2,25 +2,14 @@
 
 use tracer_common::Flow;
 
-use super::destination::Destination;
 use crate::model::Attempt;
 
-/// What was observed, and of which address family.
+/// What was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Observation {
-    pub(crate) is_ipv4: bool,
-    pub(crate) observed: ObservedPort,
-}
-
-/// The port that an outcome is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ObservedPort {
+pub(crate) enum Observation {
     /// The SYN left with several ports, so the outcome cannot be assigned to one of them.
     ChangedPort,
-    Port {
-        destination: Destination,
-        probe: Probe,
-    },
+    Port(Probe),
 }
 
 /// What became of a port.
@@ -49,16 +38,13 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     if !answered && !attempt.is_unanswered() {
         return None;
     }
-    let observed = if attempt.selections > 1 && attempt.unanswered_ports().next().is_none() {
-        ObservedPort::ChangedPort
-    } else {
-        let second = attempt.first_ns / 1_000_000_000;
-        let (port, is_kept) = (translated.src_port, attempt.may_keep_port());
-        let is_refused = attempt.is_refused();
-        let probe = Probe { port, answered, is_refused, second, is_kept, is_of_counts: false };
-        ObservedPort::Port { destination: Destination::of(&translated), probe }
-    };
-    Some(Observation { is_ipv4: translated.is_ipv4(), observed })
+    if attempt.selections > 1 && attempt.unanswered_ports().next().is_none() {
+        return Some(Observation::ChangedPort);
+    }
+    let second = attempt.first_ns / 1_000_000_000;
+    let (port, is_kept) = (translated.src_port, attempt.may_keep_port());
+    let is_refused = attempt.is_refused();
+    Some(Observation::Port(Probe { port, answered, is_refused, second, is_kept, is_of_counts: false }))
 }
 
 /// The SYNs of an attempt that is evidence, with ports that NAT has changed since: none was answered.
@@ -82,9 +68,9 @@ mod tests {
     }
 
     fn answered(attempt: &Attempt) -> Option<bool> {
-        match observe(attempt)?.observed {
-            ObservedPort::ChangedPort => None,
-            ObservedPort::Port { probe, .. } => Some(probe.answered),
+        match observe(attempt)? {
+            Observation::ChangedPort => None,
+            Observation::Port(probe) => Some(probe.answered),
         }
     }
 
@@ -129,13 +115,6 @@ mod tests {
 
     #[test]
     fn a_port_that_changed_is_left_out() {
-        let changed = observe(&Attempt { selections: 2, ..attempt() });
-        assert_eq!(changed.map(|observation| observation.observed), Some(ObservedPort::ChangedPort));
-    }
-
-    #[test]
-    fn the_family_is_that_of_the_tuple_that_leaves() {
-        let v6 = example::attempt("[fd00::7]:5000", "[2001:db8::1]:443", "[2001:db8::2]:1200", "[2001:db8::1]:443");
-        assert_eq!(observe(&v6).map(|observation| observation.is_ipv4), Some(false));
+        assert_eq!(observe(&Attempt { selections: 2, ..attempt() }), Some(Observation::ChangedPort));
     }
 }

@@ -1,7 +1,7 @@
 //! Exact counts per port: answered and unanswered attempts.
 
-use super::answer_counts::AnswerCounts;
 use crate::fetch::fetch;
+use crate::model::Answers;
 
 const PORTS: usize = 1 << 16;
 /// Attempts that are kept one by one: clearing and reading the counts of all ports costs more than sorting so few.
@@ -19,7 +19,7 @@ pub(super) struct PortCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct UsedPort {
     pub(super) port: u16,
-    pub(super) answers: AnswerCounts,
+    pub(super) answers: Answers,
 }
 
 impl PortCounts {
@@ -47,12 +47,11 @@ impl PortCounts {
     /// The ports that were used, in ascending order.
     pub(super) fn seen(&self) -> Vec<UsedPort> {
         let counted = (0..=u16::MAX).zip(&self.counts).filter(|(_, counts)| **counts != [0; 2]);
-        let mut seen: Vec<_> =
-            counted.map(|(port, counts)| UsedPort { port, answers: AnswerCounts::of(*counts) }).collect();
+        let mut seen: Vec<_> = counted.map(|(port, counts)| UsedPort { port, answers: Answers::of(*counts) }).collect();
         let mut single = self.single.clone();
         single.sort_unstable();
         for of_port in single.chunk_by(|(a, _), (b, _)| a == b) {
-            let mut answers = AnswerCounts::NONE;
+            let mut answers = Answers::default();
             of_port.iter().for_each(|&(_, answered)| answers.add(answered));
             seen.push(UsedPort { port: of_port[0].0, answers });
         }

@@ -78,11 +78,11 @@ fn nats(answered: u64, inside: u64, all: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::answer_counts::AnswerCounts;
+    use crate::model::Answers;
 
     fn used(ports: impl Iterator<Item = u16>, passes: impl Fn(u16) -> bool) -> Vec<UsedPort> {
         let counts = |port| if passes(port) { [0, 1] } else { [1, 0] };
-        ports.map(|port| UsedPort { port, answers: AnswerCounts::of(counts(port)) }).collect()
+        ports.map(|port| UsedPort { port, answers: Answers::of(counts(port)) }).collect()
     }
 
     #[test]

@@ -4,9 +4,8 @@
 //! rates the best division is found by dynamic programming (Viterbi, two states) at a fixed price per edge; rates and
 //! division are improved in turns.
 
-use super::answer_counts::AnswerCounts;
 use super::port_counts::UsedPort;
-use crate::model::PortSet;
+use crate::model::{Answers, PortSet};
 
 /// Price of an edge in nats: it can be anywhere among 65536 ports (minimum description length).
 const EDGE_PRICE_NATS: f64 = 11.09;
@@ -40,7 +39,7 @@ impl Rates {
     /// As counted inside and outside. The small additions keep the logarithms finite: half an attempt for failures, which
     /// happen anyway, and a hundredth for leaks, which a filter does not have.
     #[expect(clippy::cast_precision_loss, reason = "rates")]
-    pub(super) fn of(inside: AnswerCounts, outside: AnswerCounts) -> Self {
+    pub(super) fn of(inside: Answers, outside: Answers) -> Self {
         Self {
             fails: (inside.unanswered as f64 + 0.5) / (inside.total() as f64 + 1.0),
             leaks: (outside.answered as f64 + 0.01) / (outside.total() as f64 + 1.0),
@@ -63,7 +62,7 @@ pub(super) struct Logs {
 impl Logs {
     /// Log-likelihood of what was seen at a port.
     #[expect(clippy::cast_precision_loss, reason = "a likelihood")]
-    pub(super) fn likelihood(self, passes: bool, counts: AnswerCounts) -> f64 {
+    pub(super) fn likelihood(self, passes: bool, counts: Answers) -> f64 {
         let [answered, unanswered] = if passes { self.passed } else { self.denied };
         counts.answered as f64 * answered + counts.unanswered as f64 * unanswered
     }
@@ -77,7 +76,7 @@ impl Segment {
 }
 
 /// Attempts in the segments that are said to pass, or in those that are said not to.
-pub(super) fn count(seen: &[UsedPort], segments: &[Segment], passes: bool) -> AnswerCounts {
+pub(super) fn count(seen: &[UsedPort], segments: &[Segment], passes: bool) -> Answers {
     let chosen = segments.iter().filter(|segment| segment.is_in(passes));
     chosen.flat_map(|segment| &seen[segment.first..=segment.last]).map(|seen| seen.answers).sum()
 }
@@ -192,7 +191,7 @@ mod tests {
     use super::*;
 
     fn seen(ports: impl IntoIterator<Item = (u16, bool)>) -> Vec<UsedPort> {
-        let one = |answered: bool| AnswerCounts { answered: u64::from(answered), unanswered: u64::from(!answered) };
+        let one = |answered: bool| Answers { answered: u64::from(answered), unanswered: u64::from(!answered) };
         ports.into_iter().map(|(port, answered)| UsedPort { port, answers: one(answered) }).collect()
     }
 

@@ -2,31 +2,12 @@
 
 use std::ops::Range;
 
-use super::answer_counts::AnswerCounts;
+use super::conclusion::SupportingDestination;
 use super::destination::Destination;
 use super::destinations::{BINS, Bins, DestinationHistory};
 use super::port_counts::UsedPort;
 use super::segments::Segment;
-use super::significance::Stratum;
-
-/// Attempts on both sides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sides {
-    pub(super) inside: AnswerCounts,
-    pub(super) outside: AnswerCounts,
-}
-
-impl Sides {
-    pub(super) const fn stratum(self) -> Stratum {
-        let Self { inside, outside } = self;
-        Stratum {
-            attempts: inside.total() + outside.total(),
-            unanswered: inside.unanswered + outside.unanswered,
-            denied: outside.total(),
-            denied_unanswered: outside.unanswered,
-        }
-    }
-}
+use crate::model::Answers;
 
 /// Destinations that answered at least once, with their attempts in bins.
 pub(super) struct Answering<'a>(Vec<(Destination, &'a Bins)>);
@@ -46,23 +27,21 @@ impl<'a> Answering<'a> {
     }
 
     /// Each destination's attempts in these segments.
-    pub(super) fn sides(&self, seen: &[UsedPort], segments: &[Segment]) -> Vec<(Destination, Sides)> {
+    pub(super) fn sides(&self, seen: &[UsedPort], segments: &[Segment]) -> Vec<SupportingDestination> {
         let ranges: Vec<_> = segments.iter().map(|segment| (bins(seen, segment), segment)).collect();
-        let sides = |bins: &Bins| {
+        let sides = |&(destination, bins): &(Destination, &Bins)| {
             let side = |passes| {
                 let chosen = ranges.iter().filter(|(_, of)| of.is_in(passes));
                 chosen.map(|(range, _)| sum(&bins[range.clone()])).sum()
             };
-            Sides { inside: side(true), outside: side(false) }
+            SupportingDestination { destination, inside: side(true), outside: side(false) }
         };
-        self.0.iter().map(|(destination, bins)| (*destination, sides(bins))).collect()
+        self.0.iter().map(sides).collect()
     }
 }
 
-fn sum(bins: &[[u32; 2]]) -> AnswerCounts {
-    let [unanswered, answered] =
-        bins.iter().fold([0, 0], |sum: [u64; 2], bin| [0, 1].map(|of| sum[of] + u64::from(bin[of])));
-    AnswerCounts { answered, unanswered }
+fn sum(bins: &[[u32; 2]]) -> Answers {
+    bins.iter().map(|bin| Answers::of(*bin)).sum()
 }
 
 /// The bins in which every port that was used belongs to the segment.

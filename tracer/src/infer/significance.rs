@@ -7,7 +7,7 @@
 
 use std::f64::consts::LN_2;
 
-use super::answer_counts::AnswerCounts;
+use crate::model::Answers;
 
 /// Evidence that chance explains with a probability below 0.001 is enough.
 const ENOUGH_NATS: f64 = 6.907_755;
@@ -96,8 +96,8 @@ pub(super) fn usually_needed() -> f64 {
 /// Whether the attempts of these destinations are enough for a claim, whatever ports they have: a side of a destination has its
 /// unanswered attempts by chance at least once for all ways to choose that many of its attempts.
 #[expect(clippy::cast_precision_loss, reason = "a bound")]
-pub(super) fn can_be_enough(destinations: impl Iterator<Item = AnswerCounts>) -> bool {
-    let ways = |AnswerCounts { answered, unanswered }| {
+pub(super) fn can_be_enough(destinations: impl Iterator<Item = Answers>) -> bool {
+    let ways = |Answers { answered, unanswered }| {
         let (few, many) = (answered.min(unanswered), answered.max(unanswered));
         (1..=few).map(|of| ((many + of) as f64 / of as f64).ln()).sum::<f64>()
     };
@@ -168,8 +168,14 @@ impl NullDistribution {
 }
 
 impl Stratum {
-    /// Without attempts.
-    pub(crate) const EMPTY: Self = Self { attempts: 0, unanswered: 0, denied: 0, denied_unanswered: 0 };
+    pub(crate) const fn of(passed: Answers, denied: Answers) -> Self {
+        Self {
+            attempts: passed.total() + denied.total(),
+            unanswered: passed.unanswered + denied.unanswered,
+            denied: denied.total(),
+            denied_unanswered: denied.unanswered,
+        }
+    }
 
     const fn fewest(&self) -> u64 {
         (self.unanswered + self.denied).saturating_sub(self.attempts)
@@ -210,13 +216,10 @@ impl Stratum {
 mod tests {
     use super::*;
 
+    /// By unanswered ones of all, on both sides.
     fn stratum(denied: (u64, u64), passed: (u64, u64)) -> Stratum {
-        Stratum {
-            attempts: denied.1 + passed.1,
-            unanswered: denied.0 + passed.0,
-            denied: denied.1,
-            denied_unanswered: denied.0,
-        }
+        let answers = |(unanswered, all)| Answers { answered: all - unanswered, unanswered };
+        Stratum::of(answers(passed), answers(denied))
     }
 
     /// P(at least so many) exactly.
@@ -295,13 +298,12 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(4);
         for _ in 0..200 {
             let strata: Vec<_> = (0..rng.usize(1..4)).map(|_| shuffled(&mut rng)).collect();
-            let counts =
-                |of: &Stratum| AnswerCounts { answered: of.attempts - of.unanswered, unanswered: of.unanswered };
+            let counts = |of: &Stratum| Answers { answered: of.attempts - of.unanswered, unanswered: of.unanswered };
             let split = |of: &Stratum| Stratum { denied: of.unanswered, denied_unanswered: of.unanswered, ..*of };
             let most = evidence(&strata.iter().map(split).collect::<Vec<_>>()).total;
             assert!(most < needed(1) || can_be_enough(strata.iter().map(counts)), "{strata:?}");
         }
-        let one = |answered, unanswered| [AnswerCounts { answered, unanswered }];
+        let one = |answered, unanswered| [Answers { answered, unanswered }];
         assert!(can_be_enough(one(20, 20).into_iter()) && !can_be_enough(one(1000, 2).into_iter()));
     }
 

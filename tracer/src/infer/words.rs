@@ -70,8 +70,9 @@ impl Display for Conclusion {
             }
             Verdict::Class(class) => {
                 counts(f, class)?;
-                if let Some(doubt) = self.doubt.and_then(crate::model::Reason::doubt) {
-                    return write!(f, ": this shows no filter, because {doubt}").and_then(|()| self.rest(f));
+                if let Some(doubt) = self.doubt {
+                    write!(f, ": this shows no filter, because {}", doubt.words())?;
+                    return self.rest(f);
                 }
                 write!(f, ": the path passes {}", Ranges(&class.passes))?;
                 likely(f, class)?;

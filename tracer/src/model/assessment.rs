@@ -1,8 +1,6 @@
 //! How strong the claim is that a filter drops return traffic to a port outside the policy, and the counts it rests on.
 
-use std::fmt::{self, Display, Formatter};
-
-use super::PortSet;
+use super::{Answers, PortSet};
 
 /// How strong the claim is, from the strongest to the refuted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,29 +42,6 @@ impl Strength {
 
 /// Attempts on a side; from so many on it is not their number that keeps them from being compared.
 const FEW_TO_COMPARE: u64 = 20;
-
-/// Attempts, by whether they were answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Answers {
-    /// With any answer.
-    pub answered: u64,
-    /// Retransmitted, and not answered.
-    pub unanswered: u64,
-}
-
-impl Answers {
-    /// All attempts.
-    #[must_use]
-    pub const fn total(self) -> u64 {
-        self.answered + self.unanswered
-    }
-}
-
-impl Display for Answers {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.answered, self.total())
-    }
-}
 
 /// Where a port is by the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,14 +111,8 @@ pub enum Reason {
     OthersDiffer,
     /// No attempt from an inside port was answered, or too few to compare with.
     NothingToCompare,
-    /// Failures of outside ports follow one another without an answered attempt in between, in so few runs that an outage explains them.
-    InFewRuns,
-    /// Attempts repeat a few ports and destinations, each of which fares alike: whatever chooses by the port explains that.
-    FewPorts,
-    /// The sides differ, but so do the clients that use them: they may fail for a reason of their own.
-    ClientsDiffer,
-    /// The sides differ, but programs chose the ports, those on the two sides from different pools.
-    ProgramsDiffer,
+    /// Something else explains the difference between the sides as well.
+    Doubted(Doubt),
     /// No attempt from an outside port has waited for longer than one retransmit: answers may be late.
     ShortWait,
     /// The port changed from one SYN to the next, so that the failure is not that of one port.
@@ -158,6 +127,35 @@ pub enum Reason {
     InsideUnanswered,
     /// No destination has answered on this port of theirs, inside ports or not.
     ServiceSilent,
+}
+
+/// What explains the difference between two sides as well as a filter does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Failures of outside ports follow one another without an answered attempt in between, in so few runs that an outage explains them.
+    InFewRuns,
+    /// Attempts repeat a few ports and destinations, each of which fares alike: whatever chooses by the port explains that.
+    FewPorts,
+    /// The clients that use the sides differ: they may fail for a reason of their own.
+    ClientsDiffer,
+    /// Programs chose the ports, those on the two sides from different pools.
+    ProgramsDiffer,
+}
+
+impl Doubt {
+    /// In words, after "but" or "because".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::InFewRuns => "there are too few runs of failures between answered attempts to exclude an outage",
+            Self::FewPorts => "most attempts repeat the same few ports, which may fail together for another reason",
+            Self::ClientsDiffer => "hardly any client has used both, so a difference between clients may be the reason",
+            Self::ProgramsDiffer => {
+                "the clients chose these ports, and the ports that fail are from another range than the others, so \
+                 a difference between programs may be the reason"
+            }
+        }
+    }
 }
 
 /// What a filter is said to accept.
@@ -189,36 +187,10 @@ pub struct Assessment {
 }
 
 impl Reason {
-    /// What explains the difference between two sides as well, in words.
+    /// Whether it compares the two sides at destinations that were tried from both.
     #[must_use]
-    pub const fn doubt(self) -> Option<&'static str> {
-        match self {
-            Self::InFewRuns => {
-                Some("there are too few runs of failures between answered attempts to exclude an outage")
-            }
-            Self::FewPorts => Some(
-                "most attempts repeat the same few ports, which may fail together for another \
-                                    reason",
-            ),
-            Self::ClientsDiffer => {
-                Some("hardly any client has used both, so a difference between clients may be the reason")
-            }
-            Self::ProgramsDiffer => Some(
-                "the clients chose these ports, and the ports that fail are from another range than the others, so \
-                 a difference between programs may be the reason",
-            ),
-            Self::SidesDiffer { .. }
-            | Self::OnlyInsideAnswered
-            | Self::OthersDiffer
-            | Self::NothingToCompare
-            | Self::ShortWait
-            | Self::PortChanged
-            | Self::NotOnUplink
-            | Self::PortAnswered
-            | Self::OutsideAnswered
-            | Self::InsideUnanswered
-            | Self::ServiceSilent => None,
-        }
+    pub const fn compares_destinations(self) -> bool {
+        matches!(self, Self::SidesDiffer { .. } | Self::OthersDiffer)
     }
 
     /// How strong the claim is.
@@ -227,14 +199,9 @@ impl Reason {
         match self {
             Self::SidesDiffer { .. } => Strength::Proven,
             Self::OnlyInsideAnswered | Self::OthersDiffer => Strength::Supported,
-            Self::NothingToCompare
-            | Self::InFewRuns
-            | Self::FewPorts
-            | Self::ClientsDiffer
-            | Self::ProgramsDiffer
-            | Self::ShortWait
-            | Self::PortChanged
-            | Self::NotOnUplink => Strength::NoneYet,
+            Self::NothingToCompare | Self::Doubted(_) | Self::ShortWait | Self::PortChanged | Self::NotOnUplink => {
+                Strength::NoneYet
+            }
             Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered | Self::ServiceSilent => {
                 Strength::Contradicted
             }
@@ -253,26 +220,13 @@ impl Assessment {
     #[must_use]
     pub fn words(&self, allowed: &PortSet, to: &str) -> String {
         let Self { claim, reason, scope, side, inside, outside } = *self;
-        let to = match scope {
-            Scope::Destination => format!("to {to}"),
-            Scope::Capture => match reason {
-                Reason::SidesDiffer { .. } | Reason::OthersDiffer => {
-                    "over destinations tried from both sides".to_owned()
-                }
-                Reason::OnlyInsideAnswered
-                | Reason::InFewRuns
-                | Reason::FewPorts
-                | Reason::ClientsDiffer
-                | Reason::ProgramsDiffer
-                | Reason::ShortWait
-                | Reason::NothingToCompare
-                | Reason::PortChanged
-                | Reason::NotOnUplink
-                | Reason::PortAnswered
-                | Reason::OutsideAnswered
-                | Reason::InsideUnanswered => "over all destinations".to_owned(),
-                Reason::ServiceSilent => "to this port of any destination".to_owned(),
-            },
+        let to = match (scope, reason) {
+            (Scope::Destination, _) => format!("to {to}"),
+            (Scope::Capture, Reason::ServiceSilent) => "to this port of any destination".to_owned(),
+            (Scope::Capture, _) if reason.compares_destinations() => {
+                "over destinations tried from both sides".to_owned()
+            }
+            (Scope::Capture, _) => "over all destinations".to_owned(),
         };
         let ports = match claim {
             Claim::Policy => side.ports(allowed),
@@ -310,9 +264,7 @@ impl Assessment {
             Reason::NothingToCompare => {
                 format!("{}; too few of them to destinations that were tried from both sides to compare", counts())
             }
-            Reason::InFewRuns | Reason::FewPorts | Reason::ClientsDiffer | Reason::ProgramsDiffer => {
-                format!("{}; but {}", counts(), reason.doubt().unwrap_or_default())
-            }
+            Reason::Doubted(doubt) => format!("{}; but {}", counts(), doubt.words()),
             Reason::ShortWait => {
                 format!("{}; none from ports {ports} has waited for longer than one retransmit yet", counts())
             }
@@ -343,7 +295,7 @@ mod tests {
         ] {
             assert_eq!(Side::of(&allowed, port), side, "{port}");
         }
-        assert_eq!(Side::of(&PortSet::any(), 0), Side::Inside);
+        assert_eq!(Side::of(&PortSet::range(0, u16::MAX), 0), Side::Inside);
         let shown = Side::OUTSIDE.map(|side| side.ports(&allowed));
         assert_eq!(shown, ["below 1024", "between the allowed ranges", "above 60999"]);
     }

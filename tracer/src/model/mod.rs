@@ -1,5 +1,6 @@
 //! The nouns: policy, attempt, judgement, capture, finding, clock. Pure: no file, socket, clock, aya or Kubernetes.
 
+pub mod answers;
 pub mod assessment;
 pub mod attempt;
 pub mod capture;
@@ -25,7 +26,8 @@ pub mod process;
 pub mod strays;
 mod uplink_name;
 
-pub use assessment::{Answers, Assessment, Claim, Reason, Scope, Side, Strength};
+pub use answers::Answers;
+pub use assessment::{Assessment, Claim, Doubt, Reason, Scope, Side, Strength};
 pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::{Clock, boot_offset_s};

@@ -1,6 +1,6 @@
 //! What the evidence of a node says about its policy, for each path out of it.
 
-use super::{Assessment, Capture, Origin, Period, PortSet, Reason, Strength};
+use super::{Assessment, Capture, Origin, Period, PortSet, Strength};
 
 /// What the evidence of a node says about the policy for one address family by one uplink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,21 +91,12 @@ impl PolicyEvidence {
         let of = if self.is_of_sockets { ", sockets of this node" } else { "" };
         let family = format!("{}{of}{}", self.family(), self.period.words());
         let sentence = |SideEvidence { assessment, filtered, passing }: &SideEvidence| {
-            let verdict = match assessment.reason {
-                Reason::SidesDiffer { .. } if passing >= filtered => "holds for some destinations",
-                Reason::SidesDiffer { .. } => "holds",
-                Reason::OnlyInsideAnswered | Reason::OthersDiffer => "holds so far",
-                Reason::NothingToCompare
-                | Reason::InFewRuns
-                | Reason::FewPorts
-                | Reason::ClientsDiffer
-                | Reason::ProgramsDiffer
-                | Reason::ShortWait
-                | Reason::PortChanged
-                | Reason::NotOnUplink => "cannot be checked",
-                Reason::OutsideAnswered | Reason::PortAnswered | Reason::InsideUnanswered | Reason::ServiceSilent => {
-                    "is contradicted"
-                }
+            let verdict = match assessment.strength() {
+                Strength::Proven if passing >= filtered => "holds for some destinations",
+                Strength::Proven => "holds",
+                Strength::Supported => "holds so far",
+                Strength::NoneYet => "cannot be checked",
+                Strength::Contradicted => "is contradicted",
             };
             let (ports, counts) = (assessment.side.ports(&self.allowed), assessment.words(&self.allowed, "all"));
             let mixed = match (filtered, passing) {

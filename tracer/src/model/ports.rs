@@ -40,12 +40,6 @@ pub enum PortSetError {
 }
 
 impl PortSet {
-    /// Every port; written `any`.
-    #[must_use]
-    pub fn any() -> Self {
-        Self::range(0, u16::MAX)
-    }
-
     /// The ports from `low` to `high`, both included.
     #[must_use]
     pub fn range(low: u16, high: u16) -> Self {
@@ -56,12 +50,6 @@ impl PortSet {
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.0.iter().any(|&(low, high)| (low..=high).contains(&port))
-    }
-
-    /// Whether every port is in it.
-    #[must_use]
-    pub fn is_any(&self) -> bool {
-        self.0 == [(0, u16::MAX)]
     }
 
     /// The ranges in ascending order, both ends included.

@@ -9,8 +9,8 @@ use super::json_line::write_line;
 use super::policies::{PolicyLine, sentences};
 use super::text::paragraph;
 use crate::conntrack::EntryCounts;
-use crate::infer::{AnswerCounts, Class, Conclusion, Edge, Passes, Refusals, SupportingDestination, Verdict};
-use crate::model::PortSet;
+use crate::infer::{Class, Conclusion, Edge, Passes, Refusals, SupportingDestination, Verdict};
+use crate::model::{Answers, PortSet};
 use crate::summary::Summary;
 
 /// One address family.
@@ -184,9 +184,9 @@ impl From<Edge> for Bracket {
     }
 }
 
-impl From<AnswerCounts> for CountsObject {
-    fn from(tally: AnswerCounts) -> Self {
-        Self { answered: tally.answered, unanswered: tally.unanswered }
+impl From<Answers> for CountsObject {
+    fn from(Answers { answered, unanswered }: Answers) -> Self {
+        Self { answered, unanswered }
     }
 }
 

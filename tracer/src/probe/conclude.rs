@@ -7,8 +7,8 @@ use tracer_common::Flow;
 use super::ledger::{Answer, Asked, Expected};
 use super::plan::Plan;
 use super::runs::{passing, runs};
-use crate::infer::{AnswerCounts, Class, Conclusion, Destination, Infer, SupportingDestination, Verdict};
-use crate::model::PortSet;
+use crate::infer::{Class, Conclusion, Destination, Infer, SupportingDestination, Verdict};
+use crate::model::{Answers, PortSet};
 
 /// What a target did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,12 +123,9 @@ fn flow(port: u16, target: SocketAddr) -> Flow {
 fn confirmed(plan: &Plan, targets: &[SocketAddr]) -> Vec<SupportingDestination> {
     let of = |(place, target): (usize, &SocketAddr)| {
         let count = |expected: Expected| {
-            let mut counts = AnswerCounts::default();
+            let mut counts = Answers::default();
             let asked = plan.ledger.evidence().filter(|asked| asked.ask.target == place && asked.expected == expected);
-            asked.for_each(|asked| match asked.answer.is_answer() {
-                true => counts.answered += 1,
-                false => counts.unanswered += 1,
-            });
+            asked.for_each(|asked| counts.add(asked.answer.is_answer()));
             counts
         };
         SupportingDestination {

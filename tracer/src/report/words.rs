@@ -52,10 +52,10 @@ pub(super) fn remedy(report: &Report<'_>) -> Option<String> {
 fn strength(report: &Report<'_>) -> &'static str {
     match report.summary.strength() {
         Some(Strength::Proven) => "That a filter drops return traffic to those ports is proven.",
-        Some(Strength::Supported) => {
-            "The evidence supports a filter as the reason; there are too few attempts to prove it."
+        Some(Strength::Supported) => "The evidence supports a filter as the reason, but does not prove it yet.",
+        Some(Strength::NoneYet) | None => {
+            "There are too few attempts to compare with, or something else may explain the failures, so the reason is not known."
         }
-        Some(Strength::NoneYet) | None => "There are too few attempts to compare with, so the reason is not known.",
         Some(Strength::Contradicted) => "The evidence contradicts a filter as the reason.",
     }
 }

@@ -6,7 +6,7 @@ use super::super::range::InferredRange;
 use super::super::recent::{RecentAttempt, infer};
 use super::{InPeriod, PathEvidence, PeriodEvidence};
 use crate::infer::{Class, Conclusion, Destination};
-use crate::model::{Assessment, Reason, SideEvidence};
+use crate::model::{Assessment, Doubt, Reason, SideEvidence};
 
 impl PathEvidence {
     fn bounds<T>(&self, period: &PeriodEvidence, value: T) -> InPeriod<T> {
@@ -45,18 +45,18 @@ impl PathEvidence {
             let of = attempts.iter().map(|attempt| (self.index.destination(attempt.place.entry), attempt));
             let conclusion = infer(self.path.is_ipv4, of);
             let range = conclusion.class().map(|class| InferredRange::known(class, &attempts));
-            let doubt = range.and_then(|range| range.other_explanation(&attempts));
+            let doubt = range.and_then(|range| range.doubt(&attempts));
             Conclusion { doubt, ..conclusion }
         };
         periods.map(|(number, period)| self.bounds(period, conclude(number))).collect()
     }
 
     /// For each period with failures outside of a class that more attempts than these show: what else explains it, if anything does.
-    pub(in crate::evidence) fn doubts_about(&self, class: &Class) -> impl Iterator<Item = Option<Reason>> {
+    pub(in crate::evidence) fn doubts_about(&self, class: &Class) -> impl Iterator<Item = Option<Doubt>> {
         (0u8..).take(self.periods.len()).filter_map(|number| {
             let attempts = sorted(&self.recent, number);
             let range = InferredRange::known(class, &attempts);
-            range.has_failures(&attempts).then(|| range.other_explanation(&attempts))
+            range.has_failures(&attempts).then(|| range.doubt(&attempts))
         })
     }
 

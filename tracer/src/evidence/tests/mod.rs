@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use self::world::{AnswerModel, Assessed, Silent, World};
-use crate::model::{Assessment, PortSet, Reason, Side, Strength};
+use crate::model::{Assessment, Doubt, PortSet, Reason, Side, Strength};
 
 const SEEDS: std::ops::Range<u64> = 0..40;
 
@@ -538,7 +538,11 @@ fn clients_with_ports_of_their_own_may_be_the_reason() {
     let client = |port: u16| if port < 32768 { 8 } else { 7 };
     each(&World { client, ..World::new() }, |seed, seen| {
         assert_eq!(seen.blamed(), 0, "seed {seed}: {:?}", seen.end.first());
-        assert!(seen.policies.iter().all(|policy| policy.reason == Reason::ClientsDiffer), "{:?}", seen.policies);
+        assert!(
+            seen.policies.iter().all(|policy| policy.reason == Reason::Doubted(Doubt::ClientsDiffer)),
+            "{:?}",
+            seen.policies
+        );
     });
     // Many clients whose ports are drawn, each of which connects once or twice.
     all_are_proven(&World { client: |port| (port % 101) as u8, ..World::new() });
@@ -557,7 +561,11 @@ fn programs_with_ports_of_their_own_may_be_the_reason() {
     for own in [20_000..=20_299, 1024..=29_999, 700..=1023] {
         let seen = of_two_programs(own.clone(), 32_768..=60_999).play(1);
         assert_eq!((seen.blamed(), seen.end.len()), (0, 150), "{own:?}: {:?}", seen.end.first());
-        assert!(seen.policies.iter().all(|policy| policy.reason == Reason::ProgramsDiffer), "{:?}", seen.policies);
+        assert!(
+            seen.policies.iter().all(|policy| policy.reason == Reason::Doubted(Doubt::ProgramsDiffer)),
+            "{:?}",
+            seen.policies
+        );
     }
     let above = of_two_programs(61_000..=61_299, 32_768..=60_999);
     let world = World { answers: Rc::new(|_, port, _| port < 61_000), allowed: "32768-60999", ..above };

@@ -49,6 +49,7 @@ pub(super) struct World {
 }
 
 /// What was concluded.
+#[derive(Default)]
 pub(super) struct Assessed {
     /// At the first retransmit of each flagged attempt: when, to which destination, how strong.
     pub(super) lines: Vec<(u64, u32, Strength)>,
@@ -159,16 +160,7 @@ impl World {
 
     fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Assessed {
         let mut evidence = PortEvidence::default();
-        let mut seen = Assessed {
-            lines: Vec::new(),
-            over: Vec::new(),
-            end: Vec::new(),
-            silent: Vec::new(),
-            periods: 0,
-            policies: Vec::new(),
-            conclusions: Vec::new(),
-            bytes: 0,
-        };
+        let mut seen = Assessed::default();
         let mut left: Vec<(u32, Place, Attempt)> = Vec::new();
         for ((at_ms, number, kind), attempt) in events {
             let flow = attempt.translated.unwrap();

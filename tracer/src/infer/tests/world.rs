@@ -56,7 +56,7 @@ impl World {
         Self {
             seed,
             ports: Ports::Drawn(port_distribution::default_range(40000)),
-            passes: PortSet::any(),
+            passes: PortSet::range(0, u16::MAX),
             destinations: 6,
             dead: 0,
             unfiltered: 0,

@@ -112,7 +112,7 @@ fn the_summary_names_its_node_unless_there_are_several() {
 #[test]
 fn the_capture_line_says_what_was_allowed_and_which_hooks_were_on() {
     let mut node = example::capture("node7");
-    node.policy.v6 = PortSet::any();
+    node.policy.v6 = PortSet::range(0, u16::MAX);
     node.hooks.push(HookState { stem: "nat_bind".to_owned(), off: Some("no kprobes".to_owned()) });
     assert_eq!(
         written(&view("json"), |output| output.start(&[&node])),

@@ -143,8 +143,8 @@ impl Text {
 const fn strength_words(strength: Strength) -> &'static str {
     match strength {
         Strength::Proven => "+ proven: a filter drops return traffic to these ports",
-        Strength::Supported => "~ supported: allowed ports are answered, these are not; too few attempts to prove it",
-        Strength::NoneYet => "? none yet: too few attempts to compare with",
+        Strength::Supported => "~ supported: allowed ports are answered, these are not; this is no proof yet",
+        Strength::NoneYet => "? none yet: too few attempts to compare with, or something else may explain the failures",
         Strength::Contradicted => "! contradicted: such ports are answered, or allowed ports go unanswered too",
     }
 }

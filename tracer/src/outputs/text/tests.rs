@@ -194,7 +194,7 @@ fn a_hostile_node_name_cannot_steer_the_terminal() {
 #[test]
 fn the_header_says_where_the_policy_came_from_and_keeps_to_the_page() {
     let mut node = example::capture("node7");
-    node.policy.v6 = PortSet::any();
+    node.policy.v6 = PortSet::range(0, u16::MAX);
     assert!(header(&node).ends_with("IPv4 32768-65535 (default; set with --allow), IPv6 any\n    (--allow6)"));
     node.policy.origin = Origin::Given;
     node.policy.v4 = (0..200).map(|port| (port * 2).to_string()).collect::<Vec<_>>().join(",").parse().unwrap();
@@ -361,7 +361,7 @@ translated          1000  100.0 %
 retransmitted        500   50.0 %
 flagged              497   49.7 %  with 1491 retransmits
 evidence             490   98.6 %  + proven: a filter drops return traffic to these ports
-                       7    1.4 %  ~ supported: allowed ports are answered, these are not; too few attempts to prove it
+                       7    1.4 %  ~ supported: allowed ports are answered, these are not; this is no proof yet
 by cause             497   99.4 %  port out of range
                        3    0.6 %  unknown
 lost                   0

@@ -1,23 +1,25 @@
 //! Answered and unanswered attempts.
 
+use std::fmt::{self, Display, Formatter};
+
 /// Attempts, by whether they were answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AnswerCounts {
+pub struct Answers {
     /// With any answer.
     pub answered: u64,
-    /// Retransmitted, and never answered.
+    /// Retransmitted, and not answered.
     pub unanswered: u64,
 }
 
-impl AnswerCounts {
-    pub(super) const NONE: Self = Self { answered: 0, unanswered: 0 };
-
+impl Answers {
     /// From counts indexed by whether it was answered.
-    pub(super) fn of([unanswered, answered]: [u32; 2]) -> Self {
+    #[must_use]
+    pub fn of([unanswered, answered]: [u32; 2]) -> Self {
         Self { answered: answered.into(), unanswered: unanswered.into() }
     }
 
-    pub(super) const fn add(&mut self, answered: bool) {
+    /// Counts an attempt.
+    pub const fn add(&mut self, answered: bool) {
         if answered { self.answered += 1 } else { self.unanswered += 1 }
     }
 
@@ -28,9 +30,15 @@ impl AnswerCounts {
     }
 }
 
-impl std::iter::Sum for AnswerCounts {
-    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
-        tallies.fold(Self::NONE, |sum, more| Self {
+impl Display for Answers {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.answered, self.total())
+    }
+}
+
+impl std::iter::Sum for Answers {
+    fn sum<I: Iterator<Item = Self>>(answers: I) -> Self {
+        answers.fold(Self::default(), |sum, more| Self {
             answered: sum.answered + more.answered,
             unanswered: sum.unanswered + more.unanswered,
         })
