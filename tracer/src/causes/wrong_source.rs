@@ -134,7 +134,7 @@ fn explain(case: &Case<'_>) -> String {
 mod tests {
     use super::*;
     use crate::causes::testing::{applies_to, explained, failing, id_of, name, says};
-    use crate::causes::{cause_of, no_answer};
+    use crate::causes::no_answer;
     use crate::model::{Attempt, Egress, example};
 
     fn leaving(source: SourceAddress) -> Attempt {
