@@ -101,6 +101,11 @@ impl<'a> Case<'a> {
         self.attempt.is_answered() || self.attempt.icmp.is_some()
     }
 
+    /// Whether its SYNs were seen leaving, and nothing came back.
+    pub(super) fn left_unanswered(&self) -> bool {
+        self.attempt.retransmits > 0 && self.attempt.syns_leaving > 0 && !self.heard_back()
+    }
+
     /// Whether it may have taken the way through an uplink: a SYN was seen leaving by one, or might have left unseen.
     #[must_use]
     pub fn may_have_left(&self) -> bool {
@@ -148,9 +153,8 @@ impl<'a> Case<'a> {
         match self.is_translated() {
             Some(is_translated) => !is_translated,
             None => {
-                let is_private = || self.attempt.translated.is_some_and(|flow| is_private(flow.src_addr()));
                 let is_unbound = self.attempt.selections == 0 && self.attempt.original.is_none();
-                is_unbound && (self.has_hook("nat_bind") || is_private())
+                is_unbound && (self.has_hook("nat_bind") || self.has_private_source())
             }
         }
     }

@@ -18,13 +18,15 @@ pub(super) const CAUSE: Cause = Cause {
 const SILENT_DESTINATIONS: u32 = 3;
 
 fn applies(case: &Case<'_>) -> bool {
-    let attempt = case.attempt;
-    let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
     // Where such sources are answered, the network routes them; inside a tunnel it is meant to.
-    let is_routed = attempt.egress.source_is_answered || case.is_in_tunnel();
+    let is_routed = case.attempt.egress.source_is_answered || case.is_in_tunnel();
     // A public address is as a rule routed here.
     let is_suspect = case.has_private_source() && (case.is_source_refuted() || is_left_out(case));
-    is_silent && !is_routed && is_suspect && case.is_source_untouched() && case.source() == SourceAddress::NotOfNode
+    case.left_unanswered()
+        && !is_routed
+        && is_suspect
+        && case.is_source_untouched()
+        && case.source() == SourceAddress::NotOfNode
 }
 
 /// The rules of this node translate other attempts of its kind; or they leave them all out, and nothing speaks for a network that translates

@@ -42,9 +42,7 @@ enum Difference {
 }
 
 fn applies(case: &Case<'_>) -> bool {
-    let attempt = case.attempt;
-    let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
-    is_silent && difference(case).is_some()
+    case.left_unanswered() && difference(case).is_some()
 }
 
 fn difference(case: &Case<'_>) -> Option<(Difference, LaterPath)> {

@@ -16,10 +16,8 @@ pub(super) const CAUSE: Cause = Cause {
 };
 
 fn applies(case: &Case<'_>) -> bool {
-    let attempt = case.attempt;
-    let is_silent = attempt.retransmits > 0 && attempt.syns_leaving > 0 && !case.heard_back();
     let is_suspect = is_wrong(case) && case.is_source_silent() && (case.is_source_refuted() || !is_multihomed(case));
-    is_silent && (is_loopback(case) || is_suspect)
+    case.left_unanswered() && (is_loopback(case) || is_suspect)
 }
 
 /// The address is that of another uplink, by which its answers may come (BGP), or of this one: then only attempts that were answered with another

@@ -41,11 +41,11 @@ impl Clients {
     /// What explains a class of ports as well, if clients or their programs do.
     #[must_use]
     pub fn doubt(&self, is_ipv4: bool, class: &Class) -> Option<Doubt> {
-        let of_family =
-            self.connections.iter().filter(|of| of.is_ipv4 == is_ipv4 && !class.undecided.contains(of.port));
-        let users = Users::of(of_family.map(|&Connection { client, port, is_kept: is_chosen, answered, .. }| {
-            PortUse { client, port, is_chosen, is_outside: !class.split.contains(port), answered }
-        }));
+        let port_use = |&Connection { client, port, is_kept: is_chosen, answered, .. }: &Connection| {
+            let is_outside = !class.is_inside(port)?;
+            Some(PortUse { client, port, is_chosen, is_outside, answered })
+        };
+        let users = Users::of(self.connections.iter().filter(|of| of.is_ipv4 == is_ipv4).filter_map(port_use));
         if users.clients_differ {
             return Some(Doubt::ClientsDiffer);
         }

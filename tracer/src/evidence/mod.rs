@@ -14,7 +14,6 @@ mod doubts;
 mod drawn;
 mod entry;
 mod family;
-mod index;
 mod outage;
 mod path;
 mod place;
@@ -173,7 +172,7 @@ impl PortEvidence {
     #[must_use]
     pub fn refusals(&self, is_ipv4: bool) -> Option<Refusals> {
         let paths = self.paths.iter().filter(|of| of.path.is_ipv4 == is_ipv4);
-        paths.filter_map(PathEvidence::refusals).max_by_key(|refusals| refusals.p_below)
+        paths.filter_map(PathEvidence::refusals).max_by_key(|refusals| refusals.0.p_below)
     }
 
     /// Where the attempt belongs. `None` where its translated port is unknown.

@@ -11,13 +11,12 @@ use tracer_common::Flow;
 use super::PortClaim;
 use super::doubts::Doubts;
 use super::family::FamilyEvidence;
-use super::index::DestinationIndex;
 use super::outage::{newest, of_policy, sorted};
 use super::place::{Path, Place};
 use super::range::InferredRange;
 use super::recent::{ENDED, MAX_RECENT, RecentAttempt, RecentAttempts};
 use super::refused::RefusedPorts;
-use crate::infer::{Class, Destination, Probe, Refusals};
+use crate::infer::{Class, Destination, DestinationIndex, MAX_SOURCES, Probe, Refusals};
 use crate::model::{Answers, Assessment, Attempt, Reason, Scope, Side};
 
 /// The evidence of one path.
@@ -26,6 +25,8 @@ pub(super) struct PathEvidence {
     pub(super) path: Path,
     number: u8,
     index: DestinationIndex,
+    /// Translated source addresses that are told apart: a provider may filter one of them only. Further ones share a number.
+    sources: Vec<[u8; 16]>,
     /// In the order in which they were found.
     periods: Vec<PeriodEvidence>,
     pub(super) recent: RecentAttempts,
@@ -98,18 +99,30 @@ pub(super) fn client(addr: [u8; 16]) -> u8 {
 
 impl PathEvidence {
     pub(super) fn new(path: Path, number: u8) -> Self {
-        let (index, recent) = (DestinationIndex::default(), RecentAttempts::default());
-        let refused = RefusedPorts::default();
-        Self { path, number, index, periods: vec![PeriodEvidence::default()], recent, refused }
+        let (index, recent, refused) = Default::default();
+        Self { path, number, index, sources: Vec::new(), periods: vec![PeriodEvidence::default()], recent, refused }
     }
 
     /// Where an attempt belongs that began, or was answered, at this time.
     pub(super) fn place(&mut self, attempt: &Attempt, translated: &Flow, side: Side, at_ns: u64) -> Place {
-        let (destination, source, is_kept) = (Destination::of(translated), translated.src, attempt.may_keep_port());
+        let is_kept = attempt.may_keep_port();
         let client = attempt.original.map_or(0, |original| client(original.src));
-        let (entry, is_shared) = self.index.number(destination, source);
+        let source = self.source(translated.src);
+        let (entry, is_shared) = self.index.number(Destination::of(translated), source);
         let service = translated.dst_port;
         Place { path: self.number, period: self.period_at(at_ns), entry, is_shared, service, side, is_kept, client }
+    }
+
+    fn source(&mut self, source: [u8; 16]) -> u8 {
+        let known = self.sources.iter().position(|of| *of == source);
+        let number = known.unwrap_or_else(|| {
+            if self.sources.len() < MAX_SOURCES - 1 {
+                self.sources.push(source);
+                return self.sources.len() - 1;
+            }
+            MAX_SOURCES - 1
+        });
+        number as u8
     }
 
     /// The period of a time.
@@ -173,7 +186,7 @@ impl PathEvidence {
         }
         let range = self.range(place.period);
         let inferred = range.and_then(|range| range.assess(place, port));
-        let ports = range.filter(|_| inferred.is_some()).map(|range| &range.ports);
+        let ports = range.filter(|_| inferred.is_some()).map(|range| &range.class.split);
         PortClaim { assessment: inferred.or(policy), inferred: ports }
     }
 

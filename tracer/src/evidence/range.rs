@@ -4,21 +4,15 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::doubts::Doubts;
-use super::index::DestinationIndex;
 use super::place::Place;
 use super::recent::{RecentAttempt, infer};
-use crate::infer::{Class, Conclusion, RARE_PASS_DIVISOR, Verdict, can_conclude};
-use crate::model::{Answers, Assessment, Claim, Doubt, PortSet, Reason, Scope, Side};
+use crate::infer::{Class, Conclusion, DestinationIndex, RARE_PASS_DIVISOR, Verdict, can_conclude};
+use crate::model::{Answers, Assessment, Claim, Doubt, Reason, Scope, Side};
 
 /// A range that the path accepts, beyond doubt.
 #[derive(Clone, Debug)]
 pub(super) struct InferredRange {
-    pub(super) ports: PortSet,
-    /// Ports of which it is not known.
-    pub(super) undecided: PortSet,
-    reason: Reason,
-    inside: Answers,
-    outside: Answers,
+    pub(super) class: Class,
     /// Answers inside and outside of the range, by destination.
     destinations: HashMap<u16, [Answers; 2], FixedState>,
     /// The destination that alone says so, by its numbers.
@@ -50,19 +44,16 @@ impl InferredRange {
 
     /// The range that more attempts than these prove.
     pub(super) fn known(class: &Class, attempts: &[RecentAttempt]) -> Self {
-        let Class { split: ports, undecided, p_below, inside, outside, .. } = class;
         let mut destinations: HashMap<u16, [Answers; 2], FixedState> = HashMap::default();
-        for attempt in attempts.iter().filter(|attempt| !undecided.contains(attempt.port)) {
+        for (attempt, is_inside) in attempts.iter().filter_map(|it| Some((it, class.is_inside(it.port)?))) {
             let of_entry = destinations.entry(attempt.place.entry).or_default();
-            of_entry[usize::from(!ports.contains(attempt.port))].add(attempt.answered);
+            of_entry[usize::from(!is_inside)].add(attempt.answered);
         }
-        let (ports, undecided, reason) = (ports.clone(), undecided.clone(), Reason::SidesDiffer { p_below: *p_below });
-        Self { ports, undecided, reason, inside: *inside, outside: *outside, destinations, only: None }
+        Self { class: class.clone(), destinations, only: None }
     }
 
-    /// Whether the path passes a port, where that is known.
-    pub(super) fn is_inside(&self, port: u16) -> Option<bool> {
-        (!self.undecided.contains(port)).then(|| self.ports.contains(port))
+    const fn reason(&self) -> Reason {
+        Reason::SidesDiffer { p_below: self.class.p_below }
     }
 
     /// The range, unless something else explains the attempts outside as well: those to the destination that alone says so, or all.
@@ -74,12 +65,12 @@ impl InferredRange {
     pub(super) fn doubt(&self, attempts: &[RecentAttempt]) -> Option<Doubt> {
         let is_of = |attempt: &&RecentAttempt| self.only.as_ref().is_none_or(|of| of.contains(&attempt.place.entry));
         let doubts = Doubts::of(&attempts.iter().filter(is_of).copied().collect::<Vec<_>>(), of_range(self));
-        if let Reason::Doubted(doubt) = doubts.applied_to_distinct(self.reason) { Some(doubt) } else { None }
+        if let Reason::Doubted(doubt) = doubts.applied_to_distinct(self.reason()) { Some(doubt) } else { None }
     }
 
     /// Whether one of these attempts failed from a port outside.
     pub(super) fn has_failures(&self, attempts: &[RecentAttempt]) -> bool {
-        attempts.iter().any(|attempt| !attempt.answered && self.is_inside(attempt.port) == Some(false))
+        attempts.iter().any(|attempt| !attempt.answered && self.class.is_inside(attempt.port) == Some(false))
     }
 
     /// How strong the claim is about that port, for attempts to that destination; `None` where the range says nothing against it.
@@ -89,7 +80,7 @@ impl InferredRange {
         let is_filtered = inside.answered > 0
             && inside.answered >= inside.unanswered
             && outside.answered * u64::from(RARE_PASS_DIVISOR) <= outside.total();
-        if self.is_inside(port) != Some(false)
+        if self.class.is_inside(port) != Some(false)
             || !is_filtered
             || self.only.as_ref().is_some_and(|only| !only.contains(&entry))
         {
@@ -97,13 +88,14 @@ impl InferredRange {
         }
         let (scope, inside, outside) = match &self.only {
             Some(_) => (Scope::Destination, inside, outside),
-            None => (Scope::Capture, self.inside, self.outside),
+            None => (Scope::Capture, self.class.inside, self.class.outside),
         };
-        Some(Assessment { claim: Claim::Inferred, reason: self.reason, scope, side: Side::Inside, inside, outside })
+        let (claim, reason, side) = (Claim::Inferred, self.reason(), Side::Inside);
+        Some(Assessment { claim, reason, scope, side, inside, outside })
     }
 }
 
 /// Whether a port is in a range, where that is known.
 pub(super) fn of_range(range: &InferredRange) -> impl Fn(&RecentAttempt) -> Option<bool> {
-    move |attempt| range.is_inside(attempt.port)
+    move |attempt| range.class.is_inside(attempt.port)
 }

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::index::MAX_NUMBERS;
 use super::place::Place;
-use crate::infer::{Conclusion, Destination, Probe, conclude};
+use crate::infer::{Conclusion, Destination, MAX_NUMBERS, Probe, conclude};
 
 /// Attempts that are kept.
 pub(super) const MAX_RECENT: usize = 4096;

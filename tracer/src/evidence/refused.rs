@@ -2,9 +2,8 @@
 //! that the path passes those ports.
 
 use super::PortClaim;
-use super::index::DestinationIndex;
 use super::recent::{RecentAttempts, infer};
-use crate::infer::{Probe, Refusals, Verdict};
+use crate::infer::{Class, DestinationIndex, Probe, Refusals, Verdict};
 use crate::model::{Assessment, Claim, Reason, Scope, Side};
 
 /// What is known of refused attempts by a path.
@@ -62,7 +61,7 @@ impl RefusedPorts {
         attempts.sort_by_key(|attempt| attempt.at_ns);
         let of = attempts.iter().map(|attempt| (index.destination(attempt.place.entry), attempt));
         match infer(is_ipv4, of).verdict {
-            Verdict::Class(class) | Verdict::OneDestination(class) => Some(class.into()),
+            Verdict::Class(class) | Verdict::OneDestination(class) => Some(Refusals(class)),
             Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
         }
     }
@@ -78,12 +77,10 @@ impl RefusedPorts {
 
     /// What is said of a refused attempt from this port, where a firewall refuses by ports.
     pub(super) fn assess(&self, side: Side, port: u16) -> Option<PortClaim<'_>> {
-        let Refusals { ports, undecided, inside, outside, p_below, .. } = self.found.as_deref()?;
-        if ports.contains(port) || undecided.contains(port) {
-            return None;
-        }
-        let (claim, reason, scope) = (Claim::Refused, Reason::SidesDiffer { p_below: *p_below }, Scope::Capture);
-        let assessment = Assessment { claim, reason, scope, side, inside: *inside, outside: *outside };
-        Some(PortClaim { assessment: Some(assessment), inferred: Some(ports) })
+        let Refusals(class) = self.found.as_deref().filter(|found| found.0.is_inside(port) == Some(false))?;
+        let Class { inside, outside, p_below, .. } = *class;
+        let (claim, reason, scope) = (Claim::Refused, Reason::SidesDiffer { p_below }, Scope::Capture);
+        let assessment = Assessment { claim, reason, scope, side, inside, outside };
+        Some(PortClaim { assessment: Some(assessment), inferred: Some(&class.split) })
     }
 }

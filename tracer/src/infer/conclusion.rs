@@ -72,29 +72,10 @@ impl Conclusion {
     }
 }
 
-/// Ports from which connections are refused, while the same destinations accept others.
+/// Ports from which connections are refused, while the same destinations accept others: those that pass are accepted, and refused
+/// attempts count as unanswered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusals {
-    /// Ports from which they are accepted.
-    pub ports: PortSet,
-    /// Ports of which it is not known.
-    pub undecided: PortSet,
-    /// Accepted ones count as answered, refused ones as unanswered.
-    pub inside: Answers,
-    /// The same for other ports.
-    pub outside: Answers,
-    /// The probability that chance does this is below ten to the power of minus this.
-    pub p_below: u32,
-    /// How many destinations distinguish these ports.
-    pub destinations: usize,
-}
-
-impl From<Class> for Refusals {
-    fn from(class: Class) -> Self {
-        let Class { split: ports, undecided, inside, outside, p_below, supporting_count: destinations, .. } = class;
-        Self { ports, undecided, inside, outside, p_below, destinations }
-    }
-}
+pub struct Refusals(pub Class);
 
 /// Attempts that do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,7 +114,7 @@ pub enum Verdict {
 }
 
 /// Ports that are answered and ports that are not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
     /// Ranges that pass, in ascending order.
     pub passes: Vec<Passes>,
@@ -158,6 +139,11 @@ pub struct Class {
 }
 
 impl Class {
+    /// Whether the path passes a port, where that is known.
+    pub(crate) fn is_inside(&self, port: u16) -> Option<bool> {
+        (!self.undecided.contains(port)).then(|| self.split.contains(port))
+    }
+
     /// Whether the destinations that support it most answer outside of it as well: a filter drops all or nothing.
     pub(super) fn is_partial(&self) -> bool {
         let outside: Answers = self.supporting.iter().map(|supporting| supporting.outside).sum();
@@ -211,7 +197,7 @@ pub struct Edge {
 }
 
 /// A destination whose attempts distinguish passed ports from others.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SupportingDestination {
     /// Which.
     pub destination: Destination,

@@ -3,9 +3,8 @@
 //! A destination counts from its first answer on; unanswered attempts before it wait here. The first destinations have
 //! an entry each; later ones share entries by network, and then one entry.
 
-use hashbrown::HashMap;
-
 use super::destination::Destination;
+use super::index::DestinationIndex;
 use super::observation::Probe;
 use super::port_counts::PortCounts;
 use super::repeats::Repeats;
@@ -13,10 +12,6 @@ use super::runs::{PathRuns, Runs};
 use crate::fetch::fetch;
 use crate::model::Answers;
 
-/// Destinations with an entry of their own.
-pub(super) const MAX_DESTINATIONS: usize = 1024;
-/// Entries for networks of later destinations.
-const MAX_NETWORKS: usize = 256;
 /// Unanswered attempts that wait for a destination's first answer.
 const MAX_WAITING_ATTEMPTS: usize = 64;
 /// Per destination, ports are counted in bins of 256.
@@ -130,8 +125,9 @@ struct Shared {
 /// All destinations, in the order of their first attempts, so that equal captures conclude equally.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Destinations {
+    /// By the number of the destination.
     entries: Vec<DestinationHistory>,
-    index: HashMap<Destination, usize, foldhash::fast::FixedState>,
+    index: DestinationIndex,
     with_others: Shared,
     /// Where the attempts of a batch belong; empty in between.
     places: Vec<usize>,
@@ -166,25 +162,12 @@ impl Destinations {
     }
 
     fn place(&mut self, destination: Destination) -> usize {
-        let known = |this: &Self, of| this.index.get(&of).copied();
-        let others = Destination::others();
-        known(self, destination)
-            .or_else(|| self.open(destination, MAX_DESTINATIONS))
-            .or_else(|| {
-                let network = destination.network();
-                known(self, network).or_else(|| self.open(network, MAX_DESTINATIONS + MAX_NETWORKS))
-            })
-            .or_else(|| known(self, others).or_else(|| self.open(others, usize::MAX)))
-            .unwrap_or_default()
-    }
-
-    fn open(&mut self, destination: Destination, limit: usize) -> Option<usize> {
-        let place = self.entries.len();
-        (place < limit).then(|| {
+        let (number, _) = self.index.number(destination, 0);
+        if usize::from(number) == self.entries.len() {
+            let destination = self.index.destination(number);
             self.entries.push(DestinationHistory { destination, ..DestinationHistory::default() });
-            self.index.insert(destination, place);
-            place
-        })
+        }
+        number.into()
     }
 
     /// Bytes allocated.
@@ -195,7 +178,7 @@ impl Destinations {
         };
         self.entries.capacity() * size_of::<DestinationHistory>()
             + self.entries.iter().map(of).sum::<usize>()
-            + self.index.capacity() * (size_of::<(Destination, usize)>() + 1)
+            + self.index.bytes()
             + self.with_others.repeats.bytes()
     }
 }
@@ -205,6 +188,7 @@ mod tests {
     use tracer_common::Flow;
 
     use super::*;
+    use crate::infer::index::{MAX_DESTINATIONS, MAX_NETWORKS};
 
     fn to(address: &str) -> Destination {
         Destination::of(&Flow::new("192.0.2.1:1".parse().unwrap(), address.parse().unwrap()))

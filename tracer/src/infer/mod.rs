@@ -10,6 +10,7 @@ mod conclude;
 mod conclusion;
 mod destination;
 mod destinations;
+mod index;
 mod observation;
 mod port_counts;
 mod port_set;
@@ -34,7 +35,9 @@ pub use destination::Destination;
 pub use port_set::PortSetPattern;
 
 pub(crate) use self::conclusion::RARE_PASS_DIVISOR;
-use self::destinations::{Destinations, MAX_DESTINATIONS};
+use self::destinations::Destinations;
+use self::index::MAX_DESTINATIONS;
+pub(crate) use self::index::{DestinationIndex, MAX_NUMBERS, MAX_SOURCES};
 pub(crate) use self::observation::{Observation, Probe, earlier, observe};
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;

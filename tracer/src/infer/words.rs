@@ -172,7 +172,7 @@ impl Conclusion {
 
 impl Display for Refusals {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { ports, undecided: _, inside, outside, p_below, destinations } = self;
+        let Class { split: ports, inside, outside, p_below, supporting_count: destinations, .. } = &self.0;
         let who =
             if *destinations > 1 { "a firewall on the path" } else { "the destination, or a firewall before it," };
         write!(f, "{who} resets connections by their source port: ")?;

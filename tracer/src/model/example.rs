@@ -5,8 +5,8 @@ use tracer_common::Flow;
 use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
 use super::{
-    Answers, Assessment, Attempt, Capture, Claim, Dropped, Filter, HookState, Judgement, NatRange, Outcome, Policy,
-    Reason, Scope, Side, SideEvidence, Strength,
+    Answers, Assessment, Attempt, Capture, Claim, Filter, HookState, Judgement, NatRange, Policy, Reason, Scope, Side,
+    SideEvidence, Strength,
 };
 
 /// A flow from socket addresses as people write them.
@@ -27,24 +27,9 @@ pub fn attempt(src: &str, dst: &str, nat_src: &str, nat_dst: &str) -> Attempt {
         range: Some(NatRange { flags: RANGE_MAP_IPS | RANGE_PROTO_RANDOM_FULLY, min_port: 0, max_port: 0 }),
         selections: 1,
         retransmits: 1,
-        send_errors: 0,
-        send_errno: 0,
         syns_leaving: 2,
         ifindex: 2,
         uplink_netns: Some(4_026_531_840),
-        syn_ack_seen: false,
-        rst_seen: false,
-        syn_ack_undelivered: false,
-        is_reset_here: false,
-        icmp: None,
-        syn_dropped: Dropped::default(),
-        unconfirmed: 0,
-        answer_dropped: Dropped::default(),
-        is_answer_diverted: false,
-        is_answer_from_elsewhere: false,
-        is_hairpin: false,
-        table: None,
-        outcome: Outcome::Pending,
         ..Attempt::default()
     }
 }

@@ -99,10 +99,6 @@ mod tests {
     use super::*;
     use crate::model::example;
 
-    fn nets(text: &str) -> Vec<IpNet> {
-        text.split(',').map(|net| net.parse().unwrap()).collect()
-    }
-
     /// A pod that connects to a ClusterIP, 10.96.0.10:443, whose backend is 203.0.113.80:8443.
     fn service() -> Attempt {
         example::attempt("10.42.0.7:51234", "10.96.0.10:443", "192.0.2.1:1200", "203.0.113.80:8443")
@@ -114,63 +110,50 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_the_one_before_nat() {
-        assert!(Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&service(), None));
-        assert!(!Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&service(), None));
-    }
-
-    #[test]
-    fn the_destination_counts_before_and_after_nat() {
-        for (dst, matches) in [("10.96.0.10/32", true), ("203.0.113.0/24,2001:db8::/32", true), ("10.42.0.7/32", false)]
-        {
-            assert_eq!(Filter { dst: nets(dst), ..Filter::default() }.matches(&service(), None), matches, "{dst}");
+    fn a_source_counts_before_nat_and_a_destination_before_and_after_with_its_own_port() {
+        let forwarded = Attempt { original: None, ..service() };
+        let nets = |text: &str| text.split_terminator(',').map(|net| net.parse().unwrap()).collect();
+        for (attempt, src, dst, dport, matches) in [
+            (service(), "10.42.0.0/16", "", None, true),
+            (service(), "192.0.2.0/24", "", None, false),
+            (service(), "", "10.96.0.10/32", None, true),
+            (service(), "", "203.0.113.0/24,2001:db8::/32", None, true),
+            (service(), "", "10.42.0.7/32", None, false),
+            (service(), "", "10.96.0.10/32", Some(443), true),
+            (service(), "", "10.96.0.10/32", Some(8443), false),
+            // Where the original source is unknown, the translated one counts.
+            (forwarded.clone(), "192.0.2.0/24", "", None, true),
+            (forwarded.clone(), "10.42.0.0/16", "", None, false),
+            (forwarded, "", "", Some(8443), true),
+        ] {
+            let dport = dport.map(|port| PortSet::range(port, port));
+            let filter = Filter { src: nets(src), dst: nets(dst), dport, ..Filter::default() };
+            assert_eq!(filter.matches(&attempt, None), matches, "{filter:?}");
         }
     }
 
     #[test]
-    fn destination_and_port_must_be_of_the_same_tuple() {
-        let filter = |dport| Filter {
-            dst: nets("10.96.0.10/32"),
-            dport: Some(PortSet::range(dport, dport)),
-            ..Filter::default()
-        };
-        assert!(filter(443).matches(&service(), None));
-        assert!(!filter(8443).matches(&service(), None));
-    }
-
-    #[test]
-    fn where_the_original_source_is_unknown_the_translated_one_counts() {
-        let forwarded = Attempt { original: None, ..service() };
-        assert!(Filter { src: nets("192.0.2.0/24"), ..Filter::default() }.matches(&forwarded, None));
-        assert!(!Filter { src: nets("10.42.0.0/16"), ..Filter::default() }.matches(&forwarded, None));
-        assert!(Filter { dport: Some(PortSet::range(8443, 8443)), ..Filter::default() }.matches(&forwarded, None));
-    }
-
-    #[test]
-    fn a_container_is_known_by_its_name_in_a_pod_or_without_one() {
-        let filter = Filter { container: vec!["web".to_owned()], ..Filter::default() };
-        let matches = |owner: &str| filter.matches(&service(), Some(&Owner::parse(owner)));
-        assert!(matches("//web") && matches("shop/checkout-0/web") && !matches("shop/web/app"));
-        assert!(!filter.matches(&service(), None) && !filter.is_empty());
-    }
-
-    #[test]
-    fn pod_and_namespace_are_whole_names_or_patterns_and_nobody_known_matches_none() {
-        let (service, owner) = (service(), Owner::parse("shop/checkout-0/"));
-        let owner = Some(&owner);
-        let filter = |pod: &[&str], namespace: &[&str]| Filter {
-            pod: pod.iter().map(|&name| name.to_owned()).collect(),
-            namespace: namespace.iter().map(|&name| name.to_owned()).collect(),
-            ..Filter::default()
-        };
-        assert!(filter(&["other", "checkout-0"], &[]).matches(&service, owner));
-        assert!(filter(&["checkout-0"], &["shop"]).matches(&service, owner));
-        assert!(!filter(&["checkout-0"], &["other"]).matches(&service, owner));
-        assert!(!filter(&["checkout"], &[]).matches(&service, owner));
-        assert!(filter(&["check*"], &["s?op"]).matches(&service, owner));
-        assert!(!filter(&["*-1"], &[]).matches(&service, owner));
-        assert!(!filter(&["*"], &[]).matches(&service, None), "nobody known");
-        assert!(!filter(&[], &["shop"]).matches(&service, None));
-        assert!(!filter(&["checkout-0"], &[]).is_empty());
+    fn owners_match_by_whole_names_or_patterns_and_nobody_known_matches_none() {
+        let names = |name: &str| if name.is_empty() { Vec::new() } else { vec![name.to_owned()] };
+        for (namespace, pod, container, owner, matches) in [
+            ("", "checkout-0", "", "shop/checkout-0/", true),
+            ("shop", "checkout-0", "", "shop/checkout-0/", true),
+            ("other", "checkout-0", "", "shop/checkout-0/", false),
+            ("", "checkout", "", "shop/checkout-0/", false),
+            ("s?op", "check*", "", "shop/checkout-0/", true),
+            ("", "*-1", "", "shop/checkout-0/", false),
+            ("", "", "web", "//web", true),
+            ("", "", "web", "shop/checkout-0/web", true),
+            ("", "", "web", "shop/web/app", false),
+        ] {
+            let (namespace, pod, container) = (names(namespace), names(pod), names(container));
+            let filter = Filter { namespace, pod, container, ..Filter::default() };
+            assert_eq!(filter.matches(&service(), Some(&Owner::parse(owner))), matches, "{filter:?}, {owner}");
+            assert!(!filter.matches(&service(), None) && !filter.is_empty(), "nobody known");
+        }
+        let two = Filter { pod: vec!["other".to_owned(), "checkout-0".to_owned()], ..Filter::default() };
+        assert!(two.matches(&service(), Some(&Owner::parse("shop/checkout-0/"))));
+        let any = Filter { pod: names("*"), ..Filter::default() };
+        assert!(!any.matches(&service(), None));
     }
 }

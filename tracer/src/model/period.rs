@@ -16,11 +16,7 @@ impl Period {
     #[must_use]
     pub fn of(capture: &Capture, since_ns: Option<u64>, until_ns: Option<u64>) -> Self {
         let clock = Clock::new(&[capture], false);
-        let text = |time_ns: Option<u64>| {
-            let mut text = String::new();
-            time_ns.filter(|time_ns| clock.rfc3339(capture, *time_ns, &mut text))?;
-            Some(text)
-        };
+        let text = |time_ns: Option<u64>| clock.rfc3339_of_unix(Clock::unix_ns(capture, time_ns?));
         Self { from: text(since_ns), until: text(until_ns) }
     }
 

@@ -76,35 +76,33 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_draws_are_outside_the_usual_filter() {
-        assert!(close(outside(&default_range(40000), 32768..=65535), 0.5));
+    fn worked_examples_of_shares_hold() {
+        for (original, allowed, share) in [
+            (40000, 32768..=65535, 0.5),
+            (1024, 32768..=60999, 37304.0 / 65536.0),
+            (1024, 1024..=65535, 0.0),
+            (1024, 10000..=65535, 0.152_588),
+            (1024, 10000..=19999, 1.0 - 10000.0 / 65536.0),
+            (300, 32768..=65535, 1.0),
+        ] {
+            assert!(close(outside(&default_range(original), allowed.clone()), share), "{original}, {allowed:?}");
+        }
     }
 
     #[test]
-    fn worked_examples_of_the_default_range_hold() {
-        let range = default_range(1024);
-        assert!(close(outside(&range, 32768..=60999), 37304.0 / 65536.0));
-        assert!(close(outside(&range, 1024..=65535), 0.0));
-        assert!(close(outside(&range, 10000..=65535), 0.152_588));
-        assert!(close(outside(&range, 10000..=19999), 1.0 - 10000.0 / 65536.0));
-    }
-
-    #[test]
-    fn the_first_1024_ports_are_twice_as_likely() {
-        let range = default_range(65535);
-        assert_eq!(weight(&range, 1024), 2);
-        assert_eq!(weight(&range, 2047), 2);
-        assert_eq!(weight(&range, 2048), 1);
-        assert_eq!(weight(&range, 1023), 0);
-    }
-
-    #[test]
-    fn low_original_ports_stay_low() {
-        assert_eq!(weight(&default_range(300), 128), 129);
-        assert_eq!(weight(&default_range(300), 129), 128);
-        assert_eq!(weight(&default_range(700), 839), 155);
-        assert_eq!(weight(&default_range(700), 840), 154);
-        assert!(close(outside(&default_range(300), 32768..=65535), 1.0));
+    fn the_first_ports_of_a_range_are_drawn_once_more_and_low_original_ports_stay_low() {
+        for (original, port, expected) in [
+            (65535, 1024, 2),
+            (65535, 2047, 2),
+            (65535, 2048, 1),
+            (65535, 1023, 0),
+            (300, 128, 129),
+            (300, 129, 128),
+            (700, 839, 155),
+            (700, 840, 154),
+        ] {
+            assert_eq!(weight(&default_range(original), port), expected, "{original}, {port}");
+        }
     }
 
     #[test]

@@ -161,12 +161,13 @@ impl<'a> Inference<'a> {
 
 impl<'a> From<&'a Refusals> for RefusedObject<'a> {
     fn from(refusals: &'a Refusals) -> Self {
+        let Refusals(class) = refusals;
         Self {
-            accepted: &refusals.ports,
-            inside: refusals.inside.into(),
-            outside: refusals.outside.into(),
-            p_below_1e: -i64::from(refusals.p_below),
-            destinations: refusals.destinations,
+            accepted: &class.split,
+            inside: class.inside.into(),
+            outside: class.outside.into(),
+            p_below_1e: -i64::from(class.p_below),
+            destinations: class.supporting_count,
             text: refusals.to_string(),
         }
     }

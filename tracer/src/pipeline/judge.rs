@@ -148,7 +148,7 @@ impl<'a> Judge<'a> {
         self.shared.summary.by_uplink = by_uplink::conclusions(&self.shared.summary.infer, nodes);
         for is_ipv4 in [true, false] {
             let refusals = self.nodes.iter().filter_map(|node| node.evidence.refusals(is_ipv4));
-            let strongest = refusals.max_by_key(|refusals| refusals.p_below);
+            let strongest = refusals.max_by_key(|refusals| refusals.0.p_below);
             self.shared.summary.refusals.extend(strongest.map(|refusals| (is_ipv4, refusals)));
         }
         for conclusion in self.shared.summary.conclusions() {

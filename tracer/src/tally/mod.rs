@@ -90,8 +90,16 @@ impl Tally {
         let counts = Counts::of(attempt, judgement, answer);
         self.all += counts;
         self.time(capture.boot_unix_ns, attempt, counts);
-        self.peers(attempt, owner, counts);
-        self.owner(owner, counts);
+        let client = owner.and_then(Client::of);
+        self.peers(attempt, client.as_ref(), counts);
+        match client {
+            Some(Client::Pod(namespace, pod)) => {
+                self.namespaces.add(Arc::clone(&namespace), counts);
+                self.pods.add((namespace, pod), counts);
+            }
+            Some(Client::Container(container)) => self.containers.add(container, counts),
+            Some(Client::Address(_)) | None => {}
+        }
         if let Some(process) = &attempt.process {
             self.processes.add(process.command().into(), counts);
         }
@@ -113,26 +121,15 @@ impl Tally {
         self.timeline.add(first.div_euclid(NS_PER_S) as i64, counts);
     }
 
-    fn peers(&mut self, attempt: &Attempt, owner: Option<&Owner>, counts: Counts) {
+    fn peers(&mut self, attempt: &Attempt, client: Option<&Client>, counts: Counts) {
         let Some(flow) = attempt.original.or(attempt.translated) else { return };
         let destination = SocketAddr::new(flow.dst_addr(), flow.dst_port);
         self.destinations.add(destination, counts);
         if attempt.retransmits > 0 {
-            let client = owner.and_then(Client::of).unwrap_or(Client::Address(flow.src_addr()));
+            let client = client.cloned().unwrap_or(Client::Address(flow.src_addr()));
             self.retransmitted.add((client, destination), counts);
         }
         self.sources.add(flow.src_addr(), counts);
-    }
-
-    fn owner(&mut self, owner: Option<&Owner>, counts: Counts) {
-        match owner.and_then(Client::of) {
-            Some(Client::Pod(namespace, pod)) => {
-                self.namespaces.add(Arc::clone(&namespace), counts);
-                self.pods.add((namespace, pod), counts);
-            }
-            Some(Client::Container(container)) => self.containers.add(container, counts),
-            Some(Client::Address(_)) | None => {}
-        }
     }
 
     /// The picture of ports is about NAT: a port that a socket chose itself says nothing in it.

@@ -1,43 +1,36 @@
 //! An exact counter for every port, and the columns of a picture made of them.
 
 use super::Answer;
+use crate::model::Answers;
 
 /// The lowest port that random NAT draws; the left end of the picture.
 pub const LOWEST: u32 = 1024;
 /// The right end, included.
 pub const HIGHEST: u32 = 65535;
 
-/// Answered and unanswered attempts of some ports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PortCount {
-    /// Attempts that were answered.
-    pub answered: u32,
-    /// Attempts that were not.
-    pub unanswered: u32,
-}
-
-/// One address family: half a megabyte once the first port is counted.
+/// Unanswered and answered attempts of each port of an address family: half a megabyte once the first port is counted.
 #[derive(Debug, Default)]
-pub struct PortAnswers(Vec<PortCount>);
+pub struct PortAnswers(Vec<[u32; 2]>);
 
 impl PortAnswers {
     /// Counts an attempt; one that is undecided says nothing about its port.
     pub fn add(&mut self, port: u16, answer: Answer) {
+        let answered = match answer {
+            Answer::Undecided => return,
+            Answer::Unanswered => 0,
+            Answer::Answered => 1,
+        };
         if self.0.is_empty() {
-            self.0 = vec![PortCount::default(); 1 << 16];
+            self.0 = vec![[0; 2]; 1 << 16];
         }
-        let Some(count) = self.0.get_mut(usize::from(port)) else { return };
-        match answer {
-            Answer::Answered => count.answered = count.answered.saturating_add(1),
-            Answer::Unanswered => count.unanswered = count.unanswered.saturating_add(1),
-            Answer::Undecided => {}
-        }
+        let count = &mut self.0[usize::from(port)][answered];
+        *count = count.saturating_add(1);
     }
 
     /// An attempt that was counted as unanswered was answered later.
     pub fn answered_later(&mut self, port: u16) {
-        if let Some(count) = self.0.get_mut(usize::from(port)) {
-            count.unanswered = count.unanswered.saturating_sub(1);
+        if let Some([unanswered, _]) = self.0.get_mut(usize::from(port)) {
+            *unanswered = unanswered.saturating_sub(1);
         }
         self.add(port, Answer::Answered);
     }
@@ -52,9 +45,8 @@ impl PortAnswers {
     #[must_use]
     pub fn between(&self, low: u32, high: u32) -> (u64, u64) {
         let counts = self.0.get(low as usize..=high as usize).unwrap_or_default();
-        counts.iter().fold((0, 0), |(answered, unanswered), count| {
-            (answered + u64::from(count.answered), unanswered + u64::from(count.unanswered))
-        })
+        let Answers { answered, unanswered } = counts.iter().map(|count| Answers::of(*count)).sum();
+        (answered, unanswered)
     }
 
     /// The sum over all ports.

@@ -39,9 +39,7 @@ impl Progress {
             *count += 1;
         }
         if now.flagged && !(is_repeated && before.flagged) {
-            let strength = now.strength.unwrap_or(Strength::NoneYet);
-            let count = self.by_strength.iter_mut().zip(Strength::ALL).find(|(_, of)| *of == strength);
-            count.into_iter().for_each(|(count, _)| *count += 1);
+            self.by_strength[now.strength.unwrap_or(Strength::NoneYet) as usize] += 1;
         }
     }
 
@@ -93,9 +91,9 @@ impl Progress {
         since.translated -= earlier.translated;
         since.retransmitted -= earlier.retransmitted;
         since.flagged -= earlier.flagged;
-        since.by_cause.iter_mut().zip(earlier.by_cause).for_each(|(now, before)| *now -= before);
-        since.by_strength.iter_mut().zip(earlier.by_strength).for_each(|(now, before)| *now -= before);
-        since.lost.iter_mut().zip(earlier.lost).for_each(|(now, before)| *now -= before);
+        let counts = since.by_cause.iter_mut().chain(&mut since.by_strength).chain(&mut since.lost);
+        let before = earlier.by_cause.iter().chain(&earlier.by_strength).chain(&earlier.lost);
+        counts.zip(before).for_each(|(now, before)| *now -= before);
         since
     }
 }

@@ -58,7 +58,7 @@ impl PathEvidence {
             }
         }
         if let Some(range) = &period.range
-            && fare(&|attempt| range.is_inside(attempt.port) == Some(false)) == Some(Passing::Mostly)
+            && fare(&|attempt| range.class.is_inside(attempt.port) == Some(false)) == Some(Passing::Mostly)
             && let Some(at_ns) = change::find(&sorted(&self.recent, number), of_range(range))
         {
             return Some(at_ns);

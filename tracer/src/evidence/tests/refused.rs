@@ -33,7 +33,7 @@ fn a_firewall_that_resets_by_source_port_is_named_and_contradicts_nothing() {
     let (evidence, last) = played(|port, _| port < 32768);
     assert_eq!((evidence.policies().len(), last), (0, Some(Claim::Refused)));
     let refusals = evidence.refusals(true).unwrap();
-    assert_eq!((refusals.inside.unanswered, refusals.outside.answered), (0, 0));
+    assert_eq!((refusals.0.inside.unanswered, refusals.0.outside.answered), (0, 0));
     assert!(
         refusals.to_string().starts_with("a firewall on the path resets connections by their source port: RST for ")
     );
