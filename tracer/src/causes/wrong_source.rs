@@ -131,8 +131,8 @@ fn explain(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::testing::{applies_to, explained, failing, id_of, name, says};
     use crate::causes::no_answer;
+    use crate::causes::testing::{applies_to, explained, failing, id_of, name, says};
     use crate::model::{Attempt, Egress, example};
 
     fn leaving(source: SourceAddress) -> Attempt {

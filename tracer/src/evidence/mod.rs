@@ -28,7 +28,7 @@ mod users;
 pub use self::clients::Clients;
 pub use self::path::InPeriod;
 use self::path::PathEvidence;
-pub use self::place::{Path, Place};
+pub use self::place::{Path, Place, PortClaim};
 use tracer_common::Flow;
 
 use crate::infer::{Class, Conclusion, Observation, Probe, Refusals, earlier, observe};
@@ -55,15 +55,6 @@ struct Open {
     number: u64,
     /// It counts for the test of significance.
     is_weighed: bool,
-}
-
-/// What is concluded about the port of an attempt.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PortClaim<'a> {
-    /// How strong the claim is that a filter drops return traffic to the port.
-    pub assessment: Option<Assessment>,
-    /// The range that the path accepts, where the claim is about one that is inferred.
-    pub inferred: Option<&'a PortSet>,
 }
 
 impl PortEvidence {

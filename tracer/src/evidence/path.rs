@@ -8,11 +8,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tracer_common::Flow;
 
-use super::PortClaim;
 use super::doubts::Doubts;
 use super::family::FamilyEvidence;
 use super::outage::{newest, of_policy, sorted};
-use super::place::{Path, Place};
+use super::place::{Path, Place, PortClaim};
 use super::range::InferredRange;
 use super::recent::{ENDED, MAX_RECENT, RecentAttempt, RecentAttempts};
 use super::refused::RefusedPorts;

@@ -1,6 +1,6 @@
-//! Where evidence is counted.
+//! Where evidence is counted, and what is concluded there.
 
-use crate::model::Side;
+use crate::model::{Assessment, PortSet, Side};
 
 /// The way that attempts of an address family take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,4 +35,13 @@ impl Place {
     pub(super) const fn is_chosen(&self) -> bool {
         self.is_kept && self.client != 0
     }
+}
+
+/// What is concluded about the port of an attempt.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PortClaim<'a> {
+    /// How strong the claim is that a filter drops return traffic to the port.
+    pub assessment: Option<Assessment>,
+    /// The range that the path accepts, where the claim is about one that is inferred.
+    pub inferred: Option<&'a PortSet>,
 }

@@ -1,7 +1,7 @@
 //! Whether RSTs answer ports of a class, while the same destinations accept others: a firewall that resets by source port, which is no proof
 //! that the path passes those ports.
 
-use super::PortClaim;
+use super::place::PortClaim;
 use super::recent::{RecentAttempts, infer};
 use crate::infer::{Class, DestinationIndex, Probe, Refusals, Verdict};
 use crate::model::{Assessment, Claim, Reason, Scope, Side};
