@@ -57,11 +57,6 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts a flagged retransmit.
-    pub fn flagged_retransmit(&mut self) {
-        self.flagged_retransmits += 1;
-    }
-
     /// Counts an attempt that has ended. It says something about the path only if it may have taken it. Its cause is counted by
     /// [`Summary::caused`], perhaps later, once all evidence is known.
     pub fn ended(&mut self, attempt: &Attempt, judgement: &Judgement, is_of_path: bool) {
@@ -241,14 +236,12 @@ mod tests {
     fn an_attempt_counts_once_whatever_became_of_it() {
         let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
         let mut summary = Summary::default();
-        summary.flagged_retransmit();
-        summary.flagged_retransmit();
         summary.ended(&attempt, &FLAGGED, true);
         summary.ended(&attempt, &Judgement::default(), true);
         let fine = Attempt { retransmits: 0, translated: None, ..attempt.clone() };
         summary.ended(&fine, &Judgement::default(), true);
         assert_eq!((summary.attempts, summary.translated, summary.retransmitted_attempts), (3, 2, 2));
-        assert_eq!((summary.flagged_attempts, summary.flagged_retransmits), (1, 2));
+        assert_eq!(summary.flagged_attempts, 1);
     }
 
     #[test]

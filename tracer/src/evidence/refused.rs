@@ -3,7 +3,7 @@
 
 use super::place::PortClaim;
 use super::recent::{RecentAttempts, infer};
-use crate::infer::{Class, DestinationIndex, Probe, Refusals, Verdict};
+use crate::infer::{Class, DestinationIndex, Probe, Refusals};
 use crate::model::{Assessment, Claim, Reason, Scope, Side};
 
 /// What is known of refused attempts by a path.
@@ -60,10 +60,7 @@ impl RefusedPorts {
         let mut attempts: Vec<_> = recent.accepted_or_refused().collect();
         attempts.sort_by_key(|attempt| attempt.at_ns);
         let of = attempts.iter().map(|attempt| (index.destination(attempt.place.entry), attempt));
-        match infer(is_ipv4, of).verdict {
-            Verdict::Class(class) | Verdict::OneDestination(class) => Some(Refusals(class)),
-            Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
-        }
+        infer(is_ipv4, of).shown_class().cloned().map(Refusals)
     }
 
     /// Whether much more is known than when `found` was inferred, which is noted.

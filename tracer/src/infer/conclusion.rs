@@ -55,7 +55,7 @@ impl Conclusion {
     }
 
     /// The class of ports that shows, be it by the word of one destination.
-    const fn shown_class(&self) -> Option<&Class> {
+    pub(crate) const fn shown_class(&self) -> Option<&Class> {
         match &self.verdict {
             Verdict::Class(class) | Verdict::OneDestination(class) => Some(class),
             Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,

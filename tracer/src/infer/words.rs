@@ -28,22 +28,13 @@ impl Conclusion {
     /// Whether it belongs into a summary: a class of ports shows.
     #[must_use]
     pub const fn says_something(&self) -> bool {
-        if self.refusals.is_some() {
-            return true;
-        }
-        match self.verdict {
-            Verdict::Class(_) | Verdict::OneDestination(_) => true,
-            Verdict::NoClass { .. } | Verdict::TooFew { .. } => false,
-        }
+        self.refusals.is_some() || self.shown_class().is_some()
     }
 
     /// Whom a class rests on, one line for each.
     #[must_use]
     pub fn supporting(&self) -> &[SupportingDestination] {
-        match &self.verdict {
-            Verdict::Class(class) | Verdict::OneDestination(class) => &class.supporting,
-            Verdict::NoClass { .. } | Verdict::TooFew { .. } => &[],
-        }
+        self.shown_class().map_or(&[], |class| &class.supporting)
     }
 }
 

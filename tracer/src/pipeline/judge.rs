@@ -288,7 +288,7 @@ impl Shared<'_> {
         // A repeated report counts if the first one was not flagged, or not wanted: its original tuple was unknown then.
         let is_counted = is_repeated && before.flagged;
         if flagged && !is_counted {
-            self.summary.flagged_retransmit();
+            self.summary.flagged_retransmits += 1;
         }
         let is_news = before.cause != now.cause && !causes::is_unknown(cause);
         let finding = Finding { is_news, is_repeated, ..subject.finding(time_ns, ordinal, &now) };

@@ -57,8 +57,24 @@ mod tests {
             let attempt = Attempt { outcome, retransmits, syn_ack_seen, rst_seen, ..attempt.clone() };
             assert_eq!(Answer::of(&attempt), expected, "{attempt:?}");
         }
-        let at_once = Attempt { outcome: Outcome::Closed, retransmits: 0, last_ns: attempt.first_ns + 1, ..attempt };
-        assert_eq!(Answer::of(&at_once), Answer::Undecided);
+        // This node dropped it, before TC (generic XDP): the path let it through.
+        let answer_dropped = Dropped { count: 1, ..Dropped::default() };
+        assert_eq!(Answer::of(&Attempt { answer_dropped, ..attempt }), Answer::Answered);
+    }
+
+    #[test]
+    fn what_was_given_up_before_the_first_retransmit_counts_once_an_answer_was_due() {
+        let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
+        for (wait_ns, outcome, socket_netns, expected) in [
+            (199_999_999, Outcome::Closed, Some(7), Answer::Undecided),
+            (200_000_000, Outcome::Closed, Some(7), Answer::Unanswered),
+            (200_000_000, Outcome::Closed, None, Answer::Undecided),
+            (200_000_000, Outcome::Pending, Some(7), Answer::Undecided),
+        ] {
+            let last_ns = attempt.first_ns + wait_ns;
+            let attempt = Attempt { retransmits: 0, last_ns, outcome, socket_netns, ..attempt.clone() };
+            assert_eq!(Answer::of(&attempt), expected, "{wait_ns} ns, {outcome:?}, {socket_netns:?}");
+        }
     }
 
     #[test]

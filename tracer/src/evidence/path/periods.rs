@@ -9,21 +9,21 @@ use crate::infer::{Class, Conclusion, Destination};
 use crate::model::{Assessment, Doubt, Reason, SideEvidence};
 
 impl PathEvidence {
-    fn bounds<T>(&self, period: &PeriodEvidence, value: T) -> InPeriod<T> {
-        let later = self.periods.iter().map(|period| period.since_ns).filter(|since_ns| *since_ns > period.since_ns);
-        InPeriod { since_ns: (period.since_ns > 0).then_some(period.since_ns), until_ns: later.min(), value }
-    }
-
-    fn in_order(&self) -> Vec<(u8, &PeriodEvidence)> {
+    /// What is said of each period, in the order of their time.
+    fn in_periods<T>(&self, of: impl Fn(u8, &PeriodEvidence) -> T) -> Vec<InPeriod<T>> {
         let mut periods: Vec<_> = (0u8..).zip(&self.periods).collect();
         periods.sort_by_key(|(_, period)| period.since_ns);
-        periods
+        let said = |&(number, period): &(u8, &PeriodEvidence)| {
+            let since_ns = period.since_ns;
+            let later = self.periods.iter().map(|period| period.since_ns).filter(|of| *of > since_ns);
+            InPeriod { since_ns: Some(since_ns).filter(|of| *of > 0), until_ns: later.min(), value: of(number, period) }
+        };
+        periods.iter().map(said).collect()
     }
 
     /// What the evidence says about each side of the policy that attempts left from, period by period.
     pub(in crate::evidence) fn policies(&self) -> Vec<InPeriod<Vec<SideEvidence>>> {
-        let periods = self.in_order().into_iter();
-        let sides = |number: u8, period: &PeriodEvidence| {
+        self.in_periods(|number, period| {
             let mut sides = period.family.policies();
             for side in sides.iter_mut().filter(|side| side.assessment.strength().holds()) {
                 let Assessment { side, reason, scope, .. } = &mut side.assessment;
@@ -33,22 +33,19 @@ impl PathEvidence {
                 };
             }
             sides
-        };
-        periods.map(|(number, period)| self.bounds(period, sides(number, period))).collect()
+        })
     }
 
     /// Which ports the path accepts, period by period.
     pub(in crate::evidence) fn conclusions(&self) -> Vec<InPeriod<Conclusion>> {
-        let periods = self.in_order().into_iter();
-        let conclude = |number| {
+        self.in_periods(|number, _| {
             let attempts = sorted(&self.recent, number);
             let of = attempts.iter().map(|attempt| (self.index.destination(attempt.place.entry), attempt));
             let conclusion = infer(self.path.is_ipv4, of);
             let range = conclusion.class().map(|class| InferredRange::known(class, &attempts));
             let doubt = range.and_then(|range| range.doubt(&attempts));
             Conclusion { doubt, ..conclusion }
-        };
-        periods.map(|(number, period)| self.bounds(period, conclude(number))).collect()
+        })
     }
 
     /// For each period with failures outside of a class that more attempts than these show: what else explains it, if anything does.

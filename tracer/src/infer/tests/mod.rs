@@ -6,16 +6,9 @@ mod nothing;
 mod shown;
 mod world;
 
-use super::{Class, Conclusion, Verdict};
+use super::{Class, Conclusion};
 
 /// The class that was found.
 fn class(conclusion: &Conclusion) -> &Class {
     conclusion.class().unwrap_or_else(|| panic!("no class: {conclusion}"))
-}
-
-fn is_class(conclusion: &Conclusion) -> bool {
-    match conclusion.verdict {
-        Verdict::Class(_) | Verdict::OneDestination(_) => true,
-        Verdict::NoClass { .. } | Verdict::TooFew { .. } => false,
-    }
 }
