@@ -1,27 +1,21 @@
 //! Which source addresses were answered on which interface, so that an address that looks wrong is not called so.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::Hasher;
 
-use foldhash::fast::FixedState;
 use tracer_common::Flow;
 
-/// Sources remembered at most, of each precision: the one in the same place is replaced.
-const PLACES: usize = 256;
+use super::hash::{hasher, write_addr};
+use super::places::{self, Places};
+
 /// Bytes of an address that stay of a network: /24 of IPv4 in its mapped form, /64 of IPv6.
 const NETWORK_LEN: (usize, usize) = (15, 8);
 
 /// By hash: of the address, and of its network.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct AnsweredSources {
-    exact: [u64; PLACES],
-    networks: [u64; PLACES],
+    exact: Places<()>,
+    networks: Places<()>,
     newest: Option<SourceKey>,
-}
-
-impl Default for AnsweredSources {
-    fn default() -> Self {
-        Self { exact: [0; PLACES], networks: [0; PLACES], newest: None }
-    }
 }
 
 /// A source address on an interface, towards private or public addresses: pods may be routed to the former only.
@@ -54,11 +48,10 @@ impl SourceKey {
     }
 
     fn hash(self) -> u64 {
-        let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
-        hasher.write_u128(u128::from_ne_bytes(self.source));
+        let mut hasher = hasher();
+        write_addr(&mut hasher, self.source);
         hasher.write_u32(u32::from(self.interface) << 1 | u32::from(self.is_private));
-        // 0 is an empty place.
-        hasher.finish() | 1
+        places::finish(&hasher)
     }
 }
 
@@ -74,14 +67,11 @@ impl AnsweredSources {
 
     fn put(&mut self, key: SourceKey, is_of_node: impl FnOnce() -> bool) {
         self.newest = Some(key);
-        let exact = key.hash();
-        self.exact[place(exact)] = exact;
+        self.exact.entry(key.hash());
         if !is_of_node() {
-            let network = key.network().hash();
-            self.networks[place(network)] = network;
+            self.networks.entry(key.network().hash());
             if is_private(&key.source) {
-                let any = key.any().hash();
-                self.networks[place(any)] = any;
+                self.networks.entry(key.any().hash());
             }
         }
     }
@@ -105,12 +95,8 @@ impl AnsweredSources {
     /// Whether a SYN was answered with the source that this stands for.
     pub(super) fn has(&self, hash: u64, is_of_node: bool) -> bool {
         let places = if is_of_node { &self.exact } else { &self.networks };
-        places[place(hash)] == hash
+        places.get(hash).is_some()
     }
-}
-
-fn place(hash: u64) -> usize {
-    (hash >> 1) as usize & (PLACES - 1)
 }
 
 /// Addresses that no provider routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193, link-local.

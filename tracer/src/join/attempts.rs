@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::isn_hash::hash_isn;
-use super::slot::{NONE, Slot};
+use super::hash::hash_isn;
+use super::slot::{NONE, Slot, Wait};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
 use super::syn_drops::SynDrops;
 use super::tuple::Addresses;
-use super::wait::Wait;
 use crate::fetch::fetch;
 use crate::model::{EarlierPorts, Process, Strays};
 
@@ -19,22 +18,33 @@ const MAX_BUCKET_LEN: usize = 64;
 /// Buckets at the start.
 const INITIAL_BUCKETS: usize = 1024;
 
+pub(super) const fn add_one(count: &mut u8) {
+    *count = count.saturating_add(1);
+}
+
 #[derive(Clone, Copy, Debug)]
 struct ListEnds {
     front: u32,
     back: u32,
 }
 
+/// What only few attempts have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extra {
+    /// What arrived and does not answer the SYN
+    pub(super) strays: Strays,
+    /// The ports with which earlier SYNs left
+    pub(super) earlier_ports: EarlierPorts,
+    /// Which process has the socket open
+    pub(super) process: Option<Process>,
+    pub(super) syn_drops: SynDrops,
+}
+
 #[derive(Debug)]
 pub(super) struct Attempts {
     slots: Vec<Slot>,
     addresses: Addresses,
-    /// Of the few attempts that have them
-    strays: HashMap<u32, (Strays, EarlierPorts), FixedState>,
-    /// Likewise
-    processes: HashMap<u32, Process, FixedState>,
-    /// Likewise
-    syn_drops: HashMap<u32, SynDrops, FixedState>,
+    extras: HashMap<u32, Extra, FixedState>,
     free: u32,
     len: usize,
     buckets: Vec<u32>,
@@ -49,9 +59,7 @@ impl Default for Attempts {
         Self {
             slots: Vec::new(),
             addresses: Addresses::default(),
-            strays: HashMap::default(),
-            processes: HashMap::default(),
-            syn_drops: HashMap::default(),
+            extras: HashMap::default(),
             free: NONE,
             len: 0,
             buckets: vec![NONE; INITIAL_BUCKETS],
@@ -84,57 +92,25 @@ impl Attempts {
         SlotViewMut { slot: &mut self.slots[id as usize], addresses: &mut self.addresses }
     }
 
-    /// What arrived for the attempt and does not answer its SYN.
-    pub(super) fn strays(&self, id: u32) -> Strays {
-        let has_some = self.get(id).known.has(SlotFlags::STRAYS);
-        has_some.then(|| self.strays.get(&id)).flatten().map_or_else(Strays::default, |(strays, _)| *strays)
-    }
-
-    /// The ports with which earlier SYNs left.
-    pub(super) fn earlier_ports(&self, id: u32) -> EarlierPorts {
-        let has_some = self.get(id).known.has(SlotFlags::STRAYS);
-        has_some.then(|| self.strays.get(&id)).flatten().map_or_else(EarlierPorts::default, |(_, ports)| *ports)
-    }
-
-    /// As `earlier_ports`, mutable.
-    pub(super) fn earlier_ports_mut(&mut self, id: u32) -> &mut EarlierPorts {
-        self.get_mut(id).known.set(SlotFlags::STRAYS);
-        &mut self.strays.entry(id).or_default().1
-    }
-
-    /// As `strays`, mutable.
-    pub(super) fn strays_mut(&mut self, id: u32) -> &mut Strays {
-        self.get_mut(id).known.set(SlotFlags::STRAYS);
-        &mut self.strays.entry(id).or_default().0
-    }
-
-    /// Which process has the attempt's socket open.
-    pub(super) fn process(&self, id: u32) -> Option<Process> {
-        self.processes.get(&id).copied()
-    }
-
-    pub(super) fn set_process(&mut self, id: u32, process: Process) {
-        self.processes.insert(id, process);
-    }
-
-    /// What is known of the drops of its SYNs.
-    pub(super) fn syn_drops(&self, id: u32) -> SynDrops {
-        if self.syn_drops.is_empty() {
-            SynDrops::default()
+    /// What it has beside its slot.
+    pub(super) fn extra(&self, id: u32) -> Extra {
+        if self.get(id).known.has(SlotFlags::EXTRA) {
+            self.extras.get(&id).copied().unwrap_or_default()
         } else {
-            self.syn_drops.get(&id).copied().unwrap_or_default()
+            Extra::default()
         }
     }
 
-    pub(super) fn syn_drops_mut(&mut self, id: u32) -> &mut SynDrops {
-        self.syn_drops.entry(id).or_default()
+    pub(super) fn extra_mut(&mut self, id: u32) -> &mut Extra {
+        self.get_mut(id).known.set(SlotFlags::EXTRA);
+        self.extras.entry(id).or_default()
     }
 
     /// A SYN leaves, so what was dropped just before was its copy.
     pub(super) fn forget_drops_of_copies(&mut self, id: u32, time_ns: u64) {
         if self.get(id).syn_dropped.any() {
             let counted = self.get(id).syn_dropped;
-            self.get_mut(id).syn_dropped = self.syn_drops_mut(id).leaves(time_ns, counted);
+            self.get_mut(id).syn_dropped = self.extra_mut(id).syn_drops.leaves(time_ns, counted);
         }
     }
 
@@ -220,14 +196,8 @@ impl Attempts {
     pub(super) fn close(&mut self, id: u32) {
         self.detach(id);
         self.unlink(id);
-        if self.get(id).known.has(SlotFlags::STRAYS) {
-            self.strays.remove(&id);
-        }
-        if !self.processes.is_empty() {
-            self.processes.remove(&id);
-        }
-        if !self.syn_drops.is_empty() {
-            self.syn_drops.remove(&id);
+        if self.get(id).known.has(SlotFlags::EXTRA) {
+            self.extras.remove(&id);
         }
         self.view_mut(id).release();
         let free = self.free;

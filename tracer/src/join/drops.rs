@@ -1,20 +1,18 @@
-//! `ct_drop` and `ct_table`: what was dropped on this node, and how full its conntrack tables were.
+//! `ct_drop`: what was dropped on this node, and how full its conntrack tables were.
 
 use tracer_common::events::{CtDrop, CtTable, NO_ENTRY};
 
+use super::attempts::add_one;
 use super::dropped_packet::DroppedPacket;
 use super::fits;
-use super::full_table::FullTable;
 use super::node::Join;
-use super::retransmits::HeldRetransmit;
-use super::slot::Slot;
+use super::slot::{Slot, Wait};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
 use super::syn_drops::{self, Stage};
 use super::times::{Coarse, ONE_SYN_NS, TABLE_NS};
 use super::tuple::TupleKey;
 use super::update::Updates;
-use super::wait::Wait;
 use crate::model::{Outcome, TableFill};
 
 impl Join {
@@ -34,28 +32,22 @@ impl Join {
     fn take_drop(&mut self, id: u32, drop: &DroppedPacket, updates: &mut Updates<'_>) {
         let is_on_way = self.note_drop(id, drop);
         let ordinal = if is_on_way { self.attempts.get_mut(id).sent_and_dropped(drop) } else { None };
-        self.heard(id, drop.time_ns);
-        if let Some(ordinal) = ordinal {
-            let held =
-                HeldRetransmit { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
-            self.hold(held, updates);
-        }
+        self.sent(id, drop.time_ns, ordinal, updates);
         self.limit_dropped(updates);
     }
 
     /// Notes a drop; whether it stopped the packet on its way.
     fn note_drop(&mut self, id: u32, drop: &DroppedPacket) -> bool {
-        let stage = syn_drops::stage(self.attempts.view(id), drop, &self.network);
+        let stage = syn_drops::stage(self.attempts.view(id), drop, &self.network.interfaces);
         match stage {
             Stage::Aside if drop.is_answer => {}
-            Stage::Aside => self.attempts.syn_drops_mut(id).aside.note(drop),
+            Stage::Aside => self.attempts.extra_mut(id).syn_drops.aside.note(drop),
             Stage::OnTheWay | Stage::AfterLeaving => {
                 if !drop.is_answer {
                     let counted = self.attempts.get(id).syn_dropped;
-                    self.attempts.syn_drops_mut(id).note(drop, stage, counted);
+                    self.attempts.extra_mut(id).syn_drops.note(drop, stage, counted);
                 } else if is_without_entry(self.attempts.view(id), drop) {
-                    let count = &mut self.attempts.strays_mut(id).without_entry;
-                    *count = count.saturating_add(1);
+                    add_one(&mut self.attempts.extra_mut(id).strays.without_entry);
                 }
                 self.attempts.view_mut(id).dropped(drop);
             }
@@ -70,12 +62,7 @@ impl Join {
         self.note_drop(id, drop);
         let _first = self.attempts.get_mut(id).sent_and_dropped(drop);
         let ordinal = self.take_hints(id, drop.time_ns);
-        self.heard(id, drop.time_ns);
-        if let Some(ordinal) = ordinal {
-            let held =
-                HeldRetransmit { time_ns: drop.time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false };
-            self.hold(held, updates);
-        }
+        self.sent(id, drop.time_ns, ordinal, updates);
         self.limit_dropped(updates);
     }
 
@@ -85,13 +72,6 @@ impl Join {
             && let Some(oldest) = self.attempts.front(Wait::Dropped)
         {
             self.evict(oldest, updates);
-        }
-    }
-
-    /// Notes how full a table is.
-    pub(super) fn ct_table(&mut self, event: &CtTable) {
-        if event.is_nearly_full() {
-            self.full_table = FullTable { time_ns: event.stamp.time_ns, count: event.count, max: event.max };
         }
     }
 
@@ -112,10 +92,10 @@ impl Join {
 
     /// How full the table was, if that can be why a SYN had no entry.
     pub(super) fn table_of(&self, slot: &Slot) -> Option<TableFill> {
-        let FullTable { time_ns, count, max } = self.full_table;
-        let is_near =
-            time_ns.saturating_add(TABLE_NS) >= slot.first_ns && time_ns <= slot.last_ns.saturating_add(TABLE_NS);
-        (max > 0 && is_near && slot.known.has(SlotFlags::NO_ENTRY)).then_some(TableFill { count, max })
+        let CtTable { stamp, count, max } = self.full_table?;
+        let is_near = stamp.time_ns.saturating_add(TABLE_NS) >= slot.first_ns
+            && stamp.time_ns <= slot.last_ns.saturating_add(TABLE_NS);
+        (is_near && slot.known.has(SlotFlags::NO_ENTRY)).then_some(TableFill { count, max })
     }
 }
 

@@ -3,26 +3,14 @@
 use super::bindings::Choice;
 use super::node::Join;
 use super::retransmits::{HeldRetransmit, NOT_HELD};
-use super::slot::Slot;
+use super::slot::{Slot, Wait};
 use super::slot_flags::SlotFlags;
 use super::times::{
     ANSWERED_NS, ANSWERED_WITHIN_NS, DONE_NS, FALL_BACK_NS, IDLE_NS, LINGER_NS, RELIST_NS, SETTLE_NS, SWEEP_NS,
 };
 use super::tuple::TupleKey;
 use super::update::{Update, UpdateKind, Updates};
-use super::wait::Wait;
 use crate::model::Outcome;
-
-/// Why an attempt ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EndReason {
-    /// Nothing more is expected.
-    Over,
-    /// No event came for longer than any gap between two SYNs.
-    Idle,
-    /// It has to make room, or the capture ends.
-    GivenUp,
-}
 
 impl Join {
     /// Ends every open attempt; `false` where `updates` is full before.
@@ -40,7 +28,7 @@ impl Join {
                 if updates.is_full() {
                     return false;
                 }
-                self.end(id, EndReason::GivenUp, updates);
+                self.end(id, false, updates);
             }
         }
         true
@@ -59,11 +47,11 @@ impl Join {
             return true;
         }
         let is_done = self.release_settled(updates)
-            && self.end_list(Wait::Done, DONE_NS, EndReason::Over, updates)
-            && self.end_list(Wait::Linger, LINGER_NS, EndReason::Over, updates)
-            && self.end_list(Wait::Answered, ANSWERED_NS, EndReason::Over, updates)
-            && self.end_list(Wait::Idle, IDLE_NS, EndReason::Idle, updates)
-            && self.end_list(Wait::Dropped, IDLE_NS, EndReason::Idle, updates);
+            && self.end_list(Wait::Done, DONE_NS, updates)
+            && self.end_list(Wait::Linger, LINGER_NS, updates)
+            && self.end_list(Wait::Answered, ANSWERED_NS, updates)
+            && self.end_list(Wait::Idle, IDLE_NS, updates)
+            && self.end_list(Wait::Dropped, IDLE_NS, updates);
         if !is_done {
             // Whatever the next event is, what is due comes first.
             self.due_ns = 0;
@@ -82,7 +70,7 @@ impl Join {
         false
     }
 
-    fn end_list(&mut self, wait: Wait, for_ns: u64, reason: EndReason, updates: &mut Updates<'_>) -> bool {
+    fn end_list(&mut self, wait: Wait, for_ns: u64, updates: &mut Updates<'_>) -> bool {
         while let Some(id) = self.attempts.front(wait) {
             let last_ns = self.attempts.get(id).last_ns;
             // A time far ahead of now was wrong and must not hold up those behind it.
@@ -99,7 +87,7 @@ impl Join {
                 return false;
             }
             self.attempts.fetch_behind(id);
-            self.end(id, if is_wrong { EndReason::GivenUp } else { reason }, updates);
+            self.end(id, !is_wrong && for_ns == IDLE_NS, updates);
         }
         true
     }
@@ -119,7 +107,7 @@ impl Join {
 
     pub(super) fn evict(&mut self, id: u32, updates: &mut Updates<'_>) {
         self.evicted += 1;
-        self.end(id, EndReason::GivenUp, updates);
+        self.end(id, false, updates);
     }
 
     /// An event belongs to the attempt: puts it into the list that it waits in now.
@@ -129,6 +117,14 @@ impl Join {
         let (waits, wait) = (slot.wait, waits_for(slot));
         if waits != wait || gap_ns >= RELIST_NS {
             self.attempts.wait(id, wait);
+        }
+    }
+
+    /// A SYN was sent, by an event of NAT, the wire or a drop; the ordinal if it was retransmitted.
+    pub(super) fn sent(&mut self, id: u32, time_ns: u64, ordinal: Option<u32>, updates: &mut Updates<'_>) {
+        self.heard(id, time_ns);
+        if let Some(ordinal) = ordinal {
+            self.hold(HeldRetransmit { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, updates);
         }
     }
 
@@ -156,46 +152,46 @@ impl Join {
         let kind = UpdateKind::Retransmit { time_ns, ordinal, is_repeated };
         self.recall(id);
         self.take_resets(id);
-        if self.attempts.strays(id).is_of_older() {
+        if self.attempts.extra(id).strays.is_of_older() {
             self.network.challenged(self.attempts.view(id));
         }
         let outcome = self.attempts.get(id).outcome();
         self.push(id, kind, outcome, updates);
     }
 
-    fn end(&mut self, id: u32, reason: EndReason, updates: &mut Updates<'_>) {
+    /// An attempt ends; `is_idle` where no event came for longer than any gap between two SYNs, so that no more is expected.
+    fn end(&mut self, id: u32, is_idle: bool, updates: &mut Updates<'_>) {
         if let Some(held) = self.settling.take(self.attempts.get(id).held) {
             self.report(held, updates);
         }
         self.recall(id);
         self.take_resets(id);
         let slot = self.attempts.get(id);
-        let has_timed_out =
-            reason == EndReason::Idle && !slot.known.has(SlotFlags::SOCKET) && slot.outcome() == Outcome::Pending;
+        let has_timed_out = is_idle && !slot.known.has(SlotFlags::SOCKET) && slot.outcome() == Outcome::Pending;
         let outcome = if has_timed_out { Outcome::TimedOut } else { slot.outcome() };
         self.push(id, UpdateKind::Ended, outcome, updates);
-        let is_challenged = self.attempts.strays(id).is_of_older();
+        let is_challenged = self.attempts.extra(id).strays.is_of_older();
         self.network.ended(self.attempts.view(id), outcome, is_challenged);
         self.attempts.close(id);
     }
 
     fn push(&self, id: u32, kind: UpdateKind, outcome: Outcome, updates: &mut Updates<'_>) {
         let slot = self.attempts.view(id);
-        let interface = self.network.interface(slot.interface);
-        let mut attempt = slot.to_attempt(self.table_of(&slot), outcome, interface);
-        let drops = self.attempts.syn_drops(id);
+        let interfaces = &self.network.interfaces;
+        let mut attempt = slot.to_attempt(self.table_of(&slot), outcome, interfaces.place_of(slot.interface));
+        let extra = self.attempts.extra(id);
+        let drops = &extra.syn_drops;
         (attempt.syn_dropped_aside, attempt.dropped_after_leaving) = (drops.aside.unpack(), drops.after_leaving);
         // Healthy attempts need no more, and most are healthy.
         if attempt.retransmits > 0 {
-            attempt.strays = self.attempts.strays(id);
-            attempt.earlier_ports = self.attempts.earlier_ports(id);
-            attempt.process = self.attempts.process(id);
+            (attempt.strays, attempt.earlier_ports, attempt.process) =
+                (extra.strays, extra.earlier_ports, extra.process);
             attempt.egress = self.network.egress(slot);
             attempt.later_path = self.network.later_path(slot);
         } else {
-            attempt.egress.encapsulates = self.network.encapsulates(slot);
+            attempt.egress.encapsulates = interfaces.encapsulates(slot.newest_interface);
             if outcome.has_failed() {
-                attempt.egress.interface = self.network.name(slot);
+                attempt.egress.interface = interfaces.name(slot.newest_interface);
                 self.network.asked(slot, &mut attempt.egress);
             }
         }

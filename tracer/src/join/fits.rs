@@ -120,7 +120,7 @@ pub(super) fn was_translated_to(slot: SlotView<'_>, to_server: &TupleKey<'_>) ->
 
 /// Whether the tuple is the one that NAT chose for the SYN, but for its port.
 pub(super) fn differs_by_port(slot: SlotView<'_>, to_server: &TupleKey<'_>) -> bool {
-    slot.known.has(SlotFlags::TRANSLATED | SlotFlags::STRAYS)
+    slot.known.has(SlotFlags::TRANSLATED | SlotFlags::EXTRA)
         && slot.translated().src == to_server.flow.src
         && slot.translated_destination(to_server) == DestinationMatch::Same
 }

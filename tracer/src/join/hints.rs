@@ -1,13 +1,13 @@
 //! Facts that open no attempt and came before the one they belong to.
 
 use tracer_common::Flow;
+use tracer_common::events::{NatBind, NatSelect, Wire};
 
 use super::bindings::Kept;
 use super::dropped_packet::DroppedPacket;
-use super::isn_hash::hash_isn;
+use super::hash::hash_isn;
 use super::recent::Recent;
 use super::times::{DROP_HINT_NS, HINT_NS, ONE_SYN_NS, SETTLE_NS};
-use crate::model::NatRange;
 
 /// Wire observations kept; a flood of SYNs from outside pushes them through quickly, but what belongs together is close.
 const MAX_WIRE_OBSERVATIONS: u32 = 4096;
@@ -16,28 +16,11 @@ const MAX_RESETS: u32 = 4096;
 /// Dropped packets kept: those of strangers that a firewall keeps out are among them.
 const MAX_DROPPED_PACKETS: u32 = 16_384;
 
-/// `nat_select`: what the rule says, for the binding that is about to be made.
+/// What the rule says, for the binding that is about to be made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Selection {
-    pub(super) original: Flow,
-    pub(super) time_ns: u64,
-    pub(super) range: NatRange,
-    pub(super) netns: u32,
-    pub(super) zone: u16,
-    pub(super) claimed: bool,
-}
-
-/// Something seen on an interface that fits no attempt yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WireObservation {
-    pub(super) isn: u32,
-    pub(super) time_ns: u64,
-    /// In the direction of the SYN
-    pub(super) flow: Flow,
-    /// A SYN that arrives, or the answer to one that left: `WIRE_*`
-    pub(super) packet: u8,
-    /// Of an ICMP error, as in `wire`
-    pub(super) detail: u16,
+struct Selection {
+    event: NatSelect,
+    claimed: bool,
 }
 
 /// An RST that left and that resets no answer of an attempt.
@@ -50,7 +33,8 @@ struct Reset {
 #[derive(Debug)]
 pub(super) struct Hints {
     selections: Recent<Selection>,
-    observations: Recent<WireObservation>,
+    /// Their flows are in the direction of the SYN
+    observations: Recent<Wire>,
     drops: Recent<DroppedPacket>,
     resets: Recent<Reset>,
 }
@@ -66,35 +50,33 @@ impl Hints {
     }
 
     /// Keeps a selection; how many that might still have mattered were forgotten for it.
-    pub(super) fn select(&mut self, selection: Selection) -> u64 {
-        let forgotten = self.selections.push(selection.original.hash(), selection);
-        u64::from(
-            forgotten.is_some_and(|old| !old.claimed && selection.time_ns.saturating_sub(old.time_ns) < SETTLE_NS),
-        )
+    pub(super) fn select(&mut self, event: &NatSelect) -> u64 {
+        let forgotten = self.selections.push(event.original.hash(), Selection { event: *event, claimed: false });
+        let is_young = |old: Selection| event.stamp.time_ns.saturating_sub(old.event.stamp.time_ns) < SETTLE_NS;
+        u64::from(forgotten.is_some_and(|old| !old.claimed && is_young(old)))
     }
 
-    /// The range that a binding made at `time_ns` was chosen from.
-    pub(super) fn claim(&mut self, original: &Flow, netns: u32, zone: u16, time_ns: u64) -> Option<NatRange> {
-        let selection = self.selections.find(original.hash(), |selection| {
-            let before = selection.time_ns <= time_ns && time_ns - selection.time_ns <= HINT_NS;
-            before && (selection.netns, selection.zone) == (netns, zone) && selection.original == *original
+    /// The selection that this binding was made by.
+    pub(super) fn claim(&mut self, binding: &NatBind) -> Option<NatSelect> {
+        let selection = self.selections.find(binding.original.hash(), |Selection { event, .. }| {
+            let (selected_ns, bound_ns) = (event.stamp.time_ns, binding.stamp.time_ns);
+            (selected_ns..=selected_ns.saturating_add(HINT_NS)).contains(&bound_ns)
+                && (event.stamp.netns, event.zone) == (binding.stamp.netns, binding.zone)
+                && event.original == binding.original
         })?;
-        if std::mem::replace(&mut selection.claimed, true) {
-            return None;
-        }
-        Some(selection.range)
+        let was_claimed = std::mem::replace(&mut selection.claimed, true);
+        (!was_claimed).then_some(selection.event)
     }
 
-    /// Keeps a wire observation.
-    pub(super) fn see(&mut self, observation: WireObservation) {
+    /// Keeps a wire observation that fits no attempt yet.
+    pub(super) fn see(&mut self, observation: Wire) {
         self.observations.push(hash_isn(observation.isn), observation);
     }
 
     /// The observations around `time_ns` that have this ISN, the newest first.
-    pub(super) fn seen(&self, isn: u32, time_ns: u64) -> impl Iterator<Item = &WireObservation> {
-        let near = move |observation: &&WireObservation| {
-            observation.isn == isn && observation.time_ns.abs_diff(time_ns) <= HINT_NS
-        };
+    pub(super) fn seen(&self, isn: u32, time_ns: u64) -> impl Iterator<Item = &Wire> {
+        let near =
+            move |observation: &&Wire| observation.isn == isn && observation.stamp.time_ns.abs_diff(time_ns) <= HINT_NS;
         self.observations.of(hash_isn(isn)).filter(near)
     }
 

@@ -6,22 +6,17 @@ use foldhash::fast::FixedState;
 use tracer_common::Flow;
 use tracer_common::events::{
     ADDRESS_ADDED, Address, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED,
-    LOCAL_ROUTE_REMOVED, SENDER_ADDED, SENDER_REMOVED, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink,
+    LOCAL_ROUTE_REMOVED, SENDER_ADDED, SENDER_REMOVED, UPLINK_BLIND, UPLINK_WATCHED, Uplink,
 };
 
 use super::answered_sources::is_private;
-use crate::model::{InterfaceName, SourceAddress, Watch};
+use crate::model::{Egress, InterfaceName, SourceAddress, Watch};
 
 /// Addresses kept at most; beyond that [`Interfaces::owner_of`] no longer says that no interface has an address.
 const MAX_ADDRESSES: usize = 65_536;
-/// Prefixes of local routes kept at most, with the same consequence.
-const MAX_LOCAL_ROUTES: usize = 1024;
-/// Addresses of devices that send for others kept at most.
-const MAX_SENDERS: usize = 1024;
-/// Routes to single hosts kept at most.
-const MAX_HOST_ROUTES: usize = 1024;
-/// Networks of interfaces kept at most.
-const MAX_NETWORKS: usize = 1024;
+/// Local routes, routes to single hosts, networks, and devices that send for others kept at most, each; beyond that many local routes
+/// [`Interfaces::owner_of`] does not say so either.
+const MAX_ROUTES: usize = 1024;
 /// The number of no interface.
 pub(super) const NO_INTERFACE: u16 = 0;
 
@@ -65,21 +60,6 @@ impl Prefix {
     fn has(self, addr: &[u8; 16]) -> bool {
         (self.bits ^ u128::from_be_bytes(*addr)).checked_shr(128 - u32::from(self.len.min(128))).unwrap_or(0) == 0
     }
-}
-
-/// The node's interface to which a source address belongs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SourceOwner {
-    pub(super) source: SourceAddress,
-    /// Of the other interface that has the address
-    pub(super) name: InterfaceName,
-    pub(super) is_uplink: bool,
-    /// Its packets are seen.
-    pub(super) is_watched: bool,
-    /// With [`SourceAddress::NotOfNode`], the address is in a network of the interface, and no route leads it elsewhere.
-    pub(super) is_on_link: bool,
-    /// With [`SourceAddress::NotOfNode`], an interface of the node had it before.
-    pub(super) was_of_node: bool,
 }
 
 #[derive(Debug, Default)]
@@ -178,9 +158,8 @@ impl Interfaces {
         if self.links.len() >= usize::from(u16::MAX) && !self.links.contains_key(&place) {
             return;
         }
-        let before = self
-            .links
-            .insert(place, WatchedInterface { name: InterfaceName::new(event.name), encapsulates, state: event.state });
+        let link = WatchedInterface { name: InterfaceName::new(event.name), encapsulates, state: event.state };
+        let before = self.links.insert(place, link);
         // A later part of a recording begins with what has not changed.
         if before.is_none_or(|before| before.state != event.state) {
             self.changed_ns = self.changed_ns.max(event.stamp.time_ns);
@@ -192,9 +171,9 @@ impl Interfaces {
         }
     }
 
-    /// Whether interfaces are watched, but none of this namespace.
+    /// Whether it is known which namespaces have watched interfaces, and this one has none.
     pub(super) fn is_unwatched(&self, netns: u32) -> bool {
-        !self.links.is_empty() && self.links.keys().all(|place| place.netns != netns)
+        netns != 0 && !self.links.is_empty() && self.links.keys().all(|place| place.netns != netns)
     }
 
     /// An interface has an address from now on, or no longer.
@@ -203,18 +182,26 @@ impl Interfaces {
         if !self.listed.contains(&place.netns) && self.listed.len() < usize::from(u16::MAX) {
             self.listed.push(place.netns);
         }
-        if matches!(event.state, HOST_ROUTE_ADDED | HOST_ROUTE_REMOVED) {
-            return self.host_route(place, event);
-        }
-        if matches!(event.state, SENDER_ADDED | SENDER_REMOVED) {
-            let sender = (place, event.addr);
-            if event.state == SENDER_REMOVED {
-                self.senders.remove(&sender);
-            } else if self.senders.len() < MAX_SENDERS {
+        let (host_route, sender) = ((place.netns, event.addr), (place, event.addr));
+        match event.state {
+            HOST_ROUTE_ADDED if self.host_routes.len() < MAX_ROUTES => {
+                self.host_routes.insert(host_route, place.index);
+            }
+            HOST_ROUTE_REMOVED => {
+                self.host_routes.remove(&host_route);
+            }
+            SENDER_ADDED if self.senders.len() < MAX_ROUTES => {
                 self.senders.insert(sender);
             }
-            return;
+            SENDER_REMOVED => {
+                self.senders.remove(&sender);
+            }
+            HOST_ROUTE_ADDED | SENDER_ADDED => {}
+            _ => self.own_address(place, event),
         }
+    }
+
+    fn own_address(&mut self, place: InterfaceKey, event: &Address) {
         let is_added = matches!(event.state, ADDRESS_ADDED | LOCAL_ROUTE_ADDED);
         let removed_ns = (!is_added).then_some(event.stamp.time_ns);
         let prefix = Prefix { bits: u128::from_be_bytes(event.addr), len: event.prefix };
@@ -227,7 +214,7 @@ impl Interfaces {
         }
         let is_known =
             |(of, known): &(InterfaceKey, Prefix)| *of == place && known.len <= prefix.len && known.has(&event.addr);
-        if self.networks.len() < MAX_NETWORKS && !self.networks.iter().any(is_known) {
+        if self.networks.len() < MAX_ROUTES && !self.networks.iter().any(is_known) {
             self.networks.push((place, prefix));
         }
         let holders = self.holders.entry(event.addr).or_default();
@@ -240,59 +227,48 @@ impl Interfaces {
         }
     }
 
-    fn host_route(&mut self, place: InterfaceKey, event: &Address) {
-        let key = (place.netns, event.addr);
-        if event.state == HOST_ROUTE_REMOVED {
-            self.host_routes.remove(&key);
-        } else if self.host_routes.len() < MAX_HOST_ROUTES {
-            self.host_routes.insert(key, place.index);
-        }
-    }
-
     fn local_route(&mut self, route: LocalRoute) {
         let is_same =
             |known: &&mut LocalRoute| known.holder.place == route.holder.place && known.prefix == route.prefix;
         if let Some(known) = self.local_routes.iter_mut().find(is_same) {
             *known = route;
-        } else if self.local_routes.len() < MAX_LOCAL_ROUTES {
+        } else if self.local_routes.len() < MAX_ROUTES {
             self.local_routes.push(route);
         } else {
             self.is_over_limit = true;
         }
     }
 
-    /// To whom the source address belonged with which a SYN left by an interface at a time.
-    pub(super) fn owner_of(&self, source: &[u8; 16], number: u16, at_ns: u64) -> SourceOwner {
+    /// To whom the source address belonged with which a SYN left by an interface at a time: the fields of [`Egress`] about that.
+    pub(super) fn owner_of(&self, source: &[u8; 16], number: u16, at_ns: u64) -> Egress {
         let Some(leaves) = self.watched_place(number).filter(|place| self.listed.contains(&place.netns)) else {
-            return SourceOwner::default();
+            return Egress::default();
         };
         let has_it = |holder: &&Holder| {
             holder.place.netns == leaves.netns && holder.removed_ns.is_none_or(|removed_ns| removed_ns >= at_ns)
         };
-        let owner = |source| SourceOwner { source, ..SourceOwner::default() };
+        let owner = |source| Egress { source, ..Egress::default() };
         let local = self.local_routes.iter().filter(|route| route.prefix.has(source)).map(|route| &route.holder);
         let mut holders = self.holders.get(source).into_iter().flatten().chain(local).filter(has_it);
         let Some(first) = holders.clone().find(|holder| holder.place == leaves).or_else(|| holders.next()) else {
             let is_in_network = self.networks.iter().any(|(place, network)| *place == leaves && network.has(source));
             let routed_by = self.host_routes.get(&(leaves.netns, *source));
-            let is_on_link = is_in_network && routed_by.is_none_or(|index| *index == leaves.index);
+            let source_is_on_link = is_in_network && routed_by.is_none_or(|index| *index == leaves.index);
             let mut before = self.holders.get(source).into_iter().flatten();
-            let was_of_node = before.any(|holder| holder.place.netns == leaves.netns);
+            let source_was_of_node = before.any(|holder| holder.place.netns == leaves.netns);
             let source = if self.is_over_limit { SourceAddress::Unknown } else { SourceAddress::NotOfNode };
-            return SourceOwner { is_on_link, was_of_node, ..owner(source) };
+            return Egress { source_is_on_link, source_was_of_node, ..owner(source) };
         };
         if first.place == leaves {
             return owner(SourceAddress::OfInterface);
         }
         // The interface of a local route, mostly `lo`, says nothing about where its addresses are meant to leave.
         let link = self.links.get(&first.place);
-        SourceOwner {
-            source: SourceAddress::OfOtherInterface,
-            name: link.map_or_else(InterfaceName::default, |link| link.name),
-            is_uplink: link.is_some(),
-            is_watched: link.is_some_and(|link| link.state == UPLINK_WATCHED),
-            is_on_link: false,
-            was_of_node: false,
+        Egress {
+            source_interface: link.map_or_else(InterfaceName::default, |link| link.name),
+            source_interface_is_uplink: link.is_some(),
+            source_interface_is_watched: link.is_some_and(|link| link.state == UPLINK_WATCHED),
+            ..owner(SourceAddress::OfOtherInterface)
         }
     }
 
@@ -321,12 +297,6 @@ impl Interfaces {
         own.map(|(_, network)| network.bits.to_be_bytes()).filter(move |addr| IPV4.has(addr) == is_ipv4)
     }
 
-    /// Whether the address was the node's at a time.
-    pub(super) fn is_of_node(&self, source: &[u8; 16], number: u16, at_ns: u64) -> bool {
-        let owner = self.owner_of(source, number, at_ns);
-        matches!(owner.source, SourceAddress::OfInterface | SourceAddress::OfOtherInterface)
-    }
-
     /// Whether every uplink has been watched since a time.
     pub(super) fn watch_since(&self, since_ns: u64) -> Watch {
         if self.links.is_empty() {
@@ -338,4 +308,10 @@ impl Interfaces {
     }
 }
 
-const _: () = assert!(UPLINK_LEFT != UPLINK_WATCHED && UPLINK_LEFT != UPLINK_BLIND);
+/// Whether an address belongs to an interface of the node.
+pub(super) const fn is_of_node(source: SourceAddress) -> bool {
+    match source {
+        SourceAddress::OfInterface | SourceAddress::OfOtherInterface => true,
+        SourceAddress::Unknown | SourceAddress::NotOfNode => false,
+    }
+}

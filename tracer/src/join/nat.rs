@@ -1,35 +1,29 @@
 //! `nat_select` and `nat_bind`: what NAT was asked for, and what it chose.
 
-use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN, STATUS_CONFIRMED, STATUS_SRC_NAT, STATUS_SRC_NAT_DONE};
+use tracer_common::events::{NatBind, NatSelect, STATUS_CONFIRMED, STATUS_SRC_NAT, STATUS_SRC_NAT_DONE};
 
 use super::bindings::Choice;
 use super::fits;
-use super::hints::Selection;
 use super::node::Join;
-use super::retransmits::HeldRetransmit;
 use super::slot::PackedRange;
 use super::slot_flags::SlotFlags;
 use super::slot_view::SlotView;
 use super::tuple::TupleKey;
 use super::update::Updates;
-use crate::model::NatRange;
 
 impl Join {
     /// Keeps the range for the binding that follows, unless that was delivered first.
     pub(super) fn nat_select(&mut self, event: &NatSelect) {
         let (time_ns, netns, zone) = (event.stamp.time_ns, event.stamp.netns, event.zone);
-        let range = NatRange { flags: event.flags, min_port: event.min_port, max_port: event.max_port };
-        let original = &TupleKey::from(&event.original);
-        let packed = PackedRange::pack(range);
-        let Some((translated, choice)) = self.bindings.ranged(original, netns, zone, time_ns, packed) else {
-            let original = event.original;
-            self.evicted += self.hints.select(Selection { original, time_ns, range, netns, zone, claimed: false });
+        let (original, range) = (&TupleKey::from(&event.original), PackedRange::from(event));
+        let Some((translated, choice)) = self.bindings.ranged(original, netns, zone, time_ns, range) else {
+            self.evicted += self.hints.select(event);
             return;
         };
         let translated = &TupleKey::from(&translated);
         let is_same = |slot: SlotView<'_>| fits::bind(slot, original, translated);
         if self.attempts.find(choice.isn, fits::SAME, is_same).is_some_and(|(found, _)| found == choice.attempt) {
-            self.attempts.get_mut(choice.attempt).ranged(packed);
+            self.attempts.get_mut(choice.attempt).ranged(range);
         }
     }
 
@@ -43,8 +37,8 @@ impl Join {
             self.tracked(attempt, event, found.is_none(), updates);
             return;
         }
-        let range = range_of(event).or_else(|| self.hints.claim(&event.original, netns, zone, time_ns));
-        let choice = Choice { time_ns, netns, attempt, isn, zone, range: range.map(PackedRange::pack) };
+        let range = PackedRange::of(event).or_else(|| self.hints.claim(event).as_ref().map(PackedRange::from));
+        let choice = Choice { time_ns, netns, attempt, isn, zone, range };
         self.evicted += self.bindings.push(original, translated, choice);
 
         self.keep_resets(attempt, translated);
@@ -57,14 +51,9 @@ impl Join {
         if found.is_none() || !slot.as_ref().is_translated(&TupleKey::from(&before)) {
             ordinal = self.take_hints(attempt, time_ns).or(ordinal);
         }
-        self.heard(attempt, time_ns);
-        if let Some(ordinal) = ordinal {
-            self.hold(HeldRetransmit { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, updates);
-        }
+        self.sent(attempt, time_ns, ordinal, updates);
     }
-}
 
-impl Join {
     /// Notes the entry of a SYN whose source NAT left alone.
     fn tracked(&mut self, attempt: u32, event: &NatBind, is_new: bool, updates: &mut Updates<'_>) {
         let (time_ns, original) = (event.stamp.time_ns, &TupleKey::from(&event.original));
@@ -76,16 +65,6 @@ impl Join {
         if is_new {
             ordinal = self.take_hints(attempt, time_ns).or(ordinal);
         }
-        self.heard(attempt, time_ns);
-        if let Some(ordinal) = ordinal {
-            self.hold(HeldRetransmit { time_ns, attempt, ordinal, by_socket: false, is_repeated: false }, updates);
-        }
+        self.sent(attempt, time_ns, ordinal, updates);
     }
-}
-
-/// The range that the binding was chosen from, if it brought it along.
-fn range_of(event: &NatBind) -> Option<NatRange> {
-    let flags = u32::from(event.range_flags & !RANGE_KNOWN);
-    let is_known = event.range_flags & RANGE_KNOWN != 0;
-    is_known.then_some(NatRange { flags, min_port: event.min_port, max_port: event.max_port })
 }

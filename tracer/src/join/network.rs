@@ -1,21 +1,21 @@
 //! What the join knows beyond single attempts: interfaces, answered sources, ways to destinations.
 
 use tracer_common::Flow;
-use tracer_common::events::{Address, Uplink};
+use tracer_common::events::Address;
 
 use super::answered_sources::{AnsweredSources, is_private};
 use super::challenges::Challenges;
 use super::features::Features;
-use super::interfaces::{Interfaces, NO_INTERFACE};
+use super::interfaces::{Interfaces, NO_INTERFACE, is_of_node};
 use super::paths::{Paths, SynPath};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
 use super::suspects::Suspects;
-use crate::model::{Egress, InterfaceName, LaterPath, Outcome, SourceAddress};
+use crate::model::{Egress, LaterPath, Outcome, SourceAddress};
 
 #[derive(Debug, Default)]
 pub(super) struct Network {
-    interfaces: Interfaces,
+    pub(super) interfaces: Interfaces,
     answered: AnsweredSources,
     /// Sources before NAT, of SYNs whose source it changed
     translated: AnsweredSources,
@@ -28,31 +28,6 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// The number of an interface.
-    #[inline]
-    pub(super) fn number(&mut self, netns: u32, ifindex: u32) -> u16 {
-        self.interfaces.number(netns, ifindex)
-    }
-
-    /// The network namespace and the index of an interface; 0 where they are unknown.
-    pub(super) fn interface(&self, number: u16) -> (u32, u32) {
-        self.interfaces.place_of(number)
-    }
-
-    /// Whether it is known which namespaces have watched interfaces, and this one has none.
-    pub(super) fn is_unwatched(&self, netns: u32) -> bool {
-        netns != 0 && self.interfaces.is_unwatched(netns)
-    }
-
-    /// Whether this interface sends for one that has the address.
-    pub(super) fn sends_for(&self, address: &[u8; 16], netns: u32, index: u32) -> bool {
-        self.interfaces.sends_for(address, netns, index)
-    }
-
-    pub(super) fn uplink(&mut self, event: &Uplink) {
-        self.interfaces.uplink(event);
-    }
-
     pub(super) fn address(&mut self, event: &Address) {
         self.interfaces.address(event);
         self.answered.addresses_change();
@@ -118,11 +93,8 @@ impl Network {
             SourceAddress::OfOtherInterface => true,
             SourceAddress::NotOfNode => false,
         };
-        self.suspects.retransmitted(
-            &translated,
-            slot.isn,
-            AnsweredSources::hash_of(interface, &translated, is_of_node),
-        );
+        let source = AnsweredSources::hash_of(interface, &translated, is_of_node);
+        self.suspects.retransmitted(&translated, slot.isn, source);
     }
 
     /// Notes what became of an attempt that ends.
@@ -135,11 +107,10 @@ impl Network {
         }
         if is_seen && is_answered {
             let (interface, translated) = (slot.newest_interface, slot.translated());
-            let is_of_node = || self.interfaces.is_of_node(&translated.src, interface, slot.sent_ns());
-            self.answered.note(interface, &translated, is_of_node);
-            let owner = || self.interfaces.owner_of(&translated.src, interface, slot.sent_ns()).source;
+            let source = || self.interfaces.owner_of(&translated.src, interface, slot.sent_ns()).source;
+            self.answered.note(interface, &translated, || is_of_node(source()));
             self.suspects.answered(&translated, slot.first_ns, || {
-                owner() == SourceAddress::OfInterface
+                source() == SourceAddress::OfInterface
                     && !self.interfaces.is_private_among_public(interface, &translated)
             });
             self.note_features(slot);
@@ -185,17 +156,6 @@ impl Network {
         }
     }
 
-    /// The interface by which the newest SYN left.
-    pub(super) fn name(&self, slot: SlotView<'_>) -> InterfaceName {
-        self.interfaces.name(slot.newest_interface)
-    }
-
-    /// Whether the interface by which the newest SYN left encapsulates.
-    #[inline]
-    pub(super) fn encapsulates(&self, slot: SlotView<'_>) -> bool {
-        self.interfaces.encapsulates(slot.newest_interface)
-    }
-
     /// How the SYNs of an attempt left.
     pub(super) fn egress(&self, slot: SlotView<'_>) -> Egress {
         let watch = self.interfaces.watch_since(slot.first_ns);
@@ -204,10 +164,7 @@ impl Network {
         }
         let (first, newest, translated) = (slot.interface, slot.newest_interface, slot.translated());
         let owner = self.interfaces.owner_of(&translated.src, newest, slot.sent_ns());
-        let is_of_node = match owner.source {
-            SourceAddress::OfInterface | SourceAddress::OfOtherInterface => true,
-            SourceAddress::Unknown | SourceAddress::NotOfNode => false,
-        };
+        let is_of_node = is_of_node(owner.source);
         let source = AnsweredSources::hash_of(newest, &translated, is_of_node);
         let (attempts_with_source, destinations_with_source) = self.suspects.attempts(source);
         Egress {
@@ -215,11 +172,6 @@ impl Network {
             first_interface: (first != newest && first != NO_INTERFACE).then(|| self.interfaces.name(first)),
             is_mixed: slot.known.has(SlotFlags::EGRESS_MIXED),
             encapsulates: self.interfaces.encapsulates(newest),
-            source: owner.source,
-            source_interface: owner.name,
-            source_interface_is_uplink: owner.is_uplink,
-            source_is_on_link: owner.is_on_link,
-            source_was_of_node: owner.was_of_node,
             source_is_answered: self.answered.has(source, is_of_node),
             like_source_is_answered: self.answered.has_any(newest, &translated),
             like_source_is_translated: self.translated.has(AnsweredSources::hash_of(newest, &translated, false), false),
@@ -229,12 +181,12 @@ impl Network {
             interface_is_private: self.interfaces.is_private(newest, &translated.src),
             own_source_is_answered: self.suspects.own_is_answered(&translated, slot.first_ns)
                 || self.public_is_answered(newest, &translated, slot.first_ns),
-            source_interface_is_watched: owner.is_watched,
             watch,
             first_syn: slot.syns.first(),
             newest_syn: slot.syns.newest(),
             others: self.features.of(&translated),
             challenges: self.challenges.of(&translated),
+            ..owner
         }
     }
 

@@ -1,13 +1,13 @@
 //! The join of one node: its tables, and which file handles which event.
 
 use tracer_common::Event;
+use tracer_common::events::CtTable;
 
 use super::attempts::Attempts;
 use super::bindings::Bindings;
-use super::full_table::FullTable;
 use super::hints::Hints;
-use super::limits::Limits;
 use super::network::Network;
+use super::nodes::Limits;
 use super::retransmits::Settling;
 use super::update::{TickState, Update, Updates};
 
@@ -24,7 +24,8 @@ pub(super) struct Join {
     pub(super) bindings: Bindings,
     pub(super) hints: Hints,
     pub(super) settling: Settling,
-    pub(super) full_table: FullTable,
+    /// The newest conntrack table that was nearly full
+    pub(super) full_table: Option<CtTable>,
     pub(super) network: Network,
     pub(super) evicted: u64,
 }
@@ -41,7 +42,7 @@ impl Join {
             bindings: Bindings::new(limits.bindings),
             hints: Hints::new(limits.selections),
             settling: Settling::default(),
-            full_table: FullTable::default(),
+            full_table: None,
             network: Network::default(),
             evicted: 0,
         }
@@ -74,9 +75,9 @@ impl Join {
                 updates.push(Update::Context(*event));
             }
             Event::CtDrop(event) => self.ct_drop(event, updates),
-            Event::CtTable(event) => self.ct_table(event),
+            Event::CtTable(event) => self.full_table = Some(*event).filter(CtTable::is_nearly_full).or(self.full_table),
             Event::Uplink(uplink) => {
-                self.network.uplink(uplink);
+                self.network.interfaces.uplink(uplink);
                 updates.push(Update::Context(*event));
             }
             Event::Address(address) => {

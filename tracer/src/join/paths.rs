@@ -1,31 +1,24 @@
 //! How attempts of one client to one destination leave, where one of them has retransmits: a conntrack entry that is older than
 //! a rule or a route keeps an attempt in a way that later attempts no longer take.
 
-use std::hash::{BuildHasher, Hasher};
-use std::ops::Range;
+use std::hash::Hasher;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tracer_common::Flow;
 
+use super::hash::{hasher, write_addr};
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use crate::model::LaterPath;
 
-/// Clients with a destination at most. It is evidence only, so what is replaced is not counted.
-const PLACES: usize = 4096;
-/// Places that a client may have: of those, the one that was silent the longest is replaced.
-const PLACES_OF_CLIENT: usize = 8;
+/// Buckets of clients, by hash of source address and destination.
+const BUCKETS: usize = 512;
+/// Clients of a bucket at most: the one that was silent the longest is replaced. It is evidence only, so that is not counted.
+const MAX_BUCKET_LEN: usize = 8;
 /// Ways of all clients whose first attempt is remembered at most: the one in the same place is replaced.
 const FIRSTS: u64 = 4096;
 /// Ways of a client to a destination that are distinguished.
 const MAX_WAYS: usize = 4;
-
-/// Source address and destination before NAT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Client {
-    /// Its source port is 0.
-    original: Flow,
-}
 
 /// When the first attempt of a client in a way began, and the newest one that was answered, by hash: also before the client is followed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,7 +64,8 @@ struct TakenWay {
 
 #[derive(Debug)]
 struct Record {
-    client: Client,
+    /// Source address and destination before NAT; the source port is 0
+    client: Flow,
     noted: u32,
     ways: Vec<TakenWay>,
 }
@@ -86,7 +80,7 @@ impl Record {
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     /// Empty until the first attempt with retransmits.
-    places: Vec<Option<Box<Record>>>,
+    buckets: Vec<Vec<Record>>,
     /// By place: a map, since there may be thousands of nodes, most of them with few clients.
     firsts: HashMap<u16, First, FixedState>,
 }
@@ -94,38 +88,34 @@ pub(super) struct Paths {
 impl Paths {
     /// Begins to note the ways of this client to this destination.
     pub(super) fn follow(&mut self, original: &Flow) {
-        if self.places.is_empty() {
-            self.places.resize_with(PLACES, || None);
+        if self.buckets.is_empty() {
+            self.buckets.resize_with(BUCKETS, Vec::new);
         }
         let client = client(original);
-        let places = &mut self.places[places_of(&client)];
-        if places.iter().flatten().any(|record| record.client == client) {
+        let records = &mut self.buckets[bucket(&client)];
+        if records.iter().any(|record| record.client == client) {
             return;
         }
-        let newest_ns = |place: &Option<Box<Record>>| place.as_ref().map(|record| record.newest_ns());
-        match places.iter_mut().min_by_key(|place| newest_ns(place)) {
-            Some(Some(record)) => {
-                // Its memory is used again.
-                (record.client, record.noted) = (client, 0);
-                record.ways.clear();
-            }
-            Some(place) => *place = Some(Box::new(Record { client, noted: 0, ways: Vec::with_capacity(MAX_WAYS) })),
-            None => {}
+        if records.len() < MAX_BUCKET_LEN {
+            records.push(Record { client, noted: 0, ways: Vec::with_capacity(MAX_WAYS) });
+        } else if let Some(record) = records.iter_mut().min_by_key(|record| record.newest_ns()) {
+            // Its memory is used again.
+            (record.client, record.noted) = (client, 0);
+            record.ways.clear();
         }
     }
 
     /// Whether there was no attempt with retransmits yet.
     pub(super) const fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.buckets.is_empty()
     }
 
     fn record_mut(&mut self, original: &Flow) -> Option<&mut Record> {
-        if self.places.is_empty() {
+        if self.buckets.is_empty() {
             return None;
         }
         let client = client(original);
-        let mut records = self.places[places_of(&client)].iter_mut().flatten();
-        records.find(|record| record.client == client).map(Box::as_mut)
+        self.buckets[bucket(&client)].iter_mut().find(|record| record.client == client)
     }
 
     /// An attempt of any client began at this time and left in this way.
@@ -141,7 +131,7 @@ impl Paths {
     }
 
     /// The first attempt in this way, if it is known.
-    fn first(&self, client: &Client, way: SynPath) -> Option<&First> {
+    fn first(&self, client: &Flow, way: SynPath) -> Option<&First> {
         let hash = hash_of(client, way);
         self.firsts.get(&first_place(hash)).filter(|first| first.hash == hash)
     }
@@ -192,7 +182,7 @@ impl Paths {
         interfaces: &Interfaces,
     ) -> Option<LaterPath> {
         let client = client(original);
-        let record = self.places.get(places_of(&client))?.iter().flatten().find(|record| record.client == client)?;
+        let record = self.buckets.get(bucket(&client))?.iter().find(|record| record.client == client)?;
         let newest_own = record.ways.iter().find(|taken| taken.way == way);
         let (own, own_ns) = newest_own.map_or((0, first_ns), |taken| (taken.noted, taken.newest_ns));
         let others =
@@ -212,8 +202,8 @@ impl Paths {
     }
 }
 
-fn client(original: &Flow) -> Client {
-    Client { original: Flow { src_port: 0, ..*original } }
+fn client(original: &Flow) -> Flow {
+    Flow { src_port: 0, ..*original }
 }
 
 const fn first_place(hash: u64) -> u16 {
@@ -221,30 +211,25 @@ const fn first_place(hash: u64) -> u16 {
 }
 
 /// Never 0, which is an empty place.
-fn hash_of(client: &Client, way: SynPath) -> u64 {
-    let mut hasher = hasher_of(&client.original);
+fn hash_of(client: &Flow, way: SynPath) -> u64 {
+    let mut hasher = hasher();
+    write(&mut hasher, client);
     write(&mut hasher, &way.translated.unwrap_or_default());
     hasher.write_u16(way.interface);
     hasher.finish() | 1
 }
 
-/// Begins with a flow, whose source port does not count.
-fn hasher_of(flow: &Flow) -> impl Hasher {
-    let mut hasher = FixedState::with_seed(0x5EED).build_hasher();
-    write(&mut hasher, flow);
-    hasher
+fn bucket(client: &Flow) -> usize {
+    let mut hasher = hasher();
+    write(&mut hasher, client);
+    hasher.finish() as usize % BUCKETS
 }
 
+/// All but the source port.
 fn write(hasher: &mut impl Hasher, flow: &Flow) {
-    hasher.write_u128(u128::from_ne_bytes(flow.src));
-    hasher.write_u128(u128::from_ne_bytes(flow.dst));
+    write_addr(hasher, flow.src);
+    write_addr(hasher, flow.dst);
     hasher.write_u16(flow.dst_port);
-}
-
-/// The places that this client may have.
-fn places_of(client: &Client) -> Range<usize> {
-    let first = hasher_of(&client.original).finish() as usize % (PLACES / PLACES_OF_CLIENT) * PLACES_OF_CLIENT;
-    first..first + PLACES_OF_CLIENT
 }
 
 #[cfg(test)]

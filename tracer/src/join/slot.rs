@@ -4,15 +4,14 @@
 
 use core::mem::offset_of;
 
+use tracer_common::events::{NatBind, NatSelect, RANGE_KNOWN, WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_MPTCP};
+
 use super::dropped_packet::PackedDrops;
-use super::interfaces::NO_INTERFACE;
 use super::retransmits::NOT_HELD;
 use super::slot_flags::SlotFlags;
-use super::syn_bits::SynBits;
 use super::times::Coarse;
 use super::tuple::Tuple;
-use super::wait::Wait;
-use crate::model::{NatRange, Outcome};
+use crate::model::{NatRange, Outcome, SynFeatures};
 
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
@@ -20,7 +19,7 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Aligned, and its tuples placed, so that none lies in two lines of the cache: what is read right after it was written
 /// would wait until it has reached the cache, behind all that was written before.
 #[repr(C, align(16))]
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) original: Tuple,
     pub(super) isn: u32,
@@ -89,15 +88,81 @@ pub(super) struct PackedRange {
     max_port: u16,
 }
 
-impl PackedRange {
+impl From<&NatSelect> for PackedRange {
     #[expect(clippy::cast_possible_truncation, reason = "flags that do not exist are left out")]
-    pub(super) const fn pack(range: NatRange) -> Self {
-        Self { flags: range.flags as u16, min_port: range.min_port, max_port: range.max_port }
+    fn from(event: &NatSelect) -> Self {
+        Self { flags: event.flags as u16, min_port: event.min_port, max_port: event.max_port }
+    }
+}
+
+impl PackedRange {
+    /// The range that the binding was chosen from, if it brought it along.
+    pub(super) fn of(event: &NatBind) -> Option<Self> {
+        let flags = event.range_flags & !RANGE_KNOWN;
+        let is_known = event.range_flags & RANGE_KNOWN != 0;
+        is_known.then_some(Self { flags, min_port: event.min_port, max_port: event.max_port })
     }
 
     pub(super) fn unpack(self) -> NatRange {
         NatRange { flags: self.flags.into(), min_port: self.min_port, max_port: self.max_port }
     }
+}
+
+const _: () = assert!(WIRE_ECN == 2 && WIRE_DATA == 4 && WIRE_FAST_OPEN == 8 && WIRE_MPTCP == 16);
+
+/// What the first and the newest SYN asked for: `detail` in `wire`, shifted by one: the low half of the first one, the high half of
+/// the newest.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SynBits(u8);
+
+impl SynBits {
+    #[inline]
+    pub(super) const fn put_first(&mut self, detail: u16) {
+        self.0 = self.0 & 0xf0 | (detail >> 1) as u8 & 0x0f;
+    }
+
+    #[inline]
+    pub(super) const fn put_newest(&mut self, detail: u16) {
+        self.0 = self.0 & 0x0f | (detail << 3) as u8 & 0xf0;
+    }
+
+    pub(super) const fn first(self) -> SynFeatures {
+        features((self.0 as u16) << 1)
+    }
+
+    pub(super) const fn newest(self) -> SynFeatures {
+        features(self.0 as u16 >> 3)
+    }
+}
+
+const fn features(detail: u16) -> SynFeatures {
+    SynFeatures {
+        ecn: detail & WIRE_ECN != 0,
+        data: detail & WIRE_DATA != 0,
+        fast_open: detail & WIRE_FAST_OPEN != 0,
+        mptcp: detail & WIRE_MPTCP != 0,
+    }
+}
+
+/// What an attempt waits for; each has its list, ordered by the time of the last event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Anything at all; so far its SYNs were only dropped here, and it has no socket here.
+    Dropped,
+    /// Anything at all.
+    #[default]
+    Idle,
+    /// Another SYN, which would show that the answer did not get through.
+    Answered,
+    /// Late facts; the outcome is known.
+    Linger,
+    /// Nothing; it went as it should.
+    Done,
+}
+
+impl Wait {
+    /// In the order in which attempts are given up when there are too many.
+    pub(super) const ALL: [Self; 5] = [Self::Dropped, Self::Done, Self::Linger, Self::Answered, Self::Idle];
 }
 
 impl Slot {
@@ -112,40 +177,14 @@ impl Slot {
 
     pub(super) fn new(isn: u32, time_ns: u64) -> Self {
         Self {
-            original: Tuple::default(),
-            translated: Tuple::default(),
             first_ns: time_ns,
             last_ns: time_ns,
             isn,
-            socket_netns: 0,
-            nat_netns: 0,
-            interface: NO_INTERFACE,
-            newest_interface: NO_INTERFACE,
-            range: PackedRange::default(),
             next: NONE,
             before: NONE,
             after: NONE,
             held: NOT_HELD,
-            sent_at: Coarse::default(),
-            answered_at: Coarse::default(),
-            binds: 0,
-            source_changes: 0,
-            transmissions: 0,
-            syns_leaving: 0,
-            sent: 0,
-            ordinal: 0,
-            unsent: 0,
-            sent_before: 0,
-            send_errors: 0,
-            send_errno: 0,
-            known: SlotFlags::default(),
-            outcome: Outcome::Pending,
-            wait: Wait::Idle,
-            icmp: 0,
-            syn_dropped: PackedDrops::default(),
-            unconfirmed: 0,
-            syns: SynBits::default(),
-            answer_dropped: PackedDrops::default(),
+            ..Self::default()
         }
     }
 

@@ -1,12 +1,11 @@
 //! How each fact changes the attempt it belongs to. The order in which facts of one moment come does not matter.
 
 use tracer_common::events::{
-    WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE,
+    WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 
-use super::attempts::Attempts;
+use super::attempts::{Attempts, add_one};
 use super::bindings::Choice;
-use super::hints::WireObservation;
 use super::slot::{PackedRange, Slot};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{DestinationMatch, SlotViewMut};
@@ -20,24 +19,22 @@ const TCP_ACK: u16 = 0x10;
 
 impl Attempts {
     /// Something was seen arriving.
-    pub(super) fn observed(&mut self, id: u32, observation: &WireObservation, flow: &TupleKey<'_>) {
+    pub(super) fn observed(&mut self, id: u32, observation: &Wire, flow: &TupleKey<'_>) {
         if observation.packet != WIRE_STRAY {
             self.view_mut(id).observed(observation, flow);
             let is_answer = matches!(observation.packet, WIRE_SYN_ACK | WIRE_RST);
             if is_answer && observation.detail & WIRE_OTHER_HOST != 0 {
-                let count = &mut self.strays_mut(id).for_other_mac;
-                *count = count.saturating_add(1);
+                add_one(&mut self.extra_mut(id).strays.for_other_mac);
             }
             return;
         }
-        let strays = self.strays_mut(id);
-        let count = match observation.detail {
+        let strays = &mut self.extra_mut(id).strays;
+        add_one(match observation.detail {
             flags if flags & TCP_RST != 0 => &mut strays.rsts,
             flags if flags & (TCP_SYN | TCP_ACK) == TCP_SYN => &mut strays.syns,
             flags if flags & TCP_SYN != 0 => &mut strays.syn_acks,
             _ => &mut strays.acks,
-        };
-        *count = count.saturating_add(1);
+        });
     }
 }
 
@@ -50,11 +47,11 @@ impl SlotViewMut<'_> {
     }
 
     /// The SYN was seen arriving, to be forwarded, or an answer to it.
-    fn observed(&mut self, observation: &WireObservation, flow: &TupleKey<'_>) {
+    fn observed(&mut self, observation: &Wire, flow: &TupleKey<'_>) {
         match observation.packet {
             WIRE_SYN => self.arriving(flow),
             WIRE_UNREACHABLE => self.icmp = observation.detail,
-            _ => self.answer(flow, observation.packet == WIRE_RST, observation.time_ns),
+            _ => self.answer(flow, observation.packet == WIRE_RST, observation.stamp.time_ns),
         }
     }
 

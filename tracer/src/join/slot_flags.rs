@@ -50,8 +50,8 @@ impl SlotFlags {
     /// How many SYNs lacked what the first one had, as far as 7: three bits from this one on.
     const PLAIN_SYNS: u32 = 21;
 
-    /// Segments arrived that do not answer the SYN.
-    pub(super) const STRAYS: u32 = 1 << 26;
+    /// It has an `Extra`.
+    pub(super) const EXTRA: u32 = 1 << 26;
     /// Its way is noted in `Paths`.
     pub(super) const FOLLOWED: u32 = 1 << 27;
 

@@ -191,24 +191,14 @@ impl SlotViewMut<'_> {
 
     #[inline]
     pub(super) fn set_original(&mut self, key: &TupleKey<'_>) {
-        match key.narrow {
-            Some(narrow) if !self.slot.known.has(SlotFlags::WIDE_ORIGINAL) => self.slot.original = narrow,
-            _ => {
-                let neighbour = self.wide(self.slot.translated, SlotFlags::WIDE_TRANSLATED);
-                self.slot.original = self.replaced(self.slot.original, SlotFlags::WIDE_ORIGINAL, neighbour, key);
-            }
-        }
+        let neighbour = (self.translated, SlotFlags::WIDE_TRANSLATED);
+        self.slot.original = self.replaced(self.original, SlotFlags::WIDE_ORIGINAL, neighbour, key);
     }
 
     #[inline]
     pub(super) fn set_translated(&mut self, key: &TupleKey<'_>) {
-        match key.narrow {
-            Some(narrow) if !self.slot.known.has(SlotFlags::WIDE_TRANSLATED) => self.slot.translated = narrow,
-            _ => {
-                let neighbour = self.wide(self.slot.original, SlotFlags::WIDE_ORIGINAL);
-                self.slot.translated = self.replaced(self.slot.translated, SlotFlags::WIDE_TRANSLATED, neighbour, key);
-            }
-        }
+        let neighbour = (self.original, SlotFlags::WIDE_ORIGINAL);
+        self.slot.translated = self.replaced(self.translated, SlotFlags::WIDE_TRANSLATED, neighbour, key);
     }
 
     fn wide(&self, tuple: Tuple, wide: u32) -> Option<Tuple> {
@@ -216,8 +206,16 @@ impl SlotViewMut<'_> {
     }
 
     /// The tuple that comes in place of another, beside one that may share its addresses.
+    #[inline]
+    fn replaced(&mut self, old: Tuple, wide: u32, neighbour: (Tuple, u32), key: &TupleKey<'_>) -> Tuple {
+        match key.narrow {
+            Some(narrow) if !self.known.has(wide) => narrow,
+            _ => self.replaced_wide(old, wide, self.wide(neighbour.0, neighbour.1), key),
+        }
+    }
+
     #[cold]
-    fn replaced(&mut self, old: Tuple, wide: u32, neighbour: Option<Tuple>, key: &TupleKey<'_>) -> Tuple {
+    fn replaced_wide(&mut self, old: Tuple, wide: u32, neighbour: Option<Tuple>, key: &TupleKey<'_>) -> Tuple {
         if self.slot.known.has(wide) {
             self.addresses.release(old, neighbour);
         }

@@ -50,7 +50,7 @@ impl Join {
         if let Some(process) = Process::of(event)
             && let Some((id, _)) = self.find_socket(event.isn, flow, &event.stamp)
         {
-            self.attempts.set_process(id, process);
+            self.attempts.extra_mut(id).process = Some(process);
         }
     }
 

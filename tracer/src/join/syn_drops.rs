@@ -4,7 +4,7 @@
 use tracer_common::events::UNTRACKED;
 
 use super::dropped_packet::{DroppedPacket, PackedDrops};
-use super::network::Network;
+use super::interfaces::Interfaces;
 use super::slot::Slot;
 use super::slot_flags::SlotFlags;
 use super::slot_view::SlotView;
@@ -58,16 +58,16 @@ pub(super) enum Stage {
 }
 
 /// Where a packet of an attempt was dropped.
-pub(super) fn stage(slot: SlotView<'_>, drop: &DroppedPacket, network: &Network) -> Stage {
+pub(super) fn stage(slot: SlotView<'_>, drop: &DroppedPacket, interfaces: &Interfaces) -> Stage {
     if is_untracked_copy(slot, drop) {
         return Stage::Aside;
     }
-    let (uplink_netns, uplink) = network.interface(slot.newest_interface);
+    let (uplink_netns, uplink) = interfaces.place_of(slot.newest_interface);
     let is_of_uplinks_netns = drop.netns == 0 || uplink_netns == 0 || drop.netns == uplink_netns;
     if drop.is_answer {
         let is_in_front = slot.known.has(SlotFlags::SEEN)
             && !is_of_uplinks_netns
-            && network.is_unwatched(drop.netns)
+            && interfaces.is_unwatched(drop.netns)
             && !slot.has_just_arrived(drop.time_ns);
         return if is_in_front { Stage::Aside } else { Stage::OnTheWay };
     }
@@ -75,9 +75,9 @@ pub(super) fn stage(slot: SlotView<'_>, drop: &DroppedPacket, network: &Network)
         return Stage::OnTheWay;
     }
     // The uplink's own queue, or that of a device that sends for it: the parent of a VLAN, a slave of a bond.
-    let sends = || drop.ifindex == uplink || network.sends_for(&slot.translated().src, uplink_netns, drop.ifindex);
+    let sends = || drop.ifindex == uplink || interfaces.sends_for(&slot.translated().src, uplink_netns, drop.ifindex);
     let is_at_uplink = is_of_uplinks_netns && slot.left_before(drop.time_ns) && sends();
-    let is_in_next_namespace = !is_of_uplinks_netns && !network.is_unwatched(drop.netns);
+    let is_in_next_namespace = !is_of_uplinks_netns && !interfaces.is_unwatched(drop.netns);
     if is_at_uplink || is_in_next_namespace { Stage::AfterLeaving } else { Stage::Aside }
 }
 

@@ -5,10 +5,9 @@ use tracer_common::events::{
     WIRE_EGRESS, WIRE_INGRESS, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 
+use super::attempts::add_one;
 use super::fits;
-use super::hints::WireObservation;
 use super::node::Join;
-use super::retransmits::HeldRetransmit;
 use super::slot_flags::SlotFlags;
 use super::slot_view::SlotView;
 use super::tuple::TupleKey;
@@ -18,18 +17,12 @@ use crate::model::Outcome;
 impl Join {
     /// Notes a wire observation. Only a SYN that leaves can open an attempt; the others may belong to any host.
     pub(super) fn wire(&mut self, event: &Wire, updates: &mut Updates<'_>) {
-        let (isn, time_ns, detail) = (event.isn, event.stamp.time_ns, event.detail);
         match (event.packet, event.direction) {
             (WIRE_SYN, WIRE_EGRESS) => self.leaving(event, updates),
-            (WIRE_SYN, WIRE_INGRESS) => {
-                self.observed(WireObservation { isn, time_ns, flow: event.flow, packet: WIRE_SYN, detail });
-            }
-            (packet @ (WIRE_SYN_ACK | WIRE_RST | WIRE_STRAY), WIRE_INGRESS) => {
-                self.observed(WireObservation { isn, time_ns, flow: event.flow.reversed(), packet, detail });
-            }
-            (WIRE_UNREACHABLE, WIRE_INGRESS) => {
-                // It quotes the SYN, so its flow has the direction of the SYN already.
-                self.observed(WireObservation { isn, time_ns, flow: event.flow, packet: WIRE_UNREACHABLE, detail });
+            // An ICMP error quotes the SYN, so its flow has the direction of the SYN already.
+            (WIRE_SYN | WIRE_UNREACHABLE, WIRE_INGRESS) => self.observed(*event),
+            (WIRE_SYN_ACK | WIRE_RST | WIRE_STRAY, WIRE_INGRESS) => {
+                self.observed(Wire { flow: event.flow.reversed(), ..*event });
             }
             (WIRE_SYN_ACK, WIRE_EGRESS) => self.leaves_again(event),
             (WIRE_RST, WIRE_EGRESS) => self.reset(event),
@@ -44,7 +37,7 @@ impl Join {
         let flow = &TupleKey::from(&event.flow);
         let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, flow));
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
-        let interface = self.network.number(event.stamp.netns, event.ifindex);
+        let interface = self.network.interfaces.number(event.stamp.netns, event.ifindex);
         self.keep_resets(id, flow);
         self.attempts.forget_drops_of_copies(id, time_ns);
         let mut slot = self.attempts.view_mut(id);
@@ -56,10 +49,7 @@ impl Join {
         if is_news {
             ordinal = self.take_hints(id, time_ns).or(ordinal);
         }
-        self.heard(id, time_ns);
-        if let Some(ordinal) = ordinal {
-            self.hold(HeldRetransmit { time_ns, attempt: id, ordinal, by_socket: false, is_repeated: false }, updates);
-        }
+        self.sent(id, time_ns, ordinal, updates);
     }
 
     /// Something on this node rejects the answer to a SYN. If that is the client itself, then it has given up before. An RST with
@@ -84,8 +74,7 @@ impl Join {
         let flow = &TupleKey::from(&to_server);
         let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::dropped(slot, flow));
         if let Some((id, _)) = found.filter(|(_, grade)| *grade == fits::SAME) {
-            let count = &mut self.attempts.strays_mut(id).left_again;
-            *count = count.saturating_add(1);
+            add_one(&mut self.attempts.extra_mut(id).strays.left_again);
             self.heard(id, event.stamp.time_ns);
         }
     }
@@ -129,19 +118,19 @@ impl Join {
             .known
             .has_any(SlotFlags::SYN_ACK | SlotFlags::RST | SlotFlags::SECOND_NAT | SlotFlags::FROM_CACHED_BINDING);
         if is_other_port && !is_settled {
-            self.attempts.earlier_ports_mut(id).keep(before.src_port);
+            self.attempts.extra_mut(id).earlier_ports.keep(before.src_port);
         }
     }
 
     /// An answer that belongs to no attempt may be that to an earlier SYN, whose port was another.
     #[cold]
-    fn answered_earlier(&mut self, observation: &WireObservation) {
+    fn answered_earlier(&mut self, observation: &Wire) {
         let flow = &TupleKey::from(&observation.flow);
         let is_of = |slot: SlotView<'_>| fits::differs_by_port(slot, flow).then_some(fits::SAME);
         if let Some((id, _)) = self.attempts.find(observation.isn, fits::SAME, is_of)
-            && !self.attempts.earlier_ports(id).is_empty()
+            && !self.attempts.extra(id).earlier_ports.is_empty()
         {
-            self.attempts.earlier_ports_mut(id).answered(flow.flow.src_port);
+            self.attempts.extra_mut(id).earlier_ports.answered(flow.flow.src_port);
         }
     }
 
@@ -150,18 +139,19 @@ impl Join {
         let slot = self.attempts.view(id);
         let count = self.hints.resets_since(&slot.translated(), slot.first_ns);
         if count > 0 {
-            let sent = &mut self.attempts.strays_mut(id).resets_sent;
+            let sent = &mut self.attempts.extra_mut(id).strays.resets_sent;
             *sent = u8::try_from(count).unwrap_or(u8::MAX).max(*sent);
         }
     }
 
-    fn observed(&mut self, observation: WireObservation) {
+    /// Something was seen arriving; its flow is in the direction of the SYN.
+    fn observed(&mut self, observation: Wire) {
         let flow = &TupleKey::from(&observation.flow);
         let found = self.attempts.find(observation.isn, fits::SAME, |slot| observation_fits(slot, &observation, flow));
         match found {
             Some((id, _)) => {
                 self.attempts.observed(id, &observation, flow);
-                self.heard(id, observation.time_ns);
+                self.heard(id, observation.stamp.time_ns);
             }
             None => {
                 if matches!(observation.packet, WIRE_SYN_ACK | WIRE_RST) {
@@ -181,7 +171,7 @@ impl Join {
             let flow = &TupleKey::from(&observation.flow);
             if observation_fits(self.attempts.view(id), observation, flow).is_some() {
                 self.attempts.observed(id, observation, flow);
-                self.attempts.get_mut(id).heard(observation.time_ns);
+                self.attempts.get_mut(id).heard(observation.stamp.time_ns);
             }
         }
         self.take_drops(id, time_ns);
@@ -190,9 +180,9 @@ impl Join {
     }
 }
 
-fn observation_fits(slot: SlotView<'_>, observation: &WireObservation, flow: &TupleKey<'_>) -> Option<u8> {
+fn observation_fits(slot: SlotView<'_>, observation: &Wire, flow: &TupleKey<'_>) -> Option<u8> {
     if observation.packet == WIRE_SYN {
-        fits::arriving(slot, flow, observation.time_ns)
+        fits::arriving(slot, flow, observation.stamp.time_ns)
     } else {
         fits::answer(slot, flow)
     }
