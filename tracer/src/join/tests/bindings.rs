@@ -165,7 +165,7 @@ fn the_entry_of_a_syn_that_leaves_by_another_interface_is_no_second_choice() {
     let outcomes = join(&[read(0), syn(1, ISN, node(2)), read(S), syn_by(S + 1, ISN, node(2), 5, 0)]);
     assert_eq!((outcomes.only().selections, outcomes.retransmitted()), (1, vec![(S, 1)]));
     let passes_two = [read(0), syn(1, ISN, node(2)), read(2), syn_by(3, ISN, node(2), 5, 0)];
-    assert_eq!((join(&passes_two).only().retransmits, join(&passes_two).only().selections), (0, 1));
+    assert_eq!((only(&passes_two).retransmits, only(&passes_two).selections), (0, 1));
     let chosen_again = join(&[bind(0, ISN, pod(1), node(2)), bind(S, ISN, pod(1), node(2))]);
     assert_eq!(chosen_again.only().selections, 2);
 }

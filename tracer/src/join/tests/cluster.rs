@@ -56,6 +56,6 @@ fn one_isn_with_two_originals_is_two_attempts() {
 
 #[test]
 fn isns_wrap_around() {
-    let outcomes = join(&[bind(0, u32::MAX, pod(1), node(9)), established(MS, u32::MAX, pod(1))]);
-    assert_eq!((outcomes.only().isn, outcomes.only().outcome), (u32::MAX, Outcome::Established));
+    let attempt = only(&[bind(0, u32::MAX, pod(1), node(9)), established(MS, u32::MAX, pod(1))]);
+    assert_eq!((attempt.isn, attempt.outcome), (u32::MAX, Outcome::Established));
 }

@@ -65,8 +65,8 @@ fn an_address_counts_for_syns_until_it_is_removed() {
 
 #[test]
 fn an_old_trace_does_not_know_whose_address_it_is() {
-    let outcomes = join(&[syn(1, ISN, node(9)), syn(S, ISN, node(9))]);
-    assert_eq!((outcomes.only().egress.source, outcomes.only().egress.watch), (SourceAddress::Unknown, Watch::Unknown));
+    let attempt = only(&[syn(1, ISN, node(9)), syn(S, ISN, node(9))]);
+    assert_eq!((attempt.egress.source, attempt.egress.watch), (SourceAddress::Unknown, Watch::Unknown));
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn what_was_answered_while_the_node_had_the_address_does_not_say_that_it_is_rout
 #[test]
 fn an_interface_that_encapsulates_is_known() {
     let vxlan = uplink(0, 9, "flannel.1", UPLINK_WATCHED, LINK_ENCAPSULATES);
-    let outcomes = join(&[vxlan, syn_by(1, ISN, node(9), 9, 0), syn_by(S, ISN, node(9), 9, 0)]);
-    assert!(outcomes.only().egress.encapsulates);
+    let attempt = only(&[vxlan, syn_by(1, ISN, node(9), 9, 0), syn_by(S, ISN, node(9), 9, 0)]);
+    assert!(attempt.egress.encapsulates);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn the_watch_is_complete_only_if_nothing_changed_or_passed_unseen() {
         events.push(retransmit(S, ISN, pod(1), 1));
         events.extend_from_slice(changes);
         events.push(retransmit(3 * S, ISN, pod(1), 2));
-        join(&events).only().egress.watch
+        only(&events).egress.watch
     };
     assert_eq!(watch(&[]), Watch::Complete);
     for state in [UPLINK_LEFT, UPLINK_BLIND] {
@@ -134,11 +134,8 @@ fn the_watch_is_complete_only_if_nothing_changed_or_passed_unseen() {
 fn what_a_local_route_covers_is_the_nodes() {
     const LO: u32 = 1;
     let local = |at, state| {
-        let mut event = address(at, LO, "192.0.2.0", state);
-        if let Event::Address(event) = &mut event {
-            event.prefix = 96 + 28;
-        }
-        event
+        let Event::Address(event) = address(at, LO, "192.0.2.0", state) else { unreachable!() };
+        Event::from(Address { prefix: 96 + 28, ..event })
     };
     let from = |source: &str, more: &[Event]| {
         let leaving = |at| syn(at, ISN, flow(source, 9, "198.51.100.80", 443));
@@ -146,7 +143,7 @@ fn what_a_local_route_covers_is_the_nodes() {
         events.extend([leaving(S), leaving(2 * S)]);
         events.extend_from_slice(more);
         events.sort_by_key(|event| event.stamp().time_ns);
-        let egress = join(&events).only().egress;
+        let egress = only(&events).egress;
         (egress.source, egress.source_interface_is_uplink)
     };
     let added = local(0, LOCAL_ROUTE_ADDED);
@@ -163,7 +160,7 @@ fn an_address_of_the_network_that_a_route_leads_elsewhere_is_not_on_link() {
         events.extend([leaving(S), leaving(2 * S)]);
         events.extend_from_slice(more);
         events.sort_by_key(|event| event.stamp().time_ns);
-        let egress = join(&events).only().egress;
+        let egress = only(&events).egress;
         assert_eq!(egress.source, SourceAddress::NotOfNode);
         egress.source_is_on_link
     };
@@ -177,11 +174,11 @@ fn an_address_of_the_network_that_a_route_leads_elsewhere_is_not_on_link() {
 #[test]
 fn what_the_first_syn_asked_for_and_the_newest_does_not() {
     let more = [syn_by(0, ISN, node(9), UPLINK, WIRE_ECN | WIRE_OWN), syn_by(S, ISN, node(9), UPLINK, WIRE_OWN)];
-    let egress = join(&more).only().egress;
+    let egress = only(&more).egress;
     assert_eq!(egress.first_syn, SynFeatures { ecn: true, ..SynFeatures::default() });
     assert!(egress.newest_syn.is_plain());
     let data = WIRE_DATA | WIRE_FAST_OPEN;
-    let egress = join(&[syn_by(0, ISN, node(9), UPLINK, data), syn_by(S, ISN, node(9), UPLINK, 0)]).only().egress;
+    let egress = only(&[syn_by(0, ISN, node(9), UPLINK, data), syn_by(S, ISN, node(9), UPLINK, 0)]).egress;
     assert_eq!(egress.first_syn, SynFeatures { ecn: false, data: true, fast_open: true, mptcp: false });
 }
 
@@ -200,7 +197,7 @@ fn how_others_to_the_destination_fared_with_such_a_syn_is_told() {
     events.extend([syn_by(8 * S, 8, elsewhere, UPLINK, WIRE_ECN), syn_by(9 * S, 8, elsewhere, UPLINK, 0)]);
     events.extend([syn_by(8 * S, ISN, node(9), UPLINK, WIRE_ECN), syn_by(9 * S, ISN, node(9), UPLINK, 0)]);
     let outcomes = join(&events);
-    let others = |isn: u32| outcomes.ended.iter().find(|attempt| attempt.isn == isn).unwrap().egress.others;
+    let others = |isn: u32| outcomes.of(isn).egress.others;
     let expected = FeatureCounts {
         answered: 1,
         only_plain_answered: 3,
@@ -217,7 +214,7 @@ fn how_others_to_the_destination_fared_with_such_a_syn_is_told() {
 fn an_attempt_without_retransmits_knows_its_tunnel_too() {
     let vxlan = uplink(0, 9, "flannel.1", UPLINK_WATCHED, LINK_ENCAPSULATES);
     let events = [vxlan, syn_by(1, ISN, node(9), 9, 0), syn_ack(2, ISN, node(9))];
-    assert!(join(&events).only().egress.encapsulates);
+    assert!(only(&events).egress.encapsulates);
     // The interface may be used before it is said to be watched.
     let late = [syn_by(1, 7, node(8), 9, 0), vxlan, syn_by(1, ISN, node(9), 9, 0)];
     assert!(join(&late).ended.iter().all(|attempt| attempt.egress.encapsulates));

@@ -59,16 +59,16 @@ fn a_failure_tells_each_retransmit_with_its_count() {
 fn a_refused_attempt_is_refused_and_an_abandoned_one_closed() {
     for (err, outcome) in [(ECONNREFUSED, Outcome::Refused), (0, Outcome::Closed), (113, Outcome::Closed)] {
         let events = [bind(0, ISN, pod(1), node(2)), closed(MS, ISN, pod(1), err)];
-        assert_eq!(join(&events).only().outcome, outcome);
+        assert_eq!(only(&events).outcome, outcome);
     }
 }
 
 #[test]
 fn a_socket_that_closes_after_the_acknowledgement_is_the_same_attempt() {
     let events = [bind(0, ISN, pod(1), node(2)), closed(MS, ISN + 1, pod(1), ECONNREFUSED)];
-    let outcomes = join(&events);
-    assert_eq!(outcomes.only().isn, ISN);
-    assert_eq!(outcomes.only().outcome, Outcome::Refused);
+    let attempt = only(&events);
+    assert_eq!(attempt.isn, ISN);
+    assert_eq!(attempt.outcome, Outcome::Refused);
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn sends_that_fail_on_the_node_are_counted_apart() {
 
 #[test]
 fn a_selection_without_a_binding_expires_silently() {
-    let outcomes = join(&[select(0, pod(1)), tick(5 * S), bind(6 * S, ISN, pod(1), node(2))]);
-    assert_eq!(outcomes.only().range, None);
+    let attempt = only(&[select(0, pod(1)), tick(5 * S), bind(6 * S, ISN, pod(1), node(2))]);
+    assert_eq!(attempt.range, None);
 }
 
 #[test]

@@ -91,22 +91,22 @@ fn a_syn_dropped_before_nat_does_not_hide_the_retransmit_that_nat_and_socket_tel
 fn syns_from_before_the_capture_are_not_taken_for_unseen() {
     // Two that began before: one is at its fifth retransmit, the other one at its first.
     let (old, young) = (pod(40_000), pod(40_001));
-    let outcomes = join(&[
+    let attempt = only(&[
         tick(100 * S),
         syn(100 * S + S / 2, ISN, node(1_500)),
         retransmit(100 * S + S / 2 + 1_000, ISN, old, 5),
         retransmit(132 * S, ISN, old, 6),
     ]);
-    assert_eq!((outcomes.only().retransmits, outcomes.only().sent_before, outcomes.only().syns_leaving), (6, 5, 1));
-    let outcomes = join(&[tick(100 * S), retransmit(100 * S + S / 2, ISN, young, 1)]);
-    assert_eq!((outcomes.only().retransmits, outcomes.only().sent_before), (1, 1));
+    assert_eq!((attempt.retransmits, attempt.sent_before, attempt.syns_leaving), (6, 5, 1));
+    let attempt = only(&[tick(100 * S), retransmit(100 * S + S / 2, ISN, young, 1)]);
+    assert_eq!((attempt.retransmits, attempt.sent_before), (1, 1));
     // One that began here, and one whose first SYN was not seen, although something was to see it.
-    let outcomes = join(&[tick(0), syn(99 * S, ISN, node(1_500)), retransmit(100 * S, ISN, young, 1)]);
-    assert_eq!(outcomes.only().sent_before, 0);
-    let outcomes = join(&[tick(0), retransmit(100 * S, ISN, young, 1)]);
-    assert_eq!(outcomes.only().sent_before, 0);
+    let attempt = only(&[tick(0), syn(99 * S, ISN, node(1_500)), retransmit(100 * S, ISN, young, 1)]);
+    assert_eq!(attempt.sent_before, 0);
+    let attempt = only(&[tick(0), retransmit(100 * S, ISN, young, 1)]);
+    assert_eq!(attempt.sent_before, 0);
     // The first SYN was answered by a segment that does not acknowledge it, so the client sent it again at once.
     let sent = |at| syn(at, ISN, node(1_500));
-    let outcomes = join(&[tick(0), sent(10 * MS), sent(14 * MS), retransmit(14 * MS + 1_000, ISN, young, 1)]);
-    assert_eq!(outcomes.only().sent_before, 0);
+    let attempt = only(&[tick(0), sent(10 * MS), sent(14 * MS), retransmit(14 * MS + 1_000, ISN, young, 1)]);
+    assert_eq!(attempt.sent_before, 0);
 }

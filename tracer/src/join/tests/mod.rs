@@ -91,7 +91,7 @@ pub(super) fn bind_with_range(at: u64, isn: u32, original: Flow, translated: Flo
 }
 
 pub(super) fn retransmit(at: u64, isn: u32, flow: Flow, ordinal: u32) -> Event {
-    SynRetransmit { stamp: stamp(SynRetransmit::KIND, at, POD_NETNS), flow, isn, ordinal, err: 0 }.into()
+    send_failed(at, isn, flow, ordinal, 0)
 }
 
 pub(super) fn send_failed(at: u64, isn: u32, flow: Flow, ordinal: u32, err: i32) -> Event {
@@ -100,8 +100,16 @@ pub(super) fn send_failed(at: u64, isn: u32, flow: Flow, ordinal: u32, err: i32)
 
 /// The socket became established; its event has the ISN after the acknowledgement.
 pub(super) fn established(at: u64, isn: u32, flow: Flow) -> Event {
-    let (stamp, new_state) = (stamp(SockState::KIND, at, POD_NETNS), TCP_ESTABLISHED);
-    SockState { stamp, flow, isn: isn.wrapping_add(1), err: 0, new_state, retransmits: 0, unused: [0; 2] }.into()
+    left_syn_sent(at, isn.wrapping_add(1), flow, TCP_ESTABLISHED, 0)
+}
+
+pub(super) fn closed(at: u64, isn: u32, flow: Flow, err: u32) -> Event {
+    left_syn_sent(at, isn, flow, TCP_CLOSE, err)
+}
+
+fn left_syn_sent(at: u64, isn: u32, flow: Flow, new_state: u8, err: u32) -> Event {
+    let stamp = stamp(SockState::KIND, at, POD_NETNS);
+    SockState { stamp, flow, isn, err, new_state, ..Zeroable::zeroed() }.into()
 }
 
 /// Of a socket that knows of retransmits.
@@ -110,35 +118,32 @@ pub(super) fn counted(end: Event, retransmits: u8) -> Event {
     SockState { retransmits, ..state }.into()
 }
 
-pub(super) fn closed(at: u64, isn: u32, flow: Flow, err: u32) -> Event {
-    let (stamp, new_state) = (stamp(SockState::KIND, at, POD_NETNS), TCP_CLOSE);
-    SockState { stamp, flow, isn, err, new_state, retransmits: 0, unused: [0; 2] }.into()
+pub(super) fn seen(at: u64, isn: u32, flow: Flow, ifindex: u32, packet: u8, direction: u8) -> Event {
+    seen_with(at, isn, flow, ifindex, (packet, direction, 0))
 }
 
-pub(super) fn seen(at: u64, isn: u32, flow: Flow, ifindex: u32, packet: u8, direction: u8) -> Event {
-    Wire { stamp: stamp(Wire::KIND, at, NODE_NETNS), flow, isn, ifindex, packet, direction, detail: 0 }.into()
+/// With `detail` as the third of them.
+fn seen_with(at: u64, isn: u32, flow: Flow, ifindex: u32, (packet, direction, detail): (u8, u8, u16)) -> Event {
+    Wire { stamp: stamp(Wire::KIND, at, NODE_NETNS), flow, isn, ifindex, packet, direction, detail }.into()
 }
 
 pub(super) fn syn(at: u64, isn: u32, translated: Flow) -> Event {
-    seen(at, isn, translated, UPLINK, WIRE_SYN, WIRE_EGRESS)
+    syn_by(at, isn, translated, UPLINK, 0)
 }
 
 /// A SYN leaves as its own socket sent it.
 pub(super) fn own_syn(at: u64, isn: u32, flow: Flow) -> Event {
-    let mut event = syn(at, isn, flow);
-    if let Event::Wire(event) = &mut event {
-        event.detail = WIRE_OWN;
-    }
-    event
+    syn_by(at, isn, flow, UPLINK, WIRE_OWN)
+}
+
+/// A SYN leaves by an interface, with bits of `detail`.
+pub(super) fn syn_by(at: u64, isn: u32, translated: Flow, ifindex: u32, detail: u16) -> Event {
+    seen_with(at, isn, translated, ifindex, (WIRE_SYN, WIRE_EGRESS, detail))
 }
 
 /// A router says that it cannot deliver the SYN that left as `translated`.
 pub(super) fn unreachable(at: u64, isn: u32, translated: Flow) -> Event {
-    let mut event = seen(at, isn, translated, UPLINK, WIRE_UNREACHABLE, WIRE_INGRESS);
-    if let Event::Wire(event) = &mut event {
-        event.detail = 0x0301;
-    }
-    event
+    seen_with(at, isn, translated, UPLINK, (WIRE_UNREACHABLE, WIRE_INGRESS, 0x0301))
 }
 
 /// A SYN arrives on an inside interface.
@@ -148,11 +153,20 @@ pub(super) fn syn_arrives(at: u64, isn: u32, original: Flow) -> Event {
 
 /// The answer to a SYN that left as `translated`.
 pub(super) fn syn_ack(at: u64, isn: u32, translated: Flow) -> Event {
-    seen(at, isn, translated.reversed(), UPLINK, WIRE_SYN_ACK, WIRE_INGRESS)
+    arrives(at, isn, translated, WIRE_SYN_ACK, 0)
 }
 
 pub(super) fn rst(at: u64, isn: u32, translated: Flow) -> Event {
-    seen(at, isn, translated.reversed(), UPLINK, WIRE_RST, WIRE_INGRESS)
+    arrives(at, isn, translated, WIRE_RST, 0)
+}
+
+/// A segment that does not answer the SYN that left as `translated`.
+pub(super) fn stray(at: u64, isn: u32, translated: Flow, flags: u16) -> Event {
+    arrives(at, isn, translated, WIRE_STRAY, flags)
+}
+
+pub(super) fn arrives(at: u64, isn: u32, translated: Flow, packet: u8, detail: u16) -> Event {
+    seen_with(at, isn, translated.reversed(), UPLINK, (packet, WIRE_INGRESS, detail))
 }
 
 /// A SYN is dropped in a hook.
@@ -175,28 +189,17 @@ pub(super) fn address(at: u64, ifindex: u32, addr: &str, state: u8) -> Event {
     Address { stamp: stamp(Address::KIND, at, NODE_NETNS), addr, ifindex, prefix: 120, state, unused: [0; 2] }.into()
 }
 
-/// A SYN leaves by an interface, with bits of `detail`.
-pub(super) fn syn_by(at: u64, isn: u32, translated: Flow, ifindex: u32, detail: u16) -> Event {
-    let mut event = seen(at, isn, translated, ifindex, WIRE_SYN, WIRE_EGRESS);
-    if let Event::Wire(event) = &mut event {
-        event.detail = detail;
-    }
-    event
-}
-
-/// A segment that does not answer the SYN that left as `translated`.
-pub(super) fn stray(at: u64, isn: u32, translated: Flow, flags: u16) -> Event {
-    let mut event = seen(at, isn, translated.reversed(), UPLINK, WIRE_STRAY, WIRE_INGRESS);
-    if let Event::Wire(event) = &mut event {
-        event.detail = flags;
-    }
-    event
-}
-
 /// The answer to a SYN that left as `translated` is dropped.
 pub(super) fn answer_dropped(at: u64, isn: u32, translated: Flow) -> Event {
     let (stamp, flow) = (stamp(CtDrop::KIND, at, NODE_NETNS), translated.reversed());
     CtDrop { stamp, flow, isn, reason: 0x0003_0007, ctinfo: 3, packet: WIRE_SYN_ACK, ..Zeroable::zeroed() }.into()
+}
+
+/// A drop with other fields.
+pub(super) fn changed(event: Event, change: impl Fn(&mut CtDrop)) -> Event {
+    let Event::CtDrop(mut drop) = event else { panic!("a drop is one") };
+    change(&mut drop);
+    drop.into()
 }
 
 pub(super) fn table(at: u64, count: u32) -> Event {
@@ -243,6 +246,11 @@ impl Outcomes {
     pub(super) fn only(&self) -> &Attempt {
         assert_eq!(self.ended.len(), 1, "{:#?}", self.ended);
         &self.ended[0]
+    }
+
+    /// The attempt with this ISN.
+    pub(super) fn of(&self, isn: u32) -> &Attempt {
+        self.ended.iter().find(|attempt| attempt.isn == isn).unwrap()
     }
 
     /// Time and ordinal of each retransmit.
@@ -299,4 +307,10 @@ pub(super) fn join(events: &[Event]) -> Outcomes {
     finish_each(&mut join, |update| outcomes.take(update));
     assert_eq!(join.open(), 0);
     outcomes
+}
+
+/// The only attempt that follows from events.
+#[track_caller]
+pub(super) fn only(events: &[Event]) -> Attempt {
+    join(events).only().clone()
 }

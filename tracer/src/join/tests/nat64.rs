@@ -23,16 +23,16 @@ fn what_masquerade_makes_of_the_translator_continues_the_attempt() {
         let reported = retransmit(S + 1_000, ISN, socket(), 1);
         let mut events = vec![bind(0, ISN, translator, node(2)), syn(1_000, ISN, node(2))];
         events.insert(if socket_first { 0 } else { 2 }, reported);
-        let outcomes = join(&events);
-        assert_eq!((outcomes.only().original, outcomes.only().translated), (Some(socket()), Some(node(2))));
+        let attempt = only(&events);
+        assert_eq!((attempt.original, attempt.translated), (Some(socket()), Some(node(2))));
     }
 }
 
 #[test]
 fn an_ipv4_socket_behind_clat_leaves_as_ipv6() {
     let leaves = flow("2001:db8:1::1", 1, "64:ff9b::192.0.2.7", 443);
-    let outcomes = join(&[syn(0, ISN, leaves), retransmit(S, ISN, pod(1), 1), syn(S, ISN, leaves)]);
-    assert_eq!((outcomes.only().original, outcomes.only().translated), (Some(pod(1)), Some(leaves)));
+    let attempt = only(&[syn(0, ISN, leaves), retransmit(S, ISN, pod(1), 1), syn(S, ISN, leaves)]);
+    assert_eq!((attempt.original, attempt.translated), (Some(pod(1)), Some(leaves)));
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn an_attempt_that_begins_later_in_the_same_way_shows_that_the_way_still_holds()
     events.push(tick(4 * S));
     events.extend(stuck(5 * S, ISN + 1, 2));
     let outcomes = join(&events);
-    assert_eq!(outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path, None);
+    assert_eq!(outcomes.of(ISN).later_path, None);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_attempt_from_the_same_port_follows_the_same_entry_and_shows_nothing() {
     }
     events.push(tick(9 * S));
     let outcomes = join(&events);
-    let later = |isn| outcomes.ended.iter().find(|attempt| attempt.isn == isn).unwrap().later_path.unwrap();
+    let later = |isn| outcomes.of(isn).later_path.unwrap();
     // Both follow the entry that the first one made: what is later than that counts.
     assert_eq!((later(ISN).attempts, later(ISN + 1).attempts), (2, 2));
     assert!(!later(ISN).is_concurrent && !later(ISN + 1).is_concurrent);
@@ -75,7 +75,7 @@ fn what_began_before_is_not_later() {
     let mut events = works(0, 100, 50).to_vec();
     events.extend(stuck(S, ISN, 1));
     let outcomes = join(&events);
-    assert_eq!(outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path, None);
+    assert_eq!(outcomes.of(ISN).later_path, None);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn later_attempts_that_are_answered_without_leaving_take_another_way() {
     let mut events = stuck(0, ISN, 1).to_vec();
     events.extend([established(2 * S, 7, service(50)), established(2 * S, 8, service(51)), tick(4 * S)]);
     let outcomes = join(&events);
-    let later = outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path.unwrap();
+    let later = outcomes.of(ISN).later_path.unwrap();
     assert_eq!((later.attempts, later.translated, later.is_answered), (2, None, true));
 }
 
@@ -95,7 +95,7 @@ fn a_way_that_others_took_before_holds_at_the_same_time() {
         events.extend(works(12 * S, 200, 60));
         events.push(tick(14 * S));
         let outcomes = join(&events);
-        outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path.unwrap().is_concurrent
+        outcomes.of(ISN).later_path.unwrap().is_concurrent
     };
     assert!(!concurrent(&[]));
     assert!(concurrent(&works(0, 100, 50)));
@@ -105,6 +105,6 @@ fn a_way_that_others_took_before_holds_at_the_same_time() {
     events.extend(stuck(10 * S, ISN, 1));
     events.extend([established(12 * S, 8, service(51)), tick(14 * S)]);
     let outcomes = join(&events);
-    let later = outcomes.ended.iter().find(|attempt| attempt.isn == ISN).unwrap().later_path.unwrap();
+    let later = outcomes.of(ISN).later_path.unwrap();
     assert!(later.translated.is_none() && later.is_concurrent);
 }

@@ -53,9 +53,9 @@ fn an_rst_that_resets_no_answer_shows_that_a_stray_segment_came_before_anybody_w
         syn(S, ISN, node(2)),
         syn_ack(S + MS, ISN, node(2)),
     ];
-    let outcomes = join(&events);
-    assert_eq!(outcomes.only().strays, Strays { resets_sent: 1, ..Strays::default() });
-    assert_eq!(outcomes.only().outcome, Outcome::Established);
+    let attempt = only(&events);
+    assert_eq!(attempt.strays, Strays { resets_sent: 1, ..Strays::default() });
+    assert_eq!(attempt.outcome, Outcome::Established);
 }
 
 #[test]
@@ -67,42 +67,36 @@ fn an_rst_counts_though_nat_has_chosen_another_port_since() {
         syn(S, ISN, node(3)),
         syn_ack(S + MS, ISN, node(3)),
     ];
-    let outcomes = join(&events);
-    let attempt = outcomes.only();
+    let attempt = only(&events);
     assert_eq!(attempt.strays, Strays { resets_sent: 1, ..Strays::default() });
     assert!(attempt.egress.is_mixed && attempt.syns_leaving == 2);
 }
 
 #[test]
 fn a_syn_of_the_other_side_is_a_stray_of_its_own_kind() {
-    let outcomes = join(&[syn(0, ISN, node(2)), syn(S, ISN, node(2)), stray(S + MS, ISN, node(2), 0x02)]);
-    assert_eq!(outcomes.only().strays, Strays { syns: 1, ..Strays::default() });
-    assert!(outcomes.only().is_answered() && !outcomes.only().strays.is_of_older());
+    let attempt = only(&[syn(0, ISN, node(2)), syn(S, ISN, node(2)), stray(S + MS, ISN, node(2), 0x02)]);
+    assert_eq!(attempt.strays, Strays { syns: 1, ..Strays::default() });
+    assert!(attempt.is_answered() && !attempt.strays.is_of_older());
 }
 
 #[test]
 fn a_client_that_sends_on_was_answered_where_nothing_is_watched() {
     let continues = |at, port| seen(at, ISN, node(port), UPLINK, WIRE_STRAY, WIRE_EGRESS);
     let sent = [syn(0, ISN, node(2)), syn(S, ISN, node(2))];
-    let outcomes = join(&[&sent[..], &[continues(S + MS, 3), continues(S + MS, 2)]].concat());
-    let attempt = outcomes.only();
+    let attempt = only(&[&sent[..], &[continues(S + MS, 3), continues(S + MS, 2)]].concat());
     assert_eq!((attempt.is_answered_unseen, attempt.syn_ack_seen), (true, false));
     assert_eq!(attempt.outcome, Outcome::Established);
     // Nothing new where the answer was seen.
-    let outcomes = join(&[&sent[..], &[syn_ack(S + MS, ISN, node(2)), continues(S + 2 * MS, 2)]].concat());
-    assert!(!outcomes.only().is_answered_unseen && outcomes.only().syn_ack_seen);
-    let outcomes = join(&[&sent[..], &[continues(S + MS, 3)]].concat());
-    assert_eq!((outcomes.only().is_answered_unseen, outcomes.only().outcome), (false, Outcome::Pending));
+    let attempt = only(&[&sent[..], &[syn_ack(S + MS, ISN, node(2)), continues(S + 2 * MS, 2)]].concat());
+    assert!(!attempt.is_answered_unseen && attempt.syn_ack_seen);
+    let attempt = only(&[&sent[..], &[continues(S + MS, 3)]].concat());
+    assert_eq!((attempt.is_answered_unseen, attempt.outcome), (false, Outcome::Pending));
 }
 
 #[test]
 fn an_answer_with_the_mac_address_of_another_host_is_noted() {
-    let mut answer = syn_ack(MS, ISN, node(2));
-    if let Event::Wire(answer) = &mut answer {
-        answer.detail = WIRE_OTHER_HOST;
-    }
-    let outcomes = join(&[bind(0, ISN, pod(1), node(2)), answer, retransmit(S, ISN, pod(1), 1)]);
-    let attempt = outcomes.only();
+    let answer = arrives(MS, ISN, node(2), WIRE_SYN_ACK, WIRE_OTHER_HOST);
+    let attempt = only(&[bind(0, ISN, pod(1), node(2)), answer, retransmit(S, ISN, pod(1), 1)]);
     assert_eq!((attempt.strays.for_other_mac, attempt.strays.any(), attempt.syn_ack_undelivered), (1, false, true));
 }
 
@@ -112,9 +106,9 @@ fn an_answer_that_leaves_again_is_noted_with_either_tuple() {
     for (flow, count) in [(pod(1), 1), (node(2), 1), (pod(9), 0)] {
         let events =
             [bind(0, ISN, pod(1), node(2)), syn_ack(MS, ISN, node(2)), leaves(flow), retransmit(S, ISN, pod(1), 1)];
-        let outcomes = join(&events);
-        assert_eq!(outcomes.only().strays, Strays { left_again: count, ..Strays::default() }, "{flow:?}");
-        assert!(outcomes.only().syn_ack_undelivered);
+        let attempt = only(&events);
+        assert_eq!(attempt.strays, Strays { left_again: count, ..Strays::default() }, "{flow:?}");
+        assert!(attempt.syn_ack_undelivered);
     }
 }
 

@@ -15,12 +15,6 @@ fn dropped_in(at: u64, flow: Flow, netns: u32, ifindex: u32) -> Event {
     changed(dropped(at, ISN, flow, 0), |drop| (drop.stamp.netns, drop.ifindex) = (netns, ifindex))
 }
 
-fn changed(event: Event, change: impl Fn(&mut CtDrop)) -> Event {
-    let Event::CtDrop(mut drop) = event else { panic!("a drop is one") };
-    change(&mut drop);
-    drop.into()
-}
-
 /// SYNs that left twice and were not answered, with drops about them: those that count, those of them after the SYN left, and the others.
 fn counted(drops: &[Event]) -> (u8, u8, u8) {
     let mut events = vec![
@@ -33,8 +27,7 @@ fn counted(drops: &[Event]) -> (u8, u8, u8) {
     ];
     events.extend(drops);
     events.sort_by_key(|event| event.stamp().time_ns);
-    let outcomes = join(&events);
-    let attempt = outcomes.only();
+    let attempt = only(&events);
     assert_eq!(attempt.syns_leaving, 2);
     (attempt.syn_dropped.count, attempt.dropped_after_leaving, attempt.syn_dropped_aside.count)
 }
@@ -87,7 +80,7 @@ fn an_answer_dropped_in_front_of_the_uplink_did_not_arrive() {
     let dropped_in_front = |at| changed(answer_dropped(at, ISN, node(2)), |drop| drop.stamp.netns = FRONT_NETNS);
     let of = |events: &[Event]| {
         let before = [uplink(0, UPLINK, "eth0", UPLINK_WATCHED, 0), syn(MS, ISN, node(2))];
-        join(&[&before, events, &[syn(S, ISN, node(2))]].concat()).only().answer_dropped.count
+        only(&[&before, events, &[syn(S, ISN, node(2))]].concat()).answer_dropped.count
     };
     assert_eq!(of(&[dropped_in_front(2 * MS)]), 0);
     // It arrived, and was dropped in the namespace of a pod.

@@ -94,8 +94,7 @@ fn the_ports_of_earlier_syns_are_kept_until_they_are_answered() {
             vec![syn(0, ISN, node(1_500)), bind(S, ISN, pod(1), node(1_600)), syn(S + 1, ISN, node(1_600))];
         events.extend(late_answer);
         events.extend([syn(3 * S, ISN, node(40_000)), syn_ack(3 * S + MS, ISN, node(40_000))]);
-        let outcomes = join(&events);
-        let attempt = outcomes.only();
+        let attempt = only(&events);
         assert!(attempt.is_answered() && attempt.translated == Some(node(40_000)));
         attempt.earlier_ports.iter().collect::<Vec<_>>()
     };
@@ -105,7 +104,7 @@ fn the_ports_of_earlier_syns_are_kept_until_they_are_answered() {
 
 #[test]
 fn one_packet_on_two_interfaces_is_no_retransmit() {
-    let on = |at, ifindex| seen(at, ISN, node(9), ifindex, WIRE_SYN, WIRE_EGRESS);
+    let on = |at, ifindex| syn_by(at, ISN, node(9), ifindex, 0);
     let outcomes = join(&[on(0, 5), on(2_000, 3), tick(S / 2), on(S, 5), on(S + 2_000, 3)]);
     assert_eq!(outcomes.retransmitted(), [(S, 1)]);
     let attempt = outcomes.only();
@@ -130,9 +129,9 @@ fn two_attempts_with_one_isn_to_two_destinations_stay_apart() {
 
 #[test]
 fn an_answer_to_another_port_belongs_to_nobody() {
-    let outcomes = join(&[syn(0, ISN, node(9)), syn_ack(MS, ISN, node(8)), rst(MS, ISN, node(7))]);
-    assert!(!outcomes.only().syn_ack_seen && !outcomes.only().rst_seen);
-    assert_eq!(outcomes.only().outcome, Outcome::Pending);
+    let attempt = only(&[syn(0, ISN, node(9)), syn_ack(MS, ISN, node(8)), rst(MS, ISN, node(7))]);
+    assert!(!attempt.syn_ack_seen && !attempt.rst_seen);
+    assert_eq!(attempt.outcome, Outcome::Pending);
 }
 
 #[test]
@@ -143,9 +142,9 @@ fn answers_and_arriving_syns_alone_are_no_attempt() {
 
 #[test]
 fn an_answer_tells_the_translated_port_where_the_syn_was_missed() {
-    let outcomes = join(&[syn_ack(0, ISN, node(9)), established(1_000, ISN, pod(1))]);
-    assert_eq!(outcomes.only().translated, Some(node(9)));
-    assert!(outcomes.only().syn_ack_seen);
+    let attempt = only(&[syn_ack(0, ISN, node(9)), established(1_000, ISN, pod(1))]);
+    assert_eq!(attempt.translated, Some(node(9)));
+    assert!(attempt.syn_ack_seen);
 }
 
 #[test]
@@ -156,9 +155,9 @@ fn an_answer_that_does_not_reach_the_socket_does_not_end_the_attempt() {
         events.push(syn_ack(at + MS, ISN, node(9)));
     }
     events.push(closed(31 * S, ISN, pod(1), ETIMEDOUT));
-    let outcomes = join(&events);
-    assert_eq!((outcomes.only().outcome, outcomes.only().retransmits), (Outcome::TimedOut, 4));
-    assert!(outcomes.only().syn_ack_seen);
+    let attempt = only(&events);
+    assert_eq!((attempt.outcome, attempt.retransmits), (Outcome::TimedOut, 4));
+    assert!(attempt.syn_ack_seen);
 }
 
 #[test]
@@ -166,14 +165,13 @@ fn of_two_nats_the_entry_of_the_second_alone_is_read_where_the_syn_leaves() {
     let (original, between, translated) = (pod(40_000), flow("172.18.0.2", 3_000, "203.0.113.5", 443), node(1_500));
     let original = Flow { dst: translated.dst, dst_port: translated.dst_port, ..original };
     let between = Flow { dst: translated.dst, dst_port: translated.dst_port, ..between };
-    let outcomes = join(&[
+    let attempt = only(&[
         bind(0, ISN, between, translated),
         syn(1_000, ISN, translated),
         syn(S, ISN, translated),
         retransmit(S + 3_000, ISN, original, 1),
         closed(3 * S, ISN, original, ETIMEDOUT),
     ]);
-    let attempt = outcomes.only();
     assert_eq!((attempt.original, attempt.translated), (Some(original), Some(translated)));
     assert_eq!((attempt.retransmits, attempt.selections), (1, 1));
 }
