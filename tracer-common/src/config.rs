@@ -111,8 +111,7 @@ macro_rules! for_each_global {
             FILTER_BY_DPORT,
             /// 1 where `FILTER_NETNS` restricts the namespace of the NAT
             FILTER_BY_NETNS,
-            /// 1 where `wire` applies the destination filters too; off when the binding must come from the wire, for
-            /// there a DNAT may have changed the destination
+            /// 1 where `wire` applies the destination filters too; off when the binding comes from the wire, where DNAT may have changed it
             FILTER_WIRE,
             /// 1 where `wire` can read conntrack entries: those of SYNs that are retransmitted without a translated source
             WIRE_READS,
@@ -158,9 +157,8 @@ pub enum Loss {
     Unreadable = 1,
     /// Reserved: no program counts this; its place in the trace and its name in JSON stay.
     TableFull = 2,
-    /// The kernel ran no program because it was running already on that CPU (the kernel's `recursion_misses`, from 5.12; of kprobes
-    /// from 6.7), or `ct_drop` left out the drop of a SYN from outside that exceeded [`OUTSIDE_DROPS_PER_SECOND`].
-    /// It is not known whether that run would have reported an event.
+    /// An event may be missing: the kernel's `recursion_misses` (from 5.12; of kprobes from 6.7), or more dropped SYNs from outside than
+    /// [`OUTSIDE_DROPS_PER_SECOND`].
     Skipped = 3,
 }
 

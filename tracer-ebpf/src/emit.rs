@@ -29,9 +29,8 @@ pub fn now_ns() -> u64 {
     unsafe { bpf_ktime_get_boot_ns() }
 }
 
-/// Has `fill` write an event where user space reads it, or counts that it was lost. The stack is too small for a copy.
-///
-/// `fill` has to set every field. It returns `None` to send nothing after all.
+/// Has `fill` write every field of an event where user space reads it (the stack is too small for a copy), or counts that it was lost.
+/// `fill` returns `None` to send nothing after all.
 #[inline(always)]
 pub fn emit<T: bytemuck::Pod>(fill: impl FnOnce(&mut T) -> Option<()>) {
     let Some(mut entry) = EVENTS.reserve::<T>(0) else {

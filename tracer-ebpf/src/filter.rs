@@ -1,6 +1,4 @@
-//! What the user does not want to see is left in the kernel.
-//!
-//! Each question is a constant to the verifier: a filter that is not set costs nothing.
+//! What the user does not want to see is left in the kernel. A filter that is not set is a constant to the verifier: it costs nothing.
 
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use tracer_common::Flow;

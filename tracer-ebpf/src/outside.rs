@@ -1,5 +1,4 @@
-//! SYNs from outside that are dropped here: those on their way to another machine are of interest, at a bounded rate; a flood that
-//! a firewall keeps out is not.
+//! SYNs from outside that are dropped here: those on their way to another machine are reported, at a bounded rate.
 
 use tracer_common::config::{Loss, OUTSIDE_DROPS_BURST, OUTSIDE_DROPS_PER_SECOND};
 use tracer_common::events::{STATUS_CONFIRMED, STATUS_DST_NAT, STATUS_SRC_NAT_DONE};

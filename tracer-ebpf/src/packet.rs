@@ -1,5 +1,4 @@
-//! Finds the TCP header of a packet on an interface, or the one that an ICMP error quotes. Leaves at the first sign that it
-//! is not of interest.
+//! Finds the TCP header of a packet, or the one that an ICMP error quotes; leaves at the first sign that it is not of interest.
 
 use aya_ebpf::programs::TcContext;
 use bytemuck::{Pod, Zeroable as _};

@@ -15,9 +15,7 @@ pub struct Taken {
     pub max_port: u16,
 }
 
-/// Has `fill` write the selection of an entry where its binding finds it.
-///
-/// `fill` has to set every field.
+/// Has `fill` write every field of the selection of an entry where its binding finds it.
 #[inline(always)]
 pub fn keep(entry: u64, fill: impl FnOnce(&mut NatSelect)) {
     let Some(selection) = SELECTED.get_ptr_mut(0) else { return };

@@ -13,8 +13,7 @@ pub const LOCAL_ROUTE_ADDED: u8 = 3;
 /// The local route is no longer there.
 pub const LOCAL_ROUTE_REMOVED: u8 = 4;
 
-/// A route leads the address out of this interface from this time on, although it is in a network of another one: the neighbours there may
-/// get this node's answer for it (proxy ARP).
+/// A route leads the address out of this interface from now on, although another one has its network (proxy ARP).
 pub const HOST_ROUTE_ADDED: u8 = 5;
 /// The route is no longer there.
 pub const HOST_ROUTE_REMOVED: u8 = 6;

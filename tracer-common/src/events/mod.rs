@@ -19,28 +19,19 @@ mod wire;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use address::{
-    ADDRESS_ADDED, ADDRESS_REMOVED, Address, HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED, LOCAL_ROUTE_ADDED,
-    LOCAL_ROUTE_REMOVED, SENDER_ADDED, SENDER_REMOVED,
-};
-pub use ct_drop::{CtDrop, DROP_AT_HOOK, DROP_ELSEWHERE, NO_ENTRY, STATUS_CONFIRMED, STATUS_SRC_NAT_DONE, UNTRACKED};
-pub use ct_table::CtTable;
-pub use lost::Lost;
-pub use nat_bind::{NatBind, RANGE_KNOWN, STATUS_DST_NAT, STATUS_SRC_NAT};
-pub use nat_select::{
-    NatSelect, RANGE_MAP_IPS, RANGE_PROTO_OFFSET, RANGE_PROTO_RANDOM, RANGE_PROTO_RANDOM_FULLY, RANGE_PROTO_SPECIFIED,
-    Selected,
-};
-pub use owner::{OWNER_TEXT, Owner};
-pub use process::{COMMAND_BYTES, Process};
-pub use sock_state::{SockState, TCP_CLOSE, TCP_ESTABLISHED, TCP_SYN_SENT};
-pub use syn_retransmit::SynRetransmit;
-pub use tick::Tick;
-pub use uplink::{INTERFACE_NAME, LINK_ENCAPSULATES, UPLINK_BLIND, UPLINK_LEFT, UPLINK_WATCHED, Uplink};
-pub use wire::{
-    WIRE_DATA, WIRE_ECN, WIRE_EGRESS, WIRE_FAST_OPEN, WIRE_INGRESS, WIRE_MPTCP, WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST,
-    WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
-};
+pub use address::*;
+pub use ct_drop::*;
+pub use ct_table::*;
+pub use lost::*;
+pub use nat_bind::*;
+pub use nat_select::*;
+pub use owner::*;
+pub use process::*;
+pub use sock_state::*;
+pub use syn_retransmit::*;
+pub use tick::*;
+pub use uplink::*;
+pub use wire::*;
 
 /// The first bytes of every event.
 #[repr(C)]

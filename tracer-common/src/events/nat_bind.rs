@@ -12,10 +12,8 @@ pub const STATUS_DST_NAT: u32 = 1 << 5;
 /// Bit of `range_flags`: the range is known. The kernel's own flags are the lowest ones.
 pub const RANGE_KNOWN: u16 = 1 << 15;
 
-/// Entry of `__nf_conntrack_confirm()` for a TCP SYN whose source was translated.
-///
-/// The entry of the function is before the table is changed: a lost race for the tuple drops the SYN after this event,
-/// and the retransmitted SYN makes a second one.
+/// Entry of `__nf_conntrack_confirm()` for a TCP SYN whose source was translated, before the table is changed: a lost race for the
+/// tuple drops the SYN after this event, and the retransmitted SYN makes a second one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct NatBind {
@@ -31,8 +29,7 @@ pub struct NatBind {
     pub status: u32,
     /// From `ct->zone.id`
     pub zone: u16,
-    /// [`RANGE_KNOWN`] and the lower bits of `flags` of the `nat_select` that this binding follows, where that was at hand;
-    /// else zero, and `nat_select` may come as an event of its own
+    /// [`RANGE_KNOWN`] and the lower bits of `flags` of the `nat_select` before this binding; else zero, and that may come as an event
     pub range_flags: u16,
     /// Its `min_port`
     pub min_port: u16,

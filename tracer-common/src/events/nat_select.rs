@@ -16,9 +16,8 @@ pub const RANGE_PROTO_RANDOM_FULLY: u32 = 1 << 4;
 /// `NF_NAT_RANGE_PROTO_OFFSET`: a port shift
 pub const RANGE_PROTO_OFFSET: u32 = 1 << 5;
 
-/// Entry of `nf_nat_setup_info()` for the source side, where the binding that follows did not take these facts along: a
-/// SYN that was dropped before it was confirmed, or went on on another CPU. It is reported when the next selection takes its place, so
-/// perhaps long after its time.
+/// Entry of `nf_nat_setup_info()` for the source side, where no `nat_bind` took these facts along: the SYN was dropped before it was
+/// confirmed, or changed its CPU. It is reported when the next selection takes its place, perhaps long after its time.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct NatSelect {

@@ -18,8 +18,7 @@ pub struct Process {
     pub flow: Flow,
     /// ISN of the SYN.
     pub isn: u32,
-    /// From `sk_socket->file->f_inode->i_ino`: the number in the link `/proc/PID/fd/N`, `socket:[...]`;
-    /// 0 once the process is known, which nothing else is needed for
+    /// From `sk_socket->file->f_inode->i_ino`, as in the link `/proc/PID/fd/N`, `socket:[...]`; 0 once the process is known
     pub socket: u32,
     /// Process ID as the tracer sees it; 0 until it is known. Of several processes the lowest.
     pub pid: u32,

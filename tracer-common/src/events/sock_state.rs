@@ -26,8 +26,7 @@ pub struct SockState {
     pub err: u32,
     /// [`TCP_ESTABLISHED`], [`TCP_CLOSE`] or another state
     pub new_state: u8,
-    /// `tcp_sock.total_retrans`, the number of SYN retransmissions; 255 for that and more. It covers retransmits whose own
-    /// event is missing.
+    /// `tcp_sock.total_retrans`, at most 255: the number of SYN retransmissions, those whose own event is missing included
     pub retransmits: u8,
     /// Zero.
     pub unused: [u8; 2],

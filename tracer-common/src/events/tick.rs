@@ -4,10 +4,8 @@ use bytemuck::{Pod, Zeroable};
 
 use super::Stamp;
 
-/// Made by user space after it has emptied the ring buffer.
-///
-/// Decisions that wait for a fact which may still arrive are taken at ticks, never by the clock, so a replay takes the
-/// same decisions in the same order.
+/// Made by user space after it has emptied the ring buffer. Decisions that wait for facts are taken at ticks, never by the clock, so a
+/// replay takes the same decisions in the same order.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Tick {

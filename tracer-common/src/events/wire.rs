@@ -47,8 +47,7 @@ pub struct Wire {
     pub stamp: Stamp,
     /// As in the packet: the source of a SYN-ACK is the server. Of an ICMP error that of the packet it quotes.
     pub flow: Flow,
-    /// ISN of the attempt: the sequence number of a SYN, the acknowledgement number less one of an answer; of a stray
-    /// segment the ISN of the SYN that waits
+    /// ISN of the attempt: sequence number of a SYN, acknowledgement number less one of an answer; of a stray segment that of its SYN
     pub isn: u32,
     /// Index of the interface
     pub ifindex: u32,

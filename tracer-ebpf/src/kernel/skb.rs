@@ -189,8 +189,7 @@ impl Skb {
         offset != u32::MAX && self.0.peek::<u8>(offset).is_some_and(|bits| matches!(bits & 7, OTHERHOST | OUTGOING))
     }
 
-    /// The headers if it is TCP with one of these flags, from the IP header on: a packet that is dropped early has no other
-    /// offset yet.
+    /// The headers if it is TCP with one of these flags, found by the IP header: a packet dropped early has no other offset yet.
     #[inline(always)]
     pub fn tcp(self, wanted: u8) -> Option<Header> {
         let head = Address(self.0.peek(SKB_HEAD.load())?);

@@ -15,8 +15,7 @@ use crate::address::mapped;
 pub struct Sock(Typed);
 
 impl Sock {
-    /// The socket that a BTF-enabled tracepoint got as its argument, if it is of TCP; an MPTCP socket is not, its subflows
-    /// are.
+    /// The socket that a BTF-enabled tracepoint got as its argument, if it is of TCP; an MPTCP socket is not, its subflows are.
     #[inline(always)]
     pub fn new(pointer: *const u8) -> Option<Self> {
         // SAFETY: the helper checks what kind of socket it is; the verifier lets only typed pointers through.

@@ -82,17 +82,14 @@ impl Attempts {
         &mut self.slots[id as usize]
     }
 
-    /// With its tuples.
     pub(super) fn view(&self, id: u32) -> SlotView<'_> {
         SlotView { slot: self.get(id), addresses: &self.addresses }
     }
 
-    /// With its tuples.
     pub(super) fn view_mut(&mut self, id: u32) -> SlotViewMut<'_> {
         SlotViewMut { slot: &mut self.slots[id as usize], addresses: &mut self.addresses }
     }
 
-    /// What it has beside its slot.
     pub(super) fn extra(&self, id: u32) -> Extra {
         if self.get(id).known.has(SlotFlags::EXTRA) {
             self.extras.get(&id).copied().unwrap_or_default()
@@ -119,12 +116,10 @@ impl Attempts {
         self.buckets[self.bucket(isn)]
     }
 
-    /// Has the ISN's bucket fetched.
     pub(super) fn fetch_bucket(&self, isn: u32) {
         fetch(self.buckets.get(self.bucket(isn)));
     }
 
-    /// Has an attempt fetched.
     pub(super) fn fetch(&self, id: u32) {
         fetch(self.slots.get(id as usize));
     }
@@ -137,8 +132,7 @@ impl Attempts {
         }
     }
 
-    /// The attempt with this ISN that fits best by `fit`, where higher is better and `BEST` ends the search; of equals
-    /// the newest.
+    /// The attempt with this ISN that fits best (higher is better, `best` ends the search); of equals the newest.
     pub(super) fn find(&self, isn: u32, best: u8, fit: impl Fn(SlotView<'_>) -> Option<u8>) -> Option<(u32, u8)> {
         let mut found: Option<(u32, u8)> = None;
         let mut id = self.buckets[self.bucket(isn)];
@@ -192,7 +186,6 @@ impl Attempts {
         id
     }
 
-    /// Frees the attempt's slot.
     pub(super) fn close(&mut self, id: u32) {
         self.detach(id);
         self.unlink(id);
@@ -223,7 +216,6 @@ impl Attempts {
         slot.after != NONE && slot.last_ns.saturating_sub(self.get(slot.after).last_ns) >= by_ns
     }
 
-    /// Puts the attempt at the end of a list.
     pub(super) fn wait(&mut self, id: u32, wait: Wait) {
         self.detach(id);
         self.append(id, wait);
@@ -300,12 +292,5 @@ impl Attempts {
     #[cfg(test)]
     pub(super) fn addresses(&self) -> usize {
         self.addresses.in_use()
-    }
-
-    /// Bytes allocated.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        let index = self.buckets.capacity() * size_of::<u32>();
-        self.slots.capacity() * size_of::<Slot>() + self.addresses.bytes() + index
     }
 }

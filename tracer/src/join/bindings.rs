@@ -8,7 +8,7 @@ use std::hash::Hasher;
 use tracer_common::Flow;
 
 use super::hash::{hasher, write_addr};
-use super::recent::Recent;
+use super::recent::{FactLink, Recent};
 use super::slot::PackedRange;
 use super::times::{BINDING_COUNTS_NS, BINDING_NS, HINT_NS, SETTLE_NS};
 use super::tuple::{Tuple, TupleKey};
@@ -35,6 +35,12 @@ pub(super) struct Choice {
     pub(super) zone: u16,
     pub(super) range: Option<PackedRange>,
 }
+
+/// A fact has a link and a bucket in `Recent`: the sizes that `Limits::bindings` names.
+const fn bytes_of<T>() -> usize {
+    size_of::<Binding<T>>() + size_of::<FactLink>() + size_of::<u32>()
+}
+const _: () = assert!(bytes_of::<Tuple>() == 68 && bytes_of::<Flow>() == 116);
 
 #[derive(Debug)]
 pub(super) struct Bindings {
@@ -106,11 +112,6 @@ impl Bindings {
             Some(narrow) => ranged(&mut self.narrow, narrow, is_it, range),
             None => ranged(&mut self.wide, *original.flow, is_it, range),
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.narrow.bytes() + self.wide.bytes()
     }
 }
 

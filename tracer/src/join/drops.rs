@@ -16,8 +16,7 @@ use super::update::Updates;
 use crate::model::{Outcome, TableFill};
 
 impl Join {
-    /// Notes a drop. The first of a SYN opens no attempt, for most of what nodes drop is of strangers; the second one of the
-    /// same SYN does.
+    /// Notes a drop. The first of a SYN opens no attempt, since nodes mostly drop what is of strangers; the second one does.
     pub(super) fn ct_drop(&mut self, event: &CtDrop, updates: &mut Updates<'_>) {
         let drop = DroppedPacket::from(event);
         let to_server = &TupleKey::from(&drop.to_server);

@@ -15,13 +15,8 @@ use crate::model::Outcome;
 impl Join {
     /// Ends every open attempt; `false` where `updates` is full before.
     pub(super) fn finish(&mut self, updates: &mut Updates<'_>) -> bool {
-        while !self.settling.is_empty() {
-            if updates.is_full() {
-                return false;
-            }
-            if let Some(held) = self.settling.pop() {
-                self.report(held, updates);
-            }
+        if !self.release_settled(u64::MAX, updates) {
+            return false;
         }
         for wait in Wait::ALL {
             while let Some(id) = self.attempts.front(wait) {
@@ -46,7 +41,7 @@ impl Join {
         if self.now_ns < self.due_ns {
             return true;
         }
-        let is_done = self.release_settled(updates)
+        let is_done = self.release_settled(self.now_ns, updates)
             && self.end_list(Wait::Done, DONE_NS, updates)
             && self.end_list(Wait::Linger, LINGER_NS, updates)
             && self.end_list(Wait::Answered, ANSWERED_NS, updates)
@@ -62,9 +57,9 @@ impl Join {
         true
     }
 
-    fn release_settled(&mut self, updates: &mut Updates<'_>) -> bool {
+    fn release_settled(&mut self, now_ns: u64, updates: &mut Updates<'_>) -> bool {
         while !updates.is_full() {
-            let Some(held) = self.settling.release(self.now_ns) else { return true };
+            let Some(held) = self.settling.release(now_ns) else { return true };
             self.report(held, updates);
         }
         false

@@ -68,7 +68,6 @@ impl Hints {
         (!was_claimed).then_some(selection.event)
     }
 
-    /// Keeps a wire observation that fits no attempt yet.
     pub(super) fn see(&mut self, observation: Wire) {
         self.observations.push(hash_isn(observation.isn), observation);
     }
@@ -80,7 +79,6 @@ impl Hints {
         self.observations.of(hash_isn(isn)).filter(near)
     }
 
-    /// Keeps an RST that left with this tuple.
     pub(super) fn reset(&mut self, time_ns: u64, flow: Flow) {
         self.resets.push(flow.hash(), Reset { time_ns, flow });
     }
@@ -91,7 +89,6 @@ impl Hints {
         self.resets.of(flow.hash()).filter(is_it).count()
     }
 
-    /// Keeps a dropped packet.
     pub(super) fn drop(&mut self, drop: DroppedPacket) {
         self.drops.push(hash_isn(drop.isn), drop);
     }
@@ -120,10 +117,5 @@ impl Hints {
         })?;
         drop.claimed = true;
         Some(*drop)
-    }
-
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.selections.bytes() + self.observations.bytes() + self.drops.bytes() + self.resets.bytes()
     }
 }

@@ -1,5 +1,4 @@
-//! Joins events into attempts: batches of events in, batches of updates out. Pure and bounded: every decision takes its time
-//! from events.
+//! Joins events into attempts: batches of events in, batches of updates out. Bounded, and its only clock are the events.
 //!
 //! `nodes` receives the events of all nodes and prefetches what they need, `node` dispatches those of one node, `update` is the
 //! result. `nat`, `socket`, `wire` and `drops` handle the events of those hooks: they find the attempt that an event belongs to
@@ -44,5 +43,6 @@ mod tuple;
 mod update;
 mod wire;
 
-pub use self::nodes::{Joins, Limits};
+pub use self::node::Limits;
+pub use self::nodes::Joins;
 pub use self::update::{MAX_BATCH_LEN, TickState, Update, UpdateKind};

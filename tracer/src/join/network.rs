@@ -71,8 +71,7 @@ impl Network {
         }
     }
 
-    /// Whether a connection of the node itself to the same destination was answered with a public address of the interface, about when the SYN with
-    /// a private one was sent, or later.
+    /// Whether a connection of the node itself to the destination was answered with a public address of the interface, at the same time or later.
     fn public_is_answered(&self, interface: u16, translated: &Flow, first_ns: u64) -> bool {
         const SAME_TIME_NS: u64 = 1_000_000_000;
         let is_answered = |src| {
@@ -156,7 +155,6 @@ impl Network {
         }
     }
 
-    /// How the SYNs of an attempt left.
     pub(super) fn egress(&self, slot: SlotView<'_>) -> Egress {
         let watch = self.interfaces.watch_since(slot.first_ns);
         if !slot.known.has(SlotFlags::SEEN) {

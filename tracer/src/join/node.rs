@@ -7,9 +7,27 @@ use super::attempts::Attempts;
 use super::bindings::Bindings;
 use super::hints::Hints;
 use super::network::Network;
-use super::nodes::Limits;
 use super::retransmits::Settling;
 use super::update::{TickState, Update, Updates};
+
+/// How much the join keeps at most; beyond that the oldest is given up and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open attempts, 112 bytes each, and 16 for each address of IPv6.
+    pub attempts: u32,
+    /// Of these, attempts without a socket here whose SYNs were only seen being dropped.
+    pub dropped: u32,
+    /// Bindings that outlive their attempts: of IPv4 (68 bytes each), and as many of IPv6 (116); rounded up to a power of two.
+    pub bindings: u32,
+    /// Selections that wait for their binding; rounded up to a power of two.
+    pub selections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { attempts: 1_000_000, dropped: 65_536, bindings: 131_072, selections: 4096 }
+    }
+}
 
 /// The open attempts of one node, and what outlives or precedes them.
 #[derive(Debug)]
@@ -48,8 +66,7 @@ impl Join {
         }
     }
 
-    /// Takes one event and appends what follows from it. `false` where `updates` is full before the time of the event is
-    /// reached: then it was not taken, and is to be handed in again.
+    /// Takes one event and appends what follows from it. `false` where `updates` is full before: then it is to be handed in again.
     pub(super) fn event(&mut self, event: &Event, updates: &mut Updates<'_>) -> bool {
         if let Event::Tick(_) = event {
             self.due_ns = 0;
@@ -94,19 +111,11 @@ impl Join {
         true
     }
 
-    /// Open attempts.
     pub(super) const fn open(&self) -> usize {
         self.attempts.len()
     }
 
-    /// Attempts and bindings that were given up because a table was full.
     pub(super) const fn evicted(&self) -> u64 {
         self.evicted
-    }
-
-    /// Bytes allocated.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.attempts.bytes() + self.bindings.bytes() + self.hints.bytes()
     }
 }

@@ -2,29 +2,9 @@
 
 use tracer_common::Event;
 
-use super::node::Join;
+use super::node::{Join, Limits};
 use super::prefetch::{INDEX_DISTANCE, SLOT_DISTANCE};
 use super::update::{MAX_BATCH_LEN, Update, Updates};
-
-/// How much the join keeps at most; beyond that the oldest is given up and counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Open attempts, 112 bytes each, and 16 for each address of IPv6.
-    pub attempts: u32,
-    /// Of these, attempts without a socket here whose SYNs were only seen being dropped.
-    pub dropped: u32,
-    /// Bindings that outlive their attempts, 68 bytes each, with addresses of IPv6 116 and as many again; rounded up to a power
-    /// of two.
-    pub bindings: u32,
-    /// Selections that wait for their binding; rounded up to a power of two.
-    pub selections: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { attempts: 1_000_000, dropped: 65_536, bindings: 131_072, selections: 4096 }
-    }
-}
 
 /// One join for each node, by its number.
 #[derive(Debug)]
@@ -47,8 +27,8 @@ impl Joins {
         Self { nodes: (0..nodes).map(|_| Join::with_limits(limits)).collect(), finished: 0 }
     }
 
-    /// Takes events from the front of `events` and appends what follows from them to `updates`, in a deterministic order. How
-    /// many were taken: fewer than all where `updates` is full.
+    /// Takes events from the front and appends what follows from them to `updates`, in a deterministic order. Returns how many were
+    /// taken: fewer than all where `updates` is full.
     pub fn take(&mut self, events: &[(u32, Event)], updates: &mut Vec<(u32, Update)>) -> usize {
         for (index, (node, event)) in events.iter().enumerate() {
             self.prefetch(events, index);
@@ -98,12 +78,6 @@ impl Joins {
         if let Some((join, event)) = after(INDEX_DISTANCE) {
             join.prefetch_index(event);
         }
-    }
-
-    /// Bytes allocated.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.nodes.iter().map(Join::bytes).sum()
     }
 
     /// Addresses of IPv6 kept apart from their attempts.

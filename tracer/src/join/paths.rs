@@ -1,5 +1,5 @@
-//! How attempts of one client to one destination leave, where one of them has retransmits: a conntrack entry that is older than
-//! a rule or a route keeps an attempt in a way that later attempts no longer take.
+//! How attempts of one client to one destination leave: a conntrack entry that is older than a rule or a route keeps an attempt in a
+//! way that later attempts no longer take.
 
 use std::hash::Hasher;
 
@@ -130,7 +130,6 @@ impl Paths {
         first.answered_ns = first.answered_ns.max(is_answered.then_some(began_ns));
     }
 
-    /// The first attempt in this way, if it is known.
     fn first(&self, client: &Flow, way: SynPath) -> Option<&First> {
         let hash = hash_of(client, way);
         self.firsts.get(&first_place(hash)).filter(|first| first.hash == hash)

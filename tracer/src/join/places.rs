@@ -1,5 +1,4 @@
-//! A small table of evidence by hash. A fact takes the place of another one with the same place; since it is evidence only, that is
-//! not counted.
+//! A small table of evidence by hash: a new value replaces the one in its place, which is not counted since it is evidence only.
 
 use std::hash::Hasher;
 

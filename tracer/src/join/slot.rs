@@ -110,8 +110,7 @@ impl PackedRange {
 
 const _: () = assert!(WIRE_ECN == 2 && WIRE_DATA == 4 && WIRE_FAST_OPEN == 8 && WIRE_MPTCP == 16);
 
-/// What the first and the newest SYN asked for: `detail` in `wire`, shifted by one: the low half of the first one, the high half of
-/// the newest.
+/// What the first SYN (low half) and the newest one asked for: `detail` in `wire`, shifted by one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SynBits(u8);
 

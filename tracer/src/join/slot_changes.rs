@@ -39,7 +39,6 @@ impl Attempts {
 }
 
 impl SlotViewMut<'_> {
-    /// Where the SYN came from.
     pub(super) fn came_from(&mut self, original: &TupleKey<'_>) {
         self.set_original(original);
         self.known.set(SlotFlags::ORIGINAL);
@@ -55,7 +54,6 @@ impl SlotViewMut<'_> {
         }
     }
 
-    /// A socket of this kernel makes the attempt.
     pub(super) fn socket(&mut self, original: &TupleKey<'_>, netns: u32) {
         self.came_from(original);
         self.known.set(SlotFlags::SOCKET);
@@ -252,15 +250,13 @@ impl Slot {
         gap
     }
 
-    /// The rule's range and flags.
     pub(super) fn ranged(&mut self, range: PackedRange) {
         self.range = range;
         self.known.set(SlotFlags::RANGE);
     }
 
-    /// An event of NAT or the wire says that the SYN was sent; returns the ordinal if it was retransmitted.
-    ///
-    /// A binding and a wire observation within `ONE_SYN_NS` are one transmission. Two of a kind are two.
+    /// An event of NAT or the wire says that the SYN was sent; returns the ordinal if it was retransmitted. One of each within
+    /// `ONE_SYN_NS` are one transmission, two of a kind are two.
     pub(super) fn transmission(&mut self, how: u32, time_ns: u64) -> Option<u32> {
         let at = Coarse::from_ns(time_ns);
         let apart_ns = at.since_ns(self.sent_at).unsigned_abs();
@@ -299,9 +295,8 @@ impl Slot {
         }
     }
 
-    /// The socket reports a retransmit that worked; returns its ordinal, unless the wire reported it before.
-    ///
-    /// `reported_ordinal` counts what failed on this node as well, where the failure came late enough.
+    /// The socket reports a retransmit that worked; returns its ordinal, unless the wire reported it before. `reported_ordinal` counts
+    /// what failed on this node as well, where the failure came late enough.
     pub(super) fn sent_again(&mut self, reported_ordinal: u32) -> Option<u32> {
         // Once the socket reports retransmits, those that the wire shows are not counted any more.
         let by_wire = self.transmissions.saturating_sub(1);

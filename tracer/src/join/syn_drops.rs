@@ -57,7 +57,6 @@ pub(super) enum Stage {
     Aside,
 }
 
-/// Where a packet of an attempt was dropped.
 pub(super) fn stage(slot: SlotView<'_>, drop: &DroppedPacket, interfaces: &Interfaces) -> Stage {
     if is_untracked_copy(slot, drop) {
         return Stage::Aside;

@@ -3,14 +3,12 @@
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MS;
 
-/// A retransmit is reported this long after it was sent: the wire observation or binding of the same packet may arrive a
-/// little later.
+/// A retransmit is reported this long after it was sent: other events of the same packet may arrive a little later.
 pub const SETTLE_NS: u64 = 20 * MS;
 /// How far apart two facts about one transmission of a SYN can be: a CPU may be taken away in between, and no SYN is retransmitted
 /// within 200 ms (`TCP_RTO_MIN`).
 pub const ONE_SYN_NS: u64 = 150 * MS;
-/// An attempt that became established at once, by its socket's event, ends this long after: all facts about it came
-/// before. At 10,000 connections a second only those of this short time have to stay in the CPU's cache.
+/// An attempt that became established at once, by its socket's event, ends this soon, so that few have to stay in the CPU's cache.
 pub const DONE_NS: u64 = 100 * MS;
 /// Attempts that are over are looked for this often.
 pub const SWEEP_NS: u64 = 10 * MS;
@@ -25,8 +23,7 @@ pub const ANSWERED_WITHIN_NS: u64 = 2 * SECOND;
 pub const IDLE_NS: u64 = 150 * SECOND;
 /// A wire observation or a selection that came before its attempt is kept this long.
 pub const HINT_NS: u64 = SECOND;
-/// A dropped SYN that came before its attempt is kept this long: SYNs that wait for a neighbour are dropped together after 3 s, and
-/// the next one is sent 4 s later.
+/// A dropped SYN is kept this long for its attempt: those that wait for a neighbour are dropped after 3 s, the next is sent 4 s later.
 pub const DROP_HINT_NS: u64 = 8 * SECOND;
 /// A table that was nearly full counts for a SYN dropped this long before or after it was read, which is once a second.
 pub const TABLE_NS: u64 = 2 * SECOND;

@@ -6,9 +6,8 @@ use tracer_common::Flow;
 /// No address.
 const NONE: u32 = u32::MAX;
 
-/// Addresses of IPv4 as they are in memory, or numbers of addresses in [`Addresses`]; who keeps it knows which. And ports.
-///
-/// As two numbers, each read as it was written: what is written in parts and then read as a whole has to wait.
+/// Ports, and addresses of IPv4 as they are in memory, or numbers of addresses in [`Addresses`]; who keeps it knows which. As two
+/// numbers, each read as it was written: what is written in parts and then read as a whole has to wait.
 #[repr(C, packed(4))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tuple {
@@ -71,8 +70,7 @@ impl Tuple {
     }
 }
 
-/// A flow that an event brought, packed once for all that is done with it. No `Copy`: a copy right after it was made would
-/// have to wait for its parts.
+/// A flow of an event, packed once. No `Copy`: a copy right after it was made would have to wait for its parts.
 #[derive(Debug)]
 pub(super) struct TupleKey<'a> {
     pub(super) flow: &'a Flow,
@@ -157,12 +155,6 @@ impl Addresses {
             self.all.get(u32::from_ne_bytes([a, b, c, d]) as usize)
         });
         self.all.len() - free.count()
-    }
-
-    /// Bytes allocated.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.all.capacity() * size_of::<[u8; 16]>()
     }
 }
 

@@ -20,8 +20,7 @@ pub enum Update {
         /// The attempt as it is known now.
         attempt: Attempt,
     },
-    /// An event that is about no attempt, at its place between the others: who owns a namespace, what was lost, which uplinks
-    /// are watched.
+    /// An event that is about no attempt, at its place between the others: an owner, a loss, an uplink.
     Context(Event),
     /// Time has passed, and everything that was due until then has been reported.
     Tick(TickState),

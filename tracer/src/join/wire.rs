@@ -162,8 +162,7 @@ impl Join {
         }
     }
 
-    /// Notes what was seen before the attempt was known, or before its translated tuple was; the ordinal if that shows
-    /// that the SYN was retransmitted.
+    /// Notes what was seen before the attempt or its translated tuple was known; the ordinal if that shows a retransmit.
     pub(super) fn take_hints(&mut self, id: u32, time_ns: u64) -> Option<u32> {
         let slot = self.attempts.get(id);
         let (isn, transmissions) = (slot.isn, slot.transmissions);

@@ -99,31 +99,3 @@ fn what_the_end_of_the_capture_ends_comes_in_batches() {
     }
     assert_eq!((ended, join.open()), (count as usize, 0));
 }
-
-/// Bytes that the tables take when a million attempts are under way, each with these two tuples.
-fn mib_of_a_million(tuples: impl Fn(u32) -> (Flow, Flow)) -> usize {
-    let mut join = Joins::new(1);
-    for n in 0..1_100_000_u32 {
-        let (original, translated) = tuples(n);
-        feed(&mut join, &[bind(u64::from(n), n, original, translated)]);
-    }
-    assert_eq!(join.open(), 1_000_000);
-    join.bytes() >> 20
-}
-
-#[test]
-fn a_million_open_attempts_fit_in_200_mib() {
-    let flow = |src: [u8; 16], dst: [u8; 16]| Flow { src, dst, src_port: 40_000, dst_port: 443 };
-    let ipv4 = |kind: u8, n: u32| {
-        let [_, a, b, c] = n.to_be_bytes();
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, kind, a, b, c]
-    };
-    let ipv6 = |kind: u8, n: u32| {
-        let [a, b, c, d] = n.to_be_bytes();
-        [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, kind, a, b, c, d]
-    };
-    let mib = mib_of_a_million(|n| (flow(ipv4(10, n), ipv4(192, n)), flow(ipv4(172, n), ipv4(198, n))));
-    assert!(mib < 150, "IPv4: {mib} MiB");
-    let mib = mib_of_a_million(|n| (flow(ipv6(1, n), ipv6(2, n)), flow(ipv6(3, 0), ipv6(2, n))));
-    assert!(mib < 200, "IPv6: {mib} MiB");
-}

@@ -38,21 +38,25 @@ fn a_syn_that_is_slow_from_its_binding_to_the_wire_was_sent_once() {
 }
 
 #[test]
-fn a_failure_tells_each_retransmit_with_its_count() {
+fn a_failure_tells_each_retransmit_once_with_the_ordinal_of_the_socket() {
     let (original, translated) = (pod(40_000), node(1_500));
-    let mut events = vec![select(0, original), bind(1_000, ISN, original, translated), syn(2_000, ISN, translated)];
-    for (ordinal, at) in [(1, S), (2, 3 * S), (3, 7 * S)] {
-        events.push(syn(at, ISN, translated));
-        events.push(retransmit(at + 3_000, ISN, original, ordinal));
+    let binding = [select(0, original), bind(1_000, ISN, original, translated)];
+    for (binding, selections) in [(&binding[..], 1), (&[], 0)] {
+        let mut events = [binding, &[syn(2_000, ISN, translated)]].concat();
+        for (ordinal, at) in [(1, S), (2, 3 * S), (3, 7 * S)] {
+            events.push(syn(at, ISN, translated));
+            events.push(retransmit(at + 3_000, ISN, original, ordinal));
+        }
+        events.push(closed(15 * S, ISN, original, ETIMEDOUT));
+        let outcomes = join(&events);
+        assert_eq!(outcomes.retransmitted(), [(S + 3_000, 1), (3 * S + 3_000, 2), (7 * S + 3_000, 3)]);
+        assert_eq!(outcomes.ports(), [Some(1_500); 3]);
+        let mut attempts = outcomes.retransmits.iter().map(|retransmit| &retransmit.attempt);
+        assert!(attempts.all(|attempt| (attempt.original, attempt.outcome) == (Some(original), Outcome::Pending)));
+        let attempt = outcomes.only();
+        assert_eq!((attempt.retransmits, attempt.syns_leaving, attempt.selections), (3, 4, selections));
+        assert_eq!(attempt.outcome, Outcome::TimedOut);
     }
-    events.push(closed(15 * S, ISN, original, ETIMEDOUT));
-    let outcomes = join(&events);
-    assert_eq!(outcomes.retransmitted(), [(S + 3_000, 1), (3 * S + 3_000, 2), (7 * S + 3_000, 3)]);
-    assert_eq!(outcomes.ports(), [Some(1_500); 3]);
-    assert!(outcomes.retransmits.iter().all(|retransmit| retransmit.attempt.outcome == Outcome::Pending));
-    let attempt = outcomes.only();
-    assert_eq!((attempt.retransmits, attempt.syns_leaving, attempt.selections), (3, 4, 1));
-    assert_eq!(attempt.outcome, Outcome::TimedOut);
 }
 
 #[test]
@@ -92,19 +96,21 @@ fn a_binding_that_is_dropped_at_confirm_is_followed_by_another_port() {
 }
 
 #[test]
-fn a_service_with_an_outside_backend_is_one_attempt() {
+fn a_service_with_an_outside_backend_is_one_attempt_by_its_binding_or_its_isn_alone() {
     let (original, translated) = (service(40_000), node(1_500));
-    let outcomes = join(&[
-        select(0, original),
-        bind(1_000, ISN, original, translated),
+    let binding = [select(0, original), bind(1_000, ISN, original, translated)];
+    let seen = [
         syn(2_000, ISN, translated),
         syn(S, ISN, translated),
         retransmit(S + 1_000, ISN, original, 1),
-        closed(2 * S, ISN, original, 0),
-    ]);
-    let attempt = outcomes.only();
-    assert_eq!((attempt.original, attempt.translated), (Some(original), Some(translated)));
-    assert_eq!(outcomes.ports(), [Some(1_500)]);
+        closed(2 * S, ISN, original, ETIMEDOUT),
+    ];
+    for binding in [&binding[..], &[]] {
+        let outcomes = join(&[binding, &seen].concat());
+        let attempt = outcomes.only();
+        assert_eq!((attempt.original, attempt.translated), (Some(original), Some(translated)));
+        assert_eq!((outcomes.ports(), outcomes.retransmitted()), (vec![Some(1_500)], vec![(S + 1_000, 1)]));
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) fn flow(src: &str, src_port: u16, dst: &str, dst_port: u16) -> Flow {
 }
 
 fn stamp(kind: u32, at: u64, netns: u32) -> Stamp {
-    Stamp { time_ns: T0 + at, kind, netns }
+    Stamp { time_ns: T0.wrapping_add(at), kind, netns }
 }
 
 pub(super) fn select(at: u64, original: Flow) -> Event {

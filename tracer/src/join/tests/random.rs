@@ -5,51 +5,6 @@ use fastrand::Rng;
 use super::*;
 use crate::join::Limits;
 
-#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
-fn event(random: &mut Rng, at: u64, wild: bool) -> Event {
-    let at = if wild && random.u64(..1000) == 0 { random.u64(..) } else { at };
-    let (isn, port) = (random.u64(..200) as u32, random.u64(..40) as u16);
-    let (original, translated) = ([pod(port), service(port), node(port)][random.u64(..3) as usize], node(port));
-    let mut event = match random.u64(..14) {
-        0 => select(0, original),
-        1 => bind_in(0, random.u64(..3) as u32, random.u64(..3) as u16, isn, original, translated),
-        2 => send_failed(0, isn, original, random.u64(..9) as u32, -(random.u64(..2) as i32)),
-        3 => established(0, isn, original),
-        4 => closed(0, isn, original, [0, ETIMEDOUT, ECONNREFUSED][random.u64(..3) as usize]),
-        5 => tick(0),
-        6 if random.u64(..100) == 0 => lost(0),
-        6 => own_syn(0, isn, translated),
-        7 => syn(0, isn, translated),
-        8 => dropped(0, isn, if random.u64(..2) == 0 { original } else { translated }, 0x180),
-        9 => answer_dropped(0, isn, translated),
-        10 => uplink(0, random.u64(..4) as u32, "eth0", random.u64(..4) as u8, random.u64(..2) as u8),
-        11 => address(0, random.u64(..4) as u32, "198.51.100.1", random.u64(..3) as u8),
-        12 => stray(0, isn, translated, random.u64(..32) as u16),
-        _ => seen(0, isn, translated.reversed(), random.u64(..4) as u32, random.u64(..6) as u8, random.u64(..3) as u8),
-    };
-    set_time(&mut event, at);
-    event
-}
-
-fn set_time(event: &mut Event, at: u64) {
-    let stamp = match event {
-        Event::NatSelect(event) => &mut event.stamp,
-        Event::NatBind(event) => &mut event.stamp,
-        Event::SynRetransmit(event) => &mut event.stamp,
-        Event::SockState(event) => &mut event.stamp,
-        Event::Wire(event) => &mut event.stamp,
-        Event::Lost(event) => &mut event.stamp,
-        Event::Tick(event) => &mut event.stamp,
-        Event::CtDrop(event) => &mut event.stamp,
-        Event::CtTable(event) => &mut event.stamp,
-        Event::Owner(event) => &mut event.stamp,
-        Event::Uplink(event) => &mut event.stamp,
-        Event::Address(event) => &mut event.stamp,
-        Event::Process(event) => &mut event.stamp,
-    };
-    stamp.time_ns = at;
-}
-
 /// Which addresses the events have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
@@ -64,33 +19,34 @@ enum Family {
 const PREFIXES: [[u8; 12]; 2] =
     [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255], [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 1]];
 
-fn set_prefix(flow: &mut Flow, prefix: [u8; 12]) {
+fn with_prefix(mut flow: Flow, prefix: [u8; 12]) -> Flow {
     flow.src[..12].copy_from_slice(&prefix);
     flow.dst[..12].copy_from_slice(&prefix);
+    flow
 }
 
-fn set_family(event: &mut Event, family: Family, random: &mut Rng) {
-    let [one, other] = match event {
-        Event::NatSelect(event) => [Some(&mut event.original), None],
-        Event::NatBind(event) => [Some(&mut event.original), Some(&mut event.translated)],
-        Event::SynRetransmit(event) => [Some(&mut event.flow), None],
-        Event::SockState(event) => [Some(&mut event.flow), None],
-        Event::Wire(event) => [Some(&mut event.flow), None],
-        Event::CtDrop(event) => [Some(&mut event.flow), None],
-        Event::Process(event) => [Some(&mut event.flow), None],
-        Event::Lost(_)
-        | Event::Tick(_)
-        | Event::CtTable(_)
-        | Event::Owner(_)
-        | Event::Uplink(_)
-        | Event::Address(_) => [None, None],
-    };
-    for flow in [one, other].into_iter().flatten() {
-        match family {
-            Family::V4 => {}
-            Family::V6 => set_prefix(flow, PREFIXES[1]),
-            Family::Mixed => set_prefix(flow, PREFIXES[random.usize(..2)]),
-        }
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+fn event(random: &mut Rng, at: u64, wild: bool, prefixes: [[u8; 12]; 2]) -> Event {
+    let at = if wild && random.u64(..1000) == 0 { random.u64(..) } else { at };
+    let (isn, port) = (random.u64(..200) as u32, random.u64(..40) as u16);
+    let original = with_prefix([pod(port), service(port), node(port)][random.u64(..3) as usize], prefixes[0]);
+    let translated = with_prefix(node(port), prefixes[1]);
+    match random.u64(..14) {
+        0 => select(at, original),
+        1 => bind_in(at, random.u64(..3) as u32, random.u64(..3) as u16, isn, original, translated),
+        2 => send_failed(at, isn, original, random.u64(..9) as u32, -(random.u64(..2) as i32)),
+        3 => established(at, isn, original),
+        4 => closed(at, isn, original, [0, ETIMEDOUT, ECONNREFUSED][random.u64(..3) as usize]),
+        5 => tick(at),
+        6 if random.u64(..100) == 0 => lost(at),
+        6 => own_syn(at, isn, translated),
+        7 => syn(at, isn, translated),
+        8 => dropped(at, isn, if random.u64(..2) == 0 { original } else { translated }, 0x180),
+        9 => answer_dropped(at, isn, translated),
+        10 => uplink(at, random.u64(..4) as u32, "eth0", random.u64(..4) as u8, random.u64(..2) as u8),
+        11 => address(at, random.u64(..4) as u32, "198.51.100.1", random.u64(..3) as u8),
+        12 => stray(at, isn, translated, random.u64(..32) as u16),
+        _ => seen(at, isn, translated.reversed(), random.u64(..4) as u32, random.u64(..6) as u8, random.u64(..3) as u8),
     }
 }
 
@@ -100,11 +56,7 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (
     let (mut random, mut families) = (Rng::with_seed(seed), Rng::with_seed(seed));
     let mut join = Joins::with_limits(1, limits);
     let (mut updates, mut digest) = (0_u64, DefaultHasher::new());
-    let as_ipv4 = |flow: Flow| {
-        let mut flow = flow;
-        set_prefix(&mut flow, PREFIXES[0]);
-        flow
-    };
+    let as_ipv4 = |flow: Flow| with_prefix(flow, PREFIXES[0]);
     let mut take = |update: Update| {
         let Update::Attempt { id: _, kind, attempt } = update else { return };
         updates += 1;
@@ -118,12 +70,15 @@ fn run(seed: u64, wild: bool, step_ns: u64, limits: Limits, family: Family) -> (
         let (original, translated) = (attempt.original.map(as_ipv4), attempt.translated.map(as_ipv4));
         (reported, attempt.first_ns, attempt.isn, original, translated, attempt.outcome).hash(&mut digest);
     };
-    let mut at = T0;
+    let mut at = 0;
     for _ in 0..250_000 {
         at += random.u64(..step_ns);
-        let mut event = event(&mut random, at, wild);
-        set_family(&mut event, family, &mut families);
-        feed_each(&mut join, &[event], &mut take);
+        let prefixes = match family {
+            Family::V4 => [PREFIXES[0]; 2],
+            Family::V6 => [PREFIXES[1]; 2],
+            Family::Mixed => [(); 2].map(|()| PREFIXES[families.usize(..2)]),
+        };
+        feed_each(&mut join, &[event(&mut random, at, wild, prefixes)], &mut take);
         assert!(join.open() <= limits.attempts as usize);
     }
     finish_each(&mut join, &mut take);

@@ -16,23 +16,6 @@ fn a_success_is_joined_by_its_isn() {
 }
 
 #[test]
-fn a_failure_tells_each_retransmit_once_with_the_ordinal_of_the_socket() {
-    let (original, translated) = (pod(40_000), node(1_500));
-    let mut events = vec![syn(0, ISN, translated)];
-    for (ordinal, at) in [(1, S), (2, 2 * S), (3, 3 * S), (4, 5 * S)] {
-        events.push(syn(at, ISN, translated));
-        events.push(retransmit(at + 4_000, ISN, original, ordinal));
-    }
-    events.push(closed(6 * S, ISN, original, 0));
-    let outcomes = join(&events);
-    assert_eq!(outcomes.retransmitted(), [(S + 4_000, 1), (2 * S + 4_000, 2), (3 * S + 4_000, 3), (5 * S + 4_000, 4)]);
-    assert_eq!(outcomes.ports(), [Some(1_500); 4]);
-    assert!(outcomes.retransmits.iter().all(|retransmit| retransmit.attempt.original == Some(original)));
-    assert_eq!((outcomes.only().retransmits, outcomes.only().syns_leaving), (4, 5));
-    assert_eq!(outcomes.only().outcome, Outcome::Closed);
-}
-
-#[test]
 fn a_wire_observation_that_is_delivered_after_the_tracepoint_is_the_same_retransmit() {
     let outcomes =
         join(&[syn(0, ISN, node(9)), retransmit(S, ISN, pod(1), 1), syn(S - 2_000, ISN, node(9)), tick(2 * S)]);
@@ -55,19 +38,6 @@ fn a_retransmit_that_only_the_wire_tells_is_told_although_the_socket_is_known_la
     let outcomes = join(&[syn(0, ISN, node(9)), syn(S, ISN, node(9)), established(S + 5 * MS, ISN, pod(1))]);
     assert_eq!(outcomes.retransmitted(), [(S, 1)]);
     assert_eq!(outcomes.only().retransmits, 1);
-}
-
-#[test]
-fn a_service_with_an_outside_backend_is_joined_by_isn_alone() {
-    let outcomes = join(&[
-        syn(0, ISN, node(1_500)),
-        syn(S, ISN, node(1_500)),
-        retransmit(S + 1_000, ISN, service(40_000), 1),
-        closed(2 * S, ISN, service(40_000), ETIMEDOUT),
-    ]);
-    let attempt = outcomes.only();
-    assert_eq!((attempt.original, attempt.translated), (Some(service(40_000)), Some(node(1_500))));
-    assert_eq!(outcomes.retransmitted(), [(S + 1_000, 1)]);
 }
 
 #[test]
