@@ -32,7 +32,7 @@ impl Source for Trace {
 
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
         batch.clear();
-        Ok(!self.is_stopped && self.reader.read(BATCH, 0, batch)?)
+        Ok(!self.is_stopped && self.reader.blocks.read(BATCH, 0, batch)?)
     }
 
     fn stop(&mut self) {
@@ -43,14 +43,14 @@ impl Source for Trace {
 /// Replays bytes as `replay -o json --all` would, into nothing.
 fn replay(bytes: &[u8]) -> anyhow::Result<ReadReport> {
     let reader = Reader::new(Path::new("t"), Box::new(Cursor::new(bytes.to_vec())))?;
-    let captures: Vec<Capture> = vec![reader.capture().clone()];
+    let captures: Vec<Capture> = vec![reader.capture.clone()];
     let json = outputs::ALL.iter().find(|format| format.name == "json").unwrap();
     let view = View { format: json, all: true, utc: false, ..View::silent(Filter::default()) };
     let output = outputs::open(&view, Box::new(std::io::sink()));
     let mut trace = Trace { reader, is_stopped: false };
     let run = pipeline::run(Joined::new(&mut trace, 1, None), Judge::new(captures, view, None).with_output(output));
     tokio::runtime::Builder::new_current_thread().build()?.block_on(run)?;
-    Ok(*trace.reader.report())
+    Ok(*trace.reader.blocks.report())
 }
 
 /// A failure that says what is wrong with which file, in one line.
@@ -72,7 +72,7 @@ fn a_trace_cut_at_any_byte_is_read_up_to_there() {
     for case in CASES {
         let bytes = golden(case);
         let whole = replay(&bytes).unwrap();
-        assert!(whole.is_complete() && whole.unfinished == 0, "{case}: {whole}");
+        assert!(!whole.has_notes(), "{case}: {whole}");
         let last = last_block(&bytes);
         for length in 0..bytes.len() {
             match replay(&bytes[..length]) {
@@ -103,7 +103,7 @@ fn any_flipped_bit_costs_at_most_its_block() {
             bytes[at] ^= bit;
             match replay(&bytes) {
                 Ok(report) => {
-                    assert!(!report.is_complete() || report.unfinished == 1, "{case}: byte {at} was not noticed");
+                    assert!(report.has_notes(), "{case}: byte {at} was not noticed");
                     assert!(report.blocks >= whole.blocks - 1, "{case}, byte {at}: {report}");
                 }
                 Err(error) => assert_clear(&error),

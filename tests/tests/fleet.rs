@@ -35,11 +35,11 @@ fn traces_of_ten_thousand_nodes_are_read_at_once_in_a_gigabyte() {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/fully_random-wire.trace");
     let mut reader = Reader::open(Path::new(golden)).unwrap();
     let mut events = Vec::new();
-    while reader.read(BATCH, 0, &mut events).unwrap() {}
+    while reader.blocks.read(BATCH, 0, &mut events).unwrap() {}
     for node in 0..NODES {
         let owner = |pod| OwnerAt { netns: 1 + pod, since_ns: 0, owner: format!("shop/checkout-{node}-{pod}/app") };
         let owners = (0..PODS).map(owner).collect();
-        let capture = Capture { node: format!("node-{node}"), owners, ..reader.capture().clone() };
+        let capture = Capture { node: format!("node-{node}"), owners, ..reader.capture.clone() };
         let mut writer = Writer::create(&directory.path().join(format!("{node}.trace")), &capture).unwrap();
         events.iter().for_each(|(_, event)| writer.write(event).unwrap());
         writer.finish().unwrap();

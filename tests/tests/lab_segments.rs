@@ -23,10 +23,10 @@ fn files(directory: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
 
 fn read(trace: &Path) -> ReadReport {
     let (mut reader, mut batch) = (Reader::open(trace).unwrap(), Vec::new());
-    while reader.read(BATCH, 0, &mut batch).unwrap() {
+    while reader.blocks.read(BATCH, 0, &mut batch).unwrap() {
         batch.clear();
     }
-    *reader.report()
+    *reader.blocks.report()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_segment_gets_its_name_once_nothing_is_added_even_where_the_recorder_is_kill
     let mut left = BTreeSet::new();
     let assert_whole = |trace: &Path, left: &BTreeSet<PathBuf>| {
         let report = read(trace);
-        let is_whole = report.is_complete() && report.unfinished == 0;
+        let is_whole = !report.has_notes();
         assert!((is_whole || left.contains(trace)) && report.events > 0, "{}: {report}", trace.display());
     };
     for _ in 0..3 {
@@ -82,7 +82,7 @@ fn a_recorder_whose_file_is_renamed_and_then_removed_says_so_and_goes_on() {
         assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
     }
     outcome.done();
-    let parts = [&old, &trace].map(|file| Reader::open(file).unwrap().capture().part);
+    let parts = [&old, &trace].map(|file| Reader::open(file).unwrap().capture.part);
     assert_eq!(parts, [0, 2]);
-    assert!([&old, &trace].iter().all(|file| read(file).is_complete() && read(file).unfinished == 0));
+    assert!([&old, &trace].iter().all(|file| !read(file).has_notes()));
 }

@@ -65,7 +65,7 @@ impl Recording {
     /// The score of the findings without the tracepoints of a while.
     fn score_without(&self, skipped: &Range<u64>) -> Score {
         let whole = Reader::open(&self.path("whole")).unwrap();
-        let mut writer = Writer::create(&self.path("cut"), whole.capture()).unwrap();
+        let mut writer = Writer::create(&self.path("cut"), &whole.capture).unwrap();
         let is_told = |event: &&Event| !tracepoint_ns(event).is_some_and(|at| skipped.contains(&at));
         self.events.iter().filter(is_told).for_each(|event| writer.write(event).unwrap());
         writer.finish().unwrap();
@@ -112,7 +112,7 @@ fn assert_right(name: &str, and_without_all: bool) {
 fn events(trace: &Path) -> Vec<Event> {
     let mut reader = Reader::open(trace).unwrap();
     let (mut batch, mut events) = (Vec::new(), Vec::new());
-    while reader.read(4096, 0, &mut batch).unwrap() {
+    while reader.blocks.read(4096, 0, &mut batch).unwrap() {
         events.extend(batch.drain(..).map(|(_, event)| event));
     }
     events

@@ -56,9 +56,9 @@ fn with_pods(dir: &Path) -> PathBuf {
     let owners: Vec<OwnerAt> = netns.iter().enumerate().map(owner).collect();
     assert!(!owners.is_empty());
     let out = dir.join("pods.trace");
-    let mut writer = Writer::create(&out, &Capture { owners, ..reader.capture().clone() }).unwrap();
+    let mut writer = Writer::create(&out, &Capture { owners, ..reader.capture.clone() }).unwrap();
     let mut batch = Vec::new();
-    while reader.read(1024, 0, &mut batch).unwrap() {}
+    while reader.blocks.read(1024, 0, &mut batch).unwrap() {}
     batch.iter().for_each(|(_, event)| writer.write(event).unwrap());
     writer.finish().unwrap();
     out

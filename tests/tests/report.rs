@@ -113,7 +113,7 @@ fn a_trace_of_a_quiet_node_says_that_nothing_was_seen() {
     for ticks in [0, 100] {
         let (trace, page) = (dir.path().join("quiet.trace"), dir.path().join("quiet.html"));
         let golden = snatrace::store::Reader::open(TRACE.as_ref()).unwrap();
-        let mut writer = snatrace::store::Writer::create(&trace, golden.capture()).unwrap();
+        let mut writer = snatrace::store::Writer::create(&trace, &golden.capture).unwrap();
         for tick in 0..ticks {
             let stamp = Stamp { time_ns: tick * 50_000_000, kind: Tick::KIND, netns: 0 };
             writer.write(&Tick { stamp }.into()).unwrap();

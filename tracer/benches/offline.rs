@@ -14,7 +14,9 @@ use snatrace::causes::{self, Case};
 use snatrace::infer::Infer;
 use snatrace::join::{Joins, Update, UpdateKind};
 use snatrace::model::Attempt;
-use snatrace::store::{BATCH, Merged, Writer};
+use snatrace::pcap::PacketOptions;
+use snatrace::source;
+use snatrace::store::{BATCH, Writer};
 use synthetic::{Traffic, capture};
 use tracer_common::Event;
 
@@ -70,7 +72,8 @@ fn decode(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(EVENTS as u64)).sample_size(20);
     group.bench_function("events", |bencher| {
         bencher.iter(|| {
-            let (mut traces, mut batch) = (Merged::open(&[&path]).unwrap(), Vec::new());
+            let (mut traces, mut batch) =
+                (source::open(std::slice::from_ref(&path), &PacketOptions::default()).unwrap(), Vec::new());
             while traces.next_batch(&mut batch).unwrap() {
                 black_box(&batch);
             }

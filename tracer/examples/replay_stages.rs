@@ -20,7 +20,9 @@ use serde_json::{Value, json};
 use snatrace::causes::{self, Case};
 use snatrace::join::{Joins, Update};
 use snatrace::model::Capture;
-use snatrace::store::{Merged, Writer};
+use snatrace::pcap::PacketOptions;
+use snatrace::source;
+use snatrace::store::Writer;
 use synthetic::{OPEN_PER_RATE, Traffic, beginning, capture};
 use tracer_common::Event;
 
@@ -89,7 +91,7 @@ fn run(stage: Stage) -> Result<Value> {
 }
 
 fn decode(trace: &PathBuf, mut take: impl FnMut(&[(u32, Event)])) -> Result<Value> {
-    let (mut traces, mut batch) = (Merged::open(&[trace])?, Vec::new());
+    let (mut traces, mut batch) = (source::open(std::slice::from_ref(trace), &PacketOptions::default())?, Vec::new());
     while traces.next_batch(&mut batch)? {
         take(&batch);
         black_box(&batch);
@@ -99,7 +101,11 @@ fn decode(trace: &PathBuf, mut take: impl FnMut(&[(u32, Event)])) -> Result<Valu
 
 /// What the pipeline does before it counts and shows.
 fn judge(trace: &PathBuf) -> Result<Value> {
-    let capture = Merged::open(&[trace])?.captures().first().cloned().context("a trace has a capture")?;
+    let capture = source::open(std::slice::from_ref(trace), &PacketOptions::default())?
+        .captures()
+        .first()
+        .cloned()
+        .context("a trace has a capture")?;
     let (mut join, mut max_open, mut flagged, mut updates) = (Joins::new(1), 0, 0_usize, Vec::new());
     let mut judge = |updates: &mut Vec<(u32, Update)>| {
         flagged += updates.iter().filter(|(_, update)| is_flagged(&capture, update)).count();

@@ -12,10 +12,11 @@ use serde_json::Value;
 use snatrace::model::Filter;
 use snatrace::outputs::escape::Escaped;
 use snatrace::outputs::{self, Output, View, inference};
+use snatrace::pcap::PacketOptions;
 use snatrace::pipeline::{self, Judge};
 use snatrace::report::{self, Report, TallyObserver};
-use snatrace::source::{Ahead, Joined, Source};
-use snatrace::store::{BATCH, Error, Merged, ReadReport, Reader};
+use snatrace::source::{self, Ahead, Joined, Source};
+use snatrace::store::{BATCH, Error, ReadReport, Reader};
 use snatrace::summary::Summary;
 use tracer_common::Event;
 
@@ -63,7 +64,7 @@ fn view(format: &str, all: bool) -> View {
 
 fn one_thread<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Result<(Summary, ReadReport)> {
     let reader = reader(bytes)?;
-    let judge = Judge::new(vec![reader.capture().clone()], view.clone(), None).with_output(output);
+    let judge = Judge::new(vec![reader.capture.clone()], view.clone(), None).with_output(output);
     read(reader, judge)
 }
 
@@ -74,7 +75,7 @@ fn reader(bytes: &[u8]) -> Result<Reader> {
 fn read(reader: Reader, judge: Judge<'_>) -> Result<(Summary, ReadReport)> {
     let mut trace = Trace { reader, is_stopped: false };
     let summary = block_on(pipeline::run(Joined::new(&mut trace, 1, None), judge))?;
-    Ok((summary, *trace.reader.report()))
+    Ok((summary, *trace.reader.blocks.report()))
 }
 
 /// As `replay` does.
@@ -82,7 +83,7 @@ fn threads<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Resul
     let file = memfd_create("trace", MFdFlags::MFD_CLOEXEC)?;
     let mut file = std::fs::File::from(file);
     file.write_all(bytes)?;
-    let traces = Merged::open(&[format!("/proc/self/fd/{}", file.as_raw_fd())])?;
+    let traces = source::open(&[format!("/proc/self/fd/{}", file.as_raw_fd()).into()], &PacketOptions::default())?;
     let captures = traces.captures();
     let nodes = captures.len();
     let judge = Judge::new(captures, view.clone(), None).with_output(output);
@@ -94,7 +95,7 @@ fn threads<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Resul
 /// Report as text and as a page, and the inference as JSON.
 fn reported(bytes: &[u8]) -> Result<[String; 3]> {
     let reader = reader(bytes)?;
-    let captures = [reader.capture().clone()];
+    let captures = [reader.capture.clone()];
     let mut observer = TallyObserver::new(&captures);
     let judge = Judge::new(captures.to_vec(), View::silent(Filter::default()), None).with_observer(&mut observer);
     let (summary, read) = read(reader, judge)?;
@@ -127,7 +128,7 @@ impl Source for Trace {
 
     async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool> {
         batch.clear();
-        Ok(!self.is_stopped && self.reader.read(BATCH, 0, batch)?)
+        Ok(!self.is_stopped && self.reader.blocks.read(BATCH, 0, batch)?)
     }
 
     fn stop(&mut self) {

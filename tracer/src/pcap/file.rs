@@ -19,7 +19,6 @@ enum Format {
 }
 
 /// One file under way.
-#[derive(Debug)]
 pub struct PacketFile {
     name: PathBuf,
     input: Input,

@@ -36,7 +36,6 @@ pub struct PacketOptions {
 }
 
 /// A file, and the packet of it that is next.
-#[derive(Debug)]
 struct Input {
     file: PacketFile,
     file_name: String,
@@ -44,7 +43,6 @@ struct Input {
 }
 
 /// Packet captures of one node under way.
-#[derive(Debug)]
 pub struct Packets {
     inputs: Vec<Input>,
     capture: Capture,
@@ -198,10 +196,6 @@ impl Recording for Packets {
 
     fn position(&self) -> u64 {
         self.inputs.iter().map(|input| input.file.position()).sum()
-    }
-
-    fn missing_parts(&self) -> u64 {
-        0
     }
 
     fn read(

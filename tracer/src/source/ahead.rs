@@ -16,7 +16,6 @@ use crate::store::{Error, Merged, ReadReport};
 const MAX_BATCHES_AHEAD: usize = 3;
 
 /// Traces that are read ahead.
-#[derive(Debug)]
 pub struct Ahead<T> {
     /// `None` once [`Source::stop`] was called.
     batches: Option<Receiver<Batch<T>>>,
@@ -247,6 +246,10 @@ mod tests {
         }
     }
 
+    fn open(path: &Path) -> Merged {
+        crate::source::open(&[path.to_owned()], &crate::pcap::PacketOptions::default()).unwrap()
+    }
+
     /// Writes that so many attempts began, all at once.
     fn write_attempts(path: &Path, attempts: u32) {
         let mut writer = Writer::create(path, &example::capture("node-1")).unwrap();
@@ -273,7 +276,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
         write_attempts(&path, ATTEMPTS);
-        let mut ahead = Ahead::new(Merged::open(&[&path]).unwrap()).unwrap().joined(1).unwrap();
+        let mut ahead = Ahead::new(open(&path)).unwrap().joined(1).unwrap();
         let (updates, end) = all(&mut ahead);
         assert!(ended(&updates) == ATTEMPTS as usize && !end.unwrap());
         assert!(matches!(updates.last(), Some((0, Update::Evicted(0)))));
@@ -287,7 +290,7 @@ mod tests {
         let path = dir.path().join("t");
         write(&path, (BATCH * (2 * MAX_BATCHES_AHEAD + 8)) as u64);
         let (gone, has_ended) = sync_channel(0);
-        let ahead = Ahead::new(Merged::open(&[&path]).unwrap()).unwrap();
+        let ahead = Ahead::new(open(&path)).unwrap();
         let joined = Ahead::start("join", 0, *ahead.report(), move |next| {
             join_all(&ahead, Joins::new(1), &next);
             gone.send(()).unwrap();
@@ -304,7 +307,7 @@ mod tests {
         write(&path, events);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, [&bytes, [0; 5].as_slice()].concat()).unwrap();
-        let mut ahead = Ahead::new(Merged::open(&[&path]).unwrap()).unwrap();
+        let mut ahead = Ahead::new(open(&path)).unwrap();
         let (times, end) = read(&mut ahead);
         assert!(times.into_iter().eq(1..=events) && !end.unwrap());
         assert_eq!((ahead.report().events, ahead.position()), (events, bytes.len() as u64 + 5));
@@ -320,11 +323,11 @@ mod tests {
         write(&path, events);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, bytes.repeat(2)).unwrap();
-        let open = || Ahead::new(Merged::open(&[&path]).unwrap()).unwrap();
-        let (times, end) = read(&mut open());
+        let ahead = || Ahead::new(open(&path)).unwrap();
+        let (times, end) = read(&mut ahead());
         assert!(times.into_iter().eq(1..=events));
         assert!(end.unwrap_err().is::<Error>());
-        let (updates, end) = all(&mut open().joined(1).unwrap());
+        let (updates, end) = all(&mut ahead().joined(1).unwrap());
         assert!(ended(&updates) == 0 && end.unwrap_err().is::<Error>());
     }
 }

@@ -8,7 +8,6 @@ use crate::join::{Joins, Update};
 use crate::store::Writer;
 
 /// A source of updates over a source of events.
-#[derive(Debug)]
 pub struct Joined<'a, S> {
     /// `None` once nothing more is read.
     events: Option<S>,

@@ -4,9 +4,8 @@ use std::io;
 use std::path::Path;
 
 use tracer_common::config::FILTER_PREFIXES;
-use zstd::bulk::Decompressor;
 
-use super::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN, MARKER};
+use super::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN, MARKER, Unpacked};
 use super::input::Input;
 use super::{Error, MAJOR, foreign};
 use crate::model::Capture;
@@ -27,15 +26,10 @@ fn check_head(path: &Path, start: &[u8]) -> Result<(), Error> {
 /// A capture that is repeated is looked for in so many bytes: this writer needs half of them for the blocks before the first repeat.
 const MAX_SEARCH: usize = 16 << 20;
 
-/// Reads and checks head and capture; `raw` is a buffer to unpack into. Where they are damaged, the capture that is repeated later takes
-/// their place, and nothing is left behind: `false`.
-pub fn read(
-    path: &Path,
-    input: &mut Input,
-    unpack: &mut Decompressor<'static>,
-    raw: &mut Vec<u8>,
-) -> Result<(Capture, bool), Error> {
-    let error = match read_intact(path, input, unpack, raw) {
+/// Reads and checks head and capture. Where they are damaged, the capture that is repeated later takes their place, and nothing is left
+/// behind: `false`.
+pub fn read(path: &Path, input: &mut Input, unpacked: &mut Unpacked) -> Result<(Capture, bool), Error> {
+    let error = match read_intact(path, input, unpacked) {
         Ok((capture, len)) => {
             input.skip(len);
             return Ok((capture, true));
@@ -44,17 +38,12 @@ pub fn read(
         Err(error @ Error::NotATrace { what, .. }) if foreign::may_be_trace(what) => error,
         Err(error) => return Err(error),
     };
-    let repeated = find_repeat(input, unpack, raw).map_err(|reason| Error::Read { path: path.to_owned(), reason })?;
+    let repeated = find_repeat(input, unpacked).map_err(|reason| Error::Read { path: path.to_owned(), reason })?;
     repeated.map(|capture| (capture, false)).ok_or(error)
 }
 
 /// The capture where it belongs, and where it ends.
-fn read_intact(
-    path: &Path,
-    input: &mut Input,
-    unpack: &mut Decompressor<'static>,
-    raw: &mut Vec<u8>,
-) -> Result<(Capture, usize), Error> {
+fn read_intact(path: &Path, input: &mut Input, unpacked: &mut Unpacked) -> Result<(Capture, usize), Error> {
     let failed = |reason| Error::Read { path: path.to_owned(), reason };
     let damaged = |what: String| Error::DamagedHead { path: path.to_owned(), what };
     check_head(path, input.fill(HEAD_LEN).map_err(failed)?)?;
@@ -64,10 +53,10 @@ fn read_intact(
     let header = header.ok_or_else(is_cut)?;
     let end = HEAD_LEN + header.frame_len();
     let payload = input.fill(end).map_err(failed)?.get(HEAD_LEN + FRAME_LEN..end);
-    if !payload.is_some_and(|payload| frame::unpack(unpack, &header, payload, raw)) {
+    if !payload.is_some_and(|payload| unpacked.fill(&header, payload)) {
         return Err(is_cut());
     }
-    parse(raw).map(|capture| (capture, end)).map_err(damaged)
+    parse(&unpacked.raw).map(|capture| (capture, end)).map_err(damaged)
 }
 
 fn parse(json: &[u8]) -> Result<Capture, String> {
@@ -82,11 +71,7 @@ fn parse(json: &[u8]) -> Result<Capture, String> {
 }
 
 /// The first capture that can be read in what is ahead. Each frame is looked at once, so this takes time by the bytes alone.
-fn find_repeat(
-    input: &mut Input,
-    unpack: &mut Decompressor<'static>,
-    raw: &mut Vec<u8>,
-) -> io::Result<Option<Capture>> {
+fn find_repeat(input: &mut Input, unpacked: &mut Unpacked) -> io::Result<Option<Capture>> {
     let (mut at, mut is_first) = (0, true);
     loop {
         let needed = at + FRAME_LEN;
@@ -110,8 +95,8 @@ fn find_repeat(
         if matches!(header.kind, frame::KIND_CAPTURE | frame::KIND_CAPTURE_AGAIN) {
             let frame = input.fill(at + header.frame_len())?;
             let payload = frame.get(at + FRAME_LEN..at + header.frame_len());
-            if payload.is_some_and(|payload| frame::unpack(unpack, &header, payload, raw))
-                && let Ok(capture) = parse(raw)
+            if payload.is_some_and(|payload| unpacked.fill(&header, payload))
+                && let Ok(capture) = parse(&unpacked.raw)
             {
                 return Ok(Some(capture));
             }

@@ -5,7 +5,6 @@ use std::io::{Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use tracer_common::Event;
-use zstd::bulk::Decompressor;
 
 use super::block::BlockReader;
 use super::frame::{self, FRAME_LEN, FrameHeader, MARKER};
@@ -16,7 +15,6 @@ use super::{Error, ReadReport};
 pub struct Blocks {
     path: PathBuf,
     input: Input,
-    unpack: Decompressor<'static>,
     block: BlockReader,
     header: Option<FrameHeader>,
     /// Where the block that is read begins.
@@ -25,7 +23,7 @@ pub struct Blocks {
 }
 
 /// What is known but for the block that is read.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 struct State {
     next_number: u32,
     /// The payload before this place was damaged, and its length is in doubt.
@@ -36,19 +34,12 @@ struct State {
 }
 
 /// A place in a trace that is not open.
-#[derive(Debug)]
 pub struct Parked {
     path: PathBuf,
     at: u64,
     /// Events of the block there that were read.
     taken: usize,
     state: State,
-}
-
-impl std::fmt::Debug for Blocks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Blocks").field("path", &self.path).field("state", &self.state).finish_non_exhaustive()
-    }
 }
 
 impl Parked {
@@ -63,10 +54,8 @@ impl Parked {
         let failed = |reason| Error::Read { path: path.clone(), reason };
         let mut file = File::open(&path).map_err(failed)?;
         file.seek(SeekFrom::Start(at)).map_err(failed)?;
-        let unpack = Decompressor::new().map_err(failed)?;
         let input = Input::starting_at(Box::new(file), at);
-        let mut blocks = Blocks::new(&path, input, unpack, BlockReader::default(), state.next_number);
-        blocks.state = state;
+        let mut blocks = Blocks { state, ..Blocks::new(&path, input, BlockReader::default(), 0) };
         if taken > 0 {
             blocks.next_block()?;
             // These were read without a mistake before.
@@ -79,9 +68,9 @@ impl Parked {
 
 impl Blocks {
     /// Reads from there, where the frame with this number should be.
-    pub fn new(path: &Path, input: Input, unpack: Decompressor<'static>, block: BlockReader, next_number: u32) -> Self {
+    pub fn new(path: &Path, input: Input, block: BlockReader, next_number: u32) -> Self {
         let state = State { next_number, ..State::default() };
-        Self { path: path.to_owned(), input, unpack, block, header: None, block_at: 0, state }
+        Self { path: path.to_owned(), input, block, header: None, block_at: 0, state }
     }
 
     /// Closes the file, to be read on later.
@@ -146,7 +135,7 @@ impl Blocks {
             let payload = self.input.ahead().get(FRAME_LEN..header.frame_len()).unwrap_or_default();
             match header.kind {
                 frame::KIND_EVENTS => {
-                    if frame::unpack(&mut self.unpack, &header, payload, &mut self.block.raw) {
+                    if self.block.unpacked.fill(&header, payload) {
                         self.block_at = self.input.at();
                         self.accept(&header);
                         self.block.start();

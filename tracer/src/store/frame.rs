@@ -112,33 +112,35 @@ pub const fn max_raw_len(stored_len: usize) -> usize {
     (8 << 10) + 128 * stored_len
 }
 
-/// Checks and unpacks a payload. Never more than `raw_len` bytes, which the header's limits bound.
-pub fn unpack(
-    decompressor: &mut Decompressor<'static>,
-    header: &FrameHeader,
-    payload: &[u8],
-    raw: &mut Vec<u8>,
-) -> bool {
-    raw.clear();
-    if crc32c::crc32c(payload) != header.payload_crc {
-        return false;
-    }
-    let raw_len = header.raw_len as usize;
-    match header.codec {
-        CODEC_STORED => raw.extend_from_slice(payload),
-        CODEC_ZSTD => {
-            if raw_len > max_raw_len(payload.len()) {
-                return false;
-            }
-            raw.reserve(raw_len);
-            if decompressor.decompress_to_buffer(payload, raw).is_err() {
-                raw.clear();
-                return false;
-            }
+/// A payload that was unpacked.
+#[derive(Default)]
+pub struct Unpacked {
+    pub raw: Vec<u8>,
+    decompressor: Decompressor<'static>,
+}
+
+impl Unpacked {
+    /// Checks and unpacks a payload. Never more than `raw_len` bytes, which the header's limits bound.
+    pub fn fill(&mut self, header: &FrameHeader, payload: &[u8]) -> bool {
+        let Self { raw, decompressor } = self;
+        raw.clear();
+        let raw_len = header.raw_len as usize;
+        if crc32c::crc32c(payload) != header.payload_crc {
+            return false;
         }
-        _ => return false,
+        match header.codec {
+            CODEC_STORED => raw.extend_from_slice(payload),
+            CODEC_ZSTD if raw_len <= max_raw_len(payload.len()) => {
+                raw.reserve(raw_len);
+                if decompressor.decompress_to_buffer(payload, raw).is_err() {
+                    raw.clear();
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+        raw.len() == raw_len
     }
-    raw.len() == raw_len
 }
 
 /// Appends the head of a trace.

@@ -15,12 +15,6 @@ pub struct Input {
     at: u64,
 }
 
-impl std::fmt::Debug for Input {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Input").field("at", &self.at).finish_non_exhaustive()
-    }
-}
-
 impl Input {
     /// Reads from `source`.
     pub fn new(source: Box<dyn Read + Send>) -> Self {

@@ -20,14 +20,14 @@ const MAX_AHEAD: usize = 1 << 20;
 const MIN_BATCH: usize = 64;
 
 /// Events read ahead of a recording; those before `at` were taken.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct PendingEvents {
     events: Vec<(u32, Event)>,
     at: usize,
 }
 
 /// Traces by their recordings, for [`Merged::of`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Sessions(Vec<Session>);
 
 impl Sessions {
@@ -36,7 +36,7 @@ impl Sessions {
     /// # Errors
     /// When another trace holds the same events.
     pub fn add(&mut self, path: &Path, reader: Reader) -> Result<(), Error> {
-        match self.0.iter_mut().find(|session| session.has(reader.capture())) {
+        match self.0.iter_mut().find(|session| session.has(&reader.capture)) {
             Some(session) => session.add(path, reader),
             None => {
                 self.0.push(Session::new(path, reader));
@@ -47,7 +47,6 @@ impl Sessions {
 }
 
 /// Recordings while they are read. The order of events, and of captures, does not depend on the order in which files were named.
-#[derive(Debug)]
 pub struct Merged {
     recordings: Vec<Box<dyn Recording>>,
     ahead: Vec<PendingEvents>,
@@ -65,16 +64,6 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Opens traces and reads their beginnings. `-` is standard input.
-    ///
-    /// # Errors
-    /// When there are none, one cannot be read or is no trace, or two hold the same events.
-    pub fn open(paths: &[impl AsRef<Path>]) -> Result<Self, Error> {
-        let mut sessions = Sessions::default();
-        paths.iter().map(AsRef::as_ref).try_for_each(|path| sessions.add(path, Reader::open(path)?))?;
-        Self::of(sessions, Vec::new())
-    }
-
     /// Traces and other recordings.
     ///
     /// # Errors

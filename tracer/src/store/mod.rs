@@ -38,6 +38,7 @@ mod tests;
 
 pub use abandoned::recover;
 pub use appender::Written;
+pub use blocks::Blocks;
 pub use error::Error;
 pub(crate) use input::Input;
 pub use merged::{Merged, Sessions, max_open};

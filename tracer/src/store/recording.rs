@@ -1,6 +1,5 @@
 //! What events are read from.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use tracer_common::Event;
@@ -9,7 +8,7 @@ use super::{Error, ReadReport};
 use crate::model::Capture;
 
 /// Events of one node: the parts of a trace one after the other, or packet captures.
-pub trait Recording: fmt::Debug + Send {
+pub trait Recording: Send {
     /// Where and how it was captured.
     fn capture(&self) -> &Capture;
 
@@ -17,7 +16,9 @@ pub trait Recording: fmt::Debug + Send {
     fn position(&self) -> u64;
 
     /// Parts missing between those that are there.
-    fn missing_parts(&self) -> u64;
+    fn missing_parts(&self) -> u64 {
+        0
+    }
 
     /// Closes its files until it is read again, where they can be opened again.
     fn park(&mut self) {}

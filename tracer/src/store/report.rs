@@ -43,19 +43,6 @@ pub struct ReadReport {
 }
 
 impl ReadReport {
-    /// Whether everything was read and understood. A file that was not finished is no damage.
-    #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        self.damaged_blocks == 0
-            && self.skipped_bytes == 0
-            && self.torn_bytes == 0
-            && self.unknown_events == 0
-            && self.missing_parts == 0
-            && self.dropped_packets == 0
-            && self.cut_packets == 0
-            && self.clock_steps == 0
-    }
-
     /// Whether there is something to say but how much was read.
     #[must_use]
     pub fn has_notes(&self) -> bool {

@@ -11,7 +11,6 @@ use super::{Error, ReadReport, Reader, STDIO};
 use crate::model::Capture;
 
 /// A file of the recording, not read yet.
-#[derive(Debug)]
 struct TracePart {
     path: PathBuf,
     number: u32,
@@ -20,14 +19,12 @@ struct TracePart {
 }
 
 /// The part that is read.
-#[derive(Debug)]
 enum Current {
     Open { path: PathBuf, blocks: Box<Blocks>, can_reopen: bool },
     Parked { path: PathBuf, at: Parked },
 }
 
 /// A recording.
-#[derive(Debug)]
 pub struct Session {
     capture: Capture,
     parts: VecDeque<TracePart>,
@@ -40,7 +37,7 @@ pub struct Session {
 impl Session {
     /// A recording that begins with the part in `reader`.
     pub fn new(path: &Path, reader: Reader) -> Self {
-        let capture = reader.capture().clone();
+        let capture = reader.capture.clone();
         let mut session = Self { capture, parts: VecDeque::new(), current: None, missing_parts: 0, done_bytes: 0 };
         session.parts.push_back(part(path, reader));
         session
@@ -54,13 +51,13 @@ impl Session {
 
     /// Adds a part where it belongs.
     pub fn add(&mut self, path: &Path, reader: Reader) -> Result<(), Error> {
-        let number = reader.capture().part;
+        let number = reader.capture.part;
         let at = self.parts.partition_point(|part| part.number < number);
         if let Some(same) = self.parts.get(at).filter(|part| part.number == number) {
             return Err(Error::SamePart { first: same.path.clone(), second: path.to_owned(), part: number });
         }
         if at == 0 {
-            self.capture = reader.capture().clone();
+            self.capture = reader.capture.clone();
         }
         self.parts.insert(at, part(path, reader));
         let gap = |(before, after): (&TracePart, &TracePart)| u64::from(after.number - before.number - 1);
@@ -124,7 +121,7 @@ impl Recording for Session {
 }
 
 fn part(path: &Path, reader: Reader) -> TracePart {
-    let number = reader.capture().part;
+    let number = reader.capture.part;
     let is_regular = path.as_os_str() != STDIO && path.metadata().is_ok_and(|of| of.is_file());
     TracePart { path: path.to_owned(), number, reader: (!is_regular).then_some(reader) }
 }
@@ -135,5 +132,5 @@ fn open(part: TracePart) -> Result<(PathBuf, Box<Blocks>, bool), Error> {
         Some(reader) => reader,
         None => Reader::open(&part.path)?,
     };
-    Ok((part.path, Box::new(reader.into_blocks()), can_reopen))
+    Ok((part.path, Box::new(reader.blocks), can_reopen))
 }

@@ -54,12 +54,6 @@ pub struct Writer {
     file_first_ns: Option<u64>,
 }
 
-impl std::fmt::Debug for Writer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("path", &self.path()).field("written", &self.written()).finish_non_exhaustive()
-    }
-}
-
 impl Writer {
     /// Begins a trace in one file, or on standard output for `-`.
     ///

@@ -12,14 +12,14 @@ use super::screen::draw;
 use super::state::State;
 use crate::model::{Attempt, EndedAttempt, Filter, Finding, Judgement, Outcome, example};
 use crate::outputs::{Observer, View};
+use crate::pcap::PacketOptions;
 use crate::pipeline::{self, Judge};
-use crate::source::{Ahead, Source};
-use crate::store::Merged;
+use crate::source::{self, Ahead, Source};
 
 /// The counts at the end of a trace.
 fn counts() -> TopCounts {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/fully_random-kprobes.trace");
-    let traces = Merged::open(&[&path]).unwrap();
+    let traces = source::open(&[path], &PacketOptions::default()).unwrap();
     let captures = traces.captures();
     let mut updates = Ahead::new(traces).unwrap().joined(captures.len()).unwrap();
     let mut counts = TopCounts::default();

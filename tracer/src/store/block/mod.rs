@@ -8,8 +8,8 @@ mod reader;
 mod tables;
 mod writer;
 
-pub use reader::{BlockReader, ItemReader, ShapeReader};
-pub use writer::{ItemWriter, ShapeWriter};
+pub use reader::BlockReader;
+pub use writer::ItemWriter;
 
 /// Item: an address. 4 bytes IPv4, 16 bytes IPv6.
 pub const ITEM_ADDRESS: u64 = 0;

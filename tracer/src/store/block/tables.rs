@@ -127,12 +127,13 @@ fn hash_of_either(hash: &RandomState, flow: &Flow) -> u64 {
 /// Tables with lookup by number.
 #[derive(Debug, Default)]
 pub struct ReadTables {
-    addresses: Vec<[u8; 16]>,
+    pub addresses: Vec<[u8; 16]>,
     /// As a batch takes them, so that one is copied straight into it.
     shapes: Vec<Option<(u32, Event)>>,
     flows: Vec<FlowEntry>,
-    /// The ISN of the event before.
+    /// Of the event before.
     pub previous_isn: u32,
+    pub previous_ns: u64,
 }
 
 impl ReadTables {
@@ -141,12 +142,7 @@ impl ReadTables {
         self.addresses.clear();
         self.shapes.clear();
         self.flows.clear();
-        self.previous_isn = 0;
-    }
-
-    /// Adds an address.
-    pub fn add_address(&mut self, address: [u8; 16]) {
-        self.addresses.push(address);
+        (self.previous_isn, self.previous_ns) = (0, 0);
     }
 
     /// Adds a shape, as an event without time and flows; `None` for a kind that is not known here.
@@ -160,7 +156,8 @@ impl ReadTables {
 
     /// Adds a flow between two addresses known by number.
     pub fn add_flow(&mut self, src: u32, dst: u32, src_port: u16, dst_port: u16) -> Result<(), Malformed> {
-        let flow = Flow { src: self.address(src)?, dst: self.address(dst)?, src_port, dst_port };
+        let address = |number: u32| self.addresses.get(number as usize).copied().ok_or(Malformed);
+        let flow = Flow { src: address(src)?, dst: address(dst)?, src_port, dst_port };
         self.flows.push(FlowEntry { flow, isn: 0 });
         Ok(())
     }
@@ -178,9 +175,5 @@ impl ReadTables {
         let ago = usize::try_from(ago).map_err(|_| Malformed)?;
         let number = self.flows.len().checked_sub(1).and_then(|last| last.checked_sub(ago)).ok_or(Malformed)?;
         self.flows.get_mut(number).ok_or(Malformed)
-    }
-
-    fn address(&self, number: u32) -> Result<[u8; 16], Malformed> {
-        self.addresses.get(number as usize).copied().ok_or(Malformed)
     }
 }

@@ -79,7 +79,7 @@ fn a_damaged_beginning_loses_only_itself() {
             bytes[..damaged].fill(byte);
             let (events, report) = read(&bytes).unwrap();
             assert_eq!(events, all[lost * EACH..], "{damaged}");
-            assert!(report.skipped_bytes > 0 && report.torn_bytes == 0 && !report.is_complete(), "{report}");
+            assert!(report.skipped_bytes > 0 && report.torn_bytes == 0, "{report}");
         }
         assert_eq!(read(&whole[damaged..]).unwrap().0, all[lost * EACH..], "cut off: {damaged}");
     }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tracer_common::Event;
 
-use super::{capture, tick, write};
+use super::{capture, merged, tick, write};
 use crate::model::Capture;
-use crate::store::{Merged, ReadReport};
+use crate::store::ReadReport;
 
 fn put(dir: &TempDir, name: &str, change: impl Fn(&mut Capture), times: &[u64]) -> PathBuf {
     let (path, mut capture) = (dir.path().join(name), capture());
@@ -18,13 +18,13 @@ fn put(dir: &TempDir, name: &str, change: impl Fn(&mut Capture), times: &[u64]) 
 }
 
 fn merge(paths: &[&Path]) -> (Vec<(u32, u64)>, Vec<String>, ReadReport) {
-    let mut merged = Merged::open(paths).unwrap();
-    let nodes = merged.captures().iter().map(|capture| capture.node.clone()).collect();
+    let mut traces = merged(paths).unwrap();
+    let nodes = traces.captures().iter().map(|capture| capture.node.clone()).collect();
     let (mut all, mut batch) = (Vec::new(), Vec::new());
-    while merged.next_batch(&mut batch).unwrap() {
+    while traces.next_batch(&mut batch).unwrap() {
         all.extend(batch.iter().map(|(number, event)| (*number, event.stamp().time_ns)));
     }
-    (all, nodes, merged.report())
+    (all, nodes, traces.report())
 }
 
 #[test]

@@ -20,7 +20,7 @@ use tracer_common::events::{
 use tracer_common::{Event, Flow};
 
 use super::writer::REPEAT_AFTER_BLOCKS;
-use super::{BATCH, Error, ReadReport, Reader, Writer};
+use super::{BATCH, Error, Merged, ReadReport, Reader, Sessions, Writer};
 use crate::model::{Capture, Owner};
 
 fn capture() -> Capture {
@@ -189,6 +189,28 @@ fn write(path: &Path, capture: &Capture, events: &[Event]) {
 fn read(bytes: &[u8]) -> Result<(Vec<Event>, ReadReport), Error> {
     let mut reader = Reader::new(Path::new("t.trace"), Box::new(Cursor::new(bytes.to_vec())))?;
     let mut batch = Vec::new();
-    while reader.read(BATCH, 0, &mut batch)? {}
-    Ok((batch.into_iter().map(|(_, event)| event).collect(), *reader.report()))
+    while reader.blocks.read(BATCH, 0, &mut batch)? {}
+    Ok((batch.into_iter().map(|(_, event)| event).collect(), *reader.blocks.report()))
+}
+
+fn merged(paths: &[impl AsRef<Path>]) -> Result<Merged, Error> {
+    let mut sessions = Sessions::default();
+    paths.iter().map(AsRef::as_ref).try_for_each(|path| sessions.add(path, Reader::open(path)?))?;
+    Merged::of(sessions, Vec::new())
+}
+
+/// All events of these files.
+fn read_all(paths: &[impl AsRef<Path>]) -> (Vec<Event>, ReadReport) {
+    let mut merged = merged(paths).unwrap();
+    let (mut all, mut batch) = (Vec::new(), Vec::new());
+    while merged.next_batch(&mut batch).unwrap() {
+        all.extend(batch.iter().map(|(_, event)| *event));
+    }
+    (all, merged.report())
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{place, read, three_blocks, trace, write};
-use crate::store::{Merged, Reader, Writer};
+use super::{merged, place, read, three_blocks, trace, write};
+use crate::store::{Reader, Writer};
 
 fn refusal(bytes: &[u8]) -> String {
     read(bytes).unwrap_err().to_string()
@@ -32,21 +32,21 @@ fn files_of_other_kinds_are_named() {
 #[test]
 fn a_directory_is_refused() {
     let (dir, _) = place();
-    let message = Reader::open(dir.path()).unwrap_err().to_string();
+    let message = Reader::open(dir.path()).err().unwrap().to_string();
     assert!(message.contains(": this is a directory; name a trace"), "{message}");
-    let message = Writer::create(dir.path(), &super::capture()).unwrap_err().to_string();
+    let message = Writer::create(dir.path(), &super::capture()).err().unwrap().to_string();
     assert!(message.ends_with(": Is a directory; name another file"), "{message}");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let message = Reader::open(Path::new("/nonexistent/t")).unwrap_err().to_string();
+    let message = Reader::open(Path::new("/nonexistent/t")).err().unwrap().to_string();
     assert_eq!(message, "cannot read /nonexistent/t: No such file or directory; check the name");
 }
 
 #[test]
 fn no_file_at_all_is_refused() {
-    assert!(Merged::open(&[] as &[&Path]).is_err());
+    assert!(merged(&[] as &[&Path]).is_err());
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn the_same_part_twice_is_refused() {
     write(&path, &super::capture(), &three_blocks());
     let copy = dir.path().join("copy");
     std::fs::copy(&path, &copy).unwrap();
-    let message = Merged::open(&[&path, &copy]).unwrap_err().to_string();
+    let message = merged(&[&path, &copy]).err().unwrap().to_string();
     assert!(message.contains("both are part 0 of the same recording; name each part once"), "{message}");
 }
 
@@ -74,7 +74,7 @@ fn more_traces_than_files_a_process_may_open_are_no_reason_to_refuse() {
     for (part, path) in paths.iter().enumerate() {
         write(path, &crate::model::Capture { part: part as u32, ..super::capture() }, &three_blocks());
     }
-    let mut traces = crate::store::Merged::open(&paths).unwrap();
+    let mut traces = merged(&paths).unwrap();
     let open = || {
         let files =
             std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|file| file.unwrap().path().read_link().ok());
@@ -101,7 +101,7 @@ fn recordings_that_cannot_all_be_open_at_once_are_merged_alike() {
     damaged[middle] ^= 1;
     std::fs::write(&paths[3], damaged).unwrap();
     let merge = |max_open| {
-        let mut traces = Merged::open(&paths).unwrap().with_limits(max_open, 64);
+        let mut traces = merged(&paths).unwrap().with_limits(max_open, 64);
         let (mut all, mut batch) = (Vec::new(), Vec::new());
         while traces.next_batch(&mut batch).unwrap() {
             all.append(&mut batch);
