@@ -48,7 +48,8 @@ fn replay(bytes: &[u8]) -> anyhow::Result<ReadReport> {
     let view = View { format: json, all: true, utc: false, ..View::silent(Filter::default()) };
     let output = outputs::open(&view, Box::new(std::io::sink()));
     let mut trace = Trace { reader, is_stopped: false };
-    let run = pipeline::run(Joined::new(&mut trace, 1, None), Judge::new(captures, view, None).with_output(output));
+    let run =
+        pipeline::run(Joined::new(&mut trace, 1, |_, _| Ok(())), Judge::new(captures, view, None).with_output(output));
     tokio::runtime::Builder::new_current_thread().build()?.block_on(run)?;
     Ok(*trace.reader.blocks.report())
 }

@@ -20,9 +20,6 @@ use crate::source::Source;
 use crate::summary::Summary;
 
 /// Updates in, findings out: reads the source to its end, or until as many findings were shown as were asked for.
-///
-/// # Errors
-/// When the source cannot be read, or the trace or the output cannot be written.
 pub async fn run(mut updates: impl Source<Item = (u32, Update)>, mut judge: Judge<'_>) -> anyhow::Result<Summary> {
     judge.start()?;
     let mut batch = Vec::new();

@@ -74,7 +74,7 @@ fn reader(bytes: &[u8]) -> Result<Reader> {
 
 fn read(reader: Reader, judge: Judge<'_>) -> Result<(Summary, ReadReport)> {
     let mut trace = Trace { reader, is_stopped: false };
-    let summary = block_on(pipeline::run(Joined::new(&mut trace, 1, None), judge))?;
+    let summary = block_on(pipeline::run(Joined::new(&mut trace, 1, |_, _| Ok(())), judge))?;
     Ok((summary, *trace.reader.blocks.report()))
 }
 

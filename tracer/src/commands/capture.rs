@@ -21,6 +21,7 @@ mod live {
     use anyhow::{Context, Result};
     use nix::sys::utsname::uname;
     use nix::time::{ClockId, clock_gettime};
+    use tracer_common::Event;
 
     use crate::bpf::{self, SharedTracer, Tracer};
     use crate::commands::status::Status;
@@ -126,7 +127,8 @@ mod live {
             stop.at_end_of_stdin()?;
         }
         serving.map(Serving::begin).transpose()?;
-        let updates = Joined::new(Live::new(tracer, stop, finder)?.counting(forwarded), 1, recorder.as_mut());
+        let write = |_, event: &Event| recorder.as_mut().map_or(Ok(()), |recorder| Ok(recorder.write(event)?));
+        let updates = Joined::new(Live::new(tracer, stop, finder, forwarded)?, 1, write);
         let summary = pipeline::run(updates.stepwise(options.count.is_some()), judge).await;
         drop(status);
         // A write that failed says itself how much was recorded.

@@ -19,7 +19,7 @@ use crate::model::plural;
 use crate::notice::notice;
 use crate::outputs::View;
 use crate::pipeline::{self, Judge};
-use crate::source::{Ahead, Joined, Tee};
+use crate::source::{Ahead, Joined};
 use crate::store::STDIO;
 
 const PCAPNG: &str = "pcapng";
@@ -82,10 +82,12 @@ fn packets(args: &Args) -> Result<End> {
     let packets = RefCell::new(Packets::new(&args.write, &captures, args.all)?);
     let view = View { all: args.all, ..View::silent(filter) };
     let (mut traces, mut observer) = (Ahead::new(traces)?, &packets);
-    let see = |batch: &[(u32, Event)]| batch.iter().for_each(|(node, event)| packets.borrow_mut().event(*node, event));
-    let events = Tee { events: &mut traces, see };
+    let see = |node, event: &Event| {
+        packets.borrow_mut().event(node, event);
+        Ok(())
+    };
     let judge = Judge::new(captures, view, None).with_observer(&mut observer);
-    let result = block_on_files(pipeline::run(Joined::new(events, nodes, None), judge))?;
+    let result = block_on_files(pipeline::run(Joined::new(&mut traces, nodes, see), judge))?;
     report_unread(traces.reports());
     result?;
     let written = packets.into_inner().finish()?;

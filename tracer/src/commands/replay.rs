@@ -47,7 +47,8 @@ pub fn run(args: &Args) -> Result<End> {
     let mut traces = Ahead::new(traces)?;
     let summary = if args.count.is_some() {
         // It may end long before the traces do, so they are not joined ahead.
-        let summary = block_on_files(pipeline::run(Joined::new(&mut traces, nodes, None).stepwise(true), judge))?;
+        let summary =
+            block_on_files(pipeline::run(Joined::new(&mut traces, nodes, |_, _| Ok(())).stepwise(true), judge))?;
         report_unread(traces.reports());
         summary?
     } else {

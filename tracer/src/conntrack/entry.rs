@@ -21,13 +21,11 @@ pub struct ConntrackEntry {
 
 impl ConntrackEntry {
     /// As the SYN leaves.
-    #[must_use]
     pub const fn translated(&self) -> Flow {
         Flow { src: self.reply.dst, src_port: self.reply.dst_port, dst: self.reply.src, dst_port: self.reply.src_port }
     }
 
     /// Whether NAT has changed the source.
-    #[must_use]
     pub fn is_translated(&self) -> bool {
         (self.original.src, self.original.src_port) != (self.reply.dst, self.reply.dst_port)
     }

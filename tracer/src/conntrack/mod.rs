@@ -16,7 +16,7 @@ pub use entry::ConntrackEntry;
 pub use observations::{EntryCounts, Observations};
 
 use self::events::Events;
-use self::text::{ConntrackLine, LineKind};
+use self::text::ConntrackLine;
 use self::wrapped::Wrapped;
 
 /// A line that is longer is cut; those of conntrack have a few hundred bytes.
@@ -32,9 +32,6 @@ pub enum TableSource {
 }
 
 /// Reads the table of the namespace of this thread, without making the kernel load anything; `None` where it has none.
-///
-/// # Errors
-/// When there is one that cannot be read.
 pub fn read(observations: &mut Observations) -> anyhow::Result<Option<TableSource>> {
     observations.times = entry::Timeouts::read();
     if dump::is_loaded() {
@@ -53,9 +50,6 @@ pub fn read(observations: &mut Observations) -> anyhow::Result<Option<TableSourc
 
 /// Shows each TCP entry of the namespace of this thread; `false` where the kernel has no table that can be asked for without loading
 /// anything.
-///
-/// # Errors
-/// When it cannot be read.
 pub fn entries(mut each: impl FnMut(&ConntrackEntry)) -> anyhow::Result<bool> {
     if !dump::is_loaded() {
         return Ok(false);
@@ -65,19 +59,14 @@ pub fn entries(mut each: impl FnMut(&ConntrackEntry)) -> anyhow::Result<bool> {
 }
 
 /// Reads lines of `conntrack -L`, `conntrack -E` or /proc/net/nf_conntrack, also with lines that a terminal or a mail has wrapped.
-///
-/// # Errors
-/// When they cannot be read.
 pub fn lines(mut input: impl BufRead, observations: &mut Observations) -> io::Result<()> {
     let mut events = Events::default();
     let mut wrapped = Wrapped::default();
     let mut line = Vec::with_capacity(512);
     let mut take = |text: &[u8], lines: u64| match text::parse(text) {
-        Some(ConntrackLine { kind: LineKind::Entry, entry, .. }) => observations.take(&entry),
-        Some(ConntrackLine { kind: LineKind::Event(event), entry, second }) => {
-            events.take(event, &entry, second, observations);
-        }
-        Some(ConntrackLine { kind: LineKind::OtherProtocol, .. }) => observations.counts.other_protocols += 1,
+        Some(ConntrackLine::Entry(entry)) => observations.take(&entry),
+        Some(ConntrackLine::Event(event, entry, second)) => events.take(event, &entry, second, observations),
+        Some(ConntrackLine::OtherProtocol) => observations.counts.other_protocols += 1,
         None => observations.counts.not_understood += lines,
     };
     loop {

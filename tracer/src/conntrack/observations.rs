@@ -49,6 +49,8 @@ impl fmt::Display for EntryCounts {
         let (answered, unanswered) = (self.answered, self.unanswered);
         write!(f, "{} TCP conntrack {entries}: {answered} translated and answered, ", self.entries)?;
         write!(f, "{unanswered} translated and unanswered for at least {MIN_AGE_S} s")?;
+        const LINE: &str = "line that conntrack does not write";
+        const LINES: &str = "lines that conntrack does not write";
         let silent = [
             (self.untranslated, "not translated, so they may take another path"),
             (self.filtered, "excluded by the options"),
@@ -59,14 +61,7 @@ impl fmt::Display for EntryCounts {
             ),
             (self.other_states, "in a state that proves nothing"),
             (self.other_protocols, "not TCP"),
-            (
-                self.not_understood,
-                if self.not_understood == 1 {
-                    "line that conntrack does not write"
-                } else {
-                    "lines that conntrack does not write"
-                },
-            ),
+            (self.not_understood, if self.not_understood == 1 { LINE } else { LINES }),
             (self.not_followed, "events of connections for which there was no room"),
         ];
         let mut silent = silent.into_iter().filter(|(count, _)| *count > 0);
@@ -97,13 +92,11 @@ pub struct Observations {
 
 impl Observations {
     /// Of the entries that this filter lets through.
-    #[must_use]
     pub fn new(filter: Filter) -> Self {
         Self { filter, ..Self::default() }
     }
 
     /// What follows.
-    #[must_use]
     pub fn conclusions(&self) -> Vec<Conclusion> {
         let with_doubt = |conclusion: Conclusion| {
             let doubt = conclusion.class().and_then(|class| self.clients.doubt(conclusion.is_ipv4, class));
@@ -137,19 +130,15 @@ impl Observations {
             self.counts.filtered += 1;
             return;
         }
-        let counter = match verdict {
-            EntryVerdict::Answered => &mut self.counts.answered,
-            EntryVerdict::Unanswered => &mut self.counts.unanswered,
-            EntryVerdict::InFlight => &mut self.counts.in_flight,
-            EntryVerdict::ClosedUnanswered => &mut self.counts.closed_unanswered,
-            EntryVerdict::Other => &mut self.counts.other_states,
+        let (counter, answered) = match verdict {
+            EntryVerdict::Answered => (&mut self.counts.answered, Some(true)),
+            EntryVerdict::Unanswered => (&mut self.counts.unanswered, Some(false)),
+            EntryVerdict::InFlight => (&mut self.counts.in_flight, None),
+            EntryVerdict::ClosedUnanswered => (&mut self.counts.closed_unanswered, None),
+            EntryVerdict::Other => (&mut self.counts.other_states, None),
         };
         *counter += 1;
-        let answered = match verdict {
-            EntryVerdict::Answered => true,
-            EntryVerdict::Unanswered => false,
-            EntryVerdict::InFlight | EntryVerdict::ClosedUnanswered | EntryVerdict::Other => return,
-        };
+        let Some(answered) = answered else { return };
         self.infer.observe(&entry.translated(), answered, second);
         self.clients.take(&entry.original, &entry.translated(), answered);
     }
@@ -245,11 +234,8 @@ mod tests {
         for number in 0..400_u32 {
             let (port, server) = ((1024 + number * 40_503 % 64_512) as u16, (number % 8) as u8);
             let event = |name: &str, rest: &str, second: u32| {
-                format!(
-                    "[{}.5]\t {name} {}",
-                    1_700_000_000 + second,
-                    line(port, server, rest).replace("ipv4     2 ", "")
-                )
+                let line = line(port, server, rest).replace("ipv4     2 ", "");
+                format!("[{}.5]\t {name} {line}", 1_700_000_000 + second)
             };
             text += &event("[NEW]", "SYN_SENT [UNREPLIED]", number / 10);
             if port >= 32768 {

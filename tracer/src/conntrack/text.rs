@@ -13,19 +13,11 @@ use super::entry::{ConntrackEntry, State};
 
 /// What a line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ConntrackLine {
-    pub(super) kind: LineKind,
-    pub(super) entry: ConntrackEntry,
-    /// When an event was, where the line has a time.
-    pub(super) second: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LineKind {
+pub(super) enum ConntrackLine {
     /// An entry of the table.
-    Entry,
-    /// What became of one.
-    Event(Event),
+    Entry(ConntrackEntry),
+    /// What became of one, and when, where the line has a time.
+    Event(Event, ConntrackEntry, Option<u64>),
     /// Not TCP.
     OtherProtocol,
 }
@@ -66,17 +58,17 @@ pub(super) fn names_protocol(line: &[u8]) -> bool {
 
 /// The line; `None` for what none of them writes.
 pub(super) fn parse(line: &[u8]) -> Option<ConntrackLine> {
-    let (mut kind, mut second, mut is_tcp, mut is_replied) = (LineKind::Entry, None, false, true);
+    let (mut event, mut second, mut is_tcp, mut is_other, mut is_replied) = (None, None, false, false, true);
     let (mut state, mut remaining, mut has_number) = (State::Other, None, false);
     let mut halves = [Half::default(), Half::default()];
     for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
         match word {
-            b"[NEW]" => kind = LineKind::Event(Event::New),
-            b"[UPDATE]" => kind = LineKind::Event(Event::Update),
-            b"[DESTROY]" => kind = LineKind::Event(Event::Destroy),
+            b"[NEW]" => event = Some(Event::New),
+            b"[UPDATE]" => event = Some(Event::Update),
+            b"[DESTROY]" => event = Some(Event::Destroy),
             b"[UNREPLIED]" => is_replied = false,
             b"tcp" => is_tcp = true,
-            word if !is_tcp && PROTOCOLS.contains(&word) => kind = LineKind::OtherProtocol,
+            word if !is_tcp && PROTOCOLS.contains(&word) => is_other = true,
             [b'[', digits @ .., b']'] => second = second.or_else(|| number(digits.split(|byte| *byte == b'.').next()?)),
             word => match word.iter().position(|byte| *byte == b'=') {
                 Some(at) => half(&mut halves, &word[..at], &word[at + 1..]),
@@ -90,17 +82,13 @@ pub(super) fn parse(line: &[u8]) -> Option<ConntrackLine> {
             },
         }
     }
-    let empty = || {
-        let flow = Flow { src: [0; 16], dst: [0; 16], src_port: 0, dst_port: 0 };
-        ConntrackEntry { original: flow, reply: flow, is_replied, state, remaining: None }
-    };
-    if kind == LineKind::OtherProtocol {
-        return Some(ConntrackLine { kind, entry: empty(), second });
+    if is_other {
+        return Some(ConntrackLine::OtherProtocol);
     }
     let remaining = remaining.and_then(|seconds| u32::try_from(seconds).ok());
     let [original, reply] = halves;
     let entry = ConntrackEntry { original: original.flow()?, reply: reply.flow()?, is_replied, state, remaining };
-    is_tcp.then_some(ConntrackLine { kind, entry, second })
+    is_tcp.then_some(event.map_or(ConntrackLine::Entry(entry), |event| ConntrackLine::Event(event, entry, second)))
 }
 
 /// Fills in the first half that has no such value yet.
@@ -128,9 +116,14 @@ mod tests {
 
     const LISTED: &str = "tcp      6 117 SYN_SENT src=10.42.0.5 dst=203.0.113.80 sport=40112 dport=443 [UNREPLIED] src=203.0.113.80 dst=192.0.2.1 sport=443 dport=1200 mark=0 use=1";
 
+    fn entry(line: &str) -> ConntrackEntry {
+        let Some(ConntrackLine::Entry(entry)) = parse(line.as_bytes()) else { panic!("{line}") };
+        entry
+    }
+
     #[test]
     fn every_form_of_a_line_is_the_same_entry() {
-        let entry = parse(LISTED.as_bytes()).unwrap().entry;
+        let entry = entry(LISTED);
         assert_eq!(
             entry.translated(),
             Flow::new("192.0.2.1:1200".parse().unwrap(), "203.0.113.80:443".parse().unwrap())
@@ -141,30 +134,25 @@ mod tests {
             format!("ipv4     2 {LISTED}\n"),
             format!("{}\n", LISTED.replace(" mark=0", " packets=3 bytes=180 mark=0 zone=1 id=77")),
         ] {
-            assert_eq!(
-                parse(form.as_bytes()).unwrap(),
-                ConntrackLine { kind: LineKind::Entry, entry, second: None },
-                "{form}"
-            );
+            assert_eq!(parse(form.as_bytes()), Some(ConntrackLine::Entry(entry)), "{form}");
         }
-        let event =
-            parse(format!("[1700000000.123456]\t    [NEW] {}", LISTED.replace(" 117", " 120")).as_bytes()).unwrap();
-        assert_eq!((event.kind, event.second), (LineKind::Event(Event::New), Some(1_700_000_000)));
-        let destroyed = parse(b"[DESTROY] tcp      6 src=fd00::5 dst=2001:db8::1 sport=6 dport=443 src=2001:db8::1 dst=2001:db8::9 sport=443 dport=7").unwrap();
-        assert!(destroyed.kind == LineKind::Event(Event::Destroy) && destroyed.entry.is_replied);
-        assert_eq!(destroyed.entry.translated().src_port, 7);
+        let event = parse(format!("[1700000000.123456]\t    [NEW] {LISTED}").as_bytes());
+        assert_eq!(event, Some(ConntrackLine::Event(Event::New, entry, Some(1_700_000_000))));
+        let destroyed = parse(b"[DESTROY] tcp      6 src=fd00::5 dst=2001:db8::1 sport=6 dport=443 src=2001:db8::1 dst=2001:db8::9 sport=443 dport=7");
+        let Some(ConntrackLine::Event(Event::Destroy, entry, None)) = destroyed else { panic!("{destroyed:?}") };
+        assert_eq!((entry.is_replied, entry.translated().src_port), (true, 7));
     }
 
     #[test]
     fn a_remaining_time_of_six_seconds_is_not_taken_for_the_protocol() {
-        assert_eq!(parse(LISTED.replace(" 117 ", " 6 ").as_bytes()).unwrap().entry.remaining, Some(6));
+        assert_eq!(entry(&LISTED.replace(" 117 ", " 6 ")).remaining, Some(6));
     }
 
     #[test]
     fn what_is_no_entry_of_tcp_is_none() {
         let udp =
             b"udp      17 29 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=53 dport=1";
-        assert_eq!(parse(udp).unwrap().kind, LineKind::OtherProtocol);
+        assert_eq!(parse(udp), Some(ConntrackLine::OtherProtocol));
         for line in [
             "",
             "conntrack v1.4.7 (conntrack-tools): 12 flow entries have been shown.",

@@ -40,9 +40,6 @@ struct Table {
 }
 
 /// What the counts say about ports.
-///
-/// # Errors
-/// When the file cannot be read, or has other columns.
 pub fn read(path: &Path) -> Result<Infer> {
     let name = path.display();
     let mut file = File::open(path).with_context(|| format!("cannot open {name}"))?;

@@ -23,22 +23,6 @@ pub enum Type {
     Time,
 }
 
-impl Type {
-    /// The word in docs/columns.md.
-    #[cfg(test)]
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Bool => "bool",
-            Self::Int32 => "int32",
-            Self::Int64 => "int64",
-            Self::Text => "text",
-            Self::Address => "address",
-            Self::AddressBytes => "bytes",
-            Self::Time => "time",
-        }
-    }
-}
-
 /// A value that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -68,26 +52,18 @@ pub struct Row<'a> {
 
 impl Row<'_> {
     /// Microseconds since 1970 UTC; `None` for a time that no calendar has.
-    #[must_use]
     pub fn unix_us(&self, time_ns: u64) -> Option<i64> {
         Clock::unix_us(self.capture, time_ns)
     }
 }
 
-/// Which tables have a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tables {
-    Both,
-    Only(Table),
-}
-
-/// A column.
 pub struct Column {
     pub name: &'static str,
     pub kind: Type,
     /// What it means, for docs/columns.md.
     pub about: &'static str,
-    tables: Tables,
+    /// The table that has it; `None` where both have.
+    only: Option<Table>,
     /// `None` where it is unknown.
     pub value: for<'a> fn(&Row<'a>) -> Option<Value<'a>>,
 }
@@ -99,20 +75,16 @@ impl Column {
         about: &'static str,
         value: for<'a> fn(&Row<'a>) -> Option<Value<'a>>,
     ) -> Self {
-        Self { name, kind, about, tables: Tables::Both, value }
+        Self { name, kind, about, only: None, value }
     }
 
     const fn only(self, table: Table) -> Self {
-        Self { tables: Tables::Only(table), ..self }
+        Self { only: Some(table), ..self }
     }
 
     /// Whether a table has it.
-    #[must_use]
     pub fn is_of(&self, table: Table) -> bool {
-        match self.tables {
-            Tables::Both => true,
-            Tables::Only(only) => only == table,
-        }
+        self.only.is_none_or(|only| only == table)
     }
 }
 
@@ -200,7 +172,10 @@ mod tests {
         let row = |column: &Column| {
             let Column { name, kind, about, .. } = column;
             let tables = [Attempts, Retransmits].map(|table| yes(column.is_of(table)));
-            format!("| `{name}` | {} | {} | {} | {about} |", kind.name(), tables[0], tables[1])
+            let kind = format!("{kind:?}")
+                .to_lowercase()
+                .replace("address", if *kind == AddressBytes { "" } else { "address" });
+            format!("| `{name}` | {kind} | {} | {} | {about} |", tables[0], tables[1])
         };
         let expected: Vec<String> = ALL.iter().map(row).collect();
         let documented: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `")).collect();

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::columns::{Row, Type, Value};
+use super::columns::{Row, Value};
 use super::file::Target;
-use super::{Columns, Format, Writer, rfc3339};
+use super::{Columns, Format, Writer, as_text, rfc3339};
 use crate::outputs::escape::Escaped;
 
 pub(super) const FORMAT: Format = Format {
@@ -21,7 +21,7 @@ struct Csv {
 
 impl Csv {
     fn new(columns: Columns, target: Target) -> Result<Self> {
-        let columns: Columns = columns.into_iter().filter(|column| column.kind != Type::AddressBytes).collect();
+        let columns = as_text(columns);
         let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 10).from_writer(target);
         out.write_record(columns.iter().map(|column| column.name))?;
         Ok(Self { columns, out })

@@ -40,9 +40,9 @@ pub struct Options {
 pub struct Exporter {
     options: Options,
     name: String,
-    open: BTreeMap<(usize, Partition), Open>,
+    open: BTreeMap<(Table, Partition), Open>,
     /// How many files a partition has had, where that is over.
-    closed: BTreeMap<(usize, Partition), u32>,
+    closed: BTreeMap<(Table, Partition), u32>,
     /// Counts rows, so that the file that was used longest ago is known.
     rows: u64,
     waiting: usize,
@@ -55,30 +55,21 @@ struct Open {
     used: u64,
 }
 
-const TABLES: [Table; 2] = [Table::Attempts, Table::Retransmits];
-
 impl Exporter {
     /// Begins the files where they are known before the first row.
-    ///
-    /// # Errors
-    /// When one cannot be created.
     pub fn new(options: Options, captures: &[Capture]) -> Result<Self> {
         let name = partition::name(captures);
         let (open, closed) = (BTreeMap::new(), BTreeMap::new());
         let mut exporter = Self { options, name, open, closed, rows: 0, waiting: 0, written: [0; 2], files: 0 };
         if !exporter.is_partitioned() {
-            let everything = Partition::default();
-            for index in 0..TABLES.len() {
-                exporter.begin(index, &everything)?;
+            for table in [Table::Attempts, Table::Retransmits] {
+                exporter.begin(table, &Partition::default())?;
             }
         }
         Ok(exporter)
     }
 
     /// Completes all files; how many rows there are of attempts and of retransmits, and in how many files.
-    ///
-    /// # Errors
-    /// When one cannot be written.
     pub fn finish(mut self) -> Result<([u64; 2], u64)> {
         while let Some((_, open)) = self.open.pop_first() {
             open.writer.finish()?;
@@ -90,7 +81,16 @@ impl Exporter {
         !self.options.partition_by.is_empty()
     }
 
-    fn row(&mut self, table: usize, row: &Row<'_>) -> Result<()> {
+    /// Takes a row without `cluster`.
+    fn row(&mut self, table: Table, row: &Row<'_>) -> io::Result<()> {
+        if !self.options.all && !row.judgement.flagged {
+            return Ok(());
+        }
+        let cluster = self.options.cluster.clone();
+        self.write(table, &Row { cluster: cluster.as_deref(), ..*row }).map_err(io::Error::other)
+    }
+
+    fn write(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
         let partition = Partition::of(&self.options.partition_by, row);
         let key = (table, partition);
         if !self.open.contains_key(&key) {
@@ -103,7 +103,7 @@ impl Exporter {
         }
         let Some(open) = self.open.get_mut(&key) else { return Ok(()) };
         self.rows += 1;
-        self.written[table] += 1;
+        self.written[table as usize] += 1;
         open.used = self.rows;
         let before = open.writer.waiting();
         open.writer.write(row)?;
@@ -112,7 +112,7 @@ impl Exporter {
     }
 
     /// Closes files of hours that are over, and the one used longest ago where there are too many.
-    fn close_over(&mut self, newest: &(usize, Partition)) -> Result<()> {
+    fn close_over(&mut self, newest: &(Table, Partition)) -> Result<()> {
         let over: Vec<_> =
             self.open.keys().filter(|key| key.0 == newest.0 && key.1.is_over(&newest.1)).cloned().collect();
         over.iter().try_for_each(|key| self.close(key))?;
@@ -123,7 +123,7 @@ impl Exporter {
         oldest.map_or(Ok(()), |key| self.close(&key))
     }
 
-    fn close(&mut self, key: &(usize, Partition)) -> Result<()> {
+    fn close(&mut self, key: &(Table, Partition)) -> Result<()> {
         let Some(open) = self.open.remove(key) else { return Ok(()) };
         self.waiting = self.waiting.saturating_sub(open.writer.waiting());
         *self.closed.entry(key.clone()).or_default() += 1;
@@ -137,9 +137,8 @@ impl Exporter {
         open.writer.write_waiting()
     }
 
-    fn begin(&mut self, index: usize, partition: &Partition) -> Result<()> {
-        let table = TABLES[index];
-        let Some(path) = self.path(index, partition) else { return Ok(()) };
+    fn begin(&mut self, table: Table, partition: &Partition) -> Result<()> {
+        let Some(path) = self.path(table, partition) else { return Ok(()) };
         if let Some(parent) = path.parent().filter(|_| self.is_partitioned()) {
             let name = parent.display().to_string();
             fs::create_dir_all(parent).with_context(|| format!("cannot create the directory {}", Escaped(&name)))?;
@@ -149,47 +148,32 @@ impl Exporter {
             columns::of(table, &left_out),
             Target::create(&path, self.options.format.is_text)?,
         )?;
-        self.open.insert((index, partition.clone()), Open { writer, used: self.rows });
+        self.open.insert((table, partition.clone()), Open { writer, used: self.rows });
         self.files += 1;
         Ok(())
     }
 
-    fn path(&self, index: usize, partition: &Partition) -> Option<PathBuf> {
-        let table = TABLES[index];
+    fn path(&self, table: Table, partition: &Partition) -> Option<PathBuf> {
         if !self.is_partitioned() {
             return table.path(&self.options.out);
         }
-        let number = self.closed.get(&(index, partition.clone())).copied().unwrap_or_default();
+        let number = self.closed.get(&(table, partition.clone())).copied().unwrap_or_default();
         let name = format!("{}-{number}.{}", self.name, self.options.format.name);
         Some(partition.path(&self.options.out, table, &name))
-    }
-
-    fn wants(&self, is_flagged: bool) -> bool {
-        self.options.all || is_flagged
     }
 }
 
 impl Observer for Exporter {
     fn retransmit(&mut self, finding: &Finding<'_>) -> io::Result<()> {
         let Finding { capture, attempt, owner, judgement, time_ns, ordinal, is_repeated, .. } = *finding;
-        if !self.wants(judgement.flagged) {
-            return Ok(());
-        }
-        let cluster = self.options.cluster.clone();
-        let cluster = cluster.as_deref();
-        self.row(1, &Row { cluster, capture, attempt, owner, judgement, time_ns, ordinal, is_repeated })
-            .map_err(io::Error::other)
+        let row = Row { cluster: None, capture, attempt, owner, judgement, time_ns, ordinal, is_repeated };
+        self.row(Table::Retransmits, &row)
     }
 
     fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
         let EndedAttempt { capture, attempt, owner, judgement } = *ended;
-        if !self.wants(judgement.flagged) {
-            return Ok(());
-        }
-        let cluster = self.options.cluster.clone();
-        let cluster = cluster.as_deref();
         let (time_ns, ordinal, is_repeated) = (attempt.first_ns, attempt.retransmits, false);
-        self.row(0, &Row { cluster, capture, attempt, owner, judgement, time_ns, ordinal, is_repeated })
-            .map_err(io::Error::other)
+        let row = Row { cluster: None, capture, attempt, owner, judgement, time_ns, ordinal, is_repeated };
+        self.row(Table::Attempts, &row)
     }
 }

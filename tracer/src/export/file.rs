@@ -21,9 +21,6 @@ pub struct Target {
 
 impl Target {
     /// Begins the file; `-` is standard output. What is no plain file (a pipe, a device) is written directly.
-    ///
-    /// # Errors
-    /// When it cannot be created.
     pub fn create(path: &Path, is_text: bool) -> Result<Self> {
         let is_plain = fs::metadata(path).map_or(true, |of| of.is_file());
         let is_direct = path.as_os_str() == store::STDIO || !is_plain;
@@ -34,9 +31,6 @@ impl Target {
     }
 
     /// Puts the complete file in its place.
-    ///
-    /// # Errors
-    /// When it cannot be written or renamed.
     pub fn finish(mut self) -> Result<()> {
         self.out.flush()?;
         if let Some((partial, path)) = self.names.take() {

@@ -3,19 +3,16 @@
 use anyhow::Result;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::columns::{Column, Row, Type, Value};
+use super::columns::{Column, Row, Value};
 use super::file::Target;
-use super::{Columns, Format, Writer, rfc3339};
+use super::{Columns, Format, Writer, as_text, rfc3339};
 use crate::outputs::json_line::write_line;
 
 pub(super) const FORMAT: Format = Format {
     name: "jsonl",
     about: "one JSON object per line",
     is_text: true,
-    open: |columns, out| {
-        let columns = columns.into_iter().filter(|column| column.kind != Type::AddressBytes).collect();
-        Ok(Box::new(JsonLines { columns, out }))
-    },
+    open: |columns, out| Ok(Box::new(JsonLines { columns: as_text(columns), out })),
 };
 
 struct JsonLines {

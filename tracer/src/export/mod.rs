@@ -28,7 +28,7 @@ use columns::{Column, Row, Type};
 use file::Target;
 
 /// What there is a row of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
     /// Connection attempts that have ended.
     Attempts,
@@ -38,7 +38,6 @@ pub enum Table {
 
 impl Table {
     /// The word in paths.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Attempts => "attempts",
@@ -48,7 +47,6 @@ impl Table {
 
     /// The file of the table: attempts go to the file that was named, retransmits to one beside it. `None` for standard output,
     /// which holds attempts alone.
-    #[must_use]
     pub fn path(self, given: &Path) -> Option<PathBuf> {
         match self {
             Self::Attempts => Some(given.to_owned()),
@@ -108,17 +106,16 @@ pub const ALL: &[Format] = &[
 ];
 
 /// The JSON Schemas of the rows of both tables.
-#[must_use]
 pub fn schemas() -> [(&'static str, Value); 2] {
     [Table::Attempts, Table::Retransmits].map(|table| {
-        let columns: Columns =
-            columns::of(table, &[]).into_iter().filter(|column| column.kind != Type::AddressBytes).collect();
-        let schema = |column: &Column| match column.kind {
-            Type::Bool => json!({ "type": ["boolean", "null"], "description": column.about }),
-            Type::Int32 | Type::Int64 => json!({ "type": ["integer", "null"], "description": column.about }),
-            Type::Text | Type::Address | Type::AddressBytes | Type::Time => {
-                json!({ "type": ["string", "null"], "description": column.about })
-            }
+        let columns = as_text(columns::of(table, &[]));
+        let schema = |column: &Column| {
+            let kind = match column.kind {
+                Type::Bool => "boolean",
+                Type::Int32 | Type::Int64 => "integer",
+                Type::Text | Type::Address | Type::AddressBytes | Type::Time => "string",
+            };
+            json!({ "type": [kind, "null"], "description": column.about })
         };
         let properties: Map<String, Value> =
             columns.iter().map(|column| (column.name.to_owned(), schema(column))).collect();
@@ -126,6 +123,12 @@ pub fn schemas() -> [(&'static str, Value); 2] {
         let required: Vec<_> = columns.iter().map(|column| column.name).filter(|name| *name != "node").collect();
         (table.name(), json!({ "type": "object", "properties": properties, "required": required }))
     })
+}
+
+/// The columns that text can have.
+fn as_text(mut columns: Columns) -> Columns {
+    columns.retain(|column| column.kind != Type::AddressBytes);
+    columns
 }
 
 /// RFC 3339 in UTC with microseconds.

@@ -77,11 +77,11 @@ impl Writer for Parquet {
         }
         let order = self.order();
         let mut group = self.file.next_row_group()?;
-        for (_, values) in &mut self.columns {
-            let mut column = group.next_column()?.context("the schema has a column for each")?;
-            values.write(&order, column.untyped())?;
-            column.close()?;
-            values.clear();
+        for (column, values) in &mut self.columns {
+            let mut out = group.next_column()?.context("the schema has a column for each")?;
+            values.write(&order, out.untyped())?;
+            out.close()?;
+            *values = Values::of(column.kind);
         }
         group.close()?;
         self.waiting = 0;
@@ -220,20 +220,6 @@ impl Values {
             }
         }
         Ok(())
-    }
-
-    fn clear(&mut self) {
-        match self {
-            Self::Bool(rows) => rows.clear(),
-            Self::Int32(rows) => rows.clear(),
-            Self::Int64(rows) => rows.clear(),
-            Self::Bytes { rows, different, texts, addresses, .. } => {
-                rows.clear();
-                different.clear();
-                texts.clear();
-                addresses.clear();
-            }
-        }
     }
 }
 

@@ -36,9 +36,6 @@ pub struct PacketFile {
 
 impl PacketFile {
     /// Reads the beginning.
-    ///
-    /// # Errors
-    /// When it cannot be read, or its beginning makes no sense.
     pub fn new(unpacked: Unpacked) -> Result<Self, Error> {
         let Unpacked { name, bytes, position, is_cut } = unpacked;
         let mut input = Input::new(bytes);
@@ -91,9 +88,6 @@ impl PacketFile {
     }
 
     /// The next packet, in place of the one before; `None` at the end.
-    ///
-    /// # Errors
-    /// When the file cannot be read on.
     pub fn next(&mut self) -> Result<Option<Record>, Error> {
         self.input.skip(std::mem::take(&mut self.used));
         loop {

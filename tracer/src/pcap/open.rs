@@ -35,8 +35,8 @@ type Bytes = Box<dyn Read + Send>;
 pub enum Opened {
     /// A packet capture.
     Packets(Unpacked),
-    /// Something else, from its first byte on.
-    Other(Bytes),
+    /// Something else, by its name in messages, and from its first byte on.
+    Other(PathBuf, Bytes),
 }
 
 /// The bytes of a packet capture.
@@ -51,9 +51,6 @@ pub struct Unpacked {
 }
 
 /// Opens a file, or standard input for `-`. Without `keep_open` a regular file is open only while it is read.
-///
-/// # Errors
-/// When it cannot be read, or is packed and holds no packet capture.
 pub fn open(path: &Path, keep_open: bool) -> Result<Opened, Error> {
     let (name, source) = store::open(path)?;
     if keep_open || !path.is_file() {
@@ -87,7 +84,7 @@ pub fn sort(name: PathBuf, source: Bytes) -> Result<Opened, Error> {
     let is_capture = CAPTURES.iter().any(|magic| start.starts_with(magic));
     match (is_capture, is_packed) {
         (true, _) => Ok(Opened::Packets(Unpacked { name, bytes, position, is_cut })),
-        (false, false) => Ok(Opened::Other(bytes)),
+        (false, false) => Ok(Opened::Other(name, bytes)),
         (false, true) if start.is_empty() => Err(Error::NotATrace {
             path: name,
             what: "a packed file that is damaged, or takes more than 128 MiB to unpack",

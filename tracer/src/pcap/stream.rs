@@ -59,9 +59,6 @@ pub struct Packets {
 
 impl Packets {
     /// Reads the beginnings of all files.
-    ///
-    /// # Errors
-    /// When one cannot be read.
     pub fn new(files: Vec<Unpacked>, options: &PacketOptions) -> Result<Self, Error> {
         let open = |unpacked| -> Result<Input, Error> {
             let mut file = PacketFile::new(unpacked)?;

@@ -57,7 +57,6 @@ struct Shared<'a> {
 
 impl<'a> Judge<'a> {
     /// Judges the attempts of these nodes by the policy of their capture, up to `count` findings of the view.
-    #[must_use]
     pub fn new(captures: Vec<Capture>, view: View, count: Option<u64>) -> Self {
         let node = |capture: Capture| NodeState {
             owners: Owners::of(&capture.owners),

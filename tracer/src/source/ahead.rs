@@ -61,18 +61,12 @@ impl<T> Next<T> {
 
 impl Ahead<(u32, Event)> {
     /// Begins to read.
-    ///
-    /// # Errors
-    /// When no thread can be started.
     pub fn new(traces: Merged) -> anyhow::Result<Self> {
         let (position, report) = (traces.position(), traces.report());
         Self::start("reader", position, report, move |next| read_all(traces, &next))
     }
 
     /// Has what is read joined in another thread, for so many nodes.
-    ///
-    /// # Errors
-    /// When no thread can be started.
     pub fn joined(self, nodes: usize) -> anyhow::Result<Ahead<(u32, Update)>> {
         let (position, report, reports) = (self.position, self.report, self.reports.clone());
         let joins = Joins::new(nodes);
@@ -99,19 +93,16 @@ impl<T: Send + 'static> Ahead<T> {
 
 impl<T> Ahead<T> {
     /// How many bytes of all files were used for what was handed on so far.
-    #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
     }
 
     /// What was read of the files that were read to their end.
-    #[must_use]
     pub const fn report(&self) -> &ReadReport {
         &self.report
     }
 
     /// Its report for each capture.
-    #[must_use]
     pub fn reports(&self) -> &[(PathBuf, ReadReport)] {
         &self.reports
     }

@@ -96,9 +96,6 @@ pub struct Forwarded(Vec<Space>);
 
 impl Forwarded {
     /// Counts from now on, in these namespaces or in the own one.
-    ///
-    /// # Errors
-    /// When /proc is not mounted, or a namespace cannot be entered.
     pub fn open(namespaces: &[PathBuf]) -> anyhow::Result<Self> {
         if namespaces.is_empty() {
             return Ok(Self(vec![Space::open()?]));

@@ -34,9 +34,6 @@ const MAX_BUSY: Duration = Duration::from_secs(10);
 
 /// Watches over the calling thread from now on. The thread that does gives up its privileges once it is sent which it needs. Where
 /// it ends the process, it cleans up by the function before, as long as that takes no time.
-///
-/// # Errors
-/// When the signals cannot be taken over, or no thread can be started.
 pub fn watch(tracer: TracerHandle, clean_up: impl FnOnce() + Send + 'static) -> anyhow::Result<oneshot::Sender<Needs>> {
     let watched = gettid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

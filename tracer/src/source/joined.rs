@@ -5,25 +5,24 @@ use tracer_common::Event;
 
 use super::Source;
 use crate::join::{Joins, Update};
-use crate::store::Writer;
 
 /// A source of updates over a source of events.
-pub struct Joined<'a, S> {
+pub struct Joined<S, F> {
     /// `None` once nothing more is read.
     events: Option<S>,
     joins: Joins,
-    recorder: Option<&'a mut Writer>,
+    see: F,
     batch: Vec<(u32, Event)>,
     /// How many events of the batch were joined.
     taken: usize,
     is_stepwise: bool,
 }
 
-impl<'a, S: Source<Item = (u32, Event)>> Joined<'a, S> {
-    /// Joins the events of so many nodes, and writes each of them to a trace if there is a recorder.
-    pub fn new(events: S, nodes: usize, recorder: Option<&'a mut Writer>) -> Self {
+impl<S: Source<Item = (u32, Event)>, F: FnMut(u32, &Event) -> anyhow::Result<()>> Joined<S, F> {
+    /// Joins the events of so many nodes, and shows each of them to `see` before what follows from it is handed on.
+    pub fn new(events: S, nodes: usize, see: F) -> Self {
         let joins = Joins::new(nodes);
-        Self { events: Some(events), joins, recorder, batch: Vec::new(), taken: 0, is_stepwise: false }
+        Self { events: Some(events), joins, see, batch: Vec::new(), taken: 0, is_stepwise: false }
     }
 
     /// Joins no event before the updates of the one before it were handed on, so that [`Source::stop`] stops right there.
@@ -37,15 +36,13 @@ impl<'a, S: Source<Item = (u32, Event)>> Joined<'a, S> {
         let rest = self.batch.get(self.taken..).unwrap_or_default();
         let next = if self.is_stepwise { rest.get(..1).unwrap_or_default() } else { rest };
         let taken = self.joins.take(next, updates);
-        if let Some(recorder) = &mut self.recorder {
-            next.iter().take(taken).try_for_each(|(_, event)| recorder.write(event))?;
-        }
+        next.iter().take(taken).try_for_each(|(node, event)| (self.see)(*node, event))?;
         self.taken += taken;
         Ok(!next.is_empty())
     }
 }
 
-impl<S: Source<Item = (u32, Event)>> Source for Joined<'_, S> {
+impl<S: Source<Item = (u32, Event)>, F: FnMut(u32, &Event) -> anyhow::Result<()>> Source for Joined<S, F> {
     type Item = (u32, Update);
 
     async fn next(&mut self, updates: &mut Vec<(u32, Update)>) -> anyhow::Result<bool> {

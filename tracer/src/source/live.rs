@@ -1,10 +1,12 @@
 //! The live capture as a source: reads on a timer, stops on a signal, after a time, or when a command ends.
 
 use std::ffi::OsString;
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::process::Stdio;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -13,9 +15,9 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{SysconfVar, sysconf};
 use tokio::io::unix::AsyncFd;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, sleep};
 use tracer_common::Event;
 use tracer_common::config::Loss;
 
@@ -48,46 +50,43 @@ const MODULE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// When a live capture stops.
 pub struct Stop {
     signals: Signals,
-    after: Option<Pin<Box<Sleep>>>,
-    stdin_ended: Option<oneshot::Receiver<()>>,
-    command: Option<Child>,
+    /// Other reasons to stop, and how long to linger then.
+    reasons: Vec<Pin<Box<dyn Future<Output = Duration>>>>,
 }
 
 impl Stop {
     /// Takes over Ctrl-C, SIGTERM and SIGHUP.
-    ///
-    /// # Errors
-    /// When the signals cannot be taken over.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { signals: Signals::new()?, after: None, stdin_ended: None, command: None })
+        Ok(Self { signals: Signals::new()?, reasons: Vec::new() })
     }
 
     /// Also stops after this long.
     pub fn after(&mut self, duration: Duration) {
-        self.after = Some(Box::pin(sleep(duration)));
+        let after = sleep(duration);
+        self.reasons.push(Box::pin(async {
+            after.await;
+            Duration::ZERO
+        }));
     }
 
     /// Also stops when standard input ends. What it has is read and discarded.
-    ///
-    /// # Errors
-    /// When no thread can be started.
     pub fn at_end_of_stdin(&mut self) -> anyhow::Result<()> {
-        let (ended, receiver) = oneshot::channel();
+        let (ended, has_ended) = oneshot::channel();
         // A thread of its own: one of the runtime's would be waited for at the end of the capture.
         let read = move || {
             let _ = io::copy(&mut io::stdin(), &mut io::sink());
             let _ = ended.send(());
         };
         thread::Builder::new().name("stdin".to_owned()).spawn(read).context("cannot watch standard input")?;
-        self.stdin_ended = Some(receiver);
+        self.reasons.push(Box::pin(async {
+            let _ = has_ended.await;
+            Duration::ZERO
+        }));
         Ok(())
     }
 
     /// Runs a command and also stops when it ends; it is killed when the capture stops first. What it writes goes to standard
     /// error where standard output has data of ours.
-    ///
-    /// # Errors
-    /// When the command cannot be started.
     pub fn with(&mut self, command: &[OsString], is_stdout_ours: bool) -> anyhow::Result<()> {
         let Some((program, args)) = command.split_first() else { return Ok(()) };
         let stdout = if is_stdout_ours { Stdio::from(io::stderr()) } else { Stdio::inherit() };
@@ -97,42 +96,30 @@ impl Stop {
         let prepare = || Ok(set_pdeathsig(Signal::SIGKILL)?);
         // SAFETY: a bare system call, so it may be made between fork and exec.
         unsafe { command.pre_exec(prepare) };
-        let child = command.spawn().with_context(|| format!("cannot run {}: is it installed?", program.display()))?;
-        self.command = Some(child);
+        let mut child =
+            command.spawn().with_context(|| format!("cannot run {}: is it installed?", program.display()))?;
+        self.reasons.push(Box::pin(async move {
+            match child.wait().await {
+                Ok(status) if status.success() => {}
+                Ok(status) => notice(format_args!("the command ended with {status}")),
+                Err(error) => notice(format_args!("cannot wait for the command: {error}")),
+            }
+            COMMAND_GRACE
+        }));
         Ok(())
     }
 
     /// Waits until it is time; returns how long to linger.
     async fn wait(&mut self) -> Duration {
+        let reasons = &mut self.reasons;
+        let any = poll_fn(|context| {
+            let mut polls = reasons.iter_mut().map(|reason| reason.as_mut().poll(context));
+            polls.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        });
         tokio::select! {
             _ = self.signals.next() => Duration::ZERO,
-            () = wait_for(self.after.as_mut()) => Duration::ZERO,
-            () = end_of_stdin(self.stdin_ended.as_mut()) => Duration::ZERO,
-            () = end_of(self.command.as_mut()) => COMMAND_GRACE,
+            linger = any => linger,
         }
-    }
-}
-
-async fn wait_for(after: Option<&mut Pin<Box<Sleep>>>) {
-    match after {
-        Some(after) => after.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn end_of_stdin(ended: Option<&mut oneshot::Receiver<()>>) {
-    match ended {
-        Some(ended) => drop(ended.await),
-        None => std::future::pending().await,
-    }
-}
-
-async fn end_of(command: Option<&mut Child>) {
-    let Some(command) = command else { return std::future::pending().await };
-    match command.wait().await {
-        Ok(status) if status.success() => {}
-        Ok(status) => notice(format_args!("the command ended with {status}")),
-        Err(error) => notice(format_args!("cannot wait for the command: {error}")),
     }
 }
 
@@ -164,11 +151,9 @@ pub struct Live {
 }
 
 impl Live {
-    /// Reads from the kernel until stopped; what `finder` learns meanwhile comes as events too.
-    ///
-    /// # Errors
-    /// When the ring buffer cannot be waited for.
-    pub fn new(tracer: SharedTracer, stop: Stop, finder: Finder) -> anyhow::Result<Self> {
+    /// Reads from the kernel until stopped; what `finder` learns meanwhile comes as events too. Says once if packets are forwarded past the
+    /// watched interfaces while no SYN is seen leaving.
+    pub fn new(tracer: SharedTracer, stop: Stop, finder: Finder, forwarded: Option<Forwarded>) -> anyhow::Result<Self> {
         // SAFETY: it owns the descriptor, open and the same as long as it lives.
         let ring = unsafe { AsyncFd::register(tracer.ring()?) }.context("cannot wait for the ring buffer")?;
         let now = Instant::now();
@@ -189,15 +174,9 @@ impl Live {
             last_notice: now - TICK_INTERVAL,
             unnoticed: Default::default(),
             blindness: Blindness::default(),
-            forwarded: None,
+            forwarded,
             last_count: now,
         })
-    }
-
-    /// Also says once if packets are forwarded past the watched interfaces while no SYN is seen leaving.
-    #[must_use]
-    pub fn counting(self, forwarded: Option<Forwarded>) -> Self {
-        Self { forwarded, ..self }
     }
 
     fn detach(&mut self) {

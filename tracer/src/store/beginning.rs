@@ -5,14 +5,48 @@ use std::path::Path;
 
 use tracer_common::config::FILTER_PREFIXES;
 
-use super::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN, MARKER, Unpacked};
+use super::frame::{self, FRAME_LEN, FrameHeader, HEAD_LEN, MAGIC, MARKER, Unpacked};
 use super::input::Input;
-use super::{Error, MAJOR, foreign};
+use super::{Error, MAJOR};
 use crate::model::Capture;
+
+/// First bytes of what people hand to a tool like this by mistake.
+const KNOWN: &[(&[u8], &str)] = &[
+    (&[0xfd, b'7', b'z', b'X', b'Z'], "an xz file, perhaps with a trace in it"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x7fELF", "a program"),
+    (b"{", "a JSON file"),
+    (b"\x89SNTR\n", "a trace that a transfer as text has damaged"),
+    (b"\x89SNTR\r\r", "a trace that a transfer as text has damaged"),
+    (b"\xf5SNF", MIDDLE),
+];
+
+const MIDDLE: &str = "the middle of a trace without its beginning";
+const UNKNOWN: &str = "not a snatrace trace";
+
+/// Whether what is called so may be a trace whose beginning is damaged.
+fn may_be_trace(what: &str) -> bool {
+    [MIDDLE, UNKNOWN].contains(&what)
+}
+
+/// What a file is that begins with these bytes; `None` if it begins like a trace.
+fn foreign_name(start: &[u8]) -> Option<&'static str> {
+    if start.starts_with(&MAGIC) {
+        return None;
+    }
+    if start.is_empty() {
+        return Some("an empty file");
+    }
+    if MAGIC.starts_with(start) {
+        return Some("a trace cut off in its first bytes");
+    }
+    let known = KNOWN.iter().find(|(magic, _)| start.starts_with(magic));
+    Some(known.map_or(UNKNOWN, |(_, what)| *what))
+}
 
 fn check_head(path: &Path, start: &[u8]) -> Result<(), Error> {
     let path = path.to_owned();
-    if let Some(what) = foreign::name(start) {
+    if let Some(what) = foreign_name(start) {
         return Err(Error::NotATrace { path, what });
     }
     match frame::parse_head(start) {
@@ -35,7 +69,7 @@ pub fn read(path: &Path, input: &mut Input, unpacked: &mut Unpacked) -> Result<(
             return Ok((capture, true));
         }
         Err(error @ Error::DamagedHead { .. }) => error,
-        Err(error @ Error::NotATrace { what, .. }) if foreign::may_be_trace(what) => error,
+        Err(error @ Error::NotATrace { what, .. }) if may_be_trace(what) => error,
         Err(error) => return Err(error),
     };
     let repeated = find_repeat(input, unpacked).map_err(|reason| Error::Read { path: path.to_owned(), reason })?;

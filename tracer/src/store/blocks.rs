@@ -91,10 +91,7 @@ impl Blocks {
         &self.state.report
     }
 
-    /// Appends at most `max` events to `batch`, at least one, each with `label`; `false` at the end.
-    ///
-    /// # Errors
-    /// When the file cannot be read on. Damage is no error, it is in the report.
+    /// Appends at most `max` events to `batch`, at least one, each with `label`; `false` at the end. Damage is no error: it is in the report.
     pub fn read(&mut self, max: usize, label: u32, batch: &mut Vec<(u32, Event)>) -> Result<bool, Error> {
         let before = batch.len();
         while batch.len() == before {

@@ -12,87 +12,39 @@ use crate::model::plural;
 /// Why a trace cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be opened or read.
     #[error("cannot read {}: {}; {}", path.display(), words(reason), advice(reason))]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: io::Error,
-    },
-    /// It is something else.
+    Read { path: PathBuf, reason: io::Error },
+    /// `what` is with its article.
     #[error("cannot read {}: this is {what}; name a trace (snatrace record) or a packet capture", path.display())]
-    NotATrace {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead, with its article.
-        what: &'static str,
-    },
-    /// It begins like a trace, but nothing can be learnt from it.
+    NotATrace { path: PathBuf, what: &'static str },
     #[error("cannot read {}: {what}; without it no event can be judged, use another copy or record again", path.display())]
-    DamagedHead {
-        /// The file.
-        path: PathBuf,
-        /// What is damaged.
-        what: String,
-    },
-    /// A newer snatrace wrote it.
+    DamagedHead { path: PathBuf, what: String },
     #[error("cannot read {}: its format is {major}.{minor}, this snatrace reads up to {MAJOR}.x; use a newer snatrace", path.display())]
-    NewerMajor {
-        /// The file.
-        path: PathBuf,
-        /// Its major version.
-        major: u16,
-        /// Its minor version.
-        minor: u16,
-    },
+    NewerMajor { path: PathBuf, major: u16, minor: u16 },
     /// Traces were joined with `cat`.
     #[error("failed to continue reading {}: another trace begins at byte {at}; keep each trace in its own file and name all files", path.display())]
-    SecondTrace {
-        /// The file.
-        path: PathBuf,
-        /// Where the other one begins.
-        at: u64,
-    },
-    /// The same events would be read twice.
+    SecondTrace { path: PathBuf, at: u64 },
     #[error("cannot merge {} and {}: both are part {part} of the same recording; name each part once", first.display(), second.display())]
-    SamePart {
-        /// One file.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-        /// The number of the part.
-        part: u32,
-    },
-    /// No file was named.
+    SamePart { first: PathBuf, second: PathBuf, part: u32 },
     #[error(
         "cannot read a trace: no file was named; name a trace (snatrace record) or a packet capture, or - for standard input"
     )]
     NoFile,
-    /// It cannot be created.
     #[error("cannot create {}: {}; {}", path.display(), words(reason), if reason.kind() == io::ErrorKind::NotFound {
         "make its directory first"
     } else {
         "name another file"
     })]
-    Create {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: io::Error,
-    },
-    /// It cannot be written.
+    Create { path: PathBuf, reason: io::Error },
     #[error(
         "failed to continue writing {}: {}; {} in {} were written and can be replayed{}",
         path.display(), words(reason), plural(written.events, "event"), plural(written.bytes, "byte"),
         if reason.kind() == io::ErrorKind::StorageFull { ", make room and record again" } else { "" }
     )]
     Write {
-        /// The file.
         path: PathBuf,
         /// What reached it and the parts before it.
         written: Written,
-        /// Why.
         reason: io::Error,
     },
 }
@@ -103,11 +55,9 @@ pub fn words(error: &io::Error) -> String {
 }
 
 fn advice(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::NotFound {
-        "check the name"
-    } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "a trace is readable by its owner only, read it as that user or as root"
-    } else {
-        "name a trace (snatrace record) or a packet capture"
+    match error.kind() {
+        io::ErrorKind::NotFound => "check the name",
+        io::ErrorKind::PermissionDenied => "a trace is readable by its owner only, read it as that user or as root",
+        _ => "name a trace (snatrace record) or a packet capture",
     }
 }

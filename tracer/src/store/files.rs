@@ -12,11 +12,9 @@ use super::{Error, STDIO, abandoned, target};
 /// What became of a file of which not even its beginning is left.
 pub const TRUNCATED: &str = "truncated";
 
-/// The files of a recording.
-#[derive(Debug)]
 pub struct Files {
     given: PathBuf,
-    rotation: Option<Rotation>,
+    rotation: Rotation,
     /// Name of the file once it is complete
     path: PathBuf,
     file: File,
@@ -28,10 +26,8 @@ pub struct Files {
     complete: VecDeque<Complete>,
 }
 
-/// Which file of the system.
 type Identity = (u64, u64);
 
-#[derive(Debug)]
 struct Complete {
     path: PathBuf,
     identity: Option<Identity>,
@@ -40,8 +36,8 @@ struct Complete {
 
 impl Files {
     /// Creates the first file, or takes standard output for `-`.
-    pub fn begin(given: &Path, rotation: Option<Rotation>, part: u32, unix_ns: i128) -> Result<Self, Error> {
-        let path = rotation.map_or_else(|| given.to_owned(), |rotation| rotation.path(given, part, unix_ns));
+    pub fn begin(given: &Path, rotation: Rotation, part: u32, unix_ns: i128) -> Result<Self, Error> {
+        let path = rotation.path(given, part, unix_ns);
         let (file, identity) = create(&path, rotation)?;
         let (given, complete) = (given.to_owned(), VecDeque::new());
         Ok(Self { given, rotation, path, file, bytes: 0, identity, complete })
@@ -52,17 +48,15 @@ impl Files {
         &self.path
     }
 
-    /// Bytes written to it.
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Creates the next file.
     pub fn next(&mut self, part: u32, unix_ns: i128) -> Result<(), Error> {
-        let given = self.given.clone();
-        let path = self.rotation.map_or(given, |rotation| rotation.path(&self.given, part, unix_ns));
-        let failed = |reason| Error::Create { path: path.clone(), reason };
-        if let Some(keep) = self.rotation.filter(|rotation| rotation.segment_ns.is_none()).and_then(|of| of.keep) {
+        let path = self.rotation.path(&self.given, part, unix_ns);
+        if let Rotation { segment_ns: None, keep: Some(keep), .. } = self.rotation {
+            let failed = |reason| Error::Create { path: path.clone(), reason };
             self.keep(keep.get() as usize - 1, u64::MAX).map_err(failed)?;
         }
         (self.file, self.identity) = create(&path, self.rotation)?;
@@ -72,7 +66,7 @@ impl Files {
 
     /// Appends. Where possible, the rest of a failed write is cut off again.
     pub fn append(&mut self, frame: &[u8]) -> io::Result<()> {
-        if let Some(max_total) = self.rotation.and_then(|rotation| rotation.max_total) {
+        if let Some(max_total) = self.rotation.max_total {
             self.keep(usize::MAX, max_total.saturating_sub(self.bytes + frame.len() as u64))?;
         }
         if let Err(reason) = self.file.write_all(frame) {
@@ -88,16 +82,13 @@ impl Files {
 
     /// The file is complete. A segment is given its name once it is on the disk.
     pub fn complete(&mut self) -> io::Result<()> {
-        let Some(rotation) = self.rotation else { return Ok(()) };
-        if rotation.segment_ns.is_some() {
+        let Rotation { segment_ns, keep, .. } = self.rotation;
+        if segment_ns.is_some() {
             self.file.sync_all()?;
             fs::rename(target::partial(&self.path), &self.path)?;
         }
         self.complete.push_back(Complete { path: self.path.clone(), identity: self.identity, bytes: self.bytes });
-        match rotation.keep.filter(|_| rotation.segment_ns.is_some()) {
-            Some(keep) => self.keep(keep.get() as usize, u64::MAX),
-            None => Ok(()),
-        }
+        keep.filter(|_| segment_ns.is_some()).map_or(Ok(()), |keep| self.keep(keep.get() as usize, u64::MAX))
     }
 
     /// Removes the oldest files until so many with so many bytes are left. One that is not there, or that is another file by now, is
@@ -130,7 +121,7 @@ impl Files {
 }
 
 /// Creates a file; which one it is, if it is on a disk.
-fn create(path: &Path, rotation: Option<Rotation>) -> Result<(File, Option<Identity>), Error> {
+fn create(path: &Path, rotation: Rotation) -> Result<(File, Option<Identity>), Error> {
     let file = target::create(&name(path, rotation))?;
     abandoned::claim(&file);
     let is_named = path.as_os_str() != STDIO;
@@ -139,11 +130,8 @@ fn create(path: &Path, rotation: Option<Rotation>) -> Result<(File, Option<Ident
 }
 
 /// What a file is called now: a segment has another name until it is complete.
-fn name(path: &Path, rotation: Option<Rotation>) -> PathBuf {
-    match rotation.and_then(|rotation| rotation.segment_ns) {
-        Some(_) => target::partial(path),
-        None => path.to_owned(),
-    }
+fn name(path: &Path, rotation: Rotation) -> PathBuf {
+    if rotation.segment_ns.is_some() { target::partial(path) } else { path.to_owned() }
 }
 
 fn identity(of: &Metadata) -> Option<Identity> {

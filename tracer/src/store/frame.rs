@@ -31,7 +31,7 @@ pub const CODEC_STORED: u8 = 0;
 pub const CODEC_ZSTD: u8 = 1;
 
 /// The header of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameHeader {
     /// `KIND_*`, or one of a newer minor version.
     pub kind: u8,

@@ -32,9 +32,6 @@ pub struct Sessions(Vec<Session>);
 
 impl Sessions {
     /// Adds a trace whose beginning was read. It is not kept open where it can be opened again.
-    ///
-    /// # Errors
-    /// When another trace holds the same events.
     pub fn add(&mut self, path: &Path, reader: Reader) -> Result<(), Error> {
         match self.0.iter_mut().find(|session| session.has(&reader.capture)) {
             Some(session) => session.add(path, reader),
@@ -65,9 +62,6 @@ pub struct Merged {
 
 impl Merged {
     /// Traces and other recordings.
-    ///
-    /// # Errors
-    /// When there are none.
     pub fn of(sessions: Sessions, others: Vec<Box<dyn Recording>>) -> Result<Self, Error> {
         let sessions = sessions.0.into_iter().map(|session| Box::new(session) as Box<dyn Recording>);
         let mut recordings: Vec<_> = sessions.chain(others).collect();
@@ -96,15 +90,11 @@ impl Merged {
     }
 
     /// One for each recording, sorted by node; the events' numbers refer to it.
-    #[must_use]
     pub fn captures(&self) -> Vec<Capture> {
         self.recordings.iter().map(|recording| recording.capture().clone()).collect()
     }
 
-    /// Replaces the contents of `batch` with the next events, at least one; `false`, and an empty batch, at the end.
-    ///
-    /// # Errors
-    /// When a file cannot be read on. Damage is no error, it is in the reports.
+    /// Replaces the contents of `batch` with the next events, at least one; `false`, and an empty batch, at the end. Damage is no error: it is in the report.
     pub fn next_batch(&mut self, batch: &mut Vec<(u32, Event)>) -> Result<bool, Error> {
         batch.clear();
         if let [only] = self.recordings.as_mut_slice() {
@@ -124,19 +114,16 @@ impl Merged {
     }
 
     /// How many bytes of all files were used so far.
-    #[must_use]
     pub fn position(&self) -> u64 {
         self.recordings.iter().map(|recording| recording.position()).sum()
     }
 
     /// What was read of each file so far read to its end, in that order.
-    #[must_use]
     pub fn reports(&self) -> &[(PathBuf, ReadReport)] {
         &self.reports
     }
 
     /// The sum of the reports.
-    #[must_use]
     pub fn report(&self) -> ReadReport {
         let mut sum = ReadReport::default();
         self.reports.iter().for_each(|(_, report)| sum.add(report));
@@ -179,7 +166,6 @@ impl Merged {
 }
 
 /// Files to read that are open at once at most. Each takes up to 2 MiB; the process needs some files for other things.
-#[must_use]
 pub fn max_open() -> usize {
     let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(256, |(files, _)| files);
     usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(64).clamp(16, MAX_OPEN)

@@ -18,7 +18,6 @@ mod block;
 mod blocks;
 mod error;
 mod files;
-mod foreign;
 mod frame;
 mod input;
 mod kinds;

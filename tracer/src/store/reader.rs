@@ -20,9 +20,6 @@ pub struct Reader {
 }
 
 /// The bytes of a file, or of standard input for `-`, and its name in messages.
-///
-/// # Errors
-/// When it cannot be opened, or is not what a recording could be in.
 pub fn open(path: &Path) -> Result<(PathBuf, Box<dyn Read + Send>), Error> {
     if path.as_os_str() == STDIO {
         return Ok((PathBuf::from("standard input"), Box::new(io::stdin())));
@@ -41,18 +38,12 @@ pub fn open(path: &Path) -> Result<(PathBuf, Box<dyn Read + Send>), Error> {
 
 impl Reader {
     /// Opens a file, or standard input for `-`, and reads its beginning.
-    ///
-    /// # Errors
-    /// When it cannot be opened, or is no trace that can be read.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let (name, source) = open(path)?;
         Self::new(&name, source)
     }
 
     /// Reads from anything; `path` is its name in messages.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is no trace that can be read.
     pub fn new(path: &Path, source: Box<dyn Read + Send>) -> Result<Self, Error> {
         let (mut input, mut block) = (Input::new(source), BlockReader::default());
         let (capture, is_intact) = beginning::read(path, &mut input, &mut block.unpacked)?;

@@ -24,10 +24,7 @@ pub trait Recording: Send {
     fn park(&mut self) {}
 
     /// Appends at most `max` events to `batch`, at least one, each with `label`; `false` at the end. `done` gets the report of
-    /// each file that was read to its end.
-    ///
-    /// # Errors
-    /// When a file cannot be read on. Damage is no error, it is in the report.
+    /// each file that was read to its end; damage is in there, and is no error.
     fn read(
         &mut self,
         max: usize,

@@ -6,13 +6,10 @@ use std::fmt;
 /// Counts of one file, or of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadReport {
-    /// Files read to their end.
     pub files: u64,
     /// Those whose recorder did not finish them: killed, disk full, or still recording.
     pub unfinished: u64,
-    /// Blocks of events read.
     pub blocks: u64,
-    /// Events read.
     pub events: u64,
     /// Blocks that were damaged or missing and were skipped.
     pub damaged_blocks: u64,
@@ -26,7 +23,6 @@ pub struct ReadReport {
     pub unknown_events: u64,
     /// Parts of a recording that are missing between others.
     pub missing_parts: u64,
-    /// Packets read from packet captures.
     pub packets: u64,
     /// Packets that the capturing program lost, by its own count.
     pub dropped_packets: u64,
@@ -44,7 +40,6 @@ pub struct ReadReport {
 
 impl ReadReport {
     /// Whether there is something to say but how much was read.
-    #[must_use]
     pub fn has_notes(&self) -> bool {
         self.unfinished > 0 || self.notes().iter().any(|&(count, _)| count > 0)
     }

@@ -25,14 +25,13 @@ impl Rotation {
     /// The file of a part. Of segments, the name given with the time at which it begins: whoever collects them must never see
     /// one name twice. Else as tcpdump names them: the name given, then with a number from 1; with `keep` the number begins at 0,
     /// begins again after the last, and has leading zeros so that names sort.
-    #[must_use]
     pub fn path(&self, given: &Path, part: u32, unix_ns: i128) -> PathBuf {
         if self.segment_ns.is_some() {
             return segment(given, unix_ns);
         }
         let mut name = OsString::from(given);
         match self.keep {
-            None if part == 0 => {}
+            None if part == 0 || self.max_bytes.is_none() => {}
             None => name.push(part.to_string()),
             Some(keep) => {
                 let width = (keep.get() - 1).to_string().len();

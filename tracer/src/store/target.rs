@@ -31,9 +31,6 @@ pub fn create_text(path: &Path) -> Result<File, Error> {
 }
 
 /// The same, but what was in it stays until the caller cuts it: writing comes after what may fail.
-///
-/// # Errors
-/// As [`create`].
 pub(crate) fn create_later(path: &Path) -> Result<File, Error> {
     open_uncut(path).map_err(|reason| Error::Create { path: path.to_owned(), reason })
 }
@@ -58,9 +55,6 @@ fn stdout() -> io::Result<File> {
 
 /// An existing file is emptied only after its mode was narrowed, so no other user ever reads what is recorded. In a directory
 /// where others may write, such as /tmp, the name may be a trap: a link to a file of the system, or a file whose owner reads along.
-///
-/// # Errors
-/// When it cannot be opened, or is not safe to write to.
 pub(crate) fn open_output(path: &Path) -> io::Result<File> {
     let file = open_uncut(path)?;
     if file.metadata()?.is_file() {

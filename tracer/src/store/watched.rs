@@ -1,10 +1,10 @@
-//! What was watched, what other interfaces are called, and which addresses the node had, as of an event: a later part of a recording begins with it, since it may be
-//! read without those before it.
+//! What was watched, what other interfaces are called, and which addresses the node had, as of an event: a later part of a recording
+//! begins with it, since it may be read without those before it.
 
 use std::collections::BTreeMap;
 
 use tracer_common::Event;
-use tracer_common::events::{Address, UPLINK_LEFT, Uplink};
+use tracer_common::events::{Address, Stamp, UPLINK_LEFT, Uplink};
 
 /// Most interfaces and addresses that are kept; a node has fewer.
 const MAX_KEPT: usize = 16_384;
@@ -17,55 +17,32 @@ pub struct WatchedState {
 }
 
 impl WatchedState {
-    /// Notes an event, if it is about an interface or an address.
-    pub fn event(&mut self, event: &Event) {
-        match event {
-            Event::Uplink(uplink) => {
-                // One that is not watched, or no longer, still gives its name to the addresses that it has.
-                if self.uplinks.len() >= MAX_KEPT {
-                    self.uplinks.retain(|_, uplink| uplink.state != UPLINK_LEFT);
-                }
-                let key = (uplink.stamp.netns, uplink.ifindex);
-                if self.uplinks.len() < MAX_KEPT || self.uplinks.contains_key(&key) {
-                    self.uplinks.insert(key, *uplink);
-                }
-            }
-            Event::Address(address) => {
-                // What was added has an odd number, and the next one where it was removed.
-                let added = address.state.saturating_sub(1) | 1;
-                let key = (address.stamp.netns, address.ifindex, address.addr, address.prefix, added);
-                if address.state != added {
-                    self.addresses.remove(&key);
-                } else if self.addresses.len() < MAX_KEPT {
-                    self.addresses.insert(key, *address);
-                }
-            }
-            Event::NatSelect(_)
-            | Event::NatBind(_)
-            | Event::SynRetransmit(_)
-            | Event::SockState(_)
-            | Event::Wire(_)
-            | Event::Lost(_)
-            | Event::Tick(_)
-            | Event::CtDrop(_)
-            | Event::CtTable(_)
-            | Event::Owner(_)
-            | Event::Process(_) => {}
+    pub fn uplink(&mut self, uplink: &Uplink) {
+        // One that is not watched, or no longer, still gives its name to the addresses that it has.
+        if self.uplinks.len() >= MAX_KEPT {
+            self.uplinks.retain(|_, uplink| uplink.state != UPLINK_LEFT);
+        }
+        let key = (uplink.stamp.netns, uplink.ifindex);
+        if self.uplinks.len() < MAX_KEPT || self.uplinks.contains_key(&key) {
+            self.uplinks.insert(key, *uplink);
+        }
+    }
+
+    pub fn address(&mut self, address: &Address) {
+        // What was added has an odd number, and the next one where it was removed.
+        let added = address.state.saturating_sub(1) | 1;
+        let key = (address.stamp.netns, address.ifindex, address.addr, address.prefix, added);
+        if address.state != added {
+            self.addresses.remove(&key);
+        } else if self.addresses.len() < MAX_KEPT {
+            self.addresses.insert(key, *address);
         }
     }
 
     /// Events that say the same at a later time.
     pub fn events(&self, time_ns: u64) -> impl Iterator<Item = Event> {
-        let uplinks = self.uplinks.values().map(move |uplink| {
-            let mut uplink = *uplink;
-            uplink.stamp.time_ns = time_ns;
-            Event::from(uplink)
-        });
-        let addresses = self.addresses.values().map(move |address| {
-            let mut address = *address;
-            address.stamp.time_ns = time_ns;
-            Event::from(address)
-        });
-        uplinks.chain(addresses)
+        let at = move |stamp: Stamp| Stamp { time_ns, ..stamp };
+        let uplinks = self.uplinks.values().map(move |of| Uplink { stamp: at(of.stamp), ..*of }.into());
+        uplinks.chain(self.addresses.values().map(move |of| Address { stamp: at(of.stamp), ..*of }.into()))
     }
 }

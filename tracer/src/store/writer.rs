@@ -45,7 +45,7 @@ pub struct Writer {
     /// As of the beginning of the block, and the changes in it.
     watched: WatchedState,
     changes: Vec<Event>,
-    rotation: Option<Rotation>,
+    rotation: Rotation,
     flush_at_bytes: usize,
     items: ItemWriter,
     /// The block, packed.
@@ -56,26 +56,20 @@ pub struct Writer {
 
 impl Writer {
     /// Begins a trace in one file, or on standard output for `-`.
-    ///
-    /// # Errors
-    /// When the file cannot be created or written.
     pub fn create(path: &Path, capture: &Capture) -> Result<Self, Error> {
-        Self::begin(path, capture, None)
+        Self::begin(path, capture, Rotation::default())
     }
 
     /// Begins a trace in several files; their names are [`Rotation::path`].
-    ///
-    /// # Errors
-    /// When the first file cannot be created or written.
     pub fn rotating(path: &Path, capture: &Capture, rotation: Rotation) -> Result<Self, Error> {
         if path.as_os_str() == STDIO {
             let reason = io::Error::other("standard output cannot be split into several files");
             return Err(Error::Create { path: path.to_owned(), reason });
         }
-        Self::begin(path, capture, Some(rotation))
+        Self::begin(path, capture, rotation)
     }
 
-    fn begin(given: &Path, capture: &Capture, rotation: Option<Rotation>) -> Result<Self, Error> {
+    fn begin(given: &Path, capture: &Capture, rotation: Rotation) -> Result<Self, Error> {
         let began = capture.began_unix_ns().unwrap_or_default();
         let files = Files::begin(given, rotation, capture.part, began)?;
         let mut writer = Self {
@@ -87,7 +81,7 @@ impl Writer {
             watched: WatchedState::default(),
             changes: Vec::new(),
             rotation,
-            flush_at_bytes: rotation.map_or(FLUSH_AT_BYTES, flush_at_bytes),
+            flush_at_bytes: flush_at_bytes(rotation),
             items: ItemWriter::default(),
             payload: Payload::default(),
             file_first_ns: None,
@@ -97,9 +91,6 @@ impl Writer {
     }
 
     /// Takes an event.
-    ///
-    /// # Errors
-    /// When a block was due and cannot be written.
     pub fn write(&mut self, event: &Event) -> Result<(), Error> {
         self.flush_if_due(event.stamp().time_ns)?;
         self.items.push(event);
@@ -113,33 +104,24 @@ impl Writer {
     }
 
     /// Writes the block if it is old enough at this event time.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn flush_if_due(&mut self, now_ns: u64) -> Result<(), Error> {
         let (first_ns, _) = self.items.span();
-        let is_due = self.items.events() > 0 && now_ns.saturating_sub(first_ns) >= FLUSH_AFTER_NS;
+        let is_due = now_ns.saturating_sub(first_ns) >= FLUSH_AFTER_NS;
         if is_due { self.flush() } else { Ok(()) }
     }
 
     /// Writes everything, and that the recording is finished.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn finish(mut self) -> Result<Written, Error> {
         self.flush()?;
         self.end()?;
         Ok(self.written())
     }
 
-    /// What has reached the disk.
-    #[must_use]
     pub const fn written(&self) -> Written {
         self.out.written()
     }
 
     /// The file written to now.
-    #[must_use]
     pub fn path(&self) -> &Path {
         self.out.files.path()
     }
@@ -165,7 +147,13 @@ impl Writer {
         }
         self.append_block()?;
         self.items.clear();
-        self.changes.drain(..).for_each(|event| self.watched.event(&event));
+        for event in self.changes.drain(..) {
+            if let Event::Uplink(uplink) = &event {
+                self.watched.uplink(uplink);
+            } else if let Event::Address(address) = &event {
+                self.watched.address(address);
+            }
+        }
         Ok(())
     }
 
@@ -195,12 +183,12 @@ impl Writer {
 
     /// Whether what was packed belongs into another file.
     fn is_full(&self) -> bool {
-        let (Some(rotation), Some(first_ns)) = (self.rotation, self.file_first_ns) else { return false };
+        let Some(first_ns) = self.file_first_ns else { return false };
         let repeat = if self.blocks >= REPEAT_AFTER_BLOCKS { self.repeat.frame_len() } else { 0 };
         let after = self.out.files.bytes() + (FRAME_LEN + self.payload.frame_len() + repeat) as u64;
         let time_ns = self.items.span().1.saturating_sub(first_ns);
-        rotation.max_bytes.is_some_and(|max_bytes| after > max_bytes)
-            || rotation.segment_ns.is_some_and(|segment_ns| time_ns > segment_ns)
+        self.rotation.max_bytes.is_some_and(|max_bytes| after > max_bytes)
+            || self.rotation.segment_ns.is_some_and(|segment_ns| time_ns > segment_ns)
     }
 
     fn next_file(&mut self) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use foldhash::fast::FixedState;
+use tracer_common::events::WIRE_EGRESS;
 use tracer_common::{Event, Flow};
 
 use self::blocks::{ARRIVED, LEFT, Packet};
@@ -38,8 +39,8 @@ pub struct Packets {
     all: bool,
     out: Target,
     waiting: BTreeMap<Place, Waiting>,
-    /// By ISN and tuple of the SYN.
-    attempts: HashMap<(u32, Flow), Vec<Place>, FixedState>,
+    /// By tuple and ISN of the SYN.
+    attempts: HashMap<(Flow, u32), Vec<Place>, FixedState>,
     /// What each interface is called, by node and number.
     names: HashMap<(u32, u32), String, FixedState>,
     interfaces: HashMap<Interface, u32, FixedState>,
@@ -75,9 +76,6 @@ struct Interface {
 
 impl Packets {
     /// Begins the file.
-    ///
-    /// # Errors
-    /// When it cannot be created.
     pub fn new(path: &Path, captures: &[Capture], all: bool) -> anyhow::Result<Self> {
         let mut out = Target::create(path, false)?;
         blocks::section(&mut out, COMMENT, concat!("snatrace ", env!("CARGO_PKG_VERSION")))?;
@@ -96,9 +94,6 @@ impl Packets {
     }
 
     /// Completes the file.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn finish(mut self) -> anyhow::Result<Written> {
         while let Some((place, waiting)) = self.waiting.pop_first() {
             if waiting.comment.is_some() {
@@ -116,47 +111,32 @@ impl Packets {
             self.names.insert((node, uplink.ifindex), name);
         }
         let (Some(seen), Some(capture)) = (Seen::new(event), self.captures.get(node as usize)) else { return };
-        let (ifindex, direction) = match event {
-            Event::Wire(wire) if wire.direction == tracer_common::events::WIRE_EGRESS => (wire.ifindex, LEFT),
-            Event::Wire(wire) => (wire.ifindex, ARRIVED),
-            Event::NatSelect(_)
-            | Event::NatBind(_)
-            | Event::SynRetransmit(_)
-            | Event::SockState(_)
-            | Event::Lost(_)
-            | Event::Tick(_)
-            | Event::CtDrop(_)
-            | Event::CtTable(_)
-            | Event::Owner(_)
-            | Event::Uplink(_)
-            | Event::Address(_)
-            | Event::Process(_) => (0, 0),
-        };
+        let (mut ifindex, mut direction) = (0, 0);
+        if let Event::Wire(wire) = event {
+            ifindex = wire.ifindex;
+            direction = if wire.direction == WIRE_EGRESS { LEFT } else { ARRIVED };
+        }
         let interface = Interface { node, hook: event.stem(), ifindex };
         let unix_ns = u64::try_from(Clock::unix_ns(capture, event.stamp().time_ns)).unwrap_or_default();
-        let (flow, isn) = seen.syn();
         self.seen += 1;
         self.newest_ns = self.newest_ns.max(unix_ns);
         let place = (unix_ns, self.seen);
+        self.attempts.entry(seen.syn()).or_default().push(place);
         self.waiting.insert(place, Waiting { interface, seen, direction, comment: None });
-        self.attempts.entry((isn, flow)).or_default().push(place);
     }
 
     fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
         let attempt = ended.attempt;
         let tuples = [attempt.original, attempt.translated].into_iter().flatten();
         let places: Vec<Place> =
-            tuples.filter_map(|tuple| self.attempts.remove(&(attempt.isn, tuple))).flatten().collect();
+            tuples.filter_map(|tuple| self.attempts.remove(&(tuple, attempt.isn))).flatten().collect();
         let is_wanted = self.all || ended.judgement.flagged;
         let comment = is_wanted.then(|| Rc::from(comment(ended)));
         for place in places {
-            match &comment {
-                Some(comment) => {
-                    if let Some(waiting) = self.waiting.get_mut(&place) {
-                        waiting.comment = Some(Rc::clone(comment));
-                    }
-                }
-                None => drop(self.waiting.remove(&place)),
+            if comment.is_none() {
+                self.waiting.remove(&place);
+            } else if let Some(waiting) = self.waiting.get_mut(&place) {
+                waiting.comment.clone_from(&comment);
             }
         }
         self.write_decided()
@@ -174,8 +154,7 @@ impl Packets {
             if is_decided {
                 self.write(place, &waiting)?;
             } else {
-                let (flow, isn) = waiting.seen.syn();
-                self.attempts.remove(&(isn, flow));
+                self.attempts.remove(&waiting.seen.syn());
                 self.written.given_up += u64::from(!is_old);
             }
         }

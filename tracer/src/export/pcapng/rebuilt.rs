@@ -70,14 +70,7 @@ impl Seen {
 
     /// The packet, and how long it was on the wire.
     pub(super) fn rebuild(&self) -> (Vec<u8>, usize) {
-        match self.packet {
-            WIRE_UNREACHABLE => {
-                let packet = self.icmp();
-                let original_len = packet.len();
-                (packet, original_len)
-            }
-            _ => self.tcp(),
-        }
+        if self.packet == WIRE_UNREACHABLE { self.icmp() } else { self.tcp() }
     }
 
     fn header(&self) -> TcpHeader {
@@ -125,10 +118,10 @@ impl Seen {
     }
 
     /// Who sent the error is not known: the unspecified address stands for it.
-    fn icmp(&self) -> Vec<u8> {
+    fn icmp(&self) -> (Vec<u8>, usize) {
         let (quoted, _) = Self { packet: WIRE_SYN, detail: 0, ..*self }.tcp();
         let ([kind, code], to) = (self.detail.to_be_bytes(), self.flow.src);
-        if self.flow.is_ipv4() {
+        let packet = if self.flow.is_ipv4() {
             let unknown = Icmpv4Type::Unknown { type_u8: kind, code_u8: code, bytes5to8: [0; 4] };
             let header = Icmpv4Header::with_checksum(unknown, &quoted).to_bytes();
             let from = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().octets();
@@ -139,7 +132,9 @@ impl Seen {
             let header = Icmpv6Header::with_checksum(unknown, from, to, &quoted);
             let header = header.map(|header| header.to_bytes().to_vec()).unwrap_or_default();
             [&ip(from, to, IpNumber::IPV6_ICMP, header.len() + quoted.len())[..], &header[..], &quoted[..]].concat()
-        }
+        };
+        let original_len = packet.len();
+        (packet, original_len)
     }
 }
 

@@ -85,7 +85,7 @@ fn open(files: Vec<Vec<u8>>, node: &[&str]) -> Result<Packets, Error> {
         Box::new(Cursor::new(bytes)),
     )? {
         Opened::Packets(unpacked) => Ok(unpacked),
-        Opened::Other(_) => panic!("no packet capture"),
+        Opened::Other(..) => panic!("no packet capture"),
     };
     let files = files.into_iter().enumerate().map(named).collect::<Result<_, _>>()?;
     Packets::new(files, &PacketOptions { node: node.iter().map(|addr| addr.parse().unwrap()).collect() })

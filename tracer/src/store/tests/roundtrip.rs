@@ -1,10 +1,7 @@
 //! Events come out exactly as they went in, in exactly that order.
 
 use proptest::prelude::*;
-use tracer_common::events::{
-    Address, COMMAND_BYTES, CtDrop, CtTable, INTERFACE_NAME, Lost, NatBind, NatSelect, OWNER_TEXT, Owner, Process,
-    SockState, Stamp, SynRetransmit, Tick, Uplink, Wire,
-};
+use tracer_common::events::{OWNER_TEXT, Stamp};
 use tracer_common::{Event, Flow};
 
 use super::{EACH, attempt, read, three_blocks, trace};
@@ -34,116 +31,45 @@ fn isns() -> impl Strategy<Value = u32> {
     prop_oneof![0..4_u32, any::<u32>()]
 }
 
-prop_compose! {
-    fn nat_select()(
-        stamp in stamps(NatSelect::KIND), original in flows(), flags: u32, min_port: u16, max_port: u16, zone: u16,
-    ) -> Event {
-        NatSelect { stamp, original, flags, min_port, max_port, zone, unused: 0 }.into()
-    }
-}
-
-prop_compose! {
-    fn nat_bind()(
-        stamp in stamps(NatBind::KIND), original in flows(), translated in flows(), isn in isns(), status: u32, zone: u16,
-        range in prop_oneof![Just((0, 0, 0)), any::<(u16, u16, u16)>()],
-    ) -> Event {
-        let (range_flags, min_port, max_port) = range;
-        NatBind { stamp, original, translated, isn, status, zone, range_flags, min_port, max_port }.into()
-    }
-}
-
-prop_compose! {
-    fn syn_retransmit()(
-        stamp in stamps(SynRetransmit::KIND), flow in flows(), isn in isns(), ordinal: u32, err: i32,
-    ) -> Event {
-        SynRetransmit { stamp, flow, isn, ordinal, err }.into()
-    }
-}
-
-prop_compose! {
-    fn sock_state()(
-        stamp in stamps(SockState::KIND), flow in flows(), isn in isns(), err: u32, new_state: u8, retransmits: u8,
-    ) -> Event {
-        SockState { stamp, flow, isn, err, new_state, retransmits, unused: [0; 2] }.into()
-    }
-}
-
-prop_compose! {
-    fn wire()(
-        stamp in stamps(Wire::KIND), flow in flows(), isn in isns(), ifindex: u32, packet: u8, direction: u8,
-        detail in prop_oneof![Just(0), any::<u16>()],
-    ) -> Event {
-        Wire { stamp, flow, isn, ifindex, packet, direction, detail }.into()
-    }
-}
-
-prop_compose! {
-    fn ct_drop()(
-        stamp in stamps(CtDrop::KIND), flow in flows(), isn in isns(), reason: u32, status: u32, ifindex: u32,
-        packet: u8, ctinfo: u8, place: u8, original in prop_oneof![Just(Flow::default()), flows()],
-    ) -> Event {
-        CtDrop { stamp, flow, original, isn, reason, status, ifindex, packet, ctinfo, place, unused: [0; 5] }.into()
-    }
-}
-
-prop_compose! {
-    fn ct_table()(stamp in stamps(CtTable::KIND), count: u32, max: u32) -> Event {
-        CtTable { stamp, count, max }.into()
-    }
-}
-
-prop_compose! {
-    fn uplink()(
-        stamp in stamps(Uplink::KIND), ifindex: u32, state: u8, link: u8, bytes in prop::collection::vec(1_u8.., 0..=INTERFACE_NAME),
-    ) -> Event {
-        let mut name = [0; INTERFACE_NAME];
-        name[..bytes.len()].copy_from_slice(&bytes);
-        Uplink { stamp, ifindex, state, link, unused: [0; 2], name }.into()
-    }
-}
-
-prop_compose! {
-    fn node_address()(stamp in stamps(Address::KIND), addr in address(), ifindex: u32, prefix: u8, state: u8) -> Event {
-        Address { stamp, addr, ifindex, prefix, state, unused: [0; 2] }.into()
-    }
-}
-
-prop_compose! {
-    fn owner()(
-        stamp in stamps(Owner::KIND), since_ns: u64, part: u8, parts: u8, bytes in prop::collection::vec(any::<u8>(), 0..=OWNER_TEXT),
-    ) -> Event {
-        let mut text = [0; OWNER_TEXT];
-        text[..bytes.len()].copy_from_slice(&bytes);
-        Owner { stamp, since_ns, part, parts, length: bytes.len() as u8, unused: [0; 5], text }.into()
-    }
-}
-
-prop_compose! {
-    fn process()(
-        stamp in stamps(Process::KIND), flow in flows(), isn in isns(), socket: u32, pid: u32, command: [u8; COMMAND_BYTES],
-    ) -> Event {
-        Process { stamp, flow, isn, socket, pid, command }.into()
-    }
-}
-
+/// Where nothing is said otherwise, a field has any value.
 fn events() -> impl Strategy<Value = Event> {
-    let lost = (stamps(Lost::KIND), any::<[u64; 4]>()).prop_map(|(stamp, counts)| Lost { stamp, counts }.into());
-    let tick = stamps(Tick::KIND).prop_map(|stamp| Tick { stamp }.into());
-    prop_oneof![
-        nat_select(),
-        nat_bind(),
-        syn_retransmit(),
-        sock_state(),
-        wire(),
-        ct_drop(),
-        ct_table(),
-        owner(),
-        uplink(),
-        node_address(),
-        process(),
-        lost,
-        tick
-    ]
+    let kind = prop::sample::select(Event::ALL).prop_map(|(kind, _)| kind).prop_flat_map(stamps);
+    let bytes = prop::array::uniform32(any::<[u8; 4]>());
+    (kind, flows(), flows(), isns(), any::<bool>(), bytes).prop_map(|(stamp, flow, other, isn, is_short, bytes)| {
+        let bytes = [bytemuck::bytes_of(&stamp), bytes.as_flattened()].concat();
+        let mut event = (0..bytes.len()).find_map(|size| Event::parse(&bytes[..size])).unwrap();
+        match &mut event {
+            Event::NatSelect(of) => (of.original, of.unused) = (flow, 0),
+            Event::NatBind(of) => {
+                (of.original, of.translated, of.isn) = (flow, other, isn);
+                if is_short {
+                    (of.range_flags, of.min_port, of.max_port) = (0, 0, 0);
+                }
+            }
+            Event::SynRetransmit(of) => (of.flow, of.isn) = (flow, isn),
+            Event::SockState(of) => (of.flow, of.isn, of.unused) = (flow, isn, [0; 2]),
+            Event::Wire(of) => {
+                (of.flow, of.isn) = (flow, isn);
+                of.detail *= u16::from(!is_short);
+            }
+            Event::CtDrop(of) => {
+                (of.flow, of.isn, of.unused) = (flow, isn, [0; 5]);
+                of.original = if is_short { Flow::default() } else { other };
+            }
+            Event::Owner(of) => {
+                (of.length, of.unused) = (of.length % (OWNER_TEXT as u8 + 1), [0; 5]);
+                of.text[usize::from(of.length)..].fill(0);
+            }
+            Event::Uplink(of) => {
+                of.unused = [0; 2];
+                of.name[usize::from(of.ifindex as u8 % 17)..].fill(0);
+            }
+            Event::Address(of) => (of.addr, of.unused) = (flow.src, [0; 2]),
+            Event::Process(of) => (of.flow, of.isn) = (flow, isn),
+            Event::Lost(_) | Event::Tick(_) | Event::CtTable(_) => {}
+        }
+        event
+    })
 }
 
 proptest! {

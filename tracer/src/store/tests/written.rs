@@ -23,23 +23,6 @@ fn part(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_trace_is_for_its_owner_only() {
-    let (_dir, path) = place();
-    Writer::create(&path, &capture()).unwrap().finish().unwrap();
-    assert_eq!(mode(&path), 0o600);
-}
-
-#[test]
-fn an_existing_file_is_replaced_and_its_mode_narrowed() {
-    let (_dir, path) = place();
-    std::fs::write(&path, vec![7; 100_000]).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-    Writer::create(&path, &capture()).unwrap().finish().unwrap();
-    assert_eq!(mode(&path), 0o600);
-    assert!(!read(&std::fs::read(&path).unwrap()).unwrap().1.has_notes());
-}
-
-#[test]
 fn a_killed_recorder_loses_at_most_the_last_half_second() {
     let (_dir, path) = place();
     let mut writer = Writer::create(&path, &capture()).unwrap();
