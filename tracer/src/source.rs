@@ -47,7 +47,6 @@ pub fn open(paths: &[PathBuf], options: &PacketOptions) -> Result<Merged, Error>
 
 /// A stream of events or of updates, each with the number of the node that it comes from.
 pub trait Source {
-    /// What comes.
     type Item;
 
     /// Replaces the contents of `batch` with what comes next, perhaps nothing for the moment; `false` at the end.

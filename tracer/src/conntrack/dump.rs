@@ -8,7 +8,8 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 use tracer_common::Flow;
 
 use super::entry::{ConntrackEntry, State};
-use crate::{netlink, symbols};
+use crate::netlink::{self, attributes, find};
+use crate::symbols;
 
 /// Is there where the table can be asked for without loading a module.
 const CTNETLINK: &str = "ctnetlink_net_init";
@@ -18,10 +19,6 @@ const GET: u16 = 0x0101;
 const DUMP: u16 = 0x0301;
 /// A netlink header and `struct nfgenmsg`.
 const HEADERS: usize = 20;
-/// Bytes of an attribute's header.
-const ATTRIBUTE: usize = 4;
-/// What of an attribute's kind is its number (`NLA_TYPE_MASK`).
-const KIND: u16 = 0x3fff;
 const TCP: u8 = 6;
 /// Entries that are handed over at once, and how often before they are taken.
 const BATCH: usize = 512;
@@ -98,31 +95,28 @@ fn request(is_replied: bool) -> Vec<u8> {
     let status = if is_replied { SEEN_REPLY } else { 0 };
     let attributes = [(cta::STATUS, status), (cta::STATUS_MASK, SEEN_REPLY)];
     let length = HEADERS + attributes.len() * 8;
-    let mut request = Vec::with_capacity(length);
-    request.extend_from_slice(&(length as u32).to_ne_bytes());
-    request.extend_from_slice(&GET.to_ne_bytes());
-    request.extend_from_slice(&DUMP.to_ne_bytes());
+    let mut request = (length as u32).to_ne_bytes().to_vec();
+    request.extend([GET, DUMP].map(u16::to_ne_bytes).concat());
     // Number, sender; then any family, version 0.
     request.resize(HEADERS, 0);
     for (kind, value) in attributes {
-        request.extend_from_slice(&8_u16.to_ne_bytes());
-        request.extend_from_slice(&kind.to_ne_bytes());
-        request.extend_from_slice(&value.to_be_bytes());
+        request.extend([8, kind].map(u16::to_ne_bytes).concat());
+        request.extend(value.to_be_bytes());
     }
     request
 }
 
 /// The entry of these attributes; `None` for what is not TCP or not understood.
-fn entry(attributes: &[u8]) -> Option<ConntrackEntry> {
+fn entry(bytes: &[u8]) -> Option<ConntrackEntry> {
     let (mut original, mut reply, mut status, mut remaining, mut state) = (None, None, 0, None, State::Other);
-    for attribute in all(attributes) {
-        match attribute.kind {
-            cta::TUPLE_ORIG => original = Some(tuple(attribute.value)?),
-            cta::TUPLE_REPLY => reply = Some(tuple(attribute.value)?),
-            cta::STATUS => status = number(attribute.value)?,
-            cta::TIMEOUT => remaining = number(attribute.value),
+    for (kind, value) in attributes(bytes) {
+        match kind {
+            cta::TUPLE_ORIG => original = Some(tuple(value)?),
+            cta::TUPLE_REPLY => reply = Some(tuple(value)?),
+            cta::STATUS => status = number(value)?,
+            cta::TIMEOUT => remaining = number(value),
             cta::PROTOINFO => {
-                let tcp = find(attribute.value, cta::PROTOINFO_TCP)?;
+                let tcp = find(value, cta::PROTOINFO_TCP)?;
                 state = State::of_number(*find(tcp, cta::PROTOINFO_TCP_STATE)?.first()?);
             }
             _ => {}
@@ -131,13 +125,12 @@ fn entry(attributes: &[u8]) -> Option<ConntrackEntry> {
     Some(ConntrackEntry { original: original?, reply: reply?, is_replied: status & SEEN_REPLY != 0, state, remaining })
 }
 
-fn tuple(attributes: &[u8]) -> Option<Flow> {
-    let mut flow = Flow { src: [0; 16], dst: [0; 16], src_port: 0, dst_port: 0 };
+fn tuple(bytes: &[u8]) -> Option<Flow> {
+    let mut flow = Flow::default();
     let mut is_tcp = false;
-    for attribute in all(attributes) {
-        for inside in all(attribute.value) {
-            let value = inside.value;
-            match (attribute.kind, inside.kind) {
+    for (half, inside) in attributes(bytes) {
+        for (kind, value) in attributes(inside) {
+            match (half, kind) {
                 (cta::TUPLE_IP, cta::IP_V4_SRC | cta::IP_V6_SRC) => flow.src = address(value)?,
                 (cta::TUPLE_IP, cta::IP_V4_DST | cta::IP_V6_DST) => flow.dst = address(value)?,
                 (cta::TUPLE_PROTO, cta::PROTO_NUM) => is_tcp = *value.first()? == TCP,
@@ -163,39 +156,10 @@ fn number(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
 }
 
-/// One attribute.
-struct Attribute<'a> {
-    kind: u16,
-    value: &'a [u8],
-}
-
-/// The attributes up to the first that is broken.
-fn all(bytes: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let header: [u8; ATTRIBUTE] = *rest.first_chunk()?;
-        let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
-        let value = rest.get(ATTRIBUTE..length)?;
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Attribute { kind: u16::from_ne_bytes([header[2], header[3]]) & KIND, value })
-    })
-}
-
-fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
-    all(bytes).find(|attribute| attribute.kind == kind).map(|attribute| attribute.value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let length = (ATTRIBUTE + value.len()) as u16;
-        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend_from_slice(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::netlink::attribute;
 
     fn tuple_of(src: &str, dst: &str) -> Vec<u8> {
         let flow = Flow::new(src.parse().unwrap(), dst.parse().unwrap());

@@ -4,16 +4,13 @@ use std::fs;
 
 use tracer_common::Flow;
 
-/// An entry of TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConntrackEntry {
     /// As the client asked for it.
     pub original: Flow,
     /// As answers come: from the destination after NAT, to the translated source.
     pub reply: Flow,
-    /// Whether any packet has come back.
     pub is_replied: bool,
-    /// Where the connection is.
     pub state: State,
     /// Seconds until the entry is dropped unless another packet comes.
     pub remaining: Option<u32>,
@@ -25,7 +22,6 @@ impl ConntrackEntry {
         Flow { src: self.reply.dst, src_port: self.reply.dst_port, dst: self.reply.src, dst_port: self.reply.src_port }
     }
 
-    /// Whether NAT has changed the source.
     pub fn is_translated(&self) -> bool {
         (self.original.src, self.original.src_port) != (self.reply.dst, self.reply.dst_port)
     }
@@ -34,21 +30,13 @@ impl ConntrackEntry {
 /// `enum tcp_conntrack`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// The client has sent a SYN.
     SynSent,
-    /// The server has answered it.
     SynRecv,
-    /// Packets flow.
     Established,
-    /// One side has ended.
     FinWait,
-    /// The other has.
     CloseWait,
-    /// Both have.
     LastAck,
-    /// Both have, and agreed.
     TimeWait,
-    /// An RST has ended it.
     Close,
     /// Both have sent a SYN.
     SynSent2,

@@ -7,7 +7,6 @@ use super::entry::{ConntrackEntry, State};
 use super::observations::{EntryVerdict, MIN_AGE_S, Observations};
 use super::text::Event;
 
-/// Connections that are followed at once.
 const MAX_FOLLOWED: usize = 1 << 20;
 
 /// Connections whose end has not been seen.

@@ -22,12 +22,9 @@ use self::wrapped::Wrapped;
 /// A line that is longer is cut; those of conntrack have a few hundred bytes.
 const MAX_LINE: u64 = 4096;
 
-/// Where a table was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TableSource {
-    /// Over netlink.
     Netlink,
-    /// /proc/net/nf_conntrack
     Proc,
 }
 

@@ -69,7 +69,6 @@ impl fmt::Display for EntryCounts {
     }
 }
 
-/// What an entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryVerdict {
     Answered,
@@ -82,7 +81,6 @@ pub(super) enum EntryVerdict {
 /// Everything that the entries say.
 #[derive(Debug, Default)]
 pub struct Observations {
-    /// How many there were.
     pub counts: EntryCounts,
     pub(super) times: Timeouts,
     filter: Filter,
@@ -96,7 +94,6 @@ impl Observations {
         Self { filter, ..Self::default() }
     }
 
-    /// What follows.
     pub fn conclusions(&self) -> Vec<Conclusion> {
         let with_doubt = |conclusion: Conclusion| {
             let doubt = conclusion.class().and_then(|class| self.clients.doubt(conclusion.is_ipv4, class));

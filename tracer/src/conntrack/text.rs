@@ -11,14 +11,11 @@ use tracer_common::Flow;
 
 use super::entry::{ConntrackEntry, State};
 
-/// What a line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConntrackLine {
-    /// An entry of the table.
     Entry(ConntrackEntry),
     /// What became of one, and when, where the line has a time.
     Event(Event, ConntrackEntry, Option<u64>),
-    /// Not TCP.
     OtherProtocol,
 }
 

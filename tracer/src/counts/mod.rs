@@ -24,7 +24,6 @@ const PARQUET: &[u8; 4] = b"PAR1";
 /// Columns that are used, by name; others are ignored.
 const COLUMNS: [&str; 5] = ["port", "dst", "dst_port", "answered", "unanswered"];
 
-/// Attempts of one port to one destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counted {
     translated: Flow,
@@ -32,7 +31,6 @@ struct Counted {
     unanswered: u64,
 }
 
-/// Rows under way.
 #[derive(Debug, Default)]
 struct Table {
     rows: Vec<Counted>,

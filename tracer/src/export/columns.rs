@@ -23,7 +23,6 @@ pub enum Type {
     Time,
 }
 
-/// A value that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
     Bool(bool),
@@ -36,7 +35,6 @@ pub enum Value<'a> {
 /// What a row is made of: an attempt that has ended, or one of its SYN retransmits.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// `--cluster`
     pub cluster: Option<&'a str>,
     pub capture: &'a Capture,
     pub attempt: &'a Attempt,
@@ -44,7 +42,6 @@ pub struct Row<'a> {
     pub judgement: &'a Judgement,
     /// Of the retransmit; the beginning of an attempt.
     pub time_ns: u64,
-    /// Which retransmit this is, from 1.
     pub ordinal: u32,
     /// It was reported before, without the original tuple.
     pub is_repeated: bool,
@@ -60,7 +57,6 @@ impl Row<'_> {
 pub struct Column {
     pub name: &'static str,
     pub kind: Type,
-    /// What it means, for docs/columns.md.
     pub about: &'static str,
     /// The table that has it; `None` where both have.
     only: Option<Table>,
@@ -82,7 +78,6 @@ impl Column {
         Self { only: Some(table), ..self }
     }
 
-    /// Whether a table has it.
     pub fn is_of(&self, table: Table) -> bool {
         self.only.is_none_or(|only| only == table)
     }

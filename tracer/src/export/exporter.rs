@@ -18,13 +18,11 @@ use crate::outputs::escape::Escaped;
 
 /// Files that are written at once; below what a process may open (1024 by default).
 const MAX_OPEN: usize = 400;
-/// Rows that wait in memory, over all files.
 const MAX_WAITING: usize = 1 << 20;
 
 /// What to export, and where to.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How.
     pub format: &'static Format,
     /// The file of the attempts, or the directory of the partitions.
     pub out: PathBuf,
@@ -32,11 +30,9 @@ pub struct Options {
     pub partition_by: Vec<Key>,
     /// Every attempt, not only flagged ones.
     pub all: bool,
-    /// The column `cluster`.
     pub cluster: Option<Arc<str>>,
 }
 
-/// Tables under way.
 pub struct Exporter {
     options: Options,
     name: String,

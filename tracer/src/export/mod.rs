@@ -65,19 +65,15 @@ impl Table {
     }
 }
 
-/// The columns of a table.
 type Columns = Vec<&'static Column>;
 
-/// Writes the rows of a table.
 trait Writer {
     fn write(&mut self, row: &Row<'_>) -> Result<()>;
 
-    /// Rows that wait in memory.
     fn waiting(&self) -> usize {
         0
     }
 
-    /// Writes what waits.
     fn write_waiting(&mut self) -> Result<()> {
         Ok(())
     }
@@ -85,19 +81,16 @@ trait Writer {
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// An entry of [`ALL`].
 #[derive(Debug)]
 pub struct Format {
     /// The word after `-o`, and the ending of partitioned files.
     pub name: &'static str,
     /// What it is, for `--help`.
     pub about: &'static str,
-    /// Whether a terminal can show it.
     is_text: bool,
     open: fn(Columns, Target) -> Result<Box<dyn Writer>>,
 }
 
-/// Every format.
 pub const ALL: &[Format] = &[
     csv::FORMAT,
     jsonl::FORMAT,

@@ -2,19 +2,16 @@
 
 use pcap_parser::parse_pcap_header;
 use pcap_parser::{LegacyPcapBlock, PcapHeader, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified};
-use tracer_common::events::INTERFACE_NAME;
 
 use super::link::LinkType;
 use super::record::{Clock, Interface, Record, word};
 
-/// Bytes of the header of the file.
 pub const HEADER_LEN: usize = 24;
 /// A packet that is longer is none; Wireshark's limit.
 const MAX_PACKET_LEN: u32 = 262_144;
 /// Packets around damage are no further apart.
 const MAX_GAP_S: u32 = 86_400;
 
-/// A file of this format.
 #[derive(Clone, Copy, Debug)]
 pub struct Classic {
     is_big_endian: bool,
@@ -31,7 +28,6 @@ impl Classic {
         Some((this, interface(&header, units_per_s)))
     }
 
-    /// Bytes of a packet's header.
     pub const fn head_len(self) -> usize {
         if self.is_modified { 24 } else { 16 }
     }
@@ -52,7 +48,6 @@ impl Classic {
         self.len(head).is_some() && is_near && (1..=original).contains(&captured) && original <= MAX_PACKET_LEN
     }
 
-    /// A whole packet.
     pub fn parse(self, record: &[u8]) -> Option<Record> {
         let parse = match (self.is_modified, self.is_big_endian) {
             (true, _) => parse_pcap_frame_modified,
@@ -69,5 +64,5 @@ impl Classic {
 fn interface(header: &PcapHeader, units_per_s: u32) -> Interface {
     // The upper bits tell of the frame check sequence.
     let link = LinkType::new(header.network.0.cast_unsigned() & 0xffff);
-    Interface { link, name: [0; INTERFACE_NAME], clock: Clock::new(units_per_s.into(), 0) }
+    Interface { link, name: String::new(), clock: Clock::new(units_per_s.into(), 0) }
 }

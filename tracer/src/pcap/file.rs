@@ -11,14 +11,12 @@ use super::pcapng::{self, Block, Pcapng};
 use super::record::{Interface, Record};
 use crate::store::{Error, Input, ReadReport};
 
-/// How packets follow one another.
 #[derive(Debug)]
 enum Format {
     Pcap(Classic),
     Pcapng(Pcapng),
 }
 
-/// One file under way.
 pub struct PacketFile {
     name: PathBuf,
     input: Input,
@@ -35,7 +33,6 @@ pub struct PacketFile {
 }
 
 impl PacketFile {
-    /// Reads the beginning.
     pub fn new(unpacked: Unpacked) -> Result<Self, Error> {
         let Unpacked { name, bytes, position, is_cut } = unpacked;
         let mut input = Input::new(bytes);
@@ -60,7 +57,6 @@ impl PacketFile {
         &self.name
     }
 
-    /// Bytes of the file that were read.
     pub fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
     }

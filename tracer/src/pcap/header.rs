@@ -21,7 +21,6 @@ const NO_RULES: &str = "a packet capture has no NAT rules, so how ports are chos
 const NO_SOCKETS: &str = "a packet capture has no sockets and pods: retransmits and outcomes are those of the packets";
 const NO_DROPS: &str = "a packet capture does not show what the node drops, so no cause that rests on drops is named";
 
-/// Describes the captures as one, of one node.
 pub fn capture(known: &Known<'_>) -> Capture {
     let off = |stem: &str, why: &str| HookState { stem: stem.to_owned(), off: Some(why.to_owned()) };
     let wire = HookState { stem: "wire".to_owned(), off: None };

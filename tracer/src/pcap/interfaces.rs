@@ -8,11 +8,9 @@ use tracer_common::events::{INTERFACE_NAME, LINK_ENCAPSULATES, Stamp, UPLINK_BLI
 /// Interfaces that are told apart; attempts keep their numbers in two bytes.
 const MAX_INTERFACES: usize = 65_000;
 
-/// What makes an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     pub file: u32,
-    /// Number in the file
     pub interface: u32,
     /// Index on the node, where each packet has its own
     pub ifindex: u32,
@@ -29,7 +27,7 @@ pub struct Interfaces {
 
 impl Interfaces {
     /// The number of an interface, from 1, and its event if it is new. `name` is what its file calls it.
-    pub fn number(&mut self, place: Place, time_ns: u64, name: impl FnOnce() -> String) -> (u32, Option<Uplink>) {
+    pub fn number(&mut self, place: Place, time_ns: u64, name: &str) -> (u32, Option<Uplink>) {
         if let Some(&number) = self.numbers.get(&place) {
             return (number, None);
         }
@@ -38,7 +36,7 @@ impl Interfaces {
         }
         let number = u32::try_from(self.numbers.len()).unwrap_or(0) + 1;
         self.numbers.insert(place, number);
-        let event = uplink(place, number, time_ns, &name());
+        let event = uplink(place, number, time_ns, name);
         self.events.push(event);
         (number, Some(event))
     }

@@ -1,6 +1,5 @@
 //! Link headers: which way a packet went, as far as they say, and where its IP header begins.
 
-/// Which way a packet passed an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     Arriving,
@@ -13,7 +12,6 @@ pub struct Network<'a> {
     pub direction: Option<Direction>,
     /// Index of the interface, where each packet has its own; else 0.
     pub ifindex: u32,
-    /// From the IP header on
     pub ip: &'a [u8],
 }
 
@@ -26,7 +24,6 @@ pub enum LinkType {
     Raw,
     Cooked,
     CookedV2,
-    /// One that is not read.
     Other,
 }
 
@@ -72,7 +69,6 @@ const fn cooked(packet_type: u16) -> Direction {
     if packet_type == 4 { Direction::Leaving } else { Direction::Arriving }
 }
 
-/// The IP packet in an Ethernet frame.
 pub fn ethernet(frame: &[u8]) -> Option<&[u8]> {
     let (header, rest) = frame.split_first_chunk::<14>()?;
     behind_tags(u16::from_be_bytes([header[12], header[13]]), rest)

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use tracer_common::Event;
-use tracer_common::events::INTERFACE_NAME;
 
 use super::interfaces::{Interfaces, Place};
 use super::link::{self, Direction, Network};
@@ -15,25 +14,20 @@ use super::syns::{Noted, Syns, ends};
 use super::tunnel;
 use super::waiting::Waiting;
 
-/// A packet and where it comes from.
 pub struct Packet<'a> {
     pub record: &'a Record,
     pub data: &'a [u8],
-    /// Number of the file
     pub file: u32,
-    /// What the file says of its interface
     pub interface: &'a Interface,
     /// What the interface is called where the file does not name it
     pub file_name: &'a str,
 }
 
-/// What was learnt from the packets so far.
 #[derive(Debug, Default)]
 pub struct Look {
     pub sides: Sides,
     /// Events of interfaces that were not seen before
     pub new_interfaces: VecDeque<Event>,
-    /// SYNs that are copies of others
     pub duplicates: u64,
     /// Packets that were cut before the end of what is read
     pub cut: u64,
@@ -113,17 +107,10 @@ impl Look {
     fn interface(&mut self, packet: &Packet<'_>, ifindex: u32, vni: Option<u32>) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "a file has 65,536 interfaces at most")]
         let place = Place { file: packet.file, interface: packet.record.interface as u32, ifindex, vni };
-        let name = || match packet.interface.name {
-            [0, ..] => packet.file_name.to_owned(),
-            name => text(&name),
-        };
+        let name = &packet.interface.name;
+        let name = if name.is_empty() { packet.file_name } else { name };
         let (number, uplink) = self.interfaces.number(place, packet.record.time_ns, name);
         self.new_interfaces.extend(uplink.map(Event::from));
         number
     }
-}
-
-fn text(name: &[u8; INTERFACE_NAME]) -> String {
-    let length = name.iter().position(|&byte| byte == 0).unwrap_or(INTERFACE_NAME);
-    String::from_utf8_lossy(name.get(..length).unwrap_or_default()).into_owned()
 }

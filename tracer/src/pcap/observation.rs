@@ -5,7 +5,6 @@ use tracer_common::Flow;
 use super::link::Direction;
 use super::segment::{Segment, TCP_ACK, TCP_RST, TCP_SYN};
 
-/// What a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Syn,
@@ -27,9 +26,7 @@ pub enum Kind {
 pub struct Observation {
     pub time_ns: u64,
     pub kind: Kind,
-    /// ISN of the attempt
     pub isn: u32,
-    /// Number of the interface, from 1
     pub interface: u32,
     pub direction: Option<Direction>,
     /// As in the packet; of an ICMP error that of the packet it quotes
@@ -41,7 +38,6 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// In the direction of the SYN.
     pub const fn flow_to_server(&self) -> Flow {
         match self.kind {
             Kind::Syn | Kind::Reset | Kind::Unreachable | Kind::Continues => self.flow,

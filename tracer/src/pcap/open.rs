@@ -31,17 +31,13 @@ const WINDOW_LOG: u32 = 27;
 
 type Bytes = Box<dyn Read + Send>;
 
-/// A file that is open.
 pub enum Opened {
-    /// A packet capture.
     Packets(Unpacked),
     /// Something else, by its name in messages, and from its first byte on.
     Other(PathBuf, Bytes),
 }
 
-/// The bytes of a packet capture.
 pub struct Unpacked {
-    /// Its name in messages.
     pub name: PathBuf,
     pub bytes: Bytes,
     /// Bytes of the file that were read.

@@ -15,7 +15,6 @@ use super::record::{Clock, Interface, Record, word};
 pub const HEAD_LEN: usize = 12;
 /// A block that is longer is none; Wireshark's limit.
 const MAX_BLOCK_LEN: u32 = 16 << 20;
-/// Interfaces of a file.
 const MAX_INTERFACES: usize = 65_536;
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -25,7 +24,6 @@ const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
-/// What a block is.
 pub enum Block {
     Packet(Record),
     /// Packets that the capturing program lost, by its own count since it began.
@@ -33,12 +31,10 @@ pub enum Block {
         interface: usize,
         count: u64,
     },
-    /// Nothing of interest.
     Other,
     Damaged,
 }
 
-/// A file of this format.
 #[derive(Debug, Default)]
 pub struct Pcapng {
     is_big_endian: bool,
@@ -112,11 +108,8 @@ impl Pcapng {
     }
 
     fn interface(&self, described: &InterfaceDescriptionBlock<'_>) -> Interface {
-        let mut name = [0; INTERFACE_NAME];
-        if let Some(Ok(text)) = described.if_name() {
-            // Zero at its end, as the kernel has it.
-            name.iter_mut().take(INTERFACE_NAME - 1).zip(text.bytes()).for_each(|(to, from)| *to = from);
-        }
+        let name = described.if_name().and_then(Result::ok).unwrap_or_default();
+        let name = name.chars().take_while(|&char| char != '\0').take(INTERFACE_NAME).collect();
         // The crate reads them as little-endian.
         let order = |offset: i64| if self.is_big_endian { offset.swap_bytes() } else { offset };
         let clock = Clock::new(units_per_s(described.if_tsresol), order(described.if_tsoffset));
@@ -129,7 +122,6 @@ impl Pcapng {
         let interface = self.section.saturating_add(packet.if_id as usize);
         let Some(described) = interfaces.get(interface) else { return Block::Damaged };
         let units = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
-        /// Bytes of the block before the packet.
         const BEFORE: usize = 28;
         let data = BEFORE..BEFORE + packet.packet_data().len();
         let direction = self.direction(&packet);
@@ -162,7 +154,6 @@ impl Pcapng {
     }
 }
 
-/// Whether the section is big-endian.
 fn order_of(head: &[u8]) -> Option<bool> {
     match (word(head, 8, false)?, word(head, 8, true)?) {
         (BYTE_ORDER, _) => Some(false),

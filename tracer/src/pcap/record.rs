@@ -2,20 +2,16 @@
 
 use std::ops::Range;
 
-use tracer_common::events::INTERFACE_NAME;
-
 use super::link::{Direction, LinkType};
 
-/// What a file says of an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     pub link: LinkType,
-    /// Zero beyond its length; empty where the file does not name it
-    pub name: [u8; INTERFACE_NAME],
+    /// Empty where the file does not name it
+    pub name: String,
     pub clock: Clock,
 }
 
-/// How times are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     units_per_s: u64,
@@ -47,7 +43,6 @@ impl Clock {
     }
 }
 
-/// A packet in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Nanoseconds since 1970
@@ -60,7 +55,6 @@ pub struct Record {
     pub data: Range<usize>,
 }
 
-/// Four bytes of a header.
 #[inline]
 pub fn word(header: &[u8], at: usize, is_big_endian: bool) -> Option<u32> {
     let bytes = *header.get(at..)?.first_chunk::<4>()?;

@@ -18,7 +18,6 @@ const TCP_HEADER_LEN: usize = 20;
 /// A quoted packet that is longer is no SYN: IPv4 header and TCP header have at most 60 bytes each.
 const MAX_SYN_LEN: u16 = 120;
 
-/// What is wanted of a TCP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
     pub flow: Flow,
@@ -32,11 +31,9 @@ pub struct Segment {
     pub syn_bits: u16,
     /// Identification of an IPv4 packet; 0 of others.
     pub id: u16,
-    /// Hops left.
     pub ttl: u8,
 }
 
-/// What an IP packet holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content<'a> {
     Tcp(Segment),
@@ -48,7 +45,6 @@ pub enum Content<'a> {
     Cut,
 }
 
-/// What is read of an IP header.
 struct Ip<'a> {
     /// Without ports
     flow: Flow,
@@ -90,7 +86,6 @@ impl<'a> Ip<'a> {
     }
 }
 
-/// What an IP packet holds.
 #[inline]
 pub fn read(packet: &[u8]) -> Content<'_> {
     let ip = match Ip::read(packet) {

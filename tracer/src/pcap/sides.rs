@@ -11,9 +11,7 @@ use tracer_common::flow::octets;
 use super::observation::Observation;
 use super::syns::{Before, End, hash, network};
 
-/// Addresses that are counted.
 const MAX_ADDRESSES: usize = 65_536;
-/// Addresses of the node that are learnt.
 const MAX_NODE_ADDRESSES: usize = 4096;
 
 /// How often NAT changed the source of a SYN between this interface and another.
@@ -34,7 +32,6 @@ struct Count {
     received: u32,
 }
 
-/// What was learnt.
 #[derive(Debug, Default)]
 pub struct Sides {
     votes: Vec<Votes>,
@@ -53,7 +50,6 @@ impl Sides {
         Self { node: node.iter().map(|addr| octets(*addr)).collect(), ..Self::default() }
     }
 
-    /// Counts who sends SYNs to whom.
     pub fn count(&mut self, flow: &Flow) {
         let mut add = |address, count: fn(&mut Count) -> &mut u32| {
             if self.counts.len() < MAX_ADDRESSES || self.counts.contains_key(&address) {

@@ -21,7 +21,6 @@ use crate::store::{Error, ReadReport, Recording};
 /// What is looked at before the first event: so many observations, or all of so much time.
 const MAX_HELD: usize = 32_768;
 const HELD_NS: u64 = 10_000_000_000;
-/// Time between two ticks.
 const TICK_NS: u64 = 50_000_000;
 /// Times that fall back by more are a step of the clock; else packets are out of order.
 const CLOCK_STEP_NS: u64 = 10_000_000_000;
@@ -31,18 +30,15 @@ const EVENTS_OF_PACKET: usize = 4;
 /// What the user says of packet captures.
 #[derive(Clone, Debug, Default)]
 pub struct PacketOptions {
-    /// Addresses of the node
     pub node: Vec<IpAddr>,
 }
 
-/// A file, and the packet of it that is next.
 struct Input {
     file: PacketFile,
     file_name: String,
     next: Option<Record>,
 }
 
-/// Packet captures of one node under way.
 pub struct Packets {
     inputs: Vec<Input>,
     capture: Capture,
@@ -52,13 +48,11 @@ pub struct Packets {
     held: VecDeque<Observation>,
     newest_ns: u64,
     ticked_ns: u64,
-    /// Of all files
     report: ReadReport,
     has_ended: bool,
 }
 
 impl Packets {
-    /// Reads the beginnings of all files.
     pub fn new(files: Vec<Unpacked>, options: &PacketOptions) -> Result<Self, Error> {
         let open = |unpacked| -> Result<Input, Error> {
             let mut file = PacketFile::new(unpacked)?;
@@ -158,7 +152,6 @@ impl Packets {
         Ok(is_more)
     }
 
-    /// Time has passed.
     fn tick(&mut self, time_ns: u64, push: &mut impl FnMut(Event)) {
         if time_ns.saturating_sub(self.ticked_ns) >= TICK_NS {
             self.ticked_ns = time_ns;

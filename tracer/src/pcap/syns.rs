@@ -18,12 +18,10 @@ const BUCKET_LEN: usize = 8;
 /// One end of a connection; equal ends have equal keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct End {
-    /// Hash of the address
     pub address: u32,
     pub port: u16,
 }
 
-/// A SYN on record.
 #[derive(Clone, Copy, Debug, Default)]
 struct Syn {
     /// The newest transmission
@@ -43,7 +41,6 @@ struct Syn {
     is_reported: bool,
 }
 
-/// What a SYN is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noted {
     /// Another copy of a packet that was seen.
@@ -61,7 +58,6 @@ pub enum Noted {
     },
 }
 
-/// Places of one SYN.
 pub type Places = [Option<Before>; BUCKET_LEN];
 
 /// A SYN before NAT changed its source.
@@ -71,7 +67,6 @@ pub struct Before {
     /// Hash of the network of its source
     pub network: u32,
     pub destination: End,
-    /// NAT changed the destination, too.
     pub is_destination_changed: bool,
 }
 
@@ -84,7 +79,6 @@ struct Keys {
     times: [u32; BUCKET_LEN],
 }
 
-/// The record.
 #[derive(Debug)]
 pub struct Syns {
     keys: Vec<Keys>,
@@ -221,7 +215,6 @@ pub fn network(address: &[u8; 16]) -> [u8; 16] {
     std::array::from_fn(|at| if at < len { address[at] } else { 0 })
 }
 
-/// Both ends of a segment.
 pub fn ends(segment: &Segment) -> (End, End) {
     let flow = &segment.flow;
     let end = |address: &[u8; 16], port| End { address: hash(address), port };

@@ -24,7 +24,6 @@ pub struct Tell {
 }
 
 impl Tell {
-    /// Appends the events of an observation.
     pub fn tell(&mut self, observation: &Observation, sides: &Sides, mut push: impl FnMut(Event)) {
         let leaves = sides.leaves(observation);
         let mut wire = |packet, direction| push(Event::from(wire(observation, packet, direction)));

@@ -4,10 +4,8 @@
 const VXLAN: [u16; 2] = [4789, 8472];
 const GENEVE: u16 = 6081;
 
-/// A packet that was encapsulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inside<'a> {
-    /// Identifier of the virtual network
     pub vni: u32,
     /// From its Ethernet header on
     pub frame: &'a [u8],

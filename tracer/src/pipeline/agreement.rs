@@ -26,7 +26,6 @@ use crate::source;
 use crate::summary::Summary;
 use crate::tally::Counts;
 
-/// What is written, to be read again.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 
@@ -92,7 +91,6 @@ fn infer(captures: &[Capture], events: &Events) -> (Summary, Vec<Value>) {
     (summary, written.lines())
 }
 
-/// Compares what each command says.
 fn agree(captures: &[Capture], events: &Events) {
     let (summary, lines) = tail(captures, events, 1);
     let (in_batches, lines_in_batches) = tail(captures, events, MAX_BATCH_LEN);

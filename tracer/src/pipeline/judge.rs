@@ -21,13 +21,11 @@ use crate::outputs::{Moment, Observer, Output, View};
 use crate::summary::Summary;
 use crate::tally::{Answer, Counts, Progress};
 
-/// Judges the attempts of all nodes.
 pub struct Judge<'a> {
     nodes: Vec<NodeState>,
     shared: Shared<'a>,
 }
 
-/// One node that updates come from.
 struct NodeState {
     /// With the policy in force.
     capture: Capture,
@@ -40,11 +38,9 @@ struct NodeState {
     of_sockets: Option<Box<(PortEvidence, Undecided)>>,
     progress: Progress,
     watched: Watched,
-    /// Time of the newest event.
     last_ns: Option<u64>,
 }
 
-/// What all nodes share.
 struct Shared<'a> {
     view: View,
     output: Option<Box<dyn Output + 'a>>,
@@ -75,7 +71,6 @@ impl<'a> Judge<'a> {
         Self { nodes, shared }
     }
 
-    /// Writes findings and the summary to an output.
     #[must_use]
     pub fn with_output(mut self, output: Box<dyn Output + 'a>) -> Self {
         self.shared.output = Some(output);
@@ -95,7 +90,6 @@ impl<'a> Judge<'a> {
         output.flush()
     }
 
-    /// Takes the next update of a node.
     pub(super) fn update(&mut self, node: u32, update: &Update) -> io::Result<()> {
         let Some(node) = self.nodes.get_mut(node as usize) else { return Ok(()) };
         let time_ns = match update {
@@ -161,42 +155,42 @@ impl<'a> Judge<'a> {
         let conclusions = self.shared.summary.conclusions();
         let of_all = conclusions.iter().filter(|it| it.uplink.is_none() && it.period == Period::default());
         let classes: Vec<_> = of_all.filter_map(|it| Some((it.is_ipv4, it.class()?))).collect();
+        let summary = &mut self.shared.summary;
         for NodeState { capture, evidence, undecided, last_ns, .. } in &mut self.nodes {
             classes.iter().for_each(|(is_ipv4, class)| evidence.assume(*is_ipv4, class));
             let end_unix_ns = last_ns.map(|last_ns| Clock::unix_ns(capture, last_ns));
-            self.shared.summary.end_unix_ns = self.shared.summary.end_unix_ns.max(end_unix_ns);
-            undecided.decide(evidence, &mut self.shared.summary);
-            let policies = evidence.sides().into_iter().map(|(path, InPeriod { since_ns, until_ns, value })| {
-                let period = Period::of(capture, since_ns, until_ns);
-                PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, value)
-            });
-            self.shared.summary.policies.extend(policies);
+            summary.end_unix_ns = summary.end_unix_ns.max(end_unix_ns);
+            undecided.decide(evidence, summary);
+            summary.policies.extend(evidence.sides().into_iter().map(|sides| policy(capture, sides)));
         }
         for NodeState { capture, of_sockets, .. } in &mut self.nodes {
             let Some((evidence, undecided)) = of_sockets.as_deref_mut() else { continue };
             evidence.settle();
-            undecided.decide(evidence, &mut self.shared.summary);
-            for (path, InPeriod { since_ns, until_ns, mut value }) in evidence.policies() {
+            undecided.decide(evidence, summary);
+            for sides in evidence.policies() {
+                let mut policy = PolicyEvidence { is_of_sockets: true, ..policy(capture, sides) };
                 // What came before the first failure is not counted: too little to say that there is nothing to compare with.
-                value.retain(|side| side.assessment.strength() != Strength::NoneYet);
-                let period = Period::of(capture, since_ns, until_ns);
-                let mut policy = PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, value);
-                policy.is_of_sockets = true;
-                self.shared.summary.policies.push(policy);
+                policy.sides.retain(|side| side.assessment.strength() != Strength::NoneYet);
+                summary.policies.push(policy);
             }
             let conclusions = evidence.conclusions().into_iter().map(|(_, InPeriod { since_ns, until_ns, value })| {
                 Conclusion { is_of_sockets: true, period: Period::of(capture, since_ns, until_ns), ..value }
             });
-            self.shared.summary.of_sockets.extend(conclusions.filter(Conclusion::says_something));
+            summary.of_sockets.extend(conclusions.filter(Conclusion::says_something));
         }
         let says_something =
             |policy: &PolicyEvidence| !policy.sides.is_empty() || not_passed(policy, &conclusions).is_some();
-        self.shared.summary.policies.retain(says_something);
+        summary.policies.retain(says_something);
         if let Some(output) = &mut self.shared.output {
             output.finish(&self.shared.summary)?;
         }
         Ok(self.shared.summary)
     }
+}
+
+fn policy(capture: &Capture, (path, sides): (Path, InPeriod<Vec<PolicySide>>)) -> PolicyEvidence {
+    let period = Period::of(capture, sides.since_ns, sides.until_ns);
+    PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, sides.value)
 }
 
 impl Shared<'_> {
@@ -365,7 +359,6 @@ fn assessed<'a>(case: Case<'a>, evidence: &'a mut PortEvidence, is_flagged: bool
     case.assessed(assessment.filter(is_said), inferred)
 }
 
-/// An attempt to be judged, and who made it.
 struct JudgedAttempt<'a> {
     case: Case<'a>,
     owner: Option<&'a Owner>,

@@ -16,7 +16,6 @@ struct Packed {
 }
 
 impl Judgements {
-    /// What was concluded about the attempt so far.
     pub(super) fn load(&self, id: u32) -> Judgement {
         self.0.get(id as usize).copied().unwrap_or_default().unpack()
     }

@@ -9,7 +9,6 @@ use crate::model::{Attempt, Capture};
 /// A node has fewer interfaces; a damaged trace may name any number.
 const MAX_INTERFACES: usize = 16_384;
 
-/// Interfaces by number and namespace.
 #[derive(Debug, Default)]
 pub(super) struct Watched(BTreeMap<(u32, u32), Interface>);
 

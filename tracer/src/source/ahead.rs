@@ -15,7 +15,6 @@ use crate::store::{Error, Merged, ReadReport};
 /// Batches that a stage may be ahead of the next one.
 const MAX_BATCHES_AHEAD: usize = 3;
 
-/// Traces that are read ahead.
 pub struct Ahead<T> {
     /// `None` once [`Source::stop`] was called.
     batches: Option<Receiver<Batch<T>>>,
@@ -32,7 +31,6 @@ type Reports = Vec<(PathBuf, ReadReport)>;
 #[derive(Debug)]
 struct Batch<T> {
     items: Result<Vec<T>, Error>,
-    /// Nothing follows.
     is_last: bool,
     position: u64,
     /// Of the files that ended with this batch.
@@ -46,7 +44,6 @@ struct Next<T> {
 }
 
 impl<T> Next<T> {
-    /// An empty batch.
     fn batch(&self) -> Vec<T> {
         let mut batch = self.used.try_recv().unwrap_or_default();
         batch.clear();
@@ -60,7 +57,6 @@ impl<T> Next<T> {
 }
 
 impl Ahead<(u32, Event)> {
-    /// Begins to read.
     pub fn new(traces: Merged) -> anyhow::Result<Self> {
         let (position, report) = (traces.position(), traces.report());
         Self::start("reader", position, report, move |next| read_all(traces, &next))
@@ -149,12 +145,30 @@ fn read_all(mut traces: Merged, next: &Next<(u32, Event)>) {
 /// The second stage: joins what the first one read.
 fn join_all(from: &Ahead<(u32, Event)>, mut joins: Joins, next: &Next<(u32, Update)>) {
     for Batch { items, is_last, position, reports } in from.batches.iter().flatten() {
-        let send = |updates| next.send(Batch { items: Ok(updates), is_last: false, position, reports: Reports::new() });
+        let mut join = |events: &[(u32, Event)]| {
+            let mut rest = events;
+            while !rest.is_empty() || is_last {
+                let mut updates = next.batch();
+                if rest.is_empty() {
+                    joins.finish(&mut updates);
+                    if updates.is_empty() {
+                        break;
+                    }
+                } else {
+                    let taken = joins.take(rest, &mut updates);
+                    rest = rest.get(taken..).unwrap_or_default();
+                }
+                if !next.send(Batch { items: Ok(updates), is_last: false, position, reports: Reports::new() }) {
+                    return false;
+                }
+            }
+            true
+        };
         let joined = items.map(|events| {
-            let is_wanted = join_batch(&events, &mut joins, next, send);
+            let is_wanted = join(&events);
             // The other end is gone once everything is read.
             let _ = from.used.send(events);
-            is_wanted && (!is_last || finish(&mut joins, next, send))
+            is_wanted
         });
         if let Ok(false) = joined {
             return;
@@ -163,39 +177,6 @@ fn join_all(from: &Ahead<(u32, Event)>, mut joins: Joins, next: &Next<(u32, Upda
         let is_news = is_last || !reports.is_empty();
         if is_news && !next.send(Batch { items: joined.map(|_| Vec::new()), is_last, position, reports }) {
             return;
-        }
-    }
-}
-
-/// `false` once the next stage is gone.
-fn join_batch(
-    events: &[(u32, Event)],
-    joins: &mut Joins,
-    next: &Next<(u32, Update)>,
-    send: impl Fn(Vec<(u32, Update)>) -> bool,
-) -> bool {
-    let mut rest = events;
-    while !rest.is_empty() {
-        let mut updates = next.batch();
-        let taken = joins.take(rest, &mut updates);
-        rest = rest.get(taken..).unwrap_or_default();
-        if !send(updates) {
-            return false;
-        }
-    }
-    true
-}
-
-/// `false` once the next stage is gone.
-fn finish(joins: &mut Joins, next: &Next<(u32, Update)>, send: impl Fn(Vec<(u32, Update)>) -> bool) -> bool {
-    loop {
-        let mut updates = next.batch();
-        joins.finish(&mut updates);
-        if updates.is_empty() {
-            return true;
-        }
-        if !send(updates) {
-            return false;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Notices that the watched interfaces do not see what leaves: sockets retransmit their SYN, and no SYN is seen leaving meanwhile.
 
 use tracer_common::Event;
-use tracer_common::events::{WIRE_EGRESS, WIRE_SYN};
+use tracer_common::events::{WIRE_EGRESS, WIRE_SYN, Wire};
 
 /// Sockets whose SYN was neither seen leaving nor dropped on this node.
 const ENOUGH_SOCKETS: usize = 5;
@@ -17,31 +17,21 @@ pub(super) struct Blindness {
     /// When the first of them did.
     since_ns: u64,
     not_before_ns: u64,
-    /// A SYN was seen leaving.
     has_seen: bool,
 }
 
 impl Blindness {
     /// Takes the next event; whether it is time to say that the watch is blind.
     pub(super) fn event(&mut self, event: &Event) -> bool {
-        match event {
-            Event::SynRetransmit(sent) => self.retransmitted(sent.isn, sent.stamp.time_ns),
-            Event::Tick(tick) => return self.is_due(tick.stamp.time_ns),
-            Event::Wire(wire) if wire.packet == WIRE_SYN && wire.direction == WIRE_EGRESS => {
-                self.has_seen = true;
-                self.unseen.clear();
-            }
-            Event::CtDrop(dropped) => self.unseen.retain(|isn| *isn != dropped.isn),
-            Event::Wire(_)
-            | Event::NatSelect(_)
-            | Event::NatBind(_)
-            | Event::SockState(_)
-            | Event::Lost(_)
-            | Event::CtTable(_)
-            | Event::Owner(_)
-            | Event::Uplink(_)
-            | Event::Address(_)
-            | Event::Process(_) => {}
+        if let Event::SynRetransmit(sent) = event {
+            self.retransmitted(sent.isn, sent.stamp.time_ns);
+        } else if let Event::CtDrop(dropped) = event {
+            self.unseen.retain(|isn| *isn != dropped.isn);
+        } else if let Event::Wire(Wire { packet: WIRE_SYN, direction: WIRE_EGRESS, .. }) = event {
+            self.has_seen = true;
+            self.unseen.clear();
+        } else if let Event::Tick(tick) = event {
+            return self.is_due(tick.stamp.time_ns);
         }
         false
     }
@@ -75,7 +65,7 @@ impl Blindness {
 #[cfg(test)]
 mod tests {
     use tracer_common::Flow;
-    use tracer_common::events::{CtDrop, Stamp, SynRetransmit, Tick, WIRE_INGRESS, Wire};
+    use tracer_common::events::{CtDrop, Stamp, SynRetransmit, Tick, WIRE_INGRESS};
 
     use super::*;
 

@@ -12,7 +12,6 @@ use crate::netns::Netns;
 /// As few as these may be anything.
 const ENOUGH_PACKETS: u64 = 20;
 
-/// The counters of one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Counters {
     forwarded: u64,

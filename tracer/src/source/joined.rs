@@ -6,14 +6,12 @@ use tracer_common::Event;
 use super::Source;
 use crate::join::{Joins, Update};
 
-/// A source of updates over a source of events.
 pub struct Joined<S, F> {
     /// `None` once nothing more is read.
     events: Option<S>,
     joins: Joins,
     see: F,
     batch: Vec<(u32, Event)>,
-    /// How many events of the batch were joined.
     taken: usize,
     is_stepwise: bool,
 }

@@ -47,7 +47,6 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 /// How often to look whether a module that a hook waits for has been loaded.
 const MODULE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// When a live capture stops.
 pub struct Stop {
     signals: Signals,
     /// Other reasons to stop, and how long to linger then.
@@ -60,7 +59,6 @@ impl Stop {
         Ok(Self { signals: Signals::new()?, reasons: Vec::new() })
     }
 
-    /// Also stops after this long.
     pub fn after(&mut self, duration: Duration) {
         let after = sleep(duration);
         self.reasons.push(Box::pin(async {
@@ -123,7 +121,6 @@ impl Stop {
     }
 }
 
-/// A running capture.
 pub struct Live {
     tracer: SharedTracer,
     ring: AsyncFd<OwnedFd>,

@@ -24,7 +24,6 @@ impl Signals {
         Ok(Self { interrupt, terminate, hangup: hangup.context("cannot take over SIGHUP")? })
     }
 
-    /// Waits for the next.
     pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::SIGINT,

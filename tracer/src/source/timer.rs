@@ -36,7 +36,6 @@ impl Timer {
         set.context("cannot set a timer")
     }
 
-    /// Waits until it rings.
     pub(super) async fn ring(&self) -> anyhow::Result<()> {
         self.0.readable().await.context("cannot wait for a timer")?.clear_ready();
         Ok(())

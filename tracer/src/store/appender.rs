@@ -16,15 +16,12 @@ const LEVEL: i32 = 1;
 /// What has reached the disk, over all files of the recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Events.
     pub events: u64,
-    /// Bytes.
     pub bytes: u64,
     /// Files begun.
     pub files: u64,
 }
 
-/// A payload that is ready to be written.
 #[derive(Debug, Default)]
 pub struct Payload {
     bytes: Vec<u8>,
@@ -37,13 +34,11 @@ impl Payload {
         &self.bytes
     }
 
-    /// Bytes of the whole frame in the file.
     pub const fn frame_len(&self) -> usize {
         FRAME_LEN + self.bytes.len()
     }
 }
 
-/// The events of a frame.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Span {
     pub events: u32,
@@ -111,7 +106,6 @@ impl Appender {
         self.write(kind, payload, span)
     }
 
-    /// Says that the file is finished.
     pub fn append_end(&mut self) -> Result<(), Error> {
         self.append(frame::KIND_END, &Payload::default(), Span::default())
     }

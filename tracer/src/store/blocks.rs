@@ -43,7 +43,6 @@ pub struct Parked {
 }
 
 impl Parked {
-    /// How many bytes of the file were used so far.
     pub const fn position(&self) -> u64 {
         self.at
     }
@@ -73,7 +72,6 @@ impl Blocks {
         Self { path: path.to_owned(), input, block, header: None, block_at: 0, state }
     }
 
-    /// Closes the file, to be read on later.
     pub fn park(self) -> Parked {
         let Self { path, input, block, header, block_at, mut state, .. } = self;
         let Some(header) = header else { return Parked { path, at: input.at(), taken: 0, state } };
@@ -81,7 +79,6 @@ impl Blocks {
         Parked { path, at: block_at, taken: block.events as usize, state }
     }
 
-    /// How many bytes of the file were used so far.
     pub const fn position(&self) -> u64 {
         self.input.at()
     }

@@ -9,7 +9,6 @@ use super::MAJOR;
 use super::appender::Written;
 use crate::model::plural;
 
-/// Why a trace cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot read {}: {}; {}", path.display(), words(reason), advice(reason))]
@@ -55,9 +54,11 @@ pub fn words(error: &io::Error) -> String {
 }
 
 fn advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => "check the name",
-        io::ErrorKind::PermissionDenied => "a trace is readable by its owner only, read it as that user or as root",
-        _ => "name a trace (snatrace record) or a packet capture",
+    if error.kind() == io::ErrorKind::NotFound {
+        "check the name"
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        "a trace is readable by its owner only, read it as that user or as root"
+    } else {
+        "name a trace (snatrace record) or a packet capture"
     }
 }

@@ -22,7 +22,6 @@ pub struct Files {
     bytes: u64,
     /// Which file it is, where it is one on a disk
     identity: Option<Identity>,
-    /// Files of this recording, from the oldest
     complete: VecDeque<Complete>,
 }
 
@@ -52,7 +51,6 @@ impl Files {
         self.bytes
     }
 
-    /// Creates the next file.
     pub fn next(&mut self, part: u32, unix_ns: i128) -> Result<(), Error> {
         let path = self.rotation.path(&self.given, part, unix_ns);
         if let Rotation { segment_ns: None, keep: Some(keep), .. } = self.rotation {

@@ -7,9 +7,7 @@ use zstd::bulk::Decompressor;
 pub const MAGIC: [u8; 8] = *b"\x89SNTR\r\n\x1a";
 /// Magic, major, minor, CRC-32C of those.
 pub const HEAD_LEN: usize = 16;
-/// First bytes of a frame.
 pub const MARKER: [u8; 4] = *b"\xf5SNF";
-/// Bytes of a frame's header.
 pub const FRAME_LEN: usize = 48;
 /// Most bytes of a payload, stored or unpacked, that a reader accepts.
 pub const MAX_PAYLOAD: usize = 4 << 20;
@@ -30,18 +28,14 @@ pub const CODEC_STORED: u8 = 0;
 /// The payload is one zstd frame.
 pub const CODEC_ZSTD: u8 = 1;
 
-/// The header of a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameHeader {
     /// `KIND_*`, or one of a newer minor version.
     pub kind: u8,
     /// `CODEC_*`, or one of a newer minor version.
     pub codec: u8,
-    /// Bytes of the payload in the file.
     pub stored_len: u32,
-    /// Bytes of the payload when unpacked.
     pub raw_len: u32,
-    /// Events in the payload.
     pub events: u32,
     /// Number of the frame in its file, from 0.
     pub number: u32,
@@ -49,7 +43,6 @@ pub struct FrameHeader {
     pub first_ns: u64,
     /// Largest time of an event in the payload; 0 without events.
     pub last_ns: u64,
-    /// CRC-32C of the stored payload.
     pub payload_crc: u32,
 }
 
@@ -94,7 +87,6 @@ impl FrameHeader {
         header.is_within_limits().then_some(header)
     }
 
-    /// Bytes of the whole frame in the file.
     pub const fn frame_len(&self) -> usize {
         FRAME_LEN + self.stored_len as usize
     }
@@ -143,7 +135,6 @@ impl Unpacked {
     }
 }
 
-/// Appends the head of a trace.
 pub fn put_head(to: &mut Vec<u8>, major: u16, minor: u16) {
     let at = to.len();
     to.put_slice(&MAGIC);

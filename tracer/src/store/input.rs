@@ -6,7 +6,6 @@ use std::io::{self, Read};
 const CHUNK: usize = 256 << 10;
 const FIRST_CHUNK: usize = 4 << 10;
 
-/// A source of bytes, and the bytes that were read ahead.
 pub struct Input {
     source: Box<dyn Read + Send>,
     buffer: Vec<u8>,
@@ -16,7 +15,6 @@ pub struct Input {
 }
 
 impl Input {
-    /// Reads from `source`.
     pub fn new(source: Box<dyn Read + Send>) -> Self {
         Self::starting_at(source, 0)
     }
@@ -31,7 +29,6 @@ impl Input {
         self.at
     }
 
-    /// What was read ahead.
     pub fn ahead(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }

@@ -13,7 +13,6 @@ use tracer_common::{Event, Flow};
 
 use super::varint;
 
-/// A field that is stored as a number.
 pub trait Number: Copy + Default + PartialEq + TryFrom<u64> + Into<u64> {}
 
 impl<T: Copy + Default + PartialEq + TryFrom<u64> + Into<u64>> Number for T {}
@@ -96,7 +95,11 @@ macro_rules! kinds {
         /// An event of this kind, all else zero; `None` if a newer version made it.
         pub fn empty(stamp: Stamp) -> Option<Event> {
             Some(match stamp.kind {
-                $($name::KIND => Event::$name($name { stamp, ..Zeroable::zeroed() }),)*
+                $($name::KIND => {
+                    let mut event = $name::zeroed();
+                    event.stamp = stamp;
+                    Event::$name(event)
+                })*
                 _ => return None,
             })
         }
@@ -107,7 +110,6 @@ macro_rules! kinds {
             }
         }
 
-        /// Time and facts.
         #[inline]
         pub fn facts<F: Facts>(event: &mut Event, of: &mut F) -> Result<(), F::Error> {
             match event {

@@ -12,7 +12,6 @@ use super::session::Session;
 use super::{BATCH, Error, ReadReport, Reader};
 use crate::model::Capture;
 
-/// Recordings that are open at once at most.
 const MAX_OPEN: usize = 256;
 /// Events read ahead at most, of all recordings together: 0.1 GB.
 const MAX_AHEAD: usize = 1 << 20;
@@ -61,7 +60,6 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Traces and other recordings.
     pub fn of(sessions: Sessions, others: Vec<Box<dyn Recording>>) -> Result<Self, Error> {
         let sessions = sessions.0.into_iter().map(|session| Box::new(session) as Box<dyn Recording>);
         let mut recordings: Vec<_> = sessions.chain(others).collect();
@@ -113,7 +111,6 @@ impl Merged {
         if batch.is_empty() { self.failure.take().map_or(Ok(false), Err) } else { Ok(true) }
     }
 
-    /// How many bytes of all files were used so far.
     pub fn position(&self) -> u64 {
         self.recordings.iter().map(|recording| recording.position()).sum()
     }
@@ -123,7 +120,6 @@ impl Merged {
         &self.reports
     }
 
-    /// The sum of the reports.
     pub fn report(&self) -> ReadReport {
         let mut sum = ReadReport::default();
         self.reports.iter().for_each(|(_, report)| sum.add(report));
@@ -171,7 +167,6 @@ pub fn max_open() -> usize {
     usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(64).clamp(16, MAX_OPEN)
 }
 
-/// What captures are sorted by.
 fn order(capture: &Capture) -> (&str, i64, u64) {
     (&capture.node, capture.boot_unix_ns, capture.session)
 }

@@ -11,9 +11,7 @@ use super::input::Input;
 use super::{Error, STDIO, beginning};
 use crate::model::Capture;
 
-/// One trace.
 pub struct Reader {
-    /// Where and how it was captured.
     pub capture: Capture,
     /// What follows the beginning.
     pub blocks: Blocks,

@@ -9,7 +9,6 @@ use crate::model::Capture;
 
 /// Events of one node: the parts of a trace one after the other, or packet captures.
 pub trait Recording: Send {
-    /// Where and how it was captured.
     fn capture(&self) -> &Capture;
 
     /// How many bytes were used so far.

@@ -3,7 +3,6 @@
 use crate::model::plural;
 use std::fmt;
 
-/// Counts of one file, or of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadReport {
     pub files: u64,
@@ -44,7 +43,6 @@ impl ReadReport {
         self.unfinished > 0 || self.notes().iter().any(|&(count, _)| count > 0)
     }
 
-    /// Adds the counts of another file.
     pub fn add(&mut self, other: &Self) {
         self.files += other.files;
         self.unfinished += other.unfinished;

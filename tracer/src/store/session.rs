@@ -18,13 +18,11 @@ struct TracePart {
     reader: Option<Reader>,
 }
 
-/// The part that is read.
 enum Current {
     Open { path: PathBuf, blocks: Box<Blocks>, can_reopen: bool },
     Parked { path: PathBuf, at: Parked },
 }
 
-/// A recording.
 pub struct Session {
     capture: Capture,
     parts: VecDeque<TracePart>,
@@ -72,12 +70,10 @@ impl Recording for Session {
         &self.capture
     }
 
-    /// Parts missing between those that are there.
     fn missing_parts(&self) -> u64 {
         self.missing_parts
     }
 
-    /// How many bytes were used so far.
     fn position(&self) -> u64 {
         let current = match &self.current {
             Some(Current::Open { blocks, .. }) => blocks.position(),

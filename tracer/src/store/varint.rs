@@ -12,7 +12,6 @@ impl From<bytes::TryGetError> for Malformed {
     }
 }
 
-/// Appends a number.
 #[inline]
 pub fn put(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {

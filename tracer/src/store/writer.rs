@@ -48,7 +48,6 @@ pub struct Writer {
     rotation: Rotation,
     flush_at_bytes: usize,
     items: ItemWriter,
-    /// The block, packed.
     payload: Payload,
     /// Time of the first event of the file.
     file_first_ns: Option<u64>,
@@ -90,7 +89,6 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Takes an event.
     pub fn write(&mut self, event: &Event) -> Result<(), Error> {
         self.flush_if_due(event.stamp().time_ns)?;
         self.items.push(event);
@@ -121,12 +119,10 @@ impl Writer {
         self.out.written()
     }
 
-    /// The file written to now.
     pub fn path(&self) -> &Path {
         self.out.files.path()
     }
 
-    /// Writes the block.
     fn flush(&mut self) -> Result<(), Error> {
         if self.items.events() == 0 || self.out.has_failed() {
             return Ok(());
@@ -172,7 +168,6 @@ impl Writer {
         appended
     }
 
-    /// Appends what was packed.
     fn append_block(&mut self) -> Result<(), Error> {
         let ((first_ns, last_ns), events) = (self.items.span(), self.items.events());
         self.file_first_ns.get_or_insert(first_ns);

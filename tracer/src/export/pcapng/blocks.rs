@@ -23,7 +23,6 @@ const FLAGS: u16 = 2;
 pub(super) const ARRIVED: u32 = 1;
 pub(super) const LEFT: u32 = 2;
 
-/// A packet as it is written.
 pub(super) struct Packet<'a> {
     pub(super) interface: u32,
     /// Nanoseconds since 1970 UTC.
@@ -89,7 +88,6 @@ fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
     pad(body);
 }
 
-/// Ends the options.
 fn end(mut body: Vec<u8>) -> Vec<u8> {
     body.extend([0; 4]);
     body

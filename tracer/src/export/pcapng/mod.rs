@@ -32,7 +32,6 @@ const COMMENT: &str = "rebuilt by snatrace from the events of a trace: addresses
 /// A packet's place: time in nanoseconds since 1970, and a number where several have the same time.
 type Place = (u64, u64);
 
-/// Packets under way.
 pub struct Packets {
     captures: Vec<Capture>,
     /// Also of attempts that are not flagged.
@@ -52,7 +51,6 @@ pub struct Packets {
 /// How many packets became what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Written.
     pub packets: u64,
     /// Given up, because too many waited for the end of an attempt.
     pub given_up: u64,
@@ -191,7 +189,6 @@ impl Packets {
     }
 }
 
-/// The verdict on an attempt.
 fn comment(ended: &EndedAttempt<'_>) -> String {
     let EndedAttempt { capture, attempt, owner, judgement } = ended;
     let flagged = if judgement.flagged { "flagged" } else { "not flagged" };

@@ -31,7 +31,6 @@ enum Flags {
     Ack,
 }
 
-/// An IP packet.
 fn segment(src: &str, dst: &str, seq: u32, flags: Flags) -> Vec<u8> {
     let (src, dst): (std::net::SocketAddr, std::net::SocketAddr) = (src.parse().unwrap(), dst.parse().unwrap());
     let ip = match (src.ip(), dst.ip()) {
@@ -103,7 +102,6 @@ fn events_of(file: Vec<u8>) -> Vec<Event> {
     read(open(vec![file], &[]).unwrap()).0.into_iter().map(|(_, event)| event).collect()
 }
 
-/// The wire observations of one file.
 fn wires(file: Vec<u8>) -> Vec<Wire> {
     let wire = |event| if let Event::Wire(wire) = event { Some(wire) } else { None };
     events_of(file).into_iter().filter_map(wire).collect()

@@ -22,7 +22,6 @@ const GIVE_UP_MS: u64 = 5000;
 /// What lets return traffic through: ranges from the first port to the last.
 type Passes = Option<&'static [(u16, u16)]>;
 
-/// What is drawn.
 #[derive(Clone, Debug)]
 pub(super) struct World {
     allow: &'static str,
@@ -48,7 +47,6 @@ pub(super) struct World {
     seed: u64,
 }
 
-/// What a capture has.
 pub(super) struct Play {
     pub(super) captures: Vec<Capture>,
     pub(super) events: Vec<(u32, Event)>,

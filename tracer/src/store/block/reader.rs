@@ -28,7 +28,6 @@ pub struct BlockReader {
 }
 
 impl BlockReader {
-    /// Begins with the block that was unpacked.
     pub fn start(&mut self) {
         self.tables.clear();
         (self.at, self.events, self.unknown) = (0, 0, 0);
@@ -98,7 +97,6 @@ fn address(body: &[u8]) -> Result<[u8; 16], Malformed> {
     Ok(address)
 }
 
-/// Takes the fields of an event.
 struct ItemReader<'a> {
     body: &'a [u8],
     tables: &'a mut ReadTables,

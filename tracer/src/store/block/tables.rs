@@ -37,7 +37,6 @@ pub struct WriteTables {
     shapes: Vec<Box<[u64]>>,
     shape_numbers: HashTable<u32>,
     flow_numbers: HashTable<u32>,
-    /// By number.
     pub flows: Vec<FlowEntry>,
     /// The ISN of the event before.
     pub previous_isn: u32,
@@ -51,7 +50,6 @@ impl WriteTables {
         (number, number == next)
     }
 
-    /// Number of the shape, and whether it is new.
     pub fn shape(&mut self, shape: &[u64]) -> (u32, bool) {
         let Self { shapes, shape_numbers, .. } = self;
         let hash = hash_of_shape(shape);
@@ -87,7 +85,6 @@ impl WriteTables {
         (FlowRef { number, reversed: false }, true)
     }
 
-    /// Empties the tables for the next block.
     pub fn clear(&mut self) {
         self.addresses.clear();
         self.shapes.clear();
@@ -137,7 +134,6 @@ pub struct ReadTables {
 }
 
 impl ReadTables {
-    /// Empties the tables for the next block.
     pub fn clear(&mut self) {
         self.addresses.clear();
         self.shapes.clear();
@@ -162,7 +158,6 @@ impl ReadTables {
         Ok(())
     }
 
-    /// The shape with this number.
     #[inline]
     pub fn shape(&self, number: u64) -> Result<Option<&(u32, Event)>, Malformed> {
         let number = usize::try_from(number).map_err(|_| Malformed)?;

@@ -28,7 +28,6 @@ pub struct ItemWriter {
 }
 
 impl ItemWriter {
-    /// Appends an event.
     pub fn push(&mut self, event: &Event) {
         let mut event = *event;
         let shape = self.shape(&mut event);
@@ -44,12 +43,10 @@ impl ItemWriter {
         self.items.append(&mut self.body);
     }
 
-    /// The items so far.
     pub fn bytes(&self) -> &[u8] {
         &self.items
     }
 
-    /// How many events are in the block.
     pub const fn events(&self) -> u32 {
         self.events
     }
@@ -123,7 +120,6 @@ impl Numbers for ItemWriter {
     }
 }
 
-/// A shape.
 impl Numbers for Vec<u64> {
     type Error = Infallible;
 

@@ -167,7 +167,6 @@ fn many_blocks() -> Vec<Event> {
     three_blocks().into_iter().chain(ticks).collect()
 }
 
-/// The bytes of a trace with these events.
 fn trace(events: &[Event]) -> Vec<u8> {
     let (_dir, path) = place();
     write(&path, &capture(), events);
@@ -199,7 +198,6 @@ fn merged(paths: &[impl AsRef<Path>]) -> Result<Merged, Error> {
     Merged::of(sessions, Vec::new())
 }
 
-/// All events of these files.
 fn read_all(paths: &[impl AsRef<Path>]) -> (Vec<Event>, ReadReport) {
     let mut merged = merged(paths).unwrap();
     let (mut all, mut batch) = (Vec::new(), Vec::new());
