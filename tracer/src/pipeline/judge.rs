@@ -9,12 +9,12 @@ use super::judgements::Judgements;
 use super::undecided::Undecided;
 use super::watched::Watched;
 use crate::causes::{self, Case};
-use crate::evidence::{InPeriod, Place, PortClaim, PortEvidence};
+use crate::evidence::{InPeriod, Path, Place, PortClaim, PortEvidence};
 use crate::infer::Conclusion;
 use crate::join::{TickState, Update, UpdateKind};
 use crate::model::{
     Assessment, Attempt, Capture, Clock, EndedAttempt, Filter, Finding, Judgement, Owner, Owners, Period,
-    PolicyEvidence, Strength,
+    PolicyEvidence, SideEvidence, Strength,
 };
 use crate::outputs::policies::not_passed;
 use crate::outputs::{Moment, Observer, Output, View};
@@ -168,7 +168,8 @@ impl<'a> Judge<'a> {
             evidence.settle();
             undecided.decide(evidence, summary);
             for sides in evidence.policies() {
-                let mut policy = PolicyEvidence { is_of_sockets: true, ..policy(capture, sides) };
+                let mut policy = policy(capture, sides);
+                policy.is_of_sockets = true;
                 // What came before the first failure is not counted: too little to say that there is nothing to compare with.
                 policy.sides.retain(|side| side.assessment.strength() != Strength::NoneYet);
                 summary.policies.push(policy);
@@ -188,7 +189,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-fn policy(capture: &Capture, (path, sides): (Path, InPeriod<Vec<PolicySide>>)) -> PolicyEvidence {
+fn policy(capture: &Capture, (path, sides): (Path, InPeriod<Vec<SideEvidence>>)) -> PolicyEvidence {
     let period = Period::of(capture, sides.since_ns, sides.until_ns);
     PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, sides.value)
 }
