@@ -42,7 +42,7 @@ pub fn open(paths: &[PathBuf], options: &PacketOptions) -> Result<Merged, Error>
     if !captures.is_empty() {
         others.push(Box::new(Packets::new(captures, options)?));
     }
-    Merged::of(traces, others)
+    Ok(Merged::of(traces, others))
 }
 
 /// A stream of events or of updates, each with the number of the node that it comes from.

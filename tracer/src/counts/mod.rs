@@ -1,15 +1,13 @@
 //! Counts of answered and unanswered attempts by port and destination, as a query engine groups them: CSV or Parquet.
 
-mod csv;
-#[cfg(feature = "parquet")]
-mod parquet;
-
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+#[cfg(feature = "parquet")]
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use tracer_common::Flow;
 
 use crate::infer::Infer;
@@ -45,14 +43,34 @@ pub fn read(path: &Path) -> Result<Infer> {
     file.by_ref().take(PARQUET.len() as u64).read_to_end(&mut magic).with_context(|| format!("cannot read {name}"))?;
     file.rewind().with_context(|| format!("cannot read {name} twice: write it to a file"))?;
     let mut table = Table::default();
-    if magic == PARQUET { read_parquet(file, &mut table) } else { csv::read(file, &mut table) }
+    if magic == PARQUET { read_parquet(file, &mut table) } else { read_csv(file, &mut table) }
         .with_context(|| format!("cannot read {name}"))?;
     Ok(table.infer())
 }
 
+fn read_csv(input: impl Read, table: &mut Table) -> Result<()> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
+    let places = places(reader.headers()?.iter())?;
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record)? {
+        table.row(places.map(|place| record.get(place?).filter(|text| !text.is_empty())))?;
+    }
+    Ok(())
+}
+
 #[cfg(feature = "parquet")]
 fn read_parquet(file: File, table: &mut Table) -> Result<()> {
-    parquet::read(file, table)
+    let reader = SerializedFileReader::new(file)?;
+    let fields = reader.metadata().file_metadata().schema().get_fields();
+    let fields: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
+    let places = places(fields.iter().map(String::as_str))?;
+    for row in reader.get_row_iter(None)? {
+        let texts: Vec<String> = row?.get_column_iter().map(|(_, field)| field.to_string()).collect();
+        // The text of a field is that of JSON.
+        let text = |place: usize| Some(texts.get(place)?.trim_matches('"')).filter(|text| *text != "null");
+        table.row(places.map(|place| text(place?)))?;
+    }
+    Ok(())
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -130,7 +148,7 @@ mod tests {
 
     fn infer(text: &str) -> Result<Infer> {
         let mut table = Table::default();
-        csv::read(text.as_bytes(), &mut table)?;
+        read_csv(text.as_bytes(), &mut table)?;
         Ok(table.infer())
     }
 

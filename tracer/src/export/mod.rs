@@ -54,12 +54,7 @@ impl Table {
             Self::Retransmits => {
                 let mut name = given.file_stem()?.to_owned();
                 name.push("-retransmits");
-                let mut path = given.with_file_name(name);
-                if let Some(extension) = given.extension() {
-                    path.as_mut_os_string().push(".");
-                    path.as_mut_os_string().push(extension);
-                }
-                Some(path)
+                Some(given.with_file_name(name).with_added_extension(given.extension().unwrap_or_default()))
             }
         }
     }

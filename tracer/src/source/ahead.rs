@@ -193,12 +193,14 @@ mod tests {
     use crate::model::example;
     use crate::store::{BATCH, Writer};
 
-    fn write(path: &Path, events: u64) {
+    fn write(path: &Path, events: impl IntoIterator<Item = Event>) {
         let mut writer = Writer::create(path, &example::capture("node-1")).unwrap();
-        for time_ns in 1..=events {
-            writer.write(&Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into()).unwrap();
-        }
+        events.into_iter().for_each(|event| writer.write(&event).unwrap());
         writer.finish().unwrap();
+    }
+
+    fn ticks(count: u64) -> impl Iterator<Item = Event> {
+        (1..=count).map(|time_ns| Tick { stamp: Stamp { time_ns, kind: Tick::KIND, netns: 0 } }.into())
     }
 
     /// The times of all events, and how reading ended.
@@ -222,16 +224,12 @@ mod tests {
         crate::source::open(&[path.to_owned()], &crate::pcap::PacketOptions::default()).unwrap()
     }
 
-    /// Writes that so many attempts began, all at once.
-    fn write_attempts(path: &Path, attempts: u32) {
-        let mut writer = Writer::create(path, &example::capture("node-1")).unwrap();
+    /// So many attempts begin, all at once.
+    fn attempts(count: u32) -> impl Iterator<Item = Event> {
         let flow = example::flow("192.0.2.1:40000", "203.0.113.80:443");
         let stamp = Stamp { time_ns: 1, kind: Wire::KIND, netns: 0 };
-        for isn in 0..attempts {
-            let (packet, direction) = (WIRE_SYN, WIRE_EGRESS);
-            writer.write(&Wire { stamp, flow, isn, ifindex: 2, packet, direction, detail: 0 }.into()).unwrap();
-        }
-        writer.finish().unwrap();
+        let (packet, direction) = (WIRE_SYN, WIRE_EGRESS);
+        (0..count).map(move |isn| Wire { stamp, flow, isn, ifindex: 2, packet, direction, detail: 0 }.into())
     }
 
     /// Those of the updates that say that an attempt has ended.
@@ -247,7 +245,7 @@ mod tests {
     fn all_updates_are_handed_on_with_what_is_known_of_the_files() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        write_attempts(&path, ATTEMPTS);
+        write(&path, attempts(ATTEMPTS));
         let mut ahead = Ahead::new(open(&path)).unwrap().joined(1).unwrap();
         let (updates, end) = all(&mut ahead);
         assert!(ended(&updates) == ATTEMPTS as usize && !end.unwrap());
@@ -260,7 +258,7 @@ mod tests {
     fn joining_ends_when_nobody_wants_any_more() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        write(&path, (BATCH * (2 * MAX_BATCHES_AHEAD + 8)) as u64);
+        write(&path, ticks((BATCH * (2 * MAX_BATCHES_AHEAD + 8)) as u64));
         let (gone, has_ended) = sync_channel(0);
         let ahead = Ahead::new(open(&path)).unwrap();
         let joined = Ahead::start("join", 0, *ahead.report(), move |next| {
@@ -276,7 +274,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
         let events = (BATCH * (MAX_BATCHES_AHEAD + 3)) as u64 + 7;
-        write(&path, events);
+        write(&path, ticks(events));
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, [&bytes, [0; 5].as_slice()].concat()).unwrap();
         let mut ahead = Ahead::new(open(&path)).unwrap();
@@ -292,7 +290,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
         let events = 3 * BATCH as u64;
-        write(&path, events);
+        write(&path, ticks(events));
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, bytes.repeat(2)).unwrap();
         let ahead = || Ahead::new(open(&path)).unwrap();

@@ -22,28 +22,17 @@ pub struct Written {
     pub files: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Payload {
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     codec: u8,
     raw_len: u32,
 }
 
 impl Payload {
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
     pub const fn frame_len(&self) -> usize {
         FRAME_LEN + self.bytes.len()
     }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Span {
-    pub events: u32,
-    pub first_ns: u64,
-    pub last_ns: u64,
 }
 
 pub struct Appender {
@@ -96,18 +85,28 @@ impl Appender {
     pub fn append_head(&mut self, capture: &Payload) -> Result<(), Error> {
         self.next_number = 0;
         self.written.files += 1;
-        self.frame.clear();
         frame::put_head(&mut self.frame, MAJOR, MINOR);
-        self.write(frame::KIND_CAPTURE, capture, Span::default())
+        self.append(FrameHeader { kind: frame::KIND_CAPTURE, ..FrameHeader::default() }, capture)
     }
 
-    pub fn append(&mut self, kind: u8, payload: &Payload, span: Span) -> Result<(), Error> {
+    /// Completes the header by the payload.
+    pub fn append(&mut self, header: FrameHeader, payload: &Payload) -> Result<(), Error> {
+        let Payload { bytes, codec, raw_len } = payload;
+        let (codec, raw_len, stored_len, payload_crc) = (*codec, *raw_len, bytes.len() as u32, crc32c::crc32c(bytes));
+        let header = FrameHeader { codec, raw_len, stored_len, payload_crc, number: self.next_number, ..header };
+        header.put(&mut self.frame);
+        self.frame.extend_from_slice(bytes);
+        let (appended, len) = (self.files.append(&self.frame), self.frame.len() as u64);
         self.frame.clear();
-        self.write(kind, payload, span)
+        appended.map_err(|reason| self.failure(reason))?;
+        self.written.bytes += len;
+        self.written.events += u64::from(header.events);
+        self.next_number += 1;
+        Ok(())
     }
 
     pub fn append_end(&mut self) -> Result<(), Error> {
-        self.append(frame::KIND_END, &Payload::default(), Span::default())
+        self.append(FrameHeader { kind: frame::KIND_END, ..FrameHeader::default() }, &Payload::default())
     }
 
     /// Says that the file is finished, and completes it.
@@ -118,30 +117,6 @@ impl Appender {
 
     pub fn next_file(&mut self, part: u32, unix_ns: i128) -> Result<(), Error> {
         self.files.next(part, unix_ns).inspect_err(|_| self.has_failed = true)
-    }
-
-    /// Writes the frame behind what is collected already.
-    fn write(&mut self, kind: u8, payload: &Payload, span: Span) -> Result<(), Error> {
-        let Payload { bytes, codec, raw_len } = payload;
-        let Span { events, first_ns, last_ns } = span;
-        let header = FrameHeader {
-            kind,
-            codec: *codec,
-            stored_len: bytes.len() as u32,
-            raw_len: *raw_len,
-            events,
-            number: self.next_number,
-            first_ns,
-            last_ns,
-            payload_crc: crc32c::crc32c(bytes),
-        };
-        header.put(&mut self.frame);
-        self.frame.extend_from_slice(bytes);
-        self.files.append(&self.frame).map_err(|reason| self.failure(reason))?;
-        self.written.bytes += self.frame.len() as u64;
-        self.written.events += u64::from(events);
-        self.next_number += 1;
-        Ok(())
     }
 
     fn failure(&mut self, reason: io::Error) -> Error {

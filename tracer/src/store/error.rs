@@ -25,10 +25,6 @@ pub enum Error {
     SecondTrace { path: PathBuf, at: u64 },
     #[error("cannot merge {} and {}: both are part {part} of the same recording; name each part once", first.display(), second.display())]
     SamePart { first: PathBuf, second: PathBuf, part: u32 },
-    #[error(
-        "cannot read a trace: no file was named; name a trace (snatrace record) or a packet capture, or - for standard input"
-    )]
-    NoFile,
     #[error("cannot create {}: {}; {}", path.display(), words(reason), if reason.kind() == io::ErrorKind::NotFound {
         "make its directory first"
     } else {

@@ -60,16 +60,13 @@ pub struct Merged {
 }
 
 impl Merged {
-    pub fn of(sessions: Sessions, others: Vec<Box<dyn Recording>>) -> Result<Self, Error> {
+    pub fn of(sessions: Sessions, others: Vec<Box<dyn Recording>>) -> Self {
         let sessions = sessions.0.into_iter().map(|session| Box::new(session) as Box<dyn Recording>);
         let mut recordings: Vec<_> = sessions.chain(others).collect();
-        if recordings.is_empty() {
-            return Err(Error::NoFile);
-        }
         recordings.sort_by(|a, b| order(a.capture()).cmp(&order(b.capture())));
         let ahead = recordings.iter().map(|_| PendingEvents::default()).collect();
-        let batch = (MAX_AHEAD / recordings.len()).clamp(MIN_BATCH, BATCH);
-        Ok(Self {
+        let batch = (MAX_AHEAD / recordings.len().max(1)).clamp(MIN_BATCH, BATCH);
+        Self {
             recordings,
             ahead,
             next: BinaryHeap::new(),
@@ -79,7 +76,7 @@ impl Merged {
             batch,
             failure: None,
             reports: Vec::new(),
-        })
+        }
     }
 
     #[cfg(test)]

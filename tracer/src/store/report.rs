@@ -44,23 +44,21 @@ impl ReadReport {
     }
 
     pub fn add(&mut self, other: &Self) {
-        self.files += other.files;
-        self.unfinished += other.unfinished;
-        self.blocks += other.blocks;
-        self.events += other.events;
-        self.damaged_blocks += other.damaged_blocks;
-        self.damaged_events += other.damaged_events;
-        self.skipped_bytes += other.skipped_bytes;
-        self.torn_bytes += other.torn_bytes;
-        self.unknown_events += other.unknown_events;
-        self.missing_parts += other.missing_parts;
-        self.packets += other.packets;
-        self.dropped_packets += other.dropped_packets;
-        self.cut_packets += other.cut_packets;
-        self.duplicate_syns += other.duplicate_syns;
-        self.out_of_order += other.out_of_order;
-        self.clock_steps += other.clock_steps;
+        let mut other = *other;
+        self.sums().into_iter().zip(other.sums()).for_each(|(sum, more)| *sum += *more);
         self.last_ns = self.last_ns.max(other.last_ns);
+    }
+
+    #[rustfmt::skip]
+    fn sums(&mut self) -> [&mut u64; 16] {
+        let Self {
+            files, unfinished, blocks, events, damaged_blocks, damaged_events, skipped_bytes, torn_bytes, unknown_events, missing_parts,
+            packets, dropped_packets, cut_packets, duplicate_syns, out_of_order, clock_steps, last_ns: _,
+        } = self;
+        [
+            files, unfinished, blocks, events, damaged_blocks, damaged_events, skipped_bytes, torn_bytes, unknown_events, missing_parts,
+            packets, dropped_packets, cut_packets, duplicate_syns, out_of_order, clock_steps,
+        ]
     }
 
     fn notes(&self) -> [(u64, &'static str); 11] {

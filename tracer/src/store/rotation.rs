@@ -46,11 +46,7 @@ fn segment(given: &Path, unix_ns: i128) -> PathBuf {
     let time = Timestamp::from_nanosecond(unix_ns).unwrap_or_default().to_zoned(TimeZone::UTC);
     let mut name = given.file_stem().unwrap_or_default().to_owned();
     name.push(format!("-{}", time.strftime("%Y%m%dT%H%M%S.%3fZ")));
-    if let Some(extension) = given.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    given.with_file_name(name)
+    given.with_file_name(name).with_added_extension(given.extension().unwrap_or_default())
 }
 
 /// Whether `segment` has made this name, at any time.

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use tracer_common::Event;
 
-use super::appender::{Appender, Payload, Span, Written};
+use super::appender::{Appender, Payload, Written};
 use super::block::ItemWriter;
 use super::files::{Files, TRUNCATED};
-use super::frame::{self, FRAME_LEN};
+use super::frame::{self, FRAME_LEN, FrameHeader};
 use super::rotation::Rotation;
 use super::watched::WatchedState;
 use super::{Error, STDIO};
@@ -138,7 +138,8 @@ impl Writer {
             self.end()?;
             self.next_file()?;
         } else if self.blocks >= REPEAT_AFTER_BLOCKS {
-            self.out.append(frame::KIND_CAPTURE_AGAIN, &self.repeat, Span::default())?;
+            let header = FrameHeader { kind: frame::KIND_CAPTURE_AGAIN, ..FrameHeader::default() };
+            self.out.append(header, &self.repeat)?;
             self.blocks = 0;
         }
         self.append_block()?;
@@ -171,7 +172,8 @@ impl Writer {
     fn append_block(&mut self) -> Result<(), Error> {
         let ((first_ns, last_ns), events) = (self.items.span(), self.items.events());
         self.file_first_ns.get_or_insert(first_ns);
-        self.out.append(frame::KIND_EVENTS, &self.payload, Span { events, first_ns, last_ns })?;
+        let header = FrameHeader { kind: frame::KIND_EVENTS, events, first_ns, last_ns, ..FrameHeader::default() };
+        self.out.append(header, &self.payload)?;
         self.blocks += 1;
         Ok(())
     }
@@ -199,7 +201,7 @@ impl Writer {
     fn head(&mut self) -> Result<(), Error> {
         let capture = self.out.capture(&self.capture)?;
         (self.file_first_ns, self.blocks) = (None, 0);
-        self.out.pack(capture.bytes(), &mut self.repeat)?;
+        self.out.pack(&capture.bytes, &mut self.repeat)?;
         self.out.append_head(&capture)
     }
 

@@ -54,21 +54,13 @@ fn a_name_that_claims_to_be_an_interface_does_not_steer_a_terminal() {
 
 /// The beginning of a pcapng file: a section and an interface.
 fn pcapng(blocks: &[u8]) -> Vec<u8> {
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
-    let section = words(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28]);
-    [section, words(&[1, 20, ETHERNET, u32::MAX, 20]), blocks.to_vec()].concat()
+    let section = block(0x0a0d_0d0a, &words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]), false);
+    [section, block(1, &words(&[ETHERNET, u32::MAX]), false), blocks.to_vec()].concat()
 }
 
 fn enhanced(packet: &[u8]) -> Vec<u8> {
-    let len = 32 + packet.len().next_multiple_of(4) as u32;
-    let mut block: Vec<u8> = [6, len, 0, 0, 1000, packet.len() as u32, packet.len() as u32]
-        .iter()
-        .flat_map(|word: &u32| word.to_le_bytes())
-        .collect();
-    block.extend(packet);
-    block.resize(len as usize - 4, 0);
-    block.extend(len.to_le_bytes());
-    block
+    let len = packet.len() as u32;
+    block(6, &[words(&[0, 0, 1000, len, len]).as_slice(), packet].concat(), false)
 }
 
 #[test]

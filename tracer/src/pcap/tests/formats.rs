@@ -11,13 +11,6 @@ fn file() -> Vec<u8> {
     pcap(ETHERNET, &[(5, ethernet(&syn("192.0.2.1:40000", "203.0.113.80:443", 7)))])
 }
 
-fn block(kind: u32, body: &[u8], is_big_endian: bool) -> Vec<u8> {
-    let word = |word: u32| if is_big_endian { word.to_be_bytes() } else { word.to_le_bytes() };
-    let padded = [body, vec![0; body.len().next_multiple_of(4) - body.len()].as_slice()].concat();
-    let len = word(12 + padded.len() as u32);
-    [&word(kind), &len, padded.as_slice(), &len].concat()
-}
-
 /// A section with one Ethernet interface in nanoseconds and one packet, which left or arrived.
 fn pcapng(flags: u32, is_big_endian: bool) -> Vec<u8> {
     let word = |word: u32| if is_big_endian { word.to_be_bytes() } else { word.to_le_bytes() };

@@ -65,9 +65,20 @@ fn cooked(ifindex: u8, is_leaving: bool, ip: &[u8]) -> Vec<u8> {
     [ethertype.as_slice(), &header, ip].concat()
 }
 
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// A block of pcapng.
+fn block(kind: u32, body: &[u8], is_big_endian: bool) -> Vec<u8> {
+    let word = |word: u32| if is_big_endian { word.to_be_bytes() } else { word.to_le_bytes() };
+    let padded = [body, vec![0; body.len().next_multiple_of(4) - body.len()].as_slice()].concat();
+    let len = word(12 + padded.len() as u32);
+    [&word(kind), &len, padded.as_slice(), &len].concat()
+}
+
 /// A pcap file in nanoseconds, of packets at so many milliseconds.
 fn pcap(link: u32, packets: &[(u64, Vec<u8>)]) -> Vec<u8> {
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
     let mut file = words(&[0xa1b2_3c4d, 0x0004_0002, 0, 0, 65535, link]);
     for (ms, packet) in packets {
         let ns = START_NS + ms * MS;

@@ -30,12 +30,15 @@ fn all() -> Vec<Event> {
 }
 
 #[test]
-fn a_file_that_was_removed_is_begun_again() {
-    let (_dir, path) = place();
-    record(Writer::create(&path, &capture()).unwrap(), |path| fs::remove_file(path).unwrap());
-    let (events, report) = read(&fs::read(&path).unwrap()).unwrap();
-    assert!(all().ends_with(&events) && events.len() >= 17, "{report}");
-    assert!(!report.has_notes(), "{report}");
+fn a_file_that_was_removed_or_cut_is_begun_again() {
+    let remove = |path: &Path| fs::remove_file(path).unwrap();
+    let cut = |path: &Path| fs::File::options().write(true).open(path).unwrap().set_len(0).unwrap();
+    for happens in [remove as fn(&Path), cut] {
+        let (_dir, path) = place();
+        record(Writer::create(&path, &capture()).unwrap(), happens);
+        let (events, report) = read(&fs::read(&path).unwrap()).unwrap();
+        assert!(all().ends_with(&events) && events.len() >= 17 && !report.has_notes(), "{report}");
+    }
 }
 
 #[test]
@@ -52,16 +55,6 @@ fn a_file_that_was_renamed_and_the_one_begun_after_it_are_one_recording() {
         assert_eq!(events(&[&path, &old]), all());
         assert!(events(&[&path]).len() >= 17);
     }
-}
-
-#[test]
-fn a_file_that_was_cut_is_begun_again() {
-    let (_dir, path) = place();
-    let cut = |path: &Path| fs::File::options().write(true).open(path).unwrap().set_len(0).unwrap();
-    record(Writer::create(&path, &capture()).unwrap(), cut);
-    let (events, report) = read(&fs::read(&path).unwrap()).unwrap();
-    assert!(all().ends_with(&events) && events.len() >= 17, "{report}");
-    assert!(!report.has_notes(), "{report}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod written;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use bytemuck::Zeroable as _;
 use tempfile::TempDir;
 use tracer_common::events::{
     ADDRESS_ADDED, Address, CtDrop, CtTable, DROP_AT_HOOK, LINK_ENCAPSULATES, LOCAL_ROUTE_ADDED, Lost, NatBind,
@@ -55,8 +56,10 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
     let original = flow(&format!("10.42.0.9:{port}"), "203.0.113.5:443");
     let translated = flow(&format!("198.51.100.7:{}", port ^ 0x5555), "203.0.113.5:443");
     let isn = u32::from(port) * 65_537;
-    let wire = |time_ns| Wire {
-        stamp: stamp(time_ns, Wire::KIND),
+    let stamp = |after_ns, kind| stamp(at + after_ns, kind);
+    let zero = Stamp { netns: 0, ..stamp(6_000, Lost::KIND) };
+    let wire = |after_ns| Wire {
+        stamp: stamp(after_ns, Wire::KIND),
         flow: translated,
         isn,
         ifindex: 2,
@@ -64,92 +67,62 @@ fn attempt(at: u64, port: u16) -> Vec<Event> {
         direction: WIRE_EGRESS,
         detail: 0,
     };
-    let select = stamp(at, NatSelect::KIND);
-    let bind = stamp(at + 900, NatBind::KIND);
+    let bind = NatBind {
+        stamp: stamp(900, NatBind::KIND),
+        original,
+        translated,
+        isn,
+        status: 0x10,
+        zone: 0,
+        range_flags: RANGE_KNOWN | 0x12,
+        min_port: 1024,
+        max_port: 65_535,
+    };
+    let dropped = CtDrop {
+        stamp: stamp(10_000, CtDrop::KIND),
+        flow: translated.reversed(),
+        original,
+        isn,
+        reason: 0x0003_0007,
+        status: 0x190,
+        ifindex: 2,
+        packet: WIRE_SYN_ACK,
+        ctinfo: 3,
+        place: DROP_AT_HOOK,
+        unused: [0; 5],
+    };
+    let (name, command) = (*b"flannel.1\0\0\0\0\0\0\0", *b"curl\0\0\0\0\0\0\0\0\0\0\0\0");
+    let (ifindex, unused) = (2, [0; 2]);
+    let uplink = stamp(13_000, Uplink::KIND);
+    let (own, local) = (stamp(13_500, Address::KIND), stamp(13_600, Address::KIND));
     vec![
-        NatSelect { stamp: select, original, flags: 0x11, min_port: 0, max_port: 0, zone: 0, unused: 0 }.into(),
-        NatBind {
-            stamp: bind,
-            original,
-            translated,
-            isn,
-            status: 0x10,
-            zone: 0,
-            range_flags: RANGE_KNOWN | 0x12,
-            min_port: 1024,
-            max_port: 65_535,
-        }
-        .into(),
-        wire(at + 1_500).into(),
+        NatSelect { stamp: stamp(0, NatSelect::KIND), original, flags: 0x11, ..NatSelect::zeroed() }.into(),
+        bind.into(),
+        wire(1_500).into(),
         tick(at + 2_000),
-        SynRetransmit { stamp: stamp(at + 5_000, SynRetransmit::KIND), flow: original, isn, ordinal: 1, err: -11 }
-            .into(),
-        Process {
-            stamp: stamp(at + 5_000, Process::KIND),
-            flow: original,
-            isn,
-            socket: 0,
-            pid: 1234,
-            command: *b"curl\0\0\0\0\0\0\0\0\0\0\0\0",
-        }
-        .into(),
+        SynRetransmit { stamp: stamp(5_000, SynRetransmit::KIND), flow: original, isn, ordinal: 1, err: -11 }.into(),
+        Process { stamp: stamp(5_000, Process::KIND), flow: original, isn, socket: 0, pid: 1234, command }.into(),
         // The ring buffers of several CPUs: a little out of order.
-        wire(at + 4_000).into(),
-        Lost { stamp: Stamp { time_ns: at + 6_000, kind: Lost::KIND, netns: 0 }, counts: [1, 0, u64::MAX, 0] }.into(),
+        wire(4_000).into(),
+        Lost { stamp: zero, counts: [1, 0, u64::MAX, 0] }.into(),
         SockState {
-            stamp: stamp(at + 9_000, SockState::KIND),
+            stamp: stamp(9_000, SockState::KIND),
             flow: original,
             isn,
             err: 110,
             new_state: TCP_CLOSE,
             retransmits: 6,
-            unused: [0; 2],
+            unused,
         }
         .into(),
-        CtDrop {
-            stamp: stamp(at + 10_000, CtDrop::KIND),
-            flow: translated.reversed(),
-            original,
-            isn,
-            reason: 0x0003_0007,
-            status: 0x190,
-            ifindex: 2,
-            packet: WIRE_SYN_ACK,
-            ctinfo: 3,
-            place: DROP_AT_HOOK,
-            unused: [0; 5],
-        }
-        .into(),
-        Wire { packet: WIRE_UNREACHABLE, direction: WIRE_INGRESS, detail: 0x0301, ..wire(at + 11_000) }.into(),
-        CtTable { stamp: stamp(at + 12_000, CtTable::KIND), count: 262_000, max: 262_144 }.into(),
+        dropped.into(),
+        Wire { packet: WIRE_UNREACHABLE, direction: WIRE_INGRESS, detail: 0x0301, ..wire(11_000) }.into(),
+        CtTable { stamp: stamp(12_000, CtTable::KIND), count: 262_000, max: 262_144 }.into(),
         owner(at + 12_500),
-        Uplink {
-            stamp: stamp(at + 13_000, Uplink::KIND),
-            ifindex: 2,
-            state: UPLINK_WATCHED,
-            link: LINK_ENCAPSULATES,
-            unused: [0; 2],
-            name: *b"flannel.1\0\0\0\0\0\0\0",
-        }
-        .into(),
-        Address {
-            stamp: stamp(at + 13_500, Address::KIND),
-            addr: translated.src,
-            ifindex: 2,
-            prefix: 120,
-            state: ADDRESS_ADDED,
-            unused: [0; 2],
-        }
-        .into(),
-        Address {
-            stamp: stamp(at + 13_600, Address::KIND),
-            addr: translated.dst,
-            ifindex: 1,
-            prefix: 96 + 28,
-            state: LOCAL_ROUTE_ADDED,
-            unused: [0; 2],
-        }
-        .into(),
+        Uplink { stamp: uplink, ifindex, state: UPLINK_WATCHED, link: LINK_ENCAPSULATES, unused, name }.into(),
+        Address { stamp: own, addr: translated.src, ifindex, prefix: 120, state: ADDRESS_ADDED, unused }.into(),
+        Address { stamp: local, addr: translated.dst, ifindex: 1, prefix: 96 + 28, state: LOCAL_ROUTE_ADDED, unused }
+            .into(),
     ]
 }
 
@@ -195,7 +168,7 @@ fn read(bytes: &[u8]) -> Result<(Vec<Event>, ReadReport), Error> {
 fn merged(paths: &[impl AsRef<Path>]) -> Result<Merged, Error> {
     let mut sessions = Sessions::default();
     paths.iter().map(AsRef::as_ref).try_for_each(|path| sessions.add(path, Reader::open(path)?))?;
-    Merged::of(sessions, Vec::new())
+    Ok(Merged::of(sessions, Vec::new()))
 }
 
 fn read_all(paths: &[impl AsRef<Path>]) -> (Vec<Event>, ReadReport) {

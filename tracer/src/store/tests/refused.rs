@@ -40,11 +40,6 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn no_file_at_all_is_refused() {
-    assert!(merged(&[] as &[&Path]).is_err());
-}
-
-#[test]
 fn traces_joined_with_cat_are_refused_after_the_first() {
     let (first, second) = (trace(&three_blocks()), trace(&three_blocks()));
     let at = first.len() + 16;
