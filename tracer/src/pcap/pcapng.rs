@@ -2,9 +2,8 @@
 
 use pcap_parser::traits::PcapNGPacketBlock as _;
 use pcap_parser::{
-    EnhancedPacketBlock, InterfaceDescriptionBlock, OptionCode, PcapNGOption, parse_enhancedpacketblock_be,
-    parse_enhancedpacketblock_le, parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
-    parse_sectionheaderblock,
+    EnhancedPacketBlock, OptionCode, PcapNGOption, parse_enhancedpacketblock_be, parse_enhancedpacketblock_le,
+    parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le, parse_sectionheaderblock,
 };
 use tracer_common::events::INTERFACE_NAME;
 
@@ -101,19 +100,15 @@ impl Pcapng {
             false => parse_interfacedescriptionblock_le,
         };
         let Ok((_, described)) = parse(block) else { return Block::Damaged };
-        if interfaces.len() < MAX_INTERFACES {
-            interfaces.push(self.interface(&described));
-        }
-        Block::Other
-    }
-
-    fn interface(&self, described: &InterfaceDescriptionBlock<'_>) -> Interface {
         let name = described.if_name().and_then(Result::ok).unwrap_or_default();
         let name = name.chars().take_while(|&char| char != '\0').take(INTERFACE_NAME).collect();
         // The crate reads them as little-endian.
         let order = |offset: i64| if self.is_big_endian { offset.swap_bytes() } else { offset };
         let clock = Clock::new(units_per_s(described.if_tsresol), order(described.if_tsoffset));
-        Interface { link: LinkType::new(described.linktype.0.cast_unsigned()), name, clock }
+        if interfaces.len() < MAX_INTERFACES {
+            interfaces.push(Interface { link: LinkType::new(described.linktype.0.cast_unsigned()), name, clock });
+        }
+        Block::Other
     }
 
     fn packet(&self, block: &[u8], interfaces: &[Interface]) -> Block {

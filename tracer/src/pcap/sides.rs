@@ -17,12 +17,10 @@ const MAX_NODE_ADDRESSES: usize = 4096;
 /// How often NAT changed the source of a SYN between this interface and another.
 #[derive(Clone, Copy, Debug, Default)]
 struct Votes {
-    /// Only the source: the SYN goes on to where it was sent.
-    source_before: u32,
-    source_after: u32,
-    /// Both ends: a service, or a connection from outside to a port of the node.
-    both_before: u32,
-    both_after: u32,
+    /// Only the source, so the SYN goes on to where it was sent; and both ends: a service, or a connection from outside to a port of
+    /// the node.
+    before: [u32; 2],
+    after: [u32; 2],
 }
 
 /// SYNs with an address.
@@ -68,14 +66,9 @@ impl Sides {
         }
         self.has_pairs = true;
         if before.interface != interface {
-            let votes = |votes: &mut Votes, is_before| match (before.is_destination_changed, is_before) {
-                (false, true) => votes.source_before += 1,
-                (false, false) => votes.source_after += 1,
-                (true, true) => votes.both_before += 1,
-                (true, false) => votes.both_after += 1,
-            };
-            votes(self.votes(before.interface), true);
-            votes(self.votes(interface), false);
+            let kind = usize::from(before.is_destination_changed);
+            self.votes(before.interface).before[kind] += 1;
+            self.votes(interface).after[kind] += 1;
         } else if self.clients.len() < MAX_NODE_ADDRESSES {
             self.clients.insert(before.network);
         }
@@ -94,17 +87,15 @@ impl Sides {
 
     /// Whether NAT comes behind this interface.
     fn is_before_nat(&self, interface: u32) -> bool {
-        let votes = self.votes.get(interface as usize).copied().unwrap_or_default();
-        match votes.source_before + votes.source_after {
-            0 => votes.both_before > votes.both_after,
-            _ => votes.source_before > votes.source_after,
-        }
+        let Votes { before, after } = self.votes.get(interface as usize).copied().unwrap_or_default();
+        let kind = usize::from(before[0] + after[0] == 0);
+        before[kind] > after[kind]
     }
 
     /// Whether NAT comes before this interface.
     pub fn is_after_nat(&self, interface: u32) -> bool {
         let votes = self.votes.get(interface as usize).copied().unwrap_or_default();
-        !self.is_before_nat(interface) && votes.source_after + votes.both_after > 0
+        !self.is_before_nat(interface) && votes.after != [0, 0]
     }
 
     /// Whether a SYN was seen on both sides of NAT.

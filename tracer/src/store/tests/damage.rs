@@ -128,35 +128,22 @@ fn any_flipped_bit_costs_at_most_its_block() {
 }
 
 #[test]
-fn bytes_missing_from_a_block_do_not_cost_the_next_one() {
+fn what_is_missing_or_too_much_is_counted_and_costs_nothing_else() {
     let (all, whole) = (three_blocks(), trace(&three_blocks()));
     let frames = frames(&whole);
-    let hole = frames[2] + FRAME_LEN + 5;
-    let bytes = [&whole[..hole], &whole[hole + 9..]].concat();
-    let (events, report) = read(&bytes).unwrap();
-    assert_eq!(events, [&all[..EACH], &all[2 * EACH..]].concat(), "{report}");
-    assert_eq!((report.damaged_blocks, report.damaged_events), (1, EACH as u64), "{report}");
-}
-
-#[test]
-fn blocks_that_are_gone_are_counted() {
-    let (all, whole) = (three_blocks(), trace(&three_blocks()));
-    let frames = frames(&whole);
-    let bytes = [&whole[..frames[1]], &whole[frames[3]..]].concat();
-    let (events, report) = read(&bytes).unwrap();
-    assert_eq!(events, all[2 * EACH..]);
-    assert_eq!(report.damaged_blocks, 2, "{report}");
-    let twice = [&whole[..frames[3]], &whole[frames[2]..]].concat();
-    let (events, report) = read(&twice).unwrap();
-    assert_eq!((events, report.damaged_blocks), (all, 1));
-}
-
-#[test]
-fn zeros_at_the_end_are_a_torn_tail() {
-    let mut bytes = trace(&three_blocks());
-    bytes.extend_from_slice(&[0; 5000]);
-    let (events, report) = read(&bytes).unwrap();
-    assert_eq!((events.len(), report.torn_bytes), (3 * EACH, 5000));
+    let (hole, without_second) = (frames[2] + FRAME_LEN + 5, [&all[..EACH], &all[2 * EACH..]].concat());
+    // Bytes of a block, two blocks; a block that is there twice, zeros at the end.
+    let cases = [
+        ([&whole[..hole], &whole[hole + 9..]].concat(), &without_second[..], (1, EACH as u64, 0)),
+        ([&whole[..frames[1]], &whole[frames[3]..]].concat(), &all[2 * EACH..], (2, 0, 0)),
+        ([&whole[..frames[3]], &whole[frames[2]..]].concat(), &all, (1, 0, 0)),
+        ([&whole[..], &[0; 5000]].concat(), &all, (0, 0, 5000)),
+    ];
+    for (bytes, expected, counts) in cases {
+        let (events, report) = read(&bytes).unwrap();
+        assert_eq!(events, expected, "{report}");
+        assert_eq!((report.damaged_blocks, report.damaged_events, report.torn_bytes), counts, "{report}");
+    }
 }
 
 #[test]

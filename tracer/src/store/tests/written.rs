@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tracer_common::Event;
 use tracer_common::events::{
