@@ -5,19 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use nix::libc::{
+    RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_DELTFILTER, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWQDISC, RTM_NEWROUTE,
+};
 
-use super::links::{self, Held, HeldAddress, Link, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
+use super::links::{self, Held, HeldAddress, Link};
 use super::lower::{self, Lower};
 use super::monitor::Monitor;
 use super::routes;
 use crate::netlink::Connection;
+use crate::netlink::link::LinkMessage;
 use crate::netns::Netns;
-
-/// Kinds of announcements (linux/rtnetlink.h).
-const RTM_NEWROUTE: u16 = 24;
-const RTM_DELROUTE: u16 = 25;
-const RTM_NEWQDISC: u16 = 36;
-const RTM_DELTFILTER: u16 = 45;
 
 /// At least so long between two looks, and so many times as long as the last one took: routers have a million routes.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -210,13 +208,13 @@ impl FollowedNetns {
         let mut unlinked = BTreeSet::new();
         let has_missed = self.monitor.read(|kind, body| match kind {
             RTM_NEWLINK | RTM_DELLINK => {
-                let index = links::index(body).unwrap_or_default();
-                let is_named = || links::name(body).is_some_and(|name| names.iter().any(|named| named == name));
+                let Some(link) = LinkMessage::parse(body) else { return };
                 let is_known =
                     |index| watched.contains(&index) || self.uppers.contains(&index) || self.lower.has(index);
-                has_changed |= is_known(index) || links::master(body).is_some_and(is_known) || is_named();
+                has_changed |= is_known(link.index) || link.master.is_some_and(is_known);
+                has_changed |= names.iter().any(|named| named == link.name);
                 if kind == RTM_DELLINK {
-                    unlinked.insert(index);
+                    unlinked.insert(link.index);
                 }
             }
             RTM_NEWADDR | RTM_DELADDR => has_changed = true,
@@ -246,7 +244,7 @@ impl FollowedNetns {
         let links = links::all(&self.connection)?;
         let routes::Routes { outside, local, hosts } = routes::read(&self.connection, &links::vrfs(&links))?;
         let is_wanted = |link: &&Link| match names {
-            [] => outside.contains(&link.index) && link.leaves(),
+            [] => outside.contains(&link.index) && !link.is_loopback,
             _ => names.contains(&link.name),
         };
         let wanted: Vec<_> = links.values().filter(is_wanted).map(|link| link.index).collect();

@@ -1,47 +1,16 @@
 //! The interfaces of a namespace, and their addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use anyhow::Context as _;
-use nix::libc::{ARPHRD_ETHER, ARPHRD_LOOPBACK};
+use nix::libc::{ARPHRD_ETHER, ARPHRD_LOOPBACK, RTM_GETADDR, RTM_GETLINK};
 use tracer_common::events::{INTERFACE_NAME, LINK_ENCAPSULATES};
 use tracer_common::flow::octets;
 
-use crate::netlink::{Connection, attributes, find, number, text};
+use crate::netlink::link::{LinkMessage, encapsulates};
+use crate::netlink::{Connection, find, number};
 
-pub(super) const RTM_NEWLINK: u16 = 16;
-pub(super) const RTM_DELLINK: u16 = 17;
-const RTM_GETLINK: u16 = 18;
-pub(super) const RTM_NEWADDR: u16 = 20;
-pub(super) const RTM_DELADDR: u16 = 21;
-const RTM_GETADDR: u16 = 22;
-const IFLA_MASTER: u16 = 10;
-
-/// Kinds of interfaces that put packets into packets (`IFLA_INFO_KIND`).
-const ENCAPSULATING: [&str; 22] = [
-    "vxlan",
-    "geneve",
-    "gre",
-    "gretap",
-    "erspan",
-    "ip6gre",
-    "ip6gretap",
-    "ip6erspan",
-    "ipip",
-    "sit",
-    "ip6tnl",
-    "vti",
-    "vti6",
-    "xfrm",
-    "wireguard",
-    "tun",
-    "gtp",
-    "bareudp",
-    "amt",
-    "nebula",
-    "ovpn",
-    "pfcp",
-];
 /// The end of Cilium's tunnels on the node is a plain pair of interfaces.
 const ENCAPSULATING_NAMES: [&str; 2] = ["cilium_host", "cilium_net"];
 
@@ -54,7 +23,7 @@ pub(super) struct Link {
     pub(super) has_ethernet: bool,
     /// `LINK_*`
     pub(super) flags: u8,
-    is_loopback: bool,
+    pub(super) is_loopback: bool,
     /// It leads to other hosts: no loopback, tunnel, bridge or dummy, whose addresses may be meant for all uplinks
     pub(super) is_nic: bool,
     /// As a port of a bridge it leads to a virtual machine or a container
@@ -90,63 +59,34 @@ pub(super) fn vrfs(links: &BTreeMap<u32, Link>) -> BTreeSet<u32> {
 }
 
 impl Link {
-    /// Whether packets leave the node by it.
-    pub(super) const fn leaves(&self) -> bool {
-        !self.is_loopback
-    }
-
     /// The interface of this namespace that it sends by.
     pub(super) fn parent(&self) -> Option<u32> {
         self.link.filter(|_| self.has_parent && self.link_netns.is_none())
     }
 }
 
-/// The bridge or bond that the interface of a message is part of.
-pub(super) fn master(body: &[u8]) -> Option<u32> {
-    find(body.get(16..)?, IFLA_MASTER).and_then(number)
-}
-
-/// Index of the interface that a message is about (`ifinfomsg`).
-pub(super) fn index(body: &[u8]) -> Option<u32> {
-    body.get(4..).and_then(number)
-}
-
-/// Name of the interface that a message is about.
-pub(super) fn name(body: &[u8]) -> Option<&str> {
-    const IFLA_IFNAME: u16 = 3;
-    find(body.get(16..)?, IFLA_IFNAME).and_then(text).filter(|name| name.len() < INTERFACE_NAME)
-}
-
-fn parse(body: &[u8]) -> Option<Link> {
-    const IFLA_LINK: u16 = 5;
-    const IFLA_LINKINFO: u16 = 18;
-    const IFLA_LINK_NETNSID: u16 = 37;
-    const IFLA_INFO_KIND: u16 = 1;
-    const IFLA_INFO_DATA: u16 = 2;
+fn parse(message: &[u8]) -> Option<Link> {
     const IFLA_VRF_TABLE: u16 = 1;
-    let layer = u16::from_ne_bytes(*body.get(2..)?.first_chunk()?);
-    let rest = body.get(16..)?;
-    let info = find(rest, IFLA_LINKINFO).unwrap_or_default();
-    let (kind, name) = (find(info, IFLA_INFO_KIND).and_then(text).unwrap_or_default(), name(body)?.to_owned());
-    // A tap has Ethernet frames, which are a virtual machine's own.
+    let LinkMessage { index, layer, name, kind, data, link, link_netns, master } = LinkMessage::parse(message)?;
+    let kind = kind.unwrap_or_default();
     let shares_segment = matches!(kind, "macvlan" | "macvtap" | "ipvlan" | "ipvtap");
+    // A tap has Ethernet frames, which are a virtual machine's own.
     let is_tap = kind == "tun" && layer == ARPHRD_ETHER;
-    let encapsulates = ENCAPSULATING.contains(&kind) && !is_tap || ENCAPSULATING_NAMES.contains(&name.as_str());
+    let encapsulates = encapsulates(kind) && !is_tap || ENCAPSULATING_NAMES.contains(&name);
     // In a container, the way out is the end of a pair.
     let is_nic_name = ["eth", "en"].iter().any(|prefix| name.starts_with(prefix));
-    let table = || find(find(info, IFLA_INFO_DATA)?, IFLA_VRF_TABLE).and_then(number);
-    Some(Link {
-        index: index(body)?,
-        name,
+    (1..INTERFACE_NAME).contains(&name.len()).then(|| Link {
+        index,
+        name: name.to_owned(),
         has_ethernet: matches!(layer, ARPHRD_ETHER | ARPHRD_LOOPBACK),
         flags: if encapsulates { LINK_ENCAPSULATES } else { 0 },
         is_loopback: layer == ARPHRD_LOOPBACK,
         is_nic: layer != ARPHRD_LOOPBACK && !encapsulates && !["bridge", "dummy", "ifb", "vrf"].contains(&kind),
         leads_inside: kind == "tun" || kind == "veth" && !is_nic_name,
-        vrf: (kind == "vrf").then(table).flatten(),
-        link: find(rest, IFLA_LINK).and_then(number),
-        link_netns: find(rest, IFLA_LINK_NETNSID).and_then(number),
-        master: find(rest, IFLA_MASTER).and_then(number),
+        vrf: find(data, IFLA_VRF_TABLE).and_then(number).filter(|_| kind == "vrf"),
+        link,
+        link_netns,
+        master,
         has_ports: matches!(kind, "bridge" | "bond" | "team"),
         is_bridge: kind == "bridge",
         has_parent: kind == "vlan" || shares_segment,
@@ -182,16 +122,13 @@ impl HeldAddress {
     /// From the bytes of an address and the length of its prefix, as netlink has them.
     pub(super) fn new(ifindex: u32, bytes: &[u8], prefix: u8, kind: Held) -> Option<Self> {
         const OF_IPV4: u8 = 96;
-        let (addr, prefix) = match bytes.len() {
-            4 => (std::net::IpAddr::from(*bytes.first_chunk::<4>()?), prefix.saturating_add(OF_IPV4)),
-            16 => (std::net::IpAddr::from(*bytes.first_chunk::<16>()?), prefix),
-            _ => return None,
+        let (addr, prefix) = match <[u8; 4]>::try_from(bytes) {
+            Ok(v4) => (IpAddr::from(v4), prefix.saturating_add(OF_IPV4)),
+            Err(_) => (IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?), prefix),
         };
         (!addr.is_loopback()).then(|| Self { ifindex, addr: octets(addr), prefix, kind })
     }
-}
 
-impl HeldAddress {
     /// Whether this is an address with a network, and the other one is an address of that network.
     pub(super) fn has_in_network(&self, other: &Self) -> bool {
         let bits = |held: &Self| u128::from_be_bytes(held.addr);
@@ -212,9 +149,9 @@ pub(super) fn addresses(connection: &Connection) -> anyhow::Result<BTreeSet<Held
 fn address(body: &[u8]) -> Option<HeldAddress> {
     const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
-    let find = |wanted| attributes(body.get(8..)?).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload);
-    let bytes = find(IFA_LOCAL).or_else(|| find(IFA_ADDRESS))?;
-    HeldAddress::new(index(body)?, bytes, *body.get(1)?, Held::Address)
+    let (header, rest) = body.split_at_checked(8)?;
+    let bytes = find(rest, IFA_LOCAL).or_else(|| find(rest, IFA_ADDRESS))?;
+    HeldAddress::new(number(&header[4..])?, bytes, header[1], Held::Address)
 }
 
 #[cfg(test)]
@@ -253,8 +190,8 @@ pub(super) mod tests {
             assert_eq!(link(7, name, layer, kind).flags, 0, "{name}");
         }
         let wg = link(7, "wg0", ARPHRD_NONE, "wireguard");
-        assert!(!wg.has_ethernet && wg.leaves() && wg.index == 7);
-        assert!(!link(7, "lo", ARPHRD_LOOPBACK, "").leaves());
+        assert!(!wg.has_ethernet && !wg.is_loopback && wg.index == 7);
+        assert!(link(7, "lo", ARPHRD_LOOPBACK, "").is_loopback);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod tcx;
 mod try_load;
 mod waiting;
 mod watched;
+mod widths;
 mod wire;
 
 use std::net::IpAddr;

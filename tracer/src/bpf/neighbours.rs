@@ -9,15 +9,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use nix::libc::{RTM_GETNSID, RTM_NEWNSID};
 use tracer_common::Event;
 
 use super::links;
 use super::routes;
-use crate::netlink::{Connection, attributes, number};
+use crate::netlink::{Connection, attribute, find, number};
 use crate::netns::Netns;
 
-const RTM_NEWNSID: u16 = 88;
-const RTM_GETNSID: u16 = 90;
 /// Bytes before the attributes (`rtgenmsg` as padded).
 const ID_HEADER: usize = 4;
 const NETNSA_NSID: u16 = 1;
@@ -156,15 +155,11 @@ impl Neighbours {
 
 /// The number that the namespace of this thread gives to another one.
 fn id_of(connection: &Connection, fd: i32) -> anyhow::Result<Option<u32>> {
-    let mut body = [0; ID_HEADER].to_vec();
-    body.extend([8u16, NETNSA_FD].map(u16::to_ne_bytes).concat());
-    body.extend(fd.to_ne_bytes());
+    let body = [vec![0; ID_HEADER], attribute(NETNSA_FD, &fd.to_ne_bytes())].concat();
     let mut found = None;
     connection.ask(RTM_GETNSID, &body, |kind, body| {
-        let attributes = attributes(body.get(ID_HEADER..).unwrap_or_default());
-        let mut ids = attributes.filter(|(attribute, _)| *attribute == NETNSA_NSID);
         if kind == RTM_NEWNSID {
-            found = ids.next().and_then(|(_, id)| number(id));
+            found = body.get(ID_HEADER..).and_then(|body| find(body, NETNSA_NSID)).and_then(number);
         }
     })?;
     // -1: it has no number here, so no interface leads there.

@@ -3,62 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::links::LinkFacts;
+use crate::netlink::link::encapsulates;
 
-/// Kinds of links, as the kernel names them.
-const KINDS: [&str; 19] = [
-    "vxlan",
-    "geneve",
-    "ipip",
-    "ip6tnl",
-    "sit",
-    "gre",
-    "gretap",
-    "ip6gre",
-    "ip6gretap",
-    "erspan",
-    "ip6erspan",
-    "vti",
-    "vti6",
-    "xfrm",
-    "wireguard",
-    "tun",
-    "bareudp",
-    "gtp",
-    "l2tp",
-];
 /// Interfaces of programs that put pods' packets into a tunnel behind them, whatever the link itself is; `*` is any rest.
-const NAMES: [&str; 21] = [
-    "cilium_host",
-    "cilium_net",
-    "cilium_vxlan",
-    "cilium_geneve",
-    "cilium_wg0",
-    "antrea-gw0",
-    "antrea-wg0",
-    "ovn-k8s-mp*",
-    "ovn0",
-    "vxlan.calico",
-    "vxlan-v6.calico",
-    "tunl0",
-    "wireguard.cali",
-    "wg-v6.cali",
-    "flannel.*",
-    "flannel-v6.*",
-    "flannel-wg*",
-    "vxlan_sys_*",
-    "genev_sys_*",
-    "tailscale*",
-    "weave",
-];
+const NAMES: &str = "cilium_host cilium_net cilium_vxlan cilium_geneve cilium_wg0 antrea-gw0 antrea-wg0 ovn-k8s-mp* ovn0 vxlan.calico \
+     vxlan-v6.calico tunl0 wireguard.cali wg-v6.cali flannel.* flannel-v6.* flannel-wg* vxlan_sys_* genev_sys_* tailscale* weave";
 /// Names that people give to tunnels; they count where no such interface can be looked at.
-const USUAL: [&str; 8] = ["vxlan*", "geneve*", "gre*", "ipip*", "sit*", "tun*", "wg*", "tap*"];
+const USUAL: &str = "vxlan* geneve* gre* ipip* sit* tun* wg* tap*";
 
 /// Whether packets that leave by an interface of this name, or pattern, are encapsulated.
 pub(super) fn is_tunnel(name: &str, links: &BTreeMap<String, LinkFacts>) -> bool {
-    let is_one = |patterns: &[&str]| patterns.iter().any(|pattern| fits(name, pattern));
+    let is_one = |patterns: &str| patterns.split(' ').any(|pattern| fits(name, pattern));
     match links.get(name) {
-        Some(link) => link.kind.as_deref().is_some_and(|kind| KINDS.contains(&kind)) || is_one(&NAMES),
-        None => is_one(&NAMES) || is_one(&USUAL),
+        Some(link) => link.kind.as_deref().is_some_and(encapsulates) || is_one(NAMES),
+        None => is_one(NAMES) || is_one(USUAL),
     }
 }
 

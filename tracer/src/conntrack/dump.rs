@@ -8,17 +8,15 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 use tracer_common::Flow;
 
 use super::entry::{ConntrackEntry, State};
-use crate::netlink::{self, attributes, find};
+use crate::netlink::{Connection, attribute, attributes, find};
 use crate::symbols;
 
 /// Is there where the table can be asked for without loading a module.
 const CTNETLINK: &str = "ctnetlink_net_init";
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET`
 const GET: u16 = 0x0101;
-/// `NLM_F_REQUEST | NLM_F_DUMP`
-const DUMP: u16 = 0x0301;
-/// A netlink header and `struct nfgenmsg`.
-const HEADERS: usize = 20;
+/// Bytes of `struct nfgenmsg`: any family, version 0.
+const HEADER: usize = 4;
 const TCP: u8 = 6;
 /// Entries that are handed over at once, and how often before they are taken.
 const BATCH: usize = 512;
@@ -78,9 +76,9 @@ pub(super) fn read(mut each: impl FnMut(ConntrackEntry)) -> anyhow::Result<()> {
 fn half(is_replied: bool, sender: &SyncSender<Vec<ConntrackEntry>>) -> anyhow::Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut is_wanted = true;
-    netlink::dump(NETLINK_NETFILTER, &request(is_replied), |message| {
+    Connection::with(NETLINK_NETFILTER)?.dump(GET, &request(is_replied), |_, message| {
         // Kernels before 5.15 list all.
-        let entry = message.get(HEADERS..).and_then(entry).filter(|entry| entry.is_replied == is_replied);
+        let entry = message.get(HEADER..).and_then(entry).filter(|entry| entry.is_replied == is_replied);
         batch.extend(entry.filter(|_| is_wanted));
         if batch.len() == BATCH {
             is_wanted = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok();
@@ -93,17 +91,9 @@ fn half(is_replied: bool, sender: &SyncSender<Vec<ConntrackEntry>>) -> anyhow::R
 
 fn request(is_replied: bool) -> Vec<u8> {
     let status = if is_replied { SEEN_REPLY } else { 0 };
-    let attributes = [(cta::STATUS, status), (cta::STATUS_MASK, SEEN_REPLY)];
-    let length = HEADERS + attributes.len() * 8;
-    let mut request = (length as u32).to_ne_bytes().to_vec();
-    request.extend([GET, DUMP].map(u16::to_ne_bytes).concat());
-    // Number, sender; then any family, version 0.
-    request.resize(HEADERS, 0);
-    for (kind, value) in attributes {
-        request.extend([8, kind].map(u16::to_ne_bytes).concat());
-        request.extend(value.to_be_bytes());
-    }
-    request
+    let wanted = [(cta::STATUS, status), (cta::STATUS_MASK, SEEN_REPLY)];
+    let attributes = wanted.map(|(kind, value)| attribute(kind, &value.to_be_bytes())).concat();
+    [vec![0; HEADER], attributes].concat()
 }
 
 /// The entry of these attributes; `None` for what is not TCP or not understood.
@@ -159,7 +149,6 @@ fn number(bytes: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink::attribute;
 
     fn tuple_of(src: &str, dst: &str) -> Vec<u8> {
         let flow = Flow::new(src.parse().unwrap(), dst.parse().unwrap());
