@@ -71,18 +71,15 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     let nat = &facts.bpf_nat;
     if !nat.is_there() {
         return vec![match &nat.unseen {
-            Some(why) => {
-                CheckReport::new(CHECK.id, Level::Note, format!("source NAT by eBPF cannot be ruled out: {why}"))
-            }
-            None => CheckReport::new(CHECK.id, Level::Ok, "no eBPF program here looks like source NAT"),
+            Some(why) => CHECK.report(Level::Note, format!("source NAT by eBPF cannot be ruled out: {why}")),
+            None => CHECK.report(Level::Ok, "no eBPF program here looks like source NAT"),
         }];
     }
     let who = if nat.is_cilium() { "Cilium" } else { "an eBPF program" };
     let allowed = &facts.policy.v4;
     let mut report = match nat.range() {
         Some(range) => of_range(facts, who, range, allowed),
-        None => CheckReport::new(
-            CHECK.id,
+        None => CHECK.report(
             Level::Warn,
             format!("{who} translates sources, and its port range cannot be read: Cilium uses 32768-65535 by default"),
         ),
@@ -119,7 +116,7 @@ fn of_range(facts: &Facts, who: &str, (low, high): (u16, u16), allowed: &PortSet
         0 => format!("every port is in {allowed}"),
         _ => format!("{} of its ports are outside {allowed}", percent(share)),
     };
-    CheckReport::new(CHECK.id, level, format!("{who} translates sources with eBPF to ports {low}-{high}: {effect}"))
+    CHECK.report(level, format!("{who} translates sources with eBPF to ports {low}-{high}: {effect}"))
 }
 
 #[cfg(test)]

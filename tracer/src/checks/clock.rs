@@ -12,26 +12,23 @@ const NOT_BEFORE: i64 = 1_577_836_800 * SECOND;
 fn run(facts: &Facts) -> Vec<CheckReport> {
     let [wall, boot, monotonic] = match &facts.clocks {
         Ok(clocks) => *clocks,
-        Err(why) => return vec![CheckReport::new(CHECK.id, Level::Warn, format!("the clocks cannot be read: {why}"))],
+        Err(why) => return vec![CHECK.report(Level::Warn, format!("the clocks cannot be read: {why}"))],
     };
     let offset = facts.file("timens_offsets").map_or(0, boot_offset_s);
     vec![if wall < NOT_BEFORE {
-        CheckReport::new(CHECK.id, Level::Warn, "the wall clock is before 2020: times of findings will be wrong")
+        CHECK.report(Level::Warn, "the wall clock is before 2020: times of findings will be wrong")
     } else if offset != 0 {
-        CheckReport::new(
-            CHECK.id,
+        CHECK.report(
             Level::Warn,
             format!("a time namespace shifts the time since boot by {offset} s: nothing can be captured in it"),
         )
     } else if boot < monotonic - SECOND {
-        CheckReport::new(
-            CHECK.id,
+        CHECK.report(
             Level::Warn,
             "the time since boot is behind the time without suspends: times of findings may be wrong",
         )
     } else {
-        CheckReport::new(
-            CHECK.id,
+        CHECK.report(
             Level::Ok,
             format!("up for {} s, of which {} s suspended", boot / SECOND, (boot - monotonic) / SECOND),
         )

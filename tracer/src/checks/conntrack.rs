@@ -6,11 +6,9 @@ pub(super) const CHECK: Check = Check { id: "conntrack", run };
 
 fn run(facts: &Facts) -> Vec<CheckReport> {
     let (Some(count), Some(max)) = (facts.number("nf_conntrack_count"), facts.number("nf_conntrack_max")) else {
-        return vec![CheckReport::new(
-            CHECK.id,
-            Level::Note,
-            "no conntrack table can be seen here: not loaded, or not for this namespace",
-        )];
+        return vec![
+            CHECK.report(Level::Note, "no conntrack table can be seen here: not loaded, or not for this namespace"),
+        ];
     };
     // 0 stands for no limit.
     let share = if max == 0 { 0.0 } else { count as f64 / max as f64 };
@@ -19,8 +17,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         share if share >= 0.8 => Level::Warn,
         _ => Level::Ok,
     };
-    let mut report =
-        CheckReport::new(CHECK.id, level, format!("{count} of {max} conntrack entries ({})", percent(share)));
+    let mut report = CHECK.report(level, format!("{count} of {max} conntrack entries ({})", percent(share)));
     if level > Level::Ok {
         report =
             report.detail("when it is full, new connections are dropped and their SYNs retransmitted (counter `drop`)");

@@ -18,12 +18,12 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     let Some(counters) =
         counters.or_else(|| facts.conntrack_stats.as_deref().map(from_tool)).filter(|all| !all.is_empty())
     else {
-        return vec![CheckReport::new(CHECK.id, Level::Note, "conntrack's counters cannot be seen here")];
+        return vec![CHECK.report(Level::Note, "conntrack's counters cannot be seen here")];
     };
     let known = MEANINGS.map(|(name, meaning)| (name, meaning, counters.get(name).copied().unwrap_or_default()));
     let level = if known.iter().any(|(_, _, count)| *count > 0) { Level::Note } else { Level::Ok };
     let counts: Vec<_> = known.iter().map(|(name, _, count)| format!("{name} {count}")).collect();
-    let mut report = CheckReport::new(CHECK.id, level, format!("since boot: {}", counts.join(", ")));
+    let mut report = CHECK.report(level, format!("since boot: {}", counts.join(", ")));
     for (name, meaning, _) in known.iter().filter(|(_, _, count)| *count > 0) {
         report = report.detail(format!("{name}: {meaning}"));
     }

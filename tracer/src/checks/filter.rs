@@ -26,7 +26,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     }
     if outside.is_empty() {
         let summary = format!("no rule that was seen here is expected to leave the allowed ports {v4}");
-        return vec![CheckReport::new(CHECK.id, if facts.rules.is_blind() { Level::Note } else { Level::Ok }, summary)];
+        return vec![CHECK.report(if facts.rules.is_blind() { Level::Note } else { Level::Ok }, summary)];
     }
     let worst = outside.iter().filter_map(|(_, report)| report.rule.as_ref()).flat_map(|rule| &rule.shares);
     let worst = worst.map(|share| share.outside.unwrap_or(share.at_most)).fold(0.0, f64::max);
@@ -36,7 +36,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         rules.len(),
         percent(worst)
     );
-    let mut report = CheckReport::new(CHECK.id, Level::Note, summary);
+    let mut report = CHECK.report(Level::Note, summary);
     if facts.policy.origin == Origin::Default {
         report = report.detail(format!(
             "assumed: a filter that accepts return traffic on {v4} only; set the real ports with --allow"
@@ -57,8 +57,7 @@ fn none(facts: &Facts) -> CheckReport {
         true => "rules could not be read, so their ports are unknown",
         false => "no rule here chooses source ports: nothing is translated in this namespace",
     };
-    CheckReport::new(CHECK.id, Level::Note, summary)
-        .detail("NAT in another namespace or on a cloud gateway is not seen here")
+    CHECK.report(Level::Note, summary).detail("NAT in another namespace or on a cloud gateway is not seen here")
 }
 
 fn provider() -> Fix {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::share::Share;
 use super::{Facts, Fix};
 use crate::model::PortSet;
-use crate::ruleset::{Insertion, NatPorts, NatRule, shell_word, with_ports};
+use crate::ruleset::{NatPorts, NatRule, shell_word, with_ports};
 
 /// Ports that the kernel draws from by default.
 const DEFAULT_SIZE: u32 = 64512;
@@ -18,20 +18,22 @@ pub(super) fn range(allowed: &PortSet) -> Option<(u16, u16)> {
     usable.max_by_key(|(low, high)| high - low)
 }
 
-/// The rule with ports that the filter accepts, for each family that it meets; its commands are added once all are known.
-pub(super) fn ports(facts: &Facts, rule: &NatRule, shares: &[Share]) -> (Option<Fix>, Option<Insertion>) {
+/// What can be done about a rule; where that is the rule with ports that the filter accepts, for each family that it meets, also the rules
+/// to insert above it, whose commands are added once all are known.
+pub(super) fn ports(facts: &Facts, rule: &NatRule, shares: &[Share]) -> (Option<Fix>, Vec<Vec<String>>) {
     let narrow = shares.iter().filter(|share| !share.never).map(|share| &share.allowed);
     let ranges: Vec<_> = narrow.filter_map(range).collect();
-    let Some(&(low, high)) = ranges.iter().min_by_key(|(low, high)| high - low) else { return (None, None) };
-    if !ranges.iter().all(|(from, to)| *from <= low && high <= *to) {
-        return (Some(by_hand("IPv4 and IPv6 need different ports, so make it two rules", low, high)), None);
-    }
-    match with_ports(rule, (low, high)) {
-        Ok(insertion) => {
+    let Some(&(low, high)) = ranges.iter().min_by_key(|(low, high)| high - low) else { return (None, Vec::new()) };
+    let rules = match ranges.iter().all(|(from, to)| *from <= low && high <= *to) {
+        true => with_ports(rule, (low, high)),
+        false => Err("IPv4 and IPv6 need different ports, so make it two rules".to_owned()),
+    };
+    match rules {
+        Ok(rules) => {
             let what = format!("insert the same rule above it, with ports {low}-{high}");
-            (Some(Fix { what, consequence: after(facts, rule, low, high), ..Fix::default() }), Some(insertion))
+            (Some(Fix { what, consequence: after(facts, rule, low, high), ..Fix::default() }), rules)
         }
-        Err(why) => (Some(by_hand(&why, low, high)), None),
+        Err(why) => (Some(by_hand(&why, low, high)), Vec::new()),
     }
 }
 
@@ -68,46 +70,27 @@ fn after(facts: &Facts, rule: &NatRule, low: u16, high: u16) -> String {
 
 /// Commands that have been printed: those of iptables name a place, which moves with each insertion above it.
 #[derive(Default)]
-pub(super) struct Placed {
-    numbers: HashMap<(String, String, String), Vec<usize>>,
+pub(super) struct Placed<'a> {
+    numbers: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
 }
 
-impl Placed {
-    /// The commands of an insertion, right when all before have been run.
-    pub(super) fn commands(&mut self, facts: &Facts, insertion: &Insertion) -> Vec<String> {
-        insertion.rules.iter().map(|rule| self.command(facts, insertion, rule)).collect()
-    }
-
-    fn command(&mut self, facts: &Facts, insertion: &Insertion, rule: &[String]) -> String {
-        let mut words = in_netns(facts);
-        words.push(insertion.tool.clone());
-        if let (true, Some(handle)) = (insertion.tool == "nft", insertion.handle) {
-            let place = [
-                "insert",
-                "rule",
-                &insertion.family,
-                &insertion.table,
-                &insertion.chain,
-                "handle",
-                &handle.to_string(),
-            ];
-            words.extend(place.map(shell_word));
+impl<'a> Placed<'a> {
+    /// The command that inserts a rule above another one, right when all before have been run.
+    pub(super) fn command(&mut self, facts: &Facts, above: &'a NatRule, rule: &[String]) -> String {
+        let NatRule { tool, table, chain, table_family: family, line, .. } = above;
+        let mut words = vec![format!("{}{tool}", facts.prefix())];
+        if let (true, Some(handle)) = (tool == "nft", line.handle) {
+            words.extend(["insert", "rule", family, table, chain, "handle", &handle.to_string()].map(shell_word));
             words.extend(rule.iter().map(|phrase| phrase_for_shell(phrase)));
         } else {
-            let chain = (insertion.tool.clone(), insertion.table.clone(), insertion.chain.clone());
-            let before = self.numbers.entry(chain).or_default();
-            let number = insertion.number + before.iter().filter(|number| **number < insertion.number).count();
-            before.push(insertion.number);
-            words.extend(["-t", &insertion.table, "-I", &insertion.chain, &number.to_string()].map(shell_word));
+            let before = self.numbers.entry((tool, table, chain)).or_default();
+            let number = line.number + before.iter().filter(|number| **number < line.number).count();
+            before.push(line.number);
+            words.extend(["-t", table, "-I", chain, &number.to_string()].map(shell_word));
             words.extend(rule.iter().map(|word| shell_word(word)));
         }
         words.join(" ")
     }
-}
-
-fn in_netns(facts: &Facts) -> Vec<String> {
-    let netns = facts.netns.as_ref().map(|path| shell_word(&format!("--net={}", path.display())));
-    netns.into_iter().flat_map(|path| ["nsenter".to_owned(), path]).collect()
 }
 
 /// nft joins its arguments, so a phrase can stay in one pair of quotes.

@@ -21,7 +21,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         ([], [], [_, ..]) => (Level::Note, "forwarded packets that conntrack finds invalid are dropped".to_owned()),
         ([], [], []) => (Level::Ok, "no chain drops forwarded packets by policy, or as invalid".to_owned()),
     };
-    let mut report = CheckReport::new(CHECK.id, level, summary);
+    let mut report = CHECK.report(level, summary);
     for chain in dropping {
         report = report.detail(format!("policy drop: {}", chain.name));
     }

@@ -8,11 +8,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     let hooks = match &facts.hooks {
         Ok(hooks) => hooks,
         Err(why) => {
-            return vec![CheckReport::new(
-                CHECK.id,
-                Level::Warn,
-                format!("what can be captured here is not known: {why}"),
-            )];
+            return vec![CHECK.report(Level::Warn, format!("what can be captured here is not known: {why}"))];
         }
     };
     let is_on = |stem: &str| hooks.iter().any(|hook| hook.stem == stem && hook.off.is_none());
@@ -24,8 +20,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         () => Level::Ok,
     };
     let names = if on.is_empty() { "none".to_owned() } else { on.join(", ") };
-    let mut report =
-        CheckReport::new(CHECK.id, level, format!("{} of {} hooks work here: {names}", on.len(), hooks.len()));
+    let mut report = CHECK.report(level, format!("{} of {} hooks work here: {names}", on.len(), hooks.len()));
     let off = |why: &str, stem: &str| format!("without {stem}: {why}");
     report.details.extend(hooks.iter().filter_map(|hook| Some(off(hook.off.as_ref()?, &hook.stem))));
     vec![report]

@@ -10,22 +10,13 @@ const OLDEST: (u32, u32) = (5, 10);
 fn run(facts: &Facts) -> Vec<CheckReport> {
     let is_old = version(&facts.kernel).is_some_and(|version| version < OLDEST);
     vec![match &facts.btf {
-        Err(why) => CheckReport::new(
-            CHECK.id,
-            Level::Warn,
-            format!("Linux {} without type information: nothing can be captured", facts.kernel),
-        )
-        .detail(format!("{why}: a kernel with CONFIG_DEBUG_INFO_BTF has it")),
-        Ok(_) if is_old => CheckReport::new(
-            CHECK.id,
-            Level::Warn,
-            format!("Linux {} is older than any that is tested (5.10)", facts.kernel),
-        ),
-        Ok(bytes) => CheckReport::new(
-            CHECK.id,
-            Level::Ok,
-            format!("Linux {}, type information {} KiB", facts.kernel, bytes / 1024),
-        ),
+        Err(why) => CHECK
+            .report(Level::Warn, format!("Linux {} without type information: nothing can be captured", facts.kernel))
+            .detail(format!("{why}: a kernel with CONFIG_DEBUG_INFO_BTF has it")),
+        Ok(_) if is_old => {
+            CHECK.report(Level::Warn, format!("Linux {} is older than any that is tested (5.10)", facts.kernel))
+        }
+        Ok(bytes) => CHECK.report(Level::Ok, format!("Linux {}, type information {} KiB", facts.kernel, bytes / 1024)),
     }]
 }
 

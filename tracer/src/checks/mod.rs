@@ -97,11 +97,6 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// A report without details.
-    fn new(id: &'static str, level: Level, summary: impl Into<String>) -> Self {
-        Self { id, level, summary: summary.into(), details: Vec::new(), fixes: Vec::new(), rule: None }
-    }
-
     fn detail(mut self, detail: impl Into<String>) -> Self {
         self.details.push(detail.into());
         self
@@ -113,6 +108,14 @@ pub struct Check {
     /// The word in JSON and docs.
     pub id: &'static str,
     run: fn(&Facts) -> Vec<CheckReport>,
+}
+
+impl Check {
+    /// A report without details.
+    fn report(&self, level: Level, summary: impl Into<String>) -> CheckReport {
+        let summary = summary.into();
+        CheckReport { id: self.id, level, summary, details: Vec::new(), fixes: Vec::new(), rule: None }
+    }
 }
 
 /// Every check, in the order of the output.

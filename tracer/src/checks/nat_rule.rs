@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::share::{self, Share, Traffic};
 use super::{Check, CheckReport, Facts, Level, fixes, nat_words, tunnels};
 use crate::model::{Origin, PortSet};
-use crate::ruleset::{Flags, Insertion, NatKind, NatPorts, NatRule, Reach, RuleFamily, RuleOwner};
+use crate::ruleset::{Flags, NatKind, NatPorts, NatRule, Reach, RuleFamily, RuleOwner};
 
 pub(super) const CHECK: Check = Check { id: "nat_rule", run };
 
@@ -58,7 +58,8 @@ pub struct RuleReport {
 struct JudgedRule<'a> {
     rule: &'a NatRule,
     report: CheckReport,
-    insertion: Option<Insertion>,
+    /// The rules to insert above it.
+    inserted: Vec<Vec<String>>,
     is_reached: bool,
 }
 
@@ -85,7 +86,7 @@ fn groups(judged: Vec<JudgedRule<'_>>) -> Vec<Vec<JudgedRule<'_>>> {
         let rule = one.rule;
         // Why a rule is not reached names another rule, and so differs.
         let effect = if one.is_reached { one.report.summary.clone() } else { nat_words::statement(rule) };
-        (one.report.level, effect, rule.tool.clone(), rule.table.clone(), one.insertion.is_some())
+        (one.report.level, effect, rule.tool.clone(), rule.table.clone(), one.inserted.is_empty())
     };
     let mut counts: HashMap<_, usize> = HashMap::new();
     judged.iter().for_each(|one| *counts.entry(key(one)).or_default() += 1);
@@ -105,14 +106,13 @@ fn groups(judged: Vec<JudgedRule<'_>>) -> Vec<Vec<JudgedRule<'_>>> {
 }
 
 /// One report of a group, with the commands of all.
-fn merge(facts: &Facts, group: Vec<JudgedRule<'_>>, placed: &mut fixes::Placed) -> Option<CheckReport> {
+fn merge<'a>(facts: &Facts, mut group: Vec<JudgedRule<'a>>, placed: &mut fixes::Placed<'a>) -> Option<CheckReport> {
     let count = group.len();
-    let (mut insertions, mut reports): (Vec<_>, Vec<_>) =
-        group.into_iter().map(|one| (one.insertion, one.report)).unzip();
-    insertions.sort_by_key(|one| std::cmp::Reverse(one.as_ref().map(|one| one.number)));
-    let mut report = reports.drain(..).next()?;
+    let mut report = group.first()?.report.clone();
+    group.sort_by_key(|one| std::cmp::Reverse(one.rule.line.number));
     if let Some(fix) = report.fixes.first_mut() {
-        fix.commands = insertions.iter().flatten().flat_map(|insertion| placed.commands(facts, insertion)).collect();
+        let inserted = group.iter().flat_map(|one| one.inserted.iter().map(|rule| (one.rule, rule)));
+        fix.commands = inserted.map(|(above, rule)| placed.command(facts, above, rule)).collect();
     }
     if count > 1 {
         report.summary = format!("{count} rules like this: {}", report.summary);
@@ -154,16 +154,12 @@ fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut ShareCache) -> Judged
         () if rule.asks_for_own_socket() => "; it matches only sockets of this node, not forwarded connections",
         () => "",
     };
-    let mut report = CheckReport::new("nat_rule", level, nat_words::summary(rule, &reach, &shares, hidden));
+    let mut report = CHECK.report(level, nat_words::summary(rule, &reach, &shares, hidden));
     report.details = nat_words::details(facts, rule, &reach, &shares);
-    let mut insertion = None;
-    if level >= Level::Warn {
-        let (fix, inserted) = fixes::ports(facts, rule, &shares);
-        report.fixes.extend(fix);
-        insertion = inserted;
-    }
+    let (fix, inserted) = if level >= Level::Warn { fixes::ports(facts, rule, &shares) } else { Default::default() };
+    report.fixes.extend(fix);
     report.rule = Some(for_machines(rule, &reach, shares));
-    JudgedRule { rule, report, insertion, is_reached: reach == Reach::Met }
+    JudgedRule { rule, report, inserted, is_reached: reach == Reach::Met }
 }
 
 fn shares(facts: &Facts, rule: &NatRule, known: &mut ShareCache) -> Vec<Share> {

@@ -18,7 +18,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
             true => (Level::Note, "no rules of Kubernetes could be seen here; there may be some"),
             false => (Level::Ok, "no rules of Kubernetes here, so no NodePorts among them"),
         };
-        return vec![CheckReport::new(CHECK.id, level, seen)];
+        return vec![CHECK.report(level, seen)];
     }
     let (low, high) = (RANGE.start(), RANGE.end());
     let share =
@@ -26,9 +26,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     let draws = facts.rules.rules.iter().any(|rule| rule.nat.flags.draws() && rule.reach() == Reach::Met);
     let sources = Traffic::of(facts).sources;
     let meets_own = sources.start() <= high && sources.end() >= low;
-    let mut report = CheckReport::new(
-        CHECK.id,
-        if draws || meets_own { Level::Note } else { Level::Ok },
+    let mut report = CHECK.report(if draws || meets_own { Level::Note } else { Level::Ok },
         match draws {
             true => format!(
                 "{} of random draws from 1024-65535 are NodePorts ({low}-{high}, unless set otherwise)",

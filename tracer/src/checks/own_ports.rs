@@ -6,7 +6,7 @@ pub(super) const CHECK: Check = Check { id: "own_ports", run };
 
 fn run(facts: &Facts) -> Vec<CheckReport> {
     let Some((low, high)) = facts.own_range() else {
-        return vec![CheckReport::new(CHECK.id, Level::Note, "ip_local_port_range cannot be read")];
+        return vec![CHECK.report(Level::Note, "ip_local_port_range cannot be read")];
     };
     let allowed = &facts.policy.v4;
     let outside = (low..=high).filter(|&port| !allowed.contains(port)).count();
@@ -18,10 +18,10 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
             format!("{} of it is outside {allowed}: sockets here can meet the filter without NAT", percent(share)),
         ),
     };
-    let mut report =
-        CheckReport::new(CHECK.id, level, format!("sockets of this namespace get ports {low}-{high}; {verdict}"))
-            .detail("NAT ignores it (no use in net/netfilter): changing it does not change translated ports")
-            .detail("each pod has its own ip_local_port_range, 32768-60999 unless changed there");
+    let mut report = CHECK
+        .report(level, format!("sockets of this namespace get ports {low}-{high}; {verdict}"))
+        .detail("NAT ignores it (no use in net/netfilter): changing it does not change translated ports")
+        .detail("each pod has its own ip_local_port_range, 32768-60999 unless changed there");
     if let Some(reserved) = facts.file("ip_local_reserved_ports").map(str::trim).filter(|ports| !ports.is_empty()) {
         let reserved: String = reserved.chars().take(120).collect();
         report = report.detail(format!("reserved (ip_local_reserved_ports): {reserved}; NAT ignores these too"));

@@ -6,9 +6,10 @@ pub(super) const CHECK: Check = Check { id: "privileges", run };
 
 fn run(facts: &Facts) -> Vec<CheckReport> {
     vec![if facts.is_root {
-        CheckReport::new(CHECK.id, Level::Ok, "root")
+        CHECK.report(Level::Ok, "root")
     } else {
-        CheckReport::new(CHECK.id, Level::Warn, "not root: rules cannot be listed, and programs cannot be loaded")
+        CHECK
+            .report(Level::Warn, "not root: rules cannot be listed, and programs cannot be loaded")
             .detail("run with sudo to see everything")
     }]
 }

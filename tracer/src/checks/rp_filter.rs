@@ -23,7 +23,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
             ),
         ),
     };
-    let mut report = CheckReport::new(CHECK.id, level, summary);
+    let mut report = CHECK.report(level, summary);
     if level == Level::Warn {
         report.fixes.push(super::Fix {
             what: "filter loosely: an answer is accepted by any interface that has a route back".to_owned(),

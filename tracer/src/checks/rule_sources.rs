@@ -21,7 +21,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         [] => "no tool has rules to list".to_owned(),
         _ => format!("rules listed by {}", listed.join(", ")),
     };
-    let mut report = CheckReport::new(CHECK.id, level, summary);
+    let mut report = CHECK.report(level, summary);
     report.details.extend(rules.sources.iter().filter_map(unseen));
     for (table, count) in &rules.unread {
         report = report.detail(format!(

@@ -21,20 +21,19 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     let seen = match &facts.seen {
         Ok(Some(seen)) => seen,
         Ok(None) => {
-            return vec![CheckReport::new(
-                CHECK.id,
+            return vec![CHECK.report(
                 Level::Note,
                 "this namespace has no conntrack table that can be read without loading a module",
             )];
         }
         Err(why) => {
-            return vec![CheckReport::new(CHECK.id, Level::Note, format!("the conntrack table cannot be read: {why}"))];
+            return vec![CHECK.report(Level::Note, format!("the conntrack table cannot be read: {why}"))];
         }
     };
     let counts = seen.counts.to_string();
     if seen.conclusions.is_empty() {
         let summary = "no translated connection in the conntrack table has been answered or has waited long enough";
-        return vec![CheckReport::new(CHECK.id, Level::Note, summary).detail(counts)];
+        return vec![CHECK.report(Level::Note, summary).detail(counts)];
     }
     seen.conclusions.iter().map(|conclusion| report(facts, conclusion, &counts)).collect()
 }
@@ -46,7 +45,7 @@ fn report(facts: &Facts, conclusion: &Conclusion, counts: &str) -> CheckReport {
         Verdict::NoClass { .. } => Level::Ok,
         Verdict::TooFew { .. } => Level::Note,
     };
-    let mut report = CheckReport::new(CHECK.id, level, format!("right now, {conclusion}")).detail(counts);
+    let mut report = CHECK.report(level, format!("right now, {conclusion}")).detail(counts);
     report.details.extend(conclusion.supporting().iter().map(ToString::to_string));
     let likely = conclusion.class().and_then(|class| class.likely.as_ref());
     let allowed = if conclusion.is_ipv4 { &facts.policy.v4 } else { &facts.policy.v6 };

@@ -19,21 +19,20 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let watched = list(&watched.into_iter().collect::<Vec<_>>());
     vec![if missed.is_empty() {
-        CheckReport::new(
-            CHECK.id,
-            Level::Ok,
-            format!("interfaces that lead to the outside: {watched}; no NAT rule names another"),
-        )
+        CHECK.report(Level::Ok, format!("interfaces that lead to the outside: {watched}; no NAT rule names another"))
     } else {
         let options: Vec<_> = missed.iter().map(|name| format!("-i {name}")).collect();
-        CheckReport::new(
-            CHECK.id,
-            Level::Note,
-            format!(
-                "NAT rules name {}, which does not lead to the outside: a capture does not watch it by default",
-                list(&missed)
-            ),
-        )
-        .detail(format!("interfaces that lead to the outside: {watched}; add {} to tail or record", options.join(" ")))
+        CHECK
+            .report(
+                Level::Note,
+                format!(
+                    "NAT rules name {}, which does not lead to the outside: a capture does not watch it by default",
+                    list(&missed)
+                ),
+            )
+            .detail(format!(
+                "interfaces that lead to the outside: {watched}; add {} to tail or record",
+                options.join(" ")
+            ))
     }]
 }

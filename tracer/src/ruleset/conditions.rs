@@ -61,34 +61,14 @@ impl Condition {
 
     /// Whether a packet without a mark meets it; `None` where it does not ask for a mark.
     pub(super) fn of_unmarked(&self) -> Option<bool> {
-        match self.subject {
-            Subject::Mark { mask, ref values, .. } => Some(values.contains(&(NO_MARK & mask)) != self.negated),
-            Subject::Source(_)
-            | Subject::Destination(_)
-            | Subject::In(_)
-            | Subject::Out(_)
-            | Subject::State(_)
-            | Subject::ChangedDestination
-            | Subject::OwnSocket(_)
-            | Subject::Other(_)
-            | Subject::Changing(_) => None,
-        }
+        let Subject::Mark { mask, ref values, .. } = self.subject else { return None };
+        Some(values.contains(&(NO_MARK & mask)) != self.negated)
     }
 
     /// Whether the first packet of a connection meets it, the only one that NAT rules see; `None` where it does not ask for a state.
     pub(super) fn of_new(&self) -> Option<bool> {
-        match &self.subject {
-            Subject::State(states) => Some(states.contains("new") != self.negated),
-            Subject::Source(_)
-            | Subject::Destination(_)
-            | Subject::In(_)
-            | Subject::Out(_)
-            | Subject::Mark { .. }
-            | Subject::ChangedDestination
-            | Subject::OwnSocket(_)
-            | Subject::Other(_)
-            | Subject::Changing(_) => None,
-        }
+        let Subject::State(states) = &self.subject else { return None };
+        Some(states.contains("new") != self.negated)
     }
 
     fn opposite(&self) -> Self {
@@ -160,11 +140,8 @@ pub(super) fn exclude(way: &[Condition], condition: &Condition) -> bool {
 /// Whether the conditions name destinations, and none of them is routed on the internet.
 pub(super) fn stay_private(way: &[Condition]) -> bool {
     way.iter().filter(|condition| !condition.negated).any(|condition| {
-        if let Subject::Destination(prefixes) = &condition.subject {
-            !prefixes.is_empty() && prefixes.iter().all(addresses::is_private)
-        } else {
-            false
-        }
+        matches!(&condition.subject, Subject::Destination(prefixes)
+            if !prefixes.is_empty() && prefixes.iter().all(addresses::is_private))
     })
 }
 
@@ -189,18 +166,14 @@ pub(super) fn leave_by(way: &[Condition]) -> Option<&BTreeSet<String>> {
 mod tests {
     use super::*;
 
-    fn nets(text: &str) -> Vec<IpNet> {
-        text.split(' ').map(|net| addresses::parse(net).unwrap()).collect()
-    }
-
     fn from(text: &str) -> Condition {
-        let (negated, text) = text.strip_prefix('!').map_or((false, text), |text| (true, text));
-        Condition::new(Subject::Source(nets(text)), negated)
+        let nets = text.trim_start_matches('!').split(' ').map(|net| addresses::parse(net).unwrap()).collect();
+        Condition::new(Subject::Source(nets), text.starts_with('!'))
     }
 
     fn out(text: &str) -> Condition {
-        let (negated, text) = text.strip_prefix('!').map_or((false, text), |text| (true, text));
-        Condition::new(Subject::Out(text.split(' ').map(str::to_owned).collect()), negated)
+        let names = text.trim_start_matches('!').split(' ').map(str::to_owned).collect();
+        Condition::new(Subject::Out(names), text.starts_with('!'))
     }
 
     fn mark(mask: u32, value: u32, negated: bool) -> Condition {

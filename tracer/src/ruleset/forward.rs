@@ -1,7 +1,7 @@
 //! The chains at the forward hook that can drop: by policy, or what conntrack finds invalid.
 
 use super::conditions::Subject;
-use super::{Action, Chain, RuleLine, Table};
+use super::{Action, Branch, Chain, RuleLine, Table};
 
 /// Chains visited from one hook.
 const MAX_CHAINS: usize = 2000;
@@ -42,17 +42,8 @@ fn lines<'a>(table: &'a Table, start: &'a Chain) -> Vec<&'a RuleLine> {
     while let Some(chain) = chains.get(next).copied().filter(|_| chains.len() < MAX_CHAINS) {
         next += 1;
         for line in &chain.lines {
-            let targets: Vec<&Action> = match &line.action {
-                Action::Branches(branches) => branches.iter().map(|branch| &branch.action).collect(),
-                action @ (Action::Jump(_) | Action::Goto(_)) => vec![action],
-                Action::Nat(_)
-                | Action::Return
-                | Action::Accept
-                | Action::Drop
-                | Action::Notrack
-                | Action::Foreign(_)
-                | Action::Other => Vec::new(),
-            };
+            let branches: &[Branch] = if let Action::Branches(branches) = &line.action { branches } else { &[] };
+            let targets = branches.iter().map(|branch| &branch.action).chain([&line.action]);
             for target in targets {
                 let (Action::Jump(name) | Action::Goto(name)) = target else { continue };
                 let known = chains.iter().any(|chain| chain.name == *name);
@@ -69,11 +60,8 @@ fn is_only_known(line: &RuleLine) -> bool {
 }
 
 fn names_state(line: &RuleLine, state: &str) -> bool {
-    line.conditions.iter().any(|condition| {
-        if let Subject::State(states) = &condition.subject {
-            !condition.negated && states.contains(state)
-        } else {
-            false
-        }
-    })
+    line.conditions
+        .iter()
+        .filter(|condition| !condition.negated)
+        .any(|condition| matches!(&condition.subject, Subject::State(states) if states.contains(state)))
 }

@@ -33,7 +33,7 @@ pub use owner::RuleOwner;
 pub use protocols::Protocols;
 pub use reach::Reach;
 pub use read::{Kernel, Read, Sources, ToolReading, read, read_from};
-pub use rewrite::{Insertion, with_ports};
+pub use rewrite::with_ports;
 pub use tool::{Tools, run};
 pub use words::for_shell as shell_word;
 

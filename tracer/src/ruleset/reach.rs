@@ -7,12 +7,10 @@ use super::{Protocols, RuleFamily, RuleLine, Subject};
 
 /// The source of conditions that ask for exactly one prefix.
 fn one_source(conditions: &[Condition]) -> Option<IpNet> {
-    conditions.iter().filter(|condition| !condition.negated).find_map(|condition| {
-        if let Subject::Source(prefixes) = &condition.subject {
-            <&[IpNet; 1]>::try_from(&prefixes[..]).ok().map(|[one]| *one)
-        } else {
-            None
-        }
+    let mut asked = conditions.iter().filter(|condition| !condition.negated);
+    asked.find_map(|condition| {
+        let Subject::Source(prefixes) = &condition.subject else { return None };
+        <[IpNet; 1]>::try_from(&prefixes[..]).ok().map(|[one]| one)
     })
 }
 

@@ -2,36 +2,17 @@
 
 use super::{NatKind, NatRule, Protocols, nft_statement};
 
-/// Rules to put above another one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Insertion {
-    /// The tool that does it.
-    pub tool: String,
-    /// nft's word for the table's family.
-    pub family: String,
-    /// The table.
-    pub table: String,
-    /// The chain.
-    pub chain: String,
-    /// nft's number of the rule below.
-    pub handle: Option<u64>,
-    /// The place of the rule below, from 1.
-    pub number: usize,
-    /// Each rule as phrases of nft, or as words of iptables.
-    pub rules: Vec<Vec<String>>,
-}
-
-/// The rule with these ports.
+/// The rules to put above this one, each as phrases of nft or as words of iptables.
 ///
 /// # Errors
 /// Why there is none: what to change is then said in words.
-pub fn with_ports(rule: &NatRule, ports: (u16, u16)) -> Result<Insertion, String> {
+pub fn with_ports(rule: &NatRule, ports: (u16, u16)) -> Result<Vec<Vec<String>>, String> {
     if let Some(program) = &rule.owned_by {
         return Err(format!("{program} owns the table, and the kernel lets no other program change it"));
     }
     let names = [&rule.table, &rule.chain, &rule.table_family];
-    let matches = rule.line.matches.clone()?;
-    if !names.into_iter().chain(&matches).chain(&rule.nat.address).all(|text| is_fit(text)) {
+    let matches = rule.line.matches.as_ref().map_err(Clone::clone)?;
+    if !names.into_iter().chain(matches).chain(&rule.nat.address).all(|text| is_fit(text)) {
         return Err("it has characters that cannot be pasted".to_owned());
     }
     let protocols = rule.line.protocols.common();
@@ -39,24 +20,15 @@ pub fn with_ports(rule: &NatRule, ports: (u16, u16)) -> Result<Insertion, String
         return Err("it meets neither TCP nor UDP".to_owned());
     }
     let is_nft = rule.tool == "nft";
-    let rules =
-        if is_nft { nft(rule, &matches, &protocols, ports) } else { iptables(rule, &matches, &protocols, ports) };
+    let rules = if is_nft { nft(rule, matches, &protocols, ports) } else { iptables(rule, matches, &protocols, ports) };
     let rules = rules.ok_or_else(|| match rule.nat.kind {
-        NatKind::Netmap => "a prefix is mapped to another one, without ports".to_owned(),
-        NatKind::Masquerade | NatKind::Snat => "its addresses come from a map".to_owned(),
+        NatKind::Netmap => "a prefix is mapped to another one, without ports",
+        NatKind::Masquerade | NatKind::Snat => "its addresses come from a map",
     })?;
     if is_nft && rule.line.handle.is_none() {
         return Err("nft does not list its handle".to_owned());
     }
-    Ok(Insertion {
-        tool: rule.tool.clone(),
-        family: rule.table_family.clone(),
-        table: rule.table.clone(),
-        chain: rule.chain.clone(),
-        handle: rule.line.handle,
-        number: rule.line.number,
-        rules,
-    })
+    Ok(rules)
 }
 
 fn nft(rule: &NatRule, matches: &[String], protocols: &[&str], ports: (u16, u16)) -> Option<Vec<Vec<String>>> {
@@ -81,12 +53,12 @@ fn iptables(
 ) -> Option<Vec<Vec<String>>> {
     let nat = &rule.nat;
     let ports = if low == high { low.to_string() } else { format!("{low}-{high}") };
-    let target = match nat.kind {
-        NatKind::Masquerade => vec!["MASQUERADE".to_owned(), "--to-ports".to_owned(), ports],
+    let mut end = match nat.kind {
+        NatKind::Masquerade => vec!["-j".to_owned(), "MASQUERADE".to_owned(), "--to-ports".to_owned(), ports],
         NatKind::Snat => {
             let address = nat.address.as_ref()?;
             let address = if address.contains(':') { format!("[{address}]") } else { address.clone() };
-            vec!["SNAT".to_owned(), "--to-source".to_owned(), format!("{address}:{ports}")]
+            vec!["-j".to_owned(), "SNAT".to_owned(), "--to-source".to_owned(), format!("{address}:{ports}")]
         }
         NatKind::Netmap => return None,
     };
@@ -96,17 +68,12 @@ fn iptables(
         // Only SNAT knows it.
         (nat.flags.persistent && nat.kind == NatKind::Snat, "--persistent"),
     ];
-    let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word.to_owned());
-    let end: Vec<String> = ["-j".to_owned()].into_iter().chain(target).chain(flags).collect();
-    let one = |protocol: &str| -> Vec<String> {
-        let start = ["-p".to_owned(), protocol.to_owned()];
-        start.into_iter().chain(matches.iter().cloned()).chain(end.iter().cloned()).collect()
-    };
-    let own = match &rule.line.protocols {
+    end.extend(flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word.to_owned()));
+    let one = |protocol: &str| [&["-p".to_owned(), protocol.to_owned()], matches, &end].concat();
+    Some(match &rule.line.protocols {
         Protocols::Only(names) if rule.line.protocols.all_have_ports() => names.iter().map(|name| one(name)).collect(),
         Protocols::Any | Protocols::Only(_) | Protocols::Not(_) => protocols.iter().map(|name| one(name)).collect(),
-    };
-    Some(own)
+    })
 }
 
 /// No control characters, nothing that a terminal or a reader mistakes.
