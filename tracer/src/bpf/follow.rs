@@ -37,7 +37,7 @@ pub(super) struct Follow {
 impl Follow {
     /// From what was found at the start. `ours` are the programs of this run, by id.
     pub(super) fn new(mut spaces: Vec<FollowedNetns>, names: &[String], known: NodeMaps, ours: &BTreeSet<u32>) -> Self {
-        spaces.iter_mut().for_each(|space| space.know(ours));
+        spaces.iter_mut().for_each(|space| space.lower.ours.extend(ours));
         Self {
             spaces,
             names: names.to_vec(),
@@ -52,27 +52,25 @@ impl Follow {
 
     /// Reports the state at the start.
     pub(super) fn begin(&mut self, wires: &Wires, time_ns: u64) -> anyhow::Result<()> {
-        self.known.namespaces(self.spaces.iter().map(FollowedNetns::inum))?;
-        for watched in wires.watched() {
+        self.known.namespaces(self.spaces.iter().map(|space| space.inum))?;
+        for watched in &wires.watched {
             let state = if watched.sight == Sight::Blind { UPLINK_BLIND } else { UPLINK_WATCHED };
-            self.events.push(uplink(&watched.interface, state, time_ns).into());
+            self.events.push(uplink(&watched.interface, state, time_ns));
         }
         for space in &self.spaces {
-            let unwatched = space.unwatched().iter();
-            self.events.extend(unwatched.map(|interface| Event::from(uplink(interface, UPLINK_LEFT, time_ns))));
-            self.notices.extend(space.bridges().iter().map(|(bridge, ports)| {
+            self.events.extend(space.unwatched.iter().map(|interface| uplink(interface, UPLINK_LEFT, time_ns)));
+            self.notices.extend(space.bridges.iter().map(|(bridge, ports)| {
                 let (bridge, ports) = (bridge.escape_debug(), ports.join(", "));
                 format!(
                     "{bridge} is a bridge: SYNs that its virtual machines and containers send through {ports} are not seen: name \
                      the ports instead of the bridge (--iface), or no interface"
                 )
             }));
-            let held = space.addresses().iter();
-            self.events.extend(held.map(|held| Event::from(address(space.inum(), held, true, time_ns))));
+            self.events.extend(space.addresses.iter().map(|held| address(space.inum, held, true, time_ns)));
         }
-        self.share(wires.watched());
-        self.known.watch(wires.watched())?;
-        self.known.own(self.spaces.iter().flat_map(FollowedNetns::addresses))
+        self.share(&wires.watched);
+        self.known.watch(&wires.watched)?;
+        self.known.own(self.spaces.iter().flat_map(|space| &space.addresses))
     }
 
     /// Looks for changes and follows them; whether what is watched has changed.
@@ -80,10 +78,10 @@ impl Follow {
         let (mut has_filters, mut has_changed, mut has_addresses) = (false, false, false);
         for index in 0..self.spaces.len() {
             let Some(space) = self.spaces.get_mut(index) else { break };
-            let inum = space.inum();
-            let watched = wires.watched().iter().filter(|watched| watched.interface.inum == inum);
+            let inum = space.inum;
+            let watched = wires.watched.iter().filter(|watched| watched.interface.inum == inum);
             let watched = watched.map(|watched| watched.interface.index).collect();
-            let namespace = &wires.namespaces()[index];
+            let namespace = &wires.namespaces[index];
             let change = space.follow(namespace, &self.names, &watched, time_ns >= self.next_check_ns)?;
             has_filters |= change.has_filters;
             self.unlinked.extend(change.unlinked.iter().map(|index| (inum, *index)));
@@ -91,33 +89,31 @@ impl Follow {
             has_changed |= self.change(ebpf, wires, inum, change, time_ns);
         }
         if has_addresses {
-            self.known.own(self.spaces.iter().flat_map(FollowedNetns::addresses))?;
+            self.known.own(self.spaces.iter().flat_map(|space| &space.addresses))?;
         }
         if has_filters || time_ns >= self.next_check_ns {
             self.next_check_ns = time_ns + CHECK_NS;
-            let mut became = wires.leave(ebpf, time_ns);
+            let mut became = wires.leave_unwanted(ebpf, time_ns);
             became.extend(wires.mend(ebpf));
             has_changed |= !became.is_empty();
             became.into_iter().for_each(|(interface, became)| self.report(&interface, became, time_ns));
         }
-        self.share(wires.watched());
-        self.known.watch(wires.watched())?;
+        self.share(&wires.watched);
+        self.known.watch(&wires.watched)?;
         Ok(has_changed)
     }
 
     /// Has everything read again at the next look: an announcement may have been missed.
     pub(super) fn read_again(&mut self) {
-        self.spaces.iter_mut().for_each(FollowedNetns::read_again);
+        self.spaces.iter_mut().for_each(|space| space.has_changed = true);
         self.next_check_ns = 0;
     }
 
     /// Follows a change in one namespace; whether what is watched has changed.
     fn change(&mut self, ebpf: &mut Ebpf, wires: &mut Wires, inum: u32, change: Change, time_ns: u64) -> bool {
-        let event = |held: &HeldAddress, is_added| Event::from(address(inum, held, is_added, time_ns));
-        self.events.extend(change.removed.iter().map(|held| event(held, false)));
-        self.events.extend(change.added.iter().map(|held| event(held, true)));
-        let unwatched = change.unwatched.iter().map(|interface| Event::from(uplink(interface, UPLINK_LEFT, time_ns)));
-        self.events.extend(unwatched);
+        self.events.extend(change.removed.iter().map(|held| address(inum, held, false, time_ns)));
+        self.events.extend(change.added.iter().map(|held| address(inum, held, true, time_ns)));
+        self.events.extend(change.unwatched.iter().map(|interface| uplink(interface, UPLINK_LEFT, time_ns)));
         let Some(interfaces) = change.interfaces.filter(|_| wires.can_follow()) else { return false };
         let became = wires.update(ebpf, inum, interfaces, &change.gone, time_ns);
         let has_changed = !became.is_empty();
@@ -139,15 +135,15 @@ impl Follow {
             ),
             Became::Refused(why) => (None, format!("{why}: SYNs that leave through it are not seen")),
         };
-        self.events.extend(state.map(|state| Event::from(uplink(interface, state, time_ns))));
+        self.events.extend(state.map(|state| uplink(interface, state, time_ns)));
         self.notices.push(notice);
     }
 
     /// Says once of each interface that programs of others are on its way out.
     fn share(&mut self, watched: &[Watched]) {
         let shared = watched.iter().filter(|watched| watched.is_by_queue()).map(|watched| &watched.interface);
-        let now: BTreeSet<_> = shared.clone().map(|interface| (interface.inum, interface.index)).collect();
-        for interface in shared.filter(|interface| !self.shared.contains(&(interface.inum, interface.index))) {
+        let now: BTreeSet<_> = shared.clone().map(Interface::key).collect();
+        for interface in shared.filter(|interface| !self.shared.contains(&interface.key())) {
             let name = interface.name.escape_debug();
             self.notices.push(format!(
                 "{name} has other TC programs on egress (eBPF masquerade?): snatrace reads SYNs after them"
@@ -158,7 +154,7 @@ impl Follow {
 
     /// All addresses of the namespaces.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
-        let all = self.spaces.iter().flat_map(FollowedNetns::addresses);
+        let all = self.spaces.iter().flat_map(|space| &space.addresses);
         let all = all.filter(|held| held.kind == Held::Address);
         let all: BTreeSet<_> = all.map(|held| Ipv6Addr::from(held.addr).to_canonical()).collect();
         all.into_iter().collect()
@@ -180,24 +176,21 @@ impl Follow {
     }
 }
 
-fn uplink(interface: &Interface, state: u8, time_ns: u64) -> Uplink {
+fn uplink(interface: &Interface, state: u8, time_ns: u64) -> Event {
     let mut name = [0; INTERFACE_NAME];
     name.iter_mut().zip(interface.name.bytes()).for_each(|(to, from)| *to = from);
     let stamp = Stamp { time_ns, kind: Uplink::KIND, netns: interface.inum };
-    Uplink { stamp, ifindex: interface.index, state, link: interface.link, unused: [0; 2], name }
+    Uplink { stamp, ifindex: interface.index, state, link: interface.link, unused: [0; 2], name }.into()
 }
 
-fn address(netns: u32, held: &HeldAddress, is_added: bool, time_ns: u64) -> Address {
+fn address(netns: u32, held: &HeldAddress, is_added: bool, time_ns: u64) -> Event {
     let HeldAddress { ifindex, addr, prefix, kind } = *held;
-    let state = match (kind, is_added) {
-        (Held::Address, true) => ADDRESS_ADDED,
-        (Held::Address, false) => ADDRESS_REMOVED,
-        (Held::LocalRoute, true) => LOCAL_ROUTE_ADDED,
-        (Held::LocalRoute, false) => LOCAL_ROUTE_REMOVED,
-        (Held::HostRoute, true) => HOST_ROUTE_ADDED,
-        (Held::HostRoute, false) => HOST_ROUTE_REMOVED,
-        (Held::Sender, true) => SENDER_ADDED,
-        (Held::Sender, false) => SENDER_REMOVED,
+    let (added, removed) = match kind {
+        Held::Address => (ADDRESS_ADDED, ADDRESS_REMOVED),
+        Held::LocalRoute => (LOCAL_ROUTE_ADDED, LOCAL_ROUTE_REMOVED),
+        Held::HostRoute => (HOST_ROUTE_ADDED, HOST_ROUTE_REMOVED),
+        Held::Sender => (SENDER_ADDED, SENDER_REMOVED),
     };
-    Address { stamp: Stamp { time_ns, kind: Address::KIND, netns }, addr, ifindex, prefix, state, unused: [0; 2] }
+    let (stamp, state) = (Stamp { time_ns, kind: Address::KIND, netns }, if is_added { added } else { removed });
+    Address { stamp, addr, ifindex, prefix, state, unused: [0; 2] }.into()
 }

@@ -9,20 +9,11 @@ use aya::programs::loaded_programs;
 /// `BPF_PROG_TYPE_SCHED_CLS`
 const SCHED_CLS: u32 = 3;
 
-/// A TC program, with the names of its maps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Classifier {
-    /// As the kernel has it, at most 15 characters.
-    pub name: String,
-    /// Likewise.
-    pub maps: Vec<String>,
-}
-
-/// Every TC program of this machine.
+/// Every TC program of this machine, with the names of its maps; the kernel keeps 15 characters of a name.
 ///
 /// # Errors
 /// When the kernel does not list them.
-pub fn classifiers() -> anyhow::Result<Vec<Classifier>> {
+pub fn classifiers() -> anyhow::Result<Vec<(String, Vec<String>)>> {
     let maps = loaded_maps().filter_map(|map| {
         let map = map.ok()?;
         Some((map.id(), map.name_as_str()?.to_owned()))
@@ -34,7 +25,7 @@ pub fn classifiers() -> anyhow::Result<Vec<Classifier>> {
         if program.program_type() as u32 == SCHED_CLS {
             let ids = program.map_ids().ok().flatten().unwrap_or_default();
             let maps = ids.iter().filter_map(|id| maps.get(id).cloned()).collect();
-            found.push(Classifier { name: program.name_as_str().unwrap_or_default().to_owned(), maps });
+            found.push((program.name_as_str().unwrap_or_default().to_owned(), maps));
         }
     }
     Ok(found)

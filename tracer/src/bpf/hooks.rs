@@ -12,7 +12,6 @@ use aya::{Btf, Ebpf};
 use super::layout::Layout;
 use super::privileges;
 use super::refusal;
-use super::try_load::try_load;
 use crate::model::HookState;
 use crate::symbols;
 
@@ -112,7 +111,7 @@ impl Hooks {
 
     /// Attaches what waits for a module that is loaded now.
     pub(super) fn retry(&mut self, ebpf: &mut Ebpf) -> Vec<&'static str> {
-        let is_loaded = |hook: &Hook| hook.module().is_some_and(|module| Path::new(MODULES).join(module).exists());
+        let is_loaded = |hook: &Hook| hook.kprobe().is_some_and(|(_, module)| Path::new(MODULES).join(module).exists());
         let on: Vec<_> = self.waiting.extract_if(.., |hook| is_loaded(hook) && hook.attach_late(ebpf)).collect();
         let on: Vec<_> = on.into_iter().map(|hook| hook.stem).collect();
         for state in self.states.iter_mut().filter(|state| on.contains(&state.stem.as_str())) {
@@ -125,7 +124,7 @@ impl Hooks {
     fn try_attach(&mut self, ebpf: &mut Ebpf, btf: &Btf, hook: &'static Hook) -> anyhow::Result<Option<String>> {
         match hook.load(ebpf, btf).and_then(|()| hook.attach(ebpf)) {
             Ok(()) => Ok(None),
-            Err(error) if is_not_found(&error) && hook.module().is_some() => {
+            Err(error) if refusal::has_kind(error.as_ref(), ErrorKind::NotFound) && hook.kprobe().is_some() => {
                 self.waiting.push(hook);
                 Ok(hook.waits_for())
             }
@@ -140,29 +139,27 @@ impl Hooks {
     fn check(&self) -> anyhow::Result<()> {
         let is_off =
             |stem: &str| self.states.iter().find(|state| state.stem == stem).and_then(|state| state.off.as_ref());
-        match (is_off("nat_bind"), is_off("wire")) {
-            (Some(bind), Some(wire)) if self.waiting.is_empty() => {
-                anyhow::bail!(
-                    "no active hook can observe translated ports: nat_bind is off ({bind}), and wire is off ({wire}): name the \
-                     interface that connections leave through with --iface"
-                )
-            }
-            _ => Ok(()),
+        if let (Some(bind), Some(wire), true) = (is_off("nat_bind"), is_off("wire"), self.waiting.is_empty()) {
+            anyhow::bail!(
+                "no active hook can observe translated ports: nat_bind is off ({bind}), and wire is off ({wire}): name the \
+                 interface that connections leave through with --iface"
+            );
         }
+        Ok(())
     }
 }
 
 /// What would become of the hooks if they were attached now.
 pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, btf: &Btf, layout: &Layout) -> Vec<HookState> {
-    let functions: Vec<_> = HOOKS.iter().filter_map(Hook::function).collect();
+    let functions: Vec<_> = HOOKS.iter().filter_map(Hook::kprobe).map(|(function, _)| function).collect();
     // Where the kernel does not list its functions, only attaching shows whether the function is there.
     let present = symbols::present(&functions).ok();
     let is_absent = |name| present.as_ref().is_some_and(|present| !present.contains(name));
     let state = |hook: &Hook| {
         let off = match hook.can_run(layout) {
             Err(why) => Some(why),
-            Ok(()) if hook.function().is_some_and(is_absent) => hook.waits_for(),
-            Ok(()) => try_load(ebpf, |ebpf| hook.load(ebpf, btf)),
+            Ok(()) if hook.kprobe().is_some_and(|(function, _)| is_absent(function)) => hook.waits_for(),
+            Ok(()) => refusal::of_loading(ebpf, |ebpf| hook.load(ebpf, btf)),
         };
         HookState { stem: hook.stem.to_owned(), off: off.map(|why| format!("{why}: {}", hook.without)) }
     };
@@ -172,23 +169,13 @@ pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, btf: &Btf, layout: &Layout
 impl Hook {
     /// The function that has to be there, and its module.
     fn kprobe(&self) -> Option<(&'static str, &'static str)> {
-        match self.place {
-            AttachPoint::Kprobe { function, module } => Some((function, module)),
-            AttachPoint::BtfTracepoint(_) | AttachPoint::DropTracepoint(_) => None,
-        }
-    }
-
-    fn function(&self) -> Option<&'static str> {
-        Some(self.kprobe()?.0)
-    }
-
-    fn module(&self) -> Option<&'static str> {
-        Some(self.kprobe()?.1)
+        if let AttachPoint::Kprobe { function, module } = self.place { Some((function, module)) } else { None }
     }
 
     /// What it waits for, in words.
     fn waits_for(&self) -> Option<String> {
-        Some(format!("the kernel module {} is not loaded yet, will attach when it is", self.module()?))
+        let (_, module) = self.kprobe()?;
+        Some(format!("the kernel module {module} is not loaded yet, will attach when it is"))
     }
 
     /// Loads without attaching.
@@ -252,8 +239,4 @@ impl Hook {
     fn program<'a>(&self, ebpf: &'a mut Ebpf) -> anyhow::Result<&'a mut Program> {
         ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))
     }
-}
-
-fn is_not_found(error: &anyhow::Error) -> bool {
-    refusal::has_kind(error.as_ref(), ErrorKind::NotFound)
 }

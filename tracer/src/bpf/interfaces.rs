@@ -40,6 +40,11 @@ pub(super) struct Interface {
 }
 
 impl Interface {
+    /// Inode number of its namespace, and its index there.
+    pub(super) const fn key(&self) -> (u32, u32) {
+        (self.inum, self.index)
+    }
+
     /// Whether one of the two is looked at instead of the other.
     pub(super) fn replaces(&self, other: &Self) -> bool {
         self.uppers.contains(&other.index) || other.uppers.contains(&self.index)
@@ -85,21 +90,23 @@ struct Interfaces {
 /// A namespace whose interfaces are followed.
 pub(super) struct FollowedNetns {
     netns: usize,
-    inum: u32,
+    /// Inode number of the namespace.
+    pub(super) inum: u32,
     connection: Connection,
     monitor: Monitor,
-    addresses: BTreeSet<HeldAddress>,
-    /// Interfaces that were reported as not watched.
-    unwatched: Vec<Interface>,
-    /// Something was announced that has not been looked at yet.
-    has_changed: bool,
+    /// As they were read last.
+    pub(super) addresses: BTreeSet<HeldAddress>,
+    /// The interfaces with a network of other hosts that are not watched, and were reported.
+    pub(super) unwatched: Vec<Interface>,
+    /// Something was announced that has not been looked at yet, so everything is read by the next call of `follow`.
+    pub(super) has_changed: bool,
     gone: BTreeSet<u32>,
     has_filters: bool,
-    lower: Lower,
+    pub(super) lower: Lower,
     /// Uplinks that are watched on the devices below them.
     uppers: BTreeSet<u32>,
-    /// Watched bridges with ports to the outside that are not watched.
-    bridges: Vec<(String, Vec<String>)>,
+    /// Watched bridges, each with its ports to the outside, none of which is watched.
+    pub(super) bridges: Vec<(String, Vec<String>)>,
     not_before: Instant,
 }
 
@@ -122,36 +129,6 @@ impl FollowedNetns {
             bridges: Vec::new(),
             not_before: Instant::now(),
         })
-    }
-
-    /// Inode number of the namespace.
-    pub(super) const fn inum(&self) -> u32 {
-        self.inum
-    }
-
-    /// The addresses as they were read last.
-    pub(super) const fn addresses(&self) -> &BTreeSet<HeldAddress> {
-        &self.addresses
-    }
-
-    /// The interfaces with a network of other hosts that are not watched.
-    pub(super) fn unwatched(&self) -> &[Interface] {
-        &self.unwatched
-    }
-
-    /// Watched bridges, each with its ports to the outside, none of which is watched.
-    pub(super) fn bridges(&self) -> &[(String, Vec<String>)] {
-        &self.bridges
-    }
-
-    /// These programs are ours, by id.
-    pub(super) fn know(&mut self, ours: &BTreeSet<u32>) {
-        self.lower.know(ours);
-    }
-
-    /// Looks at everything at the next call of `follow`.
-    pub(super) const fn read_again(&mut self) {
-        self.has_changed = true;
     }
 
     /// Everything as it is now.

@@ -20,7 +20,7 @@ pub(super) struct Lower {
     /// Those that programs of others are attached to.
     programmed: BTreeSet<u32>,
     /// Programs of ours, by id.
-    ours: BTreeSet<u32>,
+    pub(super) ours: BTreeSet<u32>,
     /// Bridges whose ports are looked at.
     bridges: BTreeSet<u32>,
 }
@@ -41,11 +41,6 @@ impl Lower {
         self.programmed = self.look(namespace)?;
         self.bridges = bridges(links, uplinks);
         Ok(())
-    }
-
-    /// These programs are ours.
-    pub(super) fn know(&mut self, ours: &BTreeSet<u32>) {
-        self.ours.extend(ours);
     }
 
     /// Whether programs came or went since it was read.

@@ -23,7 +23,6 @@ mod skipped;
 mod survey;
 mod tables;
 mod tcx;
-mod try_load;
 mod waiting;
 mod watched;
 mod widths;
@@ -133,8 +132,8 @@ impl Tracer {
         let mut follow = Follow::new(spaces, &options.interfaces, NodeMaps::new(&mut ebpf)?, &watched::ids(&mut ebpf));
         let wires = Wires::attach(&mut ebpf, &types, loaded, namespaces, uplinks, !options.interfaces.is_empty())?;
         follow.begin(&wires, ring::boot_ns()?)?;
-        ring.place(wires.watched());
-        let hooks = Hooks::attach(&mut ebpf, &types, &layout, wires.state())?;
+        ring.place(&wires.watched);
+        let hooks = Hooks::attach(&mut ebpf, &types, &layout, wires.state.clone())?;
         drop(types);
         ring.count_skipped(&ebpf);
         give_back();
@@ -164,7 +163,7 @@ impl Tracer {
     /// Names of the interfaces whose packets are looked at.
     #[must_use]
     pub fn interfaces(&self) -> Vec<&str> {
-        self.wires.watched().iter().map(|watched| watched.interface.name.as_str()).collect()
+        self.wires.watched.iter().map(|watched| watched.interface.name.as_str()).collect()
     }
 
     /// Addresses of the namespaces that are looked at, as of the start.
@@ -210,7 +209,7 @@ impl Tracer {
         let on = self.hooks.retry(&mut self.ebpf);
         if !on.is_empty() {
             self.ring.count_skipped(&self.ebpf);
-            self.ring.look_at_tables(self.wires.namespaces());
+            self.ring.look_at_tables(&self.wires.namespaces);
         }
         on
     }
@@ -221,7 +220,7 @@ impl Tracer {
     /// When the changes cannot be read.
     pub fn follow(&mut self) -> anyhow::Result<Vec<String>> {
         if self.follow.poll(&mut self.ebpf, &mut self.wires, ring::boot_ns()?)? {
-            self.ring.place(self.wires.watched());
+            self.ring.place(&self.wires.watched);
         }
         let unlinked = self.follow.unlinked();
         if let Some(neighbours) = &mut self.neighbours {

@@ -5,9 +5,9 @@ use std::fs;
 use std::io;
 
 use anyhow::anyhow;
-use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
+use aya::{Ebpf, EbpfError};
 use nix::errno::Errno;
 
 use crate::shortage;
@@ -36,25 +36,34 @@ pub(super) fn of_program(error: &anyhow::Error) -> String {
     words.join(": ")
 }
 
+/// Why programs cannot be loaded at all; else what loading these does.
+pub(super) fn of_loading(
+    ebpf: &mut anyhow::Result<Ebpf>,
+    load: impl FnOnce(&mut Ebpf) -> anyhow::Result<()>,
+) -> Option<String> {
+    match ebpf {
+        Ok(ebpf) => load(ebpf).err().map(|error| of_program(&error)),
+        Err(error) => Some(format!("{error:#}")),
+    }
+}
+
 /// Why the maps cannot be made.
 pub(super) fn of_maps(error: EbpfError) -> anyhow::Error {
-    let code = if let EbpfError::MapError(MapError::CreateError { name, io_error }) = &error {
-        io_error.raw_os_error().map(|code| (name, code))
-    } else {
-        None
+    let EbpfError::MapError(MapError::CreateError { name, io_error }) = &error else {
+        return anyhow!(error).context("cannot load the eBPF object");
     };
-    let why = match code.map(|(name, code)| (name.as_str(), Errno::from_raw(code))) {
-        Some(("EVENTS", Errno::EINVAL)) => "this kernel has no BPF ring buffer: Linux 5.8 or newer is needed".to_owned(),
-        Some((name, errno)) => match shortage::words(errno) {
-            Some(why) => format!("the map {name}: {why}"),
-            None if errno == Errno::EPERM => {
-                "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and before Linux 5.11 with CAP_SYS_RESOURCE or more \
-                 locked memory (ulimit -l)"
-                    .to_owned()
-            }
-            None => format!("the map {name}: {errno}"),
-        },
-        None => return anyhow!(error).context("cannot load the eBPF object"),
+    let errno = io_error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+    let why = match (name.as_str(), shortage::words(errno)) {
+        ("EVENTS", _) if errno == Errno::EINVAL => {
+            "this kernel has no BPF ring buffer: Linux 5.8 or newer is needed".to_owned()
+        }
+        (name, Some(why)) => format!("the map {name}: {why}"),
+        (_, None) if errno == Errno::EPERM => {
+            "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and before Linux 5.11 with CAP_SYS_RESOURCE or more \
+             locked memory (ulimit -l)"
+                .to_owned()
+        }
+        (name, None) => format!("the map {name}: {errno}"),
     };
     anyhow!("cannot load the eBPF maps: {why}")
 }
@@ -66,14 +75,9 @@ pub(super) fn is_forbidden(error: &(dyn Error + 'static)) -> bool {
 
 /// Whether the error, or one that it comes from, is of this kind.
 pub(super) fn has_kind(error: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    let is =
+        |error: &(dyn Error + 'static)| error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind);
+    anyhow::Chain::new(error).any(is)
 }
 
 fn reason(error: &io::Error, log: &str, lockdown: &str) -> String {

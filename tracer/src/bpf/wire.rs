@@ -8,7 +8,6 @@ use aya::{Btf, Ebpf};
 use super::interfaces::Interface;
 use super::queue::Queue;
 use super::refusal;
-use super::try_load::try_load;
 use super::watched::{self, Sight, Watched};
 use crate::model::HookState;
 use crate::netns::Netns;
@@ -17,17 +16,18 @@ const NO_UPLINK: &str = "no interface here leads to the outside (name one with -
 /// How long an interface is watched on once it no longer leads to the outside: answers may still come, and routes that are made
 /// again take a moment.
 const LINGER_NS: u64 = 10_000_000_000;
+
 /// Why nothing could be attached now.
 pub(super) fn cannot(ebpf: &mut anyhow::Result<Ebpf>, uplinks: usize) -> Option<String> {
-    if uplinks == 0 { Some(NO_UPLINK.to_owned()) } else { try_load(ebpf, watched::load) }
+    if uplinks == 0 { Some(NO_UPLINK.to_owned()) } else { refusal::of_loading(ebpf, watched::load) }
 }
 
 /// What is attached to interfaces.
 pub(super) struct Wires {
-    namespaces: Vec<Netns>,
-    watched: Vec<Watched>,
+    pub(super) namespaces: Vec<Netns>,
+    pub(super) watched: Vec<Watched>,
     queue: Queue,
-    state: HookState,
+    pub(super) state: HookState,
     /// The user named the interfaces.
     are_named: bool,
     /// Interfaces that could not be watched, so that it is said once.
@@ -59,7 +59,8 @@ impl Wires {
         if uplinks.is_empty() {
             wires.state.off = Some(NO_UPLINK.to_owned());
         }
-        if let Err(error) = loaded.and_then(|()| wires.attach_to_all(ebpf, uplinks)) {
+        let mut uplinks = uplinks.into_iter();
+        if let Err(error) = loaded.and_then(|()| uplinks.try_for_each(|uplink| wires.watch(ebpf, uplink))) {
             wires.detach(ebpf)?;
             watched::unload(ebpf)?;
             if are_named {
@@ -68,23 +69,6 @@ impl Wires {
             wires.state.off = Some(format!("{}: answers are not seen", refusal::of_program(&error)));
         }
         Ok(wires)
-    }
-
-    fn attach_to_all(&mut self, ebpf: &mut Ebpf, uplinks: Vec<Interface>) -> anyhow::Result<()> {
-        uplinks.into_iter().try_for_each(|uplink| self.watch(ebpf, uplink))
-    }
-
-    /// The interfaces that are watched.
-    pub(super) fn watched(&self) -> &[Watched] {
-        &self.watched
-    }
-
-    pub(super) fn namespaces(&self) -> &[Netns] {
-        &self.namespaces
-    }
-
-    pub(super) fn state(&self) -> HookState {
-        self.state.clone()
     }
 
     /// Whether the programs could be loaded, so that interfaces that come later are watched.
@@ -102,66 +86,51 @@ impl Wires {
         time_ns: u64,
     ) -> Vec<(Interface, Became)> {
         let mut became = Vec::new();
-        let (stay, leave): (Vec<_>, Vec<_>) = std::mem::take(&mut self.watched).into_iter().partition(|watched| {
+        let is_left = |watched: &mut Watched| {
             let interface = &watched.interface;
             let is_renamed = |other: &Interface| other.index == interface.index && other.name != interface.name;
             let is_moved = wanted.iter().any(|other| other.replaces(interface))
                 && !wanted.iter().any(|other| other.index == interface.index);
-            interface.inum != inum || !gone.contains(&interface.index) && !is_moved && !wanted.iter().any(is_renamed)
-        });
-        self.watched = stay;
+            interface.inum == inum && (gone.contains(&interface.index) || is_moved || wanted.iter().any(is_renamed))
+        };
+        let left: Vec<_> = self.watched.extract_if(.., is_left).collect();
         self.refused.retain(|(of, index)| *of != inum || wanted.iter().any(|wanted| wanted.index == *index));
         for watched in self.watched.iter_mut().filter(|watched| watched.interface.inum == inum) {
             watched.unwanted_ns = watched.unwanted_ns.or(Some(time_ns));
         }
         for interface in wanted {
-            let key = |interface: &Interface| (interface.inum, interface.index);
-            if let Some(known) = self.watched.iter_mut().find(|known| key(&known.interface) == key(&interface)) {
+            if let Some(known) = self.watched.iter_mut().find(|known| known.interface.key() == interface.key()) {
                 (known.interface, known.unwanted_ns) = (interface, None);
                 continue;
             }
             match self.watch(ebpf, interface.clone()) {
                 Ok(()) => became.push((interface, Became::Watched)),
-                Err(error) if self.refused.insert(key(&interface)) => {
+                Err(error) if self.refused.insert(interface.key()) => {
                     became.push((interface, Became::Refused(refusal::of_program(&error))));
                 }
                 Err(error) => log::debug!("{}: {error:#}", interface.name),
             }
         }
-        for watched in leave {
-            let interface = watched.interface.clone();
-            let is_renamed = became.iter().any(|(other, _)| other.index == interface.index && other.inum == inum);
+        for watched in left {
+            let is_again = became.iter().any(|(other, _)| other.key() == watched.interface.key());
             let why = match () {
-                () if gone.contains(&interface.index) => "it is gone",
-                () if is_renamed => "it has another name",
+                () if gone.contains(&watched.interface.index) => "it is gone",
+                () if is_again => "it has another name",
                 () => "its packets are read on the devices below it",
             };
-            let is_again = became.iter().any(|(other, _)| other.index == interface.index && other.inum == inum);
-            // What went away took our programs along.
-            if let Err(error) = self.release(ebpf, watched) {
-                log::debug!("{}: {error:#}", interface.name);
-            }
             let at = if is_again { 0 } else { became.len() };
-            became.insert(at, (interface, Became::Left(why)));
+            became.insert(at, (self.leave(ebpf, watched), Became::Left(why)));
         }
         became
     }
 
     /// Leaves interfaces that have not led to the outside for a while.
-    pub(super) fn leave(&mut self, ebpf: &mut Ebpf, time_ns: u64) -> Vec<(Interface, Became)> {
-        let is_over = |watched: &Watched| watched.unwanted_ns.is_some_and(|since_ns| time_ns >= since_ns + LINGER_NS);
-        let (leave, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.watched).into_iter().partition(is_over);
-        self.watched = stay;
+    pub(super) fn leave_unwanted(&mut self, ebpf: &mut Ebpf, time_ns: u64) -> Vec<(Interface, Became)> {
+        let is_over =
+            |watched: &mut Watched| watched.unwanted_ns.is_some_and(|since_ns| time_ns >= since_ns + LINGER_NS);
+        let left: Vec<_> = self.watched.extract_if(.., is_over).collect();
         let why = if self.are_named { "it has another name" } else { "it no longer leads to the outside" };
-        let mut became = Vec::new();
-        for watched in leave {
-            let interface = watched.interface.clone();
-            if let Err(error) = self.release(ebpf, watched) {
-                log::debug!("{}: {error:#}", interface.name);
-            }
-            became.push((interface, Became::Left(why)));
-        }
-        became
+        left.into_iter().map(|watched| (self.leave(ebpf, watched), Became::Left(why))).collect()
     }
 
     /// Puts our programs back to where they see everything, where other programs came between.
@@ -172,11 +141,9 @@ impl Wires {
             let (interface, before) = (watched.interface.clone(), watched.sight);
             let mended = self.namespaces[interface.netns].run(|| watched.mend(ebpf, &mut self.queue));
             match mended {
-                Ok(()) if watched.sight != before => {
-                    became
-                        .push((interface, if watched.sight == Sight::Blind { Became::Blind } else { Became::Watched }));
-                }
-                Ok(()) => {}
+                Ok(()) if watched.sight == before => {}
+                Ok(()) if watched.sight == Sight::Blind => became.push((interface, Became::Blind)),
+                Ok(()) => became.push((interface, Became::Watched)),
                 // It may be gone, which is announced elsewhere.
                 Err(error) => log::debug!("{}: {error:#}", interface.name),
             }
@@ -202,6 +169,15 @@ impl Wires {
         }
         self.watched.push(watched);
         Ok(())
+    }
+
+    /// What went away took our programs along.
+    fn leave(&mut self, ebpf: &mut Ebpf, watched: Watched) -> Interface {
+        let interface = watched.interface.clone();
+        if let Err(error) = self.release(ebpf, watched) {
+            log::debug!("{}: {error:#}", interface.name);
+        }
+        interface
     }
 
     fn release(&mut self, ebpf: &mut Ebpf, mut watched: Watched) -> anyhow::Result<()> {

@@ -15,7 +15,7 @@ use super::{BpfNat, SeenTable};
 use crate::conntrack::{self, Observations};
 use crate::model::{HookState, Policy};
 use crate::netns::Netns;
-use crate::ruleset::{self, Sources, shell_word};
+use crate::ruleset::{self, Installed, Sources, Tools as _, shell_word};
 use crate::symbols;
 
 /// Files of /proc that are looked at; those of /proc/net by way of the thread, which is in the namespace.
@@ -120,13 +120,12 @@ impl Facts {
     }
 
     fn of_network(policy: Policy) -> Result<Self> {
-        let tools = ruleset::run();
+        let tools = Installed;
         let files: BTreeMap<_, _> =
             FILES.iter().filter_map(|&file| Some((file, fs::read_to_string(file).ok()?))).collect();
         let can_ask = || symbols::present(&[CTNETLINK]).is_ok_and(|found| found.contains(CTNETLINK));
-        let conntrack_stats = (!files.contains_key("/proc/thread-self/net/stat/nf_conntrack") && can_ask())
-            .then(|| ruleset::Tools::run(&tools, "conntrack", &["-S"]).ok().flatten())
-            .flatten();
+        let has_counters = files.contains_key("/proc/thread-self/net/stat/nf_conntrack");
+        let asked = if has_counters || !can_ask() { Ok(None) } else { tools.run("conntrack", &["-S"]) };
         let links = links::read().unwrap_or_default();
         let seen = seen().map_err(|error| format!("{error:#}"));
         Ok(Self {
@@ -136,7 +135,7 @@ impl Facts {
             links,
             seen,
             files,
-            conntrack_stats,
+            conntrack_stats: asked.ok().flatten(),
             ..Self::default()
         })
     }
@@ -157,8 +156,7 @@ impl Facts {
     /// How an interface filters by reverse path: the stricter of its own setting and that of all, where 2 is loose.
     #[must_use]
     pub fn rp_filter(&self, interface: &str) -> Option<u8> {
-        let own = self.rp_filters.get(interface).copied();
-        own.max(self.rp_filters.get("all").copied())
+        [interface, "all"].iter().filter_map(|name| self.rp_filters.get(*name).copied()).max()
     }
 
     /// What a command for the namespace that was looked at begins with.
@@ -243,8 +241,7 @@ fn cilium_options() -> BTreeMap<String, String> {
 
 #[cfg(feature = "ebpf")]
 fn classifiers() -> Result<Vec<(String, Vec<String>)>> {
-    let found = crate::bpf::classifiers()?;
-    Ok(found.into_iter().map(|program| (program.name, program.maps)).collect())
+    crate::bpf::classifiers()
 }
 
 #[cfg(not(feature = "ebpf"))]

@@ -34,7 +34,7 @@ pub use protocols::Protocols;
 pub use reach::Reach;
 pub use read::{Kernel, Read, Sources, ToolReading, read, read_from};
 pub use rewrite::with_ports;
-pub use tool::{Tools, run};
+pub use tool::{Installed, Tools};
 pub use words::for_shell as shell_word;
 
 /// Address families that a rule can meet.

@@ -21,7 +21,7 @@ pub fn with_ports(rule: &NatRule, ports: (u16, u16)) -> Result<Vec<Vec<String>>,
     }
     let is_nft = rule.tool == "nft";
     let rules = if is_nft { nft(rule, matches, &protocols, ports) } else { iptables(rule, matches, &protocols, ports) };
-    let rules = rules.ok_or_else(|| match rule.nat.kind {
+    let rules = rules.ok_or(match rule.nat.kind {
         NatKind::Netmap => "a prefix is mapped to another one, without ports",
         NatKind::Masquerade | NatKind::Snat => "its addresses come from a map",
     })?;

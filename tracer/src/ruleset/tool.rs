@@ -28,12 +28,8 @@ pub trait Tools {
 }
 
 /// The tools of this machine, run in the namespace of this thread.
-#[must_use]
-pub fn run() -> impl Tools {
-    Installed
-}
-
-struct Installed;
+#[derive(Debug)]
+pub struct Installed;
 
 impl Tools for Installed {
     fn run(&self, name: &str, args: &[&str]) -> anyhow::Result<Option<String>> {
@@ -108,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_tool_that_is_not_installed_is_no_error() {
-        assert!(run().run("snatrace-no-such-tool", &[]).unwrap().is_none());
+        assert!(Installed.run("snatrace-no-such-tool", &[]).unwrap().is_none());
     }
 
     #[test]
@@ -120,13 +116,13 @@ mod tests {
 
     #[test]
     fn a_tool_that_fails_is_quoted() {
-        let error = run().run("sh", &["-c", "echo no permission >&2; exit 4"]).unwrap_err().to_string();
+        let error = Installed.run("sh", &["-c", "echo no permission >&2; exit 4"]).unwrap_err().to_string();
         assert!(error.contains("exit status: 4") && error.ends_with("no permission"), "{error}");
     }
 
     #[test]
     fn a_tool_that_never_stops_talking_is_cut_off() {
-        let error = run().run("sh", &["-c", "exec cat /dev/zero"]).unwrap_err().to_string();
+        let error = Installed.run("sh", &["-c", "exec cat /dev/zero"]).unwrap_err().to_string();
         assert!(error.contains("more than 64 MiB"), "{error}");
     }
 }

@@ -6,17 +6,7 @@ use anyhow::Context as _;
 use nix::libc;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
-/// What this process is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Reads files.
-    Offline,
-    /// Captures, and attaches to interfaces that appear later.
-    #[cfg_attr(not(feature = "ebpf"), allow(dead_code, reason = "the live capture asks for it"))]
-    Live,
-}
-
-/// Neither kind runs programs, looks into other processes, or changes the system.
+/// No process of snatrace that is limited runs programs, looks into other processes, or changes the system.
 const ALWAYS: &[libc::c_long] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
@@ -49,8 +39,8 @@ const ALWAYS: &[libc::c_long] = &[
     libc::SYS_io_uring_setup,
 ];
 
-/// Landlock does not cover owners, modes and signals on every kernel.
-const OFFLINE: &[libc::c_long] = &[
+/// What a process that reads files does not do either. Landlock does not cover owners, modes and signals on every kernel.
+pub(super) const OFFLINE: &[libc::c_long] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
     libc::SYS_bpf,
@@ -72,11 +62,10 @@ const ABIS: [i64; 2] = [0, 1 << 30];
 #[cfg(not(target_arch = "x86_64"))]
 const ABIS: [i64; 1] = [0];
 
-/// Refuses them with EPERM to this thread and to those that it starts; also sets `no_new_privs`.
-pub(super) fn forbid(kind: Kind) -> anyhow::Result<()> {
-    let more = if kind == Kind::Offline { OFFLINE } else { &[] };
+/// Refuses those and others with EPERM to this thread and to those that it starts; also sets `no_new_privs`.
+pub(super) fn forbid(others: &[libc::c_long]) -> anyhow::Result<()> {
     #[allow(clippy::useless_conversion, reason = "c_long is narrower on other machines")]
-    let calls = ALWAYS.iter().chain(more).map(|&call| i64::from(call));
+    let calls = ALWAYS.iter().chain(others).map(|&call| i64::from(call));
     let rules: BTreeMap<i64, _> = calls.flat_map(|call| ABIS.map(|abi| (call | abi, Vec::new()))).collect();
     let arch = TargetArch::try_from(std::env::consts::ARCH).context("no filter for this processor")?;
     let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());

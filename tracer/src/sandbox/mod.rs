@@ -16,7 +16,7 @@ pub use privileges::{Needs, reduce};
 /// From here on this process reads these files and no others, writes only below these directories, opens no socket, and runs no
 /// program. Files that are open stay open. To be called before other threads are started, which inherit it.
 pub fn enter(inputs: &[PathBuf], output_directories: &[&Path]) {
-    log("system calls", calls::forbid(calls::Kind::Offline));
+    log("system calls", calls::forbid(calls::OFFLINE));
     log("files", files::only(inputs, output_directories));
 }
 

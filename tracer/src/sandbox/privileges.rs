@@ -27,14 +27,13 @@ pub struct Needs {
 /// starts from now on. Returns what remains, for people.
 pub fn reduce(needs: Needs) -> String {
     let kept = keep(needs);
-    let names = kept.as_ref().map(|kept| kept.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default();
-    let names = match kept {
-        Ok(_) if names.is_empty() => "no capabilities".to_owned(),
-        Ok(_) => names.join(" "),
+    let names = match kept.as_deref() {
+        Ok([]) => "no capabilities".to_owned(),
+        Ok(kept) => kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         Err(_) => "all capabilities".to_owned(),
     };
     log("capabilities", kept.map(drop));
-    log("system calls", calls::forbid(calls::Kind::Live));
+    log("system calls", calls::forbid(&[]));
     format!("user {}, {names}", geteuid())
 }
 
