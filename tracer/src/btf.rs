@@ -145,7 +145,6 @@ impl Btf {
     }
 
     /// Number of arguments of a raw tracepoint's programs; `None` if the kernel does not have it.
-    #[must_use]
     pub fn tracepoint_args(&self, name: &str) -> Option<usize> {
         let wanted = format!("btf_trace_{name}");
         let typedef = self.types.iter().find(|kind| kind.kind() == KIND_TYPEDEF && self.name(kind.name) == wanted)?;
@@ -156,7 +155,6 @@ impl Btf {
     }
 
     /// Value and name of every enumerator of the enums whose name ends so.
-    #[must_use]
     pub fn enumerators(&self, suffix: &str) -> Vec<(u32, &str)> {
         let is_wanted =
             |kind: &&Type| matches!(kind.kind(), KIND_ENUM | KIND_ENUM64) && self.name(kind.name).ends_with(suffix);

@@ -10,9 +10,6 @@ use aya::programs::loaded_programs;
 const SCHED_CLS: u32 = 3;
 
 /// Every TC program of this machine, with the names of its maps; the kernel keeps 15 characters of a name.
-///
-/// # Errors
-/// When the kernel does not list them.
 pub fn classifiers() -> anyhow::Result<Vec<(String, Vec<String>)>> {
     let maps = loaded_maps().filter_map(|map| {
         let map = map.ok()?;

@@ -74,7 +74,7 @@ pub(super) fn has_kprobes() -> bool {
 
 /// What became of the hooks.
 pub(super) struct Hooks {
-    states: Vec<HookState>,
+    pub(super) states: Vec<HookState>,
     waiting: Vec<&'static Hook>,
 }
 
@@ -93,10 +93,6 @@ impl Hooks {
         hooks.states.push(wire);
         hooks.check()?;
         Ok(hooks)
-    }
-
-    pub(super) fn states(&self) -> &[HookState] {
-        &self.states
     }
 
     /// Whether a hook is on or will be.

@@ -25,7 +25,6 @@ pub struct Layout {
 
 impl Layout {
     /// Reads the layout of a kernel.
-    #[must_use]
     pub fn read(btf: &Btf) -> Self {
         let mut layout = Self::default();
         layout.conntrack = conntrack(btf, &mut layout.globals).err().map(|error| format!("{error:#}"));

@@ -83,8 +83,10 @@ pub struct Tracer {
     /// Where namespaces were named
     neighbours: Option<Neighbours>,
     waiting: Waiting,
-    addresses: Vec<IpAddr>,
-    drop_reasons: Vec<(u32, String)>,
+    /// Of the namespaces that are looked at, as of the start.
+    pub addresses: Vec<IpAddr>,
+    /// The kernel's reasons to drop a packet, by number.
+    pub drop_reasons: Vec<(u32, String)>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     // Last, so that the programs outlive their links.
     ebpf: Ebpf,
@@ -92,9 +94,6 @@ pub struct Tracer {
 
 impl Tracer {
     /// Loads and attaches all hooks that this kernel can run.
-    ///
-    /// # Errors
-    /// When it is not permitted, an interface or namespace does not exist, or no active hook can observe translated ports.
     pub fn start(options: &Options) -> anyhow::Result<Self> {
         privileges::check()?;
         check_clock()?;
@@ -155,33 +154,16 @@ impl Tracer {
     }
 
     /// Which hooks are on, and why the others are not.
-    #[must_use]
     pub fn hooks(&self) -> &[HookState] {
-        self.hooks.states()
+        &self.hooks.states
     }
 
     /// Names of the interfaces whose packets are looked at.
-    #[must_use]
     pub fn interfaces(&self) -> Vec<&str> {
         self.wires.watched.iter().map(|watched| watched.interface.name.as_str()).collect()
     }
 
-    /// Addresses of the namespaces that are looked at, as of the start.
-    #[must_use]
-    pub fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
-    }
-
-    /// The kernel's reasons to drop a packet, by number.
-    #[must_use]
-    pub fn drop_reasons(&self) -> &[(u32, String)] {
-        &self.drop_reasons
-    }
-
     /// Hands over events that have arrived; returns up to when, in nanoseconds since boot, or `None` if there are more.
-    ///
-    /// # Errors
-    /// When the clock cannot be read.
     pub fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<Option<u64>> {
         if let Some(logger) = &mut self.logger {
             logger.flush();
@@ -196,9 +178,6 @@ impl Tracer {
     }
 
     /// Hands over how full tables are, what was lost, and then a tick of this time.
-    ///
-    /// # Errors
-    /// When the counters cannot be read.
     pub fn tick(&mut self, time_ns: u64, is_last: bool, take: &mut impl FnMut(Event)) -> anyhow::Result<()> {
         self.waiting.sweep(time_ns)?;
         self.ring.tick(time_ns, is_last, take)
@@ -215,9 +194,6 @@ impl Tracer {
     }
 
     /// Follows what has changed about interfaces, routes and addresses; what is to be said of it.
-    ///
-    /// # Errors
-    /// When the changes cannot be read.
     pub fn follow(&mut self) -> anyhow::Result<Vec<String>> {
         if self.follow.poll(&mut self.ebpf, &mut self.wires, ring::boot_ns()?)? {
             self.ring.place(&self.wires.watched);
@@ -236,15 +212,11 @@ impl Tracer {
     }
 
     /// Whether a hook waits for a module.
-    #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.hooks.is_waiting()
     }
 
     /// Detaches everything. The kernel removes what is attached by link; filters on old kernels have to be removed by hand.
-    ///
-    /// # Errors
-    /// When a filter cannot be removed.
     pub fn detach(&mut self) -> anyhow::Result<()> {
         self.wires.detach(&mut self.ebpf)
     }
@@ -278,9 +250,6 @@ fn check_clock() -> anyhow::Result<()> {
 }
 
 /// Names of the interfaces that a capture watches by default in the namespace of this thread.
-///
-/// # Errors
-/// When the kernel does not list interfaces or routes.
 pub fn uplinks() -> anyhow::Result<Vec<String>> {
     let (_, uplinks) = interfaces::follow_all(&[Netns::current()?], &[])?;
     Ok(uplinks.into_iter().map(|uplink| uplink.name).collect())

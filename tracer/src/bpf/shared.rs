@@ -18,9 +18,6 @@ pub struct TracerHandle(Shared);
 
 impl SharedTracer {
     /// Loads and attaches all hooks that this kernel can run.
-    ///
-    /// # Errors
-    /// As [`Tracer::start`].
     pub fn start(&self, options: &Options) -> anyhow::Result<()> {
         let mut tracer = self.lock();
         *tracer = Some(Tracer::start(options)?);
@@ -28,17 +25,11 @@ impl SharedTracer {
     }
 
     /// Uses it. Whatever may block, such as a message, comes afterwards.
-    ///
-    /// # Errors
-    /// When it was ended.
     pub fn with<T>(&self, act: impl FnOnce(&mut Tracer) -> T) -> anyhow::Result<T> {
         self.lock().as_mut().map(act).context("the capture has ended")
     }
 
     /// A descriptor of its own of the ring buffer, readable when that is filling up.
-    ///
-    /// # Errors
-    /// When it was ended, or the process has no descriptor left.
     pub fn ring(&self) -> anyhow::Result<OwnedFd> {
         // SAFETY: the descriptor is open as long as the tracer is, which is borrowed.
         let copy = |tracer: &mut Tracer| unsafe { BorrowedFd::borrow_raw(tracer.as_raw_fd()) }.try_clone_to_owned();
@@ -46,9 +37,6 @@ impl SharedTracer {
     }
 
     /// Detaches everything, if that was not done before.
-    ///
-    /// # Errors
-    /// When a filter cannot be removed.
     pub fn end(&self) -> anyhow::Result<()> {
         // Locked until it is freed, so that nobody takes this for being blocked.
         let mut tracer = self.lock();
@@ -58,7 +46,6 @@ impl SharedTracer {
     }
 
     /// For another thread.
-    #[must_use]
     pub fn handle(&self) -> TracerHandle {
         TracerHandle(Arc::clone(&self.0))
     }
@@ -78,7 +65,6 @@ impl Drop for SharedTracer {
 
 impl TracerHandle {
     /// Whether it is being attached, read or detached right now.
-    #[must_use]
     pub fn is_in_use(&self) -> bool {
         matches!(self.0.try_lock(), Err(TryLockError::WouldBlock))
     }

@@ -9,9 +9,6 @@ use crate::btf::Btf;
 use crate::model::HookState;
 
 /// Looks at every hook; `netns` as for a capture.
-///
-/// # Errors
-/// When the kernel has no type information, or a namespace does not exist.
 pub fn survey(netns: &[PathBuf]) -> anyhow::Result<Vec<HookState>> {
     let layout = Layout::read(&Btf::of_kernel()?);
     let namespaces = open_namespaces(netns)?;

@@ -40,7 +40,6 @@ impl BpfNat {
     }
 
     /// Whether there are any.
-    #[must_use]
     pub fn is_there(&self) -> bool {
         !self.signs().is_empty()
     }

@@ -15,24 +15,20 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         Err(why) => return vec![CHECK.report(Level::Warn, format!("the clocks cannot be read: {why}"))],
     };
     let offset = facts.file("timens_offsets").map_or(0, boot_offset_s);
-    vec![if wall < NOT_BEFORE {
-        CHECK.report(Level::Warn, "the wall clock is before 2020: times of findings will be wrong")
-    } else if offset != 0 {
-        CHECK.report(
-            Level::Warn,
-            format!("a time namespace shifts the time since boot by {offset} s: nothing can be captured in it"),
-        )
-    } else if boot < monotonic - SECOND {
-        CHECK.report(
-            Level::Warn,
-            "the time since boot is behind the time without suspends: times of findings may be wrong",
-        )
-    } else {
-        CHECK.report(
-            Level::Ok,
-            format!("up for {} s, of which {} s suspended", boot / SECOND, (boot - monotonic) / SECOND),
-        )
-    }]
+    let wrong = match () {
+        () if wall < NOT_BEFORE => "the wall clock is before 2020: times of findings will be wrong".to_owned(),
+        () if offset != 0 => {
+            format!("a time namespace shifts the time since boot by {offset} s: nothing can be captured in it")
+        }
+        () if boot < monotonic - SECOND => {
+            "the time since boot is behind the time without suspends: times of findings may be wrong".to_owned()
+        }
+        () => {
+            let up = format!("up for {} s, of which {} s suspended", boot / SECOND, (boot - monotonic) / SECOND);
+            return vec![CHECK.report(Level::Ok, up)];
+        }
+    };
+    vec![CHECK.report(Level::Warn, wrong)]
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         report.fixes.push(super::Fix {
             what: "a larger table".to_owned(),
             commands: vec![format!("sysctl -w net.netfilter.nf_conntrack_max={}", max.saturating_mul(2))],
-            elsewhere: Vec::new(),
             consequence: "about 320 bytes of kernel memory for each entry in use; gone after a reboot".to_owned(),
+            ..super::Fix::default()
         });
     }
     vec![report]

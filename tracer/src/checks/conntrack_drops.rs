@@ -37,27 +37,24 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
 fn from_proc(text: &str) -> BTreeMap<String, u64> {
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
-    let mut sums = BTreeMap::new();
-    for line in lines {
-        for (name, number) in names.iter().zip(line.split_whitespace()) {
-            add(&mut sums, name, u64::from_str_radix(number, 16).ok());
-        }
-    }
-    sums
+    let words = lines.flat_map(|line| names.iter().zip(line.split_whitespace()));
+    sums(words.map(|(name, number)| (*name, u64::from_str_radix(number, 16).ok())))
 }
 
 /// `cpu=0  found=0 insert_failed=3 ...`
 fn from_tool(text: &str) -> BTreeMap<String, u64> {
-    let mut sums = BTreeMap::new();
-    for (name, number) in text.split_whitespace().filter_map(|word| word.split_once('=')) {
-        add(&mut sums, name, number.parse().ok());
-    }
-    sums
+    let words = text.split_whitespace().filter_map(|word| word.split_once('='));
+    sums(words.map(|(name, number)| (name, number.parse().ok())))
 }
 
-fn add(sums: &mut BTreeMap<String, u64>, name: &str, number: Option<u64>) {
-    let sum = sums.entry(name.to_owned()).or_default();
-    *sum = sum.saturating_add(number.unwrap_or_default());
+/// Strange numbers count as 0.
+fn sums<'a>(counters: impl Iterator<Item = (&'a str, Option<u64>)>) -> BTreeMap<String, u64> {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, number) in counters {
+        let sum = sums.entry(name.to_owned()).or_default();
+        *sum = sum.saturating_add(number.unwrap_or_default());
+    }
+    sums
 }
 
 #[cfg(test)]

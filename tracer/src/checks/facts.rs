@@ -39,9 +39,7 @@ type ReadResult<T> = std::result::Result<T, String>;
 pub struct Facts {
     /// The namespace that was looked at; snatrace's own without.
     pub netns: Option<PathBuf>,
-    /// The allowed ports.
     pub policy: Policy,
-    /// Whether this is root.
     pub is_root: bool,
     /// Host name.
     pub node: String,
@@ -53,7 +51,6 @@ pub struct Facts {
     pub clocks: ReadResult<[i64; 3]>,
     /// What became of each hook, or why that cannot be said.
     pub hooks: ReadResult<Vec<HookState>>,
-    /// The rules.
     pub rules: Sources,
     /// The interfaces, by name.
     pub links: BTreeMap<String, LinkFacts>,
@@ -147,39 +144,33 @@ impl Facts {
     }
 
     /// Whether a connection of this family can leave; it can where no interface could be listed.
-    #[must_use]
     pub fn is_routed(&self, family: &str) -> bool {
         let place = usize::from(family == "ipv6");
         self.links.is_empty() || self.links.values().any(|link| link.is_routed[place])
     }
 
     /// How an interface filters by reverse path: the stricter of its own setting and that of all, where 2 is loose.
-    #[must_use]
     pub fn rp_filter(&self, interface: &str) -> Option<u8> {
         [interface, "all"].iter().filter_map(|name| self.rp_filters.get(*name).copied()).max()
     }
 
     /// What a command for the namespace that was looked at begins with.
-    #[must_use]
     pub fn prefix(&self) -> String {
         let enter = |path: &PathBuf| format!("nsenter {} ", shell_word(&format!("--net={}", path.display())));
         self.netns.as_ref().map_or_else(String::new, enter)
     }
 
     /// The file whose name ends so.
-    #[must_use]
     pub fn file(&self, name: &str) -> Option<&str> {
         self.files.iter().find(|(path, _)| path.ends_with(name)).map(|(_, text)| text.as_str())
     }
 
     /// A file with one number.
-    #[must_use]
     pub fn number(&self, name: &str) -> Option<u64> {
         self.file(name)?.trim().parse().ok()
     }
 
     /// The range that sockets of this namespace get their ports from.
-    #[must_use]
     pub fn own_range(&self) -> Option<(u16, u16)> {
         let mut ports = self.file("ip_local_port_range")?.split_whitespace().map(str::parse);
         let (low, high): (u16, u16) = (ports.next()?.ok()?, ports.next()?.ok()?);

@@ -54,7 +54,6 @@ pub enum Level {
 
 impl Level {
     /// The word in every output.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -139,7 +138,6 @@ pub const ALL: &[Check] = &[
 ];
 
 /// Runs every check.
-#[must_use]
 pub fn run(facts: &Facts) -> Vec<CheckReport> {
     ALL.iter().flat_map(|check| (check.run)(facts)).collect()
 }

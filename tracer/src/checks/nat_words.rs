@@ -19,12 +19,7 @@ pub(super) fn statement(rule: &NatRule) -> String {
         let ranges: Vec<_> = ranges.iter().map(|(low, high)| format!("{low}-{high}")).collect();
         words.push(format!("to :{}", ranges.join(" or :")));
     }
-    let flags = &rule.nat.flags;
-    let named = [(flags.random, "random"), (flags.fully_random, "fully-random"), (flags.persistent, "persistent")];
-    let flags: Vec<_> = named.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word).collect();
-    if !flags.is_empty() {
-        words.push(flags.join(","));
-    }
+    words.extend(Some(rule.nat.flags.words()).filter(|flags| !flags.is_empty()));
     words.join(" ")
 }
 

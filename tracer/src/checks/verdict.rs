@@ -25,7 +25,6 @@ pub enum DoctorOutcome {
 
 impl DoctorOutcome {
     /// The word for people.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Failing => "failing now",
@@ -51,7 +50,6 @@ pub struct DoctorVerdict {
 }
 
 /// The verdict of these reports.
-#[must_use]
 pub fn verdict(facts: &Facts, reports: &[CheckReport]) -> DoctorVerdict {
     let of =
         |id: &'static str, level: Level| reports.iter().filter(move |report| report.id == id && report.level == level);

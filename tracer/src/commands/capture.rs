@@ -202,9 +202,9 @@ mod live {
             utc_offset_s: machine::utc_offset_s(),
             policy: options.policy.over(&Policy::default()),
             hooks: tracer.hooks().to_vec(),
-            addresses: tracer.addresses().to_vec(),
+            addresses: tracer.addresses.clone(),
             filter: options.filter.clone(),
-            drop_reasons: tracer.drop_reasons().to_vec(),
+            drop_reasons: tracer.drop_reasons.clone(),
             owners: Vec::new(),
             is_of_packets: false,
         })

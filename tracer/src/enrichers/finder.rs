@@ -56,7 +56,6 @@ struct FoundOwner {
 
 impl Finder {
     /// Learns from the files of this host.
-    #[must_use]
     pub fn new(host: Host) -> Self {
         let own_netns = host.netns(1);
         Self {
@@ -70,7 +69,6 @@ impl Finder {
     }
 
     /// Why no owner can be found here, if so: every host has a process of another user that can be examined.
-    #[must_use]
     pub fn off(&self) -> Option<String> {
         let mut others =
             self.host.processes().filter(|&process| process != std::process::id()).take(MAX_PROBED_PROCESSES);

@@ -36,7 +36,6 @@ pub struct Host {
 
 impl Host {
     /// The file system below this directory; `/` unless a container has it mounted elsewhere.
-    #[must_use]
     pub fn new(root: &Path) -> Self {
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
         let owner = fs::metadata(root).map_or(0, |metadata| metadata.uid());

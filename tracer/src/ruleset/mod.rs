@@ -60,7 +60,6 @@ impl RuleFamily {
     }
 
     /// What both meet; `None` where that is nothing.
-    #[must_use]
     pub fn and(self, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Both, family) | (family, Self::Both) => Some(family),
@@ -93,8 +92,13 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// As nft writes them.
+    pub fn words(self) -> String {
+        let all = [(self.random, "random"), (self.fully_random, "fully-random"), (self.persistent, "persistent")];
+        all.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word).collect::<Vec<_>>().join(",")
+    }
+
     /// The kernel treats both alike (`NF_NAT_RANGE_PROTO_RANDOM_ALL`).
-    #[must_use]
     pub const fn draws(self) -> bool {
         self.random || self.fully_random
     }
@@ -115,11 +119,8 @@ pub enum NatPorts {
 /// A statement that chooses a source port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nat {
-    /// What it is.
     pub kind: NatKind,
-    /// How it chooses.
     pub flags: Flags,
-    /// What it chooses from.
     pub ports: NatPorts,
     /// The address or addresses of a SNAT, where the rule itself names them.
     pub address: Option<String>,
@@ -150,22 +151,11 @@ pub enum Action {
     Other,
 }
 
-impl Action {
-    fn jump(target: Option<String>) -> Self {
-        target.map_or(Self::Other, Self::Jump)
-    }
-
-    fn goto(target: Option<String>) -> Self {
-        target.map_or(Self::Other, Self::Goto)
-    }
-}
-
 /// One outcome of a verdict map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Branch {
     /// What leads here.
     pub condition: Option<Condition>,
-    /// What happens then.
     pub action: Action,
 }
 
@@ -192,7 +182,6 @@ pub struct RuleLine {
     pub sets_mark: bool,
     /// It changes the destination of connections (DNAT).
     pub changes_destination: bool,
-    /// Where it leads.
     pub action: Action,
 }
 
@@ -233,11 +222,9 @@ pub struct Base {
 /// One chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// Its name.
     pub name: String,
     /// Set where it begins at a hook.
     pub base: Option<Base>,
-    /// Its lines.
     pub lines: Vec<RuleLine>,
 }
 
@@ -248,11 +235,9 @@ pub struct Table {
     pub tool: String,
     /// Family in nft's words: `ip`, `ip6`, `inet`.
     pub family: String,
-    /// Its name.
     pub name: String,
     /// The program that owns the table, where that is known: the kernel lets no other program change it.
     pub owned_by: Option<String>,
-    /// Its chains.
     pub chains: Vec<Chain>,
 }
 

@@ -33,15 +33,11 @@ pub struct NatRule {
     pub tool: String,
     /// nft's word for the family of its table.
     pub table_family: String,
-    /// Its table.
     pub table: String,
     /// The program that alone may write the table.
     pub owned_by: Option<String>,
-    /// Its chain.
     pub chain: String,
-    /// The rule itself.
     pub line: RuleLine,
-    /// Its statement.
     pub nat: Nat,
     /// Families that it meets.
     pub family: RuleFamily,
@@ -53,7 +49,6 @@ pub struct NatRule {
 
 impl NatRule {
     /// Whether a connection can meet it: the best of its ways.
-    #[must_use]
     pub fn reach(&self) -> Reach {
         if !self.line.protocols.have_tcp() {
             return Reach::NotTcp;
@@ -74,13 +69,11 @@ impl NatRule {
     }
 
     /// Whether it asks for destinations that are not routed on the internet.
-    #[must_use]
     pub fn stays_private(&self) -> bool {
         self.is_each_met_way(|way| stay_private(&way.passage.conditions))
     }
 
     /// The interfaces that its packets leave by, where each way names some.
-    #[must_use]
     pub fn leaves_by(&self) -> Option<BTreeSet<&str>> {
         let names = self.met_ways().map(|way| leave_by(&way.passage.conditions));
         let names: Option<Vec<_>> = names.collect();
@@ -88,19 +81,16 @@ impl NatRule {
     }
 
     /// Whether it matches marked packets only, as kube-proxy's does.
-    #[must_use]
     pub fn asks_for_mark(&self) -> bool {
         self.is_each_met_way(|way| way.asks_for_mark)
     }
 
     /// Whether it matches only connections whose destination another rule has changed.
-    #[must_use]
     pub fn asks_for_changed_destination(&self) -> bool {
         self.is_each_met_way(|way| need_changed_destination(&way.passage.conditions))
     }
 
     /// Whether it matches only sockets of this node, and no forwarded connections.
-    #[must_use]
     pub fn asks_for_own_socket(&self) -> bool {
         self.is_each_met_way(|way| need_own_socket(&way.passage.conditions))
     }

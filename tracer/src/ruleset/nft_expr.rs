@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::conditions::{Condition, Subject};
-use super::nft_values::{address, flags, range, subject, target, words};
+use super::nft_values::{address, flags, range, subject, words};
 use super::protocols::{self, Protocols};
 use super::{Action, Branch, Flags, Nat, NatKind, NatPorts, RuleFamily, RuleLine, nft_print, nft_statement};
 
@@ -47,13 +47,7 @@ impl RuleReader<'_> {
             "match" => self.condition(value),
             "masquerade" => self.nat(NatKind::Masquerade, value),
             "snat" => self.nat(NatKind::Snat, value),
-            "jump" => self.line.action = Action::jump(target(value)),
-            "goto" => self.line.action = Action::goto(target(value)),
             "vmap" => self.verdict_map(value),
-            "return" => self.line.action = Action::Return,
-            "accept" => self.line.action = Action::Accept,
-            "drop" | "reject" | "queue" => self.line.action = Action::Drop,
-            "notrack" => self.line.action = Action::Notrack,
             "mangle" if value["key"]["meta"]["key"] == "mark" || value["key"]["ct"]["key"] == "mark" => {
                 self.line.sets_mark = true;
             }
@@ -61,7 +55,11 @@ impl RuleReader<'_> {
             "xt" => self.foreign(value),
             // They decide for each packet whether the rule goes on.
             "limit" | "quota" | "ct count" | "dynset" | "set" => self.changing(name, value),
-            _ => {}
+            _ => {
+                if let Some(action) = verdict(name, value) {
+                    self.line.action = action;
+                }
+            }
         }
     }
 
@@ -173,20 +171,14 @@ impl RuleReader<'_> {
         let key = &value["key"];
         let mut branches = Vec::new();
         for element in self.elements(&value["data"]).into_iter().flatten() {
-            let (name, verdict) = (&element[0], &element[1]);
+            let name = &element[0];
             let condition = match subject(key, name) {
                 _ if name.is_null() || *name == "*" => Condition::other(format!("{value}: others")),
                 Some(subject) => Condition::new(subject, false),
                 None => Condition::other(format!("{key} == {name}")),
             };
-            let action = match () {
-                () if !verdict["jump"].is_null() => Action::jump(target(&verdict["jump"])),
-                () if !verdict["goto"].is_null() => Action::goto(target(&verdict["goto"])),
-                () if verdict.get("accept").is_some() => Action::Accept,
-                () if verdict.get("drop").is_some() => Action::Drop,
-                () if verdict.get("return").is_some() => Action::Return,
-                () => Action::Other,
-            };
+            let mut verdicts = element[1].as_object().into_iter().flatten();
+            let action = verdicts.find_map(|(name, value)| verdict(name, value)).unwrap_or(Action::Other);
             branches.push(Branch { condition: Some(condition), action });
         }
         self.line.action = Action::Branches(branches);
@@ -206,4 +198,18 @@ impl RuleReader<'_> {
         let text = format!("{name} {value} of {:?}", self.line.handle);
         self.line.conditions.push(Condition::new(Subject::Changing(text), false));
     }
+}
+
+/// Where a statement or an element of a verdict map leads, if it gives a verdict.
+fn verdict(name: &str, value: &Value) -> Option<Action> {
+    let target = value["target"].as_str().map(str::to_owned);
+    Some(match name {
+        "jump" => target.map_or(Action::Other, Action::Jump),
+        "goto" => target.map_or(Action::Other, Action::Goto),
+        "return" => Action::Return,
+        "accept" => Action::Accept,
+        "drop" | "reject" | "queue" => Action::Drop,
+        "notrack" => Action::Notrack,
+        _ => return None,
+    })
 }

@@ -59,11 +59,6 @@ fn write(nat: &Nat, family: Option<&str>, address: Option<&str>, ports: Option<(
     if !to.is_empty() {
         words.extend(["to".to_owned(), to]);
     }
-    let flags =
-        [(nat.flags.random, "random"), (nat.flags.fully_random, "fully-random"), (nat.flags.persistent, "persistent")];
-    let flags: Vec<&str> = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).collect();
-    if !flags.is_empty() {
-        words.push(flags.join(","));
-    }
+    words.extend(Some(nat.flags.words()).filter(|flags| !flags.is_empty()));
     Some(words.join(" "))
 }

@@ -24,13 +24,12 @@ pub(super) fn subject(left: &Value, right: &Value) -> Option<Subject> {
         (_, key) if *key == "mark" => Some(true),
         _ => None,
     };
-    if let Some([one, bits]) = left["&"].as_array().map(Vec::as_slice)
-        && let Some(of_connection) = of_mark(one)
-    {
-        return Some(Subject::Mark { of_connection, mask: mask(bits)?, values: numbers(right)? });
-    }
-    if let Some(of_connection) = of_mark(left) {
-        return Some(Subject::Mark { of_connection, mask: u32::MAX, values: numbers(right)? });
+    let (mark, mask) = match left["&"].as_array().map(Vec::as_slice) {
+        Some([mark, bits]) => (mark, mask(bits)),
+        _ => (left, Some(u32::MAX)),
+    };
+    if let Some(of_connection) = of_mark(mark) {
+        return Some(Subject::Mark { of_connection, mask: mask?, values: numbers(right)? });
     }
     match (left["meta"]["key"].as_str(), left["ct"]["key"].as_str()) {
         (Some("iifname" | "iif"), _) => words(right).map(Subject::In),
@@ -39,10 +38,6 @@ pub(super) fn subject(left: &Value, right: &Value) -> Option<Subject> {
         (_, Some("status")) => words(right)?.contains("dnat").then_some(Subject::ChangedDestination),
         _ => None,
     }
-}
-
-pub(super) fn target(value: &Value) -> Option<String> {
-    value["target"].as_str().map(str::to_owned)
 }
 
 pub(super) fn flags(statement: &Value) -> impl Iterator<Item = &str> {

@@ -120,7 +120,6 @@ const MARKS: [(&str, RuleOwner); 6] = [
 
 impl RuleOwner {
     /// Its name for people.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Flannel => "flannel",

@@ -22,31 +22,27 @@ impl Protocols {
         Self::Only([name.to_owned()].into())
     }
 
-    /// Whether TCP is among them.
-    #[must_use]
-    pub fn have_tcp(&self) -> bool {
+    fn have(&self, name: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Only(names) => names.contains("tcp"),
-            Self::Not(names) => !names.contains("tcp"),
+            Self::Only(names) => names.contains(name),
+            Self::Not(names) => !names.contains(name),
         }
     }
 
+    /// Whether TCP is among them.
+    pub fn have_tcp(&self) -> bool {
+        self.have("tcp")
+    }
+
     /// Whether each of them has ports, as a rule that names ports must ask for.
-    #[must_use]
     pub fn all_have_ports(&self) -> bool {
         matches!(self, Self::Only(names) if names.iter().all(|name| WITH_PORTS.contains(&name.as_str())))
     }
 
     /// Those of TCP and UDP that are among them.
-    #[must_use]
     pub fn common(&self) -> Vec<&'static str> {
-        let has = |name: &str| match self {
-            Self::Any => true,
-            Self::Only(names) => names.contains(name),
-            Self::Not(names) => !names.contains(name),
-        };
-        ["tcp", "udp"].into_iter().filter(|name| has(name)).collect()
+        ["tcp", "udp"].into_iter().filter(|name| self.have(name)).collect()
     }
 
     /// What both have.

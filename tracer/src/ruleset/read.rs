@@ -65,13 +65,11 @@ pub struct Sources {
 
 impl Sources {
     /// Whether ufw is at work here: it has no chain of its own for NAT.
-    #[must_use]
     pub fn has_ufw(&self) -> bool {
         self.chains.iter().any(|name| name.starts_with("ufw-") || name.starts_with("ufw6-"))
     }
 
     /// Whether there may be rules that no tool could list.
-    #[must_use]
     pub fn is_blind(&self) -> bool {
         let is = |source: &ToolReading, read: &Read| source.read == *read;
         let failed = self.sources.iter().any(|source| matches!(source.read, Read::Failed(_)));
@@ -107,7 +105,6 @@ fn legacy_tables(file: &str) -> Result<String, String> {
 }
 
 /// Reads the rules of the namespace of this thread.
-#[must_use]
 pub fn read(tools: &dyn Tools) -> Sources {
     read_from(tools, &Kernel::look())
 }

@@ -44,17 +44,12 @@ pub(super) fn walk(tables: &[Table]) -> Vec<NatRule> {
             let at = At { hook, chains: Vec::new(), jumps: Vec::new(), passage: Passage::new() };
             walk.chain(table, chain, &at);
             // A packet that left the chain without a verdict that chooses goes on to the next one.
-            let is_leaky = walk.taken[given..].iter().scan(false, |leaks, one| {
-                let before = *leaks;
-                *leaks |= !one.is_last;
-                Some(before)
-            });
-            let after: Vec<_> = walk.taken[given..]
-                .iter()
-                .zip(is_leaky)
-                .map(|(one, leaks)| DivertingLine { is_leaky: one.is_leaky || leaks, ..one.clone() })
-                .collect();
-            earlier.extend(after.into_iter().filter(|one| one.is_last).map(|one| (start, one)));
+            let mut leaks = false;
+            for mut one in walk.taken.split_off(given) {
+                one.is_leaky |= leaks;
+                leaks |= !one.is_last;
+                earlier.extend(one.is_last.then_some((start, one)));
+            }
         }
     }
     for table in tables {
@@ -90,17 +85,10 @@ fn untracked(tables: &[Table]) -> Vec<DivertingLine> {
     let chains = tables.iter().flat_map(|table| &table.chains);
     let early = chains
         .filter(|chain| chain.base.as_ref().is_some_and(|base| base.hook == "prerouting" && base.priority < CONNTRACK));
-    let first = |chain: &Chain| {
-        // What a line above takes away may not get to the one that matters.
-        let lines: Vec<_> = chain
-            .lines
-            .iter()
-            .take_while(|line| line.action == Action::Other || line.action == Action::Notrack)
-            .cloned()
-            .collect();
-        lines.into_iter().filter(|line| line.action == Action::Notrack)
-    };
-    early.flat_map(first).map(|line| DivertingLine::by(&line, line.text.clone())).collect()
+    // What a line above takes away may not get to the one that matters.
+    let goes_on = |line: &&RuleLine| matches!(line.action, Action::Other | Action::Notrack);
+    let first = early.flat_map(|chain| chain.lines.iter().take_while(goes_on));
+    first.filter(|line| line.action == Action::Notrack).map(|line| DivertingLine::by(line, line.text.clone())).collect()
 }
 
 /// Where the walk is.

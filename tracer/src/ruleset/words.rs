@@ -32,7 +32,6 @@ fn push(word: &mut Option<Word>, char: Option<char>) {
 }
 
 /// A word that a shell takes as it is.
-#[must_use]
 pub fn for_shell(word: &str) -> String {
     let is_safe = |char: char| char.is_ascii_alphanumeric() || "_@%+=:,./-".contains(char);
     if ["!", "!=", "{", "}"].contains(&word) || (!word.is_empty() && word.chars().all(is_safe)) {
