@@ -59,52 +59,32 @@ pub enum RuleOwner {
     Fw4,
 }
 
-/// How tables and chains begin.
-const NAMES: [(&str, RuleOwner); 44] = [
-    ("flannel-ipv", RuleOwner::Flannel),
-    ("FLANNEL-POSTRTG", RuleOwner::Flannel),
-    ("kube-proxy", RuleOwner::KubeProxy),
-    ("KUBE-ROUTER", RuleOwner::KubeRouter),
-    ("KUBE-", RuleOwner::KubeProxy),
-    ("DOCKER", RuleOwner::Docker),
-    ("docker-", RuleOwner::Docker),
-    ("cali-", RuleOwner::Calico),
-    ("calico", RuleOwner::Calico),
-    ("filter-cali-", RuleOwner::Calico),
-    ("nat-cali-", RuleOwner::Calico),
-    ("CILIUM_", RuleOwner::Cilium),
-    ("OLD_CILIUM_", RuleOwner::Cilium),
-    ("AWS-SNAT-CHAIN", RuleOwner::AwsVpcCni),
-    ("IP-MASQ", RuleOwner::IpMasqAgent),
-    ("LIBVIRT_", RuleOwner::Libvirt),
-    ("libvirt_", RuleOwner::Libvirt),
-    ("NETAVARK", RuleOwner::Netavark),
-    ("netavark", RuleOwner::Netavark),
-    ("nv_", RuleOwner::Netavark),
-    ("ts-postrouting", RuleOwner::Tailscale),
-    ("CNI-", RuleOwner::Cni),
-    ("cni_plugins_", RuleOwner::Cni),
-    ("firewalld", RuleOwner::Firewalld),
-    ("nat_POST_", RuleOwner::Firewalld),
-    ("POST_", RuleOwner::Firewalld),
-    ("io.systemd.nat", RuleOwner::Networkd),
-    ("nm-shared-", RuleOwner::NetworkManager),
-    ("nm-sh-", RuleOwner::NetworkManager),
-    ("incus", RuleOwner::Incus),
-    ("lxd", RuleOwner::Lxd),
-    ("ANTREA-", RuleOwner::Antrea),
-    ("antrea", RuleOwner::Antrea),
-    ("OVN-KUBE-", RuleOwner::OvnKubernetes),
-    ("ovn-kubernetes", RuleOwner::OvnKubernetes),
-    ("ovn-kube-", RuleOwner::OvnKubernetes),
-    ("OVN-POSTROUTING", RuleOwner::KubeOvn),
-    ("OVN-MASQUERADE", RuleOwner::KubeOvn),
-    ("OVN-NAT-", RuleOwner::KubeOvn),
-    ("OPENSHIFT-MASQUERADE", RuleOwner::OpenshiftSdn),
-    ("WEAVE", RuleOwner::Weave),
-    ("SHOREWALL", RuleOwner::Shorewall),
-    ("shorewall", RuleOwner::Shorewall),
-    ("fw4", RuleOwner::Fw4),
+/// How tables and chains begin; the first that fits counts.
+const NAMES: [(RuleOwner, &[&str]); 24] = [
+    (RuleOwner::Flannel, &["flannel-ipv", "FLANNEL-POSTRTG"]),
+    (RuleOwner::KubeRouter, &["KUBE-ROUTER"]),
+    (RuleOwner::KubeProxy, &["kube-proxy", "KUBE-"]),
+    (RuleOwner::Docker, &["DOCKER", "docker-"]),
+    (RuleOwner::Calico, &["cali-", "calico", "filter-cali-", "nat-cali-"]),
+    (RuleOwner::Cilium, &["CILIUM_", "OLD_CILIUM_"]),
+    (RuleOwner::AwsVpcCni, &["AWS-SNAT-CHAIN"]),
+    (RuleOwner::IpMasqAgent, &["IP-MASQ"]),
+    (RuleOwner::Libvirt, &["LIBVIRT_", "libvirt_"]),
+    (RuleOwner::Netavark, &["NETAVARK", "netavark", "nv_"]),
+    (RuleOwner::Tailscale, &["ts-postrouting"]),
+    (RuleOwner::Cni, &["CNI-", "cni_plugins_"]),
+    (RuleOwner::Firewalld, &["firewalld", "nat_POST_", "POST_"]),
+    (RuleOwner::Networkd, &["io.systemd.nat"]),
+    (RuleOwner::NetworkManager, &["nm-shared-", "nm-sh-"]),
+    (RuleOwner::Incus, &["incus"]),
+    (RuleOwner::Lxd, &["lxd"]),
+    (RuleOwner::Antrea, &["ANTREA-", "antrea"]),
+    (RuleOwner::OvnKubernetes, &["OVN-KUBE-", "ovn-kubernetes", "ovn-kube-"]),
+    (RuleOwner::KubeOvn, &["OVN-POSTROUTING", "OVN-MASQUERADE", "OVN-NAT-"]),
+    (RuleOwner::OpenshiftSdn, &["OPENSHIFT-MASQUERADE"]),
+    (RuleOwner::Weave, &["WEAVE"]),
+    (RuleOwner::Shorewall, &["SHOREWALL", "shorewall"]),
+    (RuleOwner::Fw4, &["fw4"]),
 ];
 /// How chains end.
 const ENDS: [(&str, RuleOwner); 2] = [("_masq", RuleOwner::Shorewall), ("_snat", RuleOwner::Shorewall)];
@@ -151,7 +131,8 @@ impl RuleOwner {
 
     /// The writer of a rule in this table and chain, where the names show it; `text` is that of the rule.
     pub(super) fn of(table: &str, chain: &str, text: &str) -> Option<Self> {
-        let by_name = |name: &str| NAMES.iter().find(|(start, _)| name.starts_with(start)).map(|(_, owner)| *owner);
+        let begins = |name: &str, starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+        let by_name = |name: &str| NAMES.iter().find(|(_, starts)| begins(name, starts)).map(|(owner, _)| *owner);
         let by_end = || ENDS.iter().find(|(end, _)| chain.ends_with(end)).map(|(_, owner)| *owner);
         let by_mark = || MARKS.iter().find(|(mark, _)| text.contains(mark)).map(|(_, owner)| *owner);
         by_name(chain).or_else(|| by_name(table)).or_else(by_mark).or_else(by_end)
