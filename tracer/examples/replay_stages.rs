@@ -37,9 +37,6 @@ enum Stage {
         open: u64,
         #[arg(long)]
         trace: PathBuf,
-        /// As the uplink sees them
-        #[arg(long)]
-        uplink: Option<PathBuf>,
         /// As the uplink and the pods' interfaces see them
         #[arg(long)]
         both_sides: Option<PathBuf>,
@@ -72,16 +69,16 @@ fn main() -> ExitCode {
 
 fn run(stage: Stage) -> Result<Value> {
     match stage {
-        Stage::Make { events, open, trace, uplink, both_sides } => {
+        Stage::Make { events, open, trace, both_sides } => {
             let traffic = Traffic::at_rate((open as f64 / OPEN_PER_RATE) as u64).take(events);
-            let mut packets = packets::Packets::create(uplink.as_deref(), both_sides.as_deref())?;
+            let mut packets = packets::Packets::create(both_sides.as_deref())?;
             let mut writer = Writer::create(&trace, &capture())?;
             for event in traffic {
                 writer.write(&event)?;
                 packets.write(&event)?;
             }
-            let written = writer.finish()?;
-            Ok(json!({ "events": written.events, "bytes": written.bytes, "packets": packets.finish()? }))
+            packets.finish()?;
+            Ok(json!({ "bytes": writer.finish()?.bytes }))
         }
         Stage::Decode { trace } => usage::of_this(|| decode(&trace, |_| {})),
         Stage::Judge { trace } => usage::of_this(|| judge(&trace)),

@@ -54,7 +54,7 @@ pub fn available(package: &str) -> bool {
 }
 
 pub fn is_root() -> bool {
-    process::output(process::command("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+    nix::unistd::geteuid().is_root()
 }
 
 pub fn is_debian() -> bool {

@@ -30,7 +30,8 @@ struct Cli {
 enum Task {
     /// Find or install the toolchain for the eBPF programs, and what the demo needs
     Setup,
-    Bench(bench::Args),
+    #[command(subcommand)]
+    Bench(bench::Bench),
     Build(build::Args),
     Demo(demo::Args),
     Dist(dist::Args),
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     setup::consent::give(yes);
     let result = match task {
         Task::Setup => setup::run(),
-        Task::Bench(args) => bench::run(&args),
+        Task::Bench(bench) => bench::run(&bench),
         Task::Build(args) => build::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Dist(args) => dist::run(&args),

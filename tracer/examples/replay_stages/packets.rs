@@ -13,32 +13,24 @@ const MAGIC_NS: u32 = 0xa1b2_3c4d;
 const LINKTYPE_RAW: u32 = 101;
 const SNAP_LEN: u32 = 65_535;
 
-type Pcap = BufWriter<File>;
-
-pub struct Packets {
-    uplink: Option<Pcap>,
-    both_sides: Option<Pcap>,
-    written: u64,
-}
+/// What the uplink and the pods' interfaces see.
+pub struct Packets(Option<BufWriter<File>>);
 
 impl Packets {
-    pub fn create(uplink: Option<&Path>, both_sides: Option<&Path>) -> Result<Self> {
-        Ok(Self { uplink: uplink.map(begin).transpose()?, both_sides: both_sides.map(begin).transpose()?, written: 0 })
+    pub fn create(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        let mut file = BufWriter::new(File::create(path)?);
+        for word in [MAGIC_NS, 2 | 4 << 16, 0, 0, SNAP_LEN, LINKTYPE_RAW] {
+            file.write_all(&word.to_le_bytes())?;
+        }
+        Ok(Self(Some(file)))
     }
 
     /// A wire observation is a packet on the uplink. A pod sends its SYN before NAT is asked, and again with each retransmit;
     /// what it gets is what became of its socket.
     pub fn write(&mut self, event: &Event) -> Result<()> {
-        let time_ns = event.stamp().time_ns;
-        let of_pod = match event {
-            Event::Wire(Wire { flow, isn, packet, .. }) => {
-                let sides = [&mut self.uplink, &mut self.both_sides].into_iter().flatten();
-                for file in sides {
-                    put(file, time_ns, flow, *isn, *packet == WIRE_SYN_ACK)?;
-                }
-                self.written += 1;
-                return Ok(());
-            }
+        let packet = match event {
+            Event::Wire(Wire { flow, isn, packet, .. }) => Some((*flow, *isn, *packet == WIRE_SYN_ACK)),
             Event::NatBind(bind) => Some((bind.original, bind.isn, false)),
             Event::SynRetransmit(again) => Some((again.flow, again.isn, false)),
             Event::SockState(state) if state.err == 0 && state.new_state == 1 => {
@@ -52,30 +44,18 @@ impl Packets {
             | Event::Address(_)
             | Event::Process(_) => None,
         };
-        if let (Some((flow, isn, is_answer)), Some(file)) = (of_pod, &mut self.both_sides) {
-            put(file, time_ns, &flow, isn, is_answer)?;
+        if let (Some((flow, isn, is_answer)), Some(file)) = (packet, &mut self.0) {
+            put(file, event.stamp().time_ns, &flow, isn, is_answer)?;
         }
         Ok(())
     }
 
-    /// How many packets the uplink saw.
-    pub fn finish(self) -> Result<u64> {
-        for mut file in [self.uplink, self.both_sides].into_iter().flatten() {
-            file.flush()?;
-        }
-        Ok(self.written)
+    pub fn finish(self) -> Result<()> {
+        Ok(self.0.map_or(Ok(()), |mut file| file.flush())?)
     }
 }
 
-fn begin(path: &Path) -> Result<Pcap> {
-    let mut file = BufWriter::new(File::create(path)?);
-    for word in [MAGIC_NS, 2 | 4 << 16, 0, 0, SNAP_LEN, LINKTYPE_RAW] {
-        file.write_all(&word.to_le_bytes())?;
-    }
-    Ok(file)
-}
-
-fn put(file: &mut Pcap, time_ns: u64, flow: &Flow, isn: u32, is_answer: bool) -> Result<()> {
+fn put(file: &mut impl Write, time_ns: u64, flow: &Flow, isn: u32, is_answer: bool) -> Result<()> {
     let (std::net::IpAddr::V4(src), std::net::IpAddr::V4(dst)) = (flow.src_addr(), flow.dst_addr()) else {
         anyhow::bail!("synthetic traffic is IPv4");
     };

@@ -14,18 +14,21 @@ use crate::vm::{self, Hardware, Job, Kernel};
 /// Emulation executes about a hundred million instructions a second, so a second in the guest takes many here.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// Runs a shell script in which `xtask` is this program. Programs of other tools go in where they are installed.
+/// Runs this program again with the same arguments and `--inside`, below these commands of a shell. Programs of other tools go in where
+/// they are installed.
 pub fn run(
     kernel: &Kernel,
-    script: String,
+    begin: &str,
+    end: &str,
     snatrace: Option<PathBuf>,
     programs: Vec<PathBuf>,
-    tools: &[&str],
+    tool: &str,
 ) -> Result<ExitCode> {
     debian::need(vm::NEEDS)?;
     let own = env::current_exe().context("the path of this program is unknown")?;
-    let installed = tools.iter().filter_map(|name| paths::program(name));
-    let programs = std::iter::once(own).chain(programs).chain(installed).collect();
+    let programs = std::iter::once(own).chain(programs).chain(paths::program(tool)).collect();
+    let words = env::args().skip(1).map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+    let script = format!("{begin} xtask {words} --inside {end} 2>&1");
     let job = Job { programs, hardware: Hardware::Counted, ..Job::new(script, snatrace, LIMIT) };
     Ok(ExitCode::from(vm::boot(kernel, &job)?))
 }

@@ -12,20 +12,14 @@ use anyhow::Result;
 use clap::Subcommand;
 
 /// Measure what snatrace costs, beside targets and other tools
-#[derive(clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    bench: Bench,
-}
-
 #[derive(Subcommand)]
-enum Bench {
+pub enum Bench {
     Live(live::Args),
     Replay(replay::Args),
 }
 
-pub fn run(args: &Args) -> Result<ExitCode> {
-    match &args.bench {
+pub fn run(bench: &Bench) -> Result<ExitCode> {
+    match bench {
         Bench::Live(args) => live::run(args),
         Bench::Replay(args) => replay::run(args),
     }

@@ -1,22 +1,16 @@
 //! `cargo xtask dist`: everything that a release consists of, for both architectures, below `target/dist`.
 
-mod cluster;
-mod files;
-mod image;
-mod packages;
 mod release;
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::{env, fs};
 
 use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::arch::Arch;
-use crate::{build, paths, process, setup};
-pub use image::{build as image, unpack as unpack_image};
-pub use packages::are_tools_installed;
+use crate::{build, debian, paths, process, setup};
 pub use release::Release;
 
 /// Build what a release consists of: archives, .deb, .rpm, container image, chart, kubectl plugin, SBOM, checksums
@@ -33,6 +27,12 @@ pub struct Args {
     url: Option<String>,
 }
 
+const TOOLS: &[(&str, &str)] =
+    &[("cargo-deb", "3.8.0"), ("cargo-generate-rpm", "0.21.1"), ("cargo-cyclonedx", "0.5.9")];
+
+/// Where krew finds archives of a snapshot: nowhere. It takes a file instead (`--archive`).
+const NOT_PUBLISHED: &str = "https://not-published.invalid";
+
 pub fn run(args: &Args) -> Result<ExitCode> {
     let release = Release::read()?;
     match release.check() {
@@ -48,33 +48,63 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `tar` as a release uses it: two archives of one commit are alike.
-fn tar(release: &Release) -> Command {
-    let mut tar = process::command("tar");
-    tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner"]).arg(format!("--mtime=@{}", release.epoch));
-    tar
-}
-
 /// Builds everything into this directory; what an earlier run left there is removed.
 pub fn all(release: &Release, archs: &[Arch], url: Option<&str>, dist: &Path) -> Result<()> {
-    packages::prepare()?;
+    debian::need("xz=xz-utils jq")?;
+    TOOLS.iter().try_for_each(|(name, version)| setup::cargo_tool(name, version))?;
     if dist.exists() {
         fs::remove_dir_all(dist)?;
     }
     fs::create_dir_all(dist)?;
     // Before the builds: cargo-cyclonedx writes into the directories of members, and what changes in tracer-ebpf is compiled again.
-    let sbom = files::sbom(release, dist)?;
+    process::run(&mut script("sbom", release, dist))?;
     // The machine's own binary writes the man pages and completions of all.
     let own = build::static_binary()?;
-    for arch in archs {
-        let binary = build::static_binary_for(*arch)?;
-        files::stage(release, &own, &binary, &sbom)?;
-        packages::deb(*arch, release, dist)?;
-        packages::rpm(*arch, release, dist)?;
-        packages::archives(*arch, release, &binary, dist)?;
+    archs.iter().try_for_each(|arch| build::static_binary_for(*arch).map(drop))?;
+    process::run(script("packages", release, dist).arg(own).args(archs.iter().map(|arch| arch.triple())))?;
+    image(release, archs, dist)?;
+    process::run(script("cluster", release, dist).arg(url.unwrap_or(NOT_PUBLISHED)))?;
+    process::run(process::command("sh").args(["-c", "sha256sum -- * >SHA256SUMS"]).current_dir(dist))
+}
+
+pub fn are_tools_installed() -> bool {
+    TOOLS.iter().all(|(name, _)| paths::tools().join("bin").join(name).exists())
+}
+
+/// Writes the image of binaries that are built already; its path.
+pub fn image(release: &Release, archs: &[Arch], dist: &Path) -> Result<PathBuf> {
+    debian::need("jq")?;
+    let binary = |arch: &Arch| paths::target().join(arch.triple()).join("release/snatrace");
+    let binaries = archs.iter().map(|arch| format!("{}={}", arch.debian(), binary(arch).display()));
+    process::run(script("image", release, dist).args(binaries))?;
+    Ok(dist.join(format!("snatrace-{}.oci.tar", release.version)))
+}
+
+/// A script of this directory, with what all of them need.
+fn script(name: &str, release: &Release, dist: &Path) -> Command {
+    let mut script = process::command(&format!("xtask/src/dist/{name}.sh"));
+    script.arg(dist).arg(&release.version).env("SOURCE_DATE_EPOCH", &release.epoch).env("DATE", &release.date);
+    let path = format!("{}:{}", paths::tools().join("bin").display(), env::var("PATH").unwrap_or_default());
+    script.env("CARGO_TARGET_DIR", paths::target()).env("PATH", path);
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn krew_downloads_the_archive_of_this_version() {
+        let dist = tempfile::tempdir().unwrap();
+        let mut release = Release::read().unwrap();
+        release.version = "1.2.3".to_owned();
+        process::output(script("cluster", &release, dist.path()).arg("https://example.com/snatrace/")).unwrap();
+        let manifest = fs::read_to_string(dist.path().join("snatrace.krew.yaml")).unwrap();
+        let lines: Vec<_> = manifest.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+        for expected in ["version: v1.2.3", "uri: https://example.com/snatrace/v1.2.3/kubectl-snatrace.tar.gz"] {
+            assert!(lines.contains(&expected), "{expected}: {manifest}");
+        }
+        let is_placeholder = |line: &&&str| ["ADDRESS", "VERSION", "SHA256"].iter().any(|word| line.contains(word));
+        assert_eq!(lines.iter().find(is_placeholder), None);
     }
-    image::build(release, archs, dist)?;
-    cluster::build(release, url, dist)?;
-    let script = "sha256sum -- * >SHA256SUMS";
-    process::run(process::command("sh").args(["-c", script]).current_dir(dist))
 }

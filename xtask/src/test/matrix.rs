@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::report::{Row, skipped};
+use super::report::{Row, or_skip};
 use super::{Args, timed};
 use crate::arch::Arch;
-use crate::debian;
 use crate::dist::{self, Release};
 use crate::{build, paths, vm};
 
@@ -48,7 +47,7 @@ fn is_asked(kernel: &vm::Kernel, args: &Args) -> bool {
 
 /// The binary to run, and the image of other architectures; skips the step where VMs cannot run.
 fn prepare(kernels: &[&vm::Kernel]) -> Result<(PathBuf, Option<PathBuf>)> {
-    vm::need(kernels).map_err(|error| if debian::can_install() { error } else { skipped(format!("{error:#}")) })?;
+    or_skip(vm::need(kernels))?;
     let binary = build::static_binary()?;
     let mut foreign: Vec<Arch> = kernels.iter().map(|kernel| kernel.arch).filter(|arch| !arch.is_host()).collect();
     foreign.dedup();

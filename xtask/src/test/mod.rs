@@ -33,48 +33,40 @@ pub struct Args {
     list: bool,
 }
 
-struct Step {
-    name: &'static str,
-    what: &'static str,
-    run: fn() -> Result<()>,
-}
-
-const fn step(name: &'static str, what: &'static str, run: fn() -> Result<()>) -> Step {
-    Step { name, what, run }
-}
+/// Name, what it does, how.
+type Step = (&'static str, &'static str, fn() -> Result<()>);
 
 const STEPS: &[Step] = &[
-    step("setup", "toolchain for the eBPF programs, packages", setup::all),
-    step("fmt", "formatting", || cargo("fmt --all --check")),
-    step("clippy", "lints of the user half", || {
+    ("setup", "toolchain for the eBPF programs, packages", setup::all),
+    ("fmt", "formatting", || cargo("fmt --all --check")),
+    ("clippy", "lints of the user half", || {
         cargo("clippy --workspace --exclude tracer-ebpf --all-targets -- -D warnings")
     }),
-    step("clippy-ebpf", "lints of the kernel half", checks::clippy_ebpf),
-    step("deny", "licences, sources and bans of dependencies", checks::deny),
-    step("advisories", "known vulnerabilities of dependencies", checks::advisories),
-    step("replay-only", "builds with stable Rust alone, without the kernel half", || {
+    ("clippy-ebpf", "lints of the kernel half", checks::clippy_ebpf),
+    ("deny", "licences, sources and bans of dependencies", checks::deny),
+    ("advisories", "known vulnerabilities of dependencies", checks::advisories),
+    ("replay-only", "builds with stable Rust alone, without the kernel half", || {
         cargo("check --package snatrace --no-default-features")
     }),
-    step("unit", "unit tests of all crates", suites::unit),
-    step("build", "static release binaries, snatrace and its lab", || build::static_binary().map(drop)),
-    step("readers", "DuckDB, pyarrow, Spark and Wireshark read what export writes", suites::readers),
-    step("whole", "walls, command line, golden traces", suites::whole),
-    step("chart", "Helm chart, manifests, kubectl plugin: linted and validated", kube::chart),
-    step("fuzz", "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", suites::fuzz),
-    step("dist", "packages: built, checked, installed, used, removed", suites::dist),
-    step("lab", "network namespaces on this kernel", suites::lab),
+    ("unit", "unit tests of all crates", suites::unit),
+    ("build", "static release binaries, snatrace and its lab", || build::static_binary().map(drop)),
+    ("readers", "DuckDB, pyarrow, Spark and Wireshark read what export writes", suites::readers),
+    ("whole", "walls, command line, golden traces", suites::whole),
+    ("chart", "Helm chart, manifests, kubectl plugin: linted and validated", kube::chart),
+    ("fuzz", "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", suites::fuzz),
+    ("dist", "packages: built, checked, installed, used, removed", suites::dist),
+    ("lab", "network namespaces on this kernel", suites::lab),
 ];
 
 /// Steps that run only when named: they take longer than CI has.
 const NAMED: &[Step] =
-    &[step("kubernetes", "chart and kubectl plugin in a cluster of two nodes; with --only", kube::cluster)];
+    &[("kubernetes", "chart and kubectl plugin in a cluster of two nodes; with --only", kube::cluster)];
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let named = || NAMED.iter().filter(|step| args.only.iter().any(|name| name == step.name));
-    let steps = STEPS.iter().chain(NAMED).map(|step| step.name.to_owned());
+    let steps = STEPS.iter().chain(NAMED).map(|(name, ..)| (*name).to_owned());
     let names: Vec<String> = steps.chain(matrix::names().map(|(name, _)| name)).collect();
     if args.list {
-        STEPS.iter().chain(NAMED).for_each(|step| println!("{:<13} {}", step.name, step.what));
+        STEPS.iter().chain(NAMED).for_each(|(name, what, _)| println!("{name:<13} {what}"));
         for (name, is_extra) in matrix::names() {
             let asked = if is_extra { "; with --all-kernels or --only" } else { "" };
             println!("{name:<13} the lab on that kernel in QEMU{asked}");
@@ -86,8 +78,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             bail!("there is no step `{asked}`: the steps are {}", names.join(", "));
         }
     }
-    let mut rows: Vec<Row> =
-        STEPS.iter().filter(|step| args.wants(step.name)).chain(named()).map(|step| args.row(step)).collect();
+    let steps = STEPS.iter().filter(|(name, ..)| args.wants(name));
+    let named = NAMED.iter().filter(|(name, ..)| args.only.iter().any(|asked| asked == name));
+    let mut rows: Vec<Row> = steps.chain(named).map(|step| args.row(step)).collect();
     rows.extend(matrix::run(args));
     Ok(report::print(&rows))
 }
@@ -103,12 +96,12 @@ impl Args {
         if is_left_out { Err(skipped("left out by --skip")) } else { Ok(()) }
     }
 
-    fn row(&self, step: &Step) -> Row {
-        if let Err(left_out) = self.check(step.name) {
-            return Row::new(step.name, Duration::ZERO, Err(left_out));
+    fn row(&self, (name, what, run): &Step) -> Row {
+        if let Err(left_out) = self.check(name) {
+            return Row::new(name, Duration::ZERO, Err(left_out));
         }
-        eprintln!("\n== {}: {}", step.name, step.what);
-        timed(step.name, step.run)
+        eprintln!("\n== {name}: {what}");
+        timed(name, run)
     }
 }
 

@@ -1,25 +1,24 @@
 //! What became of each step, as a table at the end.
 
-use std::fmt::{self, Display};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
+
+use crate::debian;
 
 /// Why a step cannot run here: an error that fails nothing.
-#[derive(Debug)]
-struct Skipped(String);
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Skipped(pub &'static str);
 
-impl std::error::Error for Skipped {}
-
-impl Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+pub fn skipped(reason: &'static str) -> Error {
+    Skipped(reason).into()
 }
 
-pub fn skipped(reason: impl Into<String>) -> Error {
-    Skipped(reason.into()).into()
+/// Skips a step whose programs are missing where none can be installed.
+pub fn or_skip(needed: Result<()>) -> Result<()> {
+    if debian::can_install() { needed } else { needed.context(Skipped("programs are missing")) }
 }
 
 pub struct Row {

@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::report::skipped;
+use super::report::{Skipped, skipped};
 use crate::arch::Arch;
 use crate::debian;
 use crate::dist::{self, Release};
@@ -31,27 +32,22 @@ pub fn whole() -> Result<()> {
 
 /// What reads the files that `export` writes.
 const READERS: &str = "tshark capinfos=wireshark-common java=default-jre-headless python3";
-const READERS_OF_PARQUET: [&str; 4] = ["duckdb", "pyarrow", "pandas", "pyspark"];
+/// The packages, half a gigabyte, in an environment of their own.
+const INSTALL_READERS: &str = "python3 -m venv \"$1\" && \"$1/bin/pip\" install --quiet duckdb pyarrow pandas pyspark";
 
-/// Half a gigabyte of Python packages, in an environment of their own.
 pub fn readers() -> Result<()> {
-    debian::need(READERS).map_err(|error| skipped(format!("{error:#}")))?;
+    debian::need(READERS).context(Skipped("no programs that read exports"))?;
     let venv = paths::target().join("readers");
     let python = venv.join("bin/python3");
-    let is_there = || {
-        process::output(
-            process::command(&python.to_string_lossy()).args(["-c", "import duckdb, pyarrow, pandas, pyspark"]),
-        )
-    };
-    if is_there().is_err() {
-        consent::ask(&format!("the Python packages {} in {}", READERS_OF_PARQUET.join(" "), venv.display()))?;
-        let made = debian::install(&["python3-venv"])
-            .and_then(|()| process::run(process::command("python3").args(["-m", "venv"]).arg(&venv)))
-            .and_then(|()| {
-                let mut pip = process::command(&python.to_string_lossy());
-                process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(READERS_OF_PARQUET))
-            });
-        made.map_err(|error| skipped(format!("the Python packages cannot be installed: {error:#}")))?;
+    let is_there = process::command(&python.to_string_lossy())
+        .args(["-c", "import duckdb, pyarrow, pandas, pyspark"])
+        .stderr(Stdio::null())
+        .status();
+    if !is_there.is_ok_and(|status| status.success()) {
+        consent::ask(&format!("the Python packages duckdb, pyarrow, pandas and pyspark in {}", venv.display()))?;
+        debian::install(&["python3-venv"])
+            .and_then(|()| process::run(process::command("sh").args(["-c", INSTALL_READERS, "sh"]).arg(&venv)))
+            .context(Skipped("the Python packages cannot be installed"))?;
     }
     let words = "test --package tests --no-default-features --test readers -- --include-ignored";
     process::run_and_repeat(process::cargo().env("SNATRACE_PYTHON", &python).args(words.split(' ')))
@@ -88,7 +84,7 @@ pub fn lab() -> Result<()> {
         return Err(skipped("network namespaces need root: run it as root"));
     }
     process::output(process::command("unshare").args(["--net", "true"]))
-        .map_err(|error| skipped(format!("no network namespaces here: {error:#}")))?;
+        .context(Skipped("no network namespaces here"))?;
     debian::need(LAB)?;
     // systemd would start them, and they would write rules of the machine.
     if !Path::new("/run/systemd/system").exists() && debian::lacking(PROGRAMS).all(debian::available) {

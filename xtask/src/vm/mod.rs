@@ -1,27 +1,18 @@
 //! `cargo xtask vm`: runs snatrace, or any command, on real Debian kernels in QEMU. Needs no root.
 
-mod apt;
-mod archive;
-mod image;
-mod initramfs;
 mod kernels;
-mod modules;
 mod qemu;
-mod userland;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-pub use apt::Apt;
 pub use kernels::{KERNELS, Kernel, find};
 pub use qemu::{Hardware, Job};
 
-use crate::arch::Arch;
-use crate::debian;
-use crate::{build, setup};
+use crate::{build, debian, paths, process, setup};
 
 /// Boot Debian kernels in QEMU and run the demo's checks, or COMMAND, in each
 #[derive(clap::Args)]
@@ -35,9 +26,6 @@ pub struct Args {
     /// Use this snatrace instead of building it
     #[arg(long, env = "SNATRACE_BIN")]
     binary: Option<PathBuf>,
-    /// Check this container image of `cargo xtask dist` too
-    #[arg(long, value_name = "FILE")]
-    image: Option<PathBuf>,
     /// Shell script to run inside; words are joined with spaces
     #[arg(last = true)]
     command: Vec<String>,
@@ -75,7 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let limit = Duration::from_secs(args.timeout);
     let script = if args.command.is_empty() { CHECKS.to_owned() } else { args.command.join(" ") };
-    let job = Job { image: args.image.clone(), ..Job::new(script, binary, limit) };
+    let job = Job::new(script, binary, limit);
     let mut worst = 0;
     for kernel in chosen {
         let code = boot(kernel, &job)?;
@@ -93,15 +81,25 @@ pub fn need(kernels: &[&Kernel]) -> Result<()> {
 
 /// Boots one kernel, streams what the guest writes, returns the exit code of what ran inside.
 pub fn boot(kernel: &Kernel, job: &Job) -> Result<u8> {
-    let image = image::fetch(kernel)?;
-    let initramfs = initramfs::build(kernel, &image, job, binary(kernel.arch, job)?.as_deref())?;
-    qemu::run(kernel, &image.vmlinuz, &initramfs, job)
-}
+    let arch = kernel.arch;
+    // A job names the snatrace for this machine's architecture.
+    let binary = match &job.binary {
+        Some(_) if !arch.is_host() => Some(build::static_binary_for(arch)?),
+        own => own.clone(),
+    };
+    let cache = paths::target().join("vm");
+    let mut fetch = process::command("xtask/src/vm/kernel.sh");
+    fetch.arg(&cache).args([kernel.label, kernel.line, kernel.flavour, arch.debian()]).args(kernel.suites);
+    let files = process::output(fetch.stderr(Stdio::inherit()))?;
+    let (vmlinuz, modules) = files.trim().split_once('\n').context("kernel.sh named no kernel and modules")?;
 
-/// The snatrace of a guest: a job names the one for this machine's architecture.
-fn binary(arch: Arch, job: &Job) -> Result<Option<PathBuf>> {
-    match &job.binary {
-        Some(_) if !arch.is_host() => build::static_binary_for(arch).map(Some),
-        own => Ok(own.clone()),
-    }
+    let run = cache.join("run");
+    std::fs::create_dir_all(&run)?;
+    let initramfs = run.join(format!("{}-{}.cpio", kernel.label, std::process::id()));
+    let mut build = process::command("xtask/src/vm/initramfs.sh");
+    build.arg(&initramfs).args([modules, kernel.label, arch.console()]).args(&job.programs);
+    build.env("SCRIPT", &job.script).env("ARCH", arch.debian()).env("STRIP", arch.tool("strip")).env("CACHE", &cache);
+    build.env("BINARY", binary.unwrap_or_default()).env("IMAGE", job.image.clone().unwrap_or_default());
+    process::output(build.stderr(Stdio::inherit()))?;
+    qemu::run(kernel, vmlinuz, &initramfs, job)
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use super::kernels::Kernel;
 use crate::arch::Arch;
-use crate::{paths, process};
+use crate::process;
 
 /// What every VM of a run is given.
 pub struct Job {
@@ -63,31 +63,26 @@ const COUNTED: &[&str] = &["-accel", "tcg,thread=single", "-smp", "1", "-m", "20
 /// Set once KVM has failed: /dev/kvm exists on machines where no guest gets through.
 static KVM_FAILED: AtomicBool = AtomicBool::new(false);
 
-pub fn run(kernel: &Kernel, vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
-    let result = match job.hardware {
-        Hardware::Fast => run_with_best(kernel, vmlinuz, initramfs, job),
-        Hardware::Counted => run_emulated(kernel, COUNTED, vmlinuz, initramfs, job),
-    };
+pub fn run(kernel: &Kernel, vmlinuz: &str, initramfs: &Path, job: &Job) -> Result<u8> {
+    let attempt =
+        |hardware: &[&str], boot| attempt(kernel, command(kernel.arch, hardware, vmlinuz, initramfs), boot, job);
+    let result = run_with_best(kernel, job, attempt);
     fs::remove_file(initramfs)?;
     result
 }
 
-fn run_with_best(kernel: &Kernel, vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
-    if kernel.arch.is_host() && kvm_may_work() {
-        let end = attempt(kernel, command(kernel.arch, KVM, vmlinuz, initramfs), KVM_BOOT, job)?;
-        if let End::Exit(code) = end {
+fn run_with_best(kernel: &Kernel, job: &Job, attempt: impl Fn(&[&str], Duration) -> Result<End>) -> Result<u8> {
+    if job.hardware == Hardware::Fast && kernel.arch.is_host() && kvm_may_work() {
+        if let End::Exit(code) = attempt(KVM, KVM_BOOT)? {
             return Ok(code);
         }
         KVM_FAILED.store(true, Ordering::Relaxed);
         eprintln!("vm: KVM does not get a guest through here: emulating the processor");
     }
-    run_emulated(kernel, EMULATED, vmlinuz, initramfs, job)
-}
-
-fn run_emulated(kernel: &Kernel, hardware: &[&str], vmlinuz: &Path, initramfs: &Path, job: &Job) -> Result<u8> {
+    let hardware = if job.hardware == Hardware::Fast { EMULATED } else { COUNTED };
     let mut console = Vec::new();
     for _ in 0..BOOTS {
-        match attempt(kernel, command(kernel.arch, hardware, vmlinuz, initramfs), job.limit, job)? {
+        match attempt(hardware, job.limit)? {
             End::Exit(code) => return Ok(code),
             End::NotBooted(lines) => console = lines,
         }
@@ -101,16 +96,10 @@ fn kvm_may_work() -> bool {
     !KVM_FAILED.load(Ordering::Relaxed) && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
 }
 
-fn command(arch: Arch, hardware: &[&str], vmlinuz: &Path, initramfs: &Path) -> Command {
-    let qemu = &*arch.qemu();
+fn command(arch: Arch, hardware: &[&str], vmlinuz: &str, initramfs: &Path) -> Command {
     // A guest must not outlive this process, however that ends.
-    let mut command = if paths::program("setpriv").is_some() {
-        let mut wrapper = process::command("setpriv");
-        wrapper.args(["--pdeathsig", "KILL", "--", qemu]);
-        wrapper
-    } else {
-        process::command(qemu)
-    };
+    let mut command = process::command("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", &arch.qemu()]);
     command.args(hardware).args(arch.machine()).args(["-no-reboot", "-nodefaults"]);
     command.args(["-no-user-config", "-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
     command.arg("-kernel").arg(vmlinuz).arg("-initrd").arg(initramfs);

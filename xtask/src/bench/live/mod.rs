@@ -32,7 +32,6 @@ use crate::vm::{self, Kernel};
 use crate::{build, process};
 
 /// Measure live capture: a connection storm with and without snatrace and other tools
-#[allow(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(clap::Args)]
 pub struct Args {
     /// What to measure [default: all; with --vm, cpu]
@@ -51,7 +50,7 @@ pub struct Args {
     #[arg(long)]
     rate: Option<u32>,
     /// Use this snatrace instead of building it; --vm needs it linked statically
-    #[arg(long, env = "SNATRACE_BIN")]
+    #[arg(long, env = "SNATRACE_BIN", overrides_with = "binary")]
     binary: Option<PathBuf>,
     /// Run in a QEMU guest with this kernel, where time is the number of instructions
     #[arg(long, value_name = "KERNEL", value_parser = vm::find)]
@@ -62,9 +61,6 @@ pub struct Args {
     /// Already in a lab
     #[arg(long, hide = true)]
     inside: bool,
-    /// Nothing else runs on this machine
-    #[arg(long, hide = true)]
-    alone: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -116,38 +112,23 @@ fn start(args: &Args) -> Result<ExitCode> {
         None => build::static_binary()?,
     };
     if let Some(kernel) = args.vm {
-        return guest::run(kernel, guest_script(args), Some(binary), Vec::new(), &["tcpdump"]);
+        // snatrace looks for kprobes where perf finds them.
+        let hide = if args.without_kprobes { "mount -t tmpfs none /sys/bus/event_source/devices && " } else { "" };
+        let begin = format!("{hide}snatrace-lab demo fully_random --");
+        return guest::run(kernel, &begin, "--binary /usr/sbin/snatrace", Some(binary), Vec::new(), "tcpdump");
     }
     let mut demo = process::command(&build::lab_beside(&binary).to_string_lossy());
     demo.args(["demo", "fully_random", "--"]).arg(env::current_exe()?).args(env::args_os().skip(1));
-    demo.arg("--inside").env("SNATRACE_BIN", &binary).current_dir(env::current_dir()?);
+    demo.args(["--inside", "--binary"]).arg(&binary).current_dir(env::current_dir()?);
     // Replacing this process hands signals and the exit code straight to the demo, which takes the lab down.
     let error = demo.exec();
     bail!("starting {}: {error}", binary.display())
 }
 
-/// Starts the lab and this program in the guest.
-fn guest_script(args: &Args) -> String {
-    let parts: Vec<String> =
-        args.parts.iter().filter_map(|part| Some(part.to_possible_value()?.get_name().to_owned())).collect();
-    let parts = if parts.is_empty() { "cpu".to_owned() } else { parts.join(" ") };
-    let tools: Vec<&str> = args.tools.iter().map(|tool| tool.name).collect();
-    let tools = if tools.is_empty() { String::new() } else { format!("--tools={}", tools.join(",")) };
-    // Counted instructions repeat: more rounds than these only take longer.
-    let rounds = args.rounds.unwrap_or(3);
-    let seconds = args.seconds.unwrap_or(1.0);
-    let rate = args.rate.map_or_else(String::new, |rate| format!("--rate={rate}"));
-    // snatrace looks for kprobes where perf finds them.
-    let hide = if args.without_kprobes { "mount -t tmpfs none /sys/bus/event_source/devices && " } else { "" };
-    format!(
-        "{hide}snatrace-lab demo fully_random -- xtask bench live {parts} --inside --alone --binary /usr/sbin/snatrace \
-         --rounds {rounds} --seconds {seconds} {tools} {rate} 2>&1"
-    )
-}
-
 fn measure(args: &Args) -> Result<ExitCode> {
     let bench = Bench::new(args)?;
-    let parts = if args.parts.is_empty() { Part::value_variants() } else { &args.parts };
+    let all = if args.vm.is_some() { &[Part::Cpu] } else { Part::value_variants() };
+    let parts = if args.parts.is_empty() { all } else { &args.parts };
     let (mut rows, mut failed) = (Vec::new(), false);
     for &part in parts {
         bench.progress(&format!("{part:?}"));
@@ -165,16 +146,18 @@ impl Bench {
     fn new(args: &Args) -> Result<Self> {
         let lab = Lab::from_env()?;
         lab.prepare()?;
-        let window = Duration::from_secs_f64(args.seconds.unwrap_or(3.0));
+        // Counted instructions repeat: in a guest, more rounds only take longer, and nothing else runs.
+        let is_guest = args.vm.is_some();
+        let window = Duration::from_secs_f64(args.seconds.unwrap_or(if is_guest { 1.0 } else { 3.0 }));
         Ok(Self {
             lab,
             snatrace: args.binary.clone().context("--inside needs --binary")?,
             tools: if args.tools.is_empty() { tools::ALL.iter().collect() } else { args.tools.clone() },
             rate: args.rate,
-            rounds: args.rounds.unwrap_or(15),
+            rounds: args.rounds.unwrap_or(if is_guest { 3 } else { 15 }),
             window,
             settle: window / 3,
-            alone: args.alone,
+            alone: is_guest,
             scratch: TempDir::with_prefix("snatrace-bench-")?,
         })
     }

@@ -1,7 +1,5 @@
 //! Runs each measurement in a process of its own, all of them in turn, round by round.
 
-use std::ffi::OsString;
-
 use anyhow::Result;
 use serde_json::Value;
 
@@ -18,12 +16,12 @@ pub struct Work {
     pub name: String,
     pub events: u64,
     /// Of `replay_stages`.
-    pub arguments: Vec<OsString>,
+    pub arguments: Vec<String>,
 }
 
 impl Work {
     pub fn stage(name: &str, events: u64, arguments: &[&str]) -> Self {
-        Self { name: name.to_owned(), events, arguments: arguments.iter().map(OsString::from).collect() }
+        Self { name: name.to_owned(), events, arguments: arguments.iter().map(ToString::to_string).collect() }
     }
 }
 

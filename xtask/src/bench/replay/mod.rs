@@ -55,12 +55,10 @@ const BYTES_TARGET: f64 = 16.0;
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let stages = if args.inside { Stages::installed() } else { Stages::build()? };
-    let Some(kernel) = args.vm else { return measure(args, &stages) };
-    // Counted instructions repeat.
-    let (events, rounds) = (args.events, args.rounds.unwrap_or(1));
-    let script = format!("xtask bench replay --inside --events {events} --rounds {rounds} 2>&1");
-    let programs = vec![stages.stages, stages.snatrace];
-    guest::run(kernel, script, None, programs, &[TSHARK])
+    match args.vm {
+        Some(kernel) if !args.inside => guest::run(kernel, "", "", None, vec![stages.stages, stages.snatrace], TSHARK),
+        Some(_) | None => measure(args, &stages),
+    }
 }
 
 fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
@@ -92,7 +90,9 @@ fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
     let open_names = open.each_ref().map(|work| work.name.clone());
     works.extend(open);
 
-    let measured = measured::measure(stages, works, args.rounds.unwrap_or(5))?;
+    // Counted instructions repeat.
+    let rounds = args.rounds.unwrap_or(if args.inside { 1 } else { 5 });
+    let measured = measured::measure(stages, works, rounds)?;
     println!("{}", measured::table(&measured));
     if args.inside {
         println!("An instruction takes a nanosecond here.");
