@@ -13,8 +13,6 @@ mod setup;
 mod test;
 mod vm;
 
-use std::process::ExitCode;
-
 /// Sets up, builds, demonstrates and tests snatrace
 #[derive(clap::Parser)]
 #[command(bin_name = "cargo xtask", arg_required_else_help = true)]
@@ -40,7 +38,7 @@ enum Task {
     Test(test::Args),
 }
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     let Cli { task, yes } = clap::Parser::parse();
     setup::consent::give(yes);
     let result = match task {
@@ -55,6 +53,6 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        ExitCode::FAILURE
+        std::process::ExitCode::FAILURE
     })
 }
