@@ -18,7 +18,6 @@ pub struct Attached {
 
 impl Attached {
     /// What a process holds now.
-    #[must_use]
     pub fn by(pid: u32) -> Self {
         let files = fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
         // A descriptor may be closed while we look.
@@ -39,7 +38,6 @@ impl Attached {
     }
 
     /// Whether the kernel has all of it.
-    #[must_use]
     pub fn is_there(&self) -> bool {
         self.programs.iter().all(|id| exists("prog", *id)) && self.links.iter().all(|id| exists("link", *id))
     }

@@ -17,16 +17,11 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("all.txt", &["-o", "text", "--all", "--utc", "--allow", "any"]),
 ];
 
-#[must_use]
 pub fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
 }
 
 /// Names of the traces.
-///
-/// # Panics
-/// When there are very few.
-#[must_use]
 pub fn cases() -> BTreeSet<String> {
     let names = fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let cases: BTreeSet<String> = names.filter_map(|name| name.strip_suffix(".trace").map(str::to_owned)).collect();
@@ -35,7 +30,6 @@ pub fn cases() -> BTreeSet<String> {
 }
 
 /// A call that replays a trace.
-#[must_use]
 pub fn replay(built: &str, case: &str, options: &[&str]) -> Command {
     let mut command = crate::snatrace(built);
     command.arg("replay").args(options).arg(directory().join(format!("{case}.trace")));

@@ -26,7 +26,6 @@ pub struct Lab {
 
 impl Lab {
     /// Builds the lab of a scenario.
-    #[must_use]
     pub fn up(scenario: &str) -> Self {
         let script = "env | grep ^SNATRACE_LAB_; echo; read -r _";
         let mut command = snatrace_lab();
@@ -40,13 +39,11 @@ impl Lab {
     }
 
     /// A call of snatrace that finds the lab in its environment.
-    #[must_use]
     pub fn snatrace(&self) -> Command {
         self.inside(capturing())
     }
 
     /// A call of `snatrace-lab traffic`.
-    #[must_use]
     pub fn client(&self, options: &[&str]) -> Command {
         let mut command = self.inside(snatrace_lab());
         command.arg("traffic").args(options);
@@ -59,7 +56,6 @@ impl Lab {
     }
 
     /// `tail` or `record` on the lab's node.
-    #[must_use]
     pub fn capture(&self, verb: &str, allow: &str, options: &[&str]) -> Command {
         let mut command = self.snatrace();
         command.args([verb, "--netns", self.variable("NODE_NETNS"), "--src", self.variable("SRC")]);
@@ -69,10 +65,6 @@ impl Lab {
 
     /// Makes connections once a capture with `--all -o json` is ready, and ends it by this signal: exactly what failed is flagged.
     /// Returns how the capture ended, and what failed.
-    ///
-    /// # Panics
-    /// When something else is flagged, or nothing failed.
-    #[must_use]
     pub fn play(&self, capture: Running, ready: &Path, end: Signal) -> (Outcome, BTreeSet<Connection>) {
         until("the ready file", || ready.exists());
         let truth = ready.with_extension("truth");
@@ -87,14 +79,12 @@ impl Lab {
     }
 
     /// The words of a command that makes connections in the lab and is silent about it.
-    #[must_use]
     pub fn traffic(connections: u32) -> Vec<OsString> {
         let words = ["traffic", "--truth", "/dev/null", "-n", &connections.to_string()].map(OsString::from);
         [snatrace_lab().get_program().to_owned()].into_iter().chain(words).collect()
     }
 
     /// What TC shows on the node's uplink.
-    #[must_use]
     pub fn tc(&self) -> String {
         let show = |words: &[&str]| {
             let node = self.node();
@@ -106,19 +96,16 @@ impl Lab {
     }
 
     /// The file of the node's namespace.
-    #[must_use]
     pub fn node(&self) -> PathBuf {
         Path::new(self.variable("NODE_NETNS")).to_owned()
     }
 
     /// The process that holds the lab up.
-    #[must_use]
     pub fn pid(&self) -> u32 {
         self.demo.id()
     }
 
     /// One of the variables that a lab's command is given.
-    #[must_use]
     pub fn variable(&self, name: &str) -> &str {
         let name = format!("SNATRACE_LAB_{name}");
         let found = self.environment.iter().find(|(known, _)| *known == name);
@@ -130,21 +117,18 @@ impl Lab {
 pub type Connection = (u64, String, u64);
 
 /// The connection of a line of JSON: of a client's truth or of a capture.
-#[must_use]
 pub fn connection(line: &Value) -> Connection {
     let port = |name: &str| line[name].as_u64().unwrap();
     (port("src_port"), line["dst"].as_str().unwrap().to_owned(), port("dst_port"))
 }
 
 /// Those of the lines that are meant.
-#[must_use]
 pub fn connections(lines: &str, is_meant: impl Fn(&Value) -> bool) -> BTreeSet<Connection> {
     let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap());
     lines.filter(is_meant).map(|line: Value| connection(&line)).collect()
 }
 
 /// Whether a line of a capture is the last of a flagged attempt.
-#[must_use]
 pub fn is_flagged_end(line: &Value) -> bool {
     line["kind"] == "ended" && line["flagged"] == true
 }

@@ -17,9 +17,6 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits for a fact.
-///
-/// # Panics
-/// When it does not become true.
 pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_true() {
@@ -72,19 +69,11 @@ impl Outcome {
 }
 
 /// The lines of a JSON output.
-///
-/// # Panics
-/// When one of them is no JSON.
-#[must_use]
 pub fn json(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The last line of what a capture or a replay writes as JSON.
-///
-/// # Panics
-/// When that is no summary.
-#[must_use]
 pub fn summary(text: &str) -> Value {
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(last["kind"], "summary", "{text}");
@@ -92,7 +81,6 @@ pub fn summary(text: &str) -> Value {
 }
 
 /// What a capture says about the kernel it runs on, about what it watches, and about its privileges.
-#[must_use]
 pub fn is_notice(line: &str) -> bool {
     let is_start = ["snatrace: watching ", "snatrace: privileges left: "].iter().any(|start| line.starts_with(start));
     is_start || line.starts_with("snatrace: ") && line.contains(" is off: ")
@@ -152,6 +140,13 @@ impl Drop for Running {
     }
 }
 
+/// The outer program runs a call, with its environment.
+pub fn within(mut outer: Command, call: &Command) -> Command {
+    outer.arg(call.get_program()).args(call.get_args());
+    outer.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    outer
+}
+
 /// Lets a child be killed with the thread that starts it, even if that is killed itself. A hangup ends it as well, also where
 /// the tests themselves run under nohup(1).
 pub fn end_with_us(command: &mut Command) -> &mut Command {
@@ -165,9 +160,6 @@ pub fn end_with_us(command: &mut Command) -> &mut Command {
 }
 
 /// Waits for the end of a child.
-///
-/// # Panics
-/// When it does not end.
 pub fn wait(child: &mut Child) -> ExitStatus {
     let mut status = None;
     until("the end of a child", || {

@@ -16,10 +16,6 @@ pub struct Schema {
 
 impl Schema {
     /// From what `snatrace schema` prints.
-    ///
-    /// # Panics
-    /// When that is no schema.
-    #[must_use]
     pub fn new(text: &str) -> Self {
         let schema: Value = serde_json::from_str(text).unwrap();
         let any = jsonschema::validator_for(&schema).unwrap();
@@ -27,15 +23,11 @@ impl Schema {
     }
 
     /// Whether a line of this kind is valid, and has no field that the schema does not name.
-    #[must_use]
     pub fn is_valid(&self, kind: &str, line: &Value) -> bool {
         self.kinds[kind].is_valid(line)
     }
 
     /// Holds lines against it: objects with a `kind`, or rows of this table.
-    ///
-    /// # Panics
-    /// When a line is not as it says.
     pub fn check(&mut self, words: &str, text: &str, table: Option<&str>) {
         for line in text.lines() {
             let line: Value = serde_json::from_str(line).unwrap();

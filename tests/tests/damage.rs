@@ -4,16 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 use std::fs;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use snatrace::model::{Capture, Filter};
-use snatrace::outputs::{self, View};
-use snatrace::pipeline::{self, Judge};
-use snatrace::source::{Joined, Source};
-use snatrace::store::{BATCH, Error, ReadReport, Reader};
+use snatrace::outputs;
+use snatrace::store::{Error, ReadReport};
+use tests::fuzz::trace::{one_thread, view};
 use tests::process::Outcome;
-use tracer_common::Event;
 
 fn golden(case: &str) -> Vec<u8> {
     fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{case}.trace"))).unwrap()
@@ -21,37 +17,11 @@ fn golden(case: &str) -> Vec<u8> {
 
 const CASES: [&str; 2] = ["fully_random-wire", "fully_random-kprobes"];
 
-/// A trace in memory.
-struct Trace {
-    reader: Reader,
-    is_stopped: bool,
-}
-
-impl Source for Trace {
-    type Item = (u32, Event);
-
-    async fn next(&mut self, batch: &mut Vec<(u32, Event)>) -> anyhow::Result<bool> {
-        batch.clear();
-        Ok(!self.is_stopped && self.reader.blocks.read(BATCH, 0, batch)?)
-    }
-
-    fn stop(&mut self) {
-        self.is_stopped = true;
-    }
-}
-
 /// Replays bytes as `replay -o json --all` would, into nothing.
 fn replay(bytes: &[u8]) -> anyhow::Result<ReadReport> {
-    let reader = Reader::new(Path::new("t"), Box::new(Cursor::new(bytes.to_vec())))?;
-    let captures: Vec<Capture> = vec![reader.capture.clone()];
-    let json = outputs::ALL.iter().find(|format| format.name == "json").unwrap();
-    let view = View { format: json, all: true, utc: false, ..View::silent(Filter::default()) };
-    let output = outputs::open(&view, Box::new(std::io::sink()));
-    let mut trace = Trace { reader, is_stopped: false };
-    let run =
-        pipeline::run(Joined::new(&mut trace, 1, |_, _| Ok(())), Judge::new(captures, view, None).with_output(output));
-    tokio::runtime::Builder::new_current_thread().build()?.block_on(run)?;
-    Ok(*trace.reader.blocks.report())
+    let view = view("json", true);
+    let (_, report) = one_thread(bytes, &view, outputs::open(&view, Box::new(std::io::sink())))?;
+    Ok(report)
 }
 
 /// A failure that says what is wrong with which file, in one line.

@@ -9,15 +9,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use tests::lab::Lab;
-use tests::process::{Outcome, is_notice, summary};
+use tests::process::{Outcome, is_notice, summary, within};
 use tests::{capturing, snatrace_lab};
 
 /// A call as a shell makes it, in a mount namespace of its own that was changed before.
 fn with_mounts(change: &str, call: &Command) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c"]).arg(format!("{change} && exec \"$@\"")).arg("sh");
-    command.arg(call.get_program()).args(call.get_args());
-    command
+    within(command, call)
 }
 
 fn tail(options: &[&str]) -> Command {
@@ -53,8 +52,7 @@ fn an_interface_or_namespace_that_does_not_exist_is_named() {
 fn a_clock_that_events_do_not_have_is_refused() {
     let mut shifted = Command::new("unshare");
     shifted.args(["--time", "--fork", "--boottime", "86400"]);
-    let call = tail(&[]);
-    let outcome = Outcome::of(shifted.arg(call.get_program()).args(call.get_args()));
+    let outcome = Outcome::of(&mut within(shifted, &tail(&[])));
     outcome.assert_failed(1, "this time namespace shifts the time since boot by 86400 s");
 }
 
@@ -117,11 +115,7 @@ impl FullDisk {
         let call = lab.capture("record", "32768-65535", &[]);
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"]);
-        command
-            .arg(call.get_program())
-            .args(call.get_args())
-            .envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Self { outcome: Outcome::of(&mut command), directory }
+        Self { outcome: Outcome::of(&mut within(command, &call)), directory }
     }
 }
 

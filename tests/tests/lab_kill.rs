@@ -10,11 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use serde_json::Value;
-use snatrace::store::{BATCH, ReadReport, Reader};
 use tests::attached::Attached;
-use tests::capturing;
 use tests::lab::{ALLOW, Lab};
-use tests::process::{Outcome, Running, end_with_us, is_notice, summary, until, wait};
+use tests::process::{Outcome, Running, end_with_us, is_notice, summary, until, wait, within};
+use tests::{capturing, read_trace};
 
 /// A capture that is attached, and what it holds.
 struct Capture {
@@ -44,16 +43,6 @@ fn assert_gone(attached: &Attached, lab: &Lab, before: &str) {
 fn boot_ns() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap();
     u64::try_from(Duration::from(now).as_nanos()).unwrap()
-}
-
-/// Reads a trace to its end.
-fn read(trace: &Path) -> ReadReport {
-    let mut reader = Reader::open(trace).unwrap();
-    let mut batch = Vec::new();
-    while reader.blocks.read(BATCH, 0, &mut batch).unwrap() {
-        batch.clear();
-    }
-    *reader.blocks.report()
 }
 
 /// Some 650 connections a second, none of which waits for an earlier one, so that there are always events.
@@ -106,7 +95,7 @@ fn a_killed_recorder_loses_at_most_a_second_and_leaves_nothing() {
     running.signal(Signal::SIGKILL);
     assert_eq!(running.finish().code, None, "killed");
 
-    let report = read(&trace);
+    let report = read_trace(&trace);
     assert!(report.events > 1000 && report.unfinished == 1 && report.damaged_blocks == 0, "{report}");
     let lost = Duration::from_nanos(killed_ns.saturating_sub(report.last_ns));
     assert!(lost <= Duration::from_secs(1), "{lost:?} are lost");
@@ -140,8 +129,8 @@ fn a_hangup_ends_no_capture_that_is_to_ignore_it() {
     let lab = Lab::up("fully_random");
     let call = lab.capture("tail", ALLOW, &["-o", "json"]);
     let mut nohup = Command::new("sh");
-    nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(call.get_program()).args(call.get_args());
-    let tail = Running::attached(&mut nohup);
+    nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    let tail = Running::attached(&mut within(nohup, &call));
     tail.signal(Signal::SIGHUP);
     Outcome::of(&mut lab.client(&["--truth", "/dev/null", "-n", "40"])).done();
     tail.signal(Signal::SIGTERM);
@@ -159,7 +148,7 @@ fn a_standard_error_that_is_gone_ends_no_capture() {
     let mut record = lab.capture("record", ALLOW, &["-w", trace.to_str().unwrap(), "--"]);
     record.args(Lab::traffic(40)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
     assert_eq!(wait(&mut end_with_us(&mut record).spawn().unwrap()).code(), Some(0));
-    assert!(!read(&trace).has_notes());
+    assert!(!read_trace(&trace).has_notes());
 }
 
 #[test]
@@ -169,9 +158,9 @@ fn an_interface_that_goes_away_is_told_and_the_rest_goes_on() {
     let node = format!("--net={}", lab.node().display());
     Outcome::of(Command::new("nsenter").args([&node, "ip", "link", "add", "brief0", "type", "veth"])).done();
     let call = lab.capture("tail", ALLOW, &["-o", "json", "-i", "eth0", "--interface", "brief0"]);
-    let mut tail = Command::new("nsenter");
-    tail.arg(&node).arg(call.get_program()).args(call.get_args());
-    tail.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut nsenter = Command::new("nsenter");
+    nsenter.arg(&node);
+    let mut tail = within(nsenter, &call);
     // The second in which it looks, and one more.
     tail.args(["--", "sh", "-c", "ip link del brief0; sleep 2.5; exec \"$@\"", "sh"]).args(Lab::traffic(40));
     let outcome = Outcome::of(&mut tail);
@@ -198,7 +187,7 @@ fn what_a_command_writes_is_not_among_the_data() {
     let mut record = lab.capture("record", ALLOW, &["-w", "-"]);
     record.args(noise).args(Lab::traffic(40)).stdout(std::fs::File::create(&trace).unwrap());
     assert_eq!(wait(&mut end_with_us(&mut record).spawn().unwrap()).code(), Some(0));
-    assert!(!read(&trace).has_notes());
+    assert!(!read_trace(&trace).has_notes());
 
     // With the trace in a file, standard output is the command's.
     let quiet = directory.path().join("quiet");
@@ -216,7 +205,7 @@ fn a_signal_finishes_the_trace() {
     Outcome::of(&mut lab.client(&["--truth", "/dev/null", "-n", "40"])).done();
     record.running.signal(Signal::SIGTERM);
     let outcome = record.running.finish();
-    let report = read(&trace);
+    let report = read_trace(&trace);
     assert_eq!(said(&outcome).len(), 2, "{outcome:?}");
     assert!(said(&outcome)[0].starts_with(&format!("snatrace: recorded {} events in ", report.events)), "{outcome:?}");
     assert!(said(&outcome)[1].starts_with("snatrace: 40 attempts, "), "{outcome:?}");

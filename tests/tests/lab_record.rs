@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tests::capturing;
 use tests::lab::{ALLOW, Lab};
-use tests::process::{Outcome, is_notice, json, summary};
+use tests::process::{Outcome, is_notice, json, summary, within};
 
 /// Less than what the filter of the lab drops: with `--all` there are retransmits of both kinds.
 const GENEROUS: &str = "16384-65535";
@@ -170,9 +170,8 @@ fn traces_are_for_their_owner_alone() {
     for trace in [new, old] {
         let mut record = Command::new("sh");
         record.args(["-c", "umask 0; exec \"$@\"", "sh"]);
-        let call = lab.capture("record", ALLOW, &["-w"]);
-        record.arg(call.get_program()).args(call.get_args()).arg(&trace).args(["--", "true"]);
-        let outcome = Outcome::of(&mut record);
+        let mut record = within(record, &lab.capture("record", ALLOW, &["-w"]));
+        let outcome = Outcome::of(record.arg(&trace).args(["--", "true"]));
         let said: Vec<_> = outcome.stderr.lines().filter(|line| !is_notice(line)).collect();
         assert!(said.len() == 3 && said[0].starts_with("snatrace: recorded "), "{outcome:?}");
         assert_eq!(said[2], "snatrace: no attempt matches --src");

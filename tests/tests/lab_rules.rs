@@ -59,51 +59,30 @@ impl Net {
         let (node, server) = (net.name("node"), net.name("srv"));
         net.ip("pod", &format!("link add eth0 type veth peer name veth0 netns {node}"));
         net.ip("node", &format!("link add {uplink} type veth peer name eth0 netns {server}"));
-        for (name, commands) in [
-            (
-                "pod",
-                vec![
-                    format!("addr add {POD}/24 dev eth0"),
-                    format!("addr add {OTHER}/24 dev eth0"),
-                    format!("addr add {POD6}/64 dev eth0 nodad"),
-                    format!("addr add {OTHER6}/64 dev eth0 nodad"),
-                    "link set eth0 up".to_owned(),
-                    "route add default via 10.42.0.1".to_owned(),
-                    "-6 route add default via fd42::1".to_owned(),
-                ],
-            ),
-            (
-                "node",
-                vec![
-                    "addr add 10.42.0.1/24 dev veth0".to_owned(),
-                    "addr add 10.43.0.1/24 dev veth0".to_owned(),
-                    "addr add fd42::1/64 dev veth0 nodad".to_owned(),
-                    "addr add fd43::1/64 dev veth0 nodad".to_owned(),
-                    "link set veth0 up".to_owned(),
-                    format!("addr add 203.0.113.2/24 dev {uplink}"),
-                    format!("addr add 203.0.113.3/24 dev {uplink}"),
-                    format!("addr add 2001:db8:1::2/64 dev {uplink} nodad"),
-                    format!("addr add 2001:db8:1::3/64 dev {uplink} nodad"),
-                    format!("link set {uplink} up"),
-                    "route add default via 203.0.113.1".to_owned(),
-                    "-6 route add default via 2001:db8:1::1".to_owned(),
-                ],
-            ),
-            (
-                "srv",
-                vec![
-                    "addr add 203.0.113.1/24 dev eth0".to_owned(),
-                    format!("addr add {SERVER}/32 dev lo"),
-                    "addr add 2001:db8:1::1/64 dev eth0 nodad".to_owned(),
-                    format!("addr add {SERVER6}/128 dev lo nodad"),
-                    "link set eth0 up".to_owned(),
-                    "-6 route add default via 2001:db8:1::2".to_owned(),
-                    // What is not translated comes back too.
-                    "route add default via 203.0.113.2".to_owned(),
-                ],
-            ),
-        ] {
-            commands.iter().for_each(|command| net.ip(name, command));
+        let pod = format!(
+            "addr add {POD}/24 dev eth0\naddr add {OTHER}/24 dev eth0
+            addr add {POD6}/64 dev eth0 nodad\naddr add {OTHER6}/64 dev eth0 nodad
+            link set eth0 up
+            route add default via 10.42.0.1\n-6 route add default via fd42::1"
+        );
+        let node = format!(
+            "addr add 10.42.0.1/24 dev veth0\naddr add 10.43.0.1/24 dev veth0
+            addr add fd42::1/64 dev veth0 nodad\naddr add fd43::1/64 dev veth0 nodad
+            link set veth0 up
+            addr add 203.0.113.2/24 dev {uplink}\naddr add 203.0.113.3/24 dev {uplink}
+            addr add 2001:db8:1::2/64 dev {uplink} nodad\naddr add 2001:db8:1::3/64 dev {uplink} nodad
+            link set {uplink} up
+            route add default via 203.0.113.1\n-6 route add default via 2001:db8:1::1"
+        );
+        // What is not translated comes back too.
+        let server = format!(
+            "addr add 203.0.113.1/24 dev eth0\naddr add {SERVER}/32 dev lo
+            addr add 2001:db8:1::1/64 dev eth0 nodad\naddr add {SERVER6}/128 dev lo nodad
+            link set eth0 up
+            route add default via 203.0.113.2\n-6 route add default via 2001:db8:1::2"
+        );
+        for (name, commands) in [("pod", pod), ("node", node), ("srv", server)] {
+            commands.lines().for_each(|command| net.ip(name, command.trim()));
         }
         net.inside("node", "sysctl", &["-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"], None);
         net

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
-use snatrace::store::{BATCH, ReadReport, Reader};
+use snatrace::store::Reader;
 use tests::lab::{ALLOW, Lab};
 use tests::process::{Running, until};
+use tests::read_trace;
 
 /// A recorder under load.
 fn record(lab: &Lab, file: &Path, options: &[&str]) -> (Running, Running) {
@@ -21,14 +22,6 @@ fn files(directory: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
     entries.partition(|path| path.extension().is_some_and(|extension| extension == "trace"))
 }
 
-fn read(trace: &Path) -> ReadReport {
-    let (mut reader, mut batch) = (Reader::open(trace).unwrap(), Vec::new());
-    while reader.blocks.read(BATCH, 0, &mut batch).unwrap() {
-        batch.clear();
-    }
-    *reader.blocks.report()
-}
-
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn a_segment_gets_its_name_once_nothing_is_added_even_where_the_recorder_is_killed() {
@@ -37,7 +30,7 @@ fn a_segment_gets_its_name_once_nothing_is_added_even_where_the_recorder_is_kill
     // What a killed recorder has left is given its name by the next one, and has no end.
     let mut left = BTreeSet::new();
     let assert_whole = |trace: &Path, left: &BTreeSet<PathBuf>| {
-        let report = read(trace);
+        let report = read_trace(trace);
         let is_whole = !report.has_notes();
         assert!((is_whole || left.contains(trace)) && report.events > 0, "{}: {report}", trace.display());
     };
@@ -55,7 +48,7 @@ fn a_segment_gets_its_name_once_nothing_is_added_even_where_the_recorder_is_kill
         let (whole, partial) = files(directory.path());
         whole.iter().for_each(|trace| assert_whole(trace, &left));
         assert_eq!(partial.len(), 1, "of the recorder that was killed now: {partial:?}");
-        assert_eq!(read(&partial[0]).unfinished, 1, "what it holds can be read");
+        assert_eq!(read_trace(&partial[0]).unfinished, 1, "what it holds can be read");
         let name = partial[0].file_name().unwrap().to_str().unwrap();
         left.insert(partial[0].with_file_name(name.trim_start_matches('.').trim_end_matches(".partial")));
     }
@@ -84,5 +77,5 @@ fn a_recorder_whose_file_is_renamed_and_then_removed_says_so_and_goes_on() {
     outcome.done();
     let parts = [&old, &trace].map(|file| Reader::open(file).unwrap().capture.part);
     assert_eq!(parts, [0, 2]);
-    assert!([&old, &trace].iter().all(|file| !read(file).has_notes()));
+    assert!([&old, &trace].iter().all(|file| !read_trace(file).has_notes()));
 }

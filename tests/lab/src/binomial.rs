@@ -3,7 +3,6 @@
 use std::ops::RangeInclusive;
 
 /// The counts within which a binomial variable falls with at least the given probability, tails cut evenly.
-#[must_use]
 pub fn interval(draws: u32, share: f64, probability: f64) -> RangeInclusive<u32> {
     if draws == 0 || share <= 0.0 {
         return 0..=0;

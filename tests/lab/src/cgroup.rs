@@ -19,16 +19,12 @@ pub struct Groups {
 
 impl Groups {
     /// Makes the lab's own group; `None` where no hierarchy is mounted or writable.
-    #[must_use]
     pub fn create(number: u8) -> Option<Self> {
         let top = tops(number).find(|top| is_hierarchy(top) && fs::create_dir(top).is_ok())?;
         Some(Self { top })
     }
 
     /// Makes a group at a path below the lab's own group and returns its directory.
-    ///
-    /// # Errors
-    /// When the kernel refuses it.
     pub fn group(&self, path: &str) -> Result<PathBuf> {
         let group = self.top.join(path);
         fs::create_dir_all(&group).with_context(|| format!("cannot make the control group {}", group.display()))?;
@@ -43,9 +39,6 @@ impl Drop for Groups {
 }
 
 /// Puts a process into a group.
-///
-/// # Errors
-/// When the kernel refuses it.
 pub fn enter(group: &Path, process: u32) -> Result<()> {
     fs::write(group.join("cgroup.procs"), process.to_string())
         .with_context(|| format!("cannot put process {process} into {}", group.display()))

@@ -25,9 +25,6 @@ pub struct Claim {
 
 impl Claim {
     /// Removes what killed owners left behind, then takes a free number.
-    ///
-    /// # Errors
-    /// When no number is free or the directory of the locks cannot be used.
     pub fn take() -> Result<Self> {
         let directory = Path::new(DIRECTORY);
         fs::create_dir_all(directory).with_context(|| format!("cannot make {DIRECTORY}"))?;
@@ -43,13 +40,11 @@ impl Claim {
     }
 
     /// The number.
-    #[must_use]
     pub const fn number(&self) -> u8 {
         self.number
     }
 
     /// A directory that is removed with the claim.
-    #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.lock_path.with_extension("d")
     }

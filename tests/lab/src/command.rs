@@ -8,9 +8,6 @@ use anyhow::{Context, Result, bail};
 use super::net::Family;
 
 /// Runs a program with the given input and returns what it printed.
-///
-/// # Errors
-/// When it cannot be started or fails; the message repeats what it wrote to standard error.
 pub fn run(program: &str, args: &[&str], input: &str) -> Result<String> {
     let line = || format!("`{program} {}`", args.join(" "));
     let mut child = Command::new(program)
@@ -36,17 +33,11 @@ pub fn run(program: &str, args: &[&str], input: &str) -> Result<String> {
 }
 
 /// Runs many `ip` commands in a namespace, one per line.
-///
-/// # Errors
-/// When one of them fails.
 pub fn ip_batch(namespace: &str, lines: &[String]) -> Result<()> {
     run("ip", &["-n", namespace, "-batch", "-"], &(lines.join("\n") + "\n")).map(drop)
 }
 
 /// Runs `ip` commands whose address family does not follow from their arguments.
-///
-/// # Errors
-/// When one of them fails.
 pub fn ip_batch_of(family: Family, namespace: &str, lines: &[String]) -> Result<()> {
     let family = match family {
         Family::V4 => "-4",

@@ -5,26 +5,17 @@ use anyhow::Result;
 use super::{command, netns};
 
 /// Adds rules, one per line, to a new chain at this hook and priority in a namespace.
-///
-/// # Errors
-/// When `nft` refuses them.
 pub fn rule(namespace: &str, hook: &str, priority: i32, rules: &str) -> Result<()> {
     chains(namespace, hook, priority, rules, &[])
 }
 
 /// Adds rules, and further chains by name that the rules jump to.
-///
-/// # Errors
-/// When `nft` refuses them.
 pub fn chains(namespace: &str, hook: &str, priority: i32, rules: &str, more: &[(&str, &str)]) -> Result<()> {
     let table = format!("inet fault_{hook}_{}", priority.unsigned_abs());
     load(namespace, &table, &format!("hook {hook} priority {priority}"), rules, more)
 }
 
-/// Adds a rule for packets that leave through `eth0`, after all processing by IP.
-///
-/// # Errors
-/// When `nft` or the kernel (before 5.16) refuses it.
+/// Adds a rule for packets that leave through `eth0`, after all processing by IP; kernels before 5.16 refuse it.
 pub fn egress_rule(namespace: &str, rule: &str) -> Result<()> {
     load(namespace, "netdev fault_egress", "hook egress device \"eth0\" priority 0", rule, &[])
 }

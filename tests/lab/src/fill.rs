@@ -28,9 +28,6 @@ const TIMEOUT_S: u32 = 600;
 const UDP: u8 = 17;
 
 /// Fills the table up to its limit.
-///
-/// # Errors
-/// When the kernel refuses entries before the table is full.
 pub fn fill(net: &Net) -> Result<()> {
     let source = u32::from_be_bytes([10, net.number(), 2, 0]);
     let std::net::IpAddr::V4(server) = net.server(Family::V4, 0) else { bail!("the server has no IPv4 address") };

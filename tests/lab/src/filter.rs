@@ -19,7 +19,6 @@ impl Filter {
     pub const USUAL: Self = Self { passes: (32768, 65535), ipv6: false };
 
     /// Whether this address family is filtered.
-    #[must_use]
     pub const fn applies_to(&self, family: Family) -> bool {
         match family {
             Family::V4 => true,
@@ -29,17 +28,11 @@ impl Filter {
 }
 
 /// Installs the filter on the router.
-///
-/// # Errors
-/// When `nft` refuses it.
 pub fn install(net: &Net, filter: Filter) -> Result<()> {
     netns::within(&net.router_ns(), || command::run("nft", &["-f", "-"], &text(net, filter)).map(drop))
 }
 
 /// The number of packets that the filter dropped.
-///
-/// # Errors
-/// When the counter cannot be read.
 pub fn drops(net: &Net) -> Result<u64> {
     let listed = netns::within(&net.router_ns(), || {
         command::run("nft", &["list", "counter", "inet", "provider", "answers_dropped"], "")

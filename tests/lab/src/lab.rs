@@ -25,9 +25,6 @@ pub struct Lab {
 
 impl Lab {
     /// Builds the network, its rules and its server for a scenario.
-    ///
-    /// # Errors
-    /// When something it needs is missing, or a step fails.
     pub fn build(scenario: &Scenario, rules: Rules) -> Result<Self> {
         requirements::check(rules)?;
         let claim = Claim::take()?;
@@ -47,21 +44,16 @@ impl Lab {
     }
 
     /// The number of packets that the provider's filter has dropped.
-    ///
-    /// # Errors
-    /// When the counter cannot be read.
     pub fn filter_drops(&self) -> Result<u64> {
         filter::drops(&self.net)
     }
 
     /// The pods as a kubelet leaves them, where this machine has control groups.
-    #[must_use]
     pub const fn pods(&self) -> Option<&Pods> {
         self.pods.as_ref()
     }
 
     /// A directory that is removed with the lab.
-    #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.claim.scratch()
     }

@@ -15,7 +15,6 @@ pub enum Masquerade {
 
 impl Masquerade {
     /// In the syntax of nft.
-    #[must_use]
     pub fn nft(self) -> String {
         match self {
             Self::FullyRandom => "masquerade fully-random".to_owned(),
@@ -27,7 +26,6 @@ impl Masquerade {
     }
 
     /// In the syntax of iptables, with its protocol match.
-    #[must_use]
     pub fn iptables(self) -> String {
         match self {
             Self::FullyRandom => "-j MASQUERADE --random-fully".to_owned(),

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-/// Number of pods.
 pub const PODS: u32 = 2;
 /// Number of the server's addresses: enough that translated ports towards one of them do not run out.
 pub const SERVERS: u32 = 16;
@@ -28,18 +27,13 @@ const FIRST_HOST: u32 = 10;
 /// The address family of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Family {
-    /// IPv4.
     V4,
-    /// IPv6.
     V6,
 }
 
 impl Family {
-    /// Both.
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
 
-    /// Of this address.
-    #[must_use]
     pub const fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(_) => Self::V4,
@@ -48,7 +42,6 @@ impl Family {
     }
 
     /// How nft names its header, as in `ip saddr`.
-    #[must_use]
     pub const fn nft(self) -> &'static str {
         match self {
             Self::V4 => "ip",
@@ -57,7 +50,6 @@ impl Family {
     }
 
     /// Its directory of settings in /proc/sys/net.
-    #[must_use]
     pub const fn sysctl(self) -> &'static str {
         match self {
             Self::V4 => "ipv4",
@@ -66,7 +58,6 @@ impl Family {
     }
 
     /// The length of a prefix that is a single host.
-    #[must_use]
     pub const fn host_length(self) -> u8 {
         match self {
             Self::V4 => 32,
@@ -83,56 +74,42 @@ pub struct Net {
 
 impl Net {
     /// The addresses of the lab with this number.
-    #[must_use]
     pub const fn new(number: u8) -> Self {
         Self { number }
     }
 
-    /// The lab's number.
-    #[must_use]
     pub const fn number(&self) -> u8 {
         self.number
     }
 
     /// Name of the namespace of a pod, counted from 0.
-    #[must_use]
     pub fn pod_ns(&self, pod: u32) -> String {
         format!("{}pod{}", prefix(self.number), pod + 1)
     }
 
-    /// Name of the node's namespace.
-    #[must_use]
     pub fn node_ns(&self) -> String {
         format!("{}node", prefix(self.number))
     }
 
-    /// Name of the provider's router's namespace.
-    #[must_use]
     pub fn router_ns(&self) -> String {
         format!("{}router", prefix(self.number))
     }
 
-    /// Name of the server's namespace.
-    #[must_use]
     pub fn server_ns(&self) -> String {
         format!("{}server", prefix(self.number))
     }
 
-    /// Names of all namespaces.
-    #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
         let pods = (0..PODS).map(|pod| self.pod_ns(pod));
         pods.chain([self.node_ns(), self.router_ns(), self.server_ns()]).collect()
     }
 
     /// The prefixes that hold every address of the lab.
-    #[must_use]
     pub fn prefixes(&self) -> [String; 2] {
         [format!("10.{}.0.0/16", self.number), format!("fd00:736e:{:x}::/48", self.number)]
     }
 
     /// The network of all pods of the cluster.
-    #[must_use]
     pub fn cluster(&self, family: Family) -> String {
         match family {
             Family::V4 => format!("{}/18", self.address(family, 0, 0)),
@@ -141,55 +118,46 @@ impl Net {
     }
 
     /// The network of the pods of this node.
-    #[must_use]
     pub fn pods(&self, family: Family) -> String {
         with_length(self.address(family, POD_NET, 0))
     }
 
     /// The network of the services.
-    #[must_use]
     pub fn services(&self, family: Family) -> String {
         with_length(self.address(family, SERVICE_NET, 0))
     }
 
     /// Address of a pod, counted from 0.
-    #[must_use]
     pub fn pod(&self, family: Family, pod: u32) -> IpAddr {
         self.address(family, POD_NET, FIRST_HOST + pod)
     }
 
     /// The node's address on the bridge of the pods.
-    #[must_use]
     pub fn gateway(&self, family: Family) -> IpAddr {
         self.address(family, POD_NET, 1)
     }
 
     /// The node's address on its uplink.
-    #[must_use]
     pub fn node(&self, family: Family) -> IpAddr {
         self.address(family, UPLINK_NET, 2)
     }
 
     /// The router's address on the node's side.
-    #[must_use]
     pub fn router(&self, family: Family) -> IpAddr {
         self.address(family, UPLINK_NET, 1)
     }
 
     /// The router's address on the server's side.
-    #[must_use]
     pub fn server_gateway(&self, family: Family) -> IpAddr {
         self.address(family, SERVER_NET, 1)
     }
 
     /// One of the server's addresses.
-    #[must_use]
     pub fn server(&self, family: Family, index: u32) -> IpAddr {
         self.address(family, SERVER_NET, FIRST_HOST + index % SERVERS)
     }
 
     /// The network to which the router has no route.
-    #[must_use]
     pub fn nowhere_net(&self, family: Family) -> String {
         match family {
             Family::V4 => format!("{}/24", self.address(family, NOWHERE_NET, 0)),
@@ -198,26 +166,22 @@ impl Net {
     }
 
     /// An address in the network to which the router has no route.
-    #[must_use]
     pub fn nowhere(&self, family: Family, index: u32) -> IpAddr {
         self.address(family, NOWHERE_NET, FIRST_HOST + index % SERVERS)
     }
 
     /// An address on the node's uplink that no machine has.
-    #[must_use]
     pub fn no_router(&self, family: Family) -> IpAddr {
         self.address(family, UPLINK_NET, 77)
     }
 
     /// The destination of the n-th connection that goes to the server without a service.
-    #[must_use]
     pub fn destination(&self, family: Family, index: u32) -> SocketAddr {
         let port = PORTS[(index / SERVERS) as usize % PORTS.len()];
         SocketAddr::new(self.server(family, index), port)
     }
 
     /// The service in front of one of the server's addresses.
-    #[must_use]
     pub fn service(&self, family: Family, index: u32) -> SocketAddr {
         SocketAddr::new(self.address(family, SERVICE_NET, FIRST_HOST + index % SERVERS), SERVICE_PORT)
     }
@@ -235,13 +199,11 @@ impl Net {
 }
 
 /// The prefix of the names of all namespaces of a lab.
-#[must_use]
 pub fn prefix(number: u8) -> String {
     format!("snt{number}-")
 }
 
 /// An address with the length of its subnet, as `ip address add` takes it.
-#[must_use]
 pub fn with_length(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => format!("{v4}/24"),

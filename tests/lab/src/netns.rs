@@ -18,9 +18,6 @@ pub struct Namespace {
 
 impl Namespace {
     /// Makes a namespace.
-    ///
-    /// # Errors
-    /// When `ip netns add` fails, for example because the name is taken.
     pub fn create(name: &str) -> Result<Self> {
         run("ip", &["netns", "add", name], "")?;
         Ok(Self { name: name.to_owned() })
@@ -36,15 +33,11 @@ impl Drop for Namespace {
 }
 
 /// Removes a namespace by name.
-///
-/// # Errors
-/// When `ip netns del` fails.
 pub fn remove(name: &str) -> Result<()> {
     run("ip", &["netns", "del", name], "").map(drop)
 }
 
 /// The file of a namespace.
-#[must_use]
 pub fn path(name: &str) -> PathBuf {
     let all = DIRECTORIES.map(|directory| Path::new(directory).join(name));
     let [first, _] = &all;
@@ -52,7 +45,6 @@ pub fn path(name: &str) -> PathBuf {
 }
 
 /// Names of the namespaces that begin with this.
-#[must_use]
 pub fn names_with(prefix: &str) -> Vec<String> {
     let entries = DIRECTORIES.iter().find_map(|directory| fs::read_dir(directory).ok());
     let names = entries.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -60,25 +52,16 @@ pub fn names_with(prefix: &str) -> Vec<String> {
 }
 
 /// Moves the calling thread into a namespace.
-///
-/// # Errors
-/// When it cannot be entered.
 pub fn enter(path: &Path) -> Result<()> {
     Netns::open(path)?.enter()
 }
 
 /// Runs work in a namespace, on a thread of its own: the calling thread stays in its namespace.
-///
-/// # Errors
-/// When the namespace cannot be entered or the work fails.
 pub fn within<T: Send>(name: &str, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     Netns::open(&path(name))?.run(work)
 }
 
 /// Sets a sysctl of a namespace, such as `net/ipv4/ip_forward`.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn set_sysctl(name: &str, key: &str, value: &str) -> Result<()> {
     within(name, || {
         // `/proc/sys/net` shows the namespace of the thread that opens it.

@@ -38,9 +38,6 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of the environment.
-    ///
-    /// # Errors
-    /// When there is none or it cannot be read.
     pub fn from_env() -> Result<Self> {
         let text = std::env::var(VARIABLE).with_context(|| {
             format!("{VARIABLE} is not set: run this inside `snatrace-lab demo SCENARIO -- COMMAND`")
@@ -49,23 +46,16 @@ impl Plan {
     }
 
     /// The plan as JSON.
-    ///
-    /// # Errors
-    /// Never: every plan has a JSON form.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string(self).context("cannot write the plan as JSON")
     }
 
     /// When a connection is given up.
-    #[must_use]
     pub const fn give_up(&self) -> Duration {
         Duration::from_millis(self.give_up_ms)
     }
 
     /// Every connection, in chains.
-    ///
-    /// # Errors
-    /// When the scenario is unknown.
     pub fn chains(&self) -> Result<Vec<Chain>> {
         let scenario = scenarios::find(&self.scenario)?;
         let mut chains = Vec::new();

@@ -56,9 +56,6 @@ pub struct Pods {
 
 impl Pods {
     /// Makes the pods of a lab; `None` on a machine where no control group can be made: without groups, pods have no names.
-    ///
-    /// # Errors
-    /// When there are control groups but a pod cannot be made.
     pub fn start(net: &Net, scratch: &Path) -> Result<Option<Self>> {
         let Some(groups) = Groups::create(net.number()) else { return Ok(None) };
         let root = scratch.join("host");
@@ -72,13 +69,11 @@ impl Pods {
     }
 
     /// The root of the host for a capture: `--host-root`.
-    #[must_use]
     pub fn host_root(&self) -> &Path {
         &self.root
     }
 
     /// The control group of the first container of a pod.
-    #[must_use]
     pub fn container(&self, pod: usize) -> Option<&Path> {
         self.containers.get(pod).map(PathBuf::as_path)
     }

@@ -9,17 +9,11 @@ use anyhow::{Context, Result, bail};
 pub const VARIABLE: &str = "SNATRACE_BIN";
 
 /// This program.
-///
-/// # Errors
-/// When /proc is not mounted.
 pub fn lab() -> Result<PathBuf> {
     env::current_exe().context("the path of this program is unknown")
 }
 
 /// The snatrace that the environment names, else the one beside this program.
-///
-/// # Errors
-/// When neither exists.
 pub fn binary() -> Result<PathBuf> {
     if let Some(path) = env::var_os(VARIABLE) {
         return Ok(path.into());

@@ -6,9 +6,6 @@ use crate::command::run;
 use crate::rule_set::Rules;
 
 /// Checks that this machine has everything that the lab needs.
-///
-/// # Errors
-/// Names the first thing that is missing, and where to get it.
 pub fn check(rules: Rules) -> Result<()> {
     if !nix::unistd::geteuid().is_root() {
         bail!("the lab needs root: it makes network namespaces; run it with sudo");

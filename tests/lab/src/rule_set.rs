@@ -25,7 +25,6 @@ impl Rules {
     pub const ALL: [Self; 4] = [Self::FlannelNft, Self::FlannelIptables, Self::KubeProxyNft, Self::KubeProxyIptables];
 
     /// Its name on the command line.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::FlannelNft => "flannel-nft",
@@ -36,7 +35,6 @@ impl Rules {
     }
 
     /// Whether `iptables-restore` is needed.
-    #[must_use]
     pub const fn uses_iptables(self) -> bool {
         match self {
             Self::FlannelNft | Self::KubeProxyNft => false,
@@ -46,7 +44,6 @@ impl Rules {
 
     /// Whether the rules are those of kube-proxy, which masquerades connections through a service; flannel masquerades connections that
     /// leave the cluster.
-    #[must_use]
     pub const fn is_kube_proxy(self) -> bool {
         match self {
             Self::FlannelNft | Self::FlannelIptables => false,
@@ -55,7 +52,6 @@ impl Rules {
     }
 
     /// Whether connections of the scenario go through services.
-    #[must_use]
     pub const fn goes_through_services(self, scenario: &Scenario) -> bool {
         self.is_kube_proxy() || scenario.services
     }

@@ -116,13 +116,11 @@ impl Scenario {
     };
 
     /// The scenario over IPv6, with a filter that filters IPv6.
-    #[must_use]
     pub const fn over_ipv6(&self) -> Self {
         Self { family: Family::V6, filter: Filter { ipv6: true, ..self.filter }, ..*self }
     }
 
     /// The exact share of random draws whose return traffic the filter drops.
-    #[must_use]
     pub fn share_failing(&self) -> f64 {
         if !self.filter.applies_to(self.family) {
             return 0.0;

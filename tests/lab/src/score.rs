@@ -27,7 +27,6 @@ pub type Tuple = (IpAddr, u16, IpAddr, u16);
 
 impl Flagged {
     /// From a JSON line; `None` unless it is a flagged retransmit, or, where causes count, the end of an attempt.
-    #[must_use]
     pub fn parse(line: &Value, expect: Expect) -> Option<Self> {
         let (kind, cause) = match expect {
             Expect::FailedAreFlagged | Expect::NothingFlagged if line["flagged"] != true => return None,
@@ -82,7 +81,6 @@ pub struct Score {
 
 impl Score {
     /// Compares flagged attempts with the truth.
-    #[must_use]
     pub fn new(scenario: &Scenario, net: &Net, truths: &[Truth], flagged: &HashSet<Flagged>, lost: u64) -> Self {
         let failed: Vec<&Truth> = truths.iter().filter(|truth| !truth.ok).collect();
         let expected: Vec<Expected<'_>> = match scenario.expect {
@@ -116,13 +114,11 @@ impl Score {
     }
 
     /// Whether the capture reported exactly what it had to.
-    #[must_use]
     pub const fn is_right(&self) -> bool {
         (self.expected > 0 || !self.must_expect) && self.false_flags == 0 && self.missed == 0 && self.lost == 0
     }
 
     /// The share of draws that failed; `None` without draws.
-    #[must_use]
     pub fn share(&self) -> Option<f64> {
         (self.draws > 0).then(|| f64::from(self.draws_failed) / f64::from(self.draws))
     }
@@ -170,7 +166,6 @@ fn compare(expected: &[Expected<'_>], flagged: &HashSet<Flagged>) -> Comparison 
 }
 
 /// Lost events according to a summary line, which has their sum or counts by kind.
-#[must_use]
 pub fn lost_of(summary: &Value) -> u64 {
     let counts = || serde_json::from_value::<BTreeMap<String, u64>>(summary["lost"].clone()).ok();
     summary["lost"].as_u64().or_else(|| Some(counts()?.values().sum())).unwrap_or(u64::MAX)
@@ -213,32 +208,27 @@ mod tests {
     }
 
     #[test]
-    fn flagging_exactly_what_failed_is_right() {
-        let truths = [truth(1, true), truth(2, false)];
-        assert_eq!(score("fully_random", &truths, &[flag(2, 2)]), (0, 0));
-    }
-
-    #[test]
-    fn a_flag_on_a_connection_that_worked_is_false() {
-        assert_eq!(score("fully_random", &[truth(1, true)], &[flag(1, 1)]), (1, 0));
-    }
-
-    #[test]
-    fn a_failure_without_a_flag_is_missed() {
-        assert_eq!(score("fully_random", &[truth(1, false), truth(2, false)], &[flag(2, 2)]), (0, 1));
+    fn a_flag_is_right_only_for_a_connection_that_failed_with_this_tuple_and_isn() {
+        let [ok, failed, also_failed] = [truth(1, true), truth(1, false), truth(2, false)];
+        for (what, scenario, truths, flags, expected) in [
+            ("exactly what failed", "fully_random", vec![ok.clone(), also_failed.clone()], vec![flag(2, 2)], (0, 0)),
+            ("a connection that worked", "fully_random", vec![ok], vec![flag(1, 1)], (1, 0)),
+            ("a failure without a flag", "fully_random", vec![failed.clone(), also_failed], vec![flag(2, 2)], (0, 1)),
+            ("another tuple", "fully_random", vec![failed.clone()], vec![flag(2, 1)], (1, 1)),
+            ("a host socket without a flag", "host", vec![failed.clone()], vec![], (0, 0)),
+            ("a host socket with a flag", "host", vec![failed], vec![flag(1, 9)], (1, 0)),
+        ] {
+            assert_eq!(score(scenario, &truths, &flags), expected, "{what}");
+        }
     }
 
     #[test]
     fn the_same_tuple_twice_needs_two_flags() {
         let truths = [8, 9].map(|isn| Truth { isn: Some(isn), ..truth(1, false) });
-        assert_eq!(score("reused_port", &truths, &[flag(1, 8)]), (0, 1));
-        assert_eq!(score("reused_port", &truths, &[flag(1, 8), flag(1, 9)]), (0, 0));
-        assert_eq!(score("reused_port", &truths, &[flag(1, 7), flag(1, 8), flag(1, 9)]), (1, 0));
-    }
-
-    #[test]
-    fn a_flag_with_another_tuple_is_false_and_the_right_one_missed() {
-        assert_eq!(score("fully_random", &[truth(1, false)], &[flag(2, 1)]), (1, 1));
+        for (isns, expected) in [(&[8][..], (0, 1)), (&[8, 9], (0, 0)), (&[7, 8, 9], (1, 0))] {
+            let flags: Vec<_> = isns.iter().map(|isn| flag(1, *isn)).collect();
+            assert_eq!(score("reused_port", &truths, &flags), expected, "{isns:?}");
+        }
     }
 
     #[test]
@@ -250,12 +240,6 @@ mod tests {
         let flagged = [unidentified(1), flag(1, 1), unidentified(2)].into();
         let Comparison { reported, unidentified, false_flags, missed } = compare(&expected, &flagged);
         assert_eq!((reported, unidentified, false_flags, missed), (2, 1, 0, 0));
-    }
-
-    #[test]
-    fn a_failed_host_socket_is_not_to_be_flagged() {
-        assert_eq!(score("host", &[truth(1, false)], &[]), (0, 0));
-        assert_eq!(score("host", &[truth(1, false)], &[flag(1, 9)]), (1, 0));
     }
 
     #[test]

@@ -27,9 +27,6 @@ pub struct Server {
 
 impl Server {
     /// Starts the server in a namespace and returns when it accepts connections.
-    ///
-    /// # Errors
-    /// When it cannot listen.
     pub fn start(namespace: &Path) -> Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();

@@ -12,9 +12,6 @@ use super::netns;
 pub const RAW_MARK: u32 = 0x736e;
 
 /// Connects the namespaces of a lab.
-///
-/// # Errors
-/// When a step fails.
 pub fn build(net: &Net) -> Result<()> {
     for name in net.namespaces() {
         set_up_ipv6(&name)?;
@@ -32,15 +29,11 @@ pub fn build(net: &Net) -> Result<()> {
 }
 
 /// Whether this kernel has IPv6.
-#[must_use]
 pub fn has_ipv6() -> bool {
     Path::new("/proc/sys/net/ipv6").exists()
 }
 
 /// Keeps the kernel of the pods from sending RSTs for the raw client's connections, which the kernel does not know.
-///
-/// # Errors
-/// When the rule cannot be made.
 pub fn silence_pod(net: &Net) -> Result<()> {
     let rule = format!(
         "table inet raw-client {{\n\

@@ -12,9 +12,6 @@ const EVENTS_OF_PACKET: u64 = 5;
 const MAX_LEN: usize = 64 << 10;
 
 /// No panic and no endless loop, and no more events than packets can tell.
-///
-/// # Panics
-/// When that is not so.
 #[expect(clippy::panic, reason = "that is how a fuzz target says it")]
 pub fn check(bytes: &[u8]) {
     if bytes.len() > MAX_LEN {

@@ -40,9 +40,6 @@ const RULES: &str = "tracer/src/ruleset/tests/fixtures";
 
 impl Target {
     /// The seeds, and the inputs that once failed (`tests/fuzz/regressions/TARGET`), in the order of their names.
-    ///
-    /// # Errors
-    /// When a directory or a file cannot be read.
     pub fn corpus(&self) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
         let mut files = Vec::new();

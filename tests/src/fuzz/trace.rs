@@ -57,12 +57,13 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-fn view(format: &str, all: bool) -> View {
+pub fn view(format: &str, all: bool) -> View {
     let format = outputs::ALL.iter().find(|known| known.name == format).unwrap_or(&outputs::ALL[0]);
     View { format, all, utc: true, ..View::silent(Filter::default()) }
 }
 
-fn one_thread<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Result<(Summary, ReadReport)> {
+/// As a replay without threads.
+pub fn one_thread<'a>(bytes: &[u8], view: &View, output: Box<dyn Output + 'a>) -> Result<(Summary, ReadReport)> {
     let reader = reader(bytes)?;
     let judge = Judge::new(vec![reader.capture.clone()], view.clone(), None).with_output(output);
     read(reader, judge)

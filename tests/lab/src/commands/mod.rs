@@ -34,7 +34,6 @@ fn run(command: Command) -> Result<u8> {
 }
 
 /// Parses the command line, runs it, prints a one-line error.
-#[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log();

@@ -42,9 +42,6 @@ pub struct TrafficArgs {
 }
 
 /// Makes the connections.
-///
-/// # Errors
-/// When there is no lab, or connections cannot be begun.
 pub fn run(args: &TrafficArgs) -> Result<u8> {
     // A killed capture must not leave its traffic behind.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("cannot ask for a signal at the end of the parent")?;

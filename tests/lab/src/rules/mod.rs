@@ -14,9 +14,6 @@ use crate::rule_set::Rules;
 use crate::scenario::Scenario;
 
 /// Installs the rules on the node.
-///
-/// # Errors
-/// When `nft` or `iptables-restore` refuses them.
 pub fn install(net: &Net, rules: Rules, scenario: &Scenario) -> Result<()> {
     for family in Family::ALL.into_iter().filter(|&family| family == Family::V4 || topology::has_ipv6()) {
         for text in texts(net, family, rules, scenario) {

@@ -91,9 +91,6 @@ pub const ALL: &[&Scenario] = &[
 ];
 
 /// The scenario of this name.
-///
-/// # Errors
-/// When there is none; the message lists all scenarios.
 pub fn find(name: &str) -> Result<&'static Scenario> {
     let Some(scenario) = ALL.iter().find(|scenario| scenario.name == name) else {
         let names: Vec<_> = ALL.iter().map(|scenario| scenario.name).collect();

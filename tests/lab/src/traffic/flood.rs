@@ -20,9 +20,6 @@ const BURST: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sends SYNs, each with an ISN of its own.
-///
-/// # Errors
-/// When no raw socket can be opened, or it cannot send.
 pub fn run(net: &Net, count: u32) -> Result<()> {
     netns::enter(&netns::path(&net.node_ns()))?;
     let (IpAddr::V4(node), IpAddr::V4(server)) = (net.node(Family::V4), net.server(Family::V4, 1)) else {

@@ -20,9 +20,6 @@ use super::plan::Plan;
 use super::scenarios;
 
 /// Makes the connections of a plan and writes the truth about each when it ends, one JSON object per line.
-///
-/// # Errors
-/// When sockets cannot be made or the truth cannot be written; a connection that fails is no error.
 pub fn run(plan: &Plan, out: &mut dyn Write) -> Result<()> {
     let chains = plan.chains()?;
     raise_descriptor_limit()?;
@@ -42,9 +39,6 @@ pub fn run(plan: &Plan, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Raises the limit of open files: every connection needs one, and the usual limit is 1024.
-///
-/// # Errors
-/// When the system refuses.
 pub fn raise_descriptor_limit() -> Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("cannot read the limit of open files")?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("cannot raise the limit of open files")

@@ -36,7 +36,6 @@ pub struct Truth {
 
 impl Truth {
     /// The truth about a connection that has not ended.
-    #[must_use]
     pub fn new(src: SocketAddr, dst: SocketAddr, drawn: bool) -> Self {
         Self {
             src: src.ip(),

@@ -22,9 +22,6 @@ use args::TextOrJson;
 use child::Signals;
 
 /// Runs the demo.
-///
-/// # Errors
-/// When the lab cannot be built or the capture cannot be run.
 pub fn run(args: &DemoArgs) -> Result<u8> {
     if args.list {
         return list();

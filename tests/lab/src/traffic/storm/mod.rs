@@ -43,9 +43,6 @@ pub struct Load {
 }
 
 /// Makes connections until standard input ends.
-///
-/// # Errors
-/// When the pod's namespace cannot be entered or sockets cannot be made.
 pub fn run(net: &Net, load: Load) -> Result<()> {
     netns::enter(&netns::path(&net.pod_ns(0)))?;
     let mut storm = Storm::new(destinations(net), load)?;

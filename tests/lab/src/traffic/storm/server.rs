@@ -20,9 +20,6 @@ const MAX_OPEN: usize = 512;
 const STDIN: u64 = u64::MAX;
 
 /// Accepts until standard input ends; prints a line on standard output once it listens.
-///
-/// # Errors
-/// When it cannot listen.
 pub fn serve(net: &Net) -> Result<()> {
     netns::enter(&netns::path(&net.server_ns()))?;
     let listeners = PORTS.map(listen).collect::<Result<Vec<_>>>()?;
