@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
-use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData};
+use aya::{Ebpf, Pod};
 use ipnet::IpNet;
 use tracer_common::config::{NETNS_WATCHED, OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLINK_OUTSIDE};
 use tracer_common::flow::octets;
 
+use super::Options;
 use super::interfaces::Interface;
 use super::links::{Held, HeldAddress};
+use super::object::{map, take};
 use super::watched::Watched;
-use super::{Options, map, take};
 use crate::netns::Netns;
 
 /// Writes the user's filters into the maps that the programs look them up in.
@@ -38,31 +39,48 @@ pub(super) fn fill(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> 
 
 /// What the programs know of the node, kept as it changes: the watched interfaces and the addresses.
 pub(super) struct NodeMaps {
-    uplinks: HashMap<MapData, [u32; 2], u8>,
-    inner: HashMap<MapData, u32, u8>,
-    own: HashMap<MapData, [u8; 16], u8>,
-    /// What is in the maps.
-    watched: BTreeMap<[u32; 2], u8>,
-    arriving: BTreeSet<u32>,
-    addresses: BTreeSet<[u8; 16]>,
+    uplinks: KeptMap<[u32; 2]>,
+    inner: KeptMap<u32>,
+    own: KeptMap<[u8; 16]>,
+}
+
+/// A map, and what is in it.
+struct KeptMap<K: Pod> {
+    map: HashMap<MapData, K, u8>,
+    held: BTreeMap<K, u8>,
+}
+
+impl<K: Pod + Ord> KeptMap<K> {
+    fn new(ebpf: &mut Ebpf, name: &str) -> anyhow::Result<Self> {
+        Ok(Self { map: take(ebpf, name)?, held: BTreeMap::new() })
+    }
+
+    /// Makes it hold this. What goes makes room for what comes.
+    fn hold(&mut self, now: BTreeMap<K, u8>) -> anyhow::Result<()> {
+        for key in self.held.keys().filter(|key| !now.contains_key(*key)) {
+            let _ = self.map.remove(key);
+        }
+        for (key, value) in now.iter().filter(|(key, value)| self.held.get(*key) != Some(value)) {
+            self.map.insert(key, value, 0)?;
+        }
+        self.held = now;
+        Ok(())
+    }
 }
 
 impl NodeMaps {
     pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
         Ok(Self {
-            uplinks: take(ebpf, "UPLINKS")?,
-            inner: take(ebpf, "INNER")?,
-            own: take(ebpf, "OWN_ADDRESSES")?,
-            watched: BTreeMap::new(),
-            arriving: BTreeSet::new(),
-            addresses: BTreeSet::new(),
+            uplinks: KeptMap::new(ebpf, "UPLINKS")?,
+            inner: KeptMap::new(ebpf, "INNER")?,
+            own: KeptMap::new(ebpf, "OWN_ADDRESSES")?,
         })
     }
 
     /// Writes the watched namespaces.
     pub(super) fn namespaces(&mut self, inums: impl Iterator<Item = u32>) -> anyhow::Result<()> {
         for inum in inums {
-            self.uplinks.insert([inum, 0], NETNS_WATCHED, 0).context("cannot watch so many namespaces")?;
+            self.uplinks.map.insert([inum, 0], NETNS_WATCHED, 0).context("cannot watch so many namespaces")?;
         }
         Ok(())
     }
@@ -80,25 +98,12 @@ impl NodeMaps {
         };
         let mut now: BTreeMap<_, _> = watched.iter().flat_map(|watched| upper(&watched.interface)).collect();
         now.extend(watched.iter().map(|it| ([it.interface.inum, it.interface.index], flags(it))));
-        for (key, flags) in now.iter().filter(|(key, flags)| self.watched.get(*key) != Some(flags)) {
-            self.uplinks.insert(key, flags, 0).context("cannot watch so many interfaces")?;
-        }
-        for key in self.watched.keys().filter(|key| !now.contains_key(*key)) {
-            let _ = self.uplinks.remove(key);
-        }
+        self.uplinks.hold(now).context("cannot watch so many interfaces")?;
         // A packet has the index only: where namespaces share one, SYNs that arrive are left out.
-        let outside: BTreeSet<_> =
-            watched.iter().filter(|it| it.interface.is_uplink).map(|it| it.interface.index).collect();
-        let arriving: BTreeSet<_> =
-            watched.iter().map(|it| it.interface.index).filter(|index| !outside.contains(index)).collect();
-        for index in arriving.difference(&self.arriving) {
-            self.inner.insert(index, 1, 0).context("cannot watch so many interfaces")?;
-        }
-        for index in self.arriving.difference(&arriving) {
-            let _ = self.inner.remove(index);
-        }
-        (self.watched, self.arriving) = (now, arriving);
-        Ok(())
+        let index = |watched: &Watched| watched.interface.index;
+        let outside: BTreeSet<_> = watched.iter().filter(|it| it.interface.is_uplink).map(index).collect();
+        let arriving = watched.iter().map(index).filter(|index| !outside.contains(index)).map(|index| (index, 1));
+        self.inner.hold(arriving.collect()).context("cannot watch so many interfaces")
     }
 
     /// Writes the addresses of the node.
@@ -108,15 +113,8 @@ impl NodeMaps {
             Held::LocalRoute => held.prefix == 128,
             Held::HostRoute | Held::Sender => false,
         });
-        let now: BTreeSet<_> = single.map(|held| held.addr).take(OWN_ADDRESSES as usize).collect();
-        for gone in self.addresses.difference(&now) {
-            let _ = self.own.remove(gone);
-        }
-        for added in now.difference(&self.addresses) {
-            self.own.insert(added, 1, 0).context("cannot store the addresses of this node")?;
-        }
-        self.addresses = now;
-        Ok(())
+        let now = single.map(|held| (held.addr, 1)).take(OWN_ADDRESSES as usize).collect();
+        self.own.hold(now).context("cannot store the addresses of this node")
     }
 }
 

@@ -5,11 +5,11 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::Context as _;
-use aya::programs::{BtfTracePoint, KProbe, Program, RawTracePoint};
+use aya::programs::{BtfTracePoint, KProbe, RawTracePoint};
 use aya::{Btf, Ebpf};
 
 use super::layout::Layout;
+use super::object::program;
 use super::privileges;
 use super::refusal;
 use crate::model::HookState;
@@ -176,11 +176,10 @@ impl Hook {
 
     /// Loads without attaching.
     fn load(&self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
-        let program = self.program(ebpf)?;
         match self.place {
-            AttachPoint::Kprobe { .. } => <&mut KProbe>::try_from(program)?.load()?,
-            AttachPoint::BtfTracepoint(name) => <&mut BtfTracePoint>::try_from(program)?.load(name, btf)?,
-            AttachPoint::DropTracepoint(_) => <&mut RawTracePoint>::try_from(program)?.load()?,
+            AttachPoint::Kprobe { .. } => program::<KProbe>(ebpf, self.stem)?.load()?,
+            AttachPoint::BtfTracepoint(name) => program::<BtfTracePoint>(ebpf, self.stem)?.load(name, btf)?,
+            AttachPoint::DropTracepoint(_) => program::<RawTracePoint>(ebpf, self.stem)?.load()?,
         }
         Ok(())
     }
@@ -211,18 +210,13 @@ impl Hook {
 
     /// Attaches what was loaded.
     fn attach(&self, ebpf: &mut Ebpf) -> anyhow::Result<()> {
-        let program = self.program(ebpf)?;
         match self.place {
             // The bare name: `nf_nat:nf_nat_setup_info` is ENOENT on 5.15 and 6.1.
             AttachPoint::Kprobe { function, .. } => {
-                <&mut KProbe>::try_from(program)?.attach(function, 0)?;
+                program::<KProbe>(ebpf, self.stem)?.attach(function, 0)?;
             }
-            AttachPoint::BtfTracepoint(_) => {
-                <&mut BtfTracePoint>::try_from(program)?.attach()?;
-            }
-            AttachPoint::DropTracepoint(name) => {
-                <&mut RawTracePoint>::try_from(program)?.attach(name)?;
-            }
+            AttachPoint::BtfTracepoint(_) => program::<BtfTracePoint>(ebpf, self.stem)?.attach().map(drop)?,
+            AttachPoint::DropTracepoint(name) => program::<RawTracePoint>(ebpf, self.stem)?.attach(name).map(drop)?,
         }
         Ok(())
     }
@@ -230,9 +224,5 @@ impl Hook {
     /// Whether it could be attached now that its module is there.
     fn attach_late(&self, ebpf: &mut Ebpf) -> bool {
         self.attach(ebpf).inspect_err(|error| log::debug!("{} still waits: {error:#}", self.stem)).is_ok()
-    }
-
-    fn program<'a>(&self, ebpf: &'a mut Ebpf) -> anyhow::Result<&'a mut Program> {
-        ebpf.program_mut(self.stem).with_context(|| format!("the eBPF object has no program {}", self.stem))
     }
 }

@@ -13,6 +13,7 @@ mod links;
 mod lower;
 mod neighbours;
 mod monitor;
+mod object;
 mod privileges;
 mod queue;
 mod refusal;
@@ -33,12 +34,10 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use aya::maps::{Map, MapError};
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::Ebpf;
 use aya_log::EbpfLogger;
 use ipnet::IpNet;
 use tracer_common::Event;
-use tracer_common::config::Globals;
 
 use crate::btf;
 use crate::model::{HookState, PortSet, boot_offset_s};
@@ -70,9 +69,6 @@ pub struct Options {
     /// Original destination ports.
     pub dport: Option<PortSet>,
 }
-
-/// Bytes of the ring buffer: at 50,000 events a second enough for two seconds.
-const RING_BYTES: u32 = 8 << 20;
 
 /// A running capture. Dropping it detaches everything.
 pub struct Tracer {
@@ -113,20 +109,22 @@ impl Tracer {
         let namespaces = open_namespaces(&options.netns)?;
         let (spaces, uplinks) = interfaces::follow_all(&namespaces, &options.interfaces)?;
 
-        let mut globals = globals(&layout, options, has_binds);
-        let mut ebpf = load(&globals)?;
+        let mut globals = object::globals(&layout, options, has_binds);
+        let mut ebpf = object::load(&globals)?;
         let mut loaded = watched::load(&mut ebpf);
         if loaded.is_err() && globals.WIRE_READS != 0 {
             // The kernel may forbid to read its memory (lockdown): then only the wire shows translated ports.
             (globals.WIRE_READS, globals.WIRE_BINDS, globals.WIRE_NETNS) = (0, 0, 0);
             globals.FILTER_WIRE &= u32::from(has_binds);
-            ebpf = load(&globals)?;
+            ebpf = object::load(&globals)?;
             loaded = watched::load(&mut ebpf);
         }
         filters::fill(&mut ebpf, options, &namespaces)?;
-        let logger =
-            is_debugging().then(|| EbpfLogger::init(&mut ebpf)).transpose().context("cannot read the programs' log")?;
-        let types = types()?;
+        let logger = object::is_debugging()
+            .then(|| EbpfLogger::init(&mut ebpf))
+            .transpose()
+            .context("cannot read the programs' log")?;
+        let types = object::types()?;
         let mut ring = Ring::new(&mut ebpf, ConntrackTables::open(&namespaces)?)?;
         let mut follow = Follow::new(spaces, &options.interfaces, NodeMaps::new(&mut ebpf)?, &watched::ids(&mut ebpf));
         let wires = Wires::attach(&mut ebpf, &types, loaded, namespaces, uplinks, !options.interfaces.is_empty())?;
@@ -135,7 +133,7 @@ impl Tracer {
         let hooks = Hooks::attach(&mut ebpf, &types, &layout, wires.state.clone())?;
         drop(types);
         ring.count_skipped(&ebpf);
-        give_back();
+        object::trim_heap();
         let waiting = Waiting::new(&mut ebpf)?;
         let addresses = follow.addresses();
         let neighbours = (!options.netns.is_empty()).then(|| Neighbours::new(&options.netns)).transpose()?;
@@ -260,64 +258,4 @@ fn open_namespaces(paths: &[PathBuf]) -> anyhow::Result<Vec<Netns>> {
         return Ok(vec![Netns::own()?]);
     }
     paths.iter().map(|path| Netns::open(path)).collect()
-}
-
-fn globals(layout: &Layout, options: &Options, has_binds: bool) -> Globals {
-    let mut globals = layout.globals;
-    globals.FILTER_BY_SRC = u32::from(!options.src.is_empty());
-    globals.FILTER_BY_DST = u32::from(!options.dst.is_empty());
-    globals.FILTER_BY_DPORT = u32::from(options.dport.is_some());
-    globals.FILTER_BY_NETNS = u32::from(!options.netns.is_empty());
-    // Where no entry is read, no hook sees which destination a DNAT chose, so `wire` must report all destinations.
-    let by_destination = globals.FILTER_BY_DST | globals.FILTER_BY_DPORT;
-    let reads_entries = layout.conntrack.is_none();
-    globals.WIRE_READS = u32::from(reads_entries);
-    globals.WIRE_BINDS = u32::from(reads_entries && !has_binds);
-    globals.WIRE_NETNS = u32::from(options.netns.len() > 1 && layout.drops.is_none());
-    globals.FILTER_WIRE = by_destination & u32::from(reads_entries);
-    globals.WATCHES_INNER = u32::from(!options.interfaces.is_empty());
-    globals.WAKE_AT_BYTES = RING_BYTES / 4;
-    globals
-}
-
-fn load(globals: &Globals) -> anyhow::Result<Ebpf> {
-    let pairs = globals.pairs();
-    let log_level = u8::from(is_debugging()) * aya_log::Level::Debug as u8;
-    let mut loader = EbpfLoader::new();
-    for (name, value) in &pairs {
-        loader.override_global(name, value, true);
-    }
-    loader.override_global(aya_log::LEVEL, &log_level, true);
-    loader.map_max_entries("EVENTS", RING_BYTES);
-    loader.load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/snatrace-ebpf"))).map_err(refusal::of_maps)
-}
-
-/// The kernel's type information as aya wants it.
-fn types() -> anyhow::Result<Btf> {
-    Btf::from_sys_fs().with_context(|| format!("cannot understand {}: please report it with `uname -a`", btf::VMLINUX))
-}
-
-/// aya reads the kernel's type information into 100,000 small allocations, of which the heap keeps 12 MB once they are freed.
-fn give_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: the call has no preconditions.
-    unsafe {
-        nix::libc::malloc_trim(0)
-    };
-}
-
-/// The programs' own messages are switched on with -v.
-fn is_debugging() -> bool {
-    log::log_enabled!(log::Level::Debug)
-}
-
-/// A map that stays with the programs: they cannot be loaded once it is closed.
-fn map<'a>(ebpf: &'a mut Ebpf, name: &str) -> anyhow::Result<&'a mut Map> {
-    ebpf.map_mut(name).with_context(|| format!("the eBPF object has no map {name}"))
-}
-
-/// A map that the caller keeps.
-fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> anyhow::Result<T> {
-    let map = ebpf.take_map(name).with_context(|| format!("the eBPF object has no map {name}"))?;
-    T::try_from(map).with_context(|| format!("the eBPF map {name} is of another kind"))
 }

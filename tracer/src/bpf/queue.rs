@@ -1,10 +1,10 @@
 //! `wire_sent`: looks at what leaves after all programs of TC, where others are attached there too.
 
-use anyhow::Context as _;
 use aya::programs::BtfTracePoint;
 use aya::programs::tp_btf::BtfTracePointLinkId;
 use aya::{Btf, Ebpf};
 
+use super::object::program;
 use super::refusal;
 
 const PROGRAM: &str = "wire_sent";
@@ -19,7 +19,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Loads the program; where the kernel forbids that, what leaves is seen by TC only.
     pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf) -> Self {
-        let loaded = program(ebpf).and_then(|program| Ok(program.load(TRACEPOINT, btf)?));
+        let loaded = program::<BtfTracePoint>(ebpf, PROGRAM).and_then(|program| Ok(program.load(TRACEPOINT, btf)?));
         if let Err(error) = &loaded {
             log::info!("{PROGRAM} cannot be loaded: {}", refusal::of_program(error));
         }
@@ -29,7 +29,7 @@ impl Queue {
     /// Attaches it, unless it is; whether it is now.
     pub(super) fn attach(&mut self, ebpf: &mut Ebpf) -> bool {
         if self.is_loaded && self.link.is_none() {
-            match program(ebpf).and_then(|program| Ok(program.attach()?)) {
+            match program::<BtfTracePoint>(ebpf, PROGRAM).and_then(|program| Ok(program.attach()?)) {
                 Ok(link) => self.link = Some(link),
                 Err(error) => log::warn!("{PROGRAM} cannot be attached: {error:#}"),
             }
@@ -40,13 +40,8 @@ impl Queue {
     /// Detaches it, if it is attached.
     pub(super) fn detach(&mut self, ebpf: &mut Ebpf) {
         let Some(link) = self.link.take() else { return };
-        if let Err(error) = program(ebpf).and_then(|program| Ok(program.detach(link)?)) {
+        if let Err(error) = program::<BtfTracePoint>(ebpf, PROGRAM).and_then(|program| Ok(program.detach(link)?)) {
             log::warn!("{PROGRAM} cannot be detached: {error:#}");
         }
     }
-}
-
-fn program(ebpf: &mut Ebpf) -> anyhow::Result<&mut BtfTracePoint> {
-    let program = ebpf.program_mut(PROGRAM).with_context(|| format!("the eBPF object has no program {PROGRAM}"))?;
-    Ok(program.try_into()?)
 }

@@ -10,9 +10,9 @@ use tracer_common::Event;
 use tracer_common::config::Loss;
 use tracer_common::events::{Lost, Selected, Stamp, Tick};
 
+use super::object::take;
 use super::skipped::Skipped;
 use super::tables::ConntrackTables;
-use super::take;
 use super::watched::Watched;
 use crate::netns::Netns;
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::hooks;
 use super::layout::Layout;
-use super::{Options, globals, interfaces, load, open_namespaces, privileges, types, wire};
+use super::object::{globals, load, types};
+use super::{Options, interfaces, open_namespaces, privileges, wire};
 use crate::btf::Btf;
 use crate::model::HookState;
 

@@ -5,7 +5,7 @@ use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use tracer_common::config::WAITING_WORDS;
 
-use super::take;
+use super::object::take;
 
 /// How long a port stays in the set: a stray answer to a retransmission comes within the round trip.
 const KEEP_NS: u64 = 8_000_000_000;

@@ -14,6 +14,7 @@ use super::chain::{self, ChainPosition};
 use super::claim::Claim;
 use super::clsact;
 use super::interfaces::Interface;
+use super::object;
 use super::queue::Queue;
 
 /// The programs for each direction, by whether there is an Ethernet header.
@@ -115,7 +116,7 @@ impl Watched {
     }
 
     fn look(&mut self, ebpf: &mut Ebpf, direction: TcAttachType) -> anyhow::Result<ChainPosition> {
-        let own = classifier(ebpf, program(&self.interface, direction))?.info()?.id();
+        let own = object::program::<SchedClassifier>(ebpf, program(&self.interface, direction))?.info()?.id();
         let handle = self.claim.as_ref().map(Claim::handle);
         chain::read(&self.interface.name, self.interface.index, direction, &[own], handle, &mut self.other_runs)
     }
@@ -129,7 +130,7 @@ impl Watched {
     fn attach_to(&mut self, ebpf: &mut Ebpf, direction: TcAttachType) -> anyhow::Result<()> {
         let interface = &self.interface;
         let program = program(interface, direction);
-        let classifier = classifier(ebpf, program)?;
+        let classifier = object::program::<SchedClassifier>(ebpf, program)?;
         let order = if is_ingress(direction) { LinkOrder::first() } else { LinkOrder::last() };
         let tcx = classifier.attach_with_options(&interface.name, direction, TcAttachOptions::TcxOrder(order));
         let attached = match tcx {
@@ -153,7 +154,7 @@ impl Watched {
 
     fn detach_from(&mut self, ebpf: &mut Ebpf, direction: TcAttachType) -> anyhow::Result<()> {
         let Some(Attached { program, link, filter }) = self.on(direction).take() else { return Ok(()) };
-        classifier(ebpf, program)?.detach(link)?;
+        object::program::<SchedClassifier>(ebpf, program)?.detach(link)?;
         if filter == Some(true) { clsact::remove_if_unused(self.interface.index) } else { Ok(()) }
     }
 
@@ -165,28 +166,25 @@ impl Watched {
 /// Loads the programs without attaching them.
 pub(super) fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
     for name in INGRESS.into_iter().chain(EGRESS) {
-        classifier(ebpf, name)?.load().with_context(|| format!("cannot load the eBPF program {name}"))?;
+        object::program::<SchedClassifier>(ebpf, name)?
+            .load()
+            .with_context(|| format!("cannot load the eBPF program {name}"))?;
     }
     Ok(())
 }
 
 /// The programs, by id.
 pub(super) fn ids(ebpf: &mut Ebpf) -> BTreeSet<u32> {
-    let id = |name| Some(classifier(ebpf, name).ok()?.info().ok()?.id());
+    let id = |name| Some(object::program::<SchedClassifier>(ebpf, name).ok()?.info().ok()?.id());
     INGRESS.into_iter().chain(EGRESS).filter_map(id).collect()
 }
 
 /// Unloads the programs; what TCX holds ends with them.
 pub(super) fn unload(ebpf: &mut Ebpf) -> anyhow::Result<()> {
     for name in INGRESS.into_iter().chain(EGRESS) {
-        let _ = classifier(ebpf, name)?.unload();
+        let _ = object::program::<SchedClassifier>(ebpf, name)?.unload();
     }
     Ok(())
-}
-
-fn classifier<'a>(ebpf: &'a mut Ebpf, name: &str) -> anyhow::Result<&'a mut SchedClassifier> {
-    let program = ebpf.program_mut(name).with_context(|| format!("the eBPF object has no program {name}"))?;
-    Ok(program.try_into()?)
 }
 
 const fn is_ingress(direction: TcAttachType) -> bool {
