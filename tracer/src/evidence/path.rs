@@ -7,6 +7,7 @@ mod periods;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tracer_common::Flow;
+use tracer_common::events::RANGE_PROTO_SPECIFIED;
 
 use super::doubts::Doubts;
 use super::family::FamilyEvidence;
@@ -106,10 +107,13 @@ impl PathEvidence {
     pub(super) fn place(&mut self, attempt: &Attempt, translated: &Flow, side: Side, at_ns: u64) -> Place {
         let is_kept = attempt.may_keep_port();
         let client = attempt.original.map_or(0, |original| client(original.src));
+        let rule = attempt.range.filter(|range| range.flags & RANGE_PROTO_SPECIFIED != 0);
+        let rule = rule.map(|range| (range.min_port, range.max_port));
         let source = self.source(translated.src);
         let (entry, is_shared) = self.index.number(Destination::of(translated), source);
         let service = translated.dst_port;
-        Place { path: self.number, period: self.period_at(at_ns), entry, is_shared, service, side, is_kept, client }
+        let (path, period) = (self.number, self.period_at(at_ns));
+        Place { path, period, entry, is_shared, service, side, is_kept, client, rule }
     }
 
     fn source(&mut self, source: [u8; 16]) -> u8 {

@@ -32,6 +32,32 @@ impl Pool {
         self.blocks[block as usize / 64] >> (block % 64) & 1 != 0
     }
 
+    /// Whether one of these ports was used, or a neighbour of theirs.
+    pub(super) fn has_any(&self, ports: RangeInclusive<u16>) -> bool {
+        (ports.start() >> BLOCK_BITS..=ports.end() >> BLOCK_BITS).any(|block| self.has(block))
+    }
+
+    /// Whether one of two neighbouring ranges, which the same client uses, is used so much more densely than the other that one pool does
+    /// not explain it: Pearson's chi-squared test of the blocks that are used, with Yates's correction.
+    pub(super) fn is_uneven_with(self, other: Self) -> bool {
+        /// Chance exceeds it less than once in a thousand times.
+        const TOO_MUCH: f64 = 10.83;
+        let used = |pool: &Self| (0..256).filter(|&block| pool.has(block)).collect::<Vec<u16>>();
+        let (mut low, mut high) = (used(&self), used(&other));
+        if low.last() > high.last() {
+            std::mem::swap(&mut low, &mut high);
+        }
+        let (Some(first), Some(last)) = (low.first(), low.last()) else { return false };
+        let Some((edge, end)) = high.first().zip(high.last()).filter(|(edge, _)| *edge >= last) else { return false };
+        // The outermost blocks are used because they are where the ranges end.
+        let of = |used: &[u16], blocks: u16| (used.len() as f64 - 1.0, f64::from(blocks) - 1.0);
+        let ((a, low), (b, high)) = (of(&low, edge - first), of(&high, end - edge + 1));
+        let (all, used) = (low + high, a + b);
+        let difference = ((a * high - b * low).abs() - all / 2.0).max(0.0);
+        let scale = low * high * used * (all - used);
+        scale > 0.0 && difference.powi(2) * all / scale > TOO_MUCH
+    }
+
     /// Whether these are two pools: one has only ports that the kernel gives and the other none, or neighbouring ports of the two are
     /// further apart than one pool explains.
     pub(super) fn is_apart_from(self, other: Self) -> bool {

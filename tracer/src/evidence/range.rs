@@ -9,6 +9,9 @@ use super::recent::{RecentAttempt, infer};
 use crate::infer::{Class, Conclusion, DestinationIndex, RARE_PASS_DIVISOR, Verdict, can_conclude};
 use crate::model::{Answers, Assessment, Claim, Doubt, Reason, Scope, Side};
 
+/// Of a destination whose ports outside all fail, while those of others are answered: chance must explain that less often.
+const MIXED_CHANCE: f64 = 0.01;
+
 /// A range that the path accepts, beyond doubt.
 #[derive(Clone, Debug)]
 pub(super) struct InferredRange {
@@ -77,7 +80,12 @@ impl InferredRange {
     /// A destination that does not answer in the range says nothing, and one that answers outside of it bypasses the filter.
     pub(super) fn assess(&self, Place { entry, is_shared, .. }: Place, port: u16) -> Option<Assessment> {
         let [inside, outside] = *self.destinations.get(&entry).filter(|_| !is_shared)?;
-        let is_filtered = inside.answered > 0
+        // Where others are answered from outside too, one of several paths may drop them: a few failures of this one are chance.
+        let Answers { answered, .. } = self.class.outside;
+        let share = answered as f64 / self.class.outside.total().max(1) as f64;
+        let of_chance = (1.0 - share).powf(outside.unanswered as f64);
+        let is_filtered = (share * f64::from(RARE_PASS_DIVISOR) <= 1.0 || of_chance < MIXED_CHANCE)
+            && inside.answered > 0
             && inside.answered >= inside.unanswered
             && outside.answered * u64::from(RARE_PASS_DIVISOR) <= outside.total();
         if self.class.is_inside(port) != Some(false)

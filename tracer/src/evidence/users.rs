@@ -1,5 +1,8 @@
 //! Who used the ports on the two sides of a range: clients, or programs, with ports of their own may fail for a reason of their own.
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 use super::drawn::Drawn;
 use super::pools::Pool;
 
@@ -11,6 +14,8 @@ pub(super) struct PortUse {
     pub(super) port: u16,
     /// The client chose the port.
     pub(super) is_chosen: bool,
+    /// The ports that its NAT rule names.
+    pub(super) rule: Option<(u16, u16)>,
     pub(super) is_outside: bool,
     pub(super) answered: bool,
 }
@@ -22,25 +27,42 @@ pub(super) struct Users {
     pub(super) clients_differ: bool,
     /// Clients chose most of the ports outside that fail, and those on the two sides are of different pools.
     pub(super) programs_differ: bool,
+    /// NAT rules that name no port inside chose most of the ports outside that fail.
+    pub(super) rules_differ: bool,
 }
 
 impl Users {
     pub(super) fn of(uses: impl Iterator<Item = PortUse>) -> Self {
         let (mut tries, mut pools) = ([[0; 2]; 256], [Pool::default(); 2]);
-        let (mut failures, mut chosen) = (0, 0);
-        for PortUse { client, port, is_chosen, is_outside, answered } in uses {
+        let (mut failures, mut chosen, mut inside_used) = (0, 0, Pool::default());
+        let mut of_client: HashMap<u8, ([Pool; 2], u32), FixedState> = HashMap::default();
+        let mut of_rule: HashMap<(u16, u16), u32, FixedState> = HashMap::default();
+        for PortUse { client, port, is_chosen, rule, is_outside, answered } in uses {
             tries[usize::from(client)][usize::from(is_outside)] += 1;
             let is_failure = u32::from(is_outside && !answered);
             failures += is_failure;
+            if !is_outside {
+                inside_used.insert(port);
+            }
             if is_chosen {
                 chosen += is_failure;
                 pools[usize::from(is_outside)].insert(port);
+                let (of_both, failed) = of_client.entry(client).or_default();
+                of_both[usize::from(is_outside)].insert(port);
+                *failed += is_failure;
+            } else if let Some(rule) = rule {
+                *of_rule.entry(rule).or_default() += is_failure;
             }
         }
         let [inside, outside] = pools;
+        let are_most = |count: u32| count * 2 > failures;
+        let uneven = of_client.values().filter(|([inside, outside], _)| inside.is_uneven_with(*outside));
+        let of_others = of_rule.iter().filter(|((lowest, highest), _)| !inside_used.has_any(*lowest..=*highest));
         Self {
             clients_differ: !Drawn::of(tries.into_iter(), 0).are_drawn(),
-            programs_differ: chosen * 2 > failures && inside.is_apart_from(outside),
+            programs_differ: are_most(chosen)
+                && (inside.is_apart_from(outside) || are_most(uneven.map(|(_, failed)| failed).sum())),
+            rules_differ: are_most(of_others.map(|(_, failed)| failed).sum()),
         }
     }
 }

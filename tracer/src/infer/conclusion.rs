@@ -86,6 +86,8 @@ pub struct LeftOut {
     pub silent_destinations: u64,
     /// Whose port changed from one SYN to the next.
     pub changed_port: u64,
+    /// Whose client gave up unanswered, before an answer was due.
+    pub gave_up: u64,
     /// That an RST answered, by destinations that accept others.
     pub refused: u64,
     /// They do count, but their destinations have no entry of their own, only their network's.

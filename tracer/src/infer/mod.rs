@@ -65,6 +65,8 @@ struct FamilyAttempts {
     pending: Vec<(Destination, Probe)>,
     /// Attempts whose port changed from one SYN to the next.
     changed_port: u64,
+    /// Attempts whose client gave up before an answer was due.
+    gave_up: u64,
 }
 
 impl Infer {
@@ -76,6 +78,7 @@ impl Infer {
         let (Some(observation), Some(translated)) = (observe(attempt), attempt.translated) else { return };
         match observation {
             Observation::ChangedPort => self.family(&translated).changed_port += 1,
+            Observation::GaveUp => self.family(&translated).gave_up += 1,
             Observation::Port(probe) => self.take(&translated, probe),
         }
         earlier(attempt).for_each(|(flow, probe)| self.take(&flow, probe));

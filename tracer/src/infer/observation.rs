@@ -9,6 +9,8 @@ use crate::model::Attempt;
 pub(crate) enum Observation {
     /// The SYN left with several ports, so the outcome cannot be assigned to one of them.
     ChangedPort,
+    /// The client gave up before an answer was due.
+    GaveUp,
     Port(Probe),
 }
 
@@ -28,7 +30,7 @@ pub(crate) struct Probe {
 }
 
 /// `None` for attempts that say nothing: the translated port is unknown, NAT did not translate the source of a client behind the node (such
-/// a connection may take a path without the filter), or it was given up before an answer was due.
+/// a connection may take a path without the filter), or no answer was due yet.
 pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     let translated = attempt.translated?;
     if attempt.is_translated() == Some(false) && !attempt.is_of_node() {
@@ -36,7 +38,7 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     }
     let answered = attempt.is_answered();
     if !answered && !attempt.is_unanswered() {
-        return None;
+        return attempt.is_given_up_early().then_some(Observation::GaveUp);
     }
     if attempt.selections > 1 && attempt.unanswered_ports().next().is_none() {
         return Some(Observation::ChangedPort);
@@ -69,7 +71,7 @@ mod tests {
 
     fn answered(attempt: &Attempt) -> Option<bool> {
         match observe(attempt)? {
-            Observation::ChangedPort => None,
+            Observation::ChangedPort | Observation::GaveUp => None,
             Observation::Port(probe) => Some(probe.answered),
         }
     }
@@ -78,7 +80,11 @@ mod tests {
     fn what_was_answered_or_not_counts_and_what_is_undecided_does_not() {
         assert_eq!(answered(&attempt()), Some(false));
         assert_eq!(answered(&Attempt { syn_ack_seen: true, ..attempt() }), Some(true));
-        assert_eq!(observe(&Attempt { retransmits: 0, ..attempt() }), None);
+        let waiting = Attempt { retransmits: 0, ..attempt() };
+        assert_eq!(observe(&waiting), None);
+        let last_ns = waiting.first_ns + 199_999_999;
+        let gave_up = Attempt { outcome: Outcome::Closed, socket_netns: Some(7), last_ns, ..waiting };
+        assert_eq!(observe(&gave_up), Some(Observation::GaveUp));
     }
 
     #[test]

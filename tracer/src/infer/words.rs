@@ -153,6 +153,10 @@ impl Conclusion {
         if left_out.changed_port > 0 {
             write!(f, "; left out: {} whose port changed", plural(left_out.changed_port, "attempt"))?;
         }
+        if left_out.gave_up > 0 {
+            let gave_up = plural(left_out.gave_up, "attempt");
+            write!(f, "; left out: {gave_up} without an answer whose client gave up within 0.2 s")?;
+        }
         if left_out.refused > 0 {
             let refused = plural(left_out.refused, "attempt");
             write!(f, "; left out: {refused} that an RST answered, by destinations that accept others")?;

@@ -140,6 +140,8 @@ pub enum Doubt {
     ClientsDiffer,
     /// Programs chose the ports, those on the two sides from different pools.
     ProgramsDiffer,
+    /// Other NAT rules chose the ports that fail than those that are answered.
+    RulesDiffer,
 }
 
 impl Doubt {
@@ -153,6 +155,10 @@ impl Doubt {
             Self::ProgramsDiffer => {
                 "the clients chose these ports, and the ports that fail are from another range than the others, so \
                  a difference between programs may be the reason"
+            }
+            Self::RulesDiffer => {
+                "another NAT rule chose the ports that fail than those that work, so whatever else differs between the \
+                 connections of the two rules (a mark, a gateway) may be the reason"
             }
         }
     }

@@ -274,10 +274,23 @@ impl Attempt {
     /// Whether the client waited for an answer and gave up before the first retransmit, 1 s after the SYN. Only its socket shows that: where
     /// there is none here, answers by another interface go unseen.
     fn is_given_up(&self) -> bool {
+        self.gave_up_after_ns().is_some_and(|waited| waited >= MIN_WAIT_NS)
+    }
+
+    /// Whether the client gave up before an answer was due, and nothing that could be the reason was seen.
+    #[must_use]
+    pub fn is_given_up_early(&self) -> bool {
+        self.icmp.is_none()
+            && self.syn_dropped.count == 0
+            && self.gave_up_after_ns().is_some_and(|waited| waited < MIN_WAIT_NS)
+    }
+
+    /// How long the client waited for an answer that did not come, if it gave up before the first retransmit.
+    fn gave_up_after_ns(&self) -> Option<u64> {
         let has_ended = match self.outcome {
             Outcome::TimedOut | Outcome::Closed => self.socket_netns.is_some(),
             Outcome::Pending | Outcome::Established | Outcome::Refused => false,
         };
-        has_ended && self.retransmits == 0 && self.last_ns.saturating_sub(self.first_ns) >= MIN_WAIT_NS
+        (has_ended && self.retransmits == 0).then(|| self.last_ns.saturating_sub(self.first_ns))
     }
 }

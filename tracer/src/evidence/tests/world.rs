@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use fastrand::Rng;
 use tracer_common::Flow;
+use tracer_common::events::RANGE_PROTO_SPECIFIED;
 
 use crate::evidence::{Place, PortClaim, PortEvidence};
 use crate::infer::Conclusion;
-use crate::model::{Assessment, Attempt, Outcome, PortSet, Side, Strength, example};
+use crate::model::{Assessment, Attempt, NatRange, Outcome, PortSet, Side, Strength, example};
 
 const MS: u64 = 1_000_000;
 
@@ -46,6 +47,8 @@ pub(super) struct World {
     pub(super) dst_port: fn(u32) -> u16,
     /// The uplink of a destination.
     pub(super) uplink: fn(u32) -> u32,
+    /// The ports that the NAT rule names which chose a port.
+    pub(super) rule: fn(u16) -> Option<(u16, u16)>,
 }
 
 /// What was concluded.
@@ -97,6 +100,7 @@ impl World {
             client: |_| 7,
             dst_port: |_| 443,
             uplink: |_| 2,
+            rule: |_| None,
         }
     }
 
@@ -155,7 +159,9 @@ impl World {
         };
         let (client, host) = (if self.keeps_ports { port } else { 80 }, (self.client)(port));
         let src = if self.is_ipv6 { format!("[fd00::{host}]:{client}") } else { format!("10.42.0.{host}:{client}") };
-        Attempt { retransmits: 0, ifindex: (self.uplink)(number), ..example::attempt(&src, &dst, &nat, &dst) }
+        let rule = (self.rule)(port);
+        let range = rule.map(|(min_port, max_port)| NatRange { flags: RANGE_PROTO_SPECIFIED, min_port, max_port });
+        Attempt { retransmits: 0, ifindex: (self.uplink)(number), range, ..example::attempt(&src, &dst, &nat, &dst) }
     }
 
     fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Assessed {
