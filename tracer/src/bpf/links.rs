@@ -67,7 +67,7 @@ impl Link {
 
 fn parse(message: &[u8]) -> Option<Link> {
     const IFLA_VRF_TABLE: u16 = 1;
-    let LinkMessage { index, layer, name, kind, data, link, link_netns, master } = LinkMessage::parse(message)?;
+    let LinkMessage { index, layer, name, kind, data, link, link_netns, master, xdp: _ } = LinkMessage::parse(message)?;
     let kind = kind.unwrap_or_default();
     let shares_segment = matches!(kind, "macvlan" | "macvtap" | "ipvlan" | "ipvtap");
     // A tap has Ethernet frames, which are a virtual machine's own.

@@ -75,7 +75,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         }];
     }
     let who = if nat.is_cilium() { "Cilium" } else { "an eBPF program" };
-    let allowed = &facts.policy.v4;
+    let allowed = &facts.path_ports("ipv4");
     let mut report = match nat.range() {
         Some(range) => of_range(facts, who, range, allowed),
         None => CHECK.report(
@@ -90,7 +90,7 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
         "no NAT rule of nftables or iptables shows this translation, and conntrack has no entry with its ports",
     );
     if report.level >= Level::Warn && nat.is_cilium() {
-        report.fixes.extend(fixes::range(allowed).map(|(low, _)| super::Fix {
+        report.fixes.extend(fixes::range(&facts.command_ports("ipv4").ports).map(|(low, _)| super::Fix {
             what: format!(
                 "Cilium draws from the ports above its node port range: leave node-port-nat-range-ext empty, and let \
                  node-port-range end at {} or above",

@@ -45,7 +45,8 @@ fn run(facts: &Facts) -> Vec<CheckReport> {
     report.details.extend(DOES_NOT_HELP.map(str::to_owned));
     report.fixes.push(provider());
     let owners: BTreeSet<RuleOwner> = outside.iter().filter_map(|(rule, _)| rule.owner).collect();
-    report.fixes.extend(owners.into_iter().filter_map(|owner| switches::switch(owner, v4)));
+    let ports = facts.command_ports("ipv4").ports;
+    report.fixes.extend(owners.into_iter().filter_map(|owner| switches::switch(owner, &ports)));
     vec![report]
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::path_ports::CommandPorts;
 use super::share::Share;
 use super::{Facts, Fix};
 use crate::model::PortSet;
@@ -21,8 +22,9 @@ pub(super) fn range(allowed: &PortSet) -> Option<(u16, u16)> {
 /// What can be done about a rule; where that is the rule with ports that the filter accepts, for each family that it meets, also the rules
 /// to insert above it, whose commands are added once all are known.
 pub(super) fn ports(facts: &Facts, rule: &NatRule, shares: &[Share]) -> (Option<Fix>, Vec<Vec<String>>) {
-    let narrow = shares.iter().filter(|share| !share.never).map(|share| &share.allowed);
-    let ranges: Vec<_> = narrow.filter_map(range).collect();
+    let narrow = shares.iter().filter(|share| !share.never).map(|share| facts.command_ports(share.family));
+    let narrow: Vec<CommandPorts> = narrow.collect();
+    let ranges: Vec<_> = narrow.iter().filter_map(|of| range(&of.ports)).collect();
     let Some(&(low, high)) = ranges.iter().min_by_key(|(low, high)| high - low) else { return (None, Vec::new()) };
     let rules = match ranges.iter().all(|(from, to)| *from <= low && high <= *to) {
         true => with_ports(rule, (low, high)),
@@ -30,7 +32,10 @@ pub(super) fn ports(facts: &Facts, rule: &NatRule, shares: &[Share]) -> (Option<
     };
     match rules {
         Ok(rules) => {
-            let what = format!("insert the same rule above it, with ports {low}-{high}");
+            let mut sources: Vec<_> = narrow.iter().map(|of| of.source.as_str()).filter(|of| !of.is_empty()).collect();
+            sources.dedup();
+            let colon = if sources.is_empty() { "" } else { ": " };
+            let what = format!("insert the same rule above it, with ports {low}-{high}{colon}{}", sources.join("; "));
             (Some(Fix { what, consequence: after(facts, rule, low, high), ..Fix::default() }), rules)
         }
         Err(why) => (Some(by_hand(&why, low, high)), Vec::new()),

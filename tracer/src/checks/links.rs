@@ -17,6 +17,8 @@ pub struct LinkFacts {
     pub leads_outside: bool,
     /// Whether a route of IPv4 by it leads beyond its own network, and one of IPv6.
     pub is_routed: [bool; 2],
+    /// The XDP program on it, by its number.
+    pub xdp: Option<u32>,
 }
 
 /// Those of the namespace of this thread, by name.
@@ -31,7 +33,7 @@ pub(super) fn read() -> anyhow::Result<BTreeMap<String, LinkFacts>> {
         if let Some(link) = LinkMessage::parse(message).filter(|link| !link.name.is_empty()) {
             names.insert(link.index, link.name.to_owned());
             let kind = link.kind.map(str::to_owned);
-            links.insert(link.name.to_owned(), LinkFacts { kind, ..LinkFacts::default() });
+            links.insert(link.name.to_owned(), LinkFacts { kind, xdp: link.xdp, ..LinkFacts::default() });
         }
     })?;
     for (place, family) in [AF_INET, AF_INET6].into_iter().enumerate() {

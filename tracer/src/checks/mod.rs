@@ -17,6 +17,7 @@ mod nat_rule;
 mod nat_words;
 mod node_ports;
 mod own_ports;
+mod path_ports;
 mod privileges;
 mod rp_filter;
 mod rule_sources;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::share::{self, Share, Traffic};
 use super::{Check, CheckReport, Facts, Level, fixes, nat_words, tunnels};
-use crate::model::{Origin, PortSet};
+use crate::model::Origin;
 use crate::ruleset::{Flags, NatKind, NatPorts, NatRule, Reach, RuleFamily, RuleOwner};
 
 pub(super) const CHECK: Check = Check { id: "nat_rule", run };
@@ -152,6 +152,9 @@ fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut ShareCache) -> Judged
             "; it leaves by an interface that encapsulates, so a provider's filter does not see this port"
         }
         () if rule.asks_for_own_socket() => "; it matches only sockets of this node, not forwarded connections",
+        () if shares.iter().any(|share| facts.contradicts_policy(share.family)) => {
+            ", the ports on which conntrack sees answers (seen_now)"
+        }
         () => "",
     };
     let mut report = CHECK.report(level, nat_words::summary(rule, &reach, &shares, hidden));
@@ -163,15 +166,16 @@ fn judge<'a>(facts: &Facts, rule: &'a NatRule, known: &mut ShareCache) -> Judged
 }
 
 fn shares(facts: &Facts, rule: &NatRule, known: &mut ShareCache) -> Vec<Share> {
-    let families: &[(&'static str, &PortSet)] = match rule.family {
-        RuleFamily::V4 => &[("ipv4", &facts.policy.v4)],
-        RuleFamily::V6 => &[("ipv6", &facts.policy.v6)],
-        RuleFamily::Both => &[("ipv4", &facts.policy.v4), ("ipv6", &facts.policy.v6)],
+    let families: &[&'static str] = match rule.family {
+        RuleFamily::V4 => &["ipv4"],
+        RuleFamily::V6 => &["ipv6"],
+        RuleFamily::Both => &["ipv4", "ipv6"],
     };
     let traffic = Traffic::of(facts);
-    let mut share = |&(family, allowed): &(&'static str, &PortSet)| {
+    let mut share = |&family: &&'static str| {
+        let allowed = facts.path_ports(family);
         let key = (rule.nat.flags, rule.nat.ports.clone(), family);
-        known.entry(key).or_insert_with(|| share::share(&rule.nat, family, allowed, &traffic)).clone()
+        known.entry(key).or_insert_with(|| share::share(&rule.nat, family, &allowed, &traffic)).clone()
     };
     families.iter().filter_map(&mut share).collect()
 }

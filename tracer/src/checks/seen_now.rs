@@ -47,17 +47,32 @@ fn report(facts: &Facts, conclusion: &Conclusion, counts: &str) -> CheckReport {
     };
     let mut report = CHECK.report(level, format!("right now, {conclusion}")).detail(counts);
     report.details.extend(conclusion.supporting().iter().map(ToString::to_string));
+    if conclusion.class().is_some() {
+        let candidate = |drop: String| format!("this node may drop the rest before conntrack, by {drop}");
+        report.details.extend(facts.untracked_drops().into_iter().map(candidate));
+    }
     let likely = conclusion.class().and_then(|class| class.likely.as_ref());
     let allowed = if conclusion.is_ipv4 { &facts.policy.v4 } else { &facts.policy.v6 };
     if let Some(likely) = likely.filter(|likely| *likely != allowed) {
         let option = if conclusion.is_ipv4 { "--allow" } else { "--allow6" };
         report.fixes.push(Fix {
-            what: format!("run doctor again with {option} {likely}: the other checks assume {allowed}"),
-            consequence: "the commands then choose ports that this filter accepts".to_owned(),
+            what: format!(
+                "if a filter accepts {likely}, run doctor again with {option} {likely}: some checks judge by {allowed}"
+            ),
+            consequence: "the other checks then judge the rules by that range".to_owned(),
             ..Fix::default()
         });
     }
     report
+}
+
+impl Facts {
+    /// What of this node may drop packets without conntrack seeing it, the likeliest first.
+    pub(super) fn untracked_drops(&self) -> Vec<String> {
+        let xdp = self.links.iter().filter_map(|(name, link)| Some((name, link.xdp?)));
+        let xdp = xdp.map(|(name, id)| format!("the XDP program {id} on {name}"));
+        self.rules.untracked_drops.iter().cloned().chain(xdp).collect()
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CheckReport, Facts, Fix, Level};
-use crate::infer::Conclusion;
+use crate::infer::{DROPPED_BEFORE, Verdict};
 use crate::model::{Origin, PortSet};
 
 /// What it comes to.
@@ -82,10 +82,7 @@ pub fn verdict(facts: &Facts, reports: &[CheckReport]) -> DoctorVerdict {
             ),
         ),
         (Some(_), _, None) => (DoctorOutcome::MayFail, format!("a NAT rule may choose ports outside {allowed}")),
-        (None, Some(_), None) => (
-            DoctorOutcome::MayFail,
-            "unanswered connections to one destination depend on their translated port".to_owned(),
-        ),
+        (None, Some(_), None) => (DoctorOutcome::MayFail, unproven(facts).to_owned()),
         (None, None, None) if facts.rules.is_blind() => {
             (DoctorOutcome::Unknown, "rules could not be read, so translated ports are unknown".to_owned())
         }
@@ -103,7 +100,34 @@ fn failing(facts: &Facts) -> String {
     let ranges = facts
         .classes()
         .map(|class| class.likely.as_ref().map_or_else(|| format!("about {}", class.split), PortSet::to_string));
-    format!("the path accepts return traffic on {} only", ranges.collect::<Vec<_>>().join("; IPv6 on "))
+    let ranges = ranges.collect::<Vec<_>>().join("; IPv6 on ");
+    let drops = facts.untracked_drops();
+    let who = match &drops[..] {
+        [] => DROPPED_BEFORE.to_owned(),
+        [drop, others @ ..] => {
+            let more =
+                if others.is_empty() { String::new() } else { format!(" ({} more: see seen_now)", others.len()) };
+            format!("a filter on the path drops the rest, or this node does, perhaps by {drop}{more}")
+        }
+    };
+    format!("return traffic reaches conntrack on {ranges} only; {who}")
+}
+
+/// What a table shows that proves no filter, by the verdict of the first conclusion that shows anything.
+fn unproven(facts: &Facts) -> &'static str {
+    let shown = facts.conclusions().find_map(|conclusion| match &conclusion.verdict {
+        Verdict::OneDestination(_) => Some(
+            "unanswered connections depend on their translated port, but most of the evidence comes from one destination",
+        ),
+        Verdict::Class(_) if conclusion.doubt.is_some() => {
+            Some("unanswered connections differ by their translated port, but something else explains that too")
+        }
+        Verdict::Class(_) => Some(
+            "connections from some translated ports go unanswered more often than from others, but not always, which no filter of ports does",
+        ),
+        Verdict::NoClass { .. } | Verdict::TooFew { .. } => None,
+    });
+    shown.unwrap_or("unanswered connections may depend on their translated port")
 }
 
 /// The summary, and where a rule is.
@@ -114,13 +138,5 @@ fn first(report: &CheckReport) -> String {
             format!("{} (chain {} of {} {}, {at})", report.summary, rule.chain, rule.family, rule.table)
         }
         None => report.summary.clone(),
-    }
-}
-
-impl Facts {
-    /// The classes of ports that the conntrack table shows beyond doubt.
-    pub fn classes(&self) -> impl Iterator<Item = &crate::infer::Class> {
-        let seen = self.seen.as_ref().ok().and_then(Option::as_ref);
-        seen.into_iter().flat_map(|seen| &seen.conclusions).filter_map(Conclusion::class)
     }
 }

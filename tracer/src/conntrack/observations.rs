@@ -97,7 +97,7 @@ impl Observations {
     pub fn conclusions(&self) -> Vec<Conclusion> {
         let with_doubt = |conclusion: Conclusion| {
             let doubt = conclusion.class().and_then(|class| self.clients.doubt(conclusion.is_ipv4, class));
-            Conclusion { doubt, ..conclusion }
+            Conclusion { doubt, is_of_table: true, ..conclusion }
         };
         self.infer.conclusions().into_iter().map(with_doubt).collect()
     }

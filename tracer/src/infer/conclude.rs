@@ -49,6 +49,7 @@ fn with(is_ipv4: bool, family: &FamilyAttempts, verdict: impl FnOnce(Scales<'_>,
     Conclusion {
         is_ipv4,
         is_of_sockets: false,
+        is_of_table: false,
         period: Period::default(),
         uplink: None,
         used,

@@ -14,6 +14,8 @@ pub struct Conclusion {
     pub is_ipv4: bool,
     /// It is about the node's own sockets, whose ports NAT leaves alone.
     pub is_of_sockets: bool,
+    /// It is about entries of a conntrack table, which does not show what this node dropped before.
+    pub is_of_table: bool,
     /// The part of the capture that it is about.
     pub period: Period,
     /// The uplink that it is about; `None` where it is about all of them.
@@ -153,7 +155,7 @@ impl Class {
     }
 
     /// Ports that do not pass, whatever place in its bracket each edge has.
-    fn denied(&self) -> PortSet {
+    pub(crate) fn denied(&self) -> PortSet {
         let passes = &self.passes;
         let ends = std::iter::once(None).chain(passes.iter().map(|range| Some(range.high)));
         let begins = passes.iter().map(|range| Some(range.low)).chain([None]);
@@ -171,8 +173,9 @@ impl Class {
     }
 
     /// Ports that pass, whatever place in its bracket each edge has.
-    fn passed(&self) -> PortSet {
+    pub(crate) fn passed(&self) -> PortSet {
         PortSet::of(self.passes.iter().filter(|of| of.low.to <= of.high.from).map(|of| (of.low.to, of.high.from)))
+            .without(&self.undecided)
     }
 }
 

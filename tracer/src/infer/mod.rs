@@ -42,6 +42,7 @@ pub(crate) use self::observation::{Observation, Probe, earlier, observe};
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};
+pub(crate) use self::words::DROPPED_BEFORE;
 use crate::model::{Answers, Attempt, PortSet};
 use tracer_common::Flow;
 

@@ -5,6 +5,10 @@ use std::fmt::{self, Display, Formatter};
 use super::conclusion::{Class, Conclusion, Edge, Passes, Refusals, SupportingDestination, Verdict};
 use crate::model::plural;
 
+/// Who drops the connections of other ports: a conntrack table does not distinguish them.
+pub(crate) const DROPPED_BEFORE: &str = "a filter on the path drops the rest, or this node does where conntrack does not \
+                                         see it (raw table, nft netdev or bridge chains, XDP, tc)";
+
 impl Conclusion {
     /// The word for its verdict in JSON.
     #[must_use]
@@ -65,13 +69,14 @@ impl Display for Conclusion {
                     write!(f, ": this shows no filter, because {}", doubt.words())?;
                     return self.rest(f);
                 }
-                write!(f, ": the path passes {}", Ranges(&class.passes))?;
+                write!(f, ": {} {}", self.passer(), Ranges(&class.passes))?;
                 likely(f, class)?;
-                undecided(f, class)
+                undecided(f, class)?;
+                if self.is_of_table { write!(f, "; {DROPPED_BEFORE}") } else { Ok(()) }
             }
             Verdict::OneDestination(class) => {
                 counts(f, class)?;
-                write!(f, ": it looks as if the path passes {}", Ranges(&class.passes))?;
+                write!(f, ": it looks as if {} {}", self.passer(), Ranges(&class.passes))?;
                 likely(f, class)?;
                 undecided(f, class)?;
                 f.write_str("; but most of the evidence comes from ")?;
@@ -123,6 +128,11 @@ impl Display for Conclusion {
 }
 
 impl Conclusion {
+    /// What the ranges are known to be.
+    const fn passer(&self) -> &'static str {
+        if self.is_of_table { "return traffic reaches conntrack on" } else { "the path passes" }
+    }
+
     fn rest(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(refusals) = &self.refusals {
             write!(f, "; {refusals}")?;

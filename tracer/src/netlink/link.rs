@@ -25,6 +25,8 @@ pub(crate) struct LinkMessage<'a> {
     pub(crate) link_netns: Option<u32>,
     /// The bridge, bond or VRF that it is part of.
     pub(crate) master: Option<u32>,
+    /// The XDP program on it, by its number.
+    pub(crate) xdp: Option<u32>,
 }
 
 impl<'a> LinkMessage<'a> {
@@ -35,8 +37,10 @@ impl<'a> LinkMessage<'a> {
         const IFLA_MASTER: u16 = 10;
         const IFLA_LINKINFO: u16 = 18;
         const IFLA_LINK_NETNSID: u16 = 37;
+        const IFLA_XDP: u16 = 43;
         const IFLA_INFO_KIND: u16 = 1;
         const IFLA_INFO_DATA: u16 = 2;
+        const IFLA_XDP_PROG_ID: u16 = 4;
         let (header, rest) = message.split_at_checked(HEADER)?;
         let info = find(rest, IFLA_LINKINFO).unwrap_or_default();
         Some(Self {
@@ -48,6 +52,7 @@ impl<'a> LinkMessage<'a> {
             link: find(rest, IFLA_LINK).and_then(number),
             link_netns: find(rest, IFLA_LINK_NETNSID).and_then(number),
             master: find(rest, IFLA_MASTER).and_then(number),
+            xdp: find(rest, IFLA_XDP).and_then(|xdp| find(xdp, IFLA_XDP_PROG_ID)).and_then(number),
         })
     }
 }

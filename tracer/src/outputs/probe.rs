@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use nix::errno::Errno;
+use nix::unistd::Uid;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -134,11 +135,7 @@ fn notes(probed: &Probed) -> Vec<String> {
         ));
     }
     match &probed.own_nat {
-        Ok(own) if own.found == 0 => notes.push(
-            "whether NAT on this node changes source ports is not known, because conntrack shows none of these \
-             connections (reading it needs root)"
-                .to_owned(),
-        ),
+        Ok(own) if own.found == 0 => notes.push(unknown_nat(Uid::effective().is_root())),
         Ok(_) => {}
         Err(why) => notes.push(format!("whether NAT on this node changes source ports is not known: {why}")),
     }
@@ -165,6 +162,13 @@ fn notes(probed: &Probed) -> Vec<String> {
         probed.took.as_secs_f64()
     ));
     notes
+}
+
+fn unknown_nat(is_root: bool) -> String {
+    let hint = if is_root { "" } else { " (reading it needs root)" };
+    format!(
+        "whether NAT on this node changes source ports is not known, because conntrack shows none of these connections{hint}"
+    )
 }
 
 fn slowed(probed: &Probed, rate: f64) -> String {
@@ -255,5 +259,15 @@ fn line(probed: &Probed, is_ipv4: bool) -> ProbeLine {
         never_left: never_left(probed),
         targets: report.targets.iter().map(target).collect(),
         notes: notes(probed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unknown_nat;
+
+    #[test]
+    fn root_is_not_advised_to_be_root() {
+        assert!(unknown_nat(false).contains("needs root") && !unknown_nat(true).contains("root"));
     }
 }

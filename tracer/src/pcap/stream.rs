@@ -48,6 +48,9 @@ pub struct Packets {
     held: VecDeque<Observation>,
     newest_ns: u64,
     ticked_ns: u64,
+    /// Of all observations.
+    syns: u64,
+    has_answer: bool,
     report: ReadReport,
     has_ended: bool,
 }
@@ -71,6 +74,8 @@ impl Packets {
             held: VecDeque::new(),
             newest_ns: 0,
             ticked_ns: 0,
+            syns: 0,
+            has_answer: false,
             report: ReadReport::default(),
             has_ended: false,
         };
@@ -116,7 +121,14 @@ impl Packets {
         {
             #[expect(clippy::cast_possible_truncation, reason = "nobody names so many files")]
             let packet = Packet { record, data: file.data(record), file: at as u32, interface, file_name };
-            self.held.extend(self.look.look(&packet));
+            if let Some(observation) = self.look.look(&packet) {
+                match observation.kind {
+                    Kind::Syn => self.syns += 1,
+                    Kind::SynAck | Kind::Refusal => self.has_answer = true,
+                    Kind::Reset | Kind::Unreachable | Kind::Stray | Kind::Continues => {}
+                }
+                self.held.push_back(observation);
+            }
         }
         *next = file.next()?;
         Ok(true)
@@ -169,7 +181,8 @@ impl Packets {
             return;
         }
         let Look { duplicates, cut, .. } = self.look;
-        let mut of_all = ReadReport { duplicate_syns: duplicates, cut_packets: cut, ..self.report };
+        let unanswerable_syns = if self.has_answer { 0 } else { self.syns };
+        let mut of_all = ReadReport { duplicate_syns: duplicates, cut_packets: cut, unanswerable_syns, ..self.report };
         for input in &self.inputs {
             // What is known of all files together is said with the first.
             let mut report = std::mem::take(&mut of_all);

@@ -36,7 +36,7 @@ pub(super) fn forward(tables: &[Table]) -> Vec<ForwardChain> {
 }
 
 /// Those of a chain and of all that it leads to.
-fn lines<'a>(table: &'a Table, start: &'a Chain) -> Vec<&'a RuleLine> {
+pub(super) fn lines<'a>(table: &'a Table, start: &'a Chain) -> Vec<&'a RuleLine> {
     let mut chains = vec![start];
     let mut next = 0;
     while let Some(chain) = chains.get(next).copied().filter(|_| chains.len() < MAX_CHAINS) {

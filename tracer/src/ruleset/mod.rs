@@ -20,6 +20,7 @@ mod reach;
 mod read;
 mod rewrite;
 mod tool;
+mod untracked;
 mod walk;
 mod words;
 

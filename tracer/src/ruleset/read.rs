@@ -14,7 +14,7 @@ use super::nat_rule::NatRule;
 use super::nft_text::Listing;
 use super::tool::Tools;
 use super::walk;
-use super::{Action, ForwardChain, Table, forward, iptables, nft, nft_text};
+use super::{Action, ForwardChain, Table, forward, iptables, nft, nft_text, untracked};
 use crate::symbols;
 
 /// A function that every kernel with nf_tables exports.
@@ -57,6 +57,8 @@ pub struct Sources {
     pub rules: Vec<NatRule>,
     /// The chains that decide about forwarded packets.
     pub forward: Vec<ForwardChain>,
+    /// Lines that drop TCP packets which conntrack does not see, with their chains.
+    pub untracked_drops: Vec<String>,
     /// Rules that only iptables can read, and that it did not, by table.
     pub unread: Vec<(String, usize)>,
     /// Names of all chains and tables: they show what else is at work here.
@@ -123,6 +125,7 @@ pub fn read_from(tools: &dyn Tools, kernel: &Kernel) -> Sources {
     let chains = names(&reading.tables);
     Sources {
         forward: forward::forward(&reading.tables),
+        untracked_drops: untracked::drops(&reading.tables),
         rules: walk::walk(&reading.tables),
         sources: reading.sources,
         unread,

@@ -21,7 +21,7 @@ const MAX_COMPARED: usize = 1000;
 /// Lines above a rule that are kept for people.
 const MAX_EXCEPTS: usize = 6;
 /// conntrack sees packets from this priority on (`NF_IP_PRI_CONNTRACK`); a chain before can keep it from doing so.
-const CONNTRACK: i64 = -200;
+pub(super) const CONNTRACK: i64 = -200;
 
 /// All rules that choose source ports, in the order in which packets meet them, then those that none meets.
 pub(super) fn walk(tables: &[Table]) -> Vec<NatRule> {

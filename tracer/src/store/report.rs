@@ -29,6 +29,8 @@ pub struct ReadReport {
     pub cut_packets: u64,
     /// SYNs that are copies of others: from both sides of a bridge, or a mirror.
     pub duplicate_syns: u64,
+    /// SYNs of captures without any SYN-ACK or RST.
+    pub unanswerable_syns: u64,
     /// Packets with an earlier time than one before them.
     pub out_of_order: u64,
     /// Times that fell back so far that the clock must have been set.
@@ -50,18 +52,18 @@ impl ReadReport {
     }
 
     #[rustfmt::skip]
-    fn sums(&mut self) -> [&mut u64; 16] {
+    fn sums(&mut self) -> [&mut u64; 17] {
         let Self {
             files, unfinished, blocks, events, damaged_blocks, damaged_events, skipped_bytes, torn_bytes, unknown_events, missing_parts,
-            packets, dropped_packets, cut_packets, duplicate_syns, out_of_order, clock_steps, last_ns: _,
+            packets, dropped_packets, cut_packets, duplicate_syns, unanswerable_syns, out_of_order, clock_steps, last_ns: _,
         } = self;
         [
             files, unfinished, blocks, events, damaged_blocks, damaged_events, skipped_bytes, torn_bytes, unknown_events, missing_parts,
-            packets, dropped_packets, cut_packets, duplicate_syns, out_of_order, clock_steps,
+            packets, dropped_packets, cut_packets, duplicate_syns, unanswerable_syns, out_of_order, clock_steps,
         ]
     }
 
-    fn notes(&self) -> [(u64, &'static str); 11] {
+    fn notes(&self) -> [(u64, &'static str); 12] {
         [
             (self.damaged_blocks, "damaged blocks skipped"),
             (self.damaged_events, "events known to be lost in them"),
@@ -72,6 +74,10 @@ impl ReadReport {
             (self.dropped_packets, "packets lost by the program that captured them"),
             (self.cut_packets, "packets cut inside their headers"),
             (self.duplicate_syns, "copies of SYNs left out"),
+            (
+                self.unanswerable_syns,
+                "SYNs and no SYN-ACK or RST: if the capture filter excluded them, unanswered SYNs prove nothing",
+            ),
             (self.out_of_order, "packets out of order"),
             (self.clock_steps, "steps back of the clock"),
         ]

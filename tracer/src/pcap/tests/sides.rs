@@ -177,3 +177,13 @@ fn a_segment_for_an_older_connection_is_a_stray() {
 fn a_link_type_that_is_not_read_is_no_error() {
     assert_eq!(LinkType::new(105).read(&[0; 64]), None);
 }
+
+#[test]
+fn a_capture_without_any_answer_is_reported_because_its_filter_may_have_excluded_them() {
+    let ask = |ms, isn| (ms, ethernet(&syn(NODE, SERVER, isn)));
+    let answer = (1002, ethernet(&segment(SERVER, NODE, 1, Flags::SynAck(9))));
+    let count =
+        |packets: &[(u64, Vec<u8>)]| read(open(vec![pcap(ETHERNET, packets)], &[]).unwrap()).1.unanswerable_syns;
+    assert_eq!(count(&[ask(0, 9), ask(1000, 9), ask(1001, 11)]), 3);
+    assert_eq!(count(&[ask(0, 9), ask(1000, 9), ask(1001, 11), answer]), 0);
+}
