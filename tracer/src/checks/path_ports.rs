@@ -50,7 +50,7 @@ impl Facts {
     pub(super) fn path_ports(&self, family: &str) -> Cow<'_, PortSet> {
         let policy = self.policy(family);
         match self.class(family).filter(|class| is_contradicted(policy, class)) {
-            Some(class) => Cow::Owned(PortSet::any().without(&class.denied())),
+            Some(class) => Cow::Owned(PortSet::range(0, u16::MAX).without(&class.denied())),
             None => Cow::Borrowed(policy),
         }
     }
@@ -83,7 +83,7 @@ mod tests {
     use crate::checks::{CheckReport, Level, SeenTable, run, verdict};
     use crate::conntrack::{EntryCounts, TableSource};
     use crate::infer::{Edge, LeftOut, Passes, Verdict};
-    use crate::model::{Answers, Period, Policy, Reason};
+    use crate::model::{Answers, Doubt, Period, Policy};
     use crate::ruleset::testing;
 
     /// A range that a conntrack table shows, by the brackets of its edges; an edge at an end of the port space is none.
@@ -92,7 +92,7 @@ mod tests {
         Class {
             passes: vec![Passes { low: edge(low, low.0 > 0), high: edge(high, high.1 < u16::MAX) }],
             undecided: PortSet::of([]),
-            used: PortSet::any(),
+            used: PortSet::range(0, u16::MAX),
             split: PortSet::range(low.1, high.0),
             inside: Answers { answered: 99, unanswered: 0 },
             outside: Answers { answered: 0, unanswered: 99 },
@@ -103,7 +103,7 @@ mod tests {
         }
     }
 
-    fn facts(verdict: Verdict, doubt: Option<Reason>, (policy, origin): (&str, Origin)) -> Facts {
+    fn facts(verdict: Verdict, doubt: Option<Doubt>, (policy, origin): (&str, Origin)) -> Facts {
         let conclusion = Conclusion {
             is_ipv4: true,
             is_of_sockets: false,
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_doubtful_class_chooses_no_ports() {
         let verdict = Verdict::Class(class((0, 1034), (29886, 30020)));
-        let facts = facts(verdict, Some(Reason::OthersDiffer), ("32768-65535", Origin::Given));
+        let facts = facts(verdict, Some(Doubt::ClientsDiffer), ("32768-65535", Origin::Given));
         assert!(rule(&facts).fixes[0].commands[0].contains(":32768-65535 "));
     }
 
@@ -193,7 +193,7 @@ mod tests {
         for (verdict, doubt, word) in [
             (Verdict::OneDestination(class.clone()), None, "one destination"),
             (Verdict::Class(partial), None, "not always"),
-            (Verdict::Class(class), Some(Reason::OthersDiffer), "something else"),
+            (Verdict::Class(class), Some(Doubt::ClientsDiffer), "something else"),
         ] {
             let facts =
                 Facts { rules: crate::ruleset::Sources::default(), ..facts(verdict, doubt, ("any", Origin::Given)) };

@@ -31,10 +31,8 @@ fn is_untracked(table: &Table, base: &Base) -> bool {
 }
 
 fn drops_tcp(line: &RuleLine) -> bool {
-    let is_drop = match &line.action {
-        Action::Branches(branches) => branches.iter().any(|branch| branch.action == Action::Drop),
-        action => *action == Action::Drop,
-    };
+    let branches = if let Action::Branches(branches) = &line.action { branches.as_slice() } else { &[] };
+    let is_drop = line.action == Action::Drop || branches.iter().any(|branch| branch.action == Action::Drop);
     is_drop && !line.is_contradiction && line.protocols.have_tcp()
 }
 
