@@ -63,7 +63,7 @@ pub(crate) fn earlier(attempt: &Attempt) -> impl Iterator<Item = (Flow, Probe)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::example;
+    use crate::model::{Outcome, example};
 
     fn attempt() -> Attempt {
         example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443")
