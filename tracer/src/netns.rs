@@ -25,9 +25,6 @@ impl AsRawFd for Netns {
 
 impl Netns {
     /// The namespace at this path, such as `/run/netns/NAME` or `/proc/PID/ns/net`.
-    ///
-    /// # Errors
-    /// When there is no such namespace.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| {
             format!(
@@ -39,34 +36,22 @@ impl Netns {
     }
 
     /// The namespace that snatrace itself was started in.
-    ///
-    /// # Errors
-    /// When /proc is not mounted.
     pub fn own() -> anyhow::Result<Self> {
         Self::open(Path::new("/proc/self/ns/net"))
     }
 
     /// The namespace of the calling thread.
-    ///
-    /// # Errors
-    /// When /proc is not mounted.
     pub fn current() -> anyhow::Result<Self> {
         Self::open(Path::new("/proc/thread-self/ns/net"))
     }
 
     /// Its inode number, as in events.
-    ///
-    /// # Errors
-    /// When it cannot be looked at.
     pub fn inum(&self) -> io::Result<u32> {
         // Namespace inode numbers are 32 bits wide (`ns_common.inum`).
         self.file.metadata().map(|meta| meta.ino() as u32)
     }
 
     /// Moves the calling thread into the namespace, for good.
-    ///
-    /// # Errors
-    /// When it cannot be entered.
     pub fn enter(&self) -> anyhow::Result<()> {
         // setns(2) wants CAP_SYS_ADMIN even where it changes nothing.
         if self.is_current()? {
@@ -83,9 +68,6 @@ impl Netns {
     }
 
     /// Whether the calling thread is in it.
-    ///
-    /// # Errors
-    /// When /proc cannot be read.
     pub fn is_current(&self) -> anyhow::Result<bool> {
         let current = Path::new("/proc/thread-self/ns/net");
         let of_thread = fs::metadata(current).with_context(|| format!("looking at {}", current.display()))?;
@@ -94,9 +76,6 @@ impl Netns {
     }
 
     /// Runs `inside` in the namespace and returns what it returns.
-    ///
-    /// # Errors
-    /// When the namespace cannot be entered, or `inside` fails.
     pub fn run<T: Send>(&self, inside: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
         if self.is_current()? {
             return inside();

@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use nix::errno::Errno;
 
 /// What to do about a resource that is used up; `None` for other errors.
-#[must_use]
 pub fn words(errno: Errno) -> Option<&'static str> {
     const RESOURCES: [(Errno, &str); 3] = [
         (Errno::EMFILE, "too few file descriptors: raise the limit (ulimit -n, LimitNOFILE=)"),
@@ -21,7 +20,6 @@ pub fn words(errno: Errno) -> Option<&'static str> {
 }
 
 /// The same of an error, by itself or by one of those that it comes from.
-#[must_use]
 pub fn of<'a>(causes: impl IntoIterator<Item = &'a (dyn Error + 'static)>) -> Option<&'static str> {
     causes.into_iter().find_map(|cause| {
         let by_io = || cause.downcast_ref::<io::Error>()?.raw_os_error().map(Errno::from_raw);
@@ -31,9 +29,6 @@ pub fn of<'a>(causes: impl IntoIterator<Item = &'a (dyn Error + 'static)>) -> Op
 
 /// Whether the process may open the file descriptors and start the threads that the beginning of any command needs: libraries panic where
 /// they cannot.
-///
-/// # Errors
-/// When it may not.
 pub fn check() -> anyhow::Result<()> {
     const DESCRIPTORS: usize = 24;
     const THREADS: usize = 6;

@@ -5,9 +5,6 @@ use anyhow::Context as _;
 const PATH: &str = "/proc/thread-self/status";
 
 /// A set of bits, such as `CapEff:` or `SigIgn:`.
-///
-/// # Errors
-/// When it cannot be read.
 pub fn mask(field: &str) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(PATH).with_context(|| format!("cannot read {PATH}: is /proc mounted?"))?;
     parse(&status, field).with_context(|| format!("cannot read {field} from {PATH}"))

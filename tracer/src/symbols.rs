@@ -13,9 +13,6 @@ const FILE: &str = "/proc/kallsyms";
 const LINE: u64 = 4096;
 
 /// Those of the names that the kernel has, built in or in a module.
-///
-/// # Errors
-/// When the kernel does not list its functions.
 pub fn present(names: &[&'static str]) -> anyhow::Result<BTreeSet<&'static str>> {
     let file = File::open(FILE).with_context(|| format!("cannot read {FILE}"))?;
     search(BufReader::new(file), names).with_context(|| format!("cannot read {FILE}"))
@@ -31,7 +28,6 @@ fn search(lines: impl BufRead, names: &[&'static str]) -> io::Result<BTreeSet<&'
 }
 
 /// From each function's first byte to the next symbol; `None` where the kernel keeps its addresses to itself.
-#[must_use]
 pub fn ranges_of<const N: usize>(names: [&str; N]) -> [Option<Range<u64>>; N] {
     File::open(FILE).map_or([const { None }; N], |file| find(BufReader::new(file), names))
 }

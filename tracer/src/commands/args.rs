@@ -12,7 +12,6 @@ use clap::{ArgAction, Args, ValueHint};
 use ipnet::IpNet;
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
 
-use super::metrics::MetricsArgs;
 use super::values::{self, Allow, MaxLines, When};
 use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
@@ -20,7 +19,7 @@ use crate::outputs::bounded::{Bounds, LineRate};
 use crate::outputs::text::{Layout, columns::ALL as COLUMNS};
 use crate::outputs::{self, Format, View};
 use crate::store::Merged;
-use crate::{pcap, sandbox, source};
+use crate::{metrics, pcap, sandbox, source};
 
 /// The allowed ports of a live capture.
 #[derive(Args, Debug)]
@@ -260,7 +259,7 @@ pub struct CaptureArgs {
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
-    pub metrics: MetricsArgs,
+    pub metrics: metrics::Options,
 }
 
 impl CaptureArgs {

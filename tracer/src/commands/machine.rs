@@ -10,7 +10,6 @@ use jiff::tz::TimeZone;
 use crate::model::PortSet;
 
 /// Offset of the machine's time zone from UTC now, in seconds: for the header of a capture.
-#[must_use]
 pub fn utc_offset_s() -> i32 {
     TimeZone::system().to_offset(Timestamp::now()).seconds()
 }
@@ -30,7 +29,6 @@ fn parse_range(text: &str) -> Option<PortSet> {
 }
 
 /// Whether standard output wants colours: by `--color`, else by `NO_COLOR` and `CLICOLOR_FORCE`, and whether it is a terminal.
-#[must_use]
 pub fn wants_colour() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
@@ -46,7 +44,6 @@ pub fn set_colour(choice: clap::ColorChoice) {
 }
 
 /// Columns of the terminal that standard output is.
-#[must_use]
 pub fn page_width() -> Option<usize> {
     let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(io::stdout())?;
     // A terminal that does not know its size says 0.

@@ -11,7 +11,6 @@ mod infer;
 mod doctor;
 pub mod machine;
 mod man;
-mod metrics;
 mod progress;
 mod probe;
 mod record;
@@ -145,7 +144,6 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
 }
 
 /// Parses the command line, runs it, prints a one-line error.
-#[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -75,6 +75,6 @@ pub fn run(args: &Args) -> Result<End> {
     let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
     let (file, rotate_bytes, segment) = (args.write.clone(), args.rotate, args.segment);
     let record = RecordOptions { file, rotate_bytes, segment, keep_files: args.keep, max_total: args.max_total };
-    let summary = capture::run(&options, view, Some(&record), args.capture.metrics.options(), None)?;
+    let summary = capture::run(&options, view, Some(&record), args.capture.metrics.clone(), None)?;
     Ok(end(&summary, &options.filter, args.view.exit_code))
 }

@@ -23,7 +23,6 @@ pub fn run(_: &Args) -> Result<End> {
 }
 
 /// One of the kinds of line, or a row of `export -o jsonl`.
-#[must_use]
 pub fn schema() -> Value {
     let mut generator: SchemaGenerator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut lines = outputs::schemas(&mut generator);

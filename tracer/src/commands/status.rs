@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, LineWriter, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::model::EndedAttempt;
+use crate::model::{EndedAttempt, percent};
 use crate::notice;
 use crate::outputs::{Moment, Observer};
 use crate::tally::Progress;
@@ -79,8 +79,7 @@ impl Drop for Status {
 /// An attempt whose SYN was retransmitted in the last minute has ended in it or is open still.
 fn words(counts: &Progress, open: u64, lost: u64, is_blind: bool) -> String {
     let (attempts, retransmitted, flagged) = (counts.attempts + open, counts.retransmitted, counts.flagged);
-    #[expect(clippy::cast_precision_loss, reason = "a share with one decimal")]
-    let share = if attempts > 0 { retransmitted as f64 * 100.0 / attempts as f64 } else { 0.0 };
+    let share = percent(retransmitted, attempts).unwrap_or(0.0);
     let lost = if lost > 0 { format!(", {lost} events LOST") } else { String::new() };
     let blind = if is_blind { ", NO INTERFACE WATCHED" } else { "" };
     format!(

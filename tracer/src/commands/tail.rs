@@ -18,6 +18,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<End> {
     let options = args.capture.options()?;
     let view = args.view.live_view(options.filter.clone())?;
-    let summary = capture::run(&options, Some(view), None, args.capture.metrics.options(), None)?;
+    let summary = capture::run(&options, Some(view), None, args.capture.metrics.clone(), None)?;
     Ok(end(&summary, &options.filter, args.view.exit_code))
 }

@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> Result<End> {
     let held = HeldNotices::begin();
     if args.read.is_empty() {
         let terminal = Terminal::start(counts.clone(), true)?;
-        let summary = capture::run(&options, None, None, args.capture.metrics.options(), Some(&mut counts));
+        let summary = capture::run(&options, None, None, args.capture.metrics.clone(), Some(&mut counts));
         drop((terminal, held));
         return summary.map(|_| End::Done);
     }

@@ -37,9 +37,6 @@ pub(super) struct Table {
 
 impl ConntrackFiles {
     /// Opens those of the namespaces at these paths; of snatrace's own if there is none.
-    ///
-    /// # Errors
-    /// When a namespace cannot be entered.
     pub fn open(namespaces: &[PathBuf]) -> anyhow::Result<Self> {
         let own = namespaces.is_empty().then(Netns::own);
         let all = own.into_iter().chain(namespaces.iter().map(|path| Netns::open(path)));

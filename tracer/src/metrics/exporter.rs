@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use clap::{Args, ValueHint};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -19,9 +20,8 @@ use tokio::time::sleep;
 use super::address::Address;
 use super::board::Board;
 use super::conntrack::ConntrackFiles;
-use super::export::Export;
 use super::observer::MetricsObserver;
-use super::{http, textfile};
+use super::{families, http, textfile};
 use crate::notice::notice;
 
 /// Clients answered at once.
@@ -33,31 +33,48 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// Read and write for owner and group.
 const SOCKET_MODE: u32 = 0o660;
 
-/// What is exported, and where to.
-#[derive(Debug, Default)]
+/// Where metrics go.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Metrics")]
 pub struct Options {
-    /// `--metrics`
-    pub address: Option<Address>,
-    /// `--textfile`
-    pub directory: Option<PathBuf>,
-    /// `--metrics-sources`
-    pub max_sources: usize,
+    /// Serve metrics for Prometheus on this address, such as 127.0.0.1:9435 or unix:/run/snatrace.sock, with /readyz and /healthz
+    #[arg(long = "metrics", value_name = "ADDR", env = "SNATRACE_METRICS", hide_env_values = true, value_parser = str::parse::<Address>)]
+    address: Option<Address>,
+    /// Write metrics into this directory of node_exporter's textfile collector, every 15 seconds
+    #[arg(long = "textfile", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    directory: Option<PathBuf>,
+    /// Give at most N failing pods and containers metrics of their own; all others count as `other`
+    #[arg(long = "metrics-sources", value_name = "N", default_value_t = 50)]
+    max_sources: usize,
 }
 
 impl Options {
     /// What a running exporter leaves in the file system.
-    #[must_use]
     pub fn leftovers(&self) -> Vec<PathBuf> {
-        let socket = self.address.as_ref().and_then(|address| match address {
-            Address::Unix(path) => Some(path.clone()),
-            Address::Tcp(_) => None,
-        });
+        let socket = match &self.address {
+            Some(Address::Unix(path)) => Some(path.clone()),
+            Some(Address::Tcp(_)) | None => None,
+        };
         socket.into_iter().chain(self.directory.as_deref().map(textfile::path)).collect()
     }
 }
 
-/// A running exporter. Dropping it removes its socket and its file, which would be taken for news otherwise.
+/// What metrics are made of, for every way to get them.
 #[derive(Debug)]
+pub(super) struct Export {
+    pub(super) board: Board,
+    conntrack: ConntrackFiles,
+}
+
+impl Export {
+    /// All metrics; those of the process only for a scrape, for node_exporter has its own of the same names.
+    pub(super) fn text(&self, with_process: bool) -> Result<String> {
+        let snapshot = self.board.load();
+        families::text(snapshot.as_ref().map(|(_, snapshot)| &**snapshot), &self.conntrack.read(), with_process)
+    }
+}
+
+/// A running exporter. Dropping it removes its socket and its file, which would be taken for news otherwise.
 pub struct Exporter {
     observer: MetricsObserver,
     leftovers: Vec<PathBuf>,
@@ -70,17 +87,8 @@ pub struct Serving {
     exports: Pin<Box<dyn Future<Output = ((), ())> + Send>>,
 }
 
-impl std::fmt::Debug for Serving {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Serving").finish_non_exhaustive()
-    }
-}
-
 impl Serving {
     /// Starts it.
-    ///
-    /// # Errors
-    /// When no thread can be started.
     pub fn begin(self) -> Result<()> {
         // Not waited for: it may be waiting for a disk or a client.
         let run = move || self.runtime.block_on(self.exports);
@@ -91,9 +99,6 @@ impl Serving {
 
 impl Exporter {
     /// Starts to listen, and prepares to serve and to write, if either was asked for. `namespaces` are those whose NAT is captured, empty for snatrace's own.
-    ///
-    /// # Errors
-    /// When the address cannot be listened on, or the directory is none.
     pub fn start(options: Options, namespaces: &[PathBuf]) -> Result<Option<Self>> {
         if options.address.is_none() && options.directory.is_none() {
             return Ok(None);
@@ -104,11 +109,8 @@ impl Exporter {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("cannot start the event loop of the metrics")?;
         let (leftovers, guard) = (options.leftovers(), runtime.enter());
-        let listener = options
-            .address
-            .as_ref()
-            .map(|address| Listener::bind(address).with_context(|| format!("cannot serve metrics on {address}")));
-        let listener = listener.transpose()?;
+        let bind = |address| Listener::bind(address).with_context(|| format!("cannot serve metrics on {address}"));
+        let listener = options.address.as_ref().map(bind).transpose()?;
         drop(guard);
         if let Some(directory) = &options.directory {
             anyhow::ensure!(
@@ -132,7 +134,6 @@ impl Exporter {
     }
 
     /// Whether it makes and removes files.
-    #[must_use]
     pub const fn leaves_files(&self) -> bool {
         !self.leftovers.is_empty()
     }
@@ -189,18 +190,12 @@ async fn serve(listener: Option<Listener>, export: &Arc<Export>) {
         let Ok(place) = Arc::clone(&clients).acquire_owned().await else { return };
         let export = Arc::clone(export);
         let accepted = match &listener {
-            Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                tokio::spawn(async move {
-                    http::serve(stream, export).await;
-                    drop(place);
-                });
-            }),
-            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| {
-                tokio::spawn(async move {
-                    http::serve(stream, export).await;
-                    drop(place);
-                });
-            }),
+            Listener::Tcp(listener) => {
+                listener.accept().await.map(|(stream, _)| tokio::spawn(http::serve(stream, export, place)))
+            }
+            Listener::Unix(listener) => {
+                listener.accept().await.map(|(stream, _)| tokio::spawn(http::serve(stream, export, place)))
+            }
         };
         if accepted.is_err() {
             sleep(RETRY_AFTER).await;

@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result};
 use prometheus::TextEncoder;
 use prometheus::core::Collector as _;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::MetricType::{self, COUNTER, GAUGE};
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily};
 use tracer_common::config::Loss;
 
 use super::conntrack::Table;
@@ -45,7 +46,7 @@ impl Families {
     ) {
         let metrics = samples.into_iter().map(|(values, value)| {
             let mut metric = Metric::default();
-            if kind == MetricType::COUNTER {
+            if kind == COUNTER {
                 let mut counter = Counter::default();
                 counter.set_value(value);
                 metric.set_counter(counter);
@@ -88,22 +89,17 @@ impl Families {
 
     fn capture(&mut self, capture: &Capture) {
         let Capture { version, node, kernel, policy, .. } = capture;
-        let build = [version.clone(), node.clone(), kernel.clone()];
-        self.family(
-            MetricType::GAUGE,
-            "build_info",
-            "Version of snatrace, node and kernel.",
-            ["version", "node", "kernel"],
-            [(build, 1.0)],
-        );
+        let build = [([version.clone(), node.clone(), kernel.clone()], 1.0)];
+        let help = "Version of snatrace, node and kernel.";
+        self.family(GAUGE, "build_info", help, ["version", "node", "kernel"], build);
         let allowed = [true, false].map(|is_ipv4| {
             let origin = policy.origin_of(is_ipv4).name().to_owned();
             ([family_name(is_ipv4).to_owned(), policy.allowed(is_ipv4).to_string(), origin], 1.0)
         });
         let help = "Translated ports that are allowed by --allow and --allow6.";
-        self.family(MetricType::GAUGE, "allowed_ports_info", help, ["family", "ports", "origin"], allowed);
+        self.family(GAUGE, "allowed_ports_info", help, ["family", "ports", "origin"], allowed);
         let hooks = capture.hooks.iter().map(|hook| ([hook.stem.clone()], f64::from(u8::from(hook.off.is_none()))));
-        self.family(MetricType::GAUGE, "hook_up", "Whether the hook is attached.", ["hook"], hooks);
+        self.family(GAUGE, "hook_up", "Whether the hook is attached.", ["hook"], hooks);
     }
 
     fn attempts(&mut self, snapshot: &Snapshot) {
@@ -118,19 +114,14 @@ impl Families {
                 progress.flagged,
             ),
         ] {
-            self.family(MetricType::COUNTER, name, help, [], [([], number(count))]);
+            self.family(COUNTER, name, help, [], [([], number(count))]);
         }
+        let help = "SYN retransmits, by cause as known at the time.";
         let causes = progress.causes().map(|(cause, count)| ([cause.to_owned()], number(count)));
-        self.family(
-            MetricType::COUNTER,
-            "syn_retransmits_total",
-            "SYN retransmits, by cause as known at the time.",
-            ["cause"],
-            causes,
-        );
+        self.family(COUNTER, "syn_retransmits_total", help, ["cause"], causes);
         let strengths = progress.strengths().map(|(strength, count)| ([strength.name().to_owned()], number(count)));
         let help = "SYN retransmits from ports that are not allowed, by the evidence that a filter drops return traffic to them.";
-        self.family(MetricType::COUNTER, "flagged_syn_retransmits_total", help, ["evidence"], strengths);
+        self.family(COUNTER, "flagged_syn_retransmits_total", help, ["evidence"], strengths);
     }
 
     /// Labels that no discovery of targets sets: `pod` and `namespace` would be those of snatrace's own pod.
@@ -142,7 +133,7 @@ impl Families {
         let mut family = |name: &str, help: &str, count: fn(&OwnerCounts) -> u64| {
             let known = snapshot.owners.iter().map(|(owner, counts)| (labels(owner), number(count(counts))));
             let other = (OTHER.map(str::to_owned), number(count(&snapshot.other_owners)));
-            self.family(MetricType::COUNTER, name, help, LABELS, known.chain([other]));
+            self.family(COUNTER, name, help, LABELS, known.chain([other]));
         };
         family(
             "source_attempts_total",
@@ -165,20 +156,19 @@ impl Families {
         };
         let help = "Lowest translated port that the path accepts, by all attempts; absent while nothing is concluded.";
         let lowest = edge(|ports| ports.ranges().next().map(|(low, _)| low));
-        self.family(MetricType::GAUGE, "inferred_lowest_port", help, ["family"], lowest);
+        self.family(GAUGE, "inferred_lowest_port", help, ["family"], lowest);
         let help = "Highest translated port that the path accepts, by all attempts; absent while nothing is concluded.";
         let highest = edge(|ports| ports.ranges().last().map(|(_, high)| high));
-        self.family(MetricType::GAUGE, "inferred_highest_port", help, ["family"], highest);
+        self.family(GAUGE, "inferred_highest_port", help, ["family"], highest);
         let policies = snapshot.policies.iter().flat_map(|policy| {
             Strength::ALL.map(|strength| {
                 let netns = policy.netns.map_or_else(String::new, |netns| netns.to_string());
                 let labels = [policy.family_name(), &netns, &policy.ifindex.to_string(), strength.name()];
-                let labels = labels.map(str::to_owned);
-                (labels, f64::from(u8::from(policy.strength() == strength)))
+                (labels.map(str::to_owned), f64::from(u8::from(policy.strength() == strength)))
             })
         });
         let help = "1 for the evidence that a filter drops return traffic to ports that are not allowed, by uplink.";
-        self.family(MetricType::GAUGE, "policy_evidence", help, ["family", "netns", "ifindex", "evidence"], policies);
+        self.family(GAUGE, "policy_evidence", help, ["family", "netns", "ifindex", "evidence"], policies);
     }
 
     fn state(&mut self, snapshot: &Snapshot) {
@@ -186,44 +176,39 @@ impl Families {
         let losses = Loss::ALL.into_iter().zip(progress.lost);
         let lost = losses.filter(|(loss, _)| loss.is_certain());
         let lost = lost.map(|(loss, count)| ([loss.name().to_owned()], number(count)));
-        self.family(
-            MetricType::COUNTER,
-            "events_lost_total",
-            "Events lost in the kernel: other counts may be too low.",
-            ["kind"],
-            lost,
-        );
+        let help = "Events lost in the kernel: other counts may be too low.";
+        self.family(COUNTER, "events_lost_total", help, ["kind"], lost);
         let skipped = progress.lost[Loss::Skipped as usize];
-        let help = "Program runs skipped by the kernel's recursion guard; events may be missing.";
-        self.family(MetricType::COUNTER, "program_runs_skipped_total", help, [], [([], number(skipped))]);
-        let help = "Attempts and bindings given up early because a table was full.";
-        self.family(MetricType::COUNTER, "evictions_total", help, [], [([], number(tick.evicted))]);
-        let help = "Time during which no interface was watched.";
-        self.family(MetricType::COUNTER, "blind_seconds_total", help, [], [([], number(*blind_ns) / 1e9)]);
-        let help = "Whether no interface is watched.";
-        self.family(MetricType::GAUGE, "blind", help, [], [([], f64::from(u8::from(*is_blind)))]);
-        self.family(MetricType::GAUGE, "open_attempts", "Attempts under way.", [], [([], number(tick.open))]);
-        self.family(
-            MetricType::GAUGE,
-            "open_attempts_limit",
-            "Attempts that fit into the table.",
-            [],
-            [([], number(tick.capacity))],
-        );
+        let blind = u8::from(*is_blind).into();
+        for (kind, name, value, help) in [
+            (
+                COUNTER,
+                "program_runs_skipped_total",
+                number(skipped),
+                "Program runs skipped by the kernel's recursion guard; events may be missing.",
+            ),
+            (
+                COUNTER,
+                "evictions_total",
+                number(tick.evicted),
+                "Attempts and bindings given up early because a table was full.",
+            ),
+            (COUNTER, "blind_seconds_total", number(*blind_ns) / 1e9, "Time during which no interface was watched."),
+            (GAUGE, "blind", blind, "Whether no interface is watched."),
+            (GAUGE, "open_attempts", number(tick.open), "Attempts under way."),
+            (GAUGE, "open_attempts_limit", number(tick.capacity), "Attempts that fit into the table."),
+        ] {
+            self.family(kind, name, help, [], [([], value)]);
+        }
     }
 
     fn conntrack(&mut self, tables: &[Table]) {
         let label = |table: &Table| [table.netns.to_string()];
         let entries = tables.iter().filter_map(|table| Some((label(table), number(table.entries?))));
-        self.family(MetricType::GAUGE, "conntrack_entries", "Entries in the conntrack table.", ["netns"], entries);
+        self.family(GAUGE, "conntrack_entries", "Entries in the conntrack table.", ["netns"], entries);
         let limits = tables.iter().filter_map(|table| Some((label(table), number(table.limit?))));
-        self.family(
-            MetricType::GAUGE,
-            "conntrack_entries_limit",
-            "Entries that fit into the conntrack table.",
-            ["netns"],
-            limits,
-        );
+        let help = "Entries that fit into the conntrack table.";
+        self.family(GAUGE, "conntrack_entries_limit", help, ["netns"], limits);
         for (name, kernel, help) in [
             (
                 "insert_failed",
@@ -234,7 +219,7 @@ impl Families {
             ("early_drops", "early_drop", "Entries given up to make room."),
         ] {
             let counts = tables.iter().filter_map(|table| Some((label(table), number(*table.counters.get(kernel)?))));
-            self.family(MetricType::COUNTER, &format!("conntrack_{name}_total"), help, ["netns"], counts);
+            self.family(COUNTER, &format!("conntrack_{name}_total"), help, ["netns"], counts);
         }
     }
 }
@@ -254,14 +239,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Period, PolicyEvidence, Side, example};
+    use crate::model::example;
 
     fn full() -> String {
         let owner = Owner::parse("shop/check\"out-0/");
-        let side = example::PROVEN_FOR_ALL;
-        assert_eq!(side.assessment.side, Side::Below);
-        let policies =
-            vec![PolicyEvidence::new(&example::capture("node7"), true, (0, 2), Period::default(), vec![side])];
+        let policies = vec![example::policy_evidence()];
         let capture = Some(Arc::new(example::capture("node7")));
         let mut infer = crate::infer::Infer::default();
         for number in 0..1000_u16 {

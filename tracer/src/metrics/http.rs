@@ -12,9 +12,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::export::Export;
+use super::exporter::Export;
 use super::health::{self, Health};
 
 /// A client that has not sent its request and read the answer by then is hung up on.
@@ -22,8 +23,12 @@ const MAX_CLIENT_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a request.
 const MAX_REQUEST: usize = 16 << 10;
 
-/// Answers one client.
-pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, export: Arc<Export>) {
+/// Answers one client, which has this place until then.
+pub(super) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    export: Arc<Export>,
+    _place: OwnedSemaphorePermit,
+) {
     let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request, &export))));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(MAX_CLIENT_TIME).max_buf_size(MAX_REQUEST).keep_alive(false);

@@ -6,7 +6,6 @@
 mod address;
 mod board;
 mod conntrack;
-mod export;
 mod exporter;
 mod families;
 mod health;
@@ -16,5 +15,4 @@ mod owners;
 mod snapshot;
 mod textfile;
 
-pub use address::Address;
 pub use exporter::{Exporter, Options, Serving};

@@ -34,7 +34,6 @@ pub struct MetricsObserver {
 
 impl MetricsObserver {
     /// An observer with so many series for pods and containers.
-    #[must_use]
     pub fn new(board: Board, max_owners: usize) -> Self {
         let (owners, ended) = (Owners::new(max_owners), HashMap::default());
         Self { board, owners, ended, snapshot: Snapshot::default(), concluded_ns: None }
@@ -145,6 +144,7 @@ mod tests {
     use crate::infer::Infer;
     use crate::join::TickState;
     use crate::model::{Attempt, example};
+    use crate::outputs::testing::Judged;
     use crate::tally::Progress;
 
     #[test]
@@ -152,25 +152,13 @@ mod tests {
         let (capture, board) = (example::capture("node7"), Board::default());
         let attempt = example::attempt("10.42.0.7:5000", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443");
         let attempt = Attempt { socket_netns: Some(7), ..attempt };
-        let (owner, judgement) = (Owner::parse("shop/checkout-0/"), example::FLAGGED);
-        let mut observer = MetricsObserver::new(board.clone(), 10);
-        let finding = Finding {
-            capture: &capture,
-            time_ns: 1,
-            ordinal: 1,
-            attempt: &attempt,
-            owner: Some(&owner),
-            interface: None,
-            judgement: &judgement,
-            allowed: capture.policy.allowed(true),
-            is_news: false,
-            is_over: false,
-            is_repeated: false,
-            diagnosis: None,
-        };
+        let owner = Owner::parse("shop/checkout-0/");
+        let judged = Judged::owned(&capture, &attempt, "shop/checkout-0/");
+        let (mut observer, finding) = (MetricsObserver::new(board.clone(), 10), judged.finding());
         observer.judged(&finding, &Judgement::default());
-        observer.judged(&finding, &judgement);
-        let ended = EndedAttempt { capture: &capture, attempt: &attempt, owner: Some(&owner), judgement: &judgement };
+        observer.judged(&finding, finding.judgement);
+        let judgement = finding.judgement;
+        let ended = EndedAttempt { capture: &capture, attempt: &attempt, owner: Some(&owner), judgement };
         observer.ended(&ended).unwrap();
         observer.ended(&ended).unwrap();
         observer.ended(&EndedAttempt { owner: None, ..ended }).unwrap();

@@ -5,8 +5,8 @@ use tracer_common::Flow;
 use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
 use super::{
-    Answers, Assessment, Attempt, Capture, Claim, Filter, HookState, Judgement, NatRange, Policy, Reason, Scope, Side,
-    SideEvidence, Strength,
+    Answers, Assessment, Attempt, Capture, Claim, Filter, HookState, Judgement, NatRange, Period, Policy, PolicyEvidence,
+    Reason, Scope, Side, SideEvidence, Strength,
 };
 
 /// A flow from socket addresses as people write them.
@@ -70,4 +70,9 @@ pub fn capture(node: &str) -> Capture {
         owners: Vec::new(),
         is_of_packets: false,
     }
+}
+
+/// That the default policy of node7 holds for IPv4.
+pub fn policy_evidence() -> PolicyEvidence {
+    PolicyEvidence::new(&capture("node7"), true, (0, 2), Period::default(), vec![PROVEN_FOR_ALL])
 }

@@ -41,7 +41,7 @@ pub use options::{CaptureOptions, RecordOptions};
 pub use owner::Owner;
 pub use owners::{OwnerAt, Owners};
 pub use period::Period;
-pub use plural::plural;
+pub use plural::{percent, plural};
 pub use policy::{Origin, Policy, PolicyChange};
 pub use policy_evidence::{PolicyEvidence, SideEvidence};
 pub use ports::{PortSet, PortSetError};

@@ -6,7 +6,6 @@
 use std::fmt::{self, Write};
 
 /// Whether the character is shown as it is.
-#[must_use]
 pub const fn is_plain(char: char) -> bool {
     matches!(char, ' '..='~')
 }

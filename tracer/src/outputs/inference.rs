@@ -9,12 +9,12 @@ use super::json_line::write_line;
 use super::policies::{PolicyLine, sentences};
 use super::text::paragraph;
 use crate::conntrack::EntryCounts;
-use crate::infer::{Class, Conclusion, Edge, Passes, Refusals, SupportingDestination, Verdict};
+use crate::infer::{Conclusion, Edge, Passes, Refusals, SupportingDestination, Verdict};
 use crate::model::{Answers, PortSet};
 use crate::summary::Summary;
 
 /// One address family.
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 pub(super) struct Inference<'a> {
     verdict: &'static str,
     node: Option<&'a str>,
@@ -97,22 +97,8 @@ struct InferenceLine<'a> {
 
 impl<'a> From<&'a Conclusion> for Inference<'a> {
     fn from(conclusion: &'a Conclusion) -> Self {
-        let bare = Self::bare(conclusion);
-        match &conclusion.verdict {
-            Verdict::Class(class) | Verdict::OneDestination(class) => bare.with(class),
-            Verdict::NoClass { visible_share } => {
-                // Three digits; the estimate has no more.
-                Self { visible_share: Some((visible_share * 1000.0).round() / 1000.0), ..bare }
-            }
-            Verdict::TooFew { more, suspected: _ } => Self { attempts_needed: Some(*more), ..bare },
-        }
-    }
-}
-
-impl<'a> Inference<'a> {
-    fn bare(conclusion: &'a Conclusion) -> Self {
         let uplink = conclusion.uplink.as_ref();
-        Self {
+        let all = Self {
             verdict: conclusion.verdict_name(),
             node: uplink.and_then(|uplink| uplink.node.as_deref()),
             netns: uplink.and_then(|uplink| uplink.netns),
@@ -129,34 +115,28 @@ impl<'a> Inference<'a> {
             gave_up_attempts: conclusion.left_out.gave_up,
             refused_attempts: conclusion.left_out.refused,
             shared_attempts: conclusion.left_out.shared,
-            passes: None,
-            likely: None,
-            undecided: None,
-            counted: None,
-            inside: None,
-            outside: None,
-            p_below_1e: None,
-            carrying_destinations: None,
-            carriers: None,
-            visible_share: None,
-            attempts_needed: None,
             refused: conclusion.refusals.as_ref().map(RefusedObject::from),
             own_sockets: conclusion.is_of_sockets,
-        }
-    }
-
-    fn with(self, class: &'a Class) -> Self {
-        Self {
-            passes: Some(class.passes.iter().map(Range::from).collect()),
-            likely: class.likely.as_ref(),
-            undecided: Some(&class.undecided).filter(|ports| !ports.is_empty()),
-            counted: Some(&class.split),
-            inside: Some(class.inside.into()),
-            outside: Some(class.outside.into()),
-            p_below_1e: Some(-i64::from(class.p_below)),
-            carrying_destinations: Some(class.supporting_count),
-            carriers: Some(class.supporting.iter().map(SupportingObject::from).collect()),
-            ..self
+            ..Self::default()
+        };
+        match &conclusion.verdict {
+            Verdict::Class(class) | Verdict::OneDestination(class) => Self {
+                passes: Some(class.passes.iter().map(Range::from).collect()),
+                likely: class.likely.as_ref(),
+                undecided: Some(&class.undecided).filter(|ports| !ports.is_empty()),
+                counted: Some(&class.split),
+                inside: Some(class.inside.into()),
+                outside: Some(class.outside.into()),
+                p_below_1e: Some(-i64::from(class.p_below)),
+                carrying_destinations: Some(class.supporting_count),
+                carriers: Some(class.supporting.iter().map(SupportingObject::from).collect()),
+                ..all
+            },
+            // Three digits; the estimate has no more.
+            Verdict::NoClass { visible_share } => {
+                Self { visible_share: Some((visible_share * 1000.0).round() / 1000.0), ..all }
+            }
+            Verdict::TooFew { more, suspected: _ } => Self { attempts_needed: Some(*more), ..all },
         }
     }
 }
@@ -205,45 +185,33 @@ impl From<&SupportingDestination> for SupportingObject {
 
 /// Writes conclusions as `snatrace infer` shows them: one line of JSON, or a paragraph and who carries it. Then what the evidence
 /// says about the recorded policies.
-///
-/// # Errors
-/// When they cannot be written.
 pub fn write(summary: &Summary, as_json: bool, out: Box<dyn Write>) -> io::Result<()> {
     let (mut out, conclusions) = (io::BufWriter::new(out), summary.conclusions());
     write_conclusions(&conclusions, as_json, &mut out)?;
     if conclusions.is_empty() && !as_json {
         out.write_all(b"no attempt with a known translated port was answered or retransmitted: nothing to conclude\n")?;
     }
-    if as_json {
-        let lines = summary.policies.iter().map(|policy| PolicyLine::new(policy, &conclusions));
-        lines.into_iter().try_for_each(|line| write_line(&mut out, &line))?;
-    } else {
-        let mut text = String::new();
-        sentences(&summary.policies, &conclusions).iter().for_each(|sentence| paragraph(&mut text, sentence));
-        out.write_all(text.as_bytes())?;
+    for policy in summary.policies.iter().filter(|_| as_json) {
+        write_line(&mut out, &PolicyLine::new(policy, &conclusions))?;
+    }
+    for sentence in sentences(&summary.policies, &conclusions).iter().filter(|_| !as_json) {
+        out.write_all(paragraph(sentence).as_bytes())?;
     }
     out.flush()
 }
 
 /// Writes what a conntrack table shows: conclusions as of traces, then how many entries of each kind there were.
-///
-/// # Errors
-/// When they cannot be written.
 pub fn write_table(conclusions: &[Conclusion], counts: &EntryCounts, as_json: bool, out: impl Write) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
     write_conclusions(conclusions, as_json, &mut out)?;
     if as_json {
         write_line(&mut out, &CountsLine { kind: "conntrack", counts })?;
     } else {
-        let mut text = String::new();
         if conclusions.is_empty() {
-            paragraph(
-                &mut text,
-                "no translated connection has been answered or has waited long enough: nothing to conclude",
-            );
+            let none = "no translated connection has been answered or has waited long enough: nothing to conclude";
+            out.write_all(paragraph(none).as_bytes())?;
         }
-        paragraph(&mut text, &counts.to_string());
-        out.write_all(text.as_bytes())?;
+        out.write_all(paragraph(&counts.to_string()).as_bytes())?;
     }
     out.flush()
 }
@@ -254,7 +222,10 @@ pub(super) fn write_conclusions(conclusions: &[Conclusion], as_json: bool, out: 
             let (family, inference) = (conclusion.family_name(), conclusion.into());
             write_line(out, &InferenceLine { kind: "inference", family, inference })?;
         } else {
-            out.write_all(text(conclusion).as_bytes())?;
+            out.write_all(paragraph(&conclusion.to_string()).as_bytes())?;
+            for destination in conclusion.supporting() {
+                out.write_all(paragraph(&format!("  {destination}")).as_bytes())?;
+            }
         }
     }
     Ok(())
@@ -276,20 +247,4 @@ pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 3] {
         generator.subschema_for::<CountsLine<'_>>(),
         generator.subschema_for::<PolicyLine<'_>>(),
     ]
-}
-
-/// The line of JSON.
-#[cfg(test)]
-pub(super) fn line(conclusion: &Conclusion) -> String {
-    let line = InferenceLine { kind: "inference", family: conclusion.family_name(), inference: conclusion.into() };
-    serde_json::to_string(&line).unwrap()
-}
-
-fn text(conclusion: &Conclusion) -> String {
-    let mut text = String::new();
-    paragraph(&mut text, &conclusion.to_string());
-    for destination in conclusion.supporting() {
-        paragraph(&mut text, &format!("  {destination}"));
-    }
-    text
 }

@@ -26,78 +26,48 @@ use crate::tally::Progress;
 /// A format that findings are written in.
 pub trait Output {
     /// Once, before the first finding; `captures` has one entry for each node that is read, with the policy in force.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()>;
 
     /// Whether it writes the diagnosis of this finding: to explain one costs more than to find it.
     fn explains(&self, finding: &Finding<'_>) -> bool;
 
     /// A SYN retransmit that the user asked to see.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()>;
 
     /// With `--all`, an attempt that has ended and whose SYN was retransmitted, or that failed for a known cause; with `--ends`, one of which
     /// a line was shown.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()>;
 
     /// Time has passed on a node: once a second at least in a live capture, and wherever a trace says so.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn tick(&mut self, _: &Moment<'_>) -> io::Result<()> {
         Ok(())
     }
 
     /// Lines were left out, by `--max-lines`.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn left_out(&mut self, _: &Capture, _time_ns: u64, _: &bounded::LeftOut) -> io::Result<()> {
         Ok(())
     }
 
     /// An interval has passed, of `--interval`.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn interval(&mut self, _: &bounded::Interval<'_>) -> io::Result<()> {
         Ok(())
     }
 
     /// Makes everything so far visible; called when there is nothing more to write for the moment.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn flush(&mut self) -> io::Result<()>;
 
     /// Once, at the end.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn finish(&mut self, summary: &Summary) -> io::Result<()>;
 }
 
 /// Something that looks at every attempt, whether or not there is a finding about it.
 pub trait Observer {
     /// A SYN retransmit that the user asked to see.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn retransmit(&mut self, _: &Finding<'_>) -> io::Result<()> {
         Ok(())
     }
 
     /// An attempt that has ended.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()>;
 
     /// A SYN retransmit, shown or not, and what was concluded about the attempt before it.
@@ -177,26 +147,22 @@ pub struct View {
 
 impl View {
     /// Whether the finding is one that the user asked to see.
-    #[must_use]
     pub fn shows(&self, finding: &Finding<'_>) -> bool {
         let is_folded = self.fold && finding.ordinal > 1 && !finding.is_news && !finding.is_over;
         !is_folded && (self.all || finding.judgement.flagged) && self.filter.matches(finding.attempt, finding.owner)
     }
 
     /// Whether it is for people.
-    #[must_use]
     pub fn is_text(&self) -> bool {
         self.format.is_text
     }
 
     /// Whether a header in plain words is written.
-    #[must_use]
     pub fn has_text_header(&self) -> bool {
         self.is_text() && self.layout.has_header
     }
 
     /// The view of a capture that is recorded or counted without being shown.
-    #[must_use]
     pub fn silent(filter: Filter) -> Self {
         let (all, quiet, fold, ends, utc, colour) = (false, false, false, false, false, false);
         let (bounds, layout) = (bounded::Bounds::default(), text::Layout::default());
@@ -205,14 +171,13 @@ impl View {
 }
 
 /// Opens the output that the user asked for. `out` need not be buffered.
-#[must_use]
 pub fn open(view: &View, out: Box<dyn Write>) -> Box<dyn Output> {
     let output = (view.format.open)(view, BufWriter::with_capacity(64 * 1024, out));
     bounded::bounded(output, view.bounds)
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests {

@@ -59,9 +59,6 @@ pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// Writes what was found about one address family.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn write(probed: &Probed, is_ipv4: bool, as_json: bool, mut out: impl Write) -> io::Result<()> {
     if moved(probed).is_none() {
         write_conclusions(probed.report.conclusion.as_slice(), as_json, &mut out)?;
@@ -69,13 +66,9 @@ pub fn write(probed: &Probed, is_ipv4: bool, as_json: bool, mut out: impl Write)
     if as_json {
         return write_line(&mut out, &line(probed, is_ipv4));
     }
-    let mut text = String::new();
-    if let Some(allow) = allow(probed) {
-        let option = if is_ipv4 { "--allow" } else { "--allow6" };
-        paragraph(&mut text, &format!("use {option} {allow}"));
-    }
-    notes(probed).iter().for_each(|note| paragraph(&mut text, note));
-    out.write_all(text.as_bytes())
+    let option = if is_ipv4 { "--allow" } else { "--allow6" };
+    let usable = allow(probed).map(|allow| format!("use {option} {allow}"));
+    usable.into_iter().chain(notes(probed)).try_for_each(|line| out.write_all(paragraph(&line).as_bytes()))
 }
 
 fn allow(probed: &Probed) -> Option<PortSet> {

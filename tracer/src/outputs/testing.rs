@@ -25,13 +25,13 @@ impl Write for Memory {
 }
 
 /// The plainest view in that format.
-pub(super) fn view(format: &str) -> View {
+pub(crate) fn view(format: &str) -> View {
     let format = ALL.iter().find(|entry| entry.name == format).unwrap();
     View { format, ..View::silent(Filter::default()) }
 }
 
 /// What an output writes while `write` uses it.
-pub(super) fn written(view: &View, write: impl FnOnce(&mut dyn Output) -> io::Result<()>) -> String {
+pub(crate) fn written(view: &View, write: impl FnOnce(&mut dyn Output) -> io::Result<()>) -> String {
     let memory = Memory::default();
     let mut output = open(view, Box::new(memory.clone()));
     write(output.as_mut()).unwrap();
@@ -40,12 +40,12 @@ pub(super) fn written(view: &View, write: impl FnOnce(&mut dyn Output) -> io::Re
 }
 
 /// So many attempts.
-pub(super) fn attempts(attempts: u64) -> Counts {
+pub(crate) fn attempts(attempts: u64) -> Counts {
     Counts { attempts, ..Counts::default() }
 }
 
 /// An attempt with what outputs are given beside it.
-pub(super) struct Judged<'a> {
+pub(crate) struct Judged<'a> {
     capture: &'a Capture,
     attempt: &'a Attempt,
     owner: Option<Owner>,
@@ -54,7 +54,7 @@ pub(super) struct Judged<'a> {
 
 impl<'a> Judged<'a> {
     /// Judged by the capture's policy.
-    pub(super) fn new(capture: &'a Capture, attempt: &'a Attempt) -> Self {
+    pub(crate) fn new(capture: &'a Capture, attempt: &'a Attempt) -> Self {
         let case = Case::new(attempt, capture);
         let flagged = causes::is_flagged(&case);
         let case = case.assessed(flagged.then_some(PROVEN), None);
@@ -63,12 +63,12 @@ impl<'a> Judged<'a> {
     }
 
     /// As `new`, of an owner with these names.
-    pub(super) fn owned(capture: &'a Capture, attempt: &'a Attempt, names: &str) -> Self {
+    pub(crate) fn owned(capture: &'a Capture, attempt: &'a Attempt, names: &str) -> Self {
         Self { owner: Some(Owner::parse(names)), ..Self::new(capture, attempt) }
     }
 
     /// The attempt's newest retransmit, a second after boot.
-    pub(super) fn finding(&self) -> Finding<'_> {
+    pub(crate) fn finding(&self) -> Finding<'_> {
         Finding {
             capture: self.capture,
             time_ns: 1_234_567_899,

@@ -60,7 +60,6 @@ pub struct Report {
 
 impl Report {
     /// The ports that pass for sure, for `--allow`.
-    #[must_use]
     pub fn allow(&self) -> Option<PortSet> {
         let Class { passes, .. } = match &self.conclusion.as_ref()?.verdict {
             Verdict::Class(class) | Verdict::OneDestination(class) => class,
@@ -70,7 +69,6 @@ impl Report {
     }
 
     /// Of this plan, whose targets these are.
-    #[must_use]
     pub fn of(plan: &Plan, targets: &[SocketAddr]) -> Self {
         let conclusion = conclusion(plan, targets);
         let ledger = &plan.ledger;

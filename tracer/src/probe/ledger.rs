@@ -30,7 +30,6 @@ pub enum Answer {
 
 impl Answer {
     /// Whether the target answered.
-    #[must_use]
     pub const fn is_answer(self) -> bool {
         match self {
             Self::Accepted | Self::Refused => true,

@@ -44,7 +44,6 @@ pub struct Plan {
 
 impl Plan {
     /// Of so many targets, from these ports, with at most so many connections at this rate.
-    #[must_use]
     pub fn new(targets: usize, from: &PortSet, connections: usize, rate: f64) -> Self {
         let mut strata = strata(from, connections);
         strata.reverse();
@@ -62,13 +61,11 @@ impl Plan {
     }
 
     /// Connections a second.
-    #[must_use]
     pub fn rate(&self) -> f64 {
         self.rates.last().copied().unwrap_or(1.0)
     }
 
     /// Connections that were made.
-    #[must_use]
     pub fn made(&self) -> usize {
         self.ledger.asked.len()
     }

@@ -49,9 +49,6 @@ pub struct Probed {
 }
 
 /// Asks in the namespace of this thread. `progress` hears how many connections were made.
-///
-/// # Errors
-/// When signals cannot be taken over.
 pub async fn run(options: &Options, outer: &Netns, mut progress: impl FnMut(usize)) -> Result<Probed> {
     let Options { targets, from, connections, rate, timeout } = options;
     let mut plan = Plan::new(targets.len(), from, *connections, *rate);

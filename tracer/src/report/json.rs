@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Report;
+use super::{Report, inside_and_outside};
 use crate::model::PortSet;
 use crate::outputs::json_line::write_line;
-use crate::tally::{Counts, HIGHEST, PortAnswers, Top};
+use crate::tally::{Counts, PortAnswers, Top};
 
 /// The worst so many have a row of their own.
 const MAX_ROWS: usize = 1000;
@@ -83,9 +83,6 @@ struct AnswersObject {
 }
 
 /// Writes the line.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     write_line(out, &ReportLine::new(report))
 }
@@ -133,18 +130,12 @@ fn family(ports: &PortAnswers, allowed: Option<&PortSet>) -> Option<FamilyObject
     if ports.is_empty() {
         return None;
     }
-    let inside = allowed.map(|allowed| {
-        (0..=HIGHEST).filter(|port| allowed.contains(*port as u16)).fold((0, 0), |sum, port| {
-            let (answered, unanswered) = ports.between(port, port);
-            (sum.0 + answered, sum.1 + unanswered)
-        })
-    });
-    let total = ports.total();
+    let sides = allowed.map(|allowed| inside_and_outside(ports, allowed));
     let object = |(answered, unanswered)| AnswersObject { answered, unanswered };
     Some(FamilyObject {
         allowed: allowed.cloned(),
-        inside: inside.map(object),
-        outside: inside.map(|inside| object((total.0 - inside.0, total.1 - inside.1))),
+        inside: sides.map(|[inside, _]| object(inside)),
+        outside: sides.map(|[_, outside]| object(outside)),
     })
 }
 

@@ -56,14 +56,13 @@ impl Report<'_> {
     /// Those families that have something to show; IPv4 where there is nothing at all.
     fn families(&self) -> Vec<FamilyPorts<'_>> {
         let (v4, v6) = (&self.tally.ports_v4, &self.tally.ports_v6);
-        let mut families = Vec::new();
-        if !v4.is_empty() || v6.is_empty() {
-            families.push(FamilyPorts { name: "IPv4", ports: v4, allowed: self.allowed(true) });
+        let v4 = FamilyPorts { name: "IPv4", ports: v4, allowed: self.allowed(true) };
+        let v6 = FamilyPorts { name: "IPv6", ports: v6, allowed: self.allowed(false) };
+        match (v4.ports.is_empty(), v6.ports.is_empty()) {
+            (_, true) => vec![v4],
+            (true, false) => vec![v6],
+            (false, false) => vec![v4, v6],
         }
-        if !v6.is_empty() {
-            families.push(FamilyPorts { name: "IPv6", ports: v6, allowed: self.allowed(false) });
-        }
-        families
     }
 
     fn allowed(&self, is_ipv4: bool) -> Option<&PortSet> {
@@ -71,4 +70,12 @@ impl Report<'_> {
         let first = all.next()?;
         all.all(|other| other == first).then_some(first)
     }
+}
+
+/// Answered and unanswered attempts from allowed ports, and from others.
+fn inside_and_outside(ports: &PortAnswers, allowed: &PortSet) -> [(u64, u64); 2] {
+    let inside = allowed.ranges().map(|(low, high)| ports.between(low.into(), high.into()));
+    let inside = inside.fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
+    let total = ports.total();
+    [inside, (total.0 - inside.0, total.1 - inside.1)]
 }

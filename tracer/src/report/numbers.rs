@@ -1,32 +1,29 @@
 //! Numbers as people read them.
 
+use crate::model::percent;
+
 /// `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+    let mut text = number.to_string();
+    for end in (1..text.len()).rev().skip(2).step_by(3) {
+        text.insert(end, ',');
     }
     text
 }
 
 /// At most nine characters: `9,999,999`, then `12.3 M`.
 pub(super) fn short(number: u64) -> String {
-    const UNITS: [(u64, char); 5] = [
-        (1_000_000_000_000_000_000, 'E'),
-        (1_000_000_000_000_000, 'P'),
-        (1_000_000_000_000, 'T'),
-        (1_000_000_000, 'G'),
-        (1_000_000, 'M'),
-    ];
     if number < 10_000_000 {
         return grouped(number);
     }
-    let (unit, letter) = UNITS.into_iter().find(|&(unit, _)| number >= unit).unwrap_or((1_000_000, 'M'));
-    format!("{}.{} {letter}", grouped(number / unit), number % unit / (unit / 10))
+    let (unit, letter) = match number.ilog10() {
+        18.. => (1_000_000_000_000_000_000, 'E'),
+        15..18 => (1_000_000_000_000_000, 'P'),
+        12..15 => (1_000_000_000_000, 'T'),
+        9..12 => (1_000_000_000, 'G'),
+        0..9 => (1_000_000, 'M'),
+    };
+    format!("{}.{} {letter}", number / unit, number % unit / (unit / 10))
 }
 
 /// `50.2 %`; nothing of nothing is `-`. Neither 0 nor 100 unless it is exactly that.
@@ -37,12 +34,6 @@ pub(super) fn share(part: u64, of: u64) -> String {
         Some(percent) if part < of && percent >= 99.95 => "> 99.9 %".to_owned(),
         Some(percent) => format!("{percent:.1} %"),
     }
-}
-
-/// Of nothing there is none.
-#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-pub(super) fn percent(part: u64, of: u64) -> Option<f64> {
-    (of > 0).then(|| part as f64 * 100.0 / of as f64)
 }
 
 /// `45 s`, `1 min 7 s`, `3 h 20 min`, `2 d 4 h`.

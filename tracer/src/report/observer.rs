@@ -18,14 +18,12 @@ pub struct TallyObserver {
 
 impl TallyObserver {
     /// An empty tally of attempts on these captures.
-    #[must_use]
     pub fn new(captures: &[Capture]) -> Self {
         let sessions = captures.iter().map(|capture| (capture.session, capture.node.clone())).collect();
         Self { tally: Tally::default(), sessions, last: 0 }
     }
 
     /// What was counted.
-    #[must_use]
     pub const fn tally(&self) -> &Tally {
         &self.tally
     }

@@ -28,21 +28,25 @@ pub(super) struct Column {
     pub(super) value: fn(&Counts) -> u64,
 }
 
+macro_rules! count {
+    ($name:literal, $field:ident, $about:literal) => {
+        Column {
+            name: $name,
+            about: $about,
+            short: |counts| short(counts.$field),
+            full: |counts| grouped(counts.$field),
+            value: |counts| counts.$field,
+        }
+    };
+}
+
 pub(super) const COLUMNS: [Column; 5] = [
-    Column {
-        name: "attempts",
-        about: "TCP connection attempts, whatever their outcome.",
-        short: |counts| short(counts.attempts),
-        full: |counts| grouped(counts.attempts),
-        value: |counts| counts.attempts,
-    },
-    Column {
-        name: "unanswered",
-        about: "Attempts whose SYN was retransmitted, or sent until the socket gave up, without a SYN-ACK or RST being seen.",
-        short: |counts| short(counts.unanswered),
-        full: |counts| grouped(counts.unanswered),
-        value: |counts| counts.unanswered,
-    },
+    count!("attempts", attempts, "TCP connection attempts, whatever their outcome."),
+    count!(
+        "unanswered",
+        unanswered,
+        "Attempts whose SYN was retransmitted, or sent until the socket gave up, without a SYN-ACK or RST being seen."
+    ),
     Column {
         name: "share",
         about: "Unanswered attempts as a share of all attempts in this row.",
@@ -50,23 +54,12 @@ pub(super) const COLUMNS: [Column; 5] = [
         full: |counts| share(counts.unanswered, counts.attempts),
         value: |counts| (counts.unanswered.saturating_mul(1_000_000)).checked_div(counts.attempts).unwrap_or(0),
     },
-    Column {
-        name: "flagged",
-        about: "Attempts with a retransmitted SYN whose translated port is outside the allowed ports.",
-        short: |counts| short(counts.flagged),
-        full: |counts| grouped(counts.flagged),
-        value: |counts| counts.flagged,
-    },
-    Column {
-        name: "rtx",
-        about: "SYN retransmissions of these attempts.",
-        short: |counts| short(counts.retransmits),
-        full: |counts| grouped(counts.retransmits),
-        value: |counts| counts.retransmits,
-    },
+    count!("flagged", flagged, "Attempts with a retransmitted SYN whose translated port is outside the allowed ports."),
+    count!("rtx", retransmits, "SYN retransmissions of these attempts."),
 ];
 
 /// A table.
+#[derive(Default)]
 pub(super) struct ReportTable {
     pub(super) title: &'static str,
     /// What a row is.
@@ -98,48 +91,51 @@ pub(super) fn all(report: &Report<'_>) -> Vec<ReportTable> {
     let tally = report.tally;
     let pairs = tally.retransmitted.ranking(usize::MAX).worst;
     let destination = |(_, destination): &(Client, SocketAddr)| destination.to_string();
-    let mut tables = vec![by_cause(report)];
-    tables.push(ranked(
-        ("Destinations", "destination", "As the client asked for it, before NAT; sorted by unanswered attempts."),
-        ("clients whose SYN was retransmitted", &|key| listed(&pairs, |pair| pair.1 == *key, |pair| client(&pair.0))),
-        &tally.destinations,
-        ToString::to_string,
-    ));
-    tables.push(ranked(
-        ("Namespaces", "namespace", "Kubernetes namespaces of the attempts whose pod is known."),
-        NO_LIST,
-        &tally.namespaces,
-        |name| Escaped(name).to_string(),
-    ));
     let is = |client: Client| move |pair: &(Client, SocketAddr)| pair.0 == client;
-    tables.push(ranked(
-        ("Pods", "namespace/pod", "The pod that owned the attempt's network namespace when the attempt began."),
-        (DESTINATIONS, &|(namespace, pod): &(Arc<str>, Arc<str>)| {
-            listed(&pairs, is(Client::Pod(namespace.clone(), pod.clone())), destination)
-        }),
-        &tally.pods,
-        |(namespace, pod)| client(&Client::Pod(namespace.clone(), pod.clone())),
-    ));
-    tables.push(ranked(
-        ("Containers", "container", "Containers without a pod, such as those of Docker."),
-        (DESTINATIONS, &|container: &Arc<str>| listed(&pairs, is(Client::Container(container.clone())), destination)),
-        &tally.containers,
-        |name| Escaped(name).to_string(),
-    ));
-    tables.push(ranked(
-        ("Processes", "name", "The process that had the socket open, of attempts whose SYN was retransmitted."),
-        NO_LIST,
-        &tally.processes,
-        |name| Escaped(name).to_string(),
-    ));
-    tables.push(ranked(
-        ("Sources", "original source", "The original address; the translated address if only the wire was seen."),
-        (DESTINATIONS, &|address| listed(&pairs, is(Client::Address(*address)), destination)),
-        &tally.sources,
-        ToString::to_string,
-    ));
-    tables.push(by_node(report));
-    tables.push(by_mode(report));
+    let destinations = |client| listed(&pairs, is(client), destination);
+    let mut tables = vec![
+        by_cause(report),
+        ranked(
+            ("Destinations", "destination", "As the client asked for it, before NAT; sorted by unanswered attempts."),
+            ("clients whose SYN was retransmitted", &|key| {
+                listed(&pairs, |pair| pair.1 == *key, |pair| client(&pair.0))
+            }),
+            &tally.destinations,
+            ToString::to_string,
+        ),
+        ranked(
+            ("Namespaces", "namespace", "Kubernetes namespaces of the attempts whose pod is known."),
+            ("", &|_| Vec::new()),
+            &tally.namespaces,
+            |name| Escaped(name).to_string(),
+        ),
+        ranked(
+            ("Pods", "namespace/pod", "The pod that owned the attempt's network namespace when the attempt began."),
+            (DESTINATIONS, &|(namespace, pod)| destinations(Client::Pod(Arc::clone(namespace), Arc::clone(pod)))),
+            &tally.pods,
+            |(namespace, pod)| client(&Client::Pod(Arc::clone(namespace), Arc::clone(pod))),
+        ),
+        ranked(
+            ("Containers", "container", "Containers without a pod, such as those of Docker."),
+            (DESTINATIONS, &|container| destinations(Client::Container(Arc::clone(container)))),
+            &tally.containers,
+            |name| Escaped(name).to_string(),
+        ),
+        ranked(
+            ("Processes", "name", "The process that had the socket open, of attempts whose SYN was retransmitted."),
+            ("", &|_| Vec::new()),
+            &tally.processes,
+            |name| Escaped(name).to_string(),
+        ),
+        ranked(
+            ("Sources", "original source", "The original address; the translated address if only the wire was seen."),
+            (DESTINATIONS, &|address| destinations(Client::Address(*address))),
+            &tally.sources,
+            ToString::to_string,
+        ),
+        by_node(report),
+        by_mode(report),
+    ];
     tables.retain(|table| !table.rows.is_empty());
     tables
 }
@@ -148,7 +144,6 @@ pub(super) fn all(report: &Report<'_>) -> Vec<ReportTable> {
 type Lists<'a, K> = (&'static str, &'a dyn Fn(&K) -> Vec<(String, Counts)>);
 
 const DESTINATIONS: &str = "destinations to which its SYN was retransmitted";
-const NO_LIST: Lists<'_, std::sync::Arc<str>> = ("", &|_| Vec::new());
 
 fn listed(
     pairs: &Pairs,
@@ -176,9 +171,8 @@ fn by_cause(report: &Report<'_>) -> ReportTable {
         label: "cause",
         about: "Why SYNs were retransmitted: attempts with at least one retransmit, each counted once.",
         rows,
-        listed: "",
-        others: None,
         notes: present.map(Cause::note).collect(),
+        ..ReportTable::default()
     }
 }
 
@@ -197,9 +191,7 @@ fn by_node(report: &Report<'_>) -> ReportTable {
         label: "node",
         about: "The nodes that the traces come from.",
         rows: worst_first(rows),
-        listed: "",
-        others: None,
-        notes: Vec::new(),
+        ..ReportTable::default()
     }
 }
 
@@ -211,9 +203,7 @@ fn by_mode(report: &Report<'_>) -> ReportTable {
         about: "Fully random: drawn from 1024-65535; preserved: the source port, unless taken; range: as the rule names \
                 it; unknown: not seen.",
         rows: worst_first(modes.collect()),
-        listed: "",
-        others: None,
-        notes: Vec::new(),
+        ..ReportTable::default()
     }
 }
 

@@ -5,10 +5,7 @@ use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
 use super::*;
 use crate::infer::Infer;
-use crate::model::{
-    Attempt, EndedAttempt, HookState, Judgement, Outcome, Owner, Period, PolicyEvidence, Strength, example,
-    example::FLAGGED,
-};
+use crate::model::{Attempt, EndedAttempt, HookState, Judgement, Outcome, Owner, Strength, example, example::FLAGGED};
 use crate::tally::Counts;
 
 /// Twenty attempts of two pods; those to ports below 32768 fail.
@@ -52,13 +49,7 @@ fn summary(tally: &Tally) -> Summary {
         flagged_attempts: all.flagged,
         by_cause: [("port_out_of_range", Counts { attempts: all.unanswered, ..all })].into(),
         by_strength: [(Strength::Proven, all.flagged)].into(),
-        policies: vec![PolicyEvidence::new(
-            &example::capture("node7"),
-            true,
-            (0, 2),
-            Period::default(),
-            vec![example::PROVEN_FOR_ALL],
-        )],
+        policies: vec![example::policy_evidence()],
         ..Summary::default()
     }
 }

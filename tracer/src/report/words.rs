@@ -85,23 +85,22 @@ fn capture(capture: &Capture) -> String {
 
 /// Answers inside and outside of the policy.
 pub(super) fn inside_and_outside(family: &FamilyPorts<'_>) -> String {
-    let (answered, unanswered) = family.ports.total();
     let Some(allowed) = family.allowed else {
         return "The captures were judged by different policies, so none is marked.".to_owned();
     };
-    let inside = allowed.ranges().map(|(low, high)| family.ports.between(low.into(), high.into()));
-    let inside = inside.fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
-    let outside = (answered - inside.0, unanswered - inside.1);
-    let of = |counts: (u64, u64)| match counts {
+    let [inside, outside] = super::inside_and_outside(family.ports, allowed).map(|counts| match counts {
         (0, 0) => "no attempt".to_owned(),
         (answered, unanswered) => format!("{} of {} answered", grouped(answered), grouped(answered + unanswered)),
-    };
-    format!("Inside the allowed ports ({allowed}): {}. Outside: {}.", of(inside), of(outside))
+    });
+    format!("Inside the allowed ports ({allowed}): {inside}. Outside: {outside}.")
 }
 
-/// What the evidence says about the policy, one sentence for each side.
-pub(super) fn evidence(report: &Report<'_>) -> Vec<String> {
-    sentences(&report.summary.policies, report.inference)
+/// What the evidence says about the policy, and which ports pass, each with its heading.
+pub(super) fn conclusions(report: &Report<'_>) -> [(&'static str, Vec<String>); 2] {
+    [
+        ("Evidence about the allowed ports", sentences(&report.summary.policies, report.inference)),
+        ("Which ports the path accepts", report.inference.iter().map(ToString::to_string).collect()),
+    ]
 }
 
 /// Ports that are left of the picture.

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Paragraph, Row, Table, TableState};
 
 use super::counts::{RowCounts, TopCounts};
 use super::state::{State, Tab};
-use crate::model::Strength;
+use crate::model::percent;
 use crate::outputs::escape::Escaped;
 use crate::tally::{HIGHEST, LOWEST};
 
@@ -35,20 +35,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, counts: &TopCounts, state: &mut State)
     }
 }
 
-fn percent(count: u64, of: u64) -> String {
-    if of == 0 {
-        return "-".to_owned();
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a share with one decimal")]
-    let percent = count as f64 * 100.0 / of as f64;
-    format!("{percent:.1} %")
+fn share(row: RowCounts) -> String {
+    percent(row.retransmitted, row.attempts()).map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1} %"))
 }
 
 fn totals(counts: &TopCounts) -> Vec<Line<'static>> {
     let (all, recent) = (counts.all, counts.recent());
     let seconds = counts.now_ns.saturating_sub(counts.first_ns.unwrap_or(counts.now_ns)) / 1_000_000_000;
     let node = counts.capture.as_ref().map_or_else(|| "starting".to_owned(), |of| Escaped(&of.node).to_string());
-    let share = |of: RowCounts| percent(of.retransmitted, of.attempts());
     let first = format!(
         "{node}  {seconds} s  attempts {}  open {}  retransmitted {} ({})  flagged {}",
         all.attempts(),
@@ -64,7 +58,8 @@ fn totals(counts: &TopCounts) -> Vec<Line<'static>> {
         share(recent),
         recent.flagged
     );
-    let evidence = counts.evidence.iter().map(|(family, strength)| format!("{family} {}", words(*strength)));
+    let evidence =
+        counts.evidence.iter().map(|(family, strength)| format!("{family} {}", strength.name().replace('_', " ")));
     let evidence = evidence.collect::<Vec<_>>().join(", ");
     let evidence = if evidence.is_empty() { "none yet".to_owned() } else { evidence };
     let lost = counts.progress.lost_total();
@@ -78,15 +73,6 @@ fn totals(counts: &TopCounts) -> Vec<Line<'static>> {
             Span::styled(format!("  lost {lost}{blind}"), alert),
         ]),
     ]
-}
-
-const fn words(strength: Strength) -> &'static str {
-    match strength {
-        Strength::Proven => "proven",
-        Strength::Supported => "supported",
-        Strength::NoneYet => "none yet",
-        Strength::Contradicted => "contradicted",
-    }
 }
 
 /// One character for each range of ports.
@@ -122,7 +108,7 @@ fn draw_table(frame: &mut Frame<'_>, counts: &TopCounts, state: &mut State, area
         Tab::Pods | Tab::Destinations => [
             name,
             row.attempts().to_string(),
-            format!("{} {:>7}", row.retransmitted, percent(row.retransmitted, row.attempts())),
+            format!("{} {:>7}", row.retransmitted, share(row)),
             row.flagged.to_string(),
             row.retransmits.to_string(),
         ],

@@ -65,9 +65,6 @@ pub struct Terminal {
 
 impl Terminal {
     /// Takes over the terminal. When the user has seen enough, a live capture is ended as by Ctrl-C.
-    ///
-    /// # Errors
-    /// When standard output is none, or a dumb one.
     pub fn start(counts: SharedCounts, is_live: bool) -> anyhow::Result<Self> {
         if env::var_os("TERM").is_some_and(|term| term == "dumb") {
             bail!("this terminal cannot show a screen (TERM=dumb): use `snatrace tail`");

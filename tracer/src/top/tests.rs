@@ -10,7 +10,8 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use super::counts::TopCounts;
 use super::screen::draw;
 use super::state::State;
-use crate::model::{Attempt, EndedAttempt, Filter, Finding, Judgement, Outcome, example};
+use crate::model::{Attempt, EndedAttempt, Filter, Judgement, Outcome, example};
+use crate::outputs::testing::Judged;
 use crate::outputs::{Observer, View};
 use crate::pcap::PacketOptions;
 use crate::pipeline::{self, Judge};
@@ -57,24 +58,13 @@ fn an_attempt_that_is_answered_after_a_retransmit_counts_as_answered_alone() {
     let capture = example::capture("node");
     let silent = example::attempt("10.0.0.1:2", "10.0.0.3:4", "10.0.0.5:1026", "10.0.0.3:4");
     let answered = Attempt { syn_ack_seen: true, outcome: Outcome::Established, ..silent.clone() };
-    let (mut counts, judgement) = (TopCounts::default(), Judgement::default());
-    let finding = Finding {
-        capture: &capture,
-        time_ns: silent.last_ns,
-        ordinal: 1,
-        is_repeated: false,
-        attempt: &silent,
-        owner: None,
-        interface: None,
-        judgement: &judgement,
-        allowed: &capture.policy.v4,
-        is_news: true,
-        is_over: false,
-        diagnosis: None,
-    };
+    let (mut counts, judged) = (TopCounts::default(), Judged::new(&capture, &silent));
+    let finding = judged.finding();
     counts.judged(&finding, &Judgement::default());
     assert_eq!(counts.ports[0].total(), (0, 1));
-    counts.ended(&EndedAttempt { capture: &capture, attempt: &answered, owner: None, judgement: &judgement }).unwrap();
+    counts
+        .ended(&EndedAttempt { capture: &capture, attempt: &answered, owner: None, judgement: finding.judgement })
+        .unwrap();
     assert_eq!(counts.ports[0].total(), (1, 0));
 }
 

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::infer::Conclusion;
-use crate::model::{Capture, Finding, NatMode, PortSet, Process, Strength};
+use crate::model::{Capture, Finding, NatMode, PortSet, Strength};
 use crate::outputs::inference::Inference;
 use crate::outputs::policies::PolicyJson;
 use crate::summary::Summary;
@@ -199,18 +199,12 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
             pod: owner.and_then(|owner| owner.pod.as_deref()),
             namespace: owner.and_then(|owner| owner.namespace.as_deref()),
             container: owner.and_then(|owner| owner.container.as_deref()),
-            process: attempt.process.as_ref().map(ProcessObject::from),
+            process: attempt.process.as_ref().map(|of| ProcessObject { pid: of.pid, command: of.command() }),
             explanation: finding.diagnosis.map(|diagnosis| diagnosis.explanation.as_str()),
             advice: finding.diagnosis.map(|diagnosis| diagnosis.advice),
             evidence: finding.diagnosis.map_or(&[], |diagnosis| &diagnosis.evidence),
             evidence_strength: finding.judgement.strength.map(Strength::name),
         }
-    }
-}
-
-impl<'a> From<&'a Process> for ProcessObject<'a> {
-    fn from(process: &'a Process) -> Self {
-        Self { pid: process.pid, command: process.command() }
     }
 }
 
@@ -235,11 +229,7 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             is_blind: summary.is_blind(),
             inference: None,
             evidence_strength: summary.strength().map(Strength::name),
-            flagged_by_strength: summary
-                .by_strength
-                .iter()
-                .map(|(strength, &count)| (strength.name(), count))
-                .collect(),
+            flagged_by_strength: summary.by_strength.iter().map(|(of, &count)| (of.name(), count)).collect(),
             policies: Vec::new(),
         }
     }

@@ -6,8 +6,7 @@ use tracer_common::config::Loss;
 use crate::causes;
 use crate::infer::Infer;
 use crate::model::{
-    Attempt, Capture, Diagnosis, Finding, HookState, NatMode, Origin, Outcome, Period, PolicyEvidence, PortSet,
-    Strength, example,
+    Attempt, Capture, Diagnosis, Finding, HookState, NatMode, Origin, Outcome, PortSet, Strength, example,
 };
 use crate::outputs::inference;
 use crate::outputs::testing::{Judged, attempts, view, written};
@@ -136,25 +135,11 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         flagged_retransmits: 12,
         by_cause: [("port_out_of_range", attempts(4)), ("unknown", attempts(1))].into(),
         by_strength: [(Strength::Proven, 3), (Strength::Contradicted, 1)].into(),
-        of_sockets: Vec::new(),
-        refusals: Vec::new(),
-        doubts: Vec::new(),
-        by_uplink: Vec::new(),
-        policies: vec![PolicyEvidence::new(
-            &example::capture("node7"),
-            true,
-            (0, 2),
-            Period::default(),
-            vec![example::PROVEN_FOR_ALL],
-        )],
+        policies: vec![example::policy_evidence()],
         failed_by_cause: [("refused", 2)].into(),
         lost: [1, 2, 3, 4],
-        unmatched: 0,
-        unmatched_owners: Vec::new(),
-        seen_leaving: 0,
-        unseen: 0,
         evicted: 7,
-        infer: Infer::default(),
+        ..Summary::default()
     };
     assert_eq!(
         written(&view("json"), |output| output.finish(&summary)),
@@ -234,8 +219,9 @@ fn the_reference_names_every_field_and_no_other() {
         output.finding(&Judged::new(&node, &service()).finding())?;
         output.finish(&Summary::default())
     });
-    let inference = inference::line(&filtered().conclusions()[0]);
-    for line in all.lines().chain([inference.as_str()]) {
+    let mut inferred = Vec::new();
+    inference::write_conclusions(&filtered().conclusions(), true, &mut inferred).unwrap();
+    for line in all.lines().chain(str::from_utf8(&inferred).unwrap().lines()) {
         let line: Value = serde_json::from_str(line).unwrap();
         let kind = line["kind"].as_str().unwrap();
         let section = reference.split("\n## ").find(|section| section.starts_with(&format!("`{kind}`"))).unwrap();

@@ -44,7 +44,7 @@ pub enum Column {
 pub struct Properties {
     /// In `--columns`.
     pub id: &'static str,
-    title: &'static str,
+    pub(super) title: &'static str,
     /// On narrow pages, on one of [`PAGE`](super::paragraphs::PAGE) columns, and where there is room for all of it.
     min: usize,
     base: usize,
@@ -75,23 +75,10 @@ const fn properties(id: &'static str, title: &'static str, min: usize, base: usi
     Properties { id, title, min, base, max }
 }
 
-/// What `-o wide` shows of one node's lines.
-pub const WIDE: &[Column] = &[
-    Column::Time,
-    Column::Node,
-    Column::Source,
-    Column::NatSource,
-    Column::Owner,
-    Column::Container,
-    Column::Process,
-    Column::Destination,
-    Column::Backend,
-    Column::Interface,
-    Column::Ordinal,
-    Column::Wait,
-    Column::Mode,
-    Column::Cause,
-];
+/// What `-o wide` shows: all but what other columns have.
+pub(super) fn wide() -> impl Iterator<Item = Column> {
+    ALL.iter().map(|(column, _)| *column).filter(|of| !matches!(of, Column::NatPort | Column::OwnerOrSource))
+}
 
 /// Left out in this order where a page is too narrow; what is not in this list stays.
 const DISPENSABLE: &[Column] =
@@ -105,12 +92,8 @@ pub(super) struct Cell {
 }
 
 impl Column {
-    fn properties(self) -> &'static Properties {
+    pub(super) fn properties(self) -> &'static Properties {
         &ALL[self as usize].1
-    }
-
-    pub(super) fn title(self) -> &'static str {
-        self.properties().title
     }
 
     /// Whether it has what a flagged line is flagged for.

@@ -65,17 +65,8 @@ impl TextLine {
         self.padded(width, width, style, write)
     }
 
-    /// As `cell`, but what is wider is not cut.
-    pub(super) fn whole_cell(
-        &mut self,
-        width: usize,
-        style: Style,
-        write: impl FnOnce(&mut Self) -> fmt::Result,
-    ) -> fmt::Result {
-        self.padded(width, usize::MAX, style, write)
-    }
-
-    fn padded(
+    /// As `cell`, but only what is wider than `max` is cut.
+    pub(super) fn padded(
         &mut self,
         width: usize,
         max: usize,

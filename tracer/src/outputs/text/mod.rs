@@ -15,7 +15,7 @@ use self::columns::{Cell, Column};
 use self::line::TextLine;
 pub(super) use self::paragraphs::paragraph;
 use self::paragraphs::{PAGE, indented, paragraph_of};
-use self::row::{RowFormat, mark};
+use self::row::{RowFormat, cause, end, mark};
 use super::bounded::{Interval, LeftOut};
 use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
@@ -57,8 +57,6 @@ impl Default for Layout {
 struct Text {
     out: Sink,
     line: TextLine,
-    /// Paragraphs
-    text: String,
     utc: bool,
     /// With the reason of each cause.
     all: bool,
@@ -85,7 +83,7 @@ impl Text {
         if is_wide {
             layout.width = None;
             if layout.columns.is_empty() {
-                layout.columns = columns::WIDE.to_vec();
+                layout.columns = columns::wide().collect();
             }
         }
         let row = RowFormat {
@@ -98,7 +96,6 @@ impl Text {
         Self {
             out,
             line: TextLine::default(),
-            text: String::new(),
             utc: view.utc,
             all: view.all,
             ends: view.ends,
@@ -119,28 +116,18 @@ impl Text {
         match self.layout.width {
             None if !asked.is_empty() => columns::unlimited(asked),
             Some(width) if !asked.is_empty() => columns::fitted(asked, width, false),
-            width => {
-                let default = columns::default(self.several_nodes, self.names);
-                columns::fitted(default, width.unwrap_or(PAGE), true)
-            }
+            width => columns::fitted(columns::default(self.several_nodes, self.names), width.unwrap_or(PAGE), true),
         }
     }
 
     /// A paragraph as wide as the page.
     fn paragraph(&mut self, text: &str) -> io::Result<()> {
-        paragraph_of(self.page, &mut self.text, text);
-        self.end_text()
+        self.out.write_all(paragraph_of(self.page, text).as_bytes())
     }
 
     fn end_line(&mut self) -> io::Result<()> {
         self.out.write_all(self.line.end())?;
         self.line.clear();
-        Ok(())
-    }
-
-    fn end_text(&mut self) -> io::Result<()> {
-        self.out.write_all(self.text.as_bytes())?;
-        self.text.clear();
         Ok(())
     }
 
@@ -173,13 +160,13 @@ impl Text {
         self.legend(finding)?;
         self.titles(finding.owner.is_some())?;
         self.heading_of_day(finding)?;
-        written(self.row.finding(&mut self.line, finding))?;
+        written(self.row.line(&mut self.line, finding, cause))?;
         self.end_line()?;
         let Some(diagnosis) = finding.diagnosis.filter(|_| self.explains(finding)) else { return Ok(()) };
         let Diagnosis { explanation, evidence, .. } = diagnosis;
-        indented(self.page, &mut self.text, &Escaped(explanation).to_string());
-        indented(self.page, &mut self.text, &format!("evidence: {}", Escaped(&evidence.join("; "))));
-        self.end_text()
+        self.out.write_all(indented(self.page, &Escaped(explanation).to_string()).as_bytes())?;
+        let evidence = format!("evidence: {}", Escaped(&evidence.join("; ")));
+        self.out.write_all(indented(self.page, &evidence).as_bytes())
     }
 
     /// A heading wherever another day begins, for lines have the time of day only.
@@ -206,19 +193,18 @@ impl Output for Text {
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
         self.row.clock = Clock::new(captures, self.utc);
         self.several_nodes = captures.len() > 1;
-        for capture in captures.iter().filter(|_| self.layout.has_header) {
-            paragraph_of(self.page, &mut self.text, &header(capture));
+        if !self.layout.has_header {
+            return Ok(());
+        }
+        for capture in captures {
+            self.paragraph(&header(capture))?;
             for hook in &capture.hooks {
                 if let Some(why) = &hook.off {
-                    let without = format!("without {}: {}", Escaped(&hook.stem), Escaped(why));
-                    paragraph_of(self.page, &mut self.text, &without);
+                    self.paragraph(&format!("without {}: {}", Escaped(&hook.stem), Escaped(why)))?;
                 }
             }
         }
-        if let Some(left_out) = self.layout.left_out.as_ref().filter(|_| self.layout.has_header) {
-            paragraph_of(self.page, &mut self.text, left_out);
-        }
-        self.end_text()
+        self.layout.left_out.take().map_or(Ok(()), |left_out| self.paragraph(&left_out))
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
@@ -233,7 +219,7 @@ impl Output for Text {
         if self.ends && attempt.retransmits > 0 && attempt.outcome != Outcome::Pending {
             self.titles(finding.owner.is_some())?;
             self.heading_of_day(finding)?;
-            written(self.row.end(&mut self.line, finding))?;
+            written(self.row.line(&mut self.line, finding, end))?;
             self.end_line()?;
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! One finding as one line, and the titles over it.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anstyle::Style;
+use tracer_common::Flow;
 
 use super::columns::{self, Cell, Column};
 use super::line::TextLine;
@@ -31,23 +33,15 @@ pub(super) struct RowFormat {
 impl RowFormat {
     pub(super) fn titles(&self, line: &mut TextLine) -> fmt::Result {
         for &Cell { column, width } in &self.cells {
-            let width = if self.cuts { width } else { width.max(column.title().len()) };
-            line.cell(width, self.heading, |line| line.write_str(column.title()))?;
+            let title = column.properties().title;
+            let width = if self.cuts { width } else { width.max(title.len()) };
+            line.cell(width, self.heading, |line| line.write_str(title))?;
         }
         Ok(())
     }
 
-    /// A line of a retransmit, or of an attempt whose cause is known at its end only.
-    pub(super) fn finding(&self, line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
-        self.cells(line, finding, cause)
-    }
-
-    /// The last line of an attempt: in place of its cause, how it ended.
-    pub(super) fn end(&self, line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
-        self.cells(line, finding, end)
-    }
-
-    fn cells(
+    /// A line of a finding; `conclusion` writes what the column of the cause has.
+    pub(super) fn line(
         &self,
         line: &mut TextLine,
         finding: &Finding<'_>,
@@ -63,7 +57,8 @@ impl RowFormat {
             if self.cuts {
                 line.cell(cell.width, style, |line| value(line, cell.width))?;
             } else {
-                line.whole_cell(cell.width.max(cell.column.title().len()), style, |line| value(line, usize::MAX))?;
+                let width = cell.width.max(cell.column.properties().title.len());
+                line.padded(width, usize::MAX, style, |line| value(line, usize::MAX))?;
             }
         }
         Ok(())
@@ -71,22 +66,29 @@ impl RowFormat {
 
     fn value(&self, line: &mut TextLine, column: Column, width: usize, finding: &Finding<'_>) -> fmt::Result {
         let attempt = finding.attempt;
+        let (original, translated) = (attempt.original, attempt.translated);
+        let owner = finding.owner;
         match column {
             Column::Time => time(line, self.clock, finding, width),
             Column::Node => write!(line, "{}", Escaped(&finding.capture.node)),
-            Column::Source => original_source(line, attempt, width),
-            Column::NatSource => translated_source(line, attempt, width),
-            Column::NatPort => translated_port(line, attempt),
-            Column::Owner => owner(line, finding, width),
-            Column::OwnerOrSource => owner_or_source(line, finding, width),
-            Column::Container => container(line, finding, width),
-            Column::Process => process(line, attempt, width),
-            Column::Destination if self.has(Column::Backend) => destination_before(line, attempt, width),
-            Column::Destination => destination(line, attempt, width),
-            Column::Backend => match columns::backend(attempt) {
-                Some(flow) => line.endpoint(flow.dst_addr(), flow.dst_port, width),
+            Column::Source => source(line, original, width),
+            Column::NatSource => source(line, translated, width),
+            Column::NatPort => match translated {
+                Some(flow) => write!(line, "{}", flow.src_port),
                 None => line.write_char('-'),
             },
+            Column::OwnerOrSource if owner.is_none() => source(line, original, width),
+            Column::Owner | Column::OwnerOrSource => shortened(line, width, |line| name(line, owner)),
+            Column::Container => shortened(line, width, |line| {
+                write!(line, "{}", Escaped(owner.and_then(|owner| owner.container.as_deref()).unwrap_or("-")))
+            }),
+            Column::Process => shortened(line, width, |line| match &attempt.process {
+                Some(process) => write!(line, "{}/{}", Escaped(&process.command()), process.pid),
+                None => line.write_char('-'),
+            }),
+            Column::Destination if self.has(Column::Backend) => target(line, original.or(translated), width),
+            Column::Destination => destination(line, attempt, width),
+            Column::Backend => target(line, columns::backend(attempt), width),
             Column::Interface => write!(line, "{}", Escaped(finding.interface.unwrap_or("-"))),
             Column::Ordinal => ordinal(line, finding),
             Column::Wait => wait(line, finding),
@@ -115,78 +117,39 @@ const fn digit(number: u32) -> u8 {
     b'0' + (number % 10) as u8
 }
 
-fn owner(line: &mut TextLine, finding: &Finding<'_>, width: usize) -> fmt::Result {
-    match finding.owner {
-        Some(owner) => name(line, owner, width),
-        None => line.write_char('-'),
-    }
-}
-
-fn owner_or_source(line: &mut TextLine, finding: &Finding<'_>, width: usize) -> fmt::Result {
-    match finding.owner {
-        Some(owner) => name(line, owner, width),
-        None => original_source(line, finding.attempt, width),
-    }
-}
-
-fn container(line: &mut TextLine, finding: &Finding<'_>, width: usize) -> fmt::Result {
+/// What `write` writes, without its middle where it is too long.
+fn shortened(line: &mut TextLine, width: usize, write: impl FnOnce(&mut TextLine) -> fmt::Result) -> fmt::Result {
     let start = line.len();
-    let name = finding.owner.and_then(|owner| owner.container.as_deref());
-    write!(line, "{}", Escaped(name.unwrap_or("-")))?;
-    line.without_middle(start, width);
-    Ok(())
-}
-
-/// `curl/1234`
-fn process(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
-    let Some(process) = &attempt.process else { return line.write_char('-') };
-    let start = line.len();
-    write!(line, "{}/{}", Escaped(&process.command()), process.pid)?;
+    write(line)?;
     line.without_middle(start, width);
     Ok(())
 }
 
 /// `namespace/pod`, or the container that no pod has.
-fn name(line: &mut TextLine, owner: &Owner, width: usize) -> fmt::Result {
-    let start = line.len();
-    let known = |name: Option<&str>| Escaped(name.unwrap_or("-")).to_string();
-    match (owner.namespace.as_deref(), owner.pod.as_deref()) {
-        (None, None) => write!(line, "{}", known(owner.container.as_deref()))?,
-        (namespace, pod) => write!(line, "{}/{}", known(namespace), known(pod))?,
+fn name(line: &mut TextLine, owner: Option<&Owner>) -> fmt::Result {
+    let Some(owner) = owner else { return line.write_char('-') };
+    let known = |name: &Option<Arc<str>>| Escaped(name.as_deref().unwrap_or("-")).to_string();
+    match owner {
+        Owner { namespace: None, pod: None, container } => line.write_str(&known(container)),
+        Owner { namespace, pod, .. } => write!(line, "{}/{}", known(namespace), known(pod)),
     }
-    line.without_middle(start, width);
-    Ok(())
 }
 
-fn original_source(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
-    let Some(flow) = attempt.original else { return line.write_char('-') };
+fn source(line: &mut TextLine, flow: Option<Flow>, width: usize) -> fmt::Result {
+    let Some(flow) = flow else { return line.write_char('-') };
     line.endpoint(flow.src_addr(), flow.src_port, width)
 }
 
-fn translated_source(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
-    let Some(flow) = attempt.translated else { return line.write_char('-') };
-    line.endpoint(flow.src_addr(), flow.src_port, width)
-}
-
-fn translated_port(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
-    let Some(flow) = attempt.translated else { return line.write_char('-') };
-    line.number(flow.src_port);
-    Ok(())
-}
-
-fn destination_before(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
-    let Some(first) = attempt.original.or(attempt.translated) else { return line.write_char('-') };
-    line.endpoint(first.dst_addr(), first.dst_port, width)
+fn target(line: &mut TextLine, flow: Option<Flow>, width: usize) -> fmt::Result {
+    let Some(flow) = flow else { return line.write_char('-') };
+    line.endpoint(flow.dst_addr(), flow.dst_port, width)
 }
 
 /// Before NAT; where NAT changed it, what it became follows, as far as there is room.
 fn destination(line: &mut TextLine, attempt: &Attempt, width: usize) -> fmt::Result {
-    let Some(first) = attempt.original.or(attempt.translated) else { return line.write_char('-') };
-    let second = attempt.translated.unwrap_or(first);
+    let first = attempt.original.or(attempt.translated);
+    let Some((first, second)) = first.zip(columns::backend(attempt)) else { return target(line, first, width) };
     let (before, after) = (first.dst_addr(), second.dst_addr());
-    if (before, first.dst_port) == (after, second.dst_port) {
-        return line.endpoint(before, first.dst_port, width);
-    }
     let start = line.len();
     if first.dst_port == second.dst_port {
         write!(line, "{before}>")?;
@@ -227,13 +190,13 @@ fn wait(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
 }
 
 /// With a mark for the evidence of a filter.
-fn cause(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
+pub(super) fn cause(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
     words(line, finding.judgement.cause.unwrap_or("-"))?;
     mark(finding).map_or(Ok(()), |mark| line.write_char(mark))
 }
 
 /// `answered after 3`, `gave up after 6` retransmits.
-fn end(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
+pub(super) fn end(line: &mut TextLine, finding: &Finding<'_>) -> fmt::Result {
     let words = match finding.attempt.outcome {
         Outcome::Established => "answered",
         Outcome::TimedOut => "gave up",
@@ -256,16 +219,12 @@ pub(super) fn mark(finding: &Finding<'_>) -> Option<char> {
 }
 
 fn mode(line: &mut TextLine, attempt: &Attempt) -> fmt::Result {
-    match NatMode::from(attempt.range) {
-        NatMode::Unknown => line.write_char('-'),
-        known @ (NatMode::FullyRandom | NatMode::Random | NatMode::Preserved | NatMode::Range) => {
-            words(line, known.name())
-        }
-    }
+    let mode = NatMode::from(attempt.range);
+    if mode == NatMode::Unknown { line.write_char('-') } else { words(line, mode.name()) }
 }
 
 /// A name from JSON as words.
-pub(super) fn words(line: &mut TextLine, name: &str) -> fmt::Result {
+fn words(line: &mut TextLine, name: &str) -> fmt::Result {
     let mut words = [0; CAUSE];
     let words = &mut words[..name.len().min(CAUSE)];
     for (to, &from) in words.iter_mut().zip(name.as_bytes()) {

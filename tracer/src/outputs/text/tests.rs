@@ -2,10 +2,7 @@
 
 use super::paragraphs::PAGE;
 use crate::causes::{self, Case};
-use crate::model::{
-    Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, Period, PolicyEvidence, PortSet, Strength,
-    example,
-};
+use crate::model::{Attempt, Capture, Diagnosis, Finding, HookState, Origin, Outcome, PortSet, Strength, example};
 use crate::outputs::View;
 use crate::outputs::testing::{Judged, attempts, view, written};
 use crate::summary::Summary;
@@ -342,13 +339,7 @@ fn the_end_has_all_counts() {
         flagged_retransmits: 1491,
         by_cause: [("port_out_of_range", attempts(497)), ("unknown", attempts(3))].into(),
         by_strength: [(Strength::Proven, 490), (Strength::Supported, 7)].into(),
-        policies: vec![PolicyEvidence::new(
-            &example::capture("node7"),
-            true,
-            (0, 2),
-            Period::default(),
-            vec![example::PROVEN_FOR_ALL],
-        )],
+        policies: vec![example::policy_evidence()],
         ..Summary::default()
     };
     assert_eq!(

@@ -19,9 +19,6 @@ const STYLE: &str = include_str!("style.css");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The report as a page.
-///
-/// # Errors
-/// When a picture cannot be drawn.
 pub fn render(report: &Report<'_>) -> Result<String> {
     let pictures = pictures(report)?;
     let (headline, tables) = (words::headline(report), tables::all(report));
@@ -47,8 +44,7 @@ pub fn render(report: &Report<'_>) -> Result<String> {
                 main {
                     (parts::tiles(report))
                     (pictures)
-                    (parts::evidence(report))
-                    (parts::inference(report))
+                    @for (heading, sentences) in words::conclusions(report) { (parts::sentences(heading, &sentences)) }
                     div.tables { @for table in &tables { (parts::table(table)) } }
                     (parts::capture(report))
                 }

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::model::Capture;
+use crate::model::{Capture, percent};
 use crate::outputs::escape::Escaped;
-use crate::report::numbers::{grouped, percent, share};
+use crate::report::numbers::{grouped, share};
 use crate::report::tables::{COLUMNS, Column, ReportTable, Row};
 use crate::report::{Report, words};
 
@@ -74,26 +74,13 @@ pub(super) fn tiles(report: &Report<'_>) -> Markup {
     }
 }
 
-/// What the evidence says about the policy.
-pub(super) fn evidence(report: &Report<'_>) -> Markup {
-    let sentences = words::evidence(report);
+/// Sentences under a heading, where there are any.
+pub(super) fn sentences(heading: &str, sentences: &[String]) -> Markup {
     html! {
         @if !sentences.is_empty() {
             section {
-                h2 { "Evidence about the allowed ports" }
-                @for sentence in &sentences { p { (sentence) } }
-            }
-        }
-    }
-}
-
-/// What can be concluded about the filter.
-pub(super) fn inference(report: &Report<'_>) -> Markup {
-    html! {
-        @if !report.inference.is_empty() {
-            section {
-                h2 { "Which ports the path accepts" }
-                @for conclusion in report.inference { p { (conclusion.to_string()) } }
+                h2 { (heading) }
+                @for sentence in sentences { p { (sentence) } }
             }
         }
     }

@@ -25,9 +25,6 @@ struct Styles {
 }
 
 /// The report as text, with colours if asked for.
-///
-/// # Errors
-/// When something cannot be formatted.
 pub fn render(report: &Report<'_>, colour: bool) -> Result<String, fmt::Error> {
     let mut out = String::new();
     let styles = styles(colour);
@@ -38,14 +35,9 @@ pub fn render(report: &Report<'_>, colour: bool) -> Result<String, fmt::Error> {
         picture::ports(&mut out, &family, styles)?;
     }
     picture::over_time(&mut out, report, styles)?;
-    let evidence = words::evidence(report);
-    if !evidence.is_empty() {
-        heading(&mut out, styles, "Evidence about the allowed ports")?;
-        evidence.iter().for_each(|line| paragraph(&mut out, line));
-    }
-    if !report.inference.is_empty() {
-        heading(&mut out, styles, "Which ports the path accepts")?;
-        report.inference.iter().for_each(|conclusion| paragraph(&mut out, &conclusion.to_string()));
+    for (title, sentences) in words::conclusions(report).iter().filter(|(_, sentences)| !sentences.is_empty()) {
+        heading(&mut out, styles, title)?;
+        sentences.iter().for_each(|line| paragraph(&mut out, line));
     }
     for table in tables::all(report) {
         table::table(&mut out, &table, styles)?;
@@ -103,5 +95,5 @@ fn heading(out: &mut String, styles: Styles, title: &str) -> fmt::Result {
 }
 
 fn paragraph(out: &mut String, text: &str) {
-    paragraph_of(PAGE, out, text);
+    out.push_str(&paragraph_of(PAGE, text));
 }
