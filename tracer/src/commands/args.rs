@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueHint};
 use ipnet::IpNet;
 use tracer_common::config::{FILTER_NAMESPACES, FILTER_PREFIXES};
@@ -16,7 +16,8 @@ use super::values::{self, Allow, MaxLines, When};
 use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
 use crate::outputs::bounded::{Bounds, LineRate};
-use crate::outputs::text::{Layout, columns::ALL as COLUMNS};
+use crate::outputs::text::Layout;
+use crate::outputs::text::columns::{ALL as COLUMNS, Column};
 use crate::outputs::{self, Format, View};
 use crate::store::Merged;
 use crate::{metrics, pcap, sandbox, source};
@@ -86,7 +87,7 @@ impl PacketArgs {
 pub struct ViewArgs {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = formats(), default_value = outputs::ALL[0].name)]
-    output: String,
+    output: &'static Format,
     /// Show every SYN retransmission with cause and evidence, and attempts that failed before any retransmit
     #[arg(long)]
     all: bool,
@@ -107,7 +108,7 @@ pub struct ViewArgs {
     interval: Option<Duration>,
     /// Show these columns of text, in this order
     #[arg(long, value_name = "LIST", value_parser = columns(), value_delimiter = ',')]
-    columns: Vec<String>,
+    columns: Vec<Column>,
     /// Omit the header, titles and headings
     #[arg(long)]
     no_header: bool,
@@ -124,53 +125,48 @@ pub struct ViewArgs {
 
 impl ViewArgs {
     /// The view, with colours if standard output wants them.
-    pub fn view(&self, filter: Filter) -> Result<View> {
-        let format: &'static Format = values::format(&self.output)?;
+    pub fn view(&self, filter: Filter) -> View {
         let bounds = Bounds { rate: self.max_lines.and_then(|max| max.0), interval: self.interval };
-        let &Self { all, quiet, ends, utc, .. } = self;
-        let fold = self.fold == When::Always;
-        let columns = self.columns.iter().map(|id| values::column(id)).collect::<Result<_>>()?;
+        let &Self { output: format, all, quiet, ends, utc, .. } = self;
+        let (fold, colour) = (self.fold == When::Always, machine::wants_colour());
         let (width, has_header) = (machine::page_width(), !self.no_header);
-        let layout = Layout { width, columns, has_header, left_out: None };
-        Ok(View { format, all, quiet, fold, ends, bounds, utc, colour: machine::wants_colour(), layout, filter })
+        let layout = Layout { width, columns: self.columns.clone(), has_header, left_out: None };
+        View { format, all, quiet, fold, ends, bounds, utc, colour, layout, filter }
     }
 
     /// The same of a live capture: text stays short enough to read, and a log short enough to keep, unless asked for otherwise.
-    pub fn live_view(&self, filter: Filter) -> Result<View> {
-        let view = self.view(filter)?;
+    pub fn live_view(&self, filter: Filter) -> View {
+        let view = self.view(filter);
         if !view.is_text() {
-            return Ok(view);
+            return view;
         }
         let folds = self.fold == When::Auto && !io::stdout().is_terminal();
         let rate = self.max_lines.is_none().then_some(LineRate::OF_TAIL);
-        let mut left_out = Vec::new();
-        if folds {
-            left_out.push(
-                "of each attempt the first retransmit, changes of its cause, and its end (--fold=never for all)"
-                    .to_owned(),
-            );
-        }
-        if let Some(rate) = rate {
-            left_out.push(format!("at most {} lines a second (--max-lines off for all)", rate.lines));
-        }
+        const FOLDED: &str =
+            "of each attempt the first retransmit, changes of its cause, and its end (--fold=never for all)";
+        let folded = folds.then(|| FOLDED.to_owned());
+        let limited = rate.map(|of| format!("at most {} lines a second (--max-lines off for all)", of.lines));
+        let left_out: Vec<_> = folded.into_iter().chain(limited).collect();
         let left_out = (!left_out.is_empty()).then(|| format!("shown: {}", left_out.join("; ")));
-        Ok(View {
+        View {
             fold: view.fold || folds,
             ends: true,
             bounds: Bounds { rate: rate.or(view.bounds.rate), ..view.bounds },
             layout: Layout { left_out, ..view.layout },
             ..view
-        })
+        }
     }
 }
 
-fn columns() -> impl clap::builder::TypedValueParser<Value = String> {
-    clap::builder::PossibleValuesParser::new(COLUMNS.iter().map(|(_, column)| column.id))
+fn columns() -> impl TypedValueParser<Value = Column> {
+    let of = |id: String| COLUMNS.iter().find(|(_, column)| column.id == id).map(|(column, _)| *column);
+    PossibleValuesParser::new(COLUMNS.iter().map(|(_, column)| column.id)).try_map(move |id| of(id).ok_or("no column"))
 }
 
-fn formats() -> impl clap::builder::TypedValueParser<Value = String> {
+fn formats() -> impl TypedValueParser<Value = &'static Format> {
     let names = outputs::ALL.iter().map(|format| PossibleValue::new(format.name).help(format.about));
-    clap::builder::PossibleValuesParser::new(names)
+    let of = |name: String| outputs::ALL.iter().find(|format| format.name == name);
+    PossibleValuesParser::new(names).try_map(move |name| of(name).ok_or("no format"))
 }
 
 /// Which attempts.

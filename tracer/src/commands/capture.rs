@@ -1,7 +1,7 @@
 //! A live capture, as `tail` and `record` run it: attach, say what is on, run the pipeline.
 
 #[cfg(not(feature = "ebpf"))]
-pub fn run(
+pub async fn run(
     _options: &crate::model::CaptureOptions,
     _view: Option<crate::outputs::View>,
     _record: Option<&crate::model::RecordOptions>,
@@ -24,8 +24,8 @@ mod live {
     use tracer_common::Event;
 
     use crate::bpf::{self, SharedTracer, Tracer};
+    use crate::commands::machine;
     use crate::commands::status::Status;
-    use crate::commands::{block_on, machine};
     use crate::enrichers::{Finder, Host};
     use crate::metrics::{self, Exporter, Serving};
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions, plural};
@@ -40,17 +40,7 @@ mod live {
     use crate::top;
 
     /// Captures until stopped; shows findings with a view, records with a file.
-    pub fn run(
-        options: &CaptureOptions,
-        view: Option<View>,
-        record: Option<&RecordOptions>,
-        metrics: metrics::Options,
-        observer: Option<&mut dyn Observer>,
-    ) -> Result<Summary> {
-        block_on(capture(options, view, record, metrics, observer))?
-    }
-
-    async fn capture(
+    pub async fn run(
         options: &CaptureOptions,
         view: Option<View>,
         record: Option<&RecordOptions>,

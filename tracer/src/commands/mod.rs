@@ -30,6 +30,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result};
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
@@ -131,13 +132,13 @@ fn end(summary: &Summary, filter: &Filter, exit_code: bool) -> End {
     if exit_code && summary.flagged_retransmits > 0 { End::Flagged } else { End::Done }
 }
 
-/// Runs a future to its end on this thread.
-/// For what reads files and waits for nothing: it needs no sockets, which would be refused.
+/// Runs what reads files and waits for nothing: it needs no sockets, which would be refused.
 fn block_on_files<T>(future: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     Ok(runtime.context("cannot start the event loop")?.block_on(future))
 }
 
+/// Runs a future to its end on this thread.
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Ok(runtime.context("cannot start the event loop")?.block_on(future))
@@ -213,8 +214,8 @@ fn with_variable(mut error: clap::Error) -> clap::Error {
 /// Without the tip to write `-- --option`: what follows `--` is a command, or a file.
 fn without_wrong_tip(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
-        let (_, right): (Vec<_>, Vec<_>) =
-            tips.into_iter().partition(|tip| tip.to_string().contains("as a value, use '-- "));
+        let is_right = |tip: &StyledStr| !tip.to_string().contains("as a value, use '-- ");
+        let right: Vec<_> = tips.into_iter().filter(is_right).collect();
         if !right.is_empty() {
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(right));
         }

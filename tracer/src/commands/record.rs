@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::ValueHint;
 
 use super::args::{CaptureArgs, ViewArgs};
-use super::{End, capture, end, values, wrong_usage};
+use super::{End, block_on, capture, end, values, wrong_usage};
 use crate::model::RecordOptions;
 use crate::notice::notice;
 use crate::store::STDIO;
@@ -72,9 +72,9 @@ pub fn run(args: &Args) -> Result<End> {
         notice("a recording is a trace, not packets: snatrace export -o pcapng rebuilds packets from it");
     }
     let options = args.capture.options()?;
-    let view = args.print.then(|| args.view.view(options.filter.clone())).transpose()?;
+    let view = args.print.then(|| args.view.view(options.filter.clone()));
     let (file, rotate_bytes, segment) = (args.write.clone(), args.rotate, args.segment);
     let record = RecordOptions { file, rotate_bytes, segment, keep_files: args.keep, max_total: args.max_total };
-    let summary = capture::run(&options, view, Some(&record), args.capture.metrics.clone(), None)?;
+    let summary = block_on(capture::run(&options, view, Some(&record), args.capture.metrics.clone(), None))??;
     Ok(end(&summary, &options.filter, args.view.exit_code))
 }

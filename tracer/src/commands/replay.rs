@@ -38,7 +38,7 @@ pub struct Args {
 /// Runs to the end of the traces.
 pub fn run(args: &Args) -> Result<End> {
     let filter = args.filter.filter()?;
-    let view = args.view.view(filter.clone())?;
+    let view = args.view.view(filter.clone());
     let traces = args.packets.open(&args.files, &[])?;
     let captures = args.policy.over(traces.captures());
     let output = outputs::open(&view, Box::new(io::stdout()));

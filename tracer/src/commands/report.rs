@@ -10,7 +10,7 @@ use clap::ValueHint;
 
 use super::args::{FilterArgs, PacketArgs, RecordedPolicy};
 use super::progress::WithProgress;
-use super::values::{self, TextOrJson};
+use super::values::TextOrJson;
 use super::{End, block_on_files, machine, wrong_usage};
 use crate::model::Filter;
 use crate::notice::notice;
@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> Result<End> {
 
 /// What `replay -o json` begins and ends with, and the counts between.
 fn json(report: &Report<'_>, utc: bool) -> Result<()> {
-    let view = View { format: values::format("json")?, utc, ..View::silent(Filter::default()) };
+    let view = View { format: &outputs::JSON, utc, ..View::silent(Filter::default()) };
     let mut output = outputs::open(&view, Box::new(io::stdout()));
     output.start(&report.captures.iter().collect::<Vec<_>>())?;
     output.flush()?;

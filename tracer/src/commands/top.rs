@@ -7,7 +7,7 @@ use clap::ValueHint;
 
 use super::args::{CaptureArgs, PacketArgs};
 use super::replay::run_ahead;
-use super::{End, capture};
+use super::{End, block_on, capture};
 use crate::notice::HeldNotices;
 use crate::outputs::View;
 use crate::pipeline::Judge;
@@ -33,7 +33,8 @@ pub fn run(args: &Args) -> Result<End> {
     let held = HeldNotices::begin();
     if args.read.is_empty() {
         let terminal = Terminal::start(counts.clone(), true)?;
-        let summary = capture::run(&options, None, None, args.capture.metrics.clone(), Some(&mut counts));
+        let capture = capture::run(&options, None, None, args.capture.metrics.clone(), Some(&mut counts));
+        let summary = block_on(capture)?;
         drop((terminal, held));
         return summary.map(|_| End::Done);
     }

@@ -12,8 +12,6 @@ use jiff::SignedDuration;
 
 use crate::model::{Origin, PortSet};
 use crate::outputs::bounded::LineRate;
-use crate::outputs::text::columns::{self, Column};
-use crate::outputs::{self, Format};
 
 /// `-o` of commands whose output is no list of findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -152,29 +150,15 @@ pub fn line_rate(text: &str) -> Result<MaxLines> {
 /// `500000`, `64K`, `100M`, `2G`: bytes, in powers of 1024.
 pub fn size(text: &str) -> Result<u64> {
     const HELP: &str = "not a size: write 64K, 100M or 2G";
-    let (digits, shift) = match text.as_bytes() {
-        [.., b'k' | b'K'] => (&text[..text.len() - 1], 10),
-        [.., b'm' | b'M'] => (&text[..text.len() - 1], 20),
-        [.., b'g' | b'G'] => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
+    let units = [(['k', 'K'], 10), (['m', 'M'], 20), (['g', 'G'], 30)];
+    let (digits, shift) =
+        units.into_iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift))).unwrap_or((text, 0));
     let number: u64 = digits.parse().ok().context(HELP)?;
     match number.checked_mul(1 << shift) {
         Some(bytes) if bytes >= 64 << 10 => Ok(bytes),
         Some(_) => bail!("too small: write at least 64K"),
         None => bail!(HELP),
     }
-}
-
-/// A column of text; clap has checked that there is one.
-pub fn column(id: &str) -> Result<Column> {
-    let found = columns::ALL.iter().find(|(_, column)| column.id == id);
-    found.map(|(column, _)| *column).context("not a column: see --help")
-}
-
-/// The name of an output format; clap has checked that there is one.
-pub fn format(name: &str) -> Result<&'static Format> {
-    outputs::ALL.iter().find(|format| format.name == name).context("not an output format: see --help")
 }
 
 #[cfg(test)]

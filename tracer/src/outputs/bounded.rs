@@ -12,9 +12,7 @@ use crate::tally::Progress;
 /// At most so many lines in each period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineRate {
-    /// Lines.
     pub lines: u64,
-    /// How long a period is.
     pub period: Duration,
 }
 
@@ -35,9 +33,7 @@ pub struct Bounds {
 /// Lines that were left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// How many.
     pub lines: u64,
-    /// By cause.
     pub by_cause: BTreeMap<&'static str, u64>,
 }
 
@@ -46,7 +42,6 @@ pub struct LeftOut {
 pub struct Interval<'a> {
     /// Its end.
     pub moment: &'a Moment<'a>,
-    /// How long it was.
     pub seconds: f64,
     /// The counts in it.
     pub counts: &'a Progress,
@@ -54,8 +49,13 @@ pub struct Interval<'a> {
 
 /// The output within its bounds, if there are any.
 pub(super) fn bounded(output: Box<dyn Output>, bounds: Bounds) -> Box<dyn Output> {
-    let Bounds { rate: None, interval: None } = bounds else { return Box::new(Bounded::new(output, bounds)) };
-    output
+    if let Bounds { rate: None, interval: None } = bounds {
+        return output;
+    }
+    let (left_out, intervals, captures) = (LeftOut::default(), BTreeMap::new(), Vec::new());
+    let bounded =
+        Bounded { output, bounds, period_began_ns: 0, lines: 0, left_out, captures, left_out_at: (0, 0), intervals };
+    Box::new(bounded)
 }
 
 struct Bounded {
@@ -72,12 +72,6 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn new(output: Box<dyn Output>, bounds: Bounds) -> Self {
-        let (left_out, intervals) = (LeftOut::default(), BTreeMap::new());
-        let captures = Vec::new();
-        Self { output, bounds, period_began_ns: 0, lines: 0, left_out, captures, left_out_at: (0, 0), intervals }
-    }
-
     /// Whether there is room for the line.
     fn admits(&mut self, finding: &Finding<'_>) -> io::Result<bool> {
         let Some(rate) = self.bounds.rate else { return Ok(true) };

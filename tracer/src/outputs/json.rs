@@ -18,7 +18,7 @@ use super::{Format, Output, Sink, View};
 use crate::model::{Capture, Clock, Finding};
 use crate::summary::Summary;
 
-pub(super) const FORMAT: Format = Format {
+pub const FORMAT: Format = Format {
     name: "json",
     about: "one JSON object per line",
     is_text: false,

@@ -14,6 +14,8 @@ pub(crate) mod text;
 
 use std::io::{self, BufWriter, Write};
 
+pub use json::FORMAT as JSON;
+
 use crate::evidence::PortEvidence;
 use crate::infer::Infer;
 use crate::join::TickState;
@@ -110,7 +112,7 @@ pub struct Format {
 }
 
 /// Every format; the first is the default.
-pub const ALL: &[Format] = &[text::FORMAT, json::FORMAT, text::WIDE];
+pub const ALL: &[Format] = &[text::FORMAT, JSON, text::WIDE];
 
 /// The JSON Schemas of all kinds of line that are written here.
 pub fn schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {

@@ -74,7 +74,6 @@ impl Report {
         let ledger = &plan.ledger;
         let controls = ledger
             .controls(|asked| !ledger.left_out.contains(&asked.ask.target) && !ledger.too_fast.contains(&asked.pace));
-        let rates = plan.rates();
         Self {
             conclusion,
             connections: ledger.asked.len(),
@@ -84,7 +83,7 @@ impl Report {
             ranges: runs(&ledger.ports()).len(),
             controls: (controls.made, controls.failed),
             is_changed: plan.has_changed(),
-            slowed_from: ledger.too_fast.iter().filter_map(|pace| rates.get(*pace).copied()).collect(),
+            slowed_from: ledger.too_fast.iter().filter_map(|pace| plan.rates.get(*pace).copied()).collect(),
             rate: plan.rate(),
             answers_per_second: ledger.too_fast.first().and_then(|pace| answers_per_second(plan, *pace)),
         }
@@ -171,5 +170,5 @@ fn counts(plan: &Plan, place: usize, target: SocketAddr) -> TargetCounts {
 fn answers_per_second(plan: &Plan, pace: usize) -> Option<f64> {
     let asked: Vec<&Asked> = plan.ledger.asked.iter().filter(|asked| asked.pace == pace).collect();
     let answers = asked.iter().filter(|asked| asked.answer.is_answer()).count();
-    Some(answers as f64 / (asked.len() as f64 / plan.rates().get(pace)?))
+    Some(answers as f64 / (asked.len() as f64 / plan.rates.get(pace)?))
 }

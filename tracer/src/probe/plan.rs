@@ -34,7 +34,7 @@ pub struct Plan {
     /// Those of the first round that are left, the next one last.
     strata: Vec<u16>,
     /// Connections a second; each half of the one before.
-    rates: Vec<f64>,
+    pub(super) rates: Vec<f64>,
     wave: u32,
     /// What was known before this wave.
     runs: Vec<Run>,
@@ -68,11 +68,6 @@ impl Plan {
     /// Connections that were made.
     pub fn made(&self) -> usize {
         self.ledger.asked.len()
-    }
-
-    /// All rates, the first one first.
-    pub(super) fn rates(&self) -> &[f64] {
-        &self.rates
     }
 
     /// Takes what became of a connection of the last wave.

@@ -52,7 +52,8 @@ pub struct Probed {
 pub async fn run(options: &Options, outer: &Netns, mut progress: impl FnMut(usize)) -> Result<Probed> {
     let Options { targets, from, connections, rate, timeout } = options;
     let mut plan = Plan::new(targets.len(), from, *connections, *rate);
-    let mut stop = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let interrupt = signal(SignalKind::interrupt()).context("cannot take over Ctrl-C")?;
+    let mut stop = [interrupt, signal(SignalKind::terminate()).context("cannot take over SIGTERM")?];
     let (began, mut own_nat, mut slowest, mut is_stopped) = (Instant::now(), None, None, false);
     while !is_stopped {
         let wave = plan.wave();
@@ -60,10 +61,9 @@ pub async fn run(options: &Options, outer: &Netns, mut progress: impl FnMut(usiz
             break;
         }
         let wait = slowest.map_or(*timeout, |slowest: Duration| (slowest * ROUND_TRIPS).max(MIN_WAIT).min(*timeout));
-        let made = make(&wave, targets, wait, plan.rate(), began, &mut stop).await?;
-        is_stopped = made.is_stopped;
-        let answers: Vec<(Ask, Answer)> = made.answers.iter().map(|(ask, answer, ..)| (*ask, *answer)).collect();
-        for (ask, answer, took, second) in made.answers {
+        let answers;
+        (answers, is_stopped) = make(&wave, targets, wait, plan.rate(), began, &mut stop).await;
+        for &(ask, answer, took, second) in &answers {
             if answer.is_answer() {
                 slowest = slowest.max(Some(took));
             }
@@ -83,8 +83,8 @@ pub async fn run(options: &Options, outer: &Netns, mut progress: impl FnMut(usiz
     Ok(Probed { report: Report::of(&plan, targets), own_nat, is_stopped, took: began.elapsed() })
 }
 
-fn look(answers: &[(Ask, Answer)], targets: &[SocketAddr], outer: &Netns) -> Result<OwnNat, String> {
-    let own = |(ask, answer): &(Ask, Answer)| {
+fn look(answers: &[Answered], targets: &[SocketAddr], outer: &Netns) -> Result<OwnNat, String> {
+    let own = |(ask, answer, ..): &Answered| {
         let target = *targets.get(ask.target)?;
         let source = SocketAddr::new(socket::source(target).ok()?, ask.port);
         let was_sent = !matches!(answer, Answer::InUse | Answer::Denied(_));
@@ -94,31 +94,26 @@ fn look(answers: &[(Ask, Answer)], targets: &[SocketAddr], outer: &Netns) -> Res
     own_nat::look(&asked, outer).map_err(|error| format!("{error:#}"))
 }
 
-/// The answers of one wave.
-struct Made {
-    answers: Vec<(Ask, Answer, Duration, u64)>,
-    is_stopped: bool,
-}
+/// What became of a connection, after how long, and when it began, in seconds.
+type Answered = (Ask, Answer, Duration, u64);
 
+/// The answers of one wave, and whether somebody stopped it.
 async fn make(
     wave: &[Ask],
     targets: &[SocketAddr],
     wait: Duration,
     rate: f64,
     began: Instant,
-    stop: &mut [std::io::Result<Signal>; 2],
-) -> Result<Made> {
-    let [interrupt, terminate] = stop;
-    let interrupt = interrupt.as_mut().ok().context("cannot take over Ctrl-C")?;
-    let terminate = terminate.as_mut().ok().context("cannot take over SIGTERM")?;
+    [interrupt, terminate]: &mut [Signal; 2],
+) -> (Vec<Answered>, bool) {
     let (mut running, mut answers) = (JoinSet::new(), Vec::with_capacity(wave.len()));
     let mut next = tokio::time::Instant::now();
     let mut left = wave.iter();
     let mut ask = left.next();
     while ask.is_some() || !running.is_empty() {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(Made { answers, is_stopped: true }),
-            _ = terminate.recv() => return Ok(Made { answers, is_stopped: true }),
+            _ = interrupt.recv() => return (answers, true),
+            _ = terminate.recv() => return (answers, true),
             () = sleep_until(next), if ask.is_some() => {
                 if let Some((&ask, &target)) = ask.and_then(|ask| Some((ask, targets.get(ask.target)?))) {
                     let second = began.elapsed().as_secs();
@@ -133,5 +128,5 @@ async fn make(
             Some(Ok(answer)) = running.join_next(), if !running.is_empty() => answers.push(answer),
         }
     }
-    Ok(Made { answers, is_stopped: false })
+    (answers, false)
 }

@@ -6,17 +6,17 @@
 pub mod html;
 pub mod json;
 mod numbers;
-mod observer;
 mod tables;
 #[cfg(test)]
 mod tests;
 pub mod text;
 mod words;
 
-pub use observer::TallyObserver;
+use std::io;
 
 use crate::infer::Conclusion;
-use crate::model::{Capture, Clock, PortSet};
+use crate::model::{Capture, Clock, EndedAttempt, PortSet};
+use crate::outputs::Observer;
 use crate::store::ReadReport;
 use crate::summary::Summary;
 use crate::tally::{PortAnswers, Tally};
@@ -78,4 +78,43 @@ fn inside_and_outside(ports: &PortAnswers, allowed: &PortSet) -> [(u64, u64); 2]
     let inside = inside.fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
     let total = ports.total();
     [inside, (total.0 - inside.0, total.1 - inside.1)]
+}
+
+/// Counts ended attempts.
+#[derive(Debug)]
+pub struct TallyObserver {
+    tally: Tally,
+    /// Session and node of each capture, in the order of their numbers.
+    sessions: Vec<(u64, String)>,
+    /// The number of the newest attempt's capture: attempts of one capture mostly come in a row.
+    last: usize,
+}
+
+impl TallyObserver {
+    /// An empty tally of attempts on these captures.
+    pub fn new(captures: &[Capture]) -> Self {
+        let sessions = captures.iter().map(|capture| (capture.session, capture.node.clone())).collect();
+        Self { tally: Tally::default(), sessions, last: 0 }
+    }
+
+    /// What was counted.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn number(&mut self, capture: &Capture) -> usize {
+        let is_it = |(session, node): &(u64, String)| *session == capture.session && *node == capture.node;
+        if !self.sessions.get(self.last).is_some_and(is_it) {
+            self.last = self.sessions.iter().position(is_it).unwrap_or_default();
+        }
+        self.last
+    }
+}
+
+impl Observer for TallyObserver {
+    fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
+        let number = self.number(ended.capture);
+        self.tally.ended(number, ended);
+        Ok(())
+    }
 }

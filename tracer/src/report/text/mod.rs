@@ -1,8 +1,6 @@
 //! A report for a terminal of 80 columns.
 
-mod bars;
 mod picture;
-mod table;
 
 use std::fmt::{self, Write};
 
@@ -12,9 +10,15 @@ use super::{Report, tables, words};
 use crate::model::Capture;
 use crate::outputs::escape::Escaped;
 use crate::outputs::text::paragraphs::paragraph_of;
+use crate::report::tables::{COLUMNS, ReportTable};
 
 /// No line is wider.
 const PAGE: usize = 80;
+
+const NUMBER: usize = 10;
+const LABEL: usize = PAGE - COLUMNS.len() * (NUMBER + 1);
+/// The rest is a space.
+const MAX_LABEL_LEN: usize = LABEL - 1;
 
 /// Colours, or none.
 #[derive(Clone, Copy, Default)]
@@ -39,8 +43,8 @@ pub fn render(report: &Report<'_>, colour: bool) -> Result<String, fmt::Error> {
         heading(&mut out, styles, title)?;
         sentences.iter().for_each(|line| paragraph(&mut out, line));
     }
-    for table in tables::all(report) {
-        table::table(&mut out, &table, styles)?;
+    for of in tables::all(report) {
+        table(&mut out, &of, styles)?;
     }
     capture(&mut out, report, styles)?;
     Ok(out)
@@ -96,4 +100,31 @@ fn heading(out: &mut String, styles: Styles, title: &str) -> fmt::Result {
 
 fn paragraph(out: &mut String, text: &str) {
     out.push_str(&paragraph_of(PAGE, text));
+}
+
+fn table(out: &mut String, table: &ReportTable, styles: Styles) -> fmt::Result {
+    heading(out, styles, table.title)?;
+    line(out, &table.label.to_uppercase(), |index| COLUMNS[index].name.to_uppercase(), styles.heading)?;
+    for row in table.rows.iter().chain(&table.others) {
+        line(out, &fitting(&row.label), |index| (COLUMNS[index].short)(&row.counts), Style::new())?;
+    }
+    table.notes.iter().for_each(|note| paragraph(out, note));
+    Ok(())
+}
+
+fn line(out: &mut String, label: &str, number: impl Fn(usize) -> String, style: Style) -> fmt::Result {
+    write!(out, "{style}{label:<LABEL$.MAX_LABEL_LEN$}")?;
+    for index in 0..COLUMNS.len() {
+        write!(out, " {:>NUMBER$}", number(index))?;
+    }
+    writeln!(out, "{style:#}")
+}
+
+/// A long address loses its middle: both ends distinguish it better.
+fn fitting(label: &str) -> String {
+    if label.len() <= MAX_LABEL_LEN || !label.is_ascii() {
+        return label.to_owned();
+    }
+    let tail = MAX_LABEL_LEN / 2;
+    format!("{}…{}", &label[..MAX_LABEL_LEN - tail - 1], &label[label.len() - tail..])
 }
