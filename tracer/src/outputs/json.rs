@@ -42,21 +42,9 @@ impl Json {
         let (time, clock) = (String::with_capacity(40), Clock::new(&[], view.utc));
         Self { out, time, utc: view.utc, clock, node: None, advised: BTreeSet::new() }
     }
-}
 
-impl Json {
     fn time(&self, capture: &Capture, time_ns: u64) -> Option<String> {
         self.clock.rfc3339_of_unix(Clock::unix_ns(capture, time_ns))
-    }
-
-    fn attempt(&mut self, kind: &'static str, finding: &Finding<'_>) -> io::Result<()> {
-        self.time.clear();
-        let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
-        let time = known.then_some(self.time.as_str());
-        let line = RetransmitLine { kind, time, ..RetransmitLine::from(finding) };
-        // The same on every line of a cause: the first one has it.
-        let is_new = line.cause.is_some_and(|cause| self.advised.insert(cause));
-        write_line(&mut self.out, &RetransmitLine { advice: line.advice.filter(|_| is_new), ..line })
     }
 }
 
@@ -77,11 +65,13 @@ impl Output for Json {
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.attempt("retransmit", finding)
-    }
-
-    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.attempt("ended", finding)
+        self.time.clear();
+        let known = self.clock.rfc3339(finding.capture, finding.time_ns, &mut self.time);
+        let time = known.then_some(self.time.as_str());
+        let line = RetransmitLine { time, ..RetransmitLine::from(finding) };
+        // The same on every line of a cause: the first one has it.
+        let is_new = line.cause.is_some_and(|cause| self.advised.insert(cause));
+        write_line(&mut self.out, &RetransmitLine { advice: line.advice.filter(|_| is_new), ..line })
     }
 
     fn left_out(&mut self, capture: &Capture, time_ns: u64, left_out: &LeftOut) -> io::Result<()> {

@@ -33,12 +33,9 @@ pub trait Output {
     /// Whether it writes the diagnosis of this finding: to explain one costs more than to find it.
     fn explains(&self, finding: &Finding<'_>) -> bool;
 
-    /// A SYN retransmit that the user asked to see.
+    /// A SYN retransmit that the user asked to see, or an attempt that is over: with `--all`, one whose SYN was retransmitted, or that
+    /// failed for a known cause; with `--ends`, one of which a line was shown.
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()>;
-
-    /// With `--all`, an attempt that has ended and whose SYN was retransmitted, or that failed for a known cause; with `--ends`, one of which
-    /// a line was shown.
-    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()>;
 
     /// Time has passed on a node: once a second at least in a live capture, and wherever a trace says so.
     fn tick(&mut self, _: &Moment<'_>) -> io::Result<()> {

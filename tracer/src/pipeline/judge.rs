@@ -338,7 +338,7 @@ impl Shared<'_> {
         let Some(output) = self.output.as_mut().filter(|_| !self.view.quiet) else { return Ok(aside) };
         let diagnosis = output.explains(&finding).then(|| causes::diagnose(cause, case));
         let interface = subject.watched.name_of(attempt);
-        output.ended(&Finding { diagnosis: diagnosis.as_ref(), interface, ..finding })?;
+        output.finding(&Finding { diagnosis: diagnosis.as_ref(), interface, ..finding })?;
         Ok(aside)
     }
 }

@@ -32,10 +32,6 @@ impl Output for Lines {
         Ok(())
     }
 
-    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.finding(finding)
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -175,7 +175,7 @@ impl<'a> From<&Finding<'a>> for RetransmitLine<'a> {
         let (original, translated) = (attempt.original, attempt.translated);
         let owner = finding.owner;
         Self {
-            kind: "retransmit",
+            kind: if finding.is_over { "ended" } else { "retransmit" },
             time: None,
             node: &finding.capture.node,
             flagged: finding.judgement.flagged,

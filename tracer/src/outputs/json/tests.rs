@@ -72,7 +72,11 @@ fn a_diagnosis_and_the_end_of_an_attempt_are_told_with_evidence() {
     let diagnosis = Diagnosis { explanation: "it is late".to_owned(), advice: "wait", evidence };
     let line = written(&view("json"), |output| {
         output.start(&[&capture])?;
-        output.ended(&Finding { diagnosis: Some(&diagnosis), ..Judged::new(&capture, &attempt).finding() })
+        output.finding(&Finding {
+            diagnosis: Some(&diagnosis),
+            is_over: true,
+            ..Judged::new(&capture, &attempt).finding()
+        })
     });
     let line: Value = serde_json::from_str(line.lines().last().unwrap()).unwrap();
     assert_eq!((&line["kind"], &line["src_port"]), (&json!("ended"), &json!(51234)));
@@ -88,7 +92,7 @@ fn the_advice_for_a_cause_is_on_its_first_line_only() {
         let judged = Judged::new(&capture, &attempt);
         let finding = Finding { diagnosis: Some(&diagnosis), ..judged.finding() };
         output.finding(&finding)?;
-        output.ended(&finding)
+        output.finding(&Finding { is_over: true, ..finding })
     });
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&lines[0]["advice"], &lines[1]["advice"]), (&json!("wait"), &Value::Null));

@@ -15,7 +15,7 @@ use self::columns::{Cell, Column};
 use self::line::TextLine;
 pub(super) use self::paragraphs::paragraph;
 use self::paragraphs::{PAGE, indented, paragraph_of};
-use self::row::{RowFormat, cause, end, mark};
+use self::row::{Conclusion, RowFormat, cause, end, mark};
 use super::bounded::{Interval, LeftOut};
 use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
@@ -146,22 +146,20 @@ impl Text {
         self.end_line()
     }
 
-    /// Before the first line with a mark: what marks mean.
-    fn legend(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        if mark(finding).is_none() || self.has_legend || !self.layout.has_header {
-            return Ok(());
-        }
-        self.has_legend = true;
-        self.paragraph(LEGEND)
+    /// A line whose last column `conclusion` writes, below what has to be said before it.
+    fn line(&mut self, finding: &Finding<'_>, conclusion: Conclusion) -> io::Result<()> {
+        self.titles(finding.owner.is_some())?;
+        self.heading_of_day(finding)?;
+        written(self.row.line(&mut self.line, finding, conclusion))?;
+        self.end_line()
     }
 
     /// One line, and below it the explanation of a cause that is new.
     fn row(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.legend(finding)?;
-        self.titles(finding.owner.is_some())?;
-        self.heading_of_day(finding)?;
-        written(self.row.line(&mut self.line, finding, cause))?;
-        self.end_line()?;
+        if mark(finding).is_some() && self.layout.has_header && !std::mem::replace(&mut self.has_legend, true) {
+            self.paragraph(LEGEND)?;
+        }
+        self.line(finding, cause)?;
         let Some(diagnosis) = finding.diagnosis.filter(|_| self.explains(finding)) else { return Ok(()) };
         let Diagnosis { explanation, evidence, .. } = diagnosis;
         self.out.write_all(indented(self.page, &Escaped(explanation).to_string()).as_bytes())?;
@@ -208,19 +206,12 @@ impl Output for Text {
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.row(finding)
-    }
-
-    fn ended(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        if finding.is_news {
+        if finding.is_news || !finding.is_over {
             self.row(finding)?;
         }
         let attempt = finding.attempt;
-        if self.ends && attempt.retransmits > 0 && attempt.outcome != Outcome::Pending {
-            self.titles(finding.owner.is_some())?;
-            self.heading_of_day(finding)?;
-            written(self.row.line(&mut self.line, finding, end))?;
-            self.end_line()?;
+        if finding.is_over && self.ends && attempt.retransmits > 0 && attempt.outcome != Outcome::Pending {
+            self.line(finding, end)?;
         }
         Ok(())
     }

@@ -17,6 +17,9 @@ use crate::outputs::escape::Escaped;
 const CAUSE: usize = 18;
 const ORDINAL: usize = 3;
 
+/// Writes what the column of the cause has.
+pub(super) type Conclusion = fn(&mut TextLine, &Finding<'_>) -> fmt::Result;
+
 /// The columns of a run.
 #[derive(Clone, Debug)]
 pub(super) struct RowFormat {
@@ -40,13 +43,8 @@ impl RowFormat {
         Ok(())
     }
 
-    /// A line of a finding; `conclusion` writes what the column of the cause has.
-    pub(super) fn line(
-        &self,
-        line: &mut TextLine,
-        finding: &Finding<'_>,
-        conclusion: fn(&mut TextLine, &Finding<'_>) -> fmt::Result,
-    ) -> fmt::Result {
+    /// A line of a finding.
+    pub(super) fn line(&self, line: &mut TextLine, finding: &Finding<'_>, conclusion: Conclusion) -> fmt::Result {
         for &cell in &self.cells {
             let is_alert = finding.judgement.flagged && cell.column.is_about_verdict();
             let style = if is_alert { self.alert } else { Style::new() };

@@ -30,13 +30,18 @@ fn line(attempt: &Attempt) -> String {
     text(&view("text"), &[&node], &[(&node, attempt)]).lines().last().unwrap().to_owned()
 }
 
+/// The lines below the header.
+fn page(captures: &[&Capture], judged: &[Judged<'_>]) -> Vec<String> {
+    let text = text_of(&view("text"), captures, judged);
+    let lines: Vec<String> = text.lines().skip(captures.len()).map(str::to_owned).collect();
+    assert_eq!(lines[0], super::LEGEND);
+    lines[1..].to_vec()
+}
+
 fn header(capture: &Capture) -> String {
     let text = text(&view("text"), &[capture], &[]);
     text.lines().take_while(|line| !line.starts_with("TIME")).collect::<Vec<_>>().join("\n")
 }
-
-const LEGEND: &str =
-    "mark after a cause: evidence that a filter drops such ports: + proven, ~ supported, ? none yet, ! contradicted";
 
 fn ipv4() -> Attempt {
     example::attempt("10.42.0.7:51234", "203.0.113.80:443", "192.0.2.1:1200", "203.0.113.80:443")
@@ -58,60 +63,56 @@ TIME         ORIGINAL SOURCE       TRANSLATED SOURCE     DESTINATION            
 }
 
 #[test]
-fn the_widest_ipv4_addresses_are_shown_in_full() {
-    let widest = "255.255.255.255:10000";
-    assert_eq!(
-        line(&Attempt { retransmits: 127, ..example::attempt(widest, widest, widest, widest) }),
-        "02:00:01.234 255.255.255.255:10000 255.255.255.255:10000 255.255.255.255:10000       127 fully random port out of range+"
-    );
-}
-
-#[test]
-fn long_ipv6_addresses_lose_their_middle() {
-    let long = "[2001:db8:1111:2222:3333:4444:5555:6666]:10000";
-    assert_eq!(
-        line(&example::attempt(long, long, "[2001:db8::7]:80", long)),
-        "02:00:01.234 [2001:d…5:6666]:10000 [2001:db8::7]:80      [2001:db8:…5555:6666]:10000   1 fully random port out of range+"
-    );
-}
-
-#[test]
-fn a_changed_destination_is_shown_before_and_after() {
-    let to =
-        |before, after| line(&example::attempt("10.42.0.7:51234", before, "192.0.2.1:1200", after))[57..85].to_owned();
-    assert_eq!(to("10.96.0.10:443", "203.0.113.80:443"), "10.96.0.10>203.0.113.80:443 ");
-    assert_eq!(to("10.96.0.1:80", "192.0.2.7:8080"), "10.96.0.1:80>192.0.2.7:8080 ");
-    assert_eq!(to("10.96.0.10:443", "203.0.113.80:8443").trim_end(), "10.96.0.10:443>…");
-}
-
-#[test]
-fn what_is_unknown_is_a_dash() {
+fn a_line_shows_addresses_as_far_as_they_fit_and_a_dash_for_what_is_unknown() {
+    let (widest, long) = ("255.255.255.255:10000", "[2001:db8:1111:2222:3333:4444:5555:6666]:10000");
     let forwarded = Attempt { original: None, range: None, ..ipv4() };
-    assert_eq!(
-        line(&forwarded),
-        "02:00:01.234 -                     192.0.2.1:1200        203.0.113.80:443              1 -            port out of range+"
-    );
     let unseen = Attempt { translated: None, range: None, syns_leaving: 0, ..ipv4() };
-    assert_eq!(
-        line(&unseen),
-        "02:00:01.234 10.42.0.7:51234       -                     203.0.113.80:443              1 -            unknown"
-    );
-    let nothing = Attempt { original: None, translated: None, range: None, syns_leaving: 0, ..ipv4() };
-    assert_eq!(
-        line(&nothing),
-        "02:00:01.234 -                     -                     -                             1 -            unknown"
-    );
+    for (attempt, expected) in [
+        (
+            Attempt { retransmits: 127, ..example::attempt(widest, widest, widest, widest) },
+            "02:00:01.234 255.255.255.255:10000 255.255.255.255:10000 255.255.255.255:10000       127 fully random port out of range+",
+        ),
+        (
+            example::attempt(long, long, "[2001:db8::7]:80", long),
+            "02:00:01.234 [2001:d…5:6666]:10000 [2001:db8::7]:80      [2001:db8:…5555:6666]:10000   1 fully random port out of range+",
+        ),
+        (
+            example::attempt("10.42.0.7:51234", "10.96.0.10:443", "192.0.2.1:1200", "203.0.113.80:443"),
+            "02:00:01.234 10.42.0.7:51234       192.0.2.1:1200        10.96.0.10>203.0.113.80:443   1 fully random port out of range+",
+        ),
+        (
+            example::attempt("10.42.0.7:51234", "10.96.0.1:80", "192.0.2.1:1200", "192.0.2.7:8080"),
+            "02:00:01.234 10.42.0.7:51234       192.0.2.1:1200        10.96.0.1:80>192.0.2.7:8080   1 fully random port out of range+",
+        ),
+        (
+            example::attempt("10.42.0.7:51234", "10.96.0.10:443", "192.0.2.1:1200", "203.0.113.80:8443"),
+            "02:00:01.234 10.42.0.7:51234       192.0.2.1:1200        10.96.0.10:443>…              1 fully random port out of range+",
+        ),
+        (
+            forwarded,
+            "02:00:01.234 -                     192.0.2.1:1200        203.0.113.80:443              1 -            port out of range+",
+        ),
+        (
+            unseen.clone(),
+            "02:00:01.234 10.42.0.7:51234       -                     203.0.113.80:443              1 -            unknown",
+        ),
+        (
+            Attempt { original: None, ..unseen },
+            "02:00:01.234 -                     -                     -                             1 -            unknown",
+        ),
+    ] {
+        assert_eq!(line(&attempt), expected);
+    }
 }
 
 #[test]
 fn merged_captures_name_their_node_and_agree_on_utc() {
     let (first, second) = (example::capture("node7"), example::capture("a-rather-long-name.example"));
     let second = Capture { utc_offset_s: 0, ..second };
-    let text = text(&view("text"), &[&first, &second], &[(&first, &ipv4()), (&second, &ipv4())]);
+    let attempt = ipv4();
     assert_eq!(
-        text.lines().skip(2).collect::<Vec<_>>(),
+        page(&[&first, &second], &[Judged::new(&first, &attempt), Judged::new(&second, &attempt)]),
         [
-            LEGEND,
             "TIME         NODE            ORIGINAL SOURCE       NAT   DESTINATION                 RTX NAT MODE     CAUSE",
             "2026-03-01, UTC",
             "00:00:01.234 node7           10.42.0.7:51234       1200  203.0.113.80:443              1 fully random port out of range+",
@@ -126,11 +127,9 @@ fn names_have_a_column_from_the_first_that_is_known() {
     let attempt = ipv4();
     let (unowned, owned) = (|| Judged::new(&node, &attempt), |names| Judged::owned(&node, &attempt, names));
     let judged = [unowned(), owned("shop/checkout-0/app"), unowned(), owned("//web")];
-    let text = text_of(&view("text"), &[&node], &judged);
     assert_eq!(
-        text.lines().skip(1).collect::<Vec<_>>(),
+        page(&[&node], &judged),
         [
-            LEGEND,
             "TIME         ORIGINAL SOURCE       TRANSLATED SOURCE     DESTINATION                 RTX NAT MODE     CAUSE",
             "2026-03-01, UTC+02:00",
             "02:00:01.234 10.42.0.7:51234       192.0.2.1:1200        203.0.113.80:443              1 fully random port out of range+",
@@ -147,11 +146,9 @@ fn with_several_nodes_a_name_takes_the_place_of_the_address() {
     let (first, second) = (example::capture("node7"), example::capture("node8"));
     let attempt = ipv4();
     let long = Judged::owned(&first, &attempt, "kube-system/coredns-with-a-long-name-5d78c9869d-abcde/");
-    let text = text_of(&view("text"), &[&first, &second], &[long, Judged::new(&second, &attempt)]);
     assert_eq!(
-        text.lines().skip(2).collect::<Vec<_>>(),
+        page(&[&first, &second], &[long, Judged::new(&second, &attempt)]),
         [
-            LEGEND,
             "TIME         NODE            POD, CONTAINER OR ORIGINAL SOURCE  NAT   DESTINATION                 RTX CAUSE",
             "2026-03-01, UTC+02:00",
             "02:00:01.234 node7           kube-system/coredns-wi…9869d-abcde 1200  203.0.113.80:443              1 port out of range+",
@@ -246,7 +243,7 @@ fn findings_of(view: &View, change: impl Fn(&mut Finding<'_>, u32), attempt: &At
             let diagnosis = causes::diagnose(causes::cause_of(&case), &case);
             let mut finding = Finding { diagnosis: Some(&diagnosis), ..judged.finding() };
             change(&mut finding, index);
-            if finding.is_over { output.ended(&finding)? } else { output.finding(&finding)? }
+            output.finding(&finding)?;
         }
         Ok(())
     });
