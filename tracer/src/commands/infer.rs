@@ -13,7 +13,6 @@ use super::replay::run_ahead;
 use super::{End, values};
 use crate::conntrack::{self, Observations};
 use crate::counts;
-use crate::model::Filter;
 use crate::netns::Netns;
 use crate::outputs::{View, inference};
 use crate::pipeline::Judge;
@@ -68,7 +67,12 @@ pub fn run(args: &Args) -> Result<End> {
     }
     let filter = args.filter.filter()?;
     if let Some(file) = &args.conntrack {
-        let mut observations = Observations::new(table_filter(filter)?);
+        // The owner of an entry's socket is unknown.
+        if filter.names_owner() {
+            let problem = "a conntrack table has no pods or containers: use --src, --dst or --dport";
+            return Err(super::wrong_usage(problem).into());
+        }
+        let mut observations = Observations::new(filter);
         match (file, &args.netns) {
             (Some(_), Some(_)) => {
                 return Err(super::wrong_usage("--netns is for the table of this node: leave the file out").into());
@@ -96,16 +100,6 @@ pub fn run(args: &Args) -> Result<End> {
     let summary = run_ahead(updates, Judge::new(captures, View::silent(filter), None))?;
     inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
     Ok(End::Done)
-}
-
-/// The owner of an entry's socket is unknown.
-fn table_filter(filter: Filter) -> Result<Filter> {
-    match filter.pod.is_empty() && filter.namespace.is_empty() && filter.container.is_empty() {
-        true => Ok(filter),
-        false => {
-            Err(super::wrong_usage("a conntrack table has no pods or containers: use --src, --dst or --dport").into())
-        }
-    }
 }
 
 fn lines(file: &Path, observations: &mut Observations) -> Result<()> {

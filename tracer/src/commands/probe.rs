@@ -6,19 +6,18 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueHint;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::values::{self, TextOrJson};
 use super::{End, block_on, wrong_usage};
-use crate::infer::Verdict;
 use crate::model::PortSet;
 use crate::netns::Netns;
 use crate::notice::notice;
 use crate::outputs::escape::Escaped;
 use crate::outputs::probe;
-use crate::probe::{Options, Probed, run as ask};
+use crate::probe::{Options, run as ask};
 
 /// Options of `probe`.
 #[derive(clap::Args, Debug)]
@@ -78,8 +77,9 @@ pub fn run(args: &Args) -> Result<End> {
         let probed = inside.run(|| block_on(ask(&options, &own, |made| bar.set_position(made as u64)))?)?;
         bar.finish_and_clear();
         probe::write(&probed, is_ipv4, args.output == TextOrJson::Json, io::stdout())?;
-        is_filtered |= has_class(&probed);
-        has_failed |= probed.own_nat.as_ref().is_ok_and(|own| own.moved.is_some());
+        let has_class = probed.report.conclusion.as_ref().is_some_and(|of| of.shown_class().is_some());
+        is_filtered |= has_class && probed.moved().is_none();
+        has_failed |= probed.moved().is_some();
         if probed.is_stopped {
             break;
         }
@@ -103,11 +103,8 @@ fn resolve(target: &str) -> Result<Vec<SocketAddr>> {
         found.map(|address| SocketAddr::new(address.ip().to_canonical(), address.port())).collect();
     let first = |is_ipv4: bool| found.iter().copied().find(|address| address.is_ipv4() == is_ipv4);
     let targets: Vec<SocketAddr> = [first(true), first(false)].into_iter().flatten().collect();
-    targets
-        .iter()
-        .all(|address| address.port() != 0)
-        .then_some(targets)
-        .with_context(|| format!("{name}: 0 is no port to connect to"))
+    ensure!(targets.iter().all(|address| address.port() != 0), "{name}: 0 is no port to connect to");
+    Ok(targets)
 }
 
 fn announce(args: &Args, from: &PortSet, targets: &[SocketAddr]) {
@@ -117,12 +114,6 @@ fn announce(args: &Args, from: &PortSet, targets: &[SocketAddr]) {
         "connecting to {} from ports {from}: at most {most} connections, {rate} a second, each closed at once with an RST",
         names.join(", ")
     ));
-}
-
-fn has_class(probed: &Probed) -> bool {
-    let moved = probed.own_nat.as_ref().is_ok_and(|own| own.moved.is_some());
-    let verdict = probed.report.conclusion.as_ref().map(|conclusion| &conclusion.verdict);
-    !moved && matches!(verdict, Some(Verdict::Class(_) | Verdict::OneDestination(_)))
 }
 
 /// Connections made; hidden unless standard error is a terminal.

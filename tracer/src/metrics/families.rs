@@ -8,8 +8,8 @@ use prometheus::proto::MetricType::{self, COUNTER, GAUGE};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily};
 use tracer_common::config::Loss;
 
+use super::board::{OwnerCounts, Snapshot};
 use super::conntrack::Table;
-use super::snapshot::{OwnerCounts, Snapshot};
 use crate::infer::Conclusion;
 use crate::model::{Capture, Owner, PortSet, Strength};
 

@@ -42,7 +42,7 @@ pub(super) fn healthy(board: &Board, now: Instant) -> Health {
 mod tests {
     use super::*;
     use crate::join::TickState;
-    use crate::metrics::snapshot::Snapshot;
+    use crate::metrics::board::Snapshot;
 
     #[test]
     fn a_capture_is_unhealthy_while_it_is_blind_or_stalled_or_loses_events() {

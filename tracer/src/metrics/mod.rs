@@ -12,7 +12,6 @@ mod health;
 mod http;
 mod observer;
 mod owners;
-mod snapshot;
 mod textfile;
 
 pub use exporter::{Exporter, Options, Serving};

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::board::Board;
+use super::board::{Board, OwnerCounts, Snapshot};
 use super::owners::Owners;
-use super::snapshot::{OwnerCounts, Snapshot};
 use crate::evidence::InPeriod;
 use crate::model::{EndedAttempt, Finding, Judgement, Owner, Period, PolicyEvidence};
 use crate::outputs::{Moment, Observer};

@@ -7,7 +7,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::snapshot::OwnerCounts;
+use super::board::OwnerCounts;
 use crate::model::Owner;
 
 /// A series may make room when its owner had no retransmit for so long.

@@ -122,7 +122,6 @@ pub fn schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {
 /// How the user wants to see findings.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// `-o`
     pub format: &'static Format,
     /// Every SYN retransmit, not only those of flagged attempts.
     pub all: bool,
@@ -132,13 +131,10 @@ pub struct View {
     pub fold: bool,
     /// A line when an attempt ends of which a line was shown.
     pub ends: bool,
-    /// How it is kept short.
     pub bounds: bounded::Bounds,
     /// Times in UTC.
     pub utc: bool,
-    /// With colours.
     pub colour: bool,
-    /// Pages of text.
     pub layout: text::Layout,
     /// Only these attempts, in lines and in counts.
     pub filter: Filter,

@@ -60,7 +60,7 @@ pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
 
 /// Writes what was found about one address family.
 pub fn write(probed: &Probed, is_ipv4: bool, as_json: bool, mut out: impl Write) -> io::Result<()> {
-    if moved(probed).is_none() {
+    if probed.moved().is_none() {
         write_conclusions(probed.report.conclusion.as_slice(), as_json, &mut out)?;
     }
     if as_json {
@@ -72,11 +72,7 @@ pub fn write(probed: &Probed, is_ipv4: bool, as_json: bool, mut out: impl Write)
 }
 
 fn allow(probed: &Probed) -> Option<PortSet> {
-    moved(probed).is_none().then(|| probed.report.allow())?
-}
-
-fn moved(probed: &Probed) -> Option<(u16, u16)> {
-    probed.own_nat.as_ref().ok()?.moved
+    probed.moved().is_none().then(|| probed.report.allow())?
 }
 
 fn never_left(probed: &Probed) -> usize {
@@ -86,7 +82,7 @@ fn never_left(probed: &Probed) -> usize {
 /// What a reader has to know besides the conclusion, one sentence each.
 fn notes(probed: &Probed) -> Vec<String> {
     let report = &probed.report;
-    if let Some((from, to)) = moved(probed) {
+    if let Some((from, to)) = probed.moved() {
         return vec![format!(
             "NAT on this node changes the source ports of these connections ({from} left as {to}), so they say nothing about ports: \
              probe from the node's own network namespace"

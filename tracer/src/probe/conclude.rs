@@ -7,19 +7,16 @@ use tracer_common::Flow;
 use super::ledger::{Answer, Asked, Expected};
 use super::plan::Plan;
 use super::runs::{passing, runs};
-use crate::infer::{Class, Conclusion, Destination, Infer, SupportingDestination, Verdict};
+use crate::infer::{Conclusion, Destination, Infer, SupportingDestination};
 use crate::model::{Answers, PortSet};
 
 /// What a target did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetCounts {
-    /// Which.
     pub target: SocketAddr,
-    /// Connections that it accepted.
     pub accepted: u64,
-    /// Connections that it refused with an RST.
+    /// With an RST.
     pub refused: u64,
-    /// Connections without an answer.
     pub unanswered: u64,
     /// Connections that an ICMP error or a missing route ended.
     pub unreachable: u64,
@@ -36,7 +33,7 @@ pub struct TargetCounts {
 pub struct Report {
     /// As of traces; `None` where no target answered or could be asked.
     pub conclusion: Option<Conclusion>,
-    /// Connections that were made.
+    /// How many were made.
     pub connections: usize,
     /// Whether each edge was followed as far as ports can be asked.
     pub is_complete: bool,
@@ -61,11 +58,8 @@ pub struct Report {
 impl Report {
     /// The ports that pass for sure, for `--allow`.
     pub fn allow(&self) -> Option<PortSet> {
-        let Class { passes, .. } = match &self.conclusion.as_ref()?.verdict {
-            Verdict::Class(class) | Verdict::OneDestination(class) => class,
-            Verdict::NoClass { .. } | Verdict::TooFew { .. } => return None,
-        };
-        Some(PortSet::of(passes.iter().map(|range| (range.low.to, range.high.from))))
+        let class = self.conclusion.as_ref()?.shown_class()?;
+        Some(PortSet::of(class.passes.iter().map(|range| (range.low.to, range.high.from))))
     }
 
     /// Of this plan, whose targets these are.

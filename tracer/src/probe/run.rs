@@ -23,7 +23,6 @@ const ROUND_TRIPS: u32 = 3;
 /// What to ask, of targets of one address family.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The targets.
     pub targets: Vec<SocketAddr>,
     /// Source ports.
     pub from: PortSet,
@@ -38,14 +37,19 @@ pub struct Options {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probed {
-    /// What follows.
     pub report: Report,
     /// What this node did to the connections.
     pub own_nat: Result<OwnNat, String>,
     /// Somebody stopped it.
     pub is_stopped: bool,
-    /// How long it took.
     pub took: Duration,
+}
+
+impl Probed {
+    /// A connection whose source port NAT on this node changed, so that none of them says anything about ports: from, to.
+    pub fn moved(&self) -> Option<(u16, u16)> {
+        self.own_nat.as_ref().ok()?.moved
+    }
 }
 
 /// Asks in the namespace of this thread. `progress` hears how many connections were made.

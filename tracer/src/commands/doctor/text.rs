@@ -85,11 +85,11 @@ impl Page {
             DoctorOutcome::MayFail | DoctorOutcome::Unknown => Level::Warn,
             DoctorOutcome::Ok => Level::Ok,
         };
-        let style = if self.colour { style(level) } else { Style::new() };
+        let style = self.style(level);
         let text = format!("{}: {}", verdict.outcome.name().to_uppercase(), verdict.text);
-        self.text.push_str(&format!("{style}{}{style:#}\n", wrapped(0, 2, &text, options(PAGE).break_words(false))));
+        self.text.push_str(&format!("{style}{}{style:#}\n", wrapped(0, 2, &text, options(PAGE))));
         for evidence in &verdict.evidence {
-            let lines = wrapped(2, INDENT, &format!("evidence: {evidence}"), options(PAGE).break_words(false));
+            let lines = wrapped(2, INDENT, &format!("evidence: {evidence}"), options(PAGE));
             let room = if verbose { MAX_LINES } else { MAX_EVIDENCE_LINES / verdict.evidence.len() };
             let kept: Vec<&str> = lines.lines().take(room).collect();
             let cut = if kept.len() < lines.lines().count() { " ..." } else { "" };
@@ -114,10 +114,10 @@ impl Page {
     }
 
     fn head(&mut self, report: &CheckReport) {
-        let style = if self.colour { style(report.level) } else { Style::new() };
+        let style = self.style(report.level);
         self.text.push_str(&format!("{style}{:<8}{style:#} {:<16}", report.level.name(), report.id));
         // The head takes the place of the first line's indent.
-        let summary = wrapped(COLUMN, COLUMN, &report.summary, options(PAGE).break_words(false));
+        let summary = wrapped(COLUMN, COLUMN, &report.summary, options(PAGE));
         self.text.push_str(summary.trim_start());
         self.text.push('\n');
     }
@@ -152,14 +152,26 @@ impl Page {
     }
 
     fn paragraph(&mut self, first: usize, others: usize, text: &str) {
-        self.text.push_str(&wrapped(first, others, text, options(PAGE).break_words(false)));
+        self.text.push_str(&wrapped(first, others, text, options(PAGE)));
         self.text.push('\n');
+    }
+
+    fn style(&self, level: Level) -> Style {
+        if !self.colour {
+            return Style::new();
+        }
+        match level {
+            Level::Ok => AnsiColor::Green.on_default(),
+            Level::Note => AnsiColor::Cyan.on_default(),
+            Level::Warn => AnsiColor::Yellow.on_default().bold(),
+            Level::Problem => AnsiColor::Red.on_default().bold(),
+        }
     }
 
     /// A command over several lines: each but the last ends in a backslash, and what stands in a shell's quotes stays whole.
     fn command(&mut self, first: usize, others: usize, text: &str) {
         const CONTINUED: &str = " \\";
-        let options = options(PAGE - CONTINUED.len()).break_words(false);
+        let options = options(PAGE - CONTINUED.len());
         let lines = wrapped(first, others, text, options.word_separator(WordSeparator::Custom(shell_words)));
         self.text.push_str(&lines.replace('\n', &format!("{CONTINUED}\n")));
         self.text.push('\n');
@@ -168,7 +180,7 @@ impl Page {
 
 fn wrapped(first: usize, others: usize, text: &str, options: Options<'_>) -> String {
     let (first, others) = (" ".repeat(first), " ".repeat(others));
-    let options = options.initial_indent(&first).subsequent_indent(&others);
+    let options = options.initial_indent(&first).subsequent_indent(&others).break_words(false);
     textwrap::fill(&Escaped(text).to_string(), options)
 }
 
@@ -187,15 +199,6 @@ fn shell_words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let words: Vec<Word<'_>> =
         starts.windows(2).filter_map(|ends| line.get(ends[0]..ends[1])).map(Word::from).collect();
     Box::new(words.into_iter())
-}
-
-fn style(level: Level) -> Style {
-    match level {
-        Level::Ok => AnsiColor::Green.on_default(),
-        Level::Note => AnsiColor::Cyan.on_default(),
-        Level::Warn => AnsiColor::Yellow.on_default().bold(),
-        Level::Problem => AnsiColor::Red.on_default().bold(),
-    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,7 @@ use crate::model::Attempt;
 /// A column of a line. Its name on the command line is in [`ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// Time of day.
     Time,
-    /// Node.
     Node,
     /// Source before NAT.
     Source,
@@ -19,9 +17,8 @@ pub enum Column {
     Owner,
     /// The same, or the source before NAT where there is no name.
     OwnerOrSource,
-    /// Container, in a pod or not.
+    /// In a pod or not.
     Container,
-    /// Process that has the socket open.
     Process,
     /// Destination before NAT; without a column for it also the one after NAT.
     Destination,
@@ -33,7 +30,6 @@ pub enum Column {
     Ordinal,
     /// Time since the first SYN.
     Wait,
-    /// How the rule chooses ports.
     Mode,
     /// Cause and evidence.
     Cause,

@@ -24,10 +24,7 @@ const FILTERS: &[&str] = &[
 
 /// The edges that were found.
 fn found(report: &Report) -> Option<Vec<Edge>> {
-    let class = match &report.conclusion.as_ref()?.verdict {
-        Verdict::Class(class) | Verdict::OneDestination(class) => class,
-        Verdict::NoClass { .. } | Verdict::TooFew { .. } => return None,
-    };
+    let class = report.conclusion.as_ref()?.shown_class()?;
     let edges = class.passes.iter().flat_map(|range| [range.low, range.high]);
     Some(edges.filter(|edge| edge.is_measured).collect())
 }
