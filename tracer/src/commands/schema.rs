@@ -25,9 +25,9 @@ pub fn run(_: &Args) -> Result<End> {
 /// One of the kinds of line, or a row of `export -o jsonl`.
 pub fn schema() -> Value {
     let mut generator: SchemaGenerator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut lines = outputs::schemas(&mut generator);
+    let mut lines = outputs::schemas(&mut generator).to_vec();
     lines.push(generator.subschema_for::<report::json::ReportLine>());
-    lines.push(doctor::schema(&mut generator));
+    lines.push(generator.subschema_for::<doctor::Findings<'_>>());
     let mut definitions = generator.take_definitions(true);
     let mut any_of: Vec<Value> = lines.into_iter().map(Value::from).collect();
     for (name, row) in export::schemas() {

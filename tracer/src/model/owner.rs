@@ -27,6 +27,15 @@ impl Owner {
         Self { namespace: next(), pod: next(), container: next() }
     }
 
+    /// For people: `namespace/pod`, or the container that no pod has.
+    pub fn label(&self) -> String {
+        let known = |name: &Option<Arc<str>>| name.as_deref().unwrap_or("-").to_owned();
+        match self {
+            Self { namespace: None, pod: None, container } => known(container),
+            Self { namespace, pod, .. } => format!("{}/{}", known(namespace), known(pod)),
+        }
+    }
+
     /// `namespace/pod/container`; a name that is not known is empty.
     #[must_use]
     pub fn text(&self) -> String {

@@ -52,10 +52,8 @@ pub(super) fn bounded(output: Box<dyn Output>, bounds: Bounds) -> Box<dyn Output
     if let Bounds { rate: None, interval: None } = bounds {
         return output;
     }
-    let (left_out, intervals, captures) = (LeftOut::default(), BTreeMap::new(), Vec::new());
-    let bounded =
-        Bounded { output, bounds, period_began_ns: 0, lines: 0, left_out, captures, left_out_at: (0, 0), intervals };
-    Box::new(bounded)
+    let (left_out, intervals) = (LeftOut::default(), BTreeMap::new());
+    Box::new(Bounded { output, bounds, period_began_ns: 0, lines: 0, left_out, left_out_at: None, intervals })
 }
 
 struct Bounded {
@@ -64,9 +62,8 @@ struct Bounded {
     period_began_ns: u64,
     lines: u64,
     left_out: LeftOut,
-    captures: Vec<Capture>,
-    /// Which of the captures the first line was of that was left out, and when.
-    left_out_at: (usize, u64),
+    /// Where and when the first line was left out.
+    left_out_at: Option<(Capture, u64)>,
     /// By node: since when, and the counts until then.
     intervals: BTreeMap<String, (u64, Progress)>,
 }
@@ -81,8 +78,7 @@ impl Bounded {
             return Ok(true);
         }
         if self.left_out.lines == 0 {
-            let at = self.captures.iter().position(|capture| capture.node == finding.capture.node);
-            self.left_out_at = (at.unwrap_or_default(), finding.time_ns);
+            self.left_out_at = Some((finding.capture.clone(), finding.time_ns));
         }
         self.left_out.lines += 1;
         *self.left_out.by_cause.entry(finding.judgement.cause.unwrap_or("unknown")).or_default() += 1;
@@ -120,7 +116,6 @@ impl Bounded {
 
 impl Output for Bounded {
     fn start(&mut self, captures: &[&Capture]) -> io::Result<()> {
-        self.captures = captures.iter().map(|&capture| capture.clone()).collect();
         self.output.start(captures)
     }
 
@@ -143,9 +138,8 @@ impl Output for Bounded {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        let (at, time_ns) = self.left_out_at;
-        if let Some(capture) = self.captures.get(at).filter(|_| self.left_out.lines > 0) {
-            self.output.left_out(capture, time_ns, &self.left_out)?;
+        if let Some((capture, time_ns)) = self.left_out_at.as_ref().filter(|_| self.left_out.lines > 0) {
+            self.output.left_out(capture, *time_ns, &self.left_out)?;
         }
         self.output.finish(summary)
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::json_line::write_line;
@@ -87,7 +87,7 @@ struct SupportingObject {
 
 /// `kind:"inference"`
 #[derive(Serialize, JsonSchema)]
-struct InferenceLine<'a> {
+pub(super) struct InferenceLine<'a> {
     #[schemars(extend("const" = "inference"))]
     kind: &'static str,
     family: &'static str,
@@ -233,18 +233,9 @@ pub(super) fn write_conclusions(conclusions: &[Conclusion], as_json: bool, out: 
 
 /// `kind:"conntrack"`
 #[derive(Serialize, JsonSchema)]
-struct CountsLine<'a> {
+pub(super) struct CountsLine<'a> {
     #[schemars(extend("const" = "conntrack"))]
     kind: &'static str,
     #[serde(flatten)]
     counts: &'a EntryCounts,
-}
-
-/// The schemas of the lines of `infer`.
-pub(super) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 3] {
-    [
-        generator.subschema_for::<InferenceLine<'_>>(),
-        generator.subschema_for::<CountsLine<'_>>(),
-        generator.subschema_for::<PolicyLine<'_>>(),
-    ]
 }

@@ -8,8 +8,8 @@ mod lines;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-pub(super) use self::lines::schemas;
-use self::lines::{CaptureLine, InferenceObject, IntervalLine, LeftOutLine, RetransmitLine, SummaryLine};
+use self::lines::InferenceObject;
+pub(super) use self::lines::{CaptureLine, IntervalLine, LeftOutLine, RetransmitLine, SummaryLine};
 
 use super::bounded::{Interval, LeftOut};
 use super::json_line::write_line;

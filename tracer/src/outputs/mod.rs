@@ -112,11 +112,18 @@ pub struct Format {
 pub const ALL: &[Format] = &[text::FORMAT, JSON, text::WIDE];
 
 /// The JSON Schemas of all kinds of line that are written here.
-pub fn schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {
-    let mut all = json::schemas(generator).to_vec();
-    all.extend(inference::schemas(generator));
-    all.push(probe::schema(generator));
-    all
+pub fn schemas(generator: &mut SchemaGenerator) -> [Schema; 9] {
+    [
+        generator.subschema_for::<json::CaptureLine<'_>>(),
+        generator.subschema_for::<json::RetransmitLine<'_>>(),
+        generator.subschema_for::<json::SummaryLine<'_>>(),
+        generator.subschema_for::<json::LeftOutLine<'_>>(),
+        generator.subschema_for::<json::IntervalLine<'_>>(),
+        generator.subschema_for::<inference::InferenceLine<'_>>(),
+        generator.subschema_for::<inference::CountsLine<'_>>(),
+        generator.subschema_for::<policies::PolicyLine<'_>>(),
+        generator.subschema_for::<probe::ProbeLine>(),
+    ]
 }
 
 /// How the user wants to see findings.

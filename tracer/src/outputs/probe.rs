@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use nix::errno::Errno;
 use nix::unistd::Uid;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::inference::write_conclusions;
@@ -19,7 +19,7 @@ const MAX_RANGES: usize = 20;
 
 /// `kind:"probe"`
 #[derive(Serialize, JsonSchema)]
-struct ProbeLine {
+pub(super) struct ProbeLine {
     #[schemars(extend("const" = "probe"))]
     kind: &'static str,
     family: &'static str,
@@ -51,11 +51,6 @@ struct TargetObject {
     unreachable: u64,
     denied: u64,
     left_out: bool,
-}
-
-/// The schema of the line.
-pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<ProbeLine>()
 }
 
 /// Writes what was found about one address family.

@@ -79,7 +79,7 @@ impl TopCounts {
 
     fn count(&mut self, owner: Option<&Owner>, attempt: &crate::model::Attempt, counts: RowCounts) {
         self.all.add(counts);
-        add(&mut self.pods, || owner.map_or_else(|| "-".to_owned(), name), counts);
+        add(&mut self.pods, || owner.map_or_else(|| "-".to_owned(), Owner::label), counts);
         if let Some(flow) = attempt.original.or(attempt.translated) {
             let (address, port) = (flow.dst_addr(), flow.dst_port);
             add(&mut self.destinations, || std::net::SocketAddr::new(address, port).to_string(), counts);
@@ -100,14 +100,6 @@ fn add(rows: &mut Rows, key: impl FnOnce() -> String, counts: RowCounts) {
         row.add(counts);
     } else if rows.len() < MAX_ROWS {
         rows.insert(key, counts);
-    }
-}
-
-/// `namespace/pod`, or the container.
-fn name(owner: &Owner) -> String {
-    match (owner.namespace.as_deref(), owner.pod.as_deref()) {
-        (None, None) => owner.container.as_deref().unwrap_or("-").to_owned(),
-        (namespace, pod) => format!("{}/{}", namespace.unwrap_or("-"), pod.unwrap_or("-")),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueHint;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::{LivePolicy, NodeArgs};
@@ -36,7 +36,7 @@ pub struct Args {
 
 /// Everything that is said.
 #[derive(Serialize, JsonSchema)]
-struct Findings<'a> {
+pub(super) struct Findings<'a> {
     #[schemars(extend("const" = "doctor"))]
     kind: &'static str,
     version: &'static str,
@@ -52,11 +52,6 @@ struct Findings<'a> {
     conclusion: &'a DoctorVerdict,
     level: Level,
     checks: &'a [CheckReport],
-}
-
-/// The schema of its JSON.
-pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<Findings<'_>>()
 }
 
 /// Looks, and says what it sees.

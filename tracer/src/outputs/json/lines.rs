@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::infer::Conclusion;
@@ -15,7 +15,7 @@ use crate::summary::Summary;
 
 /// `kind:"capture"`
 #[derive(Serialize, JsonSchema)]
-pub(super) struct CaptureLine<'a> {
+pub(in crate::outputs) struct CaptureLine<'a> {
     #[schemars(extend("const" = "capture"))]
     pub(super) kind: &'static str,
     pub(super) time: Option<String>,
@@ -36,7 +36,7 @@ pub(super) struct HookField<'a> {
 
 /// `kind:"retransmit"`, and with the same fields `kind:"ended"`
 #[derive(Serialize, JsonSchema)]
-pub(super) struct RetransmitLine<'a> {
+pub(in crate::outputs) struct RetransmitLine<'a> {
     #[schemars(extend("enum" = ["retransmit", "ended"]))]
     pub(super) kind: &'static str,
     pub(super) time: Option<&'a str>,
@@ -78,7 +78,7 @@ pub(super) struct ProcessObject<'a> {
 
 /// `kind:"summary"`
 #[derive(Serialize, JsonSchema)]
-pub(super) struct SummaryLine<'a> {
+pub(in crate::outputs) struct SummaryLine<'a> {
     #[schemars(extend("const" = "summary"))]
     pub(super) kind: &'static str,
     pub(super) time: Option<String>,
@@ -104,7 +104,7 @@ pub(super) struct SummaryLine<'a> {
 
 /// `kind:"left_out"`
 #[derive(Serialize, JsonSchema)]
-pub(super) struct LeftOutLine<'a> {
+pub(in crate::outputs) struct LeftOutLine<'a> {
     #[schemars(extend("const" = "left_out"))]
     pub(super) kind: &'static str,
     pub(super) time: Option<String>,
@@ -115,7 +115,7 @@ pub(super) struct LeftOutLine<'a> {
 
 /// `kind:"interval"`
 #[derive(Serialize, JsonSchema)]
-pub(super) struct IntervalLine<'a> {
+pub(in crate::outputs) struct IntervalLine<'a> {
     #[schemars(extend("const" = "interval"))]
     pub(super) kind: &'static str,
     pub(super) time: Option<String>,
@@ -139,17 +139,6 @@ pub(super) struct IntervalLine<'a> {
 pub(super) struct InferenceObject<'a> {
     pub(super) ipv4: Option<Inference<'a>>,
     pub(super) ipv6: Option<Inference<'a>>,
-}
-
-/// The schemas of its lines.
-pub(in crate::outputs) fn schemas(generator: &mut SchemaGenerator) -> [Schema; 5] {
-    [
-        generator.subschema_for::<CaptureLine<'_>>(),
-        generator.subschema_for::<RetransmitLine<'_>>(),
-        generator.subschema_for::<SummaryLine<'_>>(),
-        generator.subschema_for::<LeftOutLine<'_>>(),
-        generator.subschema_for::<IntervalLine<'_>>(),
-    ]
 }
 
 impl<'a> From<&'a Capture> for CaptureLine<'a> {

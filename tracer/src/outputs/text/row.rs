@@ -1,7 +1,6 @@
 //! One finding as one line, and the titles over it.
 
 use std::fmt::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anstyle::Style;
@@ -10,7 +9,7 @@ use tracer_common::Flow;
 use super::columns::{self, Cell, Column};
 use super::line::TextLine;
 use crate::causes;
-use crate::model::{Attempt, Clock, Finding, NatMode, Outcome, Owner, Strength};
+use crate::model::{Attempt, Clock, Finding, NatMode, Outcome, Strength};
 use crate::outputs::escape::Escaped;
 
 /// Characters of the longest cause, with its mark.
@@ -76,7 +75,10 @@ impl RowFormat {
                 None => line.write_char('-'),
             },
             Column::OwnerOrSource if owner.is_none() => source(line, original, width),
-            Column::Owner | Column::OwnerOrSource => shortened(line, width, |line| name(line, owner)),
+            Column::Owner | Column::OwnerOrSource => shortened(line, width, |line| match owner {
+                Some(owner) => write!(line, "{}", Escaped(&owner.label())),
+                None => line.write_char('-'),
+            }),
             Column::Container => shortened(line, width, |line| {
                 write!(line, "{}", Escaped(owner.and_then(|owner| owner.container.as_deref()).unwrap_or("-")))
             }),
@@ -121,16 +123,6 @@ fn shortened(line: &mut TextLine, width: usize, write: impl FnOnce(&mut TextLine
     write(line)?;
     line.without_middle(start, width);
     Ok(())
-}
-
-/// `namespace/pod`, or the container that no pod has.
-fn name(line: &mut TextLine, owner: Option<&Owner>) -> fmt::Result {
-    let Some(owner) = owner else { return line.write_char('-') };
-    let known = |name: &Option<Arc<str>>| Escaped(name.as_deref().unwrap_or("-")).to_string();
-    match owner {
-        Owner { namespace: None, pod: None, container } => line.write_str(&known(container)),
-        Owner { namespace, pod, .. } => write!(line, "{}/{}", known(namespace), known(pod)),
-    }
 }
 
 fn source(line: &mut TextLine, flow: Option<Flow>, width: usize) -> fmt::Result {
