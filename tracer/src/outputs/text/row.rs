@@ -71,7 +71,10 @@ impl RowFormat {
             Column::Source => source(line, original, width),
             Column::NatSource => source(line, translated, width),
             Column::NatPort => match translated {
-                Some(flow) => write!(line, "{}", flow.src_port),
+                Some(flow) => {
+                    line.number(flow.src_port);
+                    Ok(())
+                }
                 None => line.write_char('-'),
             },
             Column::OwnerOrSource if owner.is_none() => source(line, original, width),
