@@ -5,8 +5,8 @@ use tracer_common::Flow;
 use tracer_common::events::{RANGE_MAP_IPS, RANGE_PROTO_RANDOM_FULLY};
 
 use super::{
-    Answers, Assessment, Attempt, Capture, Claim, Filter, HookState, Judgement, NatRange, Period, Policy, PolicyEvidence,
-    Reason, Scope, Side, SideEvidence, Strength,
+    Answers, Assessment, Attempt, Capture, Claim, Filter, HookState, Judgement, NatRange, Period, Policy,
+    PolicyEvidence, Reason, Scope, Side, SideEvidence, Strength,
 };
 
 /// A flow from socket addresses as people write them.
