@@ -20,8 +20,9 @@ use tokio::time::sleep;
 use super::address::Address;
 use super::board::Board;
 use super::conntrack::ConntrackFiles;
+use super::families::Export;
 use super::observer::MetricsObserver;
-use super::{families, http, textfile};
+use super::{http, textfile};
 use crate::notice::notice;
 
 /// Clients answered at once.
@@ -56,21 +57,6 @@ impl Options {
             Some(Address::Tcp(_)) | None => None,
         };
         socket.into_iter().chain(self.directory.as_deref().map(textfile::path)).collect()
-    }
-}
-
-/// What metrics are made of, for every way to get them.
-#[derive(Debug)]
-pub(super) struct Export {
-    pub(super) board: Board,
-    conntrack: ConntrackFiles,
-}
-
-impl Export {
-    /// All metrics; those of the process only for a scrape, for node_exporter has its own of the same names.
-    pub(super) fn text(&self, with_process: bool) -> Result<String> {
-        let snapshot = self.board.load();
-        families::text(snapshot.as_ref().map(|(_, snapshot)| &**snapshot), &self.conntrack.read(), with_process)
     }
 }
 

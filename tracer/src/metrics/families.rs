@@ -8,16 +8,29 @@ use prometheus::proto::MetricType::{self, COUNTER, GAUGE};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily};
 use tracer_common::config::Loss;
 
-use super::board::{OwnerCounts, Snapshot};
-use super::conntrack::Table;
+use super::board::{Board, OwnerCounts, Snapshot};
+use super::conntrack::{ConntrackFiles, Table};
 use crate::infer::Conclusion;
 use crate::model::{Capture, Owner, PortSet, Strength};
 
 /// The labels that stand for all owners without a series of their own.
 const OTHER: [&str; 3] = ["other", "other", ""];
 
-/// All metrics as text.
-pub(super) fn text(snapshot: Option<&Snapshot>, tables: &[Table], with_process: bool) -> Result<String> {
+/// What metrics are made of, for every way to get them.
+pub(super) struct Export {
+    pub(super) board: Board,
+    pub(super) conntrack: ConntrackFiles,
+}
+
+impl Export {
+    /// All metrics; those of the process only for a scrape, for node_exporter has its own of the same names.
+    pub(super) fn text(&self, with_process: bool) -> Result<String> {
+        let snapshot = self.board.load();
+        text(snapshot.as_ref().map(|(_, snapshot)| &**snapshot), &self.conntrack.read(), with_process)
+    }
+}
+
+fn text(snapshot: Option<&Snapshot>, tables: &[Table], with_process: bool) -> Result<String> {
     let mut families = Families::default();
     if let Some(snapshot) = snapshot {
         families.snapshot(snapshot);

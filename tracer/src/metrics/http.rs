@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::exporter::Export;
+use super::families::Export;
 use super::health::{self, Health};
 
 /// A client that has not sent its request and read the answer by then is hung up on.
