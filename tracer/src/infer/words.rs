@@ -92,8 +92,12 @@ impl Display for Conclusion {
                 write!(f, "no single range explains {}", self.attempts())
             }
             Verdict::NoClass { visible_share } => {
-                write!(f, "no port class found in {}; ", self.attempts())?;
-                write!(f, "a class with {:.1} % of the attempts would have been found", visible_share * 100.0)
+                write!(f, "no port class found in {}", self.attempts())?;
+                // Attempts that were given up may be just those of the class.
+                if self.left_out.gave_up * 10 > self.used.total() {
+                    return self.rest(f);
+                }
+                write!(f, "; a class with {:.1} % of the attempts would have been found", visible_share * 100.0)
             }
             Verdict::TooFew { more, suspected } => {
                 let few =

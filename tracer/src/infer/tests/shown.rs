@@ -84,6 +84,15 @@ fn no_class_is_told_with_what_would_have_been_seen() {
 }
 
 #[test]
+fn attempts_that_were_given_up_may_be_those_of_a_class() {
+    let mut conclusion = World { fails: 0.02, ..World::new(1, 1000) }.conclude();
+    conclusion.left_out.gave_up = 101;
+    let text = conclusion.to_string();
+    assert!(text.ends_with("; left out: 101 attempts without an answer whose client gave up within 0.2 s"), "{text}");
+    assert!(!text.contains("would have been found"), "{text}");
+}
+
+#[test]
 fn too_few_attempts_are_told_with_what_is_missing() {
     assert_told(
         &World { destinations: 2, ..World::new(1, 12) },
