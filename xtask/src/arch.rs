@@ -98,7 +98,7 @@ impl Arch {
         process::run(process::command("rustup").args(["target", "add", &triple])).with_context(|| {
             format!(
                 "rustup cannot download the standard library for {triple}: build on a machine of that architecture, \
-                 or install it by hand below `rustc --print sysroot`/lib/rustlib"
+                 or install the library by hand below `rustc --print sysroot`/lib/rustlib"
             )
         })
     }

@@ -14,7 +14,7 @@ use crate::{paths, process, setup};
 /// Build the release binaries, linked statically so that they run anywhere
 #[derive(clap::Args)]
 pub struct Args {
-    /// Build for this processor architecture instead of the machine's own
+    /// Architecture to build for [default: that of this machine]
     #[arg(long, value_enum)]
     arch: Option<Arch>,
 }
@@ -89,7 +89,7 @@ fn stripped(snatrace: PathBuf, objcopy: &str) -> Result<PathBuf> {
             objcopy().args(["--strip-all", "--remove-section=.comment"]).arg(link).args([&binary, &small]),
         )?;
         // Not in place: the file is a link to Cargo's own, which stays as it is, and which the next build links again.
-        fs::rename(&small, &binary).with_context(|| format!("{} cannot be replaced", binary.display()))?;
+        fs::rename(&small, &binary).with_context(|| format!("cannot replace {}", binary.display()))?;
     }
     Ok(snatrace)
 }
@@ -97,5 +97,5 @@ fn stripped(snatrace: PathBuf, objcopy: &str) -> Result<PathBuf> {
 fn host_triple() -> Result<String> {
     let version = process::output(process::command("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("`rustc -vV` names no host")?.to_owned())
+    Ok(host.context("`rustc -vV` printed no `host:` line")?.to_owned())
 }

@@ -33,12 +33,10 @@ pub fn install(packages: &[&str]) -> Result<()> {
     }
     let list = missing.join(" ");
     if !is_debian() {
-        bail!(
-            "something is missing: this is not Debian: install the like of these Debian packages and try again: {list}"
-        );
+        bail!("packages are missing, and this is not Debian: install the equivalents of {list} and try again");
     }
     if !is_root() {
-        bail!("packages are missing: installing needs root: run `apt-get install {list}` as root and try again");
+        bail!("packages are missing: installing them needs root: run `apt-get install {list}` as root and try again");
     }
     if missing.iter().any(|package| !has_candidate(package)) {
         update()?;

@@ -10,7 +10,7 @@ use crate::{build, debian, process, setup};
 /// Set up, build, and run `snatrace-lab demo` as root
 #[derive(clap::Args)]
 pub struct Args {
-    /// What `snatrace-lab demo` is given, for example: fully_random -n 200
+    /// Arguments of `snatrace-lab demo`, for example: fully_random -n 200
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
@@ -28,5 +28,5 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     // Replacing this process hands Ctrl-C and the exit code straight to the demo.
     let error = command.arg("demo").args(&args.args).exec();
-    bail!("starting {}: {error}", binary.display())
+    bail!("cannot start {}: {error}", binary.display())
 }

@@ -15,13 +15,13 @@ const SEEDS: &[&str] =
 /// An input that takes longer, or makes the target hold more memory, is a finding.
 const LIMITS: &[&str] = &["-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=256"];
 
-/// Fuzz what reads traces and rules, with coverage as a guide
+/// Fuzz the parsers of traces, packet captures, NAT rules and BTF, guided by coverage
 #[derive(clap::Args)]
 pub struct Args {
-    /// What to fuzz [default: all, one after the other]
+    /// Targets to fuzz [default: all, one after the other]
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(TARGETS))]
     targets: Vec<String>,
-    /// How long each target is fuzzed
+    /// Seconds to fuzz each target
     #[arg(long, default_value_t = 60)]
     seconds: u32,
 }

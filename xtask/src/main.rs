@@ -13,20 +13,20 @@ mod setup;
 mod test;
 mod vm;
 
-/// Sets up, builds, demonstrates and tests snatrace
+/// Set up, build, demonstrate, test and measure snatrace
 #[derive(clap::Parser)]
 #[command(bin_name = "cargo xtask", arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
-    /// Install what is missing without asking
+    /// Install missing packages and tools without asking
     #[arg(long, short, global = true)]
     yes: bool,
 }
 
 #[derive(clap::Subcommand)]
 enum Task {
-    /// Find or install the toolchain for the eBPF programs, and what the demo needs
+    /// Find or install the eBPF toolchain and the programs that the demo needs
     Setup,
     #[command(subcommand)]
     Bench(bench::Bench),

@@ -76,15 +76,15 @@ pub fn run_and_repeat(command: &mut Command) -> Result<()> {
     if io::stderr().is_terminal() {
         return run(command);
     }
-    let (output, end) = io::pipe().context("a pipe for the output")?;
-    command.stdout(end.try_clone().context("a pipe for the output")?).stderr(end);
+    let (output, end) = io::pipe().context("cannot create a pipe")?;
+    command.stdout(end.try_clone().context("cannot create a pipe")?).stderr(end);
     let child = start(command);
     // The command keeps the writing ends of the pipe, which would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = child?;
     let mut told = Told::default();
     for line in BufReader::new(output).split(b'\n') {
-        let line = String::from_utf8_lossy(&line.context("reading the output")?).into_owned();
+        let line = String::from_utf8_lossy(&line.context("cannot read the output")?).into_owned();
         eprintln!("{line}");
         told.add(line);
     }
@@ -94,7 +94,7 @@ pub fn run_and_repeat(command: &mut Command) -> Result<()> {
 
 /// Runs it silently; what it wrote to stdout.
 pub fn output(command: &mut Command) -> Result<String> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {}", shown(command)))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", shown(command)))?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
         bail!("`{}` failed: {}: {}", shown(command), output.status, reason.trim());
@@ -106,7 +106,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 pub fn run_for(limit: Duration, command: &mut Command) -> Result<()> {
     let mut child = start(command)?;
     if !wait_until(&mut child, Instant::now() + limit)? {
-        bail!("`{}` was stopped after {} s", shown(command), limit.as_secs());
+        bail!("`{}` took longer than {} s and was stopped", shown(command), limit.as_secs());
     }
     check(command, child.wait()?)
 }
@@ -136,7 +136,7 @@ pub fn poll_for(limit: Duration, mut is_true: impl FnMut() -> Result<bool>) -> R
 
 fn start(command: &mut Command) -> Result<Child> {
     eprintln!("$ {}", shown(command));
-    command.stdin(Stdio::null()).spawn().with_context(|| format!("starting {}", shown(command)))
+    command.stdin(Stdio::null()).spawn().with_context(|| format!("cannot start {}", shown(command)))
 }
 
 fn check(command: &Command, status: ExitStatus) -> Result<()> {

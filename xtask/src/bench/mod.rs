@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
-/// Measure what snatrace costs, beside targets and other tools
+/// Measure what snatrace costs, compared with its targets and with other tools
 #[derive(Subcommand)]
 pub enum Bench {
     Live(live::Args),

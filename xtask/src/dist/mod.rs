@@ -13,16 +13,16 @@ use crate::arch::Arch;
 use crate::{build, debian, paths, process, setup};
 pub use release::Release;
 
-/// Build what a release consists of: archives, .deb, .rpm, container image, chart, kubectl plugin, SBOM, checksums
+/// Build all files of a release: archives, .deb, .rpm, container image, chart, kubectl plugin, SBOM, checksums
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only for these architectures [default: all]
+    /// Build only for these architectures [default: all]
     #[arg(long, value_enum)]
     arch: Vec<Arch>,
-    /// Fail unless this commit is a release: it has the tag of its version, and the changelog has its section
+    /// Fail unless this commit has the tag of its version and the changelog has a section for that version
     #[arg(long)]
     tagged: bool,
-    /// Where releases are published: files below URL/vVERSION/; the manifest for krew names it
+    /// Address for the krew manifest: release files are published below URL/vVERSION/
     #[arg(long, value_name = "URL", required_if_eq("tagged", "true"))]
     url: Option<String>,
 }
@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let release = Release::read()?;
     match release.check() {
         Err(problem) if args.tagged => return Err(problem),
-        Err(problem) => eprintln!("dist: a snapshot, not a release: {problem:#}"),
+        Err(problem) => eprintln!("dist: building a snapshot, not a release: {problem:#}"),
         Ok(()) => {}
     }
     let archs = if args.arch.is_empty() { Arch::value_variants().to_vec() } else { args.arch.clone() };

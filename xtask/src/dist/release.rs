@@ -28,7 +28,7 @@ impl Release {
         let read = |file: &&str| Ok(((*file).to_owned(), fs::read_to_string(paths::root().join(file))?));
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            epoch: commit("--format=%ct").context("the commit's time is the time of all files")?,
+            epoch: commit("--format=%ct").context("cannot read the commit time for the files")?,
             date: commit("--format=%cD")?,
             tags: git(&["tag", "--points-at", "HEAD"])?,
             changelog: fs::read_to_string(paths::root().join("CHANGELOG.md"))?,

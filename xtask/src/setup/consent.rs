@@ -18,7 +18,7 @@ pub fn ask(what: &str) -> Result<()> {
     if IS_GIVEN.load(Ordering::Relaxed) || !io::stdin().is_terminal() {
         return Ok(());
     }
-    eprint!("Go ahead? [y/N] ");
+    eprint!("Proceed? [y/N] ");
     io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -32,7 +32,7 @@ pub fn ensure(llvm: u32) -> Result<()> {
     cargo.env("LLVM_PREFIX", dir).env_remove("CARGO_TARGET_DIR");
     cargo.args(["install", "--locked", "--force", "--no-default-features", "--features", &format!("llvm-{major}")]);
     process::run(cargo.arg(format!("bpf-linker@{VERSION}")).arg("--root").arg(tools))
-        .context("building bpf-linker, which links the eBPF programs")?;
+        .context("cannot build bpf-linker, which links the eBPF programs")?;
     Ok(fs::write(record(), major.to_string())?)
 }
 

@@ -20,7 +20,7 @@ const DEMO: &str = "ip=iproute2 nft=nftables";
 
 pub fn run() -> Result<ExitCode> {
     all()?;
-    eprintln!("setup: ready: eBPF programs are built by the toolchain `{}`", toolchain_name()?);
+    eprintln!("setup: ready: the toolchain `{}` builds the eBPF programs", toolchain_name()?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -36,14 +36,14 @@ pub fn toolchain_and_linker() -> Result<()> {
     let chosen = toolchain::choose()?;
     linker::ensure(chosen.llvm)?;
     let file = paths::tools().join("ebpf-toolchain");
-    fs::write(&file, format!("{}\n", chosen.name)).with_context(|| format!("writing {}", file.display()))
+    fs::write(&file, format!("{}\n", chosen.name)).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// The toolchain that an earlier `setup` chose.
 pub fn toolchain_name() -> Result<String> {
     let file = paths::tools().join("ebpf-toolchain");
-    let name =
-        fs::read_to_string(&file).with_context(|| format!("reading {}: run `cargo xtask setup`", file.display()))?;
+    let name = fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}: run `cargo xtask setup`", file.display()))?;
     Ok(name.trim().to_owned())
 }
 
@@ -59,5 +59,5 @@ pub fn cargo_tool(name: &str, version: &str) -> Result<()> {
     consent::ask(&format!("{name} {version} into {}", paths::tools().display()))?;
     let mut cargo = process::cargo();
     cargo.env_remove("CARGO_TARGET_DIR").args(["install", "--locked", &format!("{name}@{version}"), "--root"]);
-    process::run(cargo.arg(paths::tools())).with_context(|| format!("building {name}"))
+    process::run(cargo.arg(paths::tools())).with_context(|| format!("cannot build {name}"))
 }

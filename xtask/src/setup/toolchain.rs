@@ -24,7 +24,7 @@ const COMPONENT_LIMIT: Duration = Duration::from_secs(120);
 /// A toolchain that has rust-src, else rustup's component, else Debian's packages.
 pub fn choose() -> Result<Toolchain> {
     if paths::program("rustup").is_none() {
-        bail!("rustup is missing: it runs the eBPF programs' toolchain beside yours: install rustup first");
+        bail!("rustup is missing: the eBPF programs need a toolchain of their own: install rustup and try again");
     }
     let installed = installed()?;
     if let Some(found) = installed.iter().filter(|name| has_source(name)).find_map(|name| usable(name)) {
@@ -68,8 +68,8 @@ fn add_component(installed: &[String]) -> Result<Option<Toolchain>> {
             process::run_for(COMPONENT_LIMIT, rustup().args(["component", "add", "rust-src", "--toolchain", name]));
         match added {
             Ok(()) if has_source(name) => return Ok(Some(found)),
-            Ok(()) => eprintln!("setup: {name} still has no rust-src: trying the next way"),
-            Err(error) => eprintln!("setup: {error:#}: trying the next way"),
+            Ok(()) => eprintln!("setup: {name} still has no rust-src: trying another source"),
+            Err(error) => eprintln!("setup: {error:#}: trying another source"),
         }
     }
     Ok(None)
@@ -85,7 +85,7 @@ fn link_debian() -> Result<Toolchain> {
     process::run(rustup().args(["toolchain", "link", LINKED, "/usr"]))?;
     if !has_source(LINKED) {
         bail!(
-            "Debian's toolchain has no source of `core` under /usr/lib/rustlib: is rust-web-src the version of rustc-web?"
+            "Debian's toolchain has no source of `core` under /usr/lib/rustlib: install rust-web-src to match rustc-web"
         );
     }
     usable(LINKED).context("no LLVM fits Debian's compiler: run `apt-get update`, check `apt-cache policy llvm-22-dev`")
@@ -94,12 +94,12 @@ fn link_debian() -> Result<Toolchain> {
 fn sysroot(name: &str) -> Result<PathBuf> {
     let rustc = PathBuf::from(process::output(rustup().args(["which", "--toolchain", name, "rustc"]))?.trim());
     let dir = rustc.parent().and_then(|bin| bin.parent());
-    Ok(dir.context("rustc lies in no bin directory")?.to_path_buf())
+    Ok(dir.context("rustc is not in a bin directory")?.to_path_buf())
 }
 
 fn llvm_major(name: &str) -> Result<u32> {
     let version = process::output(rustup().args(["run", name, "rustc", "-vV"]))?;
-    let llvm = version.lines().find_map(|line| line.strip_prefix("LLVM version: ")).context("rustc names no LLVM")?;
+    let llvm = version.lines().find_map(|line| line.strip_prefix("LLVM version: ")).context("rustc printed no LLVM")?;
     Ok(llvm.split('.').next().unwrap_or_default().parse()?)
 }
 

@@ -33,7 +33,7 @@ pub fn deny() -> Result<()> {
 
 pub fn advisories() -> Result<()> {
     process::run_for(FETCH_LIMIT, cargo_deny()?.args(["fetch", "db"]))
-        .context(Skipped("the advisory database cannot be fetched"))?;
+        .context(Skipped("cannot fetch the advisory database"))?;
     process::run(cargo_deny()?.args(["check", "--disable-fetch", "advisories"]))
 }
 

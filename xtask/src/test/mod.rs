@@ -16,19 +16,19 @@ use anyhow::{Result, bail};
 use crate::{build, process, setup};
 use report::{Row, skipped};
 
-/// Run all checks and tests that can run here, and say which cannot
+/// Run every check and test that this machine supports, and list the skipped ones
 #[derive(clap::Args)]
 pub struct Args {
-    /// Run only these steps; `kernel` stands for all of `kernel-5.10`, `kernel-6.1`, ...
+    /// Run only these steps; `kernel` selects `kernel-5.10`, `kernel-6.1`, ...
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
-    /// Leave these steps out
+    /// Skip these steps
     #[arg(long, value_name = "STEP")]
     skip: Vec<String>,
-    /// Boot every kernel of the matrix, also those that take longer than CI has: arm64, and Debian's generic kernels
+    /// Boot every kernel of the matrix, including those too slow for CI: arm64 and Debian's generic kernels
     #[arg(long)]
     all_kernels: bool,
-    /// Name the steps and stop
+    /// List the steps and exit
     #[arg(long)]
     list: bool,
 }
@@ -39,28 +39,28 @@ type Step = (&'static str, &'static str, fn() -> Result<()>);
 const STEPS: &[Step] = &[
     ("setup", "toolchain for the eBPF programs, packages", setup::all),
     ("fmt", "formatting", || cargo("fmt --all --check")),
-    ("clippy", "lints of the user half", || {
+    ("clippy", "lints of the user-space crates", || {
         cargo("clippy --workspace --exclude tracer-ebpf --all-targets -- -D warnings")
     }),
-    ("clippy-ebpf", "lints of the kernel half", checks::clippy_ebpf),
+    ("clippy-ebpf", "lints of the eBPF programs", checks::clippy_ebpf),
     ("deny", "licences, sources and bans of dependencies", checks::deny),
     ("advisories", "known vulnerabilities of dependencies", checks::advisories),
-    ("replay-only", "builds with stable Rust alone, without the kernel half", || {
+    ("replay-only", "build with stable Rust alone, without the eBPF programs", || {
         cargo("check --package snatrace --no-default-features")
     }),
     ("unit", "unit tests of all crates", suites::unit),
     ("build", "static release binaries, snatrace and its lab", || build::static_binary().map(drop)),
-    ("readers", "DuckDB, pyarrow, Spark and Wireshark read what export writes", suites::readers),
-    ("whole", "walls, command line, golden traces", suites::whole),
+    ("readers", "DuckDB, pyarrow, Spark and Wireshark read the files that export writes", suites::readers),
+    ("whole", "rules of the source, command line, golden traces", suites::whole),
     ("chart", "Helm chart, manifests, kubectl plugin: linted and validated", kube::chart),
-    ("fuzz", "fuzz targets, 20 s each; without cargo-fuzz their corpus alone", suites::fuzz),
+    ("fuzz", "fuzz targets, 20 s each, if cargo-fuzz is installed", suites::fuzz),
     ("dist", "packages: built, checked, installed, used, removed", suites::dist),
-    ("lab", "network namespaces on this kernel", suites::lab),
+    ("lab", "lab scenarios in network namespaces on this kernel", suites::lab),
 ];
 
 /// Steps that run only when named: they take longer than CI has.
 const NAMED: &[Step] =
-    &[("kubernetes", "chart and kubectl plugin in a cluster of two nodes; with --only", kube::cluster)];
+    &[("kubernetes", "chart and kubectl plugin in a cluster of two nodes; only with --only", kube::cluster)];
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let steps = STEPS.iter().chain(NAMED).map(|(name, ..)| (*name).to_owned());
@@ -68,14 +68,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.list {
         STEPS.iter().chain(NAMED).for_each(|(name, what, _)| println!("{name:<13} {what}"));
         for (name, is_extra) in matrix::names() {
-            let asked = if is_extra { "; with --all-kernels or --only" } else { "" };
+            let asked = if is_extra { "; only with --all-kernels or --only" } else { "" };
             println!("{name:<13} the lab on that kernel in QEMU{asked}");
         }
         return Ok(ExitCode::SUCCESS);
     }
     for asked in args.only.iter().chain(&args.skip) {
         if !names.iter().any(|name| matches(name, asked)) {
-            bail!("there is no step `{asked}`: the steps are {}", names.join(", "));
+            bail!("unknown step `{asked}`: the steps are {}", names.join(", "));
         }
     }
     let steps = STEPS.iter().filter(|(name, ..)| args.wants(name));
@@ -93,7 +93,7 @@ impl Args {
     /// An error where `--skip` leaves the step out.
     fn check(&self, name: &str) -> Result<()> {
         let is_left_out = self.skip.iter().any(|asked| matches(name, asked));
-        if is_left_out { Err(skipped("left out by --skip")) } else { Ok(()) }
+        if is_left_out { Err(skipped("excluded by --skip")) } else { Ok(()) }
     }
 
     fn row(&self, (name, what, run): &Step) -> Row {

@@ -36,7 +36,7 @@ const READERS: &str = "tshark capinfos=wireshark-common java=default-jre-headles
 const INSTALL_READERS: &str = "python3 -m venv \"$1\" && \"$1/bin/pip\" install --quiet duckdb pyarrow pandas pyspark";
 
 pub fn readers() -> Result<()> {
-    debian::need(READERS).context(Skipped("no programs that read exports"))?;
+    debian::need(READERS).context(Skipped("programs that read exports are missing"))?;
     let venv = paths::target().join("readers");
     let python = venv.join("bin/python3");
     let is_there = process::command(&python.to_string_lossy())
@@ -47,7 +47,7 @@ pub fn readers() -> Result<()> {
         consent::ask(&format!("the Python packages duckdb, pyarrow, pandas and pyspark in {}", venv.display()))?;
         debian::install(&["python3-venv"])
             .and_then(|()| process::run(process::command("sh").args(["-c", INSTALL_READERS, "sh"]).arg(&venv)))
-            .context(Skipped("the Python packages cannot be installed"))?;
+            .context(Skipped("cannot install the Python packages"))?;
     }
     let words = "test --package tests --no-default-features --test readers -- --include-ignored";
     process::run_and_repeat(process::cargo().env("SNATRACE_PYTHON", &python).args(words.split(' ')))
@@ -74,17 +74,17 @@ pub fn dist() -> Result<()> {
 /// The corpus is replayed by `whole`; what is not installed yet is not built here, for that takes minutes.
 pub fn fuzz() -> Result<()> {
     if !fuzz::is_installed() {
-        return Err(skipped("no cargo-fuzz: `whole` replayed the corpus, `cargo xtask fuzz` installs it"));
+        return Err(skipped("no cargo-fuzz: `cargo xtask fuzz` installs it; `whole` replays the corpus"));
     }
     fuzz::TARGETS.iter().try_for_each(|target| fuzz::fuzz(target, 20))
 }
 
 pub fn lab() -> Result<()> {
     if !debian::is_root() {
-        return Err(skipped("network namespaces need root: run it as root"));
+        return Err(skipped("network namespaces need root: run `cargo xtask test` as root"));
     }
     process::output(process::command("unshare").args(["--net", "true"]))
-        .context(Skipped("no network namespaces here"))?;
+        .context(Skipped("this machine cannot create network namespaces"))?;
     debian::need(LAB)?;
     // systemd would start them, and they would write rules of the machine.
     if !Path::new("/run/systemd/system").exists() && debian::lacking(PROGRAMS).all(debian::available) {

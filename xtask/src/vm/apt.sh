@@ -13,7 +13,7 @@ apt_begin() {
     mkdir -p "$apt_dir/lists/partial" "$apt_dir/cache/archives/partial"
     : >"$apt_dir/status"
     sources "${@:3}" >"$apt_dir/sources.list"
-    apt get update >/dev/null || fail "fetching Debian's package lists failed"
+    apt get update >/dev/null || fail "cannot fetch Debian's package lists"
 }
 
 # `get` or `cache`, and its arguments.
@@ -27,10 +27,10 @@ apt() {
 sources() {
     local codename targets main security signed='' suite
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-    [ -n "$codename" ] || fail "/etc/os-release names no Debian release: kernels come from Debian's packages"
+    [ -n "$codename" ] || fail "/etc/os-release names no Debian release: run this on Debian, whose packages are needed"
     targets=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Identifier: Packages')
     main=$(mirror "$codename" stable <<<"$targets") security=$(mirror "$codename-security" stable-security <<<"$targets")
-    [ -n "$main" ] || fail "apt's sources name no mirror of this Debian release: kernels cannot be fetched: add one to /etc/apt"
+    [ -n "$main" ] || fail "apt's sources name no mirror of this Debian release: cannot fetch packages: add a mirror to /etc/apt"
     local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     if [ -e "$keyring" ]; then signed="[signed-by=$keyring] "; fi
     for suite; do

@@ -14,7 +14,7 @@ PROGRAMS='busybox kmod dash ip tc nft conntrack bpftool wg setpriv xtables-nft-m
 copy_own_programs() {
     local program files=()
     for program in $PROGRAMS "$@"; do
-        program=$(command -v "$program") || fail "$program is missing: it goes into the VM"
+        program=$(command -v "$program") || fail "$program is missing: the VM needs it: install it"
         cp -L "$program" usr/sbin/
         files+=("$program")
     done

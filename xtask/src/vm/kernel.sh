@@ -40,7 +40,7 @@ fetch() {
     [ -e "$partial/lib/modules" ] || mv "$partial/usr/lib" "$partial/lib" || return 1
     rm -rf "${kernels:?}/$1"
     mv "$partial" "$kernels/$1"
-    open "$1" || { echo "$1 holds no kernel image where one is expected" >&2 && return 1; }
+    open "$1" || { echo "$1 has no kernel image at the expected path" >&2 && return 1; }
 }
 
 look_up() {
@@ -53,9 +53,9 @@ look_up() {
             echo "$package" >"$record"
             return
         fi
-        echo "vm: cannot get $package: trying an older one" >&2
+        echo "vm: cannot fetch $package: trying an older version" >&2
     done
-    echo "Debian's mirror has none in ${suites[*]}" >&2
+    echo "Debian's mirror has no kernel $label in ${suites[*]}" >&2
     return 1
 }
 
@@ -88,8 +88,8 @@ main() {
     fresh=$(find "$record" -mmin "-$NAME_LIVES_MINUTES" 2>/dev/null) || true
     if [ -z "$fresh" ] || ! open "$name"; then
         if ! look_up "$1"; then
-            if ! open "$name"; then fail "no kernel $label"; fi
-            echo "vm: $label: using $release from before" >&2
+            if ! open "$name"; then fail "cannot fetch kernel $label, and no earlier one is here"; fi
+            echo "vm: $label: using $release, which was fetched earlier" >&2
         fi
     fi
     modules=$dir/modules.cpio

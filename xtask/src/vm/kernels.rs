@@ -39,7 +39,7 @@ const fn kernel(label: &'static str, line: &'static str, suites: &'static [&'sta
 
 pub fn find(label: &str) -> Result<&'static Kernel, String> {
     let labels = || KERNELS.iter().map(|kernel| kernel.label).collect::<Vec<_>>().join(", ");
-    KERNELS.iter().find(|kernel| kernel.label == label).ok_or_else(|| format!("known kernels are {}", labels()))
+    KERNELS.iter().find(|kernel| kernel.label == label).ok_or_else(|| format!("the known kernels are {}", labels()))
 }
 
 #[cfg(test)]

@@ -14,19 +14,19 @@ pub use qemu::{Hardware, Job};
 
 use crate::{build, debian, paths, process, setup};
 
-/// Boot Debian kernels in QEMU and run the demo's checks, or COMMAND, in each
+/// Boot Debian kernels in QEMU and run the checks of `cargo xtask test`, or COMMAND, in each
 #[derive(clap::Args)]
 pub struct Args {
-    /// Which kernels [default: those that `cargo xtask test` boots]
+    /// Kernels to boot [default: those that `cargo xtask test` boots]
     #[arg(value_parser = find)]
     kernels: Vec<&'static Kernel>,
-    /// Seconds until a VM is stopped
+    /// Stop a VM after this many seconds
     #[arg(long, default_value_t = 900)]
     timeout: u64,
-    /// Use this snatrace instead of building it
+    /// Use this snatrace binary instead of building one
     #[arg(long, env = "SNATRACE_BIN")]
     binary: Option<PathBuf>,
-    /// Shell script to run inside; words are joined with spaces
+    /// Shell script to run in the guest; words are joined with spaces
     #[arg(last = true)]
     command: Vec<String>,
 }
@@ -91,7 +91,8 @@ pub fn boot(kernel: &Kernel, job: &Job) -> Result<u8> {
     let mut fetch = process::command("xtask/src/vm/kernel.sh");
     fetch.arg(&cache).args([kernel.label, kernel.line, kernel.flavour, arch.debian()]).args(kernel.suites);
     let files = process::output(fetch.stderr(Stdio::inherit()))?;
-    let (vmlinuz, modules) = files.trim().split_once('\n').context("kernel.sh named no kernel and modules")?;
+    let (vmlinuz, modules) =
+        files.trim().split_once('\n').context("kernel.sh printed no paths of a kernel and its modules")?;
 
     let run = cache.join("run");
     std::fs::create_dir_all(&run)?;

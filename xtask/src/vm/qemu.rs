@@ -77,7 +77,7 @@ fn run_with_best(kernel: &Kernel, job: &Job, attempt: impl Fn(&[&str], Duration)
             return Ok(code);
         }
         KVM_FAILED.store(true, Ordering::Relaxed);
-        eprintln!("vm: KVM does not get a guest through here: emulating the processor");
+        eprintln!("vm: no guest boots with KVM on this machine: emulating the processor");
     }
     let hardware = if job.hardware == Hardware::Fast { EMULATED } else { COUNTED };
     let mut console = Vec::new();
@@ -86,7 +86,7 @@ fn run_with_best(kernel: &Kernel, job: &Job, attempt: impl Fn(&[&str], Duration)
             End::Exit(code) => return Ok(code),
             End::NotBooted(lines) => console = lines,
         }
-        eprintln!("vm: {}: the emulated guest did not get to its first process", kernel.label);
+        eprintln!("vm: {}: the emulated guest did not reach its first process", kernel.label);
     }
     let tail = console.len().saturating_sub(60);
     bail!("the guest never reached its first process; its console:\n{}", console[tail..].join("\n"))
@@ -108,12 +108,12 @@ fn command(arch: Arch, hardware: &[&str], vmlinuz: &str, initramfs: &Path) -> Co
 }
 
 fn attempt(kernel: &Kernel, mut command: Command, boot: Duration, job: &Job) -> Result<End> {
-    let (console, end) = io::pipe().context("a pipe for the console")?;
-    command.stdin(Stdio::null()).stdout(end.try_clone().context("a pipe for the console")?).stderr(end);
+    let (console, end) = io::pipe().context("cannot create a pipe")?;
+    command.stdin(Stdio::null()).stdout(end.try_clone().context("cannot create a pipe")?).stderr(end);
     let child = command.spawn();
     // The command keeps the writing ends of the pipe, which would never end.
     drop(command);
-    let mut child = child.with_context(|| format!("starting {}", kernel.arch.qemu()))?;
+    let mut child = child.with_context(|| format!("cannot start {}", kernel.arch.qemu()))?;
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || forward(BufReader::new(console), &sender));
     let end = follow(kernel.label, &lines, boot, job.limit);
@@ -147,7 +147,7 @@ fn follow(label: &str, lines: &Receiver<String>, boot: Duration, limit: Duration
         let line = match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => line,
             Err(_) if !is_up => return Ok(End::NotBooted(early)),
-            Err(RecvTimeoutError::Timeout) => bail!("the guest was stopped after {} s", limit.as_secs()),
+            Err(RecvTimeoutError::Timeout) => bail!("the guest took longer than {} s and was stopped", limit.as_secs()),
             Err(RecvTimeoutError::Disconnected) => bail!("the guest ended without an exit code: did its kernel crash?"),
         };
         if let Some(code) = exit_code(&line) {

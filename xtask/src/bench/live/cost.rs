@@ -52,7 +52,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
         |figure: Figure| Spread::of(measured.iter().flat_map(|tool| &tool.pairs).map(|pair| figure(&pair.before)));
     let others = untraced(|window| window.foreign_cpus);
     println!(
-        "\nuntraced: CPU {} us/conn, {} conn/s, p50 {} us, p99 {} us, CPUs of others {}\n{}",
+        "\nuntraced: CPU {} us/conn, {} conn/s, p50 {} us, p99 {} us, CPUs used by others {}\n{}",
         shown(untraced(CPU), 1),
         shown(untraced(|window| window.rate), 0),
         shown(untraced(|window| window.p50_us), 0),
@@ -70,7 +70,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     }
     let ratio = |name| measured.iter().find(|tool| tool.tool.name == name)?.ratio(figure);
     let target = if has_kprobes() { CPU_TARGET_KPROBES } else { CPU_TARGET };
-    let busy = if is_quiet { "" } else { " (others use this machine)" };
+    let busy = if is_quiet { "" } else { " (other programs use this machine)" };
     let ours = [TAIL, RECORD].into_iter().filter_map(|name| {
         let (what, ratio) = (format!("CPU per connection, {name}"), ratio(name)?);
         Some(Row::at_most(what, ratio.median, target, " x").measured(format!("{ratio:.3} x{busy}")))
@@ -119,7 +119,7 @@ fn text(measured: &[Measured]) -> String {
     let (skipped, measured): (Vec<_>, Vec<_>) = measured.iter().partition(|tool| tool.pairs.is_empty());
     let mut text = table::aligned(&head, &measured.iter().map(|tool| tool.cells()).collect::<Vec<_>>());
     for tool in skipped {
-        text += &format!("skipped: {}: {}\n", tool.tool.name, tool.skipped.as_deref().unwrap_or("no round was made"));
+        text += &format!("skipped: {}: {}\n", tool.tool.name, tool.skipped.as_deref().unwrap_or("no round ran"));
     }
     text
 }
@@ -132,7 +132,7 @@ impl Measured {
     fn window(&mut self, bench: &Bench, storm: &mut Storm, running: Running<'_>) -> Result<Window> {
         storm.window(bench.settle, Some(running.pid()))?;
         let with = storm.window(bench.window, Some(running.pid()))?;
-        let ended = running.end().with_context(|| format!("{} cannot be ended", self.tool.name))?;
+        let ended = running.end().with_context(|| format!("cannot end {}", self.tool.name))?;
         if !ended.status.success() && [TAIL, TAIL_METRICS, RECORD].contains(&self.tool.name) {
             bail!("{} failed: {}", self.tool.name, ended.status);
         }

@@ -46,7 +46,7 @@ impl Lab {
     pub fn prepare(&self) -> Result<()> {
         process::output(self.command(&self.router, "nft").args(["delete", "table", "inet", "provider"]))?;
         let key = Path::new("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close");
-        within(&self.node, || fs::write(key, "1").with_context(|| format!("{} cannot be set", key.display())))
+        within(&self.node, || fs::write(key, "1").with_context(|| format!("cannot write {}", key.display())))
     }
 
     /// A command in one of the namespaces that ends with us, however we end.
@@ -75,10 +75,10 @@ impl Lab {
 
 /// Runs work in a namespace, on a thread of its own.
 pub fn within<T: Send>(netns: &Path, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let file = File::open(netns).with_context(|| format!("no namespace {}", netns.display()))?;
+    let file = File::open(netns).with_context(|| format!("cannot open namespace {}", netns.display()))?;
     thread::scope(|scope| {
         let thread = scope.spawn(move || {
-            setns(&file, CloneFlags::CLONE_NEWNET).context("a namespace cannot be entered")?;
+            setns(&file, CloneFlags::CLONE_NEWNET).context("cannot enter the namespace")?;
             work()
         });
         thread.join().map_err(|_| anyhow!("the thread in {} panicked", netns.display()))?

@@ -36,7 +36,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let ready = bench.scratch("line")?.join("ready");
     let mut command = bench.lab.command(&bench.lab.node, &bench.snatrace);
     command.args(["tail", "--all", "-o", "json", "--dport", &DEAD_PORT.to_string(), "--ready-file"]).arg(&ready);
-    let mut child = command.stdout(Stdio::piped()).spawn().context("tail cannot be started")?;
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start tail")?;
     let lines = lines(child.stdout.take().context("tail has no output")?);
     let delays = if process::poll_for(ATTACH_LIMIT, || Ok(ready.exists()))? {
         connect(bench).and_then(|()| delays(&lines))
@@ -45,7 +45,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     };
     child.kill()?;
     child.wait()?;
-    let Some(spread) = Spread::of(delays?) else { bail!("no line came") };
+    let Some(spread) = Spread::of(delays?) else { bail!("tail printed no line") };
     let row = Row::at_most("line on screen after the retransmit", spread.max, TARGET_MS, " ms");
     Ok(vec![row.measured(format!("{spread:.0} ms"))])
 }

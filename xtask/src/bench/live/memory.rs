@@ -43,7 +43,7 @@ fn row(bench: &Bench, millions: u32) -> Result<Row> {
     process::output(flood.args(["traffic", "--flood", &(millions * MAX_ATTEMPTS).to_string()]))?;
     thread::sleep(bench.settle);
     let dir = running.dir.clone();
-    let peak_mib = running.end()?.peak_kib.context("tail has no memory")? as f64 / 1024.0;
+    let peak_mib = running.end()?.peak_kib.context("cannot read the peak memory of tail")? as f64 / 1024.0;
     let summary = tools::summary_of_tail(&dir).context("tail wrote no summary")?;
     let words = format!("{peak_mib:.0} MiB; {} attempts, {} evicted", summary["attempts"], summary["evicted"]);
     let what = format!("peak memory of tail, {millions} M attempts in progress");

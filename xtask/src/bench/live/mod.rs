@@ -40,16 +40,16 @@ pub struct Args {
     /// Measure CPU with these tools only, comma-separated
     #[arg(long, value_delimiter = ',', value_parser = tools::find)]
     tools: Vec<&'static Tool>,
-    /// Traced windows of each tool [default: 15; with --vm, 3]
+    /// Number of traced windows of each tool [default: 15; with --vm, 3]
     #[arg(long)]
     rounds: Option<u32>,
-    /// Length of a window [default: 3; with --vm, 1]
+    /// Seconds of a window [default: 3; with --vm, 1]
     #[arg(long)]
     seconds: Option<f64>,
-    /// Connections a second while CPU is measured [default: as many as possible]
+    /// Connections per second while CPU is measured [default: as many as possible]
     #[arg(long)]
     rate: Option<u32>,
-    /// Use this snatrace instead of building it; --vm needs it linked statically
+    /// Use this snatrace binary instead of building one; --vm needs a static binary
     #[arg(long, env = "SNATRACE_BIN", overrides_with = "binary")]
     binary: Option<PathBuf>,
     /// Run in a QEMU guest with this kernel, where time is the number of instructions
@@ -65,11 +65,11 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// CPU and latency of a connection, beside other tools
+    /// CPU and latency per connection, compared with other tools
     Cpu,
-    /// Lost events over a minute at maximum rate, and the size of the recording
+    /// Lost events in a minute at maximum rate, and the size of the recording
     Lost,
-    /// Time from a retransmit to its line
+    /// Time from a retransmit to its line on the screen
     Line,
     /// Memory with a million attempts in progress
     Memory,
@@ -122,7 +122,7 @@ fn start(args: &Args) -> Result<ExitCode> {
     demo.args(["--inside", "--binary"]).arg(&binary).current_dir(env::current_dir()?);
     // Replacing this process hands signals and the exit code straight to the demo, which takes the lab down.
     let error = demo.exec();
-    bail!("starting {}: {error}", binary.display())
+    bail!("cannot start {}: {error}", binary.display())
 }
 
 fn measure(args: &Args) -> Result<ExitCode> {

@@ -41,7 +41,7 @@ impl<'a> Running<'a> {
         command.args(args).stderr(File::create(dir.join("err"))?);
         // conntrack writes a line a connection, which is not read.
         let stdout = if tool.ready == Ready::Netlink { Stdio::null() } else { File::create(dir.join("out"))?.into() };
-        let child = command.stdout(stdout).spawn().with_context(|| format!("{} cannot be started", tool.name))?;
+        let child = command.stdout(stdout).spawn().with_context(|| format!("cannot start {}", tool.name))?;
         let mut running = Self { bench, tool, child, dir };
         if !process::poll_for(START_LIMIT, || running.is_ready())? {
             bail!("{} was not attached after {} s", tool.name, START_LIMIT.as_secs());
@@ -107,7 +107,7 @@ fn listens_to_netfilter(line: &str) -> bool {
 
 fn last_line(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
-    text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it wrote nothing").to_owned()
+    text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no message").to_owned()
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Storm {
         let figure = |name: &str| counted[name].as_f64().with_context(|| format!("the storm does not report {name}"));
         let (established, elapsed_ns) = (figure("established")?, figure("elapsed_ns")?);
         if established < 1.0 {
-            bail!("no connection of the storm was established: is the lab in order?");
+            bail!("the storm established no connection: check the lab");
         }
         // The storm takes idle time at the same moments at which it counts connections.
         let unused = figure("idle_ns")? + figure("steal_ns")?;
@@ -92,16 +92,16 @@ impl Process {
     fn start(bench: &Bench, args: &[String]) -> Result<Self> {
         let mut command = bench.lab.command(&bench.lab.pod, &bench.lab.program);
         command.arg("traffic").args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().context("the storm cannot be started")?;
+        let mut child = command.spawn().context("cannot start the storm")?;
         let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().context("the storm has no output")?);
         Ok(Self { child, stdin, stdout })
     }
 
     fn ask(&mut self) -> Result<Value> {
-        let stdin = self.stdin.as_mut().context("the storm is over")?;
+        let stdin = self.stdin.as_mut().context("the storm has ended")?;
         stdin.write_all(b"\n").context("the storm has ended")?;
-        serde_json::from_str(&self.line()?).context("the storm's answer is no JSON")
+        serde_json::from_str(&self.line()?).context("the storm's answer is not JSON")
     }
 
     fn line(&mut self) -> Result<String> {

@@ -42,7 +42,7 @@ pub const ALL: &[Tool] = &[
     },
     Tool {
         name: TAIL_METRICS,
-        sees: "the same, with counts for Prometheus",
+        sees: "as tail, with counts for Prometheus",
         command: |bench, dir| {
             let address = format!("unix:{}", dir.join("metrics").display());
             snatrace(bench, dir, &["tail", "-o", "json", "--metrics", &address])
@@ -52,7 +52,7 @@ pub const ALL: &[Tool] = &[
     },
     Tool {
         name: RECORD,
-        sees: "the same, written to a trace",
+        sees: "as tail, written to a trace",
         command: |bench, dir| snatrace(bench, dir, &["record", "-w", &dir.join("trace").to_string_lossy()]),
         ready: Ready::File("ready"),
         lost: |bench, dir| {
@@ -82,7 +82,7 @@ pub const ALL: &[Tool] = &[
 
 pub fn find(name: &str) -> Result<&'static Tool, String> {
     let names = || ALL.iter().map(|tool| tool.name).collect::<Vec<_>>().join(", ");
-    ALL.iter().find(|tool| tool.name == name).ok_or_else(|| format!("known tools are {}", names()))
+    ALL.iter().find(|tool| tool.name == name).ok_or_else(|| format!("the known tools are {}", names()))
 }
 
 /// The last line of a capture as JSON is its summary.

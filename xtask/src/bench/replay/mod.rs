@@ -17,13 +17,13 @@ use super::table::{self, Row};
 use crate::paths;
 use crate::vm::{self, Kernel};
 
-/// Measure replay, report and infer over traces, beside targets and other tools
+/// Measure how fast replay, report and infer read traces, compared with targets and other tools
 #[derive(clap::Args)]
 pub struct Args {
-    /// Events of the synthetic trace
+    /// Number of events in the synthetic trace
     #[arg(long, default_value_t = 10_000_000)]
     events: u64,
-    /// How often each is measured [default: 5, with --vm 1]
+    /// Number of rounds [default: 5; with --vm, 1]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
     /// Run in a QEMU guest with this kernel, where time is the number of instructions
@@ -81,7 +81,7 @@ fn measure(args: &Args, stages: &Stages) -> Result<ExitCode> {
             let start = ["run", "--", &program.to_string_lossy(), "-r", "few.pcap", "-Y", RETRANSMITTED];
             works.push(Work::stage(TSHARK, few, &[&start, FIELDS].concat()));
         }
-        None => eprintln!("tshark: skipped: it is not installed"),
+        None => eprintln!("tshark: skipped: tshark is not installed"),
     }
     let open = [1_000_000_u64, 2_000_000].map(|attempts| {
         let name = format!("{} M attempts in progress", attempts / 1_000_000);

@@ -50,6 +50,6 @@ impl Stages {
     pub fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Value> {
         let mut stage = process::command(&self.stages.to_string_lossy());
         let line = process::output(stage.args(arguments).current_dir(&self.scratch))?;
-        serde_json::from_str(&line).context("reading what replay_stages wrote")
+        serde_json::from_str(&line).context("cannot parse the output of replay_stages")
     }
 }

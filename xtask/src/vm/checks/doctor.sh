@@ -24,7 +24,7 @@ echo "== hooks and doctor"
 [ -e /sys/bus/event_source/devices/kprobe/type ] || fail "this kernel has no kprobes"
 # Newer kernels may be built without the tables of iptables-legacy.
 legacy=
-if modprobe iptable_nat 2>/dev/null; then legacy=1; else echo "no iptables-legacy here"; fi
+if modprobe iptable_nat 2>/dev/null; then legacy=1; else echo "this kernel has no iptables-legacy"; fi
 # The two rule sets that need most of nf_tables and of x_tables.
 LEGACY=$legacy snatrace-lab demo fully_random -n 1 --rules kube-proxy-nft -- sh /tmp/doctor.sh || fail "doctor, nft: $(cat /tmp/doctor.json)"
 LEGACY= snatrace-lab demo fully_random -n 1 --rules flannel-iptables -- sh /tmp/doctor.sh || fail "doctor, iptables: $(cat /tmp/doctor.json)"

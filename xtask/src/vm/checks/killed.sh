@@ -15,7 +15,7 @@ wait "$killed"
 left=$(attached)
 echo "left by a killed run: $left filters, $(qdiscs) qdiscs"
 snatrace tail --netns "$SNATRACE_LAB_NODE_NETNS" -- true >/dev/null || exit 1
-echo "left by the next one: $(attached) filters, $(qdiscs) qdiscs"
+echo "left by the next run: $(attached) filters, $(qdiscs) qdiscs"
 [ "$(attached)" -eq 0 ] && [ "$(qdiscs)" -eq 0 ] || exit 1
 # The filter of a run that goes on is not taken for a leftover.
 snatrace tail --netns "$SNATRACE_LAB_NODE_NETNS" -- sh -c "snatrace tail --netns '$SNATRACE_LAB_NODE_NETNS' -- true; \
@@ -38,4 +38,4 @@ echo "left by the next container: $(attached) filters, $(qdiscs) qdiscs"
 [ "$(attached)" -eq 0 ] && [ "$(qdiscs)" -eq 0 ]
 END
 echo "== a killed run"
-snatrace-lab demo fully_random -n 1 -- sh /tmp/killed.sh || fail "a killed run leaves something behind for ever"
+snatrace-lab demo fully_random -n 1 -- sh /tmp/killed.sh || fail "filters of a killed run stay, or filters in use are removed"

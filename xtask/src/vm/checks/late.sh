@@ -1,7 +1,7 @@
 # nf_nat is a module here, loaded by the first rule that needs it: the hooks on it attach while the capture runs.
 
 echo "== nf_nat loaded after the start"
-[ ! -e /sys/module/nf_nat ] || fail "nf_nat was loaded before, so nothing is late"
+[ ! -e /sys/module/nf_nat ] || fail "nf_nat is already loaded, so no hook attaches late"
 cat >/tmp/late.sh <<'END'
 . /tmp/lib.sh
 is_on() { grep -q "$1 is on" /tmp/late.err; }
@@ -19,4 +19,4 @@ due=$(grep -c '"ok":false' /tmp/late.truth)
 told=$(grep '"kind":"ended"' /tmp/late.json | grep '"flagged":true' | grep -c '"nat_mode":"fully_random"')
 waited=$(head -n 1 /tmp/late.json | grep -o 'is not loaded yet' | wc -l)
 echo "$waited hooks waited, $due connections failed, $told of them flagged with the mode of their rule"
-[ "$waited" -eq 2 ] && [ "$due" -gt 0 ] && [ "$told" -eq "$due" ] || fail "hooks that attach late miss something"
+[ "$waited" -eq 2 ] && [ "$due" -gt 0 ] && [ "$told" -eq "$due" ] || fail "hooks that attach late missed failed connections"

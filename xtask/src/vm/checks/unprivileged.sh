@@ -41,6 +41,6 @@ play /tmp/unprivileged.all 6 || exit 1
 echo 3 >/proc/sys/kernel/perf_event_paranoid
 play /tmp/unprivileged.wire 4 && grep -q 'kernel.perf_event_paranoid is 3' /tmp/unprivileged.wire
 END
-echo "== not root"
-snatrace-lab demo fully_random -n 1 -- sh /tmp/unprivileged.sh || fail "few capabilities are not enough"
-snatrace-lab demo service -n 1 -- sh /tmp/unprivileged.sh service || fail "few capabilities are not enough for a service"
+echo "== without root"
+snatrace-lab demo fully_random -n 1 -- sh /tmp/unprivileged.sh || fail "the few capabilities are not enough"
+snatrace-lab demo service -n 1 -- sh /tmp/unprivileged.sh service || fail "the few capabilities are not enough for a service"

@@ -60,9 +60,9 @@ play() {
     done
 }
 
-for kind in vlan qinq wireguard; do play || { echo "$kind: not everything was told"; exit 1; }; done
+for kind in vlan qinq wireguard; do play || { echo "$kind: not every failed connection was reported"; exit 1; }; done
 END
 echo 'snatrace-lab traffic -n 40 --truth /tmp/truth' >/tmp/traffic.sh
 echo '. /tmp/lib.sh; capture --iface eth0 -- sh /tmp/traffic.sh >/tmp/below.json' >/tmp/below.sh
 echo "== uplinks"
-snatrace-lab demo fully_random -n 1 -- sh /tmp/uplinks.sh || fail "an uplink"
+snatrace-lab demo fully_random -n 1 -- sh /tmp/uplinks.sh || fail "an uplink other than plain Ethernet"
