@@ -49,7 +49,7 @@ fn a_node_that_fails_names_the_range_without_a_capture() {
     let lab = Lab::up("fully_random");
     let began = Instant::now();
     while began.elapsed() < FAILING {
-        Outcome::of(&mut lab.client(&["-n", "20", "--truth", "/dev/null"])).done();
+        Outcome::of(&mut lab.client(&["-n", "60", "--truth", "/dev/null"])).done();
     }
     let (lab, judgement) = examine(lab);
     assert_eq!(judgement["verdict"], "failing", "{judgement:#}");
