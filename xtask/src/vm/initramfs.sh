@@ -20,7 +20,7 @@ copy_own_programs() {
     done
     # What the loader would load, itself included. ldd fails for a static program, which needs nothing.
     { ldd "${files[@]}" 2>/dev/null || true; } | grep -oE '(^|[[:space:]])/[^ :]+' | tr -d '[:blank:]' | sort -u >libraries
-    find /usr/lib/*/xtables /usr/lib/tc /usr/lib/xtables -maxdepth 1 -type f >>libraries 2>/dev/null || true
+    find -L /usr/lib/*/xtables /usr/lib/tc /usr/lib/xtables -maxdepth 1 -type f >>libraries 2>/dev/null || true
     grep -vxFf <(printf '%s\n' "${files[@]}") libraries | xargs cp -L --parents -t .
     rm libraries
 }

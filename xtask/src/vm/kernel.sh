@@ -73,8 +73,8 @@ pack_modules() {
     )
     find "$tree" -name '*.xz' -exec xz -d {} +
     depmod -b "$tree" "$release"
-    # Uncompressed: an emulated CPU takes longer to inflate it than QEMU to load it.
-    (cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >"$1.partial-$$"
+    # Without the root directory, whose mode is that of mktemp. Uncompressed: an emulated CPU takes longer to inflate it than QEMU to load it.
+    (cd "$tree" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) >"$1.partial-$$"
     mv "$1.partial-$$" "$1"
     rm -r "$tree"
 }
