@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::checks::{CheckReport, Level, SeenTable, run, verdict};
     use crate::conntrack::{EntryCounts, TableSource};
-    use crate::infer::{Edge, LeftOut, Passes, Verdict};
+    use crate::infer::{Edge, LeftOut, Passes, PassingDestinations, Verdict};
     use crate::model::{Answers, Doubt, Period, Policy};
     use crate::ruleset::testing;
 
@@ -100,6 +100,7 @@ mod tests {
             supporting_count: 10,
             supporting: Vec::new(),
             likely: None,
+            passing: PassingDestinations::default(),
         }
     }
 
@@ -184,6 +185,16 @@ mod tests {
         let seen = run(&facts).into_iter().find(|report| report.id == "seen_now").unwrap();
         assert_eq!(seen.details.iter().filter(|detail| detail.contains("this node may drop")).count(), 2);
         assert!(!seen.summary.contains("the path passes"), "{}", seen.summary);
+    }
+
+    #[test]
+    fn the_headline_says_for_how_many_destinations_a_class_holds() {
+        let class = class((32694, 33187), (65272, 65535));
+        let passing = PassingDestinations { count: 3, ..PassingDestinations::default() };
+        let class = Class { passing, supporting_count: 7, ..class };
+        let facts = facts(Verdict::Class(class), None, ("32768-65535", Origin::Default));
+        let text = verdict(&facts, &run(&facts)).text;
+        assert!(text.contains("only, for 7 destinations; others answer on all ports"), "{text}");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CheckReport, Facts, Fix, Level};
-use crate::infer::{DROPPED_BEFORE, Verdict};
-use crate::model::{Origin, PortSet};
+use crate::infer::{Class, DROPPED_BEFORE, Verdict};
+use crate::model::{Origin, PortSet, plural};
 
 /// What it comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -97,10 +97,13 @@ pub fn verdict(facts: &Facts, reports: &[CheckReport]) -> DoctorVerdict {
 
 /// Which ports, as short as can be.
 fn failing(facts: &Facts) -> String {
-    let ranges = facts
-        .classes()
-        .map(|class| class.likely.as_ref().map_or_else(|| format!("about {}", class.split), PortSet::to_string));
-    let ranges = ranges.collect::<Vec<_>>().join("; IPv6 on ");
+    let range = |class: &Class| {
+        let range = class.likely.as_ref().map_or_else(|| format!("about {}", class.split), PortSet::to_string);
+        let for_some =
+            |count| format!("{range} only, for {}; others answer on all ports", plural(count as u64, "destination"));
+        if class.passing.count == 0 { format!("{range} only") } else { for_some(class.supporting_count) }
+    };
+    let ranges = facts.classes().map(range).collect::<Vec<_>>().join("; IPv6 on ");
     let drops = facts.untracked_drops();
     let who = match &drops[..] {
         [] => DROPPED_BEFORE.to_owned(),
@@ -110,7 +113,7 @@ fn failing(facts: &Facts) -> String {
             format!("a filter on the path drops the rest, or this node does, perhaps by {drop}{more}")
         }
     };
-    format!("return traffic reaches conntrack on {ranges} only; {who}")
+    format!("return traffic reaches conntrack on {ranges}; {who}")
 }
 
 /// What a table shows that proves no filter, by the verdict of the first conclusion that shows anything.

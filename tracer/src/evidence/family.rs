@@ -241,8 +241,8 @@ impl FamilyEvidence {
                 (Reason::OnlyInsideAnswered, Scope::Capture)
             }
             (0, _) => (Reason::NothingToCompare, Scope::Capture),
-            // Those that bypass the filter acquit no destination that does not.
-            (1.., Role::Filtered) if is_proven && is_suspect_here(self) => (differ(pooled.nats), Scope::Capture),
+            // Those that bypass the filter acquit no destination that does not; but that this one does not, only its own attempts prove.
+            (1.., Role::Filtered) if is_proven && is_suspect_here(self) => (Reason::OthersDiffer, Scope::Capture),
             (1.., Role::Filtered) if (is_likely || filtered > passing) && is_suspect_here(self) => {
                 (Reason::OnlyInsideAnswered, Scope::Destination)
             }

@@ -96,7 +96,7 @@ impl InferredRange {
         }
         let (scope, inside, outside) = match &self.only {
             Some(_) => (Scope::Destination, inside, outside),
-            None => (Scope::Capture, self.class.inside, self.class.outside),
+            None => (Scope::Capture, self.class.counted().inside, self.class.counted().outside),
         };
         let (claim, reason, side) = (Claim::Inferred, self.reason(), Side::Inside);
         Some(Assessment { claim, reason, scope, side, inside, outside })

@@ -5,8 +5,9 @@ use hashbrown::HashMap;
 
 use super::FamilyAttempts;
 use super::bracket;
-use super::conclusion::{Class, Conclusion, LeftOut, SupportingDestination, Verdict};
+use super::conclusion::{Class, Conclusion, LeftOut, MAX_NAMED_DESTINATIONS, SupportingDestination, Verdict};
 use super::destinations::DestinationHistory;
+use super::passing;
 use super::port_counts::UsedPort;
 use super::port_set;
 use super::power;
@@ -16,8 +17,6 @@ use super::sides::Answering;
 use super::significance::{self, Evidence, Stratum, Weight, choices};
 use crate::model::{Answers, Period, PortSet};
 
-/// Destinations that are named.
-const MAX_NAMED_DESTINATIONS: usize = 5;
 /// Below this a destination does not distinguish passed ports from others.
 const MIN_SUPPORT_NATS: f64 = 0.5;
 
@@ -189,6 +188,7 @@ fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[SupportingDestinat
         p_below: p_below(evidence.total, edges),
         supporting_count: order.len(),
         supporting: supporting.collect(),
+        passing: passing::find(sides),
     }
 }
 

@@ -6,6 +6,8 @@ use crate::model::{Answers, Doubt, Period, PortSet, UplinkName};
 
 /// Where more than one in ten attempts from ports outside is answered, some of what carries them passes those ports.
 pub(crate) const RARE_PASS_DIVISOR: u32 = 10;
+/// Destinations that are named.
+pub(super) const MAX_NAMED_DESTINATIONS: usize = 5;
 
 /// What the attempts of one address family say.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,6 +142,35 @@ pub struct Class {
     pub supporting: Vec<SupportingDestination>,
     /// The passed ports, if each edge is near one well-known boundary. An offer, not a measurement.
     pub likely: Option<PortSet>,
+    /// Destinations that the filter does not concern.
+    pub passing: PassingDestinations,
+}
+
+/// Destinations that answer ports outside of a class, unlike those that support it: the path to them has no such filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PassingDestinations {
+    /// How many.
+    pub count: usize,
+    /// Attempts to them from ports outside.
+    pub outside: Answers,
+    /// Those with the most attempts from ports outside.
+    pub named: Vec<SupportingDestination>,
+    /// Attempts to all other destinations.
+    pub others: Sides,
+}
+
+/// Attempts on the two sides of edges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sides {
+    /// With passed ports.
+    pub inside: Answers,
+    /// With other ports.
+    pub outside: Answers,
+}
+
+/// Whether more of these attempts were answered than a filter passes that is a few ports off.
+pub(super) fn answers_often(outside: Answers) -> bool {
+    outside.answered * u64::from(RARE_PASS_DIVISOR) > outside.total()
 }
 
 impl Class {
@@ -148,10 +179,19 @@ impl Class {
         (!self.undecided.contains(port)).then(|| self.split.contains(port))
     }
 
-    /// Whether the destinations that support it most answer outside of it as well: a filter drops all or nothing.
+    /// The attempts that it is about: without those to destinations that it does not concern.
+    pub(crate) const fn counted(&self) -> Sides {
+        match self.passing.count {
+            0 => Sides { inside: self.inside, outside: self.outside },
+            1.. => self.passing.others,
+        }
+    }
+
+    /// Whether ports outside are answered as well, by those that support it most or by destinations that chance does not set apart: a
+    /// filter drops all or nothing.
     pub(super) fn is_partial(&self) -> bool {
-        let outside: Answers = self.supporting.iter().map(|supporting| supporting.outside).sum();
-        outside.answered * u64::from(RARE_PASS_DIVISOR) > outside.total()
+        let outside = self.supporting.iter().map(|supporting| supporting.outside).sum();
+        answers_often(outside) || self.passing.count == 0 && answers_often(self.passing.others.outside)
     }
 
     /// Ports that do not pass, whatever place in its bracket each edge has.

@@ -12,6 +12,7 @@ mod destination;
 mod destinations;
 mod index;
 mod observation;
+mod passing;
 mod port_counts;
 mod port_set;
 mod power;
@@ -30,7 +31,9 @@ use std::borrow::Cow;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-pub use conclusion::{Class, Conclusion, Edge, LeftOut, Passes, Refusals, SupportingDestination, Verdict};
+pub use conclusion::{
+    Class, Conclusion, Edge, LeftOut, Passes, PassingDestinations, Refusals, SupportingDestination, Verdict,
+};
 pub use destination::Destination;
 pub use port_set::PortSetPattern;
 

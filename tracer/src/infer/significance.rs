@@ -88,6 +88,14 @@ pub(super) fn needed(edges: usize) -> f64 {
     ENOUGH_NATS + f64::from(MAX_EDGES).ln() + choices(u32::try_from(edges).unwrap_or(u32::MAX))
 }
 
+/// Whether evidence is enough that so many of all destinations, chosen to fit, fare otherwise than the rest.
+#[expect(clippy::cast_precision_loss, reason = "a bound")]
+pub(super) fn is_enough_for_choice(total: f64, all: usize, chosen: usize) -> bool {
+    let few = chosen.min(all.saturating_sub(chosen));
+    let ways = (0..few).map(|of| ((all - of) as f64 / (of + 1) as f64).ln()).sum::<f64>();
+    total >= ENOUGH_NATS + LN_2 + ways
+}
+
 /// What estimates take for needed: enough for a class anywhere, with room.
 pub(super) fn usually_needed() -> f64 {
     ENOUGH_NATS + choices(4)

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::conclusion::{Class, Conclusion, Edge, Passes, Refusals, SupportingDestination, Verdict};
+use super::conclusion::{
+    Class, Conclusion, Edge, Passes, PassingDestinations, Refusals, Sides, SupportingDestination, Verdict,
+};
 use crate::model::plural;
 
 /// Who drops the connections of other ports: a conntrack table does not distinguish them.
@@ -69,16 +71,18 @@ impl Display for Conclusion {
                     write!(f, ": this shows no filter, because {}", doubt.words())?;
                     return self.rest(f);
                 }
-                write!(f, ": {} {}", self.passer(), Ranges(&class.passes))?;
+                write!(f, ": {} {}", self.passer(class), Ranges(&class.passes))?;
                 likely(f, class)?;
                 undecided(f, class)?;
+                passing(f, class, self.destinations)?;
                 if self.is_of_table { write!(f, "; {DROPPED_BEFORE}") } else { Ok(()) }
             }
             Verdict::OneDestination(class) => {
                 counts(f, class)?;
-                write!(f, ": it looks as if {} {}", self.passer(), Ranges(&class.passes))?;
+                write!(f, ": it looks as if {} {}", self.passer(class), Ranges(&class.passes))?;
                 likely(f, class)?;
                 undecided(f, class)?;
+                passing(f, class, self.destinations)?;
                 f.write_str("; but most of the evidence comes from ")?;
                 match class.supporting.first() {
                     Some(supporting) => write!(f, "{}", supporting.destination)?,
@@ -97,7 +101,11 @@ impl Display for Conclusion {
                 if self.left_out.gave_up * 10 > self.used.total() {
                     return self.rest(f);
                 }
-                write!(f, "; a class with {:.1} % of the attempts would have been found", visible_share * 100.0)
+                write!(
+                    f,
+                    "; a class with {:.1} % of the attempts, the same for all destinations, would have been found",
+                    visible_share * 100.0
+                )
             }
             Verdict::TooFew { more, suspected } => {
                 let few =
@@ -132,9 +140,15 @@ impl Display for Conclusion {
 }
 
 impl Conclusion {
-    /// What the ranges are known to be.
-    const fn passer(&self) -> &'static str {
-        if self.is_of_table { "return traffic reaches conntrack on" } else { "the path passes" }
+    /// What the ranges are known to be, and for which destinations.
+    fn passer(&self, class: &Class) -> String {
+        let some = format!("{} of {} destinations", class.supporting_count, self.destinations);
+        match (self.is_of_table, class.passing.count) {
+            (true, 0) => "return traffic reaches conntrack on".to_owned(),
+            (true, 1..) => format!("return traffic of {some} reaches conntrack on"),
+            (false, 0) => "the path passes".to_owned(),
+            (false, 1..) => format!("the path to {some} passes"),
+        }
     }
 
     fn rest(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -181,13 +195,21 @@ impl Conclusion {
 
 impl Display for Refusals {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Class { split: ports, inside, outside, p_below, supporting_count: destinations, .. } = &self.0;
-        let who =
-            if *destinations > 1 { "a firewall on the path" } else { "the destination, or a firewall before it," };
+        let Class { split: ports, p_below, supporting_count: destinations, passing, .. } = &self.0;
+        let Sides { inside, outside } = self.0.counted();
+        let who = match (destinations, passing.count) {
+            (0..2, _) => "the destination, or a firewall before it,",
+            (2.., 0) => "a firewall on the path",
+            (2.., 1..) => "a firewall on the path to some destinations",
+        };
         write!(f, "{who} resets connections by their source port: ")?;
         write!(f, "RST for {} of {} from ports outside {ports}, ", outside.unanswered, outside.total())?;
         write!(f, "for {} of {} inside ", inside.unanswered, inside.total())?;
-        write!(f, "({}, p < 1e-{p_below})", plural(*destinations as u64, "destination"))
+        write!(f, "({}, p < 1e-{p_below})", plural(*destinations as u64, "destination"))?;
+        match passing.count {
+            0 => Ok(()),
+            count => write!(f, "; {} accept such ports", plural(count as u64, "other destination")),
+        }
     }
 }
 
@@ -231,9 +253,9 @@ fn bracket(f: &mut Formatter<'_>, Edge { from, to, .. }: Edge) -> fmt::Result {
 
 fn counts(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
     let (outside, inside) = sides(class);
-    let (not, all) = (class.outside.unanswered, class.outside.total());
-    write!(f, "unanswered {not} of {all} {outside}, ")?;
-    write!(f, "answered {} of {} {inside} ", class.inside.answered, class.inside.total())?;
+    let counted = class.counted();
+    write!(f, "unanswered {} of {} {outside}, ", counted.outside.unanswered, counted.outside.total())?;
+    write!(f, "answered {} of {} {inside} ", counted.inside.answered, counted.inside.total())?;
     let destinations = plural(class.supporting_count as u64, "destination");
     if class.p_below == 0 {
         return write!(f, "({destinations})");
@@ -264,4 +286,22 @@ fn likely(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
 fn undecided(f: &mut Formatter<'_>, class: &Class) -> fmt::Result {
     let undecided = &class.undecided;
     if undecided.is_empty() { Ok(()) } else { write!(f, "; too few attempts to tell for {undecided}") }
+}
+
+/// Destinations that the class is not about, and why.
+fn passing(f: &mut Formatter<'_>, class: &Class, all: usize) -> fmt::Result {
+    const MAX_NAMES: usize = 3;
+    let PassingDestinations { count, outside, named, .. } = &class.passing;
+    if *count == 0 {
+        return Ok(());
+    }
+    let names: Vec<_> = named.iter().take(MAX_NAMES).map(|of| of.destination.to_string()).collect();
+    let more = if *count > names.len() { ", ..." } else { "" };
+    write!(f, "; {} ({}{more}) answered ", plural(*count as u64, "other destination"), names.join(", "))?;
+    write!(f, "{} of {} attempts from other ports: ", outside.answered, outside.total())?;
+    write!(f, "no such filter is on the path to {}", if *count == 1 { "it" } else { "them" })?;
+    match all.saturating_sub(class.supporting_count + count) {
+        0 => Ok(()),
+        rest => write!(f, "; too few attempts to tell for {}", plural(rest as u64, "destination")),
+    }
 }

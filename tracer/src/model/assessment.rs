@@ -107,7 +107,7 @@ pub enum Reason {
     },
     /// Attempts from inside ports were answered, none from outside ones.
     OnlyInsideAnswered,
-    /// Over the other destinations the sides differ beyond chance; this one has not answered yet.
+    /// Over other destinations the sides differ beyond chance; this one has not answered yet, or too seldom where some bypass the filter.
     OthersDiffer,
     /// No attempt from an inside port was answered, or too few to compare with.
     NothingToCompare,
@@ -257,7 +257,9 @@ impl Assessment {
             Reason::OnlyInsideAnswered => {
                 format!("{}; this is no proof yet, because most destinations were tried from one side only", counts())
             }
-            Reason::OthersDiffer => format!("{}; this destination answered none yet", counts()),
+            Reason::OthersDiffer => {
+                format!("{}; attempts to this destination are too few to say it of this one alone", counts())
+            }
             Reason::NothingToCompare if inside.total() == 0 => {
                 format!("{to}, no attempt was made from a port in the range to compare with")
             }

@@ -77,8 +77,9 @@ impl PolicyEvidence {
 
     /// A sentence about allowed ports that the path does not pass.
     #[must_use]
-    pub fn too_wide(&self, ports: &PortSet) -> String {
-        format!("{}: {} is too wide: by all attempts, the path does not pass {ports}", self.family(), self.words)
+    pub fn too_wide(&self, ports: &PortSet, is_for_all: bool) -> String {
+        let path = if is_for_all { "the path does" } else { "the paths to some destinations do" };
+        format!("{}: {} is too wide: by all attempts, {path} not pass {ports}", self.family(), self.words)
     }
 
     const fn family(&self) -> &'static str {
@@ -93,6 +94,7 @@ impl PolicyEvidence {
         let sentence = |SideEvidence { assessment, filtered, passing }: &SideEvidence| {
             let verdict = match assessment.strength() {
                 Strength::Proven if passing >= filtered => "holds for some destinations",
+                Strength::Proven if *passing > 0 => "holds for most destinations",
                 Strength::Proven => "holds",
                 Strength::Supported => "holds so far",
                 Strength::NoneYet => "cannot be checked",

@@ -41,6 +41,9 @@ pub(super) struct Inference<'a> {
     p_below_1e: Option<i64>,
     carrying_destinations: Option<usize>,
     carriers: Option<Vec<SupportingObject>>,
+    passing_destinations: Option<usize>,
+    passing_outside: Option<CountsObject>,
+    passing: Option<Vec<SupportingObject>>,
     visible_share: Option<f64>,
     attempts_needed: Option<u64>,
     refused: Option<RefusedObject<'a>>,
@@ -130,6 +133,9 @@ impl<'a> From<&'a Conclusion> for Inference<'a> {
                 p_below_1e: Some(-i64::from(class.p_below)),
                 carrying_destinations: Some(class.supporting_count),
                 carriers: Some(class.supporting.iter().map(SupportingObject::from).collect()),
+                passing_destinations: Some(class.passing.count),
+                passing_outside: Some(class.passing.outside.into()),
+                passing: Some(class.passing.named.iter().map(SupportingObject::from).collect()),
                 ..all
             },
             // Three digits; the estimate has no more.

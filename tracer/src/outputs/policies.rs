@@ -119,10 +119,12 @@ pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion])
         let uplink = if siblings.len() > 1 { format!("by {uplink}, ") } else { String::new() };
         // What is inferred for all uplinks is said once.
         let is_last = siblings.last().is_some_and(|last| std::ptr::eq(*last, policy));
-        let is_of_all = conclusion_of(policy, conclusions).is_some_and(|conclusion| conclusion.uplink.is_none());
+        let conclusion = conclusion_of(policy, conclusions);
+        let is_of_all = conclusion.is_some_and(|conclusion| conclusion.uplink.is_none());
+        let is_for_all = conclusion.and_then(Conclusion::class).is_none_or(|class| class.passing.count == 0);
         let too_wide = not_passed(policy, conclusions).filter(|_| is_last || !is_of_all);
         let by = if is_of_all { String::new() } else { uplink.clone() };
-        let too_wide = too_wide.map(|ports| format!("{by}{}", policy.too_wide(&ports)));
+        let too_wide = too_wide.map(|ports| format!("{by}{}", policy.too_wide(&ports, is_for_all)));
         let sides = policy.sentences().into_iter().map(move |sentence| format!("{uplink}{sentence}"));
         sides.chain(too_wide).map(move |sentence| format!("{node}{sentence}")).collect::<Vec<_>>()
     };

@@ -79,7 +79,7 @@ fn no_class_is_told_with_what_would_have_been_seen() {
     assert_told(
         &World { fails: 0.02, ..World::new(1, 1000) },
         "IPv4: no port class found in 1000 attempts to 6 destinations that answered at least once, 15 unanswered; a \
-         class with 1.9 % of the attempts would have been found",
+         class with 1.9 % of the attempts, the same for all destinations, would have been found",
     );
 }
 
@@ -117,4 +117,18 @@ fn too_few_attempts_are_told_with_what_is_missing() {
          destinations, would reveal a class that has half of the ports; left out: 50 attempts to 6 destinations \
          that never answered",
     );
+}
+
+#[test]
+fn destinations_that_the_filter_does_not_concern_are_named_and_left_out_of_the_claim() {
+    assert_told(
+        &World { unfiltered: 2, ..World::new(1, 842) }.passing("32768-65535"),
+        "IPv4: unanswered 283 of 283 below 32768, answered 278 of 278 from 32768 (4 destinations, p < 1e-160): the \
+         path to 4 of 6 destinations passes one range: lowest open port 32401-33050, highest at least 65524; likely \
+         rule 32768-65535; 2 other destinations (203.0.0.0:443, 203.0.0.1:443) answered 146 of 146 attempts from \
+         other ports: no such filter is on the path to them",
+    );
+    let mixed = World { destinations: 10, unfiltered: 5, ..World::new(2, 300) }.passing("32768-65535").conclude();
+    assert_eq!((mixed.verdict_name(), super::class(&mixed).passing.count), ("class", 5), "{mixed}");
+    assert!(!mixed.to_string().contains("the path passes"), "{mixed}");
 }
