@@ -3,7 +3,7 @@
 use aya_ebpf::programs::TcContext;
 use bytemuck::{Pod, Zeroable as _};
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_INGRESS};
+use tracer_common::events::{WIRE_CLASS_SHIFT, WIRE_DATA, WIRE_ECN, WIRE_INGRESS, packet_class};
 
 use crate::address::mapped;
 use crate::extensions;
@@ -70,6 +70,13 @@ pub fn syn_bits(ctx: &TcContext, tcp: &Tcp) -> u16 {
     let has_data = len > SHORTEST_FRAME && len > tcp.at + tcp.header_len;
     let word = |at: u32| ctx.load::<[u8; 4]>((tcp.at + TCP_HEADER + at) as usize).ok();
     tcp.syn_bits(has_data, options::bits(tcp.header_len, word))
+}
+
+/// The class of a SYN that leaves, in its place in `detail`.
+#[inline(always)]
+pub fn class(ctx: &TcContext, link_header: usize) -> u16 {
+    let next_hop = if link_header == ETHERNET { ctx.load(0).unwrap_or_default() } else { [0; 6] };
+    ctx.load(link_header).map_or(0, |ip| u16::from(packet_class(next_hop, ip)) << WIRE_CLASS_SHIFT)
 }
 
 /// Index of the interface that the packet passes.

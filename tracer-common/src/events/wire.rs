@@ -30,6 +30,25 @@ pub const WIRE_FAST_OPEN: u16 = 8;
 /// Bit of `detail` of a SYN: it has an MPTCP option (RFC 8684).
 pub const WIRE_MPTCP: u16 = 16;
 
+/// Shift of the upper byte of `detail` of a SYN that leaves: its [`packet_class`]; 0 where unknown.
+pub const WIRE_CLASS_SHIFT: u32 = 8;
+
+/// What else than addresses and ports a network may treat a SYN by, as a hash that is never 0: its destination MAC address (the next hop; zero
+/// where the link has none), DSCP (RFC 2474), and TTL or hop limit. `ip` is the beginning of the IP header.
+#[inline(always)]
+pub const fn packet_class(next_hop: [u8; 6], ip: [u8; 10]) -> u8 {
+    let (dscp, hops) = match ip[0] >> 4 {
+        4 => (ip[1] >> 2, ip[8]),
+        6 => ((ip[0] << 4 | ip[1] >> 4) >> 2, ip[7]),
+        _ => (0, 0),
+    };
+    let [a, b, c, d, e, f] = next_hop;
+    // Multiplicative hashing: 2^64 divided by the golden ratio (Knuth, volume 3, 6.4).
+    let hash = u64::from_be_bytes([a, b, c, d, e, f, dscp, hops]).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let class = (hash >> 56) as u8;
+    if class == 0 { 1 } else { class }
+}
+
 /// Bit of `detail` of a SYN-ACK or RST that arrives: its MAC address is another host's (`PACKET_OTHERHOST`), so this node does not accept
 /// it. Not set where the interface hands packets on, as a port of a bridge or the parent of a macvlan does.
 pub const WIRE_OTHER_HOST: u16 = 1;
@@ -55,7 +74,7 @@ pub struct Wire {
     pub packet: u8,
     /// `WIRE_INGRESS` or `WIRE_EGRESS`
     pub direction: u8,
-    /// Of an ICMP error its type times 256 and its code; of a SYN and of an answer the bits above; of a stray segment its TCP flags; else zero.
+    /// Of an ICMP error its type times 256 and its code; of a SYN and of an answer the bits above, and the class of a SYN; of a stray segment its TCP flags; else zero.
     pub detail: u16,
 }
 

@@ -63,11 +63,11 @@ fn look<const LINK_HEADER: usize, const DIRECTION: u8>(skb: *mut __sk_buff) {
         let _ = observation::send(Skb::new(skb), &tcp, packet, DIRECTION, isn, packet::ifindex(&ctx), detail);
         return;
     }
-    let _ = report(&ctx, DIRECTION, &tcp);
+    let _ = report::<LINK_HEADER>(&ctx, DIRECTION, &tcp);
 }
 
 #[inline(always)]
-fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
+fn report<const LINK_HEADER: usize>(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
     let (packet, isn, to_server) = observation::recognise(direction, tcp)?;
     let ifindex = packet::ifindex(ctx);
     if packet == WIRE_SYN && direction == WIRE_EGRESS {
@@ -83,15 +83,19 @@ fn report(ctx: &TcContext, direction: u8, tcp: &Tcp) -> Option<()> {
     {
         return None;
     }
-    observation::send(Skb::new(ctx.skb.skb), tcp, packet, direction, isn, ifindex, detail(ctx, packet, direction, tcp))
+    let detail = detail::<LINK_HEADER>(ctx, packet, direction, tcp);
+    observation::send(Skb::new(ctx.skb.skb), tcp, packet, direction, isn, ifindex, detail)
 }
 
 #[inline(always)]
-fn detail(ctx: &TcContext, packet: u8, direction: u8, tcp: &Tcp) -> u16 {
+fn detail<const LINK_HEADER: usize>(ctx: &TcContext, packet: u8, direction: u8, tcp: &Tcp) -> u16 {
     if packet != WIRE_SYN {
         let is_answer = direction == WIRE_INGRESS && tcp.icmp == 0;
         return if is_answer && packet::is_for_other_host(ctx) { WIRE_OTHER_HOST } else { tcp.icmp };
     }
-    let is_own = direction == WIRE_EGRESS && packet::is_of_its_socket(ctx, &tcp.flow);
-    packet::syn_bits(ctx, tcp) | if is_own { WIRE_OWN } else { 0 }
+    if direction != WIRE_EGRESS {
+        return packet::syn_bits(ctx, tcp);
+    }
+    let own = if packet::is_of_its_socket(ctx, &tcp.flow) { WIRE_OWN } else { 0 };
+    packet::syn_bits(ctx, tcp) | own | packet::class(ctx, LINK_HEADER)
 }

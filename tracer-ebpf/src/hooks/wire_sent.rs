@@ -68,7 +68,7 @@ fn syn(skb: Skb, header: &Header, ifindex: u32) -> Option<()> {
         return None;
     }
     let options = options::bits(tcp.header_len, |at| header.option_word(at));
-    let bits = tcp.syn_bits(header.has_data(), options);
+    let bits = tcp.syn_bits(header.has_data(), options) | header.class();
     observation::send(skb, &tcp, WIRE_SYN, WIRE_EGRESS, tcp.seq, ifindex, bits)
 }
 

@@ -1,7 +1,7 @@
 //! Reads `struct sk_buff`.
 
 use tracer_common::Flow;
-use tracer_common::events::NO_ENTRY;
+use tracer_common::events::{NO_ENTRY, WIRE_CLASS_SHIFT, packet_class};
 
 use super::globals::{
     DEV_IFINDEX, DEV_NET, DEV_RX_HANDLER, NET_INUM, SK_NET, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT,
@@ -84,6 +84,13 @@ impl Header {
         let Some(len) = self.head.peek::<u16>(self.ip + if self.is_ipv4 { 2 } else { 4 }) else { return false };
         let len = u32::from(u16::from_be(len)) + if self.is_ipv4 { 0 } else { 40 };
         self.tcp_len().is_some_and(|tcp_len| len > self.tcp - self.ip + tcp_len)
+    }
+
+    /// The class of a SYN that leaves, in its place in `detail`; its next hop is not read.
+    #[inline(always)]
+    pub fn class(&self) -> u16 {
+        let ip = self.head.peek::<[u8; 10]>(self.ip);
+        ip.map_or(0, |ip| u16::from(packet_class([0; 6], ip)) << WIRE_CLASS_SHIFT)
     }
 
     /// Four bytes of the TCP options, from there on.

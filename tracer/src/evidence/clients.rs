@@ -43,7 +43,7 @@ impl Clients {
     pub fn doubt(&self, is_ipv4: bool, class: &Class) -> Option<Doubt> {
         let port_use = |&Connection { client, port, is_kept: is_chosen, answered, .. }: &Connection| {
             let is_outside = !class.is_inside(port)?;
-            Some(PortUse { client, port, is_chosen, rule: None, is_outside, answered })
+            Some(PortUse { client, port, is_chosen, rule: None, class: 0, is_outside, answered })
         };
         let users = Users::of(self.connections.iter().filter(|of| of.is_ipv4 == is_ipv4).filter_map(port_use));
         if users.clients_differ {

@@ -33,9 +33,9 @@ impl Doubts {
     pub(super) fn of(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> Self {
         let port_use = |attempt: &RecentAttempt| {
             let RecentAttempt { port, answered, place, .. } = *attempt;
-            let (client, is_chosen, rule) = (place.client, place.is_chosen(), place.rule);
+            let (client, is_chosen, rule, class) = (place.client, place.is_chosen(), place.rule, place.class);
             let is_outside = !is_inside(attempt)?;
-            Some(PortUse { client, port, is_chosen, rule, is_outside, answered })
+            Some(PortUse { client, port, is_chosen, rule, class, is_outside, answered })
         };
         Self {
             is_in_runs: come_in_runs(attempts, &is_inside),
@@ -46,8 +46,13 @@ impl Doubts {
 
     /// Whether a few attempts more may remove them.
     pub(super) fn are_any(&self) -> bool {
-        let Users { clients_differ, programs_differ, rules_differ } = self.users;
-        self.is_in_runs || clients_differ || programs_differ || rules_differ || self.once_p_below.is_some()
+        let Users { clients_differ, programs_differ, rules_differ, packets_differ } = self.users;
+        self.is_in_runs
+            || clients_differ
+            || programs_differ
+            || rules_differ
+            || packets_differ
+            || self.once_p_below.is_some()
     }
 
     /// The same for a claim that repeats have no part in.
@@ -60,7 +65,7 @@ impl Doubts {
         if !reason.strength().holds() {
             return reason;
         }
-        let Users { clients_differ, programs_differ, rules_differ } = self.users;
+        let Users { clients_differ, programs_differ, rules_differ, packets_differ } = self.users;
         let is_proof = matches!(reason, Reason::SidesDiffer { .. });
         let is_of_few = self.once_p_below.is_some_and(|once| once < ENOUGH_P_BELOW);
         Reason::Doubted(match () {
@@ -68,6 +73,7 @@ impl Doubts {
             () if is_proof && is_of_few => Doubt::FewPorts,
             () if is_proof && clients_differ => Doubt::ClientsDiffer,
             () if programs_differ => Doubt::ProgramsDiffer,
+            () if packets_differ => Doubt::PacketsDiffer,
             () if rules_differ => Doubt::RulesDiffer,
             () if clients_differ => return Reason::NothingToCompare,
             () => match (reason, self.once_p_below) {

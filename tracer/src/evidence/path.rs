@@ -113,7 +113,7 @@ impl PathEvidence {
         let (entry, is_shared) = self.index.number(Destination::of(translated), source);
         let service = translated.dst_port;
         let (path, period) = (self.number, self.period_at(at_ns));
-        Place { path, period, entry, is_shared, service, side, is_kept, client, rule }
+        Place { path, period, entry, is_shared, service, side, is_kept, client, class: attempt.packet_class, rule }
     }
 
     fn source(&mut self, source: [u8; 16]) -> u8 {

@@ -1,4 +1,5 @@
-//! Who used the ports on the two sides of a range: clients, or programs, with ports of their own may fail for a reason of their own.
+//! Who used the ports on the two sides of a range: clients, programs, or classes of packets with ports of their own may fail for a reason of
+//! their own.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -16,6 +17,8 @@ pub(super) struct PortUse {
     pub(super) is_chosen: bool,
     /// The ports that its NAT rule names.
     pub(super) rule: Option<(u16, u16)>,
+    /// The class of its packets; 0 where unknown.
+    pub(super) class: u8,
     pub(super) is_outside: bool,
     pub(super) answered: bool,
 }
@@ -29,6 +32,8 @@ pub(super) struct Users {
     pub(super) programs_differ: bool,
     /// NAT rules that name no port inside chose most of the ports outside that fail.
     pub(super) rules_differ: bool,
+    /// Most of the ports outside that fail are of packets of a class of which no port inside was answered.
+    pub(super) packets_differ: bool,
 }
 
 impl Users {
@@ -36,11 +41,16 @@ impl Users {
         let (mut tries, mut pools) = ([[0; 2]; 256], [Pool::default(); 2]);
         let (mut failures, mut chosen, mut inside_used) = (0, 0, Pool::default());
         let mut of_client: HashMap<u8, ([Pool; 2], u32), FixedState> = HashMap::default();
+        // By class: failures outside, and whether a port inside was answered.
+        let mut of_class = [(0, false); 256];
         let mut of_rule: HashMap<(u16, u16), u32, FixedState> = HashMap::default();
-        for PortUse { client, port, is_chosen, rule, is_outside, answered } in uses {
+        for PortUse { client, port, is_chosen, rule, class, is_outside, answered } in uses {
             tries[usize::from(client)][usize::from(is_outside)] += 1;
             let is_failure = u32::from(is_outside && !answered);
             failures += is_failure;
+            let (failed, is_comparable) = &mut of_class[usize::from(class)];
+            *failed += is_failure;
+            *is_comparable |= !is_outside && answered;
             if !is_outside {
                 inside_used.insert(port);
             }
@@ -58,7 +68,9 @@ impl Users {
         let are_most = |count: u32| count * 2 > failures;
         let uneven = of_client.values().filter(|([inside, outside], _)| inside.is_uneven_with(*outside));
         let of_others = of_rule.iter().filter(|((lowest, highest), _)| !inside_used.has_any(*lowest..=*highest));
+        let of_other_packets = of_class.iter().skip(1).filter(|(_, is_comparable)| !is_comparable);
         Self {
+            packets_differ: are_most(of_other_packets.map(|(failed, _)| failed).sum()),
             clients_differ: !Drawn::of(tries.into_iter(), 0).are_drawn(),
             programs_differ: are_most(chosen)
                 && (inside.is_apart_from(outside) || are_most(uneven.map(|(_, failed)| failed).sum())),

@@ -45,6 +45,8 @@ pub(super) struct Slot {
     /// Newest answer by the events of the wire
     pub(super) answered_at: Coarse,
     pub(super) range: PackedRange,
+    /// `packet_class` of the newest SYN that left; 0 while unknown
+    pub(super) class: u8,
     /// The retransmit that waits for late facts, by its place in `Settling`
     pub(super) held: u16,
     /// Type times 256 and code of an ICMP error; 0 for none
@@ -79,11 +81,12 @@ pub(super) struct Slot {
 
 const _: () = assert!(size_of::<Slot>() <= 112 && offset_of!(Slot, translated) % 16 == 0);
 
-/// [`NatRange`] in six bytes.
+/// [`NatRange`] in five bytes.
+#[repr(C, packed)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PackedRange {
     /// The kernel has seven
-    flags: u16,
+    flags: u8,
     min_port: u16,
     max_port: u16,
 }
@@ -91,14 +94,15 @@ pub(super) struct PackedRange {
 impl From<&NatSelect> for PackedRange {
     #[expect(clippy::cast_possible_truncation, reason = "flags that do not exist are left out")]
     fn from(event: &NatSelect) -> Self {
-        Self { flags: event.flags as u16, min_port: event.min_port, max_port: event.max_port }
+        Self { flags: event.flags as u8, min_port: event.min_port, max_port: event.max_port }
     }
 }
 
 impl PackedRange {
     /// The range that the binding was chosen from, if it brought it along.
+    #[expect(clippy::cast_possible_truncation, reason = "flags that do not exist are left out")]
     pub(super) fn of(event: &NatBind) -> Option<Self> {
-        let flags = event.range_flags & !RANGE_KNOWN;
+        let flags = event.range_flags as u8;
         let is_known = event.range_flags & RANGE_KNOWN != 0;
         is_known.then_some(Self { flags, min_port: event.min_port, max_port: event.max_port })
     }

@@ -1,7 +1,7 @@
 //! How each fact changes the attempt it belongs to. The order in which facts of one moment come does not matter.
 
 use tracer_common::events::{
-    WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
+    WIRE_CLASS_SHIFT, WIRE_OTHER_HOST, WIRE_OWN, WIRE_RST, WIRE_STRAY, WIRE_SYN, WIRE_SYN_ACK, WIRE_UNREACHABLE, Wire,
 };
 
 use super::attempts::{Attempts, add_one};
@@ -155,6 +155,7 @@ impl SlotViewMut<'_> {
         }
         self.known.set(SlotFlags::SEEN);
         self.syns.put_newest(detail);
+        self.class = (detail >> WIRE_CLASS_SHIFT) as u8;
         if self.syns.newest().lacks_any_of(self.syns.first()) {
             self.known.add_plain_syn();
         }

@@ -150,6 +150,7 @@ impl SlotView<'_> {
             answer_dropped: self.answer_dropped.unpack(),
             is_answer_diverted: known(SlotFlags::DIVERTED),
             is_answer_from_elsewhere: known(SlotFlags::FROM_ELSEWHERE),
+            packet_class: self.class,
             is_hairpin: known(SlotFlags::HAIRPIN),
             table,
             earlier_ports: EarlierPorts::default(),

@@ -142,6 +142,8 @@ pub enum Doubt {
     ProgramsDiffer,
     /// Other NAT rules chose the ports that fail than those that are answered.
     RulesDiffer,
+    /// Packets of other classes (next hop, DSCP, TTL) have the ports that fail than those that are answered.
+    PacketsDiffer,
 }
 
 impl Doubt {
@@ -159,6 +161,10 @@ impl Doubt {
             Self::RulesDiffer => {
                 "another NAT rule chose the ports that fail than those that work, so whatever else differs between the \
                  connections of the two rules (a mark, a gateway) may be the reason"
+            }
+            Self::PacketsDiffer => {
+                "the packets that fail differ from the others in more than their port (next hop, DSCP or TTL), so another \
+                 gateway or class of service may be the reason"
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use tracer_common::Event;
+use tracer_common::events::{WIRE_CLASS_SHIFT, packet_class};
 
 use super::interfaces::{Interfaces, Place};
 use super::link::{self, Direction, Network};
@@ -43,7 +44,7 @@ impl Look {
 
     /// What the packet tells; `None` for nearly all packets.
     pub fn look(&mut self, packet: &Packet<'_>) -> Option<Observation> {
-        let Network { direction, ifindex, ip } = packet.interface.link.read(packet.data)?;
+        let Network { direction, ifindex, next_hop, ip } = packet.interface.link.read(packet.data)?;
         let direction = direction.or(packet.record.direction);
         let (segment, vni) = match segment::read(ip) {
             Content::Tcp(segment) => (segment, None),
@@ -67,7 +68,7 @@ impl Look {
         let unsent =
             if kind == Kind::Syn { self.syn(time_ns, (interface, is_inside), direction, &segment)? } else { None };
         let detail = match kind {
-            Kind::Syn => segment.syn_bits,
+            Kind::Syn => segment.syn_bits | class(next_hop, ip),
             Kind::Unreachable => segment.icmp,
             Kind::Stray | Kind::Continues => segment.flags.into(),
             Kind::SynAck | Kind::Refusal | Kind::Reset => 0,
@@ -113,4 +114,9 @@ impl Look {
         self.new_interfaces.extend(uplink.map(Event::from));
         number
     }
+}
+
+/// Of the outer header, which is what a network sees.
+fn class(next_hop: [u8; 6], ip: &[u8]) -> u16 {
+    ip.first_chunk().map_or(0, |ip| u16::from(packet_class(next_hop, *ip)) << WIRE_CLASS_SHIFT)
 }

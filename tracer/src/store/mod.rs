@@ -53,7 +53,7 @@ pub use writer::Writer;
 /// A newer major version is refused.
 pub const MAJOR: u16 = 1;
 /// A newer minor version is read, what is not understood is skipped and counted.
-pub const MINOR: u16 = 10;
+pub const MINOR: u16 = 11;
 /// What a path is called that means standard input or output.
 pub const STDIO: &str = "-";
 /// Events that are handed on at once: few enough to stay in the CPU's cache, and so many that handing them on costs little.

@@ -604,6 +604,18 @@ fn rules_with_ports_of_their_own_may_be_the_reason() {
 }
 
 #[test]
+fn packets_of_another_class_may_be_the_reason() {
+    // Each class of service, or each gateway, has its part of the ports: where the kernel does not tell the rules.
+    let world = World { class: |port| if port < 32_768 { 3 } else { 9 }, ..World::new() };
+    nobody_is_blamed(&world, 0);
+    let is_of_packets = |of: &Assessment| of.reason == Reason::Doubted(Doubt::PacketsDiffer);
+    each(&world, |seed, seen| assert!(seen.policies.iter().all(is_of_packets), "seed {seed}: {:?}", seen.policies));
+    // Several gateways, each used from all ports; or one of them is not known.
+    all_are_proven(&World { class: |port| (port % 5) as u8 + 1, ..World::new() });
+    all_are_proven(&World { class: |port| (port % 3) as u8, ..World::new() });
+}
+
+#[test]
 fn ports_that_fail_often_on_one_of_several_paths_are_not_all_blamed() {
     // One connection in four from a low port takes a path without the filter.
     let answers: AnswerModel = Rc::new(|_, port, at_ms| port >= 32_768 || at_ms / 20 % 4 == 0);

@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) uplink: fn(u32) -> u32,
     /// The ports that the NAT rule names which chose a port.
     pub(super) rule: fn(u16) -> Option<(u16, u16)>,
+    /// The class of the packets of a client that has a port.
+    pub(super) class: fn(u16) -> u8,
 }
 
 /// What was concluded.
@@ -101,6 +103,7 @@ impl World {
             dst_port: |_| 443,
             uplink: |_| 2,
             rule: |_| None,
+            class: |_| 1,
         }
     }
 
@@ -161,7 +164,8 @@ impl World {
         let src = if self.is_ipv6 { format!("[fd00::{host}]:{client}") } else { format!("10.42.0.{host}:{client}") };
         let rule = (self.rule)(port);
         let range = rule.map(|(min_port, max_port)| NatRange { flags: RANGE_PROTO_SPECIFIED, min_port, max_port });
-        Attempt { retransmits: 0, ifindex: (self.uplink)(number), range, ..example::attempt(&src, &dst, &nat, &dst) }
+        let (ifindex, packet_class) = ((self.uplink)(number), (self.class)(port));
+        Attempt { retransmits: 0, ifindex, packet_class, range, ..example::attempt(&src, &dst, &nat, &dst) }
     }
 
     fn judge(&self, allowed: &PortSet, events: BTreeMap<(u64, u32, u8), Attempt>) -> Assessed {
