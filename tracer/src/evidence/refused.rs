@@ -1,8 +1,9 @@
 //! Whether RSTs answer ports of a class, while the same destinations accept others: a firewall that resets by source port, which is no proof
 //! that the path passes those ports.
 
+use super::doubts::Doubts;
 use super::place::PortClaim;
-use super::recent::{RecentAttempts, infer};
+use super::recent::{RecentAttempt, RecentAttempts, infer};
 use crate::infer::{Class, DestinationIndex, Probe, Refusals};
 use crate::model::{Assessment, Claim, Reason, Scope, Side};
 
@@ -52,7 +53,7 @@ impl RefusedPorts {
         }
     }
 
-    /// Which ports are refused, by the newest attempts.
+    /// Which ports are refused, by the newest attempts, where nothing but the port explains it.
     pub(super) fn infer(&self, is_ipv4: bool, index: &DestinationIndex, recent: &RecentAttempts) -> Option<Refusals> {
         if self.seen == 0 {
             return None;
@@ -60,7 +61,12 @@ impl RefusedPorts {
         let mut attempts: Vec<_> = recent.accepted_or_refused().collect();
         attempts.sort_by_key(|attempt| attempt.at_ns);
         let of = attempts.iter().map(|attempt| (index.destination(attempt.place.entry), attempt));
-        infer(is_ipv4, of).shown_class().cloned().map(Refusals)
+        let conclusion = infer(is_ipv4, of);
+        let class = conclusion.shown_class()?;
+        let refused: Vec<_> = attempts.iter().map(|attempt| RecentAttempt { is_weighed: true, ..*attempt }).collect();
+        let doubts = Doubts::of(&refused, |attempt| class.is_inside(attempt.port));
+        let reason = doubts.applied_to(Reason::SidesDiffer { p_below: class.p_below }, Scope::Capture);
+        reason.strength().holds().then(|| Refusals(class.clone()))
     }
 
     /// Whether much more is known than when `found` was inferred, which is noted.

@@ -5,6 +5,11 @@ use crate::model::{Attempt, Claim, Outcome, PortSet, example};
 
 /// Attempts to two destinations that are refused where `is_refused` says so; what is said of the last refused one.
 fn played(is_refused: impl Fn(u16, u32) -> bool) -> (PortEvidence, Option<Claim>) {
+    played_by(is_refused, |_| 1)
+}
+
+/// The same, with packets of a class by port.
+fn played_by(is_refused: impl Fn(u16, u32) -> bool, class: fn(u16) -> u8) -> (PortEvidence, Option<Claim>) {
     let (mut evidence, allowed): (_, PortSet) = (PortEvidence::default(), "32768-65535".parse().unwrap());
     let mut last = None;
     for number in 0..120_u32 {
@@ -15,6 +20,7 @@ fn played(is_refused: impl Fn(u16, u32) -> bool) -> (PortEvidence, Option<Claim>
         let attempt = Attempt {
             first_ns: u64::from(number) * 1_000_000,
             retransmits: 0,
+            packet_class: class(port),
             rst_seen: is_refused,
             syn_ack_seen: !is_refused,
             outcome,
@@ -45,6 +51,12 @@ fn a_server_that_refuses_now_and_then_is_no_such_firewall() {
         let (evidence, last) = played(is_refused);
         assert_eq!((evidence.refusals(true), last), (None, None));
     }
+}
+
+#[test]
+fn a_firewall_that_resets_a_class_of_service_is_no_such_firewall() {
+    let (evidence, last) = played_by(|port, _| port < 32_768, |port| if port < 32_768 { 3 } else { 9 });
+    assert_eq!((evidence.refusals(true), last), (None, None));
 }
 
 #[test]
