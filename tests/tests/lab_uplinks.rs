@@ -228,3 +228,38 @@ fn uplinks_of_one_number_in_two_namespaces_are_judged_apart() {
     let causes: Vec<_> = summary["by_cause"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(causes, ["no_answer", "port_out_of_range"]);
 }
+
+/// Two classes of service, each with its part of the ports.
+const CLASSES: &str = r#"table ip classes {
+    chain sort {
+        type filter hook prerouting priority mangle;
+        iifname "cni0" ct mark 0 ct mark set numgen inc mod 2 offset 1
+        iifname "cni0" ct mark 1 ip dscp set ef
+    }
+    chain translate {
+        type nat hook postrouting priority srcnat - 10;
+        oifname "eth0" meta l4proto tcp ct mark 1 masquerade to :1024-32767 fully-random
+        oifname "eth0" meta l4proto tcp ct mark 2 masquerade to :32768-65535 fully-random
+    }
+}"#;
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_class_of_service_that_is_dropped_is_not_a_filter_of_ports() {
+    let mut node = Node::up();
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    fs::write(rules.path(), CLASSES).unwrap();
+    Outcome::of(Command::new("ip").args(["netns", "exec", &node.node, "nft", "-f"]).arg(rules.path())).done();
+    node.at_router("nft flush chain inet provider prerouting");
+    node.at_router("nft add rule inet provider prerouting ip dscp ef drop");
+    let tail = Running::attached(&mut node.lab.capture("tail", ALLOW, &["--all", "-o", "json"]));
+    for _ in 0..3 {
+        node.connect("a class of service is dropped");
+    }
+    tail.signal(Signal::SIGTERM);
+    let outcome = tail.finish();
+    let summary = summary(&outcome.stdout);
+    assert_eq!(summary["flagged_attempts"], node.failed.len(), "{summary:#}");
+    assert_eq!(summary["by_cause"].as_object().unwrap().keys().collect::<Vec<_>>(), ["no_answer"], "{summary:#}");
+    assert!(outcome.stdout.contains("next hop, DSCP or TTL"), "{outcome:#?}");
+}
