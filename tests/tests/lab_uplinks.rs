@@ -263,3 +263,25 @@ fn a_class_of_service_that_is_dropped_is_not_a_filter_of_ports() {
     assert_eq!(summary["by_cause"].as_object().unwrap().keys().collect::<Vec<_>>(), ["no_answer"], "{summary:#}");
     assert!(outcome.stdout.contains("next hop, DSCP or TTL"), "{outcome:#?}");
 }
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn answers_dropped_below_a_macvlan_are_dropped_here() {
+    let mut node = Node::up();
+    node.link("eth1", 1);
+    node.ip("address delete 10.99.1.2/24 dev eth1");
+    node.ip("link add mv1 link eth1 type macvlan mode bridge");
+    node.ip("address add 10.99.1.2/24 dev mv1");
+    node.ip("link set mv1 up");
+    node.ip("route replace default via 10.99.1.1");
+    let rules =
+        "table netdev below { chain in { type filter hook ingress device eth1 priority 0; tcp dport < 32768 drop; }; }";
+    Outcome::of(Command::new("ip").args(["netns", "exec", &node.node, "nft", rules])).done();
+    let tail = Running::attached(&mut node.lab.capture("tail", ALLOW, &["--all", "-o", "json"]));
+    node.connect("the parent of the uplink has a firewall");
+    tail.signal(Signal::SIGTERM);
+    let summary = summary(&tail.finish().stdout);
+    let causes = summary["by_cause"].as_object().unwrap();
+    assert_eq!(causes.keys().collect::<Vec<_>>(), ["reply_dropped_here"], "{summary:#}");
+    assert_eq!(causes["reply_dropped_here"], node.failed.len(), "{summary:#}");
+}

@@ -30,10 +30,10 @@ pub fn ct_drop(ctx: RawTracePointContext) -> i32 {
 fn observe(ctx: &RawTracePointContext, reason: u32) -> Option<()> {
     let skb = Skb::new(ctx.arg::<*const u8>(0));
     let syn = skb.tcp(TCP_SYN)?;
-    if syn.flags & TCP_RST != 0 || skb.is_aside() {
+    let is_answer = syn.flags & TCP_ACK != 0;
+    if syn.flags & TCP_RST != 0 || skb.is_aside(is_answer) {
         return None;
     }
-    let is_answer = syn.flags & TCP_ACK != 0;
     if !is_answer && reason <= DROP_UNSPECIFIED.load() && is_freed_by_tcp(ctx.arg::<u64>(1)) {
         return None;
     }

@@ -189,11 +189,19 @@ impl Skb {
         Some(if nfct == 0 { NO_ENTRY } else { (nfct & 7) as u8 })
     }
 
-    /// Whether the packet was for another host, or the copy that a packet socket gets, so that dropping it says nothing.
+    /// Whether the packet was for another host, or the copy that a packet socket gets, so that dropping it says nothing. The parent of a
+    /// macvlan and a port of a bridge get answers for interfaces above them as if these were other hosts.
     #[inline(always)]
-    pub fn is_aside(self) -> bool {
+    pub fn is_aside(self, is_answer: bool) -> bool {
         let offset = SKB_PKT_TYPE.load();
-        offset != u32::MAX && self.0.peek::<u8>(offset).is_some_and(|bits| matches!(bits & 7, OTHERHOST | OUTGOING))
+        if offset == u32::MAX {
+            return false;
+        }
+        match self.0.peek::<u8>(offset).map(|bits| bits & 7) {
+            Some(OUTGOING) => true,
+            Some(OTHERHOST) => !is_answer || self.device().is_none_or(Device::keeps_packets),
+            Some(_) | None => false,
+        }
     }
 
     /// The headers if it is TCP with one of these flags, found by the IP header: a packet dropped early has no other offset yet.
