@@ -123,9 +123,10 @@ fn explain(case: &Case<'_>) -> String {
     let answered = if later.is_answered { " and were answered" } else { "" };
     // Which connections a rule is for, the trace does not say.
     let doubt = match difference {
-        Difference::OtherDnat | Difference::OtherSnat => {
-            ", unless a rule treats such connections differently (a mark, a DSCP)"
+        Difference::OtherDnat => {
+            ", unless the service rarely chooses this backend (weights), or a rule treats such connections differently (a mark, a DSCP)"
         }
+        Difference::OtherSnat => ", unless a rule treats such connections differently (a mark, a DSCP)",
         Difference::Inside | Difference::Dnat | Difference::NoDnat | Difference::Snat => "",
     };
     format!("{words}{answered}: its conntrack entry is older than the rule or route that now holds{doubt}")
