@@ -128,20 +128,21 @@ impl Btf {
     /// When the kernel has no such struct or field, or it is a bit field.
     pub fn offset(&self, name: &str, path: &str) -> anyhow::Result<u32> {
         let mut id = self.struct_id(name)?;
-        let mut bits = 0;
+        // Wider than any field, so that no sum of a damaged type's offsets overflows.
+        let mut bits = 0_u64;
         for part in path.split('.') {
             let (part, index) = indexed(part);
             let (more, next) = self
                 .member(id, part, &mut Vec::new())
                 .with_context(|| format!("this kernel's struct {name} has no field {path}"))?;
             let (element, size) = self.element(next);
-            bits += more + index * size * 8;
+            bits += more + u64::from(index) * u64::from(size) * 8;
             id = element;
         }
-        if bits % 8 != 0 {
+        if !bits.is_multiple_of(8) {
             bail!("this kernel's struct {name} has {path} as a bit field");
         }
-        Ok(bits / 8)
+        u32::try_from(bits / 8).with_context(|| format!("this kernel's struct {name} has {path} beyond 4 GiB"))
     }
 
     /// Number of arguments of a raw tracepoint's programs; `None` if the kernel does not have it.
@@ -195,7 +196,7 @@ impl Btf {
 
     /// Offset in bits and type of a member, also of one inside an anonymous struct or union. `searched` has the structs that
     /// were searched already: damaged types may contain themselves.
-    fn member(&self, id: u32, wanted: &str, searched: &mut Vec<u32>) -> Option<(u32, u32)> {
+    fn member(&self, id: u32, wanted: &str, searched: &mut Vec<u32>) -> Option<(u64, u32)> {
         let id = self.resolve(id)?;
         let kind = self.kind_at(id)?;
         let is_known = searched.len() >= MAX_SEARCHED_STRUCTS || searched.contains(&id);
@@ -209,8 +210,8 @@ impl Btf {
                 (tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?, tail.try_get_u32_ne().ok()?);
             let bits = if kind.has_kind_flag() { offset & 0x00ff_ffff } else { offset };
             match self.name(name) {
-                "" => self.member(member, wanted, searched).map(|(inner, found)| (bits + inner, found)),
-                found if found == wanted => Some((bits, member)),
+                "" => self.member(member, wanted, searched).map(|(inner, found)| (u64::from(bits) + inner, found)),
+                found if found == wanted => Some((bits.into(), member)),
                 _ => None,
             }
         })

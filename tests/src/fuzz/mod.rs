@@ -24,7 +24,7 @@ pub const ALL: &[Target] = &[
     Target {
         name: "trace",
         check: trace::check,
-        seeds: &[("tests/golden", ".trace"), ("tests/golden/format", ".trace")],
+        seeds: &[("tests/golden", ".trace"), ("tests/golden/format", ".trace"), ("tests/fuzz/seeds/capture", "")],
     },
     Target { name: "nft", check: rules::check_nft, seeds: &[(RULES, ".json"), (RULES, ".txt")] },
     Target { name: "iptables", check: rules::check_iptables, seeds: &[(RULES, ".iptables"), (RULES, ".ip6tables")] },

@@ -12,7 +12,7 @@ use serde_json::Value;
 use snatrace::model::Filter;
 use snatrace::outputs::escape::Escaped;
 use snatrace::outputs::{self, Output, View, inference};
-use snatrace::pcap::PacketOptions;
+use snatrace::pcap::{Opened, PacketOptions, sort};
 use snatrace::pipeline::{self, Judge};
 use snatrace::report::{self, Report, TallyObserver};
 use snatrace::source::{self, Ahead, Joined, Source};
@@ -24,6 +24,10 @@ use super::unprintable;
 
 /// No panic, no claim that changes with the way of reading, nothing that steers a terminal or a browser.
 pub fn check(bytes: &[u8]) {
+    // Packet captures, and packed files, are the target `capture`'s: `replay` reads them, a reader of traces does not.
+    if !matches!(sort("trace".into(), Box::new(Cursor::new(bytes.to_vec()))), Ok(Opened::Other(..))) {
+        return;
+    }
     let mut ways = Vec::new();
     for way in [one_thread, threads] {
         let out = Shared::default();
