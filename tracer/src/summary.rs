@@ -71,10 +71,10 @@ impl Summary {
 
     /// Counts an attempt that the filter excludes.
     pub fn unmatched(&mut self, owner: Option<&Owner>) {
-        const ENOUGH: usize = 5;
+        const MAX_NAMED_OWNERS: usize = 5;
         self.unmatched += 1;
         if let Some(owner) = owner
-            && self.unmatched_owners.len() < ENOUGH
+            && self.unmatched_owners.len() < MAX_NAMED_OWNERS
             && !self.unmatched_owners.contains(owner)
         {
             self.unmatched_owners.push(owner.clone());
@@ -171,8 +171,8 @@ impl Summary {
     /// Whether sockets retransmit while the watched interfaces see no SYN leave at all.
     #[must_use]
     pub const fn is_blind(&self) -> bool {
-        const ENOUGH: u64 = 5;
-        self.seen_leaving == 0 && self.unseen >= ENOUGH
+        const MIN_UNSEEN: u64 = 5;
+        self.seen_leaving == 0 && self.unseen >= MIN_UNSEEN
     }
 
     /// In words, where SYNs left unseen.

@@ -13,13 +13,13 @@ const LAST_LINES: usize = 80;
 
 /// What a failed command said: what failed tests printed, where cargo ran tests and one failed, else its end.
 #[derive(Default)]
-struct Told {
+struct Transcript {
     failures: Vec<String>,
     is_failure: bool,
     last: VecDeque<String>,
 }
 
-impl Told {
+impl Transcript {
     fn add(&mut self, line: String) {
         // libtest: "failures:", what each printed, "failures:", their names, "test result: ".
         self.is_failure = line == "failures:" || self.is_failure && !line.starts_with("test result: ");
@@ -82,14 +82,14 @@ pub fn run_and_repeat(command: &mut Command) -> Result<()> {
     // The command keeps the writing ends of the pipe, which would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = child?;
-    let mut told = Told::default();
+    let mut transcript = Transcript::default();
     for line in BufReader::new(output).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("cannot read the output")?).into_owned();
         eprintln!("{line}");
-        told.add(line);
+        transcript.add(line);
     }
     let status = child.wait()?;
-    check(command, status).map_err(|error| anyhow!("{error:#}\n{}", told.lines().join("\n")))
+    check(command, status).map_err(|error| anyhow!("{error:#}\n{}", transcript.lines().join("\n")))
 }
 
 /// Runs it silently; what it wrote to stdout.

@@ -1,4 +1,4 @@
-//! Circles of files: which files of a folder of `tracer/src` import one another.
+//! Circles of files: which files of a room import one another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,11 +6,11 @@ use proc_macro2::{TokenStream, TokenTree};
 
 use super::source::Source;
 
-/// The files that each file imports, by their paths as modules: `join/nat`, and `join` for `join/mod.rs`.
+/// The files that each file imports, by their paths as modules: `tracer/join/nat`, and `tracer/join` for `join/mod.rs`.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// Files that import one another, one complaint for each file of such a circle. Folders are `tracer/src/*`; what is only compiled
-/// for tests does not count.
+/// Files that import one another, one complaint for each file of such a circle. Rooms are `tracer/src/*`, and each other crate; what
+/// is only compiled for tests does not count.
 pub fn circles(sources: &[Source]) -> Vec<String> {
     let files: BTreeMap<String, &Source> =
         sources.iter().filter_map(|source| Some((module(&source.path)?, source))).collect();
@@ -25,19 +25,23 @@ pub fn circles(sources: &[Source]) -> Vec<String> {
     files.keys().filter_map(back).collect()
 }
 
-/// `None` for what is outside of `tracer/src` or only there for tests.
+/// `None` for what is only there for tests.
 fn module(path: &str) -> Option<String> {
-    let name = path.strip_prefix("tracer/src/")?.strip_suffix(".rs")?;
+    let (root, name) = path.strip_suffix(".rs")?.split_once("/src/")?;
     let name = name.strip_suffix("/mod").unwrap_or(name);
     let is_test = name.split('/').any(|part| ["tests", "testing", "example"].contains(&part));
-    (!is_test && !["lib", "main"].contains(&name)).then(|| name.to_owned())
+    (!is_test && !["lib", "main"].contains(&name))
+        .then(|| format!("{}/{name}", root.rsplit('/').next().unwrap_or(root)))
 }
 
-/// Files of the same folder alone: what rooms import from one another is checked elsewhere.
+fn room(name: &str) -> Vec<&str> {
+    name.split('/').take(if name.starts_with("tracer/") { 2 } else { 1 }).collect()
+}
+
+/// Files of the same room alone: what rooms import from one another is checked elsewhere.
 fn imported(name: &str, source: &Source, files: &BTreeMap<String, &Source>) -> BTreeSet<String> {
-    let folder = name.split('/').next().unwrap_or_default();
     let found = paths(source.tokens()).into_iter().filter_map(|path| file_of(name, &path, files));
-    found.filter(|other| other != name && other.split('/').next() == Some(folder)).collect()
+    found.filter(|other| other != name && room(other) == room(name)).collect()
 }
 
 /// The paths that begin with `crate`, `super` or `self`, but for those in `mod tests`.
@@ -81,7 +85,7 @@ fn file_of(name: &str, path: &[String], files: &BTreeMap<String, &Source>) -> Op
     let mut at: Vec<&str> = name.split('/').collect();
     for part in path {
         match part.as_str() {
-            "crate" => at.clear(),
+            "crate" => at.truncate(1),
             "self" => {}
             "super" => {
                 at.pop();

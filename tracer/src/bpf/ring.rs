@@ -17,7 +17,7 @@ use super::watched::Watched;
 use crate::netns::Netns;
 
 /// Events handed over at once: a ring buffer that was full after a stall must not be in memory a second time.
-const AT_ONCE: usize = 8192;
+const MAX_EVENTS_PER_DRAIN: usize = 8192;
 
 /// The consuming end of the ring buffer.
 pub(super) struct Ring {
@@ -67,7 +67,7 @@ impl Ring {
     /// `None` if there are more.
     pub(super) fn drain(&mut self, take: &mut impl FnMut(Event)) -> anyhow::Result<Option<u64>> {
         let time_ns = boot_ns()?;
-        for _ in 0..AT_ONCE {
+        for _ in 0..MAX_EVENTS_PER_DRAIN {
             let Some(record) = self.events.next() else { return Ok(Some(time_ns)) };
             match Event::parse(&record) {
                 Some(Event::Wire(mut wire)) => {

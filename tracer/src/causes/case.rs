@@ -106,7 +106,7 @@ impl<'a> Case<'a> {
         self.attempt.retransmits > 0 && self.attempt.syns_leaving > 0 && !self.heard_back()
     }
 
-    /// Whether it may have taken the way through an uplink: a SYN was seen leaving by one, or might have left unseen.
+    /// Whether it may have left through an uplink: a SYN was seen leaving by one, or might have left unseen.
     #[must_use]
     pub fn may_have_left(&self) -> bool {
         if self.attempt.syns_leaving > 0 {

@@ -118,7 +118,7 @@ fn egress(case: &Case<'_>) -> Vec<String> {
     }
     if let Some(later) = case.attempt.later_path.filter(|later| !later.is_concurrent) {
         let attempts = plural(later.attempts, "later attempt");
-        facts.push(format!("{attempts} of this client to this destination left in another way, none in this way"));
+        facts.push(format!("{attempts} of this client to this destination left by another path, none by this path"));
     }
     facts
 }

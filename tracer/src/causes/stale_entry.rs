@@ -16,15 +16,15 @@ pub(super) const CAUSE: Cause = Cause {
              connect again from another port; load rules before clients start",
 };
 
-/// So many attempts for each way that later attempts take make it certain that this attempt's way is no longer taken, even where
-/// rules choose at random: chance misses one of n + 1 ways 16 n times with a probability below 1e-6.
-const ATTEMPTS_PER_WAY: u32 = 16;
-/// Ways that are distinguished: with as many there may be more.
-const MAX_WAYS: u32 = 4;
+/// So many attempts for each path that later attempts take make it certain that this attempt's path is no longer taken, even where
+/// rules choose at random: chance misses one of n + 1 paths 16 n times with a probability below 1e-6.
+const ATTEMPTS_PER_PATH: u32 = 16;
+/// Paths that are distinguished: with as many there may be more.
+const MAX_PATHS: u32 = 4;
 /// Without an answer, so many later attempts.
 const UNANSWERED_ATTEMPTS: u32 = 3;
 
-/// How the way of later attempts differs.
+/// How the path of later attempts differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Difference {
     /// They are answered without leaving by an uplink, this attempt leaves by one.
@@ -83,9 +83,11 @@ fn is_certain(difference: Difference, later: &LaterPath) -> bool {
         Difference::Inside | Difference::Dnat | Difference::NoDnat | Difference::Snat => {
             later.is_answered || later.attempts >= UNANSWERED_ATTEMPTS
         }
-        // A service with several backends, or a pool of addresses, has many ways at any time.
+        // A service with several backends, or a pool of addresses, has many paths at any time.
         Difference::OtherDnat | Difference::OtherSnat => {
-            later.is_answered && later.ways < MAX_WAYS && later.attempts >= ATTEMPTS_PER_WAY.saturating_mul(later.ways)
+            later.is_answered
+                && later.paths < MAX_PATHS
+                && later.attempts >= ATTEMPTS_PER_PATH.saturating_mul(later.paths)
         }
     }
 }
@@ -138,11 +140,11 @@ mod tests {
     use crate::causes::testing::{applies_to, id_of, name, says};
     use crate::model::{Attempt, Egress, InterfaceName, example};
 
-    /// The way of `attempts` later attempts, answered.
+    /// The path of `attempts` later attempts, answered.
     fn later(nat_dst: &str, attempts: u32) -> LaterPath {
         LaterPath {
             attempts,
-            ways: 1,
+            paths: 1,
             translated: Some(example::flow("192.0.2.1:0", nat_dst)),
             interface: InterfaceName::default(),
             is_answered: true,
@@ -188,10 +190,10 @@ mod tests {
 
     #[test]
     fn one_backend_of_several_is_stale_only_if_nobody_is_sent_to_it_for_long() {
-        for (attempts, ways, is_stale) in [(1, 1, false), (15, 1, false), (16, 1, true), (200, 4, false)] {
-            let later_path = LaterPath { ways, ..later("10.77.9.5:80", attempts) };
+        for (attempts, paths, is_stale) in [(1, 1, false), (15, 1, false), (16, 1, true), (200, 4, false)] {
+            let later_path = LaterPath { paths, ..later("10.77.9.5:80", attempts) };
             let attempt = stuck("192.0.2.1:40000", "10.77.9.4:80", later_path);
-            assert_eq!(applies_to(&CAUSE, &attempt), is_stale, "{attempts} attempts, {ways} ways");
+            assert_eq!(applies_to(&CAUSE, &attempt), is_stale, "{attempts} attempts, {paths} paths");
         }
     }
 

@@ -23,7 +23,7 @@ fn attempts() -> Vec<(&'static str, Attempt)> {
     let later = example::flow("192.0.2.1:0", "10.77.9.5:80");
     let later_path = Some(LaterPath {
         attempts: 1,
-        ways: 1,
+        paths: 1,
         translated: Some(later),
         interface: name(""),
         is_answered: true,

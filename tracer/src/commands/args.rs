@@ -97,10 +97,10 @@ pub struct ViewArgs {
     /// Show only the first retransmit of each attempt, and each change of its cause. `auto` folds the text of `tail` in files and pipes
     #[arg(long, value_name = "WHEN", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "always", default_value_t)]
     fold: When,
-    /// Show how each attempt that was shown ended, and after how many retransmits [default: for `tail` as text]
+    /// Show how each attempt that was shown ended, and after how many retransmits [default: on for the text of `tail`]
     #[arg(long)]
     ends: bool,
-    /// Limit the lines per second or minute, and count the lines left out: 100/s, 600/m, or `off` [default: for `tail` as text 50/s]
+    /// Limit the lines per second or minute, and count the lines left out: 100/s, 600/m, or `off` [default: 50/s for the text of `tail`, else off]
     #[arg(long, value_name = "N/s", value_parser = values::line_rate)]
     max_lines: Option<MaxLines>,
     /// Show counts at this interval, such as 60s

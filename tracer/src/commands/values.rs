@@ -16,22 +16,18 @@ use crate::outputs::bounded::LineRate;
 /// `-o` of commands whose output is no list of findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TextOrJson {
-    /// Text
     #[default]
     Text,
-    /// JSON
     Json,
 }
 
 /// `--fold`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum When {
-    /// As the command and the output suggest.
+    /// As the command and the output suggest
     #[default]
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 

@@ -24,7 +24,7 @@ const LINKS_PER_LOOK: usize = 64;
 /// Sockets that are remembered, and at most one pass more.
 const MAX_SOCKETS: usize = 32_768;
 /// Sockets are remembered no longer: their numbers come again after 2^32 files.
-const KEPT: Duration = Duration::from_mins(10);
+const KEEP_FOR: Duration = Duration::from_mins(10);
 /// Processes whose sockets were asked for.
 const MAX_FOUND: usize = 64;
 
@@ -117,7 +117,7 @@ impl Sockets {
         if self.unknown.is_empty() || begun < self.next_pass {
             return;
         }
-        if self.known.len() >= MAX_SOCKETS || begun.duration_since(self.known_since) >= KEPT {
+        if self.known.len() >= MAX_SOCKETS || begun.duration_since(self.known_since) >= KEEP_FOR {
             self.known.clear();
             self.known_since = begun;
         }

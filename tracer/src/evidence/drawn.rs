@@ -6,7 +6,7 @@
 /// three times, and more attempts decide it.
 const MIN_EXPECTED: f64 = 1.0;
 /// Fewer than one in eight of those expected is too few.
-const FEW: f64 = 0.125;
+const MIN_MIXED_SHARE: f64 = 0.125;
 
 /// How many destinations were tried from both sides, and how many would be if ports were drawn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +42,7 @@ impl Drawn {
     }
 
     pub(super) fn are_drawn(&self) -> bool {
-        self.expected < MIN_EXPECTED || self.mixed >= self.expected * FEW
+        self.expected < MIN_EXPECTED || self.mixed >= self.expected * MIN_MIXED_SHARE
     }
 }
 

@@ -58,7 +58,7 @@ struct Open {
 }
 
 impl PortEvidence {
-    /// A SYN of the attempt was retransmitted. The attempt may have taken the way through an uplink, and NAT changed its source.
+    /// A SYN of the attempt was retransmitted. The attempt may have left through an uplink, and NAT changed its source.
     /// Where it is counted, if it is.
     pub fn retransmitted(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet) -> Option<Place> {
         let index = id as usize;

@@ -2,7 +2,7 @@
 
 use crate::model::{Assessment, PortSet, Side};
 
-/// The way that attempts of an address family take.
+/// How attempts of an address family leave: by which uplink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Path {
     /// IPv4, else IPv6.

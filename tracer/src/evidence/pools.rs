@@ -41,7 +41,7 @@ impl Pool {
     /// not explain it: Pearson's chi-squared test of the blocks that are used, with Yates's correction.
     pub(super) fn is_uneven_with(self, other: Self) -> bool {
         /// Chance exceeds it less than once in a thousand times.
-        const TOO_MUCH: f64 = 10.83;
+        const MAX_CHI_SQUARED: f64 = 10.83;
         let used = |pool: &Self| (0..256).filter(|&block| pool.has(block)).collect::<Vec<u16>>();
         let (mut low, mut high) = (used(&self), used(&other));
         if low.last() > high.last() {
@@ -55,7 +55,7 @@ impl Pool {
         let (all, used) = (low + high, a + b);
         let difference = ((a * high - b * low).abs() - all / 2.0).max(0.0);
         let scale = low * high * used * (all - used);
-        scale > 0.0 && difference.powi(2) * all / scale > TOO_MUCH
+        scale > 0.0 && difference.powi(2) * all / scale > MAX_CHI_SQUARED
     }
 
     /// Whether these are two pools: one has only ports that the kernel gives and the other none, or neighbouring ports of the two are

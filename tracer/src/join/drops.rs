@@ -20,7 +20,7 @@ impl Join {
     pub(super) fn ct_drop(&mut self, event: &CtDrop, updates: &mut Updates<'_>) {
         let drop = DroppedPacket::from(event);
         let to_server = &TupleKey::from(&drop.to_server);
-        match self.attempts.find(drop.isn, fits::SAME, |slot| fits::dropped(slot, to_server)) {
+        match self.attempts.find(drop.isn, fits::SAME_TUPLE, |slot| fits::dropped(slot, to_server)) {
             Some((id, _)) => self.take_drop(id, &drop, updates),
             None if self.hints.has_dropped_before(&drop) => self.open_dropped(&drop, updates),
             None => self.hints.drop(drop),

@@ -5,7 +5,7 @@ use super::slot_view::{DestinationMatch, SlotView};
 use super::tuple::TupleKey;
 
 /// The same tuple; no other attempt can fit better.
-pub(super) const SAME: u8 = 3;
+pub(super) const SAME_TUPLE: u8 = 3;
 /// The same destination, so only the source differs, which is what NAT changes.
 pub(super) const SAME_DESTINATION: u8 = 2;
 /// Only the ISN: the destination was translated too, or another NAT came between.
@@ -21,10 +21,10 @@ pub(super) fn socket(slot: SlotView<'_>, original: &TupleKey<'_>, netns: u32) ->
         // The entry that was read where the SYN left may be that of a second NAT, which translated what a first one made.
         let is_before_nat = || slot.socket_netns == 0 && slot.original_destination(original) == DestinationMatch::Same;
         let behind = || is_before_nat().then_some(SAME_DESTINATION).or_else(|| is_before_nat64().then_some(SAME_ISN));
-        return if same { Some(SAME) } else { behind() };
+        return if same { Some(SAME_TUPLE) } else { behind() };
     }
     if slot.known.has(SlotFlags::ORIGINAL) && slot.is_original(original) {
-        return Some(SAME);
+        return Some(SAME_TUPLE);
     }
     by_destination(slot.translated_destination(original))
 }
@@ -33,13 +33,13 @@ pub(super) fn socket(slot: SlotView<'_>, original: &TupleKey<'_>, netns: u32) ->
 pub(super) fn bind(slot: SlotView<'_>, original: &TupleKey<'_>, translated: &TupleKey<'_>) -> Option<u8> {
     if knows_original(slot) {
         return match slot.is_original(original) {
-            true => Some(SAME),
+            true => Some(SAME_TUPLE),
             false if continues(slot, original) || chooses_again(slot, original, translated) => Some(SAME_DESTINATION),
             false => None,
         };
     }
     match slot.is_translated(translated) {
-        true => Some(SAME),
+        true => Some(SAME_TUPLE),
         false => same_destination(slot.translated_destination(translated)),
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn leaving(slot: SlotView<'_>, translated: &TupleKey<'_>) -> Option<u
     }
     // A SYN that left as its socket sent it may be on its way to NAT.
     match slot.is_translated(translated) || knows_original(slot) && slot.is_original(translated) {
-        true => Some(SAME),
+        true => Some(SAME_TUPLE),
         false => same_destination(slot.translated_destination(translated)),
     }
 }
@@ -76,13 +76,13 @@ pub(super) fn answer(slot: SlotView<'_>, translated: &TupleKey<'_>) -> Option<u8
     if !knows_translated(slot) {
         return by_destination(slot.original_destination(translated));
     }
-    slot.is_translated(translated).then_some(SAME)
+    slot.is_translated(translated).then_some(SAME_TUPLE)
 }
 
 /// A SYN arrived, to be forwarded. Its tuple is the original one only if it came first: a SYN that left may arrive again elsewhere.
 pub(super) fn arriving(slot: SlotView<'_>, original: &TupleKey<'_>, time_ns: u64) -> Option<u8> {
     if knows_original(slot) {
-        return slot.is_original(original).then_some(SAME);
+        return slot.is_original(original).then_some(SAME_TUPLE);
     }
     if time_ns > slot.first_ns {
         return None;
@@ -93,7 +93,7 @@ pub(super) fn arriving(slot: SlotView<'_>, original: &TupleKey<'_>, time_ns: u64
 /// A packet was dropped, before or after NAT, on its way or as the answer; `to_server` is in the direction of the SYN.
 pub(super) fn dropped(slot: SlotView<'_>, to_server: &TupleKey<'_>) -> Option<u8> {
     // NAT chooses a new port for a SYN that was dropped, so the destination counts as well.
-    let grade = |is_it: bool, goes: DestinationMatch| if is_it { Some(SAME) } else { by_destination(goes) };
+    let grade = |is_it: bool, goes: DestinationMatch| if is_it { Some(SAME_TUPLE) } else { by_destination(goes) };
     let original = || grade(slot.is_original(to_server), slot.original_destination(to_server));
     let translated = || grade(slot.is_translated(to_server), slot.translated_destination(to_server));
     let original = slot.known.has(SlotFlags::ORIGINAL).then(original).flatten();

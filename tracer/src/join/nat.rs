@@ -22,7 +22,7 @@ impl Join {
         };
         let translated = &TupleKey::from(&translated);
         let is_same = |slot: SlotView<'_>| fits::bind(slot, original, translated);
-        if self.attempts.find(choice.isn, fits::SAME, is_same).is_some_and(|(found, _)| found == choice.attempt) {
+        if self.attempts.find(choice.isn, fits::SAME_TUPLE, is_same).is_some_and(|(found, _)| found == choice.attempt) {
             self.attempts.get_mut(choice.attempt).ranged(range);
         }
     }
@@ -31,7 +31,7 @@ impl Join {
     pub(super) fn nat_bind(&mut self, event: &NatBind, updates: &mut Updates<'_>) {
         let (time_ns, netns, isn, zone) = (event.stamp.time_ns, event.stamp.netns, event.isn, event.zone);
         let (original, translated) = (&TupleKey::from(&event.original), &TupleKey::from(&event.translated));
-        let found = self.attempts.find(isn, fits::SAME, |slot| fits::bind(slot, original, translated));
+        let found = self.attempts.find(isn, fits::SAME_TUPLE, |slot| fits::bind(slot, original, translated));
         let attempt = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         if event.status & STATUS_SRC_NAT == 0 {
             self.tracked(attempt, event, found.is_none(), updates);

@@ -1,4 +1,4 @@
-//! What the join knows beyond single attempts: interfaces, answered sources, ways to destinations.
+//! What the join knows beyond single attempts: interfaces, answered sources, paths to destinations.
 
 use tracer_common::Flow;
 use tracer_common::events::Address;
@@ -40,7 +40,7 @@ impl Network {
         }
     }
 
-    /// Notes the way of an attempt whose SYN was retransmitted, and from now on those of its client.
+    /// Notes the path of an attempt whose SYN was retransmitted, and from now on those of its client.
     pub(super) fn retransmitted(&mut self, slot: &mut SlotViewMut<'_>) {
         let is_seen = slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED);
         if is_seen && !slot.syns.first().is_plain() {
@@ -60,8 +60,8 @@ impl Network {
         }
         let original = slot.as_ref().original();
         self.paths.follow(&original);
-        self.paths.took(&original, way(slot.as_ref()), slot.first_ns);
-        self.paths.began(&original, way(slot.as_ref()), slot.first_ns, false);
+        self.paths.took(&original, syn_path(slot.as_ref()), slot.first_ns);
+        self.paths.began(&original, syn_path(slot.as_ref()), slot.first_ns, false);
     }
 
     /// Notes a retransmitted attempt that was answered by segments that do not acknowledge its SYN.
@@ -120,9 +120,9 @@ impl Network {
         }
         // One that was not seen leaving is evidence only if it was answered.
         if slot.known.has(SlotFlags::ORIGINAL) && (is_seen || is_answered) {
-            self.paths.began(&slot.original(), way(slot), slot.first_ns, is_answered);
+            self.paths.began(&slot.original(), syn_path(slot), slot.first_ns, is_answered);
             if !self.paths.is_empty() {
-                self.note_way(slot, is_answered);
+                self.note_path(slot, is_answered);
             }
         }
     }
@@ -145,13 +145,13 @@ impl Network {
         }
     }
 
-    fn note_way(&mut self, slot: SlotView<'_>, is_answered: bool) {
-        let (original, way) = (slot.original(), way(slot));
+    fn note_path(&mut self, slot: SlotView<'_>, is_answered: bool) {
+        let (original, path) = (slot.original(), syn_path(slot));
         if !slot.known.has(SlotFlags::FOLLOWED) {
-            self.paths.took(&original, way, slot.first_ns);
+            self.paths.took(&original, path, slot.first_ns);
         }
         if is_answered {
-            self.paths.answered(&original, way, slot.first_ns);
+            self.paths.answered(&original, path, slot.first_ns);
         }
     }
 
@@ -202,11 +202,11 @@ impl Network {
         if !slot.known.has(SlotFlags::FOLLOWED) {
             return None;
         }
-        self.paths.later(&slot.original(), way(slot), slot.first_ns, &self.interfaces)
+        self.paths.later(&slot.original(), syn_path(slot), slot.first_ns, &self.interfaces)
     }
 }
 
-fn way(slot: SlotView<'_>) -> SynPath {
+fn syn_path(slot: SlotView<'_>) -> SynPath {
     match slot.known.has(SlotFlags::SEEN | SlotFlags::TRANSLATED) {
         true => SynPath::new(&slot.translated(), slot.newest_interface),
         false => SynPath::unseen(),

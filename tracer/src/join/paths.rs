@@ -1,5 +1,5 @@
-//! How attempts of one client to one destination leave: a conntrack entry that is older than a rule or a route keeps an attempt in a
-//! way that later attempts no longer take.
+//! How attempts of one client to one destination leave: a conntrack entry that is older than a rule or a route keeps an attempt on a
+//! path that later attempts no longer take.
 
 use std::hash::Hasher;
 
@@ -15,12 +15,12 @@ use crate::model::LaterPath;
 const BUCKETS: usize = 512;
 /// Clients of a bucket at most: the one that was silent the longest is replaced. It is evidence only, so that is not counted.
 const MAX_BUCKET_LEN: usize = 8;
-/// Ways of all clients whose first attempt is remembered at most: the one in the same place is replaced.
+/// Paths of all clients whose first attempt is remembered at most: the one in the same place is replaced.
 const FIRSTS: u64 = 4096;
-/// Ways of a client to a destination that are distinguished.
-const MAX_WAYS: usize = 4;
+/// Paths of a client to a destination that are distinguished.
+const MAX_PATHS: usize = 4;
 
-/// When the first attempt of a client in a way began, and the newest one that was answered, by hash: also before the client is followed.
+/// When the first attempt of a client by a path began, and the newest one that was answered, by hash: also before the client is followed.
 #[derive(Clone, Copy, Debug, Default)]
 struct First {
     hash: u64,
@@ -48,15 +48,15 @@ impl SynPath {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct TakenWay {
-    way: SynPath,
+struct TakenPath {
+    path: SynPath,
     /// Source port before NAT of the newest attempt that did not repeat the one before it
     port: u16,
     /// When that attempt began
     newest_ns: u64,
     /// How many attempts of the client were noted up to that one
     noted: u32,
-    /// How many took this way
+    /// How many took this path
     count: u32,
     /// When the newest answered one began
     answered_ns: Option<u64>,
@@ -67,13 +67,13 @@ struct Record {
     /// Source address and destination before NAT; the source port is 0
     client: Flow,
     noted: u32,
-    ways: Vec<TakenWay>,
+    paths: Vec<TakenPath>,
 }
 
 impl Record {
     /// When its newest attempt began.
     fn newest_ns(&self) -> u64 {
-        self.ways.iter().map(|taken| taken.newest_ns).max().unwrap_or_default()
+        self.paths.iter().map(|taken| taken.newest_ns).max().unwrap_or_default()
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Begins to note the ways of this client to this destination.
+    /// Begins to note the paths of this client to this destination.
     pub(super) fn follow(&mut self, original: &Flow) {
         if self.buckets.is_empty() {
             self.buckets.resize_with(BUCKETS, Vec::new);
@@ -97,11 +97,11 @@ impl Paths {
             return;
         }
         if records.len() < MAX_BUCKET_LEN {
-            records.push(Record { client, noted: 0, ways: Vec::with_capacity(MAX_WAYS) });
+            records.push(Record { client, noted: 0, paths: Vec::with_capacity(MAX_PATHS) });
         } else if let Some(record) = records.iter_mut().min_by_key(|record| record.newest_ns()) {
             // Its memory is used again.
             (record.client, record.noted) = (client, 0);
-            record.ways.clear();
+            record.paths.clear();
         }
     }
 
@@ -118,10 +118,10 @@ impl Paths {
         self.buckets[bucket(&client)].iter_mut().find(|record| record.client == client)
     }
 
-    /// An attempt of any client began at this time and left in this way.
+    /// An attempt of any client began at this time and left by this path.
     #[inline]
-    pub(super) fn began(&mut self, original: &Flow, way: SynPath, began_ns: u64, is_answered: bool) {
-        let hash = hash_of(&client(original), way);
+    pub(super) fn began(&mut self, original: &Flow, path: SynPath, began_ns: u64, is_answered: bool) {
+        let hash = hash_of(&client(original), path);
         let first = self.firsts.entry(first_place(hash)).or_default();
         if first.hash != hash {
             *first = First { hash, began_ns, answered_ns: None };
@@ -130,21 +130,21 @@ impl Paths {
         first.answered_ns = first.answered_ns.max(is_answered.then_some(began_ns));
     }
 
-    fn first(&self, client: &Flow, way: SynPath) -> Option<&First> {
-        let hash = hash_of(client, way);
+    fn first(&self, client: &Flow, path: SynPath) -> Option<&First> {
+        let hash = hash_of(client, path);
         self.firsts.get(&first_place(hash)).filter(|first| first.hash == hash)
     }
 
-    /// Whether an attempt of this client that began at `since_ns` or later left in this way and was answered.
-    pub(super) fn is_answered(&self, original: &Flow, way: SynPath, since_ns: u64) -> bool {
-        self.first(&client(original), way).and_then(|first| first.answered_ns) >= Some(since_ns)
+    /// Whether an attempt of this client that began at `since_ns` or later left by this path and was answered.
+    pub(super) fn is_answered(&self, original: &Flow, path: SynPath, since_ns: u64) -> bool {
+        self.first(&client(original), path).and_then(|first| first.answered_ns) >= Some(since_ns)
     }
 
-    /// An attempt that began at `first_ns` left in this way.
-    pub(super) fn took(&mut self, original: &Flow, way: SynPath, first_ns: u64) {
+    /// An attempt that began at `first_ns` left by this path.
+    pub(super) fn took(&mut self, original: &Flow, path: SynPath, first_ns: u64) {
         let Some(record) = self.record_mut(original) else { return };
         let port = original.src_port;
-        let taken = record.ways.iter_mut().find(|taken| taken.way == way);
+        let taken = record.paths.iter_mut().find(|taken| taken.path == path);
         // The same port again follows the entry that is there: no rule or route was asked.
         if taken.as_ref().is_some_and(|taken| taken.port == port) {
             return;
@@ -156,46 +156,47 @@ impl Paths {
             taken.count = taken.count.saturating_add(1);
             return;
         }
-        let taken = TakenWay { way, port, newest_ns: first_ns, noted, count: 1, answered_ns: None };
-        if record.ways.len() < MAX_WAYS {
-            record.ways.push(taken);
-        } else if let Some(oldest) = record.ways.iter_mut().min_by_key(|taken| taken.noted) {
+        let taken = TakenPath { path, port, newest_ns: first_ns, noted, count: 1, answered_ns: None };
+        if record.paths.len() < MAX_PATHS {
+            record.paths.push(taken);
+        } else if let Some(oldest) = record.paths.iter_mut().min_by_key(|taken| taken.noted) {
             *oldest = taken;
         }
     }
 
-    /// An attempt that began at `first_ns` and left in this way was answered.
-    pub(super) fn answered(&mut self, original: &Flow, way: SynPath, first_ns: u64) {
+    /// An attempt that began at `first_ns` and left by this path was answered.
+    pub(super) fn answered(&mut self, original: &Flow, path: SynPath, first_ns: u64) {
         let Some(record) = self.record_mut(original) else { return };
-        if let Some(taken) = record.ways.iter_mut().find(|taken| taken.way == way) {
+        if let Some(taken) = record.paths.iter_mut().find(|taken| taken.path == path) {
             taken.answered_ns = taken.answered_ns.max(Some(first_ns));
         }
     }
 
-    /// What later attempts did than the one that began at `first_ns` and leaves in this way.
+    /// How attempts left that came after the one that began at `first_ns` and leaves by this path.
     pub(super) fn later(
         &self,
         original: &Flow,
-        way: SynPath,
+        path: SynPath,
         first_ns: u64,
         interfaces: &Interfaces,
     ) -> Option<LaterPath> {
         let client = client(original);
         let record = self.buckets.get(bucket(&client))?.iter().find(|record| record.client == client)?;
-        let newest_own = record.ways.iter().find(|taken| taken.way == way);
+        let newest_own = record.paths.iter().find(|taken| taken.path == path);
         let (own, own_ns) = newest_own.map_or((0, first_ns), |taken| (taken.noted, taken.newest_ns));
-        let others =
-            || record.ways.iter().filter(|taken| taken.way != way && taken.noted > own && taken.newest_ns > first_ns);
+        let others = || {
+            record.paths.iter().filter(|taken| taken.path != path && taken.noted > own && taken.newest_ns > first_ns)
+        };
         let newest = others().max_by_key(|taken| taken.noted)?;
-        let has_begun = |way| self.first(&client, way).is_some_and(|first| first.began_ns < own_ns);
-        let own_answered_ns = self.first(&client, way).and_then(|first| first.answered_ns);
+        let has_begun = |path| self.first(&client, path).is_some_and(|first| first.began_ns < own_ns);
+        let own_answered_ns = self.first(&client, path).and_then(|first| first.answered_ns);
         Some(LaterPath {
             attempts: others().fold(0u32, |sum, taken| sum.saturating_add(taken.count)).min(record.noted - own),
-            ways: u32::try_from(others().count()).unwrap_or(u32::MAX),
-            translated: newest.way.translated,
-            interface: interfaces.name(newest.way.interface),
+            paths: u32::try_from(others().count()).unwrap_or(u32::MAX),
+            translated: newest.path.translated,
+            interface: interfaces.name(newest.path.interface),
             is_answered: newest.answered_ns.is_some_and(|answered_ns| answered_ns > first_ns),
-            is_concurrent: own_answered_ns > Some(first_ns) || others().any(|taken| has_begun(taken.way)),
+            is_concurrent: own_answered_ns > Some(first_ns) || others().any(|taken| has_begun(taken.path)),
             own_is_answered: own_answered_ns.is_some(),
         })
     }
@@ -210,11 +211,11 @@ const fn first_place(hash: u64) -> u16 {
 }
 
 /// Never 0, which is an empty place.
-fn hash_of(client: &Flow, way: SynPath) -> u64 {
+fn hash_of(client: &Flow, path: SynPath) -> u64 {
     let mut hasher = hasher();
     write(&mut hasher, client);
-    write(&mut hasher, &way.translated.unwrap_or_default());
-    hasher.write_u16(way.interface);
+    write(&mut hasher, &path.translated.unwrap_or_default());
+    hasher.write_u16(path.interface);
     hasher.finish() | 1
 }
 

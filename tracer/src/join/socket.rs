@@ -89,7 +89,7 @@ impl Join {
             return (before, self.find_socket(before, flow, &event.stamp).map(|(id, _)| id));
         }
         let same_isn = self.find_socket(event.isn, flow, &event.stamp);
-        if same_isn.is_some_and(|(_, grade)| grade == fits::SAME) {
+        if same_isn.is_some_and(|(_, grade)| grade == fits::SAME_TUPLE) {
             return (event.isn, same_isn.map(|(id, _)| id));
         }
         match self.find_socket(before, flow, &event.stamp) {
@@ -99,7 +99,7 @@ impl Join {
     }
 
     fn find_socket(&self, isn: u32, flow: &TupleKey<'_>, stamp: &Stamp) -> Option<(u32, u8)> {
-        self.attempts.find(isn, fits::SAME, |slot| fits::socket(slot, flow, stamp.netns))
+        self.attempts.find(isn, fits::SAME_TUPLE, |slot| fits::socket(slot, flow, stamp.netns))
     }
 
     fn note_socket(

@@ -35,7 +35,7 @@ impl Join {
     fn leaving(&mut self, event: &Wire, updates: &mut Updates<'_>) {
         let (isn, time_ns) = (event.isn, event.stamp.time_ns);
         let flow = &TupleKey::from(&event.flow);
-        let found = self.attempts.find(isn, fits::SAME, |slot| fits::leaving(slot, flow));
+        let found = self.attempts.find(isn, fits::SAME_TUPLE, |slot| fits::leaving(slot, flow));
         let id = found.map_or_else(|| self.open_attempt(isn, time_ns, updates), |(id, _)| id);
         let interface = self.network.interfaces.number(event.stamp.netns, event.ifindex);
         self.keep_resets(id, flow);
@@ -56,7 +56,7 @@ impl Join {
     /// another number resets a segment that answers no SYN: it is looked for by its tuple.
     fn reset(&mut self, event: &Wire) {
         let flow = &TupleKey::from(&event.flow);
-        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::reset(slot, flow));
+        let found = self.attempts.find(event.isn, fits::SAME_TUPLE, |slot| fits::reset(slot, flow));
         let Some((id, _)) = found else {
             self.hints.reset(event.stamp.time_ns, event.flow);
             return;
@@ -72,8 +72,8 @@ impl Join {
     fn leaves_again(&mut self, event: &Wire) {
         let to_server = event.flow.reversed();
         let flow = &TupleKey::from(&to_server);
-        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::dropped(slot, flow));
-        if let Some((id, _)) = found.filter(|(_, grade)| *grade == fits::SAME) {
+        let found = self.attempts.find(event.isn, fits::SAME_TUPLE, |slot| fits::dropped(slot, flow));
+        if let Some((id, _)) = found.filter(|(_, grade)| *grade == fits::SAME_TUPLE) {
             add_one(&mut self.attempts.extra_mut(id).strays.left_again);
             self.heard(id, event.stamp.time_ns);
         }
@@ -82,7 +82,7 @@ impl Join {
     /// The client sends on: its SYN was answered, where no watched interface saw it.
     fn continues(&mut self, event: &Wire) {
         let flow = &TupleKey::from(&event.flow);
-        let found = self.attempts.find(event.isn, fits::SAME, |slot| fits::answer(slot, flow));
+        let found = self.attempts.find(event.isn, fits::SAME_TUPLE, |slot| fits::answer(slot, flow));
         if let Some((id, _)) = found.filter(|(id, _)| !self.attempts.get(*id).known.has(SlotFlags::SYN_ACK)) {
             self.attempts.get_mut(id).known.set(SlotFlags::ANSWERED_UNSEEN);
             self.heard(id, event.stamp.time_ns);
@@ -126,8 +126,8 @@ impl Join {
     #[cold]
     fn answered_earlier(&mut self, observation: &Wire) {
         let flow = &TupleKey::from(&observation.flow);
-        let is_of = |slot: SlotView<'_>| fits::differs_by_port(slot, flow).then_some(fits::SAME);
-        if let Some((id, _)) = self.attempts.find(observation.isn, fits::SAME, is_of)
+        let is_of = |slot: SlotView<'_>| fits::differs_by_port(slot, flow).then_some(fits::SAME_TUPLE);
+        if let Some((id, _)) = self.attempts.find(observation.isn, fits::SAME_TUPLE, is_of)
             && !self.attempts.extra(id).earlier_ports.is_empty()
         {
             self.attempts.extra_mut(id).earlier_ports.answered(flow.flow.src_port);
@@ -147,7 +147,8 @@ impl Join {
     /// Something was seen arriving; its flow is in the direction of the SYN.
     fn observed(&mut self, observation: Wire) {
         let flow = &TupleKey::from(&observation.flow);
-        let found = self.attempts.find(observation.isn, fits::SAME, |slot| observation_fits(slot, &observation, flow));
+        let found =
+            self.attempts.find(observation.isn, fits::SAME_TUPLE, |slot| observation_fits(slot, &observation, flow));
         match found {
             Some((id, _)) => {
                 self.attempts.observed(id, &observation, flow);

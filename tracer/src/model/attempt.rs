@@ -198,7 +198,7 @@ pub struct Attempt {
     pub process: Option<Process>,
     /// How its SYNs left this node.
     pub egress: Egress,
-    /// How later attempts left, if in another way.
+    /// How later attempts left, if by another path.
     pub later_path: Option<LaterPath>,
     /// How it ended.
     pub outcome: Outcome,

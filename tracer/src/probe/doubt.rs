@@ -7,12 +7,13 @@ use super::runs::Run;
 pub(super) const MAX_EDGE_DOUBT: f64 = 1e-5;
 /// The same where the connections are used up before that: an edge is said to be where it is with this probability of being wrong.
 pub(super) const MAX_CLAIM_DOUBT: f64 = 1e-4;
-/// The same of a range of fewer ports than this.
+/// The same of a hole.
 pub(super) const MAX_HOLE_DOUBT: f64 = 1e-9;
-pub(super) const NARROW: u16 = 256;
+/// A closed range of fewer ports is a hole.
+pub(super) const MAX_HOLE_PORTS: u16 = 256;
 /// The same of a port from which the search goes on, over many ports and over few: a mistake is found out later, at a cost.
-pub(super) const MAX_FAR_DOUBT: f64 = 0.005;
-pub(super) const MAX_NEAR_DOUBT: f64 = 0.08;
+pub(super) const MAX_WIDE_DOUBT: f64 = 0.005;
+pub(super) const MAX_NARROW_DOUBT: f64 = 0.08;
 /// No more than so many are asked for.
 const MAX_SILENCES: u32 = 40;
 
@@ -34,7 +35,7 @@ impl Controls {
 
 /// Whether loss does not explain why none of these ports was answered. There are many places for a narrow hole, and few filters have one.
 pub(super) fn is_sure(run: &Run, loss: Controls) -> bool {
-    let is_narrow = run.last - run.first < NARROW;
+    let is_narrow = run.last - run.first < MAX_HOLE_PORTS;
     run.silent >= if is_narrow { loss.silences(MAX_HOLE_DOUBT).max(6) } else { enough(loss) }
 }
 

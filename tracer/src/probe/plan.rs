@@ -18,7 +18,7 @@ mod next;
 mod recheck;
 
 /// Connections that are kept for edges to be asked again.
-const KEPT: usize = 8;
+const RESERVED_CONNECTIONS: usize = 8;
 /// Of so many connections one is a control.
 const ASKS_PER_CONTROL: usize = 8;
 /// So many unanswered connections predict silence.
@@ -109,7 +109,7 @@ impl Plan {
         self.open = ports.iter().filter(|(_, port)| port.is_open()).map(|(port, _)| *port).collect();
         let mut wanted = self.wanted(&ports);
         let unchecked = self.unchecked();
-        let is_short = self.left <= KEPT + active.len() + wanted.len() / ASKS_PER_CONTROL;
+        let is_short = self.left <= RESERVED_CONNECTIONS + active.len() + wanted.len() / ASKS_PER_CONTROL;
         if !unchecked.is_empty() && (wanted.is_empty() || is_short) {
             wanted = unchecked;
         }

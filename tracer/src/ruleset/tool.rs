@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 /// A list of rules that is longer is not read.
 const MAX_BYTES: u64 = 64 << 20;
 /// A list that takes longer is not waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LISTING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Where the system's own tools are. They come before PATH, which whoever started this may have changed.
 const SYSTEM: [&str; 6] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 
@@ -59,7 +59,7 @@ fn output(name: &str, mut child: Child) -> anyhow::Result<String> {
     let (text, complaint) = std::thread::scope(|scope| {
         // The child is not waited for before this ends, so its id is still its own.
         scope.spawn(move || {
-            if watched.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            if watched.recv_timeout(LISTING_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
                 let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
             }
         });

@@ -4,7 +4,7 @@ use tracer_common::Event;
 use tracer_common::events::{WIRE_EGRESS, WIRE_SYN, Wire};
 
 /// Sockets whose SYN was neither seen leaving nor dropped on this node.
-const ENOUGH_SOCKETS: usize = 5;
+const MIN_UNSEEN_SOCKETS: usize = 5;
 /// For so long no SYN is seen leaving: sockets retransmit by the dozen in one tick of the timer, before the wire sees the first.
 const SILENCE_NS: u64 = 500_000_000;
 /// At least so long from one notice to the next.
@@ -46,14 +46,14 @@ impl Blindness {
         if self.unseen.is_empty() {
             self.since_ns = time_ns;
         }
-        if self.unseen.len() < ENOUGH_SOCKETS && !self.unseen.contains(&isn) {
+        if self.unseen.len() < MIN_UNSEEN_SOCKETS && !self.unseen.contains(&isn) {
             self.unseen.push(isn);
         }
     }
 
     fn is_due(&mut self, time_ns: u64) -> bool {
         let is_silent = time_ns >= self.since_ns.saturating_add(SILENCE_NS);
-        let is_due = self.unseen.len() >= ENOUGH_SOCKETS && is_silent && time_ns >= self.not_before_ns;
+        let is_due = self.unseen.len() >= MIN_UNSEEN_SOCKETS && is_silent && time_ns >= self.not_before_ns;
         if is_due {
             self.unseen.clear();
             self.not_before_ns = time_ns + PAUSE_NS;

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use crate::netns::Netns;
 
 /// As few as these may be anything.
-const ENOUGH_PACKETS: u64 = 20;
+const MIN_UNWATCHED_PACKETS: u64 = 20;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Counters {
@@ -108,7 +108,7 @@ impl Forwarded {
         self.0.iter_mut().find_map(|space| {
             let now = read(&mut space.files).ok()?;
             let (packets, others) = now.unwatched_since(&space.before, watched);
-            (packets >= ENOUGH_PACKETS).then(|| words(packets, &others))
+            (packets >= MIN_UNWATCHED_PACKETS).then(|| words(packets, &others))
         })
     }
 }

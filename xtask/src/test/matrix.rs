@@ -14,7 +14,7 @@ use crate::dist::{self, Release};
 use crate::{build, paths, vm};
 
 /// Guests wait for retransmit timers much of their time, so two share the cores well.
-const AT_ONCE: usize = 2;
+const PARALLEL_GUESTS: usize = 2;
 const LIMIT: Duration = Duration::from_secs(900);
 /// Of a guest whose processor is emulated as another architecture's.
 const EXTRA_LIMIT: Duration = Duration::from_secs(3600);
@@ -67,7 +67,7 @@ fn boot_all(kernels: &[&vm::Kernel], binary: &Path, image: Option<&PathBuf>) -> 
         rows
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..PARALLEL_GUESTS).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|_| vec![crashed()])).collect()
     })
 }

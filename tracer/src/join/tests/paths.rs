@@ -37,7 +37,7 @@ fn later_attempts_that_get_dnat_are_told_to_one_that_does_not() {
     assert_eq!(stuck.len(), 2);
     for attempt in stuck {
         let later = attempt.later_path.unwrap();
-        assert_eq!((later.attempts, later.ways, later.is_answered), (3, 1, true));
+        assert_eq!((later.attempts, later.paths, later.is_answered), (3, 1, true));
         let translated = later.translated.unwrap();
         assert_eq!((translated.dst, translated.dst_port), (backend(1).dst, 8080));
     }

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
-use crate::probe::doubt::{MAX_FAR_DOUBT, MAX_NEAR_DOUBT, enough, is_sure};
+use crate::probe::doubt::{MAX_NARROW_DOUBT, MAX_WIDE_DOUBT, enough, is_sure};
 use crate::probe::ledger::Port;
 
 /// Ports of the first round that are asked in one wave.
 const STRATA_PER_WAVE: usize = 32;
-/// More ports than this are many. Between them, ports at round numbers are tried first.
-const FAR: u16 = 512;
-/// Where people begin and end ranges.
-const ROUND: u16 = 1000;
+/// Ports of a wide gap: at round numbers they are tried first.
+const WIDE_GAP: u16 = 512;
+/// People begin and end ranges at multiples of this.
+const ROUND_STEP: u16 = 1000;
 
 /// Why a port is asked; what comes first is more urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +34,7 @@ impl Plan {
                 continue;
             }
             let (closed, silent) = if left.is_open() { (*high, right.silent) } else { (*low, left.silent) };
-            let doubt = if high - low > FAR { MAX_FAR_DOUBT } else { MAX_NEAR_DOUBT };
+            let doubt = if high - low > WIDE_GAP { MAX_WIDE_DOUBT } else { MAX_NARROW_DOUBT };
             if silent < loss.silences(doubt).max(1) {
                 wanted.insert((Reason::Again, silent, closed));
             } else if strata.is_empty() {
@@ -60,8 +60,9 @@ impl Plan {
     /// Ports that divide what is between two others.
     pub(super) fn between(&self, low: u16, high: u16) -> BTreeSet<u16> {
         let gap = high - low;
-        let round = (low / ROUND + 1..=high / ROUND).flat_map(|number| [number * ROUND - 1, number * ROUND]);
-        let mut at: Vec<u16> = round.filter(|port| gap > FAR && (low + 1..high).contains(port)).collect();
+        let round = (low / ROUND_STEP + 1..=high / ROUND_STEP)
+            .flat_map(|number| [number * ROUND_STEP - 1, number * ROUND_STEP]);
+        let mut at: Vec<u16> = round.filter(|port| gap > WIDE_GAP && (low + 1..high).contains(port)).collect();
         if at.is_empty() {
             at = (1..4).map(|quarter| low + (u32::from(gap) * quarter / 4) as u16).collect();
         }

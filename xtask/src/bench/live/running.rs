@@ -34,7 +34,7 @@ impl<'a> Running<'a> {
     /// Starts the tool in the node's namespace and waits until it is attached.
     pub fn start(bench: &'a Bench, tool: &'static Tool) -> Result<Self> {
         let dir = bench.scratch(tool.name)?;
-        let words = (tool.command)(bench, &dir);
+        let words = (tool.command)(&bench.snatrace, &dir);
         let (program, args) = words.split_first().context("no program")?;
         let Some(program) = paths::program(program) else { bail!("{program} is not installed") };
         let mut command = bench.lab.command(&bench.lab.node, &program);
@@ -60,7 +60,7 @@ impl<'a> Running<'a> {
             eprintln!("bench: {} did not end within {} s of Ctrl-C: killed", self.tool.name, END_LIMIT.as_secs());
         }
         let status = self.child.wait()?;
-        Ok(Ended { status, lost: (self.tool.lost)(self.bench, &self.dir), peak_kib })
+        Ok(Ended { status, lost: (self.tool.lost)(&self.bench.snatrace, &self.dir), peak_kib })
     }
 
     fn is_ready(&mut self) -> Result<bool> {

@@ -5,16 +5,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Bench;
-
 pub struct Tool {
     pub name: &'static str,
     pub sees: &'static str,
-    /// Program and arguments; it writes files into the directory.
-    pub command: fn(&Bench, &Path) -> Vec<String>,
+    /// Program and arguments, from the path of snatrace; it writes files into the directory.
+    pub command: fn(&Path, &Path) -> Vec<String>,
     pub ready: Ready,
     /// How much it lost by its own report, once it has ended; `None` when it reports nothing.
-    pub lost: fn(&Bench, &Path) -> Option<u64>,
+    pub lost: fn(&Path, &Path) -> Option<u64>,
 }
 
 /// How one sees that a tool is attached.
@@ -36,16 +34,16 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: TAIL,
         sees: "both tuples, retransmits, outcome, verdict",
-        command: |bench, dir| snatrace(bench, dir, &["tail", "-o", "json"]),
+        command: |program, dir| snatrace(program, dir, &["tail", "-o", "json"]),
         ready: Ready::File("ready"),
         lost: |_, dir| summary_of_tail(dir)?["lost"].as_u64(),
     },
     Tool {
         name: TAIL_METRICS,
         sees: "as tail, with counts for Prometheus",
-        command: |bench, dir| {
+        command: |program, dir| {
             let address = format!("unix:{}", dir.join("metrics").display());
-            snatrace(bench, dir, &["tail", "-o", "json", "--metrics", &address])
+            snatrace(program, dir, &["tail", "-o", "json", "--metrics", &address])
         },
         ready: Ready::File("ready"),
         lost: |_, dir| summary_of_tail(dir)?["lost"].as_u64(),
@@ -53,10 +51,10 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: RECORD,
         sees: "as tail, written to a trace",
-        command: |bench, dir| snatrace(bench, dir, &["record", "-w", &dir.join("trace").to_string_lossy()]),
+        command: |program, dir| snatrace(program, dir, &["record", "-w", &dir.join("trace").to_string_lossy()]),
         ready: Ready::File("ready"),
-        lost: |bench, dir| {
-            let mut replay = std::process::Command::new(&bench.snatrace);
+        lost: |program, dir| {
+            let mut replay = std::process::Command::new(program);
             replay.arg("replay").arg(dir.join("trace")).args(["-o", "json"]);
             summary(&crate::process::output(&mut replay).ok()?)?["lost"].as_u64()
         },
@@ -98,8 +96,8 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-fn snatrace(bench: &Bench, dir: &Path, args: &[&str]) -> Vec<String> {
-    let (program, ready) = (bench.snatrace.to_string_lossy(), dir.join("ready"));
+fn snatrace(program: &Path, dir: &Path, args: &[&str]) -> Vec<String> {
+    let (program, ready) = (program.to_string_lossy(), dir.join("ready"));
     words(&[&[&*program], args, &["--ready-file", &*ready.to_string_lossy()]].concat())
 }
 

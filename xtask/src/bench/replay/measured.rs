@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use super::stages::Stages;
+use super::stages::{Stages, Work};
 use crate::bench::spread::{Spread, shown};
 use crate::bench::table;
 
@@ -11,19 +11,6 @@ use crate::bench::table;
 const MIN_ROUND_S: f64 = 1.0;
 /// Bounds the repeats of what takes very little time.
 const MIN_RUN_S: f64 = 0.02;
-
-pub struct Work {
-    pub name: String,
-    pub events: u64,
-    /// Of `replay_stages`.
-    pub arguments: Vec<String>,
-}
-
-impl Work {
-    pub fn stage(name: &str, events: u64, arguments: &[&str]) -> Self {
-        Self { name: name.to_owned(), events, arguments: arguments.iter().map(ToString::to_string).collect() }
-    }
-}
 
 pub struct Measured {
     pub work: Work,

@@ -10,8 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use self::measured::Work;
-use self::stages::Stages;
+use self::stages::{Stages, Work};
 use super::guest;
 use super::table::{self, Row};
 use crate::paths;

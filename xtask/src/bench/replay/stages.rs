@@ -1,4 +1,4 @@
-//! The programs that are measured, built into a target directory of their own.
+//! What is measured: programs with their arguments, built into a target directory of their own.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::measured::Work;
 use crate::{paths, process};
+
+pub struct Work {
+    pub name: String,
+    pub events: u64,
+    /// Of `replay_stages`.
+    pub arguments: Vec<String>,
+}
+
+impl Work {
+    pub fn stage(name: &str, events: u64, arguments: &[&str]) -> Self {
+        Self { name: name.to_owned(), events, arguments: arguments.iter().map(ToString::to_string).collect() }
+    }
+}
 
 pub struct Stages {
     pub stages: PathBuf,

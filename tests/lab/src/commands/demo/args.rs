@@ -9,10 +9,8 @@ use crate::scenarios;
 /// Values of `-o`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum TextOrJson {
-    /// Text
     #[default]
     Text,
-    /// JSON
     Json,
 }
 

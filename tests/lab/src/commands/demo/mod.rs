@@ -40,9 +40,10 @@ fn over_ipv6(scenario: &Scenario) -> Result<Scenario, clap::Error> {
 }
 
 fn list() -> Result<u8> {
+    let width = scenarios::ALL.iter().map(|scenario| scenario.name.len()).max().unwrap_or_default();
     let mut out = std::io::stdout().lock();
     for scenario in scenarios::ALL {
-        writeln!(out, "{:<16} {}", scenario.name, scenario.about)?;
+        writeln!(out, "{:<width$} {}", scenario.name, scenario.about)?;
     }
     Ok(0)
 }
