@@ -82,7 +82,6 @@ impl Summary {
     }
 
     /// What to say where nothing matches the filter.
-    #[must_use]
     pub fn unmatched_words(&self, filter: &Filter) -> Option<String> {
         if self.attempts > 0 || filter.is_empty() {
             return None;
@@ -122,7 +121,6 @@ impl Summary {
     }
 
     /// The evidence that most flagged attempts have; the weaker where two are as many.
-    #[must_use]
     pub fn strength(&self) -> Option<Strength> {
         let attempts = self.by_strength.iter().filter(|&(_, &attempts)| attempts > 0);
         attempts.max_by_key(|&(&strength, &attempts)| (attempts, strength)).map(|(&strength, _)| strength)
@@ -138,7 +136,6 @@ impl Summary {
 
     /// Which ports the path accepts. Where uplinks have different filters, or one changed, for each uplink and
     /// period: the attempts of all of them together say nothing.
-    #[must_use]
     pub fn conclusions(&self) -> Vec<Conclusion> {
         let is_of = |is_ipv4| move |conclusion: &&Conclusion| conclusion.is_ipv4 == is_ipv4;
         let whole = self.infer.conclusions();
@@ -169,14 +166,12 @@ impl Summary {
     }
 
     /// Whether sockets retransmit while the watched interfaces see no SYN leave at all.
-    #[must_use]
     pub const fn is_blind(&self) -> bool {
         const MIN_UNSEEN: u64 = 5;
         self.seen_leaving == 0 && self.unseen >= MIN_UNSEEN
     }
 
     /// In words, where SYNs left unseen.
-    #[must_use]
     pub fn unseen_words(&self) -> Option<&'static str> {
         match (self.unseen, self.is_blind()) {
             (0, _) => None,
@@ -195,13 +190,11 @@ impl Summary {
     }
 
     /// Program runs skipped by the kernel's recursion guard. Most would have emitted no event, so this is no count of lost events.
-    #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.lost[Loss::Skipped as usize]
     }
 
     /// Everything that the kernel could not deliver.
-    #[must_use]
     pub fn lost_total(&self) -> u64 {
         self.lost_by_kind().fold(0, |sum, (_, count)| sum.saturating_add(count))
     }

@@ -16,12 +16,12 @@ const ATTEMPTS: u32 = 4096;
 
 /// A handle on an interface, ours as long as this lives.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(super) struct InterfaceClaim {
     handle: u32,
     _name: UnixDatagram,
 }
 
-impl Claim {
+impl InterfaceClaim {
     /// Takes a handle for an interface of the namespace that this thread is in.
     pub(super) fn take(interface: u32) -> anyhow::Result<Self> {
         for handle in FIRST..FIRST + ATTEMPTS {
@@ -59,7 +59,7 @@ mod tests {
     fn a_handle_belongs_to_one_claim_for_as_long_as_it_lives() {
         // No interface has this number.
         let interface = u32::MAX;
-        let (one, other) = (Claim::take(interface).unwrap(), Claim::take(interface).unwrap());
+        let (one, other) = (InterfaceClaim::take(interface).unwrap(), InterfaceClaim::take(interface).unwrap());
         assert_ne!(one.handle(), other.handle());
         let handle = one.handle();
         assert!(is_held(interface, handle) && !is_held(interface - 1, handle));

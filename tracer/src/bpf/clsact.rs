@@ -20,7 +20,7 @@ const TC_H_MIN_EGRESS: u32 = 0xfff3;
 const HEADER: usize = 20;
 
 /// A filter, as the kernel sent it.
-pub(super) struct Filter(Vec<u8>);
+pub(super) struct TcFilter(Vec<u8>);
 
 /// Adds a clsact qdisc; whether it was not there before.
 pub(super) fn add(name: &str, index: u32) -> anyhow::Result<bool> {
@@ -60,7 +60,7 @@ pub(super) fn remove_if_unused(index: u32) -> anyhow::Result<()> {
 
 /// Removes the filters of runs that were killed, and the qdisc if it is empty then.
 pub(super) fn remove_leftovers(index: u32) -> anyhow::Result<()> {
-    let is_leftover = |filter: &Filter| filter.is_ours() && !claim::is_held(index, filter.handle());
+    let is_leftover = |filter: &TcFilter| filter.is_ours() && !claim::is_held(index, filter.handle());
     let leftovers: Vec<_> = filters(index)?.into_iter().filter(is_leftover).collect();
     if leftovers.is_empty() {
         return Ok(());
@@ -76,24 +76,24 @@ pub(super) fn remove_leftovers(index: u32) -> anyhow::Result<()> {
 }
 
 /// All filters on both directions of a clsact qdisc.
-fn filters(index: u32) -> anyhow::Result<Vec<Filter>> {
+fn filters(index: u32) -> anyhow::Result<Vec<TcFilter>> {
     Ok([of_direction(index, true)?, of_direction(index, false)?].into_iter().flatten().collect())
 }
 
 /// The filters on one direction of a clsact qdisc, in the order in which they run.
-pub(super) fn of_direction(index: u32, is_ingress: bool) -> anyhow::Result<Vec<Filter>> {
+pub(super) fn of_direction(index: u32, is_ingress: bool) -> anyhow::Result<Vec<TcFilter>> {
     let parent = TC_H_CLSACT & TC_H_MAJ_MASK | if is_ingress { TC_H_MIN_INGRESS } else { TC_H_MIN_EGRESS };
     let mut found = Vec::new();
     Connection::open()?.dump(RTM_GETTFILTER, &header(index, 0, parent), |_, filter| {
         // The kernel also names each priority once, with handle 0.
         if field(filter, 8).is_some_and(|handle| handle != 0) {
-            found.push(Filter(filter.to_vec()));
+            found.push(TcFilter(filter.to_vec()));
         }
     })?;
     Ok(found)
 }
 
-impl Filter {
+impl TcFilter {
     pub(super) fn handle(&self) -> u32 {
         field(&self.0, 8).unwrap_or_default()
     }

@@ -10,15 +10,15 @@ use ipnet::IpNet;
 use tracer_common::config::{NETNS_WATCHED, OWN_ADDRESSES, UPLINK_BY_QUEUE, UPLINK_OUTSIDE};
 use tracer_common::flow::octets;
 
-use super::Options;
+use super::TracerOptions;
 use super::interfaces::Interface;
 use super::links::{Held, HeldAddress};
 use super::object::{map, take};
-use super::watched::Watched;
+use super::watched::WatchedInterface;
 use crate::netns::Netns;
 
 /// Writes the user's filters into the maps that the programs look them up in.
-pub(super) fn fill(ebpf: &mut Ebpf, options: &Options, namespaces: &[Netns]) -> anyhow::Result<()> {
+pub(super) fn fill(ebpf: &mut Ebpf, options: &TracerOptions, namespaces: &[Netns]) -> anyhow::Result<()> {
     fill_prefixes(ebpf, "FILTER_SRC", &options.src)?;
     fill_prefixes(ebpf, "FILTER_DST", &options.dst)?;
     if let Some(ports) = &options.dport {
@@ -86,8 +86,8 @@ impl NodeMaps {
     }
 
     /// Writes the watched interfaces.
-    pub(super) fn watch(&mut self, watched: &[Watched]) -> anyhow::Result<()> {
-        let flags = |watched: &Watched| {
+    pub(super) fn watch(&mut self, watched: &[WatchedInterface]) -> anyhow::Result<()> {
+        let flags = |watched: &WatchedInterface| {
             let outside = if watched.interface.is_uplink { UPLINK_OUTSIDE } else { 0 };
             outside | if watched.is_by_queue() { UPLINK_BY_QUEUE } else { 0 }
         };
@@ -100,7 +100,7 @@ impl NodeMaps {
         now.extend(watched.iter().map(|it| ([it.interface.inum, it.interface.index], flags(it))));
         self.uplinks.hold(now).context("cannot watch so many interfaces")?;
         // A packet has the index only: where namespaces share one, SYNs that arrive are left out.
-        let index = |watched: &Watched| watched.interface.index;
+        let index = |watched: &WatchedInterface| watched.interface.index;
         let outside: BTreeSet<_> = watched.iter().filter(|it| it.interface.is_uplink).map(index).collect();
         let arriving = watched.iter().map(index).filter(|index| !outside.contains(index)).map(|index| (index, 1));
         self.inner.hold(arriving.collect()).context("cannot watch so many interfaces")

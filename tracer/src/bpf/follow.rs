@@ -14,7 +14,7 @@ use tracer_common::events::{
 use super::filters::NodeMaps;
 use super::interfaces::{Change, FollowedNetns, Interface};
 use super::links::{Held, HeldAddress};
-use super::watched::{Sight, Watched};
+use super::watched::{Sight, WatchedInterface};
 use super::wire::{Became, Wires};
 
 /// How often to look whether programs of others came between: the kernel does not announce those of TCX.
@@ -140,7 +140,7 @@ impl Follow {
     }
 
     /// Says once of each interface that programs of others are on its way out.
-    fn share(&mut self, watched: &[Watched]) {
+    fn share(&mut self, watched: &[WatchedInterface]) {
         let shared = watched.iter().filter(|watched| watched.is_by_queue()).map(|watched| &watched.interface);
         let now: BTreeSet<_> = shared.clone().map(Interface::key).collect();
         for interface in shared.filter(|interface| !self.shared.contains(&interface.key())) {

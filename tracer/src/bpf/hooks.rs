@@ -8,7 +8,7 @@ use std::path::Path;
 use aya::programs::{BtfTracePoint, KProbe, RawTracePoint};
 use aya::{Btf, Ebpf};
 
-use super::layout::Layout;
+use super::layout::KernelLayout;
 use super::object::program;
 use super::privileges;
 use super::refusal;
@@ -80,7 +80,7 @@ pub(super) struct Hooks {
 
 impl Hooks {
     /// Attaches what can be attached; `wire` has been already.
-    pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf, layout: &Layout, wire: HookState) -> anyhow::Result<Self> {
+    pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf, layout: &KernelLayout, wire: HookState) -> anyhow::Result<Self> {
         let mut hooks = Self { states: Vec::new(), waiting: Vec::new() };
         for hook in HOOKS {
             let off = match hook.can_run(layout) {
@@ -146,7 +146,7 @@ impl Hooks {
 }
 
 /// What would become of the hooks if they were attached now.
-pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, btf: &Btf, layout: &Layout) -> Vec<HookState> {
+pub(super) fn survey(ebpf: &mut anyhow::Result<Ebpf>, btf: &Btf, layout: &KernelLayout) -> Vec<HookState> {
     let functions: Vec<_> = HOOKS.iter().filter_map(Hook::kprobe).map(|(function, _)| function).collect();
     // Where the kernel does not list its functions, only attaching shows whether the function is there.
     let present = symbols::present(&functions).ok();
@@ -185,7 +185,7 @@ impl Hook {
     }
 
     /// Why it cannot run on this kernel.
-    fn can_run(&self, layout: &Layout) -> Result<(), String> {
+    fn can_run(&self, layout: &KernelLayout) -> Result<(), String> {
         let unknown = match self.place {
             AttachPoint::Kprobe { .. } if !has_kprobes() => {
                 return Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned());

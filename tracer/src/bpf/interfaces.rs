@@ -73,7 +73,7 @@ pub(super) struct Change {
 const MAX_HOST_ROUTES: usize = 1024;
 
 /// What was read of a namespace.
-struct Interfaces {
+struct NetnsInterfaces {
     wanted: Vec<Interface>,
     /// Those that are not watched and lead to other hosts.
     others: Vec<Interface>,
@@ -135,7 +135,7 @@ impl FollowedNetns {
     pub(super) fn look(&mut self, namespace: &Netns, names: &[String]) -> anyhow::Result<Change> {
         let started = Instant::now();
         (self.has_changed, self.has_filters) = (false, false);
-        let Interfaces { wanted, mut others, local, hosts, above, below } = self.interfaces(namespace, names)?;
+        let NetnsInterfaces { wanted, mut others, local, hosts, above, below } = self.interfaces(namespace, names)?;
         let mut addresses = links::addresses(&self.connection)?;
         for (upper, ifindex) in above {
             let held: Vec<_> = addresses.iter().filter(|held| held.ifindex == upper).copied().collect();
@@ -217,7 +217,7 @@ impl FollowedNetns {
 
     /// The named interfaces that there are; without names those that lead to the outside, or the devices below them. And what else is
     /// of interest.
-    fn interfaces(&mut self, namespace: &Netns, names: &[String]) -> anyhow::Result<Interfaces> {
+    fn interfaces(&mut self, namespace: &Netns, names: &[String]) -> anyhow::Result<NetnsInterfaces> {
         let links = links::all(&self.connection)?;
         let routes::Routes { outside, local, hosts } = routes::read(&self.connection, &links::vrfs(&links))?;
         let is_wanted = |link: &&Link| match names {
@@ -275,7 +275,7 @@ impl FollowedNetns {
         let unseen = wanted.iter().map(ports_of).filter(is_unseen);
         self.bridges =
             unseen.map(|(bridge, ports)| (bridge, ports.into_iter().map(|port| port.name.clone()).collect())).collect();
-        Ok(Interfaces { wanted, others, local, hosts, above, below })
+        Ok(NetnsInterfaces { wanted, others, local, hosts, above, below })
     }
 }
 

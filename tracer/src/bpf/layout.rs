@@ -10,7 +10,7 @@ use crate::symbols;
 
 /// What the programs need to know of a kernel, and why a hook cannot run where it does not say.
 #[derive(Default)]
-pub struct Layout {
+pub struct KernelLayout {
     /// Offsets and argument counts.
     pub globals: Globals,
     /// Why the hooks that read conntrack entries cannot run.
@@ -23,7 +23,7 @@ pub struct Layout {
     pub drop_reasons: Vec<(u32, String)>,
 }
 
-impl Layout {
+impl KernelLayout {
     /// Reads the layout of a kernel.
     pub fn read(btf: &Btf) -> Self {
         let mut layout = Self::default();

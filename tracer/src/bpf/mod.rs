@@ -46,18 +46,18 @@ use filters::NodeMaps;
 use follow::Follow;
 pub use foreign::classifiers;
 use hooks::Hooks;
-use layout::Layout;
+use layout::KernelLayout;
 use neighbours::Neighbours;
 use ring::Ring;
 pub use shared::{SharedTracer, TracerHandle};
 pub use survey::survey;
 use tables::ConntrackTables;
-use waiting::Waiting;
+use waiting::WaitingPorts;
 use wire::Wires;
 
 /// What to capture.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct TracerOptions {
     /// Namespaces whose NAT and interfaces are looked at; snatrace's own if there is none, and then NAT in all of them.
     pub netns: Vec<PathBuf>,
     /// Interfaces for `wire`; those that lead to the outside if there is none.
@@ -78,7 +78,7 @@ pub struct Tracer {
     follow: Follow,
     /// Where namespaces were named
     neighbours: Option<Neighbours>,
-    waiting: Waiting,
+    waiting: WaitingPorts,
     /// Of the namespaces that are looked at, as of the start.
     pub addresses: Vec<IpAddr>,
     /// The kernel's reasons to drop a packet, by number.
@@ -90,7 +90,7 @@ pub struct Tracer {
 
 impl Tracer {
     /// Loads and attaches all hooks that this kernel can run.
-    pub fn start(options: &Options) -> anyhow::Result<Self> {
+    pub fn start(options: &TracerOptions) -> anyhow::Result<Self> {
         privileges::check()?;
         check_clock()?;
         let has_kprobes = hooks::has_kprobes();
@@ -104,8 +104,8 @@ impl Tracer {
     }
 
     /// `has_binds`: the kprobe nat_bind will report bindings, so `wire` and `ct_drop` need not.
-    fn attach(options: &Options, has_binds: bool) -> anyhow::Result<Self> {
-        let layout = Layout::read(&btf::Btf::of_kernel()?);
+    fn attach(options: &TracerOptions, has_binds: bool) -> anyhow::Result<Self> {
+        let layout = KernelLayout::read(&btf::Btf::of_kernel()?);
         let namespaces = open_namespaces(&options.netns)?;
         let (spaces, uplinks) = interfaces::follow_all(&namespaces, &options.interfaces)?;
 
@@ -134,7 +134,7 @@ impl Tracer {
         drop(types);
         ring.count_skipped(&ebpf);
         object::trim_heap();
-        let waiting = Waiting::new(&mut ebpf)?;
+        let waiting = WaitingPorts::new(&mut ebpf)?;
         let addresses = follow.addresses();
         let neighbours = (!options.netns.is_empty()).then(|| Neighbours::new(&options.netns)).transpose()?;
         Ok(Self {

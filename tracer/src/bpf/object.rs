@@ -6,15 +6,15 @@ use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use tracer_common::config::Globals;
 
-use super::layout::Layout;
-use super::{Options, refusal};
+use super::layout::KernelLayout;
+use super::{TracerOptions, refusal};
 use crate::btf;
 
 /// Bytes of the ring buffer: at 50,000 events a second enough for two seconds.
 const RING_BYTES: u32 = 8 << 20;
 
 /// The frozen globals. `has_binds`: the kprobe nat_bind will report bindings.
-pub(super) fn globals(layout: &Layout, options: &Options, has_binds: bool) -> Globals {
+pub(super) fn globals(layout: &KernelLayout, options: &TracerOptions, has_binds: bool) -> Globals {
     let mut globals = layout.globals;
     globals.FILTER_BY_SRC = u32::from(!options.src.is_empty());
     globals.FILTER_BY_DST = u32::from(!options.dst.is_empty());

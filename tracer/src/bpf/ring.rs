@@ -13,7 +13,7 @@ use tracer_common::events::{Lost, Selected, Stamp, Tick};
 use super::object::take;
 use super::skipped::Skipped;
 use super::tables::ConntrackTables;
-use super::watched::Watched;
+use super::watched::WatchedInterface;
 use crate::netns::Netns;
 
 /// Events handed over at once: a ring buffer that was full after a stall must not be in memory a second time.
@@ -46,7 +46,7 @@ impl Ring {
     }
 
     /// The interfaces whose events come from now on.
-    pub(super) fn place(&mut self, watched: &[Watched]) {
+    pub(super) fn place(&mut self, watched: &[WatchedInterface]) {
         self.namespaces = watched.iter().map(|watched| (watched.interface.index, watched.interface.inum)).collect();
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use anyhow::Context as _;
 
-use super::{Options, Tracer};
+use super::{Tracer, TracerOptions};
 
 type Shared = Arc<Mutex<Option<Tracer>>>;
 
@@ -18,7 +18,7 @@ pub struct TracerHandle(Shared);
 
 impl SharedTracer {
     /// Loads and attaches all hooks that this kernel can run.
-    pub fn start(&self, options: &Options) -> anyhow::Result<()> {
+    pub fn start(&self, options: &TracerOptions) -> anyhow::Result<()> {
         let mut tracer = self.lock();
         *tracer = Some(Tracer::start(options)?);
         Ok(())

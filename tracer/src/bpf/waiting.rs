@@ -11,12 +11,12 @@ use super::object::take;
 const KEEP_NS: u64 = 8_000_000_000;
 
 /// The set that the programs fill with the ports of retransmitted SYNs.
-pub(super) struct Waiting {
+pub(super) struct WaitingPorts {
     ports: Array<MapData, [u64; WAITING_WORDS + 1]>,
     next_ns: u64,
 }
 
-impl Waiting {
+impl WaitingPorts {
     pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
         Ok(Self { ports: take(ebpf, "WAITING_PORTS")?, next_ns: 0 })
     }

@@ -11,7 +11,7 @@ use aya::programs::tc::{NlOptions, SchedClassifierLinkId, TcAttachOptions, TcAtt
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier};
 
 use super::chain::{self, ChainPosition};
-use super::claim::Claim;
+use super::claim::InterfaceClaim;
 use super::clsact;
 use super::interfaces::Interface;
 use super::object;
@@ -34,13 +34,13 @@ pub(super) enum Sight {
 }
 
 /// An interface with our programs.
-pub(super) struct Watched {
+pub(super) struct WatchedInterface {
     pub(super) interface: Interface,
     ingress: Option<Attached>,
     /// None where `wire_sent` sees what leaves.
     egress: Option<Attached>,
     /// The handle of filters.
-    claim: Option<Claim>,
+    claim: Option<InterfaceClaim>,
     /// Programs of other captures on it, by id.
     other_runs: BTreeSet<u32>,
     pub(super) sight: Sight,
@@ -57,7 +57,7 @@ struct Attached {
     filter: Option<bool>,
 }
 
-impl Watched {
+impl WatchedInterface {
     pub(super) const fn new(interface: Interface) -> Self {
         Self {
             interface,
@@ -117,7 +117,7 @@ impl Watched {
 
     fn look(&mut self, ebpf: &mut Ebpf, direction: TcAttachType) -> anyhow::Result<ChainPosition> {
         let own = object::program::<SchedClassifier>(ebpf, program(&self.interface, direction))?.info()?.id();
-        let handle = self.claim.as_ref().map(Claim::handle);
+        let handle = self.claim.as_ref().map(InterfaceClaim::handle);
         chain::read(&self.interface.name, self.interface.index, direction, &[own], handle, &mut self.other_runs)
     }
 
@@ -141,7 +141,7 @@ impl Watched {
                     Some(claim) => claim.handle(),
                     claim @ None => {
                         clsact::remove_leftovers(interface.index)?;
-                        claim.insert(Claim::take(interface.index)?).handle()
+                        claim.insert(InterfaceClaim::take(interface.index)?).handle()
                     }
                 };
                 let (link, made_qdisc) = attach_filter(classifier, interface, direction, handle)?;

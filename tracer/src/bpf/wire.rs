@@ -8,7 +8,7 @@ use aya::{Btf, Ebpf};
 use super::interfaces::Interface;
 use super::queue::Queue;
 use super::refusal;
-use super::watched::{self, Sight, Watched};
+use super::watched::{self, Sight, WatchedInterface};
 use crate::model::HookState;
 use crate::netns::Netns;
 
@@ -25,7 +25,7 @@ pub(super) fn cannot(ebpf: &mut anyhow::Result<Ebpf>, uplinks: usize) -> Option<
 /// What is attached to interfaces.
 pub(super) struct Wires {
     pub(super) namespaces: Vec<Netns>,
-    pub(super) watched: Vec<Watched>,
+    pub(super) watched: Vec<WatchedInterface>,
     queue: Queue,
     pub(super) state: HookState,
     /// The user named the interfaces.
@@ -86,7 +86,7 @@ impl Wires {
         time_ns: u64,
     ) -> Vec<(Interface, Became)> {
         let mut became = Vec::new();
-        let is_left = |watched: &mut Watched| {
+        let is_left = |watched: &mut WatchedInterface| {
             let interface = &watched.interface;
             let is_renamed = |other: &Interface| other.index == interface.index && other.name != interface.name;
             let is_moved = wanted.iter().any(|other| other.replaces(interface))
@@ -126,8 +126,9 @@ impl Wires {
 
     /// Leaves interfaces that have not led to the outside for a while.
     pub(super) fn leave_unwanted(&mut self, ebpf: &mut Ebpf, time_ns: u64) -> Vec<(Interface, Became)> {
-        let is_over =
-            |watched: &mut Watched| watched.unwanted_ns.is_some_and(|since_ns| time_ns >= since_ns + LINGER_NS);
+        let is_over = |watched: &mut WatchedInterface| {
+            watched.unwanted_ns.is_some_and(|since_ns| time_ns >= since_ns + LINGER_NS)
+        };
         let left: Vec<_> = self.watched.extract_if(.., is_over).collect();
         let why = if self.are_named { "it has another name" } else { "it no longer leads to the outside" };
         left.into_iter().map(|watched| (self.leave(ebpf, watched), Became::Left(why))).collect()
@@ -154,14 +155,14 @@ impl Wires {
 
     /// `wire_sent` costs every packet something, so it runs only while it is needed.
     fn rest(&mut self, ebpf: &mut Ebpf) {
-        if !self.watched.iter().any(Watched::is_by_queue) {
+        if !self.watched.iter().any(WatchedInterface::is_by_queue) {
             self.queue.detach(ebpf);
         }
     }
 
     fn watch(&mut self, ebpf: &mut Ebpf, interface: Interface) -> anyhow::Result<()> {
         let name = interface.name.clone();
-        let mut watched = Watched::new(interface);
+        let mut watched = WatchedInterface::new(interface);
         let attached = self.namespaces[watched.interface.netns].run(|| watched.attach(ebpf, &mut self.queue));
         if let Err(error) = attached {
             let _ = self.release(ebpf, watched);
@@ -172,7 +173,7 @@ impl Wires {
     }
 
     /// What went away took our programs along.
-    fn leave(&mut self, ebpf: &mut Ebpf, watched: Watched) -> Interface {
+    fn leave(&mut self, ebpf: &mut Ebpf, watched: WatchedInterface) -> Interface {
         let interface = watched.interface.clone();
         if let Err(error) = self.release(ebpf, watched) {
             log::debug!("{}: {error:#}", interface.name);
@@ -180,7 +181,7 @@ impl Wires {
         interface
     }
 
-    fn release(&mut self, ebpf: &mut Ebpf, mut watched: Watched) -> anyhow::Result<()> {
+    fn release(&mut self, ebpf: &mut Ebpf, mut watched: WatchedInterface) -> anyhow::Result<()> {
         let name = watched.interface.name.clone();
         let released = self.namespaces[watched.interface.netns].run(|| watched.detach(ebpf));
         self.rest(ebpf);

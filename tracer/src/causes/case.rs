@@ -33,32 +33,27 @@ pub struct Case<'a> {
 impl<'a> Case<'a> {
     /// The case of an attempt, by the policy of its capture. The pipeline makes one for each update, in one place
     /// (`pipeline/judge.rs`), so that what the capture as a whole knows can be handed in there.
-    #[must_use]
     pub fn new(attempt: &'a Attempt, capture: &'a Capture) -> Self {
         Self { attempt, capture, allowed: capture.policy.allowed_for(attempt), assessment: None, inferred: None }
     }
 
     /// This case, with what the evidence of the capture says about its port.
-    #[must_use]
     pub const fn assessed(self, assessment: Option<Assessment>, inferred: Option<&'a PortSet>) -> Self {
         Self { assessment, inferred, ..self }
     }
 
     /// How strong the claim is, in a word.
-    #[must_use]
     pub fn strength(&self) -> Option<Strength> {
         let is_of_filter = |assessment: &Assessment| assessment.claim != Claim::Refused;
         self.assessment.filter(is_of_filter).map(|assessment| assessment.strength())
     }
 
     /// Whether NAT is known to have changed the source, and what became of the SYN says something about the ports that the path passes.
-    #[must_use]
     pub fn is_evidence(&self) -> bool {
         self.is_of_path() && self.is_translated() == Some(true)
     }
 
     /// Whether the SYN may have left by an uplink, and neither an ICMP error nor drops on this node say why it is not answered.
-    #[must_use]
     pub fn is_of_path(&self) -> bool {
         self.may_have_left() && self.attempt.icmp.is_none() && !self.is_mostly_dropped()
     }
@@ -67,7 +62,6 @@ impl<'a> Case<'a> {
     ///
     /// Where only the wire saw the SYN, an own address of the node as its source proves it: the node's own sockets are known by
     /// their SYNs, so a client behind the node was given that address.
-    #[must_use]
     pub fn is_translated(&self) -> Option<bool> {
         self.attempt.is_translated().or_else(|| {
             let translated = self.attempt.translated?;
@@ -107,7 +101,6 @@ impl<'a> Case<'a> {
     }
 
     /// Whether it may have left through an uplink: a SYN was seen leaving by one, or might have left unseen.
-    #[must_use]
     pub fn may_have_left(&self) -> bool {
         if self.attempt.syns_leaving > 0 {
             return !self.is_in_tunnel();
@@ -117,7 +110,6 @@ impl<'a> Case<'a> {
 
     /// Whether its SYNs leave by an interface that encapsulates, to a private destination: inside an overlay or a VPN, where
     /// no provider's filter sees their ports.
-    #[must_use]
     pub fn is_in_tunnel(&self) -> bool {
         self.attempt.egress.encapsulates && self.has_private_destination()
     }

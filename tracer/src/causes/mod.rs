@@ -42,7 +42,6 @@ pub struct Cause {
 
 impl Cause {
     /// What to do, after the cause in words.
-    #[must_use]
     pub fn note(&self) -> String {
         format!("{}: {}.", self.id.replace('_', " "), self.advice)
     }
@@ -69,33 +68,28 @@ pub const ALL: &[Cause] = &[
 ];
 
 /// The first cause that applies; `unknown` where no other does.
-#[must_use]
 pub fn cause_of(case: &Case<'_>) -> &'static Cause {
     ALL.iter().find(|cause| (cause.applies)(case)).unwrap_or(&unknown::CAUSE)
 }
 
 /// Whether this is the cause of what has no other.
-#[must_use]
 pub fn is_unknown(cause: &Cause) -> bool {
     cause.id == unknown::CAUSE.id
 }
 
 /// Whether the attempt is to be flagged: its SYN was retransmitted, and its source was translated to a port outside the
 /// policy.
-#[must_use]
 pub fn is_flagged(case: &Case<'_>) -> bool {
     port_out_of_range::is_outside(case)
 }
 
 /// Whether a filter is the cause or not, by the evidence of the capture alone, which may infer another range than the policy; if it is
 /// not, it is `cause_without_evidence`.
-#[must_use]
 pub fn rests_on_evidence(case: &Case<'_>) -> bool {
     port_out_of_range::is_candidate(case) && !observed().any(|cause| (cause.applies)(case))
 }
 
 /// The cause of a case that rests on evidence, where no filter is.
-#[must_use]
 pub fn cause_without_evidence(case: &Case<'_>) -> &'static Cause {
     let case = case.assessed(None, None);
     on_silence().find(|cause| (cause.applies)(&case)).unwrap_or(&unknown::CAUSE)
@@ -105,7 +99,6 @@ pub fn cause_without_evidence(case: &Case<'_>) -> &'static Cause {
 pub const RESTS_ON_EVIDENCE: &str = port_out_of_range::CAUSE.id;
 
 /// Whether a cause is concluded from what was not seen, so that the evidence about ports matters to it.
-#[must_use]
 pub fn rests_on_silence(id: &str) -> bool {
     on_silence().any(|cause| cause.id == id)
 }
@@ -121,13 +114,11 @@ fn on_silence() -> impl Iterator<Item = &'static Cause> {
 }
 
 /// Whether an attempt without retransmits has failed in a way that has a cause.
-#[must_use]
 pub fn has_failed(case: &Case<'_>) -> bool {
     case.attempt.outcome.has_failed() && !is_unknown(cause_of(case))
 }
 
 /// A cause in words.
-#[must_use]
 pub fn diagnose(cause: &Cause, case: &Case<'_>) -> Diagnosis {
     let (explanation, mut evidence) = ((cause.explain)(case), observed::facts(case));
     // Where no observed event shows the cause, the explanation says so.

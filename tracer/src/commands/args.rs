@@ -17,7 +17,7 @@ use super::{machine, wrong_usage};
 use crate::model::{Capture, CaptureOptions, Filter, Origin, PolicyChange, PortSet};
 use crate::outputs::bounded::{Bounds, LineRate};
 use crate::outputs::text::Layout;
-use crate::outputs::text::columns::{ALL as COLUMNS, Column};
+use crate::outputs::text::columns::{ALL as COLUMNS, TextColumn};
 use crate::outputs::{self, Format, View};
 use crate::store::Merged;
 use crate::{metrics, pcap, sandbox, source};
@@ -108,7 +108,7 @@ pub struct ViewArgs {
     interval: Option<Duration>,
     /// Show these columns of text, in this order
     #[arg(long, value_name = "LIST", value_parser = columns(), value_delimiter = ',')]
-    columns: Vec<Column>,
+    columns: Vec<TextColumn>,
     /// Omit the header, titles and headings
     #[arg(long)]
     no_header: bool,
@@ -158,7 +158,7 @@ impl ViewArgs {
     }
 }
 
-fn columns() -> impl TypedValueParser<Value = Column> {
+fn columns() -> impl TypedValueParser<Value = TextColumn> {
     let of = |id: String| COLUMNS.iter().find(|(_, column)| column.id == id).map(|(column, _)| *column);
     PossibleValuesParser::new(COLUMNS.iter().map(|(_, column)| column.id)).try_map(move |id| of(id).ok_or("no column"))
 }
@@ -255,7 +255,7 @@ pub struct CaptureArgs {
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
-    pub metrics: metrics::Options,
+    pub metrics: metrics::MetricsOptions,
 }
 
 impl CaptureArgs {

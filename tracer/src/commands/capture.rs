@@ -5,7 +5,7 @@ pub async fn run(
     _options: &crate::model::CaptureOptions,
     _view: Option<crate::outputs::View>,
     _record: Option<&crate::model::RecordOptions>,
-    _metrics: crate::metrics::Options,
+    _metrics: crate::metrics::MetricsOptions,
     _observer: Option<&mut dyn crate::outputs::Observer>,
 ) -> anyhow::Result<crate::summary::Summary> {
     anyhow::bail!("cannot capture: this snatrace was built without the feature `ebpf`: install one that has it")
@@ -27,7 +27,7 @@ mod live {
     use crate::commands::machine;
     use crate::commands::status::Status;
     use crate::enrichers::{Finder, Host};
-    use crate::metrics::{self, Exporter, Serving};
+    use crate::metrics::{self, MetricsExporter, Serving};
     use crate::model::{Capture, CaptureOptions, HookState, Policy, RecordOptions, plural};
     use crate::notice::notice;
     use crate::outputs::escape::Escaped;
@@ -44,7 +44,7 @@ mod live {
         options: &CaptureOptions,
         view: Option<View>,
         record: Option<&RecordOptions>,
-        metrics: metrics::Options,
+        metrics: metrics::MetricsOptions,
         observer: Option<&mut dyn Observer>,
     ) -> Result<Summary> {
         let mut stop = Stop::new()?;
@@ -55,7 +55,7 @@ mod live {
             top::force_back();
         };
         let guard = guard::watch(tracer.handle(), clean_up)?;
-        let mut metrics = Exporter::start(metrics, &options.netns)?;
+        let mut metrics = MetricsExporter::start(metrics, &options.netns)?;
         tracer.start(&bpf_options(options))?;
         let capture = tracer.with(|tracer| describe(options, tracer))??;
         let watched = tracer.with(|tracer| tracer.interfaces().join(", "))?;
@@ -76,8 +76,8 @@ mod live {
         if let Some(output) = output {
             judge = judge.with_output(output);
         }
-        let leaves_files = metrics.as_ref().is_some_and(Exporter::leaves_files);
-        let serving = metrics.as_mut().and_then(Exporter::serving);
+        let leaves_files = metrics.as_ref().is_some_and(MetricsExporter::leaves_files);
+        let serving = metrics.as_mut().and_then(MetricsExporter::serving);
         if let Some(observer) = observer {
             judge = judge.with_observer(observer);
         }
@@ -168,8 +168,8 @@ mod live {
         Ok(Writer::rotating(&record.file, capture, rotation)?)
     }
 
-    fn bpf_options(options: &CaptureOptions) -> bpf::Options {
-        bpf::Options {
+    fn bpf_options(options: &CaptureOptions) -> bpf::TracerOptions {
+        bpf::TracerOptions {
             netns: options.netns.clone(),
             interfaces: options.interfaces.clone(),
             src: options.filter.src.clone(),

@@ -14,7 +14,7 @@ use super::progress::WithProgress;
 use super::replay::report_unread;
 use super::report::spare;
 use super::{End, block_on_files, wrong_usage};
-use crate::export::{self, Exporter, Key, Options, Packets, Table};
+use crate::export::{self, ExportOptions, ExportTable, Exporter, Key, Packets};
 use crate::model::plural;
 use crate::notice::notice;
 use crate::outputs::View;
@@ -130,7 +130,7 @@ fn output_directory(args: &Args) -> Vec<&Path> {
         .collect()
 }
 
-fn options(args: &Args) -> Result<Options> {
+fn options(args: &Args) -> Result<ExportOptions> {
     let is_directory = !args.partition_by.is_empty();
     let problem = if is_directory && args.write.as_os_str() == STDIO {
         "--partition-by: standard output cannot be divided into files: name a directory"
@@ -144,10 +144,12 @@ fn options(args: &Args) -> Result<Options> {
     if !problem.is_empty() {
         return Err(wrong_usage(problem).into());
     }
-    for path in [Table::Attempts, Table::Retransmits].into_iter().filter_map(|table| table.path(&args.write)) {
+    for path in
+        [ExportTable::Attempts, ExportTable::Retransmits].into_iter().filter_map(|table| table.path(&args.write))
+    {
         spare(&args.files, "-w", &path)?;
     }
     let format = export::ALL.iter().find(|format| format.name == args.output).context("not a format: see --help")?;
     let (all, cluster) = (args.all, args.cluster.as_deref().map(Into::into));
-    Ok(Options { format, out: args.write.clone(), partition_by: args.partition_by.clone(), all, cluster })
+    Ok(ExportOptions { format, out: args.write.clone(), partition_by: args.partition_by.clone(), all, cluster })
 }

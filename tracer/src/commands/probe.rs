@@ -17,7 +17,7 @@ use crate::netns::Netns;
 use crate::notice::notice;
 use crate::outputs::escape::Escaped;
 use crate::outputs::probe;
-use crate::probe::{Options, run as ask};
+use crate::probe::{ProbeOptions, run as ask};
 
 /// Options of `probe`.
 #[derive(clap::Args, Debug)]
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<End> {
     for targets in [v4, v6].into_iter().filter(|targets| !targets.is_empty()) {
         let is_ipv4 = targets[0].is_ipv4();
         announce(args, &from, &targets);
-        let options = Options {
+        let options = ProbeOptions {
             targets,
             from: from.clone(),
             connections: args.connections as usize,

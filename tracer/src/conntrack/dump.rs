@@ -7,7 +7,7 @@ use anyhow::bail;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use tracer_common::Flow;
 
-use super::entry::{ConntrackEntry, State};
+use super::entry::{ConntrackEntry, EntryState};
 use crate::netlink::{Connection, attribute, attributes, find};
 use crate::symbols;
 
@@ -98,7 +98,7 @@ fn request(is_replied: bool) -> Vec<u8> {
 
 /// The entry of these attributes; `None` for what is not TCP or not understood.
 fn entry(bytes: &[u8]) -> Option<ConntrackEntry> {
-    let (mut original, mut reply, mut status, mut remaining, mut state) = (None, None, 0, None, State::Other);
+    let (mut original, mut reply, mut status, mut remaining, mut state) = (None, None, 0, None, EntryState::Other);
     for (kind, value) in attributes(bytes) {
         match kind {
             cta::TUPLE_ORIG => original = Some(tuple(value)?),
@@ -107,7 +107,7 @@ fn entry(bytes: &[u8]) -> Option<ConntrackEntry> {
             cta::TIMEOUT => remaining = number(value),
             cta::PROTOINFO => {
                 let tcp = find(value, cta::PROTOINFO_TCP)?;
-                state = State::of_number(*find(tcp, cta::PROTOINFO_TCP_STATE)?.first()?);
+                state = EntryState::of_number(*find(tcp, cta::PROTOINFO_TCP_STATE)?.first()?);
             }
             _ => {}
         }
@@ -174,7 +174,7 @@ mod tests {
     fn an_entry_of_the_kernel_is_understood() {
         let entry = entry(&bytes()).unwrap();
         assert_eq!(entry.translated().src_port, 1200);
-        assert_eq!((entry.state, entry.remaining, entry.is_replied), (State::SynSent, Some(117), false));
+        assert_eq!((entry.state, entry.remaining, entry.is_replied), (EntryState::SynSent, Some(117), false));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub struct ConntrackEntry {
     /// As answers come: from the destination after NAT, to the translated source.
     pub reply: Flow,
     pub is_replied: bool,
-    pub state: State,
+    pub state: EntryState,
     /// Seconds until the entry is dropped unless another packet comes.
     pub remaining: Option<u32>,
 }
@@ -29,7 +29,7 @@ impl ConntrackEntry {
 
 /// `enum tcp_conntrack`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum EntryState {
     SynSent,
     SynRecv,
     Established,
@@ -45,19 +45,19 @@ pub enum State {
 }
 
 /// In the order of the kernel's numbers, with the names of the tools and the default timeouts in seconds.
-const STATES: [(State, &str, &str, u32); 9] = [
-    (State::SynSent, "SYN_SENT", "syn_sent", 120),
-    (State::SynRecv, "SYN_RECV", "syn_recv", 60),
-    (State::Established, "ESTABLISHED", "established", 432_000),
-    (State::FinWait, "FIN_WAIT", "fin_wait", 120),
-    (State::CloseWait, "CLOSE_WAIT", "close_wait", 60),
-    (State::LastAck, "LAST_ACK", "last_ack", 30),
-    (State::TimeWait, "TIME_WAIT", "time_wait", 120),
-    (State::Close, "CLOSE", "close", 10),
-    (State::SynSent2, "SYN_SENT2", "syn_sent", 120),
+const STATES: [(EntryState, &str, &str, u32); 9] = [
+    (EntryState::SynSent, "SYN_SENT", "syn_sent", 120),
+    (EntryState::SynRecv, "SYN_RECV", "syn_recv", 60),
+    (EntryState::Established, "ESTABLISHED", "established", 432_000),
+    (EntryState::FinWait, "FIN_WAIT", "fin_wait", 120),
+    (EntryState::CloseWait, "CLOSE_WAIT", "close_wait", 60),
+    (EntryState::LastAck, "LAST_ACK", "last_ack", 30),
+    (EntryState::TimeWait, "TIME_WAIT", "time_wait", 120),
+    (EntryState::Close, "CLOSE", "close", 10),
+    (EntryState::SynSent2, "SYN_SENT2", "syn_sent", 120),
 ];
 
-impl State {
+impl EntryState {
     /// By the kernel's number.
     pub(super) fn of_number(number: u8) -> Self {
         let index = usize::from(number).checked_sub(1);

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use tracer_common::Flow;
 
-use super::entry::{ConntrackEntry, State};
+use super::entry::{ConntrackEntry, EntryState};
 use super::observations::{EntryVerdict, MIN_AGE_S, Observations};
 use super::text::Event;
 
@@ -72,8 +72,8 @@ impl Events {
         if followed.is_some_and(|followed| followed.is_counted) {
             return;
         }
-        let last = followed.map_or(State::SynSent, |followed| followed.entry.state);
-        let verdict = match (entry.is_replied, last == State::SynSent) {
+        let last = followed.map_or(EntryState::SynSent, |followed| followed.entry.state);
+        let verdict = match (entry.is_replied, last == EntryState::SynSent) {
             (true, _) => EntryVerdict::Answered,
             // It has waited for all of its time.
             (false, true) => EntryVerdict::Unanswered,
@@ -88,7 +88,7 @@ impl Events {
         for followed in self.followed.into_values().filter(|followed| !followed.is_counted) {
             let age = self.newest.zip(followed.second).map(|(newest, second)| newest.saturating_sub(second));
             let is_old = age.is_some_and(|age| age >= u64::from(MIN_AGE_S));
-            let verdict = match (followed.entry.state == State::SynSent, is_old) {
+            let verdict = match (followed.entry.state == EntryState::SynSent, is_old) {
                 (true, true) => EntryVerdict::Unanswered,
                 (true, false) => EntryVerdict::InFlight,
                 (false, _) => EntryVerdict::ClosedUnanswered,

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::entry::{ConntrackEntry, State, Timeouts};
+use super::entry::{ConntrackEntry, EntryState, Timeouts};
 use crate::evidence::Clients;
 use crate::infer::{Conclusion, Infer};
 use crate::model::{Attempt, Filter};
@@ -106,13 +106,21 @@ impl Observations {
         let age = self.times.age(entry);
         let verdict = match (entry.is_replied, entry.state, age) {
             (true, _, _) => EntryVerdict::Answered,
-            (false, State::SynSent, Some(age)) if age >= MIN_AGE_S => EntryVerdict::Unanswered,
-            (false, State::SynSent, _) => EntryVerdict::InFlight,
-            (false, State::Close | State::TimeWait | State::LastAck | State::CloseWait | State::FinWait, _) => {
-                EntryVerdict::ClosedUnanswered
-            }
+            (false, EntryState::SynSent, Some(age)) if age >= MIN_AGE_S => EntryVerdict::Unanswered,
+            (false, EntryState::SynSent, _) => EntryVerdict::InFlight,
+            (
+                false,
+                EntryState::Close
+                | EntryState::TimeWait
+                | EntryState::LastAck
+                | EntryState::CloseWait
+                | EntryState::FinWait,
+                _,
+            ) => EntryVerdict::ClosedUnanswered,
             // Picked up in the middle, or seen in one direction only.
-            (false, State::SynRecv | State::Established | State::SynSent2 | State::Other, _) => EntryVerdict::Other,
+            (false, EntryState::SynRecv | EntryState::Established | EntryState::SynSent2 | EntryState::Other, _) => {
+                EntryVerdict::Other
+            }
         };
         self.count(entry, verdict, NOW_S - u64::from(age.unwrap_or_default()));
     }

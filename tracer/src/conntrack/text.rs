@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tracer_common::Flow;
 
-use super::entry::{ConntrackEntry, State};
+use super::entry::{ConntrackEntry, EntryState};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConntrackLine {
@@ -56,7 +56,7 @@ pub(super) fn names_protocol(line: &[u8]) -> bool {
 /// The line; `None` for what none of them writes.
 pub(super) fn parse(line: &[u8]) -> Option<ConntrackLine> {
     let (mut event, mut second, mut is_tcp, mut is_other, mut is_replied) = (None, None, false, false, true);
-    let (mut state, mut remaining, mut has_number) = (State::Other, None, false);
+    let (mut state, mut remaining, mut has_number) = (EntryState::Other, None, false);
     let mut halves = [Half::default(), Half::default()];
     for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
         match word {
@@ -71,7 +71,7 @@ pub(super) fn parse(line: &[u8]) -> Option<ConntrackLine> {
                 Some(at) => half(&mut halves, &word[..at], &word[at + 1..]),
                 None if !is_tcp => {}
                 // The protocol's number comes first, then what remains.
-                None => match State::of_name(word) {
+                None => match EntryState::of_name(word) {
                     Some(name) => state = name,
                     None if has_number => remaining = remaining.or_else(|| number(word)),
                     None => has_number = word == b"6",
@@ -126,7 +126,7 @@ mod tests {
             Flow::new("192.0.2.1:1200".parse().unwrap(), "203.0.113.80:443".parse().unwrap())
         );
         assert!(!entry.is_replied && entry.is_translated());
-        assert_eq!((entry.state, entry.remaining), (State::SynSent, Some(117)));
+        assert_eq!((entry.state, entry.remaining), (EntryState::SynSent, Some(117)));
         for form in [
             format!("ipv4     2 {LISTED}\n"),
             format!("{}\n", LISTED.replace(" mark=0", " packets=3 bytes=180 mark=0 zone=1 id=77")),

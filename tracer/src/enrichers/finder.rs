@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use tracer_common::Event;
 
-use super::processes::{Process, Processes, SCAN_NS};
+use super::processes::{Processes, RunningProcess, SCAN_NS};
 use super::sockets::Sockets;
 use super::{ALL, Found, Host};
 use crate::model::Owner;
@@ -44,7 +44,7 @@ pub struct Finder {
 #[derive(Debug)]
 struct FoundOwner {
     /// Which process vouches for the answer.
-    witness: Option<Process>,
+    witness: Option<RunningProcess>,
     owner: Owner,
     watch: Option<(PathBuf, SystemTime)>,
     found_ns: u64,
@@ -170,7 +170,7 @@ impl Finder {
     }
 
     /// Who vouches for the namespace, and the names of what it was made for.
-    fn ask(&self, netns: u32) -> (Option<Process>, Option<Found>) {
+    fn ask(&self, netns: u32) -> (Option<RunningProcess>, Option<Found>) {
         let inside = self.processes.inside(&self.host, netns);
         let found = inside.place().and_then(|place| ALL.iter().find_map(|enricher| enricher(&self.host, place)));
         (inside.oldest.map(|(process, _)| process), found)
@@ -195,7 +195,7 @@ impl Finder {
 /// was right for the last time. In between the owner is unknown.
 fn report_change(
     before: Option<&FoundOwner>,
-    witness: Option<Process>,
+    witness: Option<RunningProcess>,
     owner: &Owner,
     report: &mut impl FnMut(u64, &Owner),
 ) {

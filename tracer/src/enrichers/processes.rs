@@ -19,12 +19,12 @@ const MAX_PROCESSES_PER_NETNS: usize = 256;
 
 /// A process, distinguished from a later one with the same number by its start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Process {
+pub(super) struct RunningProcess {
     pub(super) started_ns: u64,
     pub(super) number: u32,
 }
 
-impl Process {
+impl RunningProcess {
     /// Whether it still lives, in the same namespace.
     pub(super) fn is_in(&self, host: &Host, netns: u32) -> bool {
         host.netns(self.number) == Some(netns) && host.started_ns(self.number) == Some(self.started_ns)
@@ -33,14 +33,14 @@ impl Process {
 
 /// What the processes of a namespace say.
 #[derive(Debug, Default)]
-pub(super) struct Inside {
+pub(super) struct NetnsProcesses {
     /// The one that has been there longest, as far as is known, and where it is.
-    pub(super) oldest: Option<(Process, Option<CgroupOwner>)>,
+    pub(super) oldest: Option<(RunningProcess, Option<CgroupOwner>)>,
     /// All places that they are in.
     pub(super) places: BTreeSet<CgroupOwner>,
 }
 
-impl Inside {
+impl NetnsProcesses {
     /// The place that the namespace was made for: the oldest process is there, and no other is elsewhere. A process that is in
     /// no pod or container, such as a tool that has entered the namespace, does not count; but of the host's own namespace
     /// it is the oldest.
@@ -91,15 +91,15 @@ impl Processes {
     }
 
     /// Asks the processes of a namespace.
-    pub(super) fn inside(&self, host: &Host, netns: u32) -> Inside {
+    pub(super) fn inside(&self, host: &Host, netns: u32) -> NetnsProcesses {
         let mut numbers: Vec<u32> = self.numbers(netns).collect();
         numbers.sort_unstable();
-        let mut inside = Inside::default();
+        let mut inside = NetnsProcesses::default();
         for number in numbers.into_iter().take(MAX_PROCESSES_PER_NETNS) {
             let Some(started_ns) = host.started_ns(number).filter(|_| host.netns(number) == Some(netns)) else {
                 continue;
             };
-            let process = Process { started_ns, number };
+            let process = RunningProcess { started_ns, number };
             let is_system = |hierarchy: &str, path: &str| host.is_system_cgroup(hierarchy, path);
             let place = host.cgroup(number).and_then(|text| cgroup::place(&text, is_system));
             inside.places.extend(place.clone());

@@ -39,7 +39,6 @@ impl Clients {
     }
 
     /// What explains a class of ports as well, if clients or their programs do.
-    #[must_use]
     pub fn doubt(&self, is_ipv4: bool, class: &Class) -> Option<Doubt> {
         let port_use = |&Connection { client, port, is_kept: is_chosen, answered, .. }: &Connection| {
             let is_outside = !class.is_inside(port)?;

@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use super::Table;
+use super::ExportTable;
 use crate::model::{Attempt, Capture, Clock, InterfaceName, Judgement, NatMode, Owner, Strength};
 use crate::tally::Answer;
 
 /// What a value is, in every format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
+pub enum ColumnType {
     Bool,
     Int32,
     Int64,
@@ -34,7 +34,7 @@ pub enum Value<'a> {
 
 /// What a row is made of: an attempt that has ended, or one of its SYN retransmits.
 #[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
+pub struct AttemptRow<'a> {
     pub cluster: Option<&'a str>,
     pub capture: &'a Capture,
     pub attempt: &'a Attempt,
@@ -47,7 +47,7 @@ pub struct Row<'a> {
     pub is_repeated: bool,
 }
 
-impl Row<'_> {
+impl AttemptRow<'_> {
     /// Microseconds since 1970 UTC; `None` for a time that no calendar has.
     pub fn unix_us(&self, time_ns: u64) -> Option<i64> {
         Clock::unix_us(self.capture, time_ns)
@@ -56,29 +56,29 @@ impl Row<'_> {
 
 pub struct Column {
     pub name: &'static str,
-    pub kind: Type,
+    pub kind: ColumnType,
     pub about: &'static str,
     /// The table that has it; `None` where both have.
-    only: Option<Table>,
+    only: Option<ExportTable>,
     /// `None` where it is unknown.
-    pub value: for<'a> fn(&Row<'a>) -> Option<Value<'a>>,
+    pub value: for<'a> fn(&AttemptRow<'a>) -> Option<Value<'a>>,
 }
 
 impl Column {
     const fn both(
         name: &'static str,
-        kind: Type,
+        kind: ColumnType,
         about: &'static str,
-        value: for<'a> fn(&Row<'a>) -> Option<Value<'a>>,
+        value: for<'a> fn(&AttemptRow<'a>) -> Option<Value<'a>>,
     ) -> Self {
         Self { name, kind, about, only: None, value }
     }
 
-    const fn only(self, table: Table) -> Self {
+    const fn only(self, table: ExportTable) -> Self {
         Self { only: Some(table), ..self }
     }
 
-    pub fn is_of(&self, table: Table) -> bool {
+    pub fn is_of(&self, table: ExportTable) -> bool {
         self.only.is_none_or(|only| only == table)
     }
 }
@@ -91,8 +91,8 @@ fn int(number: impl Into<i64>) -> Option<Value<'static>> {
     Some(Value::Int(number.into()))
 }
 
-use Table::{Attempts, Retransmits};
-use Type::{Address, AddressBytes, Bool, Int32, Int64, Text, Time};
+use ColumnType::{Address, AddressBytes, Bool, Int32, Int64, Text, Time};
+use ExportTable::{Attempts, Retransmits};
 
 /// All columns, in their order. Names are a promise, as those of JSON are; the same fact has the same name in both.
 #[rustfmt::skip]
@@ -151,7 +151,7 @@ pub const ALL: &[Column] = &[
 ];
 
 /// The columns of a table, without those that a partition's path has.
-pub fn of(table: Table, left_out: &[&str]) -> Vec<&'static Column> {
+pub fn of(table: ExportTable, left_out: &[&str]) -> Vec<&'static Column> {
     ALL.iter().filter(|column| column.is_of(table) && !left_out.contains(&column.name)).collect()
 }
 
@@ -188,8 +188,16 @@ mod tests {
             let judgement = &Judgement::default();
             let (owner, cluster) = (None, None);
             let (time_ns, ordinal, is_repeated) = (5, 1, false);
-            let row =
-                Row { cluster, capture: &capture, attempt: &attempt, owner, judgement, time_ns, ordinal, is_repeated };
+            let row = AttemptRow {
+                cluster,
+                capture: &capture,
+                attempt: &attempt,
+                owner,
+                judgement,
+                time_ns,
+                ordinal,
+                is_repeated,
+            };
             for column in ALL {
                 let fits = match (column.value)(&row) {
                     None => true,

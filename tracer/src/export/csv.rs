@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use super::columns::{Row, Value};
+use super::columns::{AttemptRow, Value};
 use super::file::Target;
-use super::{Columns, Format, Writer, as_text, rfc3339};
+use super::{Columns, ExportFormat, TableWriter, as_text, rfc3339};
 use crate::outputs::escape::Escaped;
 
-pub(super) const FORMAT: Format = Format {
+pub(super) const FORMAT: ExportFormat = ExportFormat {
     name: "csv",
     about: "comma-separated values with a header line",
     is_text: true,
@@ -28,8 +28,8 @@ impl Csv {
     }
 }
 
-impl Writer for Csv {
-    fn write(&mut self, row: &Row<'_>) -> Result<()> {
+impl TableWriter for Csv {
+    fn write(&mut self, row: &AttemptRow<'_>) -> Result<()> {
         for column in &self.columns {
             match (column.value)(row) {
                 None => self.out.write_field("")?,

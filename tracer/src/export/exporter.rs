@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use super::columns::{self, Row};
+use super::columns::{self, AttemptRow};
 use super::file::Target;
 use super::partition::{self, Key, Partition};
-use super::{Format, Table, Writer};
+use super::{ExportFormat, ExportTable, TableWriter};
 use crate::model::{Capture, EndedAttempt, Finding};
 use crate::outputs::Observer;
 use crate::outputs::escape::Escaped;
@@ -22,8 +22,8 @@ const MAX_WAITING: usize = 1 << 20;
 
 /// What to export, and where to.
 #[derive(Clone, Debug)]
-pub struct Options {
-    pub format: &'static Format,
+pub struct ExportOptions {
+    pub format: &'static ExportFormat,
     /// The file of the attempts, or the directory of the partitions.
     pub out: PathBuf,
     /// By what files are divided; empty: one file a table.
@@ -34,11 +34,11 @@ pub struct Options {
 }
 
 pub struct Exporter {
-    options: Options,
+    options: ExportOptions,
     name: String,
-    open: BTreeMap<(Table, Partition), Open>,
+    open: BTreeMap<(ExportTable, Partition), Open>,
     /// How many files a partition has had, where that is over.
-    closed: BTreeMap<(Table, Partition), u32>,
+    closed: BTreeMap<(ExportTable, Partition), u32>,
     /// Counts rows, so that the file that was used longest ago is known.
     rows: u64,
     waiting: usize,
@@ -47,18 +47,18 @@ pub struct Exporter {
 }
 
 struct Open {
-    writer: Box<dyn Writer>,
+    writer: Box<dyn TableWriter>,
     used: u64,
 }
 
 impl Exporter {
     /// Begins the files where they are known before the first row.
-    pub fn new(options: Options, captures: &[Capture]) -> Result<Self> {
+    pub fn new(options: ExportOptions, captures: &[Capture]) -> Result<Self> {
         let name = partition::name(captures);
         let (open, closed) = (BTreeMap::new(), BTreeMap::new());
         let mut exporter = Self { options, name, open, closed, rows: 0, waiting: 0, written: [0; 2], files: 0 };
         if !exporter.is_partitioned() {
-            for table in [Table::Attempts, Table::Retransmits] {
+            for table in [ExportTable::Attempts, ExportTable::Retransmits] {
                 exporter.begin(table, &Partition::default())?;
             }
         }
@@ -78,15 +78,15 @@ impl Exporter {
     }
 
     /// Takes a row without `cluster`.
-    fn row(&mut self, table: Table, row: &Row<'_>) -> io::Result<()> {
+    fn row(&mut self, table: ExportTable, row: &AttemptRow<'_>) -> io::Result<()> {
         if !self.options.all && !row.judgement.flagged {
             return Ok(());
         }
         let cluster = self.options.cluster.clone();
-        self.write(table, &Row { cluster: cluster.as_deref(), ..*row }).map_err(io::Error::other)
+        self.write(table, &AttemptRow { cluster: cluster.as_deref(), ..*row }).map_err(io::Error::other)
     }
 
-    fn write(&mut self, table: Table, row: &Row<'_>) -> Result<()> {
+    fn write(&mut self, table: ExportTable, row: &AttemptRow<'_>) -> Result<()> {
         let partition = Partition::of(&self.options.partition_by, row);
         let key = (table, partition);
         if !self.open.contains_key(&key) {
@@ -108,7 +108,7 @@ impl Exporter {
     }
 
     /// Closes files of hours that are over, and the one used longest ago where there are too many.
-    fn close_over(&mut self, newest: &(Table, Partition)) -> Result<()> {
+    fn close_over(&mut self, newest: &(ExportTable, Partition)) -> Result<()> {
         let over: Vec<_> =
             self.open.keys().filter(|key| key.0 == newest.0 && key.1.is_over(&newest.1)).cloned().collect();
         over.iter().try_for_each(|key| self.close(key))?;
@@ -119,7 +119,7 @@ impl Exporter {
         oldest.map_or(Ok(()), |key| self.close(&key))
     }
 
-    fn close(&mut self, key: &(Table, Partition)) -> Result<()> {
+    fn close(&mut self, key: &(ExportTable, Partition)) -> Result<()> {
         let Some(open) = self.open.remove(key) else { return Ok(()) };
         self.waiting = self.waiting.saturating_sub(open.writer.waiting());
         *self.closed.entry(key.clone()).or_default() += 1;
@@ -133,7 +133,7 @@ impl Exporter {
         open.writer.write_waiting()
     }
 
-    fn begin(&mut self, table: Table, partition: &Partition) -> Result<()> {
+    fn begin(&mut self, table: ExportTable, partition: &Partition) -> Result<()> {
         let Some(path) = self.path(table, partition) else { return Ok(()) };
         if let Some(parent) = path.parent().filter(|_| self.is_partitioned()) {
             let name = parent.display().to_string();
@@ -149,7 +149,7 @@ impl Exporter {
         Ok(())
     }
 
-    fn path(&self, table: Table, partition: &Partition) -> Option<PathBuf> {
+    fn path(&self, table: ExportTable, partition: &Partition) -> Option<PathBuf> {
         if !self.is_partitioned() {
             return table.path(&self.options.out);
         }
@@ -162,14 +162,14 @@ impl Exporter {
 impl Observer for Exporter {
     fn retransmit(&mut self, finding: &Finding<'_>) -> io::Result<()> {
         let Finding { capture, attempt, owner, judgement, time_ns, ordinal, is_repeated, .. } = *finding;
-        let row = Row { cluster: None, capture, attempt, owner, judgement, time_ns, ordinal, is_repeated };
-        self.row(Table::Retransmits, &row)
+        let row = AttemptRow { cluster: None, capture, attempt, owner, judgement, time_ns, ordinal, is_repeated };
+        self.row(ExportTable::Retransmits, &row)
     }
 
     fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
         let EndedAttempt { capture, attempt, owner, judgement } = *ended;
         let (time_ns, ordinal, is_repeated) = (attempt.first_ns, attempt.retransmits, false);
-        let row = Row { cluster: None, capture, attempt, owner, judgement, time_ns, ordinal, is_repeated };
-        self.row(Table::Attempts, &row)
+        let row = AttemptRow { cluster: None, capture, attempt, owner, judgement, time_ns, ordinal, is_repeated };
+        self.row(ExportTable::Attempts, &row)
     }
 }

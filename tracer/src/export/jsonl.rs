@@ -3,12 +3,12 @@
 use anyhow::Result;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::columns::{Column, Row, Value};
+use super::columns::{AttemptRow, Column, Value};
 use super::file::Target;
-use super::{Columns, Format, Writer, as_text, rfc3339};
+use super::{Columns, ExportFormat, TableWriter, as_text, rfc3339};
 use crate::outputs::json_line::write_line;
 
-pub(super) const FORMAT: Format = Format {
+pub(super) const FORMAT: ExportFormat = ExportFormat {
     name: "jsonl",
     about: "one JSON object per line",
     is_text: true,
@@ -20,8 +20,8 @@ struct JsonLines {
     out: Target,
 }
 
-impl Writer for JsonLines {
-    fn write(&mut self, row: &Row<'_>) -> Result<()> {
+impl TableWriter for JsonLines {
+    fn write(&mut self, row: &AttemptRow<'_>) -> Result<()> {
         Ok(write_line(&mut self.out, &Object(&self.columns, row))?)
     }
 
@@ -30,7 +30,7 @@ impl Writer for JsonLines {
     }
 }
 
-struct Object<'a>(&'a [&'static Column], &'a Row<'a>);
+struct Object<'a>(&'a [&'static Column], &'a AttemptRow<'a>);
 
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -20,23 +20,23 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-pub use exporter::{Exporter, Options};
+pub use exporter::{ExportOptions, Exporter};
 pub use partition::Key;
 pub use pcapng::Packets;
 
-use columns::{Column, Row, Type};
+use columns::{AttemptRow, Column, ColumnType};
 use file::Target;
 
 /// What there is a row of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Table {
+pub enum ExportTable {
     /// Connection attempts that have ended.
     Attempts,
     /// SYN retransmits.
     Retransmits,
 }
 
-impl Table {
+impl ExportTable {
     /// The word in paths.
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,8 +62,8 @@ impl Table {
 
 type Columns = Vec<&'static Column>;
 
-trait Writer {
-    fn write(&mut self, row: &Row<'_>) -> Result<()>;
+trait TableWriter {
+    fn write(&mut self, row: &AttemptRow<'_>) -> Result<()>;
 
     fn waiting(&self) -> usize {
         0
@@ -77,16 +77,16 @@ trait Writer {
 }
 
 #[derive(Debug)]
-pub struct Format {
+pub struct ExportFormat {
     /// The word after `-o`, and the ending of partitioned files.
     pub name: &'static str,
     /// What it is, for `--help`.
     pub about: &'static str,
     is_text: bool,
-    open: fn(Columns, Target) -> Result<Box<dyn Writer>>,
+    open: fn(Columns, Target) -> Result<Box<dyn TableWriter>>,
 }
 
-pub const ALL: &[Format] = &[
+pub const ALL: &[ExportFormat] = &[
     csv::FORMAT,
     jsonl::FORMAT,
     #[cfg(feature = "parquet")]
@@ -95,13 +95,13 @@ pub const ALL: &[Format] = &[
 
 /// The JSON Schemas of the rows of both tables.
 pub fn schemas() -> [(&'static str, Value); 2] {
-    [Table::Attempts, Table::Retransmits].map(|table| {
+    [ExportTable::Attempts, ExportTable::Retransmits].map(|table| {
         let columns = as_text(columns::of(table, &[]));
         let schema = |column: &Column| {
             let kind = match column.kind {
-                Type::Bool => "boolean",
-                Type::Int32 | Type::Int64 => "integer",
-                Type::Text | Type::Address | Type::AddressBytes | Type::Time => "string",
+                ColumnType::Bool => "boolean",
+                ColumnType::Int32 | ColumnType::Int64 => "integer",
+                ColumnType::Text | ColumnType::Address | ColumnType::AddressBytes | ColumnType::Time => "string",
             };
             json!({ "type": [kind, "null"], "description": column.about })
         };
@@ -115,7 +115,7 @@ pub fn schemas() -> [(&'static str, Value); 2] {
 
 /// The columns that text can have.
 fn as_text(mut columns: Columns) -> Columns {
-    columns.retain(|column| column.kind != Type::AddressBytes);
+    columns.retain(|column| column.kind != ColumnType::AddressBytes);
     columns
 }
 
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn retransmits_go_beside_the_attempts() {
-        let path = |given: &str| Table::Retransmits.path(Path::new(given));
+        let path = |given: &str| ExportTable::Retransmits.path(Path::new(given));
         assert_eq!(path("out/node7.csv"), Some(PathBuf::from("out/node7-retransmits.csv")));
         assert_eq!(path("node7"), Some(PathBuf::from("node7-retransmits")));
         assert_eq!(path("-"), None);

@@ -14,11 +14,11 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, Type as Schema};
 
-use super::columns::{Column, Row, Type, Value};
+use super::columns::{AttemptRow, Column, ColumnType, Value};
 use super::file::Target;
-use super::{Columns, Format, Writer};
+use super::{Columns, ExportFormat, TableWriter};
 
-pub(super) const FORMAT: Format = Format {
+pub(super) const FORMAT: ExportFormat = ExportFormat {
     name: "parquet",
     about: "Apache Parquet with zstd",
     is_text: false,
@@ -58,8 +58,8 @@ impl Parquet {
     }
 }
 
-impl Writer for Parquet {
-    fn write(&mut self, row: &Row<'_>) -> Result<()> {
+impl TableWriter for Parquet {
+    fn write(&mut self, row: &AttemptRow<'_>) -> Result<()> {
         for (column, values) in &mut self.columns {
             values.push((column.value)(row));
         }
@@ -96,13 +96,13 @@ impl Writer for Parquet {
 
 fn field(column: &Column) -> Result<Schema> {
     let (physical, logical) = match column.kind {
-        Type::Bool => (Physical::BOOLEAN, None),
-        Type::Int32 => (Physical::INT32, None),
-        Type::Int64 => (Physical::INT64, None),
-        Type::Text | Type::Address => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Type::AddressBytes => (Physical::BYTE_ARRAY, None),
+        ColumnType::Bool => (Physical::BOOLEAN, None),
+        ColumnType::Int32 => (Physical::INT32, None),
+        ColumnType::Int64 => (Physical::INT64, None),
+        ColumnType::Text | ColumnType::Address => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        ColumnType::AddressBytes => (Physical::BYTE_ARRAY, None),
         // Spark reads no nanoseconds.
-        Type::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        ColumnType::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
     };
     let field = Schema::primitive_type_builder(column.name, physical).with_logical_type(logical);
     Ok(field.with_repetition(Repetition::OPTIONAL).build()?)
@@ -115,7 +115,7 @@ fn properties(columns: &[&Column], sorted_by: usize) -> Result<WriterProperties>
         .set_sorting_columns(Some(vec![sorted_by]));
     for column in columns {
         let path = ColumnPath::from(column.name);
-        if column.kind == Type::Time {
+        if column.kind == ColumnType::Time {
             properties = properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
@@ -149,17 +149,17 @@ const NO_INT64: i64 = i64::MIN;
 const NO_BYTES: u32 = u32::MAX;
 
 impl Values {
-    fn of(kind: Type) -> Self {
+    fn of(kind: ColumnType) -> Self {
         match kind {
-            Type::Bool => Self::Bool(Vec::new()),
-            Type::Int32 => Self::Int32(Vec::new()),
-            Type::Int64 | Type::Time => Self::Int64(Vec::new()),
-            Type::Text | Type::Address | Type::AddressBytes => Self::Bytes {
+            ColumnType::Bool => Self::Bool(Vec::new()),
+            ColumnType::Int32 => Self::Int32(Vec::new()),
+            ColumnType::Int64 | ColumnType::Time => Self::Int64(Vec::new()),
+            ColumnType::Text | ColumnType::Address | ColumnType::AddressBytes => Self::Bytes {
                 rows: Vec::new(),
                 different: Vec::new(),
                 texts: Numbers::default(),
                 addresses: Numbers::default(),
-                as_text: kind != Type::AddressBytes,
+                as_text: kind != ColumnType::AddressBytes,
             },
         }
     }

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use super::Table;
-use super::columns::Row;
+use super::ExportTable;
+use super::columns::AttemptRow;
 use crate::model::Capture;
 
 /// What files are divided by.
@@ -39,7 +39,7 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn of(keys: &[Key], row: &Row<'_>) -> Self {
+    pub(super) fn of(keys: &[Key], row: &AttemptRow<'_>) -> Self {
         let of = |key| keys.contains(&key);
         let time_us = row.unix_us(row.attempt.first_ns);
         Self {
@@ -54,7 +54,7 @@ impl Partition {
     }
 
     /// The file below a directory.
-    pub(super) fn path(&self, directory: &Path, table: Table, name: &str) -> PathBuf {
+    pub(super) fn path(&self, directory: &Path, table: ExportTable, name: &str) -> PathBuf {
         let mut path = directory.join(table.name());
         if let Some(node) = &self.node {
             path.push(format!("{}={}", Key::Node.name(), escaped(node)));
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_path_has_node_and_hour() {
         let partition = Partition { node: Some("node/7=x".to_owned()), hour: Some(hour(1_772_323_200_000_000)) };
-        let path = partition.path(Path::new("lake"), Table::Attempts, "0-0.csv");
+        let path = partition.path(Path::new("lake"), ExportTable::Attempts, "0-0.csv");
         assert_eq!(path, Path::new("lake/attempts/node=node%2F7%3Dx/hour=2026030100/0-0.csv"));
         assert_eq!((escaped(".."), escaped("")), ("__..".to_owned(), "__".to_owned()));
     }

@@ -40,7 +40,6 @@ pub struct Conclusion {
 
 impl Conclusion {
     /// Ports that do not pass, whatever place in its bracket each edge has; `None` where no class was found beyond doubt.
-    #[must_use]
     pub fn denied(&self) -> Option<PortSet> {
         Some(self.class()?.denied())
     }
@@ -67,7 +66,6 @@ impl Conclusion {
     }
 
     /// The class of ports that was found beyond doubt.
-    #[must_use]
     pub fn class(&self) -> Option<&Class> {
         match &self.verdict {
             Verdict::Class(class) if self.doubt.is_none() && !class.is_partial() => Some(class),

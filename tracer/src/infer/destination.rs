@@ -19,7 +19,6 @@ pub struct Destination {
 
 impl Destination {
     /// Where the flow goes.
-    #[must_use]
     pub const fn of(flow: &Flow) -> Self {
         Self { addr: flow.dst, port: flow.dst_port, prefix: 128 }
     }

@@ -16,13 +16,11 @@ pub struct Joins {
 
 impl Joins {
     /// Joins for so many nodes.
-    #[must_use]
     pub fn new(nodes: usize) -> Self {
         Self::with_limits(nodes, Limits::default())
     }
 
     /// Joins that keep at most so much each.
-    #[must_use]
     pub fn with_limits(nodes: usize, limits: Limits) -> Self {
         Self { nodes: (0..nodes).map(|_| Join::with_limits(limits)).collect(), finished: 0 }
     }
@@ -55,13 +53,11 @@ impl Joins {
     }
 
     /// Open attempts.
-    #[must_use]
     pub fn open(&self) -> usize {
         self.nodes.iter().map(Join::open).sum()
     }
 
     /// Attempts and bindings that were given up because a table was full.
-    #[must_use]
     pub fn evicted(&self) -> u64 {
         self.nodes.iter().map(Join::evicted).sum()
     }

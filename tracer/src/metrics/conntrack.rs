@@ -27,7 +27,7 @@ struct Files {
 
 /// What is known of one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct ConntrackTable {
     pub(super) netns: u32,
     pub(super) entries: Option<u64>,
     pub(super) limit: Option<u64>,
@@ -54,10 +54,10 @@ impl ConntrackFiles {
         .map(Self)
     }
 
-    pub(super) fn read(&self) -> Vec<Table> {
+    pub(super) fn read(&self) -> Vec<ConntrackTable> {
         let number = |file: &Option<File>| text(file.as_ref()?).ok()?.trim().parse().ok();
         let counters = |file: &Option<File>| text(file.as_ref()?).ok();
-        let table = |files: &Files| Table {
+        let table = |files: &Files| ConntrackTable {
             netns: files.netns,
             entries: number(&files.entries),
             limit: number(&files.limit),

@@ -37,7 +37,7 @@ const SOCKET_MODE: u32 = 0o660;
 /// Where metrics go.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics")]
-pub struct Options {
+pub struct MetricsOptions {
     /// Serve metrics for Prometheus on this address, such as 127.0.0.1:9435 or unix:/run/snatrace.sock, with /readyz and /healthz
     #[arg(long = "metrics", value_name = "ADDR", env = "SNATRACE_METRICS", hide_env_values = true, value_parser = str::parse::<Address>)]
     address: Option<Address>,
@@ -49,7 +49,7 @@ pub struct Options {
     max_sources: usize,
 }
 
-impl Options {
+impl MetricsOptions {
     /// What a running exporter leaves in the file system.
     pub fn leftovers(&self) -> Vec<PathBuf> {
         let socket = match &self.address {
@@ -61,7 +61,7 @@ impl Options {
 }
 
 /// A running exporter. Dropping it removes its socket and its file, which would be taken for news otherwise.
-pub struct Exporter {
+pub struct MetricsExporter {
     observer: MetricsObserver,
     leftovers: Vec<PathBuf>,
     serving: Option<Serving>,
@@ -83,9 +83,9 @@ impl Serving {
     }
 }
 
-impl Exporter {
+impl MetricsExporter {
     /// Starts to listen, and prepares to serve and to write, if either was asked for. `namespaces` are those whose NAT is captured, empty for snatrace's own.
-    pub fn start(options: Options, namespaces: &[PathBuf]) -> Result<Option<Self>> {
+    pub fn start(options: MetricsOptions, namespaces: &[PathBuf]) -> Result<Option<Self>> {
         if options.address.is_none() && options.directory.is_none() {
             return Ok(None);
         }
@@ -130,7 +130,7 @@ impl Exporter {
     }
 }
 
-impl Drop for Exporter {
+impl Drop for MetricsExporter {
     fn drop(&mut self) {
         self.leftovers.iter().for_each(|path| drop(fs::remove_file(path)));
     }

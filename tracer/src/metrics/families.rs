@@ -9,7 +9,7 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily};
 use tracer_common::config::Loss;
 
 use super::board::{Board, OwnerCounts, Snapshot};
-use super::conntrack::{ConntrackFiles, Table};
+use super::conntrack::{ConntrackFiles, ConntrackTable};
 use crate::infer::Conclusion;
 use crate::model::{Capture, Owner, PortSet, Strength};
 
@@ -30,7 +30,7 @@ impl Export {
     }
 }
 
-fn text(snapshot: Option<&Snapshot>, tables: &[Table], with_process: bool) -> Result<String> {
+fn text(snapshot: Option<&Snapshot>, tables: &[ConntrackTable], with_process: bool) -> Result<String> {
     let mut families = Families::default();
     if let Some(snapshot) = snapshot {
         families.snapshot(snapshot);
@@ -215,8 +215,8 @@ impl Families {
         }
     }
 
-    fn conntrack(&mut self, tables: &[Table]) {
-        let label = |table: &Table| [table.netns.to_string()];
+    fn conntrack(&mut self, tables: &[ConntrackTable]) {
+        let label = |table: &ConntrackTable| [table.netns.to_string()];
         let entries = tables.iter().filter_map(|table| Some((label(table), number(table.entries?))));
         self.family(GAUGE, "conntrack_entries", "Entries in the conntrack table.", ["netns"], entries);
         let limits = tables.iter().filter_map(|table| Some((label(table), number(table.limit?))));
@@ -271,7 +271,8 @@ mod tests {
         let snapshot =
             Snapshot { capture, owners, policies, conclusions, blind_ns: 1_500_000_000, ..Snapshot::default() };
         let counters = ["insert_failed", "drop", "early_drop"].map(|name| (name.to_owned(), 3)).into();
-        text(Some(&snapshot), &[Table { netns: 7, entries: Some(5), limit: Some(10), counters }], false).unwrap()
+        text(Some(&snapshot), &[ConntrackTable { netns: 7, entries: Some(5), limit: Some(10), counters }], false)
+            .unwrap()
     }
 
     #[test]

@@ -14,4 +14,4 @@ mod observer;
 mod owners;
 mod textfile;
 
-pub use exporter::{Exporter, Options, Serving};
+pub use exporter::{MetricsExporter, MetricsOptions, Serving};

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::board::{Board, OwnerCounts, Snapshot};
-use super::owners::Owners;
+use super::owners::OwnerSeries;
 use crate::evidence::InPeriod;
 use crate::model::{EndedAttempt, Finding, Judgement, Owner, Period, PolicyEvidence};
 use crate::outputs::{Moment, Observer};
@@ -23,7 +23,7 @@ const MAX_NAMESPACES: usize = 4096;
 #[derive(Debug)]
 pub struct MetricsObserver {
     board: Board,
-    owners: Owners,
+    owners: OwnerSeries,
     /// Ended attempts since the last snapshot by the namespace of their socket: a lookup by number for each attempt, one by
     /// name a second.
     ended: HashMap<u32, (Option<Owner>, u64), RandomState>,
@@ -34,7 +34,7 @@ pub struct MetricsObserver {
 impl MetricsObserver {
     /// An observer with so many series for pods and containers.
     pub fn new(board: Board, max_owners: usize) -> Self {
-        let (owners, ended) = (Owners::new(max_owners), HashMap::default());
+        let (owners, ended) = (OwnerSeries::new(max_owners), HashMap::default());
         Self { board, owners, ended, snapshot: Snapshot::default(), concluded_ns: None }
     }
 

@@ -15,7 +15,7 @@ const IDLE_NS: u64 = 3600 * 1_000_000_000;
 
 /// The series.
 #[derive(Debug)]
-pub(super) struct Owners {
+pub(super) struct OwnerSeries {
     series: HashMap<Owner, Series, RandomState>,
     max_series: usize,
     other: OwnerCounts,
@@ -27,7 +27,7 @@ struct Series {
     last_ns: u64,
 }
 
-impl Owners {
+impl OwnerSeries {
     pub(super) fn new(max_series: usize) -> Self {
         Self { series: HashMap::default(), max_series, other: OwnerCounts::default() }
     }
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_number_of_series_is_bounded_and_no_count_is_lost() {
-        let mut owners = Owners::new(3);
+        let mut owners = OwnerSeries::new(3);
         for number in 0..10 {
             owners.failing(&pod(number), ONE, 1);
             owners.add(Some(&pod(number)), OwnerCounts { attempts: 1, ..OwnerCounts::default() });
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_series_without_failures_for_an_hour_makes_room_for_one_that_fails() {
-        let mut owners = Owners::new(2);
+        let mut owners = OwnerSeries::new(2);
         owners.failing(&pod(1), ONE, 0);
         owners.failing(&pod(2), ONE, 5);
         owners.failing(&pod(3), ONE, IDLE_NS - 1);

@@ -13,7 +13,6 @@ pub struct Answers {
 
 impl Answers {
     /// From counts indexed by whether it was answered.
-    #[must_use]
     pub fn of([unanswered, answered]: [u32; 2]) -> Self {
         Self { answered: answered.into(), unanswered: unanswered.into() }
     }
@@ -24,7 +23,6 @@ impl Answers {
     }
 
     /// All attempts.
-    #[must_use]
     pub const fn total(self) -> u64 {
         self.answered + self.unanswered
     }

@@ -55,7 +55,6 @@ pub struct Capture {
 
 impl Capture {
     /// When it began, nanoseconds since 1970 UTC: a recording is identified by that. Packet captures have no such number.
-    #[must_use]
     pub fn began_unix_ns(&self) -> Option<i128> {
         (self.session != 0).then_some(self.session.into())
     }

@@ -12,7 +12,6 @@ use super::Capture;
 const DAY_S: i64 = 86_400;
 
 /// By how many seconds a time namespace shifts the time since boot, as /proc/self/timens_offsets has it: `boottime  86400  0`.
-#[must_use]
 pub fn boot_offset_s(offsets: &str) -> i64 {
     let line = offsets.lines().find_map(|line| line.trim_start().strip_prefix("boottime"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
@@ -27,7 +26,6 @@ pub struct Clock {
 
 impl Clock {
     /// The node's own offset; UTC on request, and where merged captures come from nodes with different offsets.
-    #[must_use]
     pub fn new(captures: &[&Capture], utc: bool) -> Self {
         let offset = captures.first().and_then(|first| Offset::from_seconds(first.utc_offset_s).ok());
         let agree = captures.windows(2).all(|pair| pair[0].utc_offset_s == pair[1].utc_offset_s);
@@ -38,25 +36,21 @@ impl Clock {
     }
 
     /// Nanoseconds since 1970 UTC.
-    #[must_use]
     pub fn unix_ns(capture: &Capture, time_ns: u64) -> i128 {
         i128::from(capture.boot_unix_ns) + i128::from(time_ns)
     }
 
     /// Microseconds since 1970 UTC; `None` for a time that no calendar has.
-    #[must_use]
     pub fn unix_us(capture: &Capture, time_ns: u64) -> Option<i64> {
         timestamp(capture, time_ns).map(Timestamp::as_microsecond)
     }
 
     /// Appends RFC 3339 with microseconds. False, and nothing appended, for a time that no calendar has.
-    #[must_use]
     pub fn rfc3339(&self, capture: &Capture, time_ns: u64, out: &mut String) -> bool {
         timestamp(capture, time_ns).is_some_and(|timestamp| self.print(timestamp, out))
     }
 
     /// The same for nanoseconds since 1970 UTC.
-    #[must_use]
     pub fn rfc3339_of_unix(&self, unix_ns: i128) -> Option<String> {
         let mut text = String::new();
         let timestamp = Timestamp::from_nanosecond(unix_ns).ok()?;
@@ -74,13 +68,11 @@ impl Clock {
     }
 
     /// Date and time of day where the capture was taken; `None` for a time that no calendar has.
-    #[must_use]
     pub fn wall(&self, capture: &Capture, time_ns: u64) -> Option<DateTime> {
         timestamp(capture, time_ns).map(|timestamp| self.offset.to_datetime(timestamp))
     }
 
     /// As `wall`, without a calendar: days since 1970, and time of that day.
-    #[must_use]
     pub fn day_and_time(&self, capture: &Capture, time_ns: u64) -> (i64, Duration) {
         const SECOND: i128 = 1_000_000_000;
         let unix_ns = Self::unix_ns(capture, time_ns);
@@ -95,20 +87,17 @@ impl Clock {
     }
 
     /// As `wall`, for a time in nanoseconds since 1970.
-    #[must_use]
     pub fn at(&self, unix_ns: i128) -> Option<DateTime> {
         Timestamp::from_nanosecond(unix_ns).ok().map(|timestamp| self.offset.to_datetime(timestamp))
     }
 
     /// Heading for the lines of one day, such as `2026-03-01, UTC+02:00`.
-    #[must_use]
     pub fn day(&self, date: Date) -> impl std::fmt::Display + use<> {
         let zone = self.zone();
         std::fmt::from_fn(move |f| write!(f, "{date}, {zone}"))
     }
 
     /// `UTC` or `UTC+02:00`.
-    #[must_use]
     pub fn zone(&self) -> impl std::fmt::Display + use<> {
         let minutes = self.offset.seconds() / 60;
         let sign = if minutes < 0 { '-' } else { '+' };

@@ -25,7 +25,6 @@ impl EarlierPorts {
     }
 
     /// Whether there are none.
-    #[must_use]
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }

@@ -11,13 +11,11 @@ pub struct InterfaceName([u8; NAME_LEN]);
 
 impl InterfaceName {
     /// The name, zero beyond its length.
-    #[must_use]
     pub const fn new(bytes: [u8; NAME_LEN]) -> Self {
         Self(bytes)
     }
 
     /// Whether the name is known.
-    #[must_use]
     pub const fn is_known(&self) -> bool {
         self.0[0] != 0
     }
@@ -78,7 +76,6 @@ pub struct SynFeatures {
 
 impl SynFeatures {
     /// Whether it lacks something that another SYN has.
-    #[must_use]
     pub const fn lacks_any_of(self, other: Self) -> bool {
         other.ecn && !self.ecn
             || other.data && !self.data
@@ -87,7 +84,6 @@ impl SynFeatures {
     }
 
     /// Whether it has none of them.
-    #[must_use]
     pub const fn is_plain(self) -> bool {
         !(self.ecn || self.data || self.fast_open || self.mptcp)
     }

@@ -31,13 +31,11 @@ pub struct Filter {
 
 impl Filter {
     /// Whether it lets everything through.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.src.is_empty() && self.dst.is_empty() && self.dport.is_none() && !self.names_owner()
     }
 
     /// The options that restrict anything.
-    #[must_use]
     pub fn options(&self) -> Vec<&'static str> {
         let is_given = [
             ("--src", !self.src.is_empty()),
@@ -51,14 +49,12 @@ impl Filter {
     }
 
     /// Whether the attempt of that owner is one that was asked for.
-    #[must_use]
     pub fn matches(&self, attempt: &Attempt, owner: Option<&Owner>) -> bool {
         self.is_empty()
             || (self.matches_source(attempt) && self.matches_destination(attempt) && self.matches_owner(owner))
     }
 
     /// Whether it is about pods or containers.
-    #[must_use]
     pub const fn names_owner(&self) -> bool {
         !(self.pod.is_empty() && self.namespace.is_empty() && self.container.is_empty())
     }

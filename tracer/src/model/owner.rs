@@ -20,7 +20,6 @@ pub struct Owner {
 
 impl Owner {
     /// The names in a text as [`Owner::text`] writes it. Of a hostile trace it may be anything.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut names = text.splitn(3, SEPARATOR).map(|name| (!name.is_empty()).then(|| Arc::from(name)));
         let mut next = || names.next().flatten();
@@ -37,7 +36,6 @@ impl Owner {
     }
 
     /// `namespace/pod/container`; a name that is not known is empty.
-    #[must_use]
     pub fn text(&self) -> String {
         let [namespace, pod, container] =
             [&self.namespace, &self.pod, &self.container].map(|name| name.as_deref().unwrap_or_default());
@@ -45,7 +43,6 @@ impl Owner {
     }
 
     /// Whether there is no name.
-    #[must_use]
     pub const fn is_unknown(&self) -> bool {
         self.namespace.is_none() && self.pod.is_none() && self.container.is_none()
     }

@@ -45,7 +45,6 @@ struct Pending {
 
 impl Owners {
     /// What the header of a trace says.
-    #[must_use]
     pub fn of(known: &[OwnerAt]) -> Self {
         let mut owners = Self::default();
         known.iter().for_each(|at| owners.insert(at.netns, at.since_ns, Owner::parse(&at.owner)));
@@ -53,7 +52,6 @@ impl Owners {
     }
 
     /// For the header of a trace: as many as so many bytes of JSON hold, those of the namespaces named last.
-    #[must_use]
     pub fn known(&self, bytes: usize) -> Vec<OwnerAt> {
         let of = |(netns, times): (&u32, &Times)| {
             let text = |owner: &Option<Owner>| owner.as_ref().unwrap_or(&Owner::default()).text();
@@ -89,7 +87,6 @@ impl Owners {
     }
 
     /// Who the namespace belonged to at that time.
-    #[must_use]
     pub fn at(&self, netns: u32, time_ns: u64) -> Option<&Owner> {
         let times = self.by_netns.get(&netns)?;
         // The newest answer counts, even if it is about an earlier time.

@@ -13,7 +13,6 @@ pub struct Period {
 
 impl Period {
     /// Between these times since boot.
-    #[must_use]
     pub fn of(capture: &Capture, since_ns: Option<u64>, until_ns: Option<u64>) -> Self {
         let clock = Clock::new(&[capture], false);
         let text = |time_ns: Option<u64>| clock.rfc3339_of_unix(Clock::unix_ns(capture, time_ns?));
@@ -21,7 +20,6 @@ impl Period {
     }
 
     /// For the head of a sentence, with a comma; empty for all of a capture.
-    #[must_use]
     pub fn words(&self) -> String {
         match (&self.from, &self.until) {
             (None, None) => String::new(),

@@ -19,7 +19,6 @@ pub enum Origin {
 
 impl Origin {
     /// The word in JSON.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
@@ -50,19 +49,16 @@ impl Default for Policy {
 
 impl Policy {
     /// The allowed ports of an address family.
-    #[must_use]
     pub const fn allowed(&self, is_ipv4: bool) -> &PortSet {
         if is_ipv4 { &self.v4 } else { &self.v6 }
     }
 
     /// Where the allowed ports of an address family came from.
-    #[must_use]
     pub fn origin_of(&self, is_ipv4: bool) -> Origin {
         if is_ipv4 || self.v4 == self.v6 { self.origin } else { Origin::Given }
     }
 
     /// The allowed ports of an address family in a sentence: the default range is only assumed.
-    #[must_use]
     pub fn words(&self, is_ipv4: bool) -> String {
         let allowed = self.allowed(is_ipv4);
         match self.origin_of(is_ipv4) {
@@ -72,7 +68,6 @@ impl Policy {
     }
 
     /// The allowed ports for an attempt, by the family of the tuple that leaves.
-    #[must_use]
     pub fn allowed_for(&self, attempt: &Attempt) -> &PortSet {
         self.allowed(attempt.translated.or(attempt.original).is_none_or(|flow| flow.is_ipv4()))
     }
@@ -89,7 +84,6 @@ pub struct PolicyChange {
 
 impl PolicyChange {
     /// The policy in force. `--allow` counts for both families, unless `--allow6` says something else for IPv6.
-    #[must_use]
     pub fn over(&self, base: &Policy) -> Policy {
         let (v4, base_v6, origin) = match &self.allow {
             Some((ports, origin)) => (ports, ports, *origin),

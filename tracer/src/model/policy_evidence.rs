@@ -40,7 +40,6 @@ pub struct SideEvidence {
 
 impl PolicyEvidence {
     /// Of a capture.
-    #[must_use]
     pub fn new(
         capture: &Capture,
         is_ipv4: bool,
@@ -64,19 +63,16 @@ impl PolicyEvidence {
     }
 
     /// The word for its address family.
-    #[must_use]
     pub const fn family_name(&self) -> &'static str {
         if self.is_ipv4 { "ipv4" } else { "ipv6" }
     }
 
     /// How strong the evidence for the policy is: that of its weakest side.
-    #[must_use]
     pub fn strength(&self) -> Strength {
         self.sides.iter().map(|side| side.assessment.strength()).max().unwrap_or(Strength::NoneYet)
     }
 
     /// A sentence about allowed ports that the path does not pass.
-    #[must_use]
     pub fn too_wide(&self, ports: &PortSet, is_for_all: bool) -> String {
         let path = if is_for_all { "the path does" } else { "the paths to some destinations do" };
         format!("{}: {} is too wide: by all attempts, {path} not pass {ports}", self.family(), self.words)
@@ -87,7 +83,6 @@ impl PolicyEvidence {
     }
 
     /// One sentence for each side.
-    #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         let of = if self.is_of_sockets { ", sockets of this node" } else { "" };
         let family = format!("{}{of}{}", self.family(), self.period.words());

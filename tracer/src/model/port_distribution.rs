@@ -9,7 +9,6 @@ use std::ops::RangeInclusive;
 const OFFSETS: u32 = 1 << 16;
 
 /// The range nf_nat draws from when the rule names no ports, which depends on the original port.
-#[must_use]
 pub const fn default_range(original_port: u16) -> RangeInclusive<u16> {
     match original_port {
         0..512 => 1..=511,
@@ -19,7 +18,6 @@ pub const fn default_range(original_port: u16) -> RangeInclusive<u16> {
 }
 
 /// How many of the 65536 offsets lead to this port.
-#[must_use]
 pub fn weight(range: &RangeInclusive<u16>, port: u16) -> u32 {
     if !range.contains(&port) {
         return 0;
@@ -30,7 +28,6 @@ pub fn weight(range: &RangeInclusive<u16>, port: u16) -> u32 {
 }
 
 /// The share of random draws from `range` that end outside the allowed ports.
-#[must_use]
 pub fn share_outside(range: &RangeInclusive<u16>, allowed: impl Fn(u16) -> bool) -> f64 {
     let outside: u32 = range.clone().filter(|&port| !allowed(port)).map(|port| weight(range, port)).sum();
     f64::from(outside) / f64::from(OFFSETS)
@@ -39,7 +36,6 @@ pub fn share_outside(range: &RangeInclusive<u16>, allowed: impl Fn(u16) -> bool)
 /// The share that leaves outside when the rule keeps the original port where it can: where `keeps` has it and it is free.
 ///
 /// `sources` are the original ports, each as likely as the others; `clash` is the chance that a port is not free.
-#[must_use]
 pub fn share_preserved(
     sources: &RangeInclusive<u16>,
     keeps: &RangeInclusive<u16>,
@@ -57,7 +53,6 @@ pub fn share_preserved(
 }
 
 /// The chance that one of `entries` foreign entries to the same destination has the port already.
-#[must_use]
 pub fn clash_chance(entries: u64, sources: &RangeInclusive<u16>) -> f64 {
     let ports = sources.clone().count().max(1) as f64;
     1.0 - (entries as f64 * (-1.0 / ports).ln_1p()).exp()

@@ -41,13 +41,11 @@ pub enum PortSetError {
 
 impl PortSet {
     /// The ports from `low` to `high`, both included.
-    #[must_use]
     pub fn range(low: u16, high: u16) -> Self {
         Self::merged(vec![(low.min(high), low.max(high))])
     }
 
     /// Whether the port is in the set.
-    #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.0.iter().any(|&(low, high)| (low..=high).contains(&port))
     }
@@ -58,20 +56,17 @@ impl PortSet {
     }
 
     /// The ports of all these ranges, both ends included.
-    #[must_use]
     pub fn of(ranges: impl IntoIterator<Item = (u16, u16)>) -> Self {
         Self::merged(ranges.into_iter().filter(|(low, high)| low <= high).collect())
     }
 
     /// The ports that are in both.
-    #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let pairs = self.ranges().flat_map(|of| other.ranges().map(move |with| (of.0.max(with.0), of.1.min(with.1))));
         Self::of(pairs)
     }
 
     /// Its ports that are not in the other.
-    #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         let begins = [Some(0)].into_iter().chain(other.ranges().map(|(_, high)| high.checked_add(1)));
         let gaps = begins.zip(other.ranges().map(|(low, _)| low.checked_sub(1)).chain([Some(u16::MAX)]));
@@ -79,7 +74,6 @@ impl PortSet {
     }
 
     /// Whether it has no port.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

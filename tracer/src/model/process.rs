@@ -14,13 +14,11 @@ pub struct Process {
 
 impl Process {
     /// From an event; `None` where it names no process.
-    #[must_use]
     pub const fn of(event: &events::Process) -> Option<Self> {
         if event.pid == 0 { None } else { Some(Self { pid: event.pid, command: event.command }) }
     }
 
     /// The name that it gives itself (`/proc/PID/comm`): any text, control characters included.
-    #[must_use]
     pub fn command(&self) -> Cow<'_, str> {
         let end = self.command.iter().position(|&byte| byte == 0).unwrap_or(COMMAND_BYTES);
         String::from_utf8_lossy(self.command.get(..end).unwrap_or_default())

@@ -25,19 +25,16 @@ pub struct Strays {
 
 impl Strays {
     /// Whether any segment arrived, seen or answered with an RST.
-    #[must_use]
     pub fn any(self) -> bool {
         self.arrived() > 0 || self.resets_sent > 0
     }
 
     /// Whether any segment is that of an older connection.
-    #[must_use]
     pub fn is_of_older(self) -> bool {
         self.any() && (self.syns == 0 || self.arrived() > u32::from(self.syns))
     }
 
     /// How many segments arrived.
-    #[must_use]
     pub fn arrived(self) -> u32 {
         u32::from(self.acks) + u32::from(self.syn_acks) + u32::from(self.rsts) + u32::from(self.syns)
     }

@@ -32,7 +32,7 @@ pub struct Bounds {
 
 /// Lines that were left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct LeftOutLines {
     pub lines: u64,
     pub by_cause: BTreeMap<&'static str, u64>,
 }
@@ -52,7 +52,7 @@ pub(super) fn bounded(output: Box<dyn Output>, bounds: Bounds) -> Box<dyn Output
     if let Bounds { rate: None, interval: None } = bounds {
         return output;
     }
-    let (left_out, intervals) = (LeftOut::default(), BTreeMap::new());
+    let (left_out, intervals) = (LeftOutLines::default(), BTreeMap::new());
     Box::new(Bounded { output, bounds, period_began_ns: 0, lines: 0, left_out, left_out_at: None, intervals })
 }
 
@@ -61,7 +61,7 @@ struct Bounded {
     bounds: Bounds,
     period_began_ns: u64,
     lines: u64,
-    left_out: LeftOut,
+    left_out: LeftOutLines,
     /// Where and when the first line was left out.
     left_out_at: Option<(Capture, u64)>,
     /// By node: since when, and the counts until then.

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use self::lines::InferenceObject;
 pub(super) use self::lines::{CaptureLine, IntervalLine, LeftOutLine, RetransmitLine, SummaryLine};
 
-use super::bounded::{Interval, LeftOut};
+use super::bounded::{Interval, LeftOutLines};
 use super::json_line::write_line;
 use super::policies::PolicyJson;
 use super::{Format, Output, Sink, View};
@@ -74,8 +74,8 @@ impl Output for Json {
         write_line(&mut self.out, &RetransmitLine { advice: line.advice.filter(|_| is_new), ..line })
     }
 
-    fn left_out(&mut self, capture: &Capture, time_ns: u64, left_out: &LeftOut) -> io::Result<()> {
-        let LeftOut { lines, by_cause } = left_out;
+    fn left_out(&mut self, capture: &Capture, time_ns: u64, left_out: &LeftOutLines) -> io::Result<()> {
+        let LeftOutLines { lines, by_cause } = left_out;
         let time = self.time(capture, time_ns);
         write_line(&mut self.out, &LeftOutLine { kind: "left_out", time, node: &capture.node, lines: *lines, by_cause })
     }

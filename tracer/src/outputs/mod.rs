@@ -43,7 +43,7 @@ pub trait Output {
     }
 
     /// Lines were left out, by `--max-lines`.
-    fn left_out(&mut self, _: &Capture, _time_ns: u64, _: &bounded::LeftOut) -> io::Result<()> {
+    fn left_out(&mut self, _: &Capture, _time_ns: u64, _: &bounded::LeftOutLines) -> io::Result<()> {
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use pcap_parser::parse_pcap_header;
 use pcap_parser::{LegacyPcapBlock, PcapHeader, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified};
 
 use super::link::LinkType;
-use super::record::{Clock, Interface, Record, word};
+use super::record::{CapturedInterface, PacketRecord, TimestampFormat, word};
 
 pub const HEADER_LEN: usize = 24;
 /// A packet that is longer is none; Wireshark's limit.
@@ -21,7 +21,7 @@ pub struct Classic {
 
 impl Classic {
     /// By the header of the file; what it says of its interface.
-    pub fn new(header: &[u8]) -> Option<(Self, Interface)> {
+    pub fn new(header: &[u8]) -> Option<(Self, CapturedInterface)> {
         let (_, header) = parse_pcap_header(header).ok()?;
         let units_per_s = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
         let this = Self { is_big_endian: header.is_bigendian(), is_modified: header.is_modified_format(), units_per_s };
@@ -48,7 +48,7 @@ impl Classic {
         self.len(head).is_some() && is_near && (1..=original).contains(&captured) && original <= MAX_PACKET_LEN
     }
 
-    pub fn parse(self, record: &[u8]) -> Option<Record> {
+    pub fn parse(self, record: &[u8]) -> Option<PacketRecord> {
         let parse = match (self.is_modified, self.is_big_endian) {
             (true, _) => parse_pcap_frame_modified,
             (false, true) => parse_pcap_frame_be,
@@ -56,13 +56,13 @@ impl Classic {
         };
         let (_, LegacyPcapBlock { ts_sec, ts_usec, .. }) = parse(record).ok()?;
         let units = u64::from(ts_sec) * u64::from(self.units_per_s) + u64::from(ts_usec);
-        let time_ns = Clock::new(self.units_per_s.into(), 0).ns(units);
-        Some(Record { time_ns, interface: 0, direction: None, data: self.head_len()..record.len() })
+        let time_ns = TimestampFormat::new(self.units_per_s.into(), 0).ns(units);
+        Some(PacketRecord { time_ns, interface: 0, direction: None, data: self.head_len()..record.len() })
     }
 }
 
-fn interface(header: &PcapHeader, units_per_s: u32) -> Interface {
+fn interface(header: &PcapHeader, units_per_s: u32) -> CapturedInterface {
     // The upper bits tell of the frame check sequence.
     let link = LinkType::new(header.network.0.cast_unsigned() & 0xffff);
-    Interface { link, name: String::new(), clock: Clock::new(units_per_s.into(), 0) }
+    CapturedInterface { link, name: String::new(), clock: TimestampFormat::new(units_per_s.into(), 0) }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::classic::{self, Classic};
-use super::open::Unpacked;
+use super::open::UnpackedFile;
 use super::pcapng::{self, Block, Pcapng};
-use super::record::{Interface, Record};
+use super::record::{CapturedInterface, PacketRecord};
 use crate::store::{Error, Input, ReadReport};
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct PacketFile {
     is_cut: Arc<AtomicBool>,
     format: Format,
     /// All that were described so far
-    interfaces: Vec<Interface>,
+    interfaces: Vec<CapturedInterface>,
     /// Bytes of the record in use
     used: usize,
     last_ns: u64,
@@ -33,8 +33,8 @@ pub struct PacketFile {
 }
 
 impl PacketFile {
-    pub fn new(unpacked: Unpacked) -> Result<Self, Error> {
-        let Unpacked { name, bytes, position, is_cut } = unpacked;
+    pub fn new(unpacked: UnpackedFile) -> Result<Self, Error> {
+        let UnpackedFile { name, bytes, position, is_cut } = unpacked;
         let mut input = Input::new(bytes);
         let failed = |reason| Error::Read { path: name.clone(), reason };
         let damaged =
@@ -74,17 +74,17 @@ impl PacketFile {
         }
     }
 
-    pub fn interface(&self, number: usize) -> Option<&Interface> {
+    pub fn interface(&self, number: usize) -> Option<&CapturedInterface> {
         self.interfaces.get(number)
     }
 
     /// The packet of the newest record.
-    pub fn data(&self, record: &Record) -> &[u8] {
+    pub fn data(&self, record: &PacketRecord) -> &[u8] {
         self.input.ahead().get(record.data.clone()).unwrap_or_default()
     }
 
     /// The next packet, in place of the one before; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Record>, Error> {
+    pub fn next(&mut self) -> Result<Option<PacketRecord>, Error> {
         self.input.skip(std::mem::take(&mut self.used));
         loop {
             let head_len = self.head_len();
@@ -189,7 +189,7 @@ impl PacketFile {
         })
     }
 
-    fn torn(&mut self) -> Option<Record> {
+    fn torn(&mut self) -> Option<PacketRecord> {
         let bytes = self.input.ahead().len();
         self.input.skip(bytes);
         self.end(bytes as u64);

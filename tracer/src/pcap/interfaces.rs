@@ -9,7 +9,7 @@ use tracer_common::events::{INTERFACE_NAME, LINK_ENCAPSULATES, Stamp, UPLINK_BLI
 const MAX_INTERFACES: usize = 65_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct InterfaceKey {
     pub file: u32,
     pub interface: u32,
     /// Index on the node, where each packet has its own
@@ -19,15 +19,15 @@ pub struct Place {
 }
 
 #[derive(Debug, Default)]
-pub struct Interfaces {
-    numbers: HashMap<Place, u32, FixedState>,
+pub struct InterfaceNumbers {
+    numbers: HashMap<InterfaceKey, u32, FixedState>,
     /// The newest event of each, in the order of their numbers
     events: Vec<Uplink>,
 }
 
-impl Interfaces {
+impl InterfaceNumbers {
     /// The number of an interface, from 1, and its event if it is new. `name` is what its file calls it.
-    pub fn number(&mut self, place: Place, time_ns: u64, name: &str) -> (u32, Option<Uplink>) {
+    pub fn number(&mut self, place: InterfaceKey, time_ns: u64, name: &str) -> (u32, Option<Uplink>) {
         if let Some(&number) = self.numbers.get(&place) {
             return (number, None);
         }
@@ -54,7 +54,7 @@ impl Interfaces {
 }
 
 /// Nobody knows whether all packets were captured, so silence proves nothing: as where a program hides packets from the watch.
-fn uplink(place: Place, number: u32, time_ns: u64, name: &str) -> Uplink {
+fn uplink(place: InterfaceKey, number: u32, time_ns: u64, name: &str) -> Uplink {
     let text = match (place.vni, place.ifindex) {
         (Some(vni), _) => format!("vni{vni}"),
         (None, 0) => name.to_owned(),

@@ -8,7 +8,7 @@ pub enum Direction {
 
 /// A packet behind its link header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network<'a> {
+pub struct NetworkPacket<'a> {
     pub direction: Option<Direction>,
     /// Index of the interface, where each packet has its own; else 0.
     pub ifindex: u32,
@@ -43,13 +43,13 @@ impl LinkType {
     }
 
     /// `None` for what is not IP or too short.
-    pub fn read(self, packet: &[u8]) -> Option<Network<'_>> {
+    pub fn read(self, packet: &[u8]) -> Option<NetworkPacket<'_>> {
         let next_hop = [0; 6];
-        let plain = |ip| Some(Network { direction: None, ifindex: 0, next_hop, ip });
+        let plain = |ip| Some(NetworkPacket { direction: None, ifindex: 0, next_hop, ip });
         match self {
             Self::Ethernet => {
                 let ip = ethernet(packet)?;
-                Some(Network { next_hop: *packet.first_chunk()?, ..plain(ip)? })
+                Some(NetworkPacket { next_hop: *packet.first_chunk()?, ..plain(ip)? })
             }
             Self::Loopback => plain(packet.get(4..)?),
             Self::Raw => plain(packet),
@@ -57,13 +57,13 @@ impl LinkType {
                 let (header, rest) = packet.split_first_chunk::<16>()?;
                 let kind = u16::from_be_bytes([header[0], header[1]]);
                 let ip = behind_tags(u16::from_be_bytes([header[14], header[15]]), rest)?;
-                Some(Network { direction: Some(cooked(kind)), ifindex: 0, next_hop, ip })
+                Some(NetworkPacket { direction: Some(cooked(kind)), ifindex: 0, next_hop, ip })
             }
             Self::CookedV2 => {
                 let (header, rest) = packet.split_first_chunk::<20>()?;
                 let ifindex = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
                 let ip = behind_tags(u16::from_be_bytes([header[0], header[1]]), rest)?;
-                Some(Network { direction: Some(cooked(header[10].into())), ifindex, next_hop, ip })
+                Some(NetworkPacket { direction: Some(cooked(header[10].into())), ifindex, next_hop, ip })
             }
             Self::Other => None,
         }

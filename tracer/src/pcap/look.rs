@@ -5,21 +5,21 @@ use std::collections::VecDeque;
 use tracer_common::Event;
 use tracer_common::events::{WIRE_CLASS_SHIFT, packet_class};
 
-use super::interfaces::{Interfaces, Place};
-use super::link::{self, Direction, Network};
-use super::observation::{Kind, Observation, recognise};
-use super::record::{Interface, Record};
-use super::segment::{self, Content, Segment};
+use super::interfaces::{InterfaceKey, InterfaceNumbers};
+use super::link::{self, Direction, NetworkPacket};
+use super::observation::{ObservedPacket, PacketKind, recognise};
+use super::record::{CapturedInterface, PacketRecord};
+use super::segment::{self, Content, TcpSegment};
 use super::sides::Sides;
 use super::syns::{Noted, Syns, ends};
 use super::tunnel;
-use super::waiting::Waiting;
+use super::waiting::WaitingSyns;
 
 pub struct Packet<'a> {
-    pub record: &'a Record,
+    pub record: &'a PacketRecord,
     pub data: &'a [u8],
     pub file: u32,
-    pub interface: &'a Interface,
+    pub interface: &'a CapturedInterface,
     /// What the interface is called where the file does not name it
     pub file_name: &'a str,
 }
@@ -32,9 +32,9 @@ pub struct Look {
     pub duplicates: u64,
     /// Packets that were cut before the end of what is read
     pub cut: u64,
-    interfaces: Interfaces,
+    interfaces: InterfaceNumbers,
     syns: Syns,
-    waiting: Waiting,
+    waiting: WaitingSyns,
 }
 
 impl Look {
@@ -43,8 +43,8 @@ impl Look {
     }
 
     /// What the packet tells; `None` for nearly all packets.
-    pub fn look(&mut self, packet: &Packet<'_>) -> Option<Observation> {
-        let Network { direction, ifindex, next_hop, ip } = packet.interface.link.read(packet.data)?;
+    pub fn look(&mut self, packet: &Packet<'_>) -> Option<ObservedPacket> {
+        let NetworkPacket { direction, ifindex, next_hop, ip } = packet.interface.link.read(packet.data)?;
         let direction = direction.or(packet.record.direction);
         let (segment, vni) = match segment::read(ip) {
             Content::Tcp(segment) => (segment, None),
@@ -59,21 +59,24 @@ impl Look {
                 return None;
             }
         };
-        let stray = self.waiting.stray(&segment).map(|isn| (Kind::Stray, isn));
-        let continues = || self.waiting.continues(&segment).map(|isn| (Kind::Continues, isn));
+        let stray = self.waiting.stray(&segment).map(|isn| (PacketKind::Stray, isn));
+        let continues = || self.waiting.continues(&segment).map(|isn| (PacketKind::Continues, isn));
         let (kind, isn) = stray.or_else(continues).or_else(|| recognise(&segment))?;
         let interface = self.interface(packet, ifindex, vni);
         let time_ns = packet.record.time_ns;
         let is_inside = vni.is_some();
-        let unsent =
-            if kind == Kind::Syn { self.syn(time_ns, (interface, is_inside), direction, &segment)? } else { None };
-        let detail = match kind {
-            Kind::Syn => segment.syn_bits | class(next_hop, ip),
-            Kind::Unreachable => segment.icmp,
-            Kind::Stray | Kind::Continues => segment.flags.into(),
-            Kind::SynAck | Kind::Refusal | Kind::Reset => 0,
+        let unsent = if kind == PacketKind::Syn {
+            self.syn(time_ns, (interface, is_inside), direction, &segment)?
+        } else {
+            None
         };
-        Some(Observation { time_ns, kind, isn, interface, direction, flow: segment.flow, detail, unsent })
+        let detail = match kind {
+            PacketKind::Syn => segment.syn_bits | class(next_hop, ip),
+            PacketKind::Unreachable => segment.icmp,
+            PacketKind::Stray | PacketKind::Continues => segment.flags.into(),
+            PacketKind::SynAck | PacketKind::Refusal | PacketKind::Reset => 0,
+        };
+        Some(ObservedPacket { time_ns, kind, isn, interface, direction, flow: segment.flow, detail, unsent })
     }
 
     /// Notes a SYN on an interface, perhaps one inside a tunnel; `None` if it is a copy.
@@ -82,7 +85,7 @@ impl Look {
         time_ns: u64,
         (interface, is_inside): (u32, bool),
         direction: Option<Direction>,
-        segment: &Segment,
+        segment: &TcpSegment,
     ) -> Option<Option<u32>> {
         match self.syns.note(time_ns, interface, direction, segment) {
             Noted::Copy => {
@@ -107,7 +110,7 @@ impl Look {
 
     fn interface(&mut self, packet: &Packet<'_>, ifindex: u32, vni: Option<u32>) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "a file has 65,536 interfaces at most")]
-        let place = Place { file: packet.file, interface: packet.record.interface as u32, ifindex, vni };
+        let place = InterfaceKey { file: packet.file, interface: packet.record.interface as u32, ifindex, vni };
         let name = &packet.interface.name;
         let name = if name.is_empty() { packet.file_name } else { name };
         let (number, uplink) = self.interfaces.number(place, packet.record.time_ns, name);

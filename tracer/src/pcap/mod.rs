@@ -27,5 +27,5 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
-pub use open::{Opened, Unpacked, open, sort};
+pub use open::{Opened, UnpackedFile, open, sort};
 pub use stream::{PacketOptions, Packets};

@@ -3,10 +3,10 @@
 use tracer_common::Flow;
 
 use super::link::Direction;
-use super::segment::{Segment, TCP_ACK, TCP_RST, TCP_SYN};
+use super::segment::{TCP_ACK, TCP_RST, TCP_SYN, TcpSegment};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PacketKind {
     Syn,
     SynAck,
     /// The answer to a SYN that nobody wants.
@@ -23,9 +23,9 @@ pub enum Kind {
 
 /// A packet that tells something of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Observation {
+pub struct ObservedPacket {
     pub time_ns: u64,
-    pub kind: Kind,
+    pub kind: PacketKind,
     pub isn: u32,
     pub interface: u32,
     pub direction: Option<Direction>,
@@ -37,34 +37,36 @@ pub struct Observation {
     pub unsent: Option<u32>,
 }
 
-impl Observation {
+impl ObservedPacket {
     pub const fn flow_to_server(&self) -> Flow {
         match self.kind {
-            Kind::Syn | Kind::Reset | Kind::Unreachable | Kind::Continues => self.flow,
-            Kind::SynAck | Kind::Refusal | Kind::Stray => self.flow.reversed(),
+            PacketKind::Syn | PacketKind::Reset | PacketKind::Unreachable | PacketKind::Continues => self.flow,
+            PacketKind::SynAck | PacketKind::Refusal | PacketKind::Stray => self.flow.reversed(),
         }
     }
 
     /// Whether its SYN left, where the packet's own direction is known.
     pub fn syn_leaves(&self) -> Option<bool> {
-        let is_towards_server = matches!(self.kind, Kind::Syn | Kind::Reset | Kind::Continues);
+        let is_towards_server = matches!(self.kind, PacketKind::Syn | PacketKind::Reset | PacketKind::Continues);
         self.direction.map(|direction| (direction == Direction::Leaving) == is_towards_server)
     }
 }
 
 /// Kind and ISN of an attempt; `None` for what tells nothing of one.
 #[inline]
-pub fn recognise(segment: &Segment) -> Option<(Kind, u32)> {
+pub fn recognise(segment: &TcpSegment) -> Option<(PacketKind, u32)> {
     if segment.icmp != 0 {
-        return Some((Kind::Unreachable, segment.seq));
+        return Some((PacketKind::Unreachable, segment.seq));
     }
     match segment.flags & (TCP_SYN | TCP_ACK | TCP_RST) {
-        TCP_SYN => Some((Kind::Syn, segment.seq)),
+        TCP_SYN => Some((PacketKind::Syn, segment.seq)),
         // The reset of a SYN-ACK that nobody here asked for takes its sequence number from the acknowledgement.
-        TCP_RST => Some((Kind::Reset, segment.seq.wrapping_sub(1))),
-        flags if flags == TCP_SYN | TCP_ACK => Some((Kind::SynAck, segment.ack.wrapping_sub(1))),
+        TCP_RST => Some((PacketKind::Reset, segment.seq.wrapping_sub(1))),
+        flags if flags == TCP_SYN | TCP_ACK => Some((PacketKind::SynAck, segment.ack.wrapping_sub(1))),
         // The reset of a SYN has sequence number 0 and acknowledges it (RFC 9293, 3.10.7.1).
-        flags if flags == TCP_RST | TCP_ACK && segment.seq == 0 => Some((Kind::Refusal, segment.ack.wrapping_sub(1))),
+        flags if flags == TCP_RST | TCP_ACK && segment.seq == 0 => {
+            Some((PacketKind::Refusal, segment.ack.wrapping_sub(1)))
+        }
         _ => None,
     }
 }

@@ -32,12 +32,12 @@ const WINDOW_LOG: u32 = 27;
 type Bytes = Box<dyn Read + Send>;
 
 pub enum Opened {
-    Packets(Unpacked),
+    Packets(UnpackedFile),
     /// Something else, by its name in messages, and from its first byte on.
     Other(PathBuf, Bytes),
 }
 
-pub struct Unpacked {
+pub struct UnpackedFile {
     pub name: PathBuf,
     pub bytes: Bytes,
     /// Bytes of the file that were read.
@@ -79,7 +79,7 @@ pub fn sort(name: PathBuf, source: Bytes) -> Result<Opened, Error> {
     };
     let is_capture = CAPTURES.iter().any(|magic| start.starts_with(magic));
     match (is_capture, is_packed) {
-        (true, _) => Ok(Opened::Packets(Unpacked { name, bytes, position, is_cut })),
+        (true, _) => Ok(Opened::Packets(UnpackedFile { name, bytes, position, is_cut })),
         (false, false) => Ok(Opened::Other(name, bytes)),
         (false, true) if start.is_empty() => Err(Error::NotATrace {
             path: name,

@@ -8,7 +8,7 @@ use pcap_parser::{
 use tracer_common::events::INTERFACE_NAME;
 
 use super::link::{Direction, LinkType};
-use super::record::{Clock, Interface, Record, word};
+use super::record::{CapturedInterface, PacketRecord, TimestampFormat, word};
 
 /// Bytes that a block begins with: its kind, its length, the mark of the byte order in a section's header.
 pub const HEAD_LEN: usize = 12;
@@ -24,7 +24,7 @@ const ENHANCED_PACKET: u32 = 6;
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
 pub enum Block {
-    Packet(Record),
+    Packet(PacketRecord),
     /// Packets that the capturing program lost, by its own count since it began.
     Dropped {
         interface: usize,
@@ -68,7 +68,7 @@ impl Pcapng {
     }
 
     /// A whole block. `last_ns` is the time of the packet before, which a simple packet gets.
-    pub fn parse(&mut self, block: &[u8], interfaces: &mut Vec<Interface>, last_ns: u64) -> Block {
+    pub fn parse(&mut self, block: &[u8], interfaces: &mut Vec<CapturedInterface>, last_ns: u64) -> Block {
         if word(block, 0, false) == Some(SECTION_HEADER) {
             return self.begin(block, interfaces.len());
         }
@@ -78,7 +78,7 @@ impl Pcapng {
             Some(SIMPLE_PACKET) if block.len() >= 16 && interfaces.len() > self.section => {
                 let captured = word(block, 8, self.is_big_endian).unwrap_or(0) as usize;
                 let data = 12..12 + captured.min(block.len() - 16);
-                Block::Packet(Record { time_ns: last_ns, interface: self.section, direction: None, data })
+                Block::Packet(PacketRecord { time_ns: last_ns, interface: self.section, direction: None, data })
             }
             Some(INTERFACE_STATISTICS) => self.statistics(block),
             Some(_) | None => Block::Other,
@@ -94,7 +94,7 @@ impl Pcapng {
         Block::Other
     }
 
-    fn describe(&self, block: &[u8], interfaces: &mut Vec<Interface>) -> Block {
+    fn describe(&self, block: &[u8], interfaces: &mut Vec<CapturedInterface>) -> Block {
         let parse = match self.is_big_endian {
             true => parse_interfacedescriptionblock_be,
             false => parse_interfacedescriptionblock_le,
@@ -104,14 +104,18 @@ impl Pcapng {
         let name = name.chars().take_while(|&char| char != '\0').take(INTERFACE_NAME).collect();
         // The crate reads them as little-endian.
         let order = |offset: i64| if self.is_big_endian { offset.swap_bytes() } else { offset };
-        let clock = Clock::new(units_per_s(described.if_tsresol), order(described.if_tsoffset));
+        let clock = TimestampFormat::new(units_per_s(described.if_tsresol), order(described.if_tsoffset));
         if interfaces.len() < MAX_INTERFACES {
-            interfaces.push(Interface { link: LinkType::new(described.linktype.0.cast_unsigned()), name, clock });
+            interfaces.push(CapturedInterface {
+                link: LinkType::new(described.linktype.0.cast_unsigned()),
+                name,
+                clock,
+            });
         }
         Block::Other
     }
 
-    fn packet(&self, block: &[u8], interfaces: &[Interface]) -> Block {
+    fn packet(&self, block: &[u8], interfaces: &[CapturedInterface]) -> Block {
         let parse = if self.is_big_endian { parse_enhancedpacketblock_be } else { parse_enhancedpacketblock_le };
         let Ok((_, packet)) = parse(block) else { return Block::Damaged };
         let interface = self.section.saturating_add(packet.if_id as usize);
@@ -120,7 +124,7 @@ impl Pcapng {
         const BEFORE: usize = 28;
         let data = BEFORE..BEFORE + packet.packet_data().len();
         let direction = self.direction(&packet);
-        Block::Packet(Record { time_ns: described.clock.ns(units), interface, direction, data })
+        Block::Packet(PacketRecord { time_ns: described.clock.ns(units), interface, direction, data })
     }
 
     fn direction(&self, packet: &EnhancedPacketBlock<'_>) -> Option<Direction> {

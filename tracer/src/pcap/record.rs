@@ -5,20 +5,20 @@ use std::ops::Range;
 use super::link::{Direction, LinkType};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
+pub struct CapturedInterface {
     pub link: LinkType,
     /// Empty where the file does not name it
     pub name: String,
-    pub clock: Clock,
+    pub clock: TimestampFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock {
+pub struct TimestampFormat {
     units_per_s: u64,
     offset_s: i64,
 }
 
-impl Clock {
+impl TimestampFormat {
     pub const fn new(units_per_s: u64, offset_s: i64) -> Self {
         Self { units_per_s: if units_per_s == 0 { 1 } else { units_per_s }, offset_s }
     }
@@ -44,7 +44,7 @@ impl Clock {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct PacketRecord {
     /// Nanoseconds since 1970
     pub time_ns: u64,
     /// Number of the interface among all that the file describes

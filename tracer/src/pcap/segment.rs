@@ -19,7 +19,7 @@ const TCP_HEADER_LEN: usize = 20;
 const MAX_SYN_LEN: u16 = 120;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub struct TcpSegment {
     pub flow: Flow,
     pub seq: u32,
     pub ack: u32,
@@ -36,7 +36,7 @@ pub struct Segment {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content<'a> {
-    Tcp(Segment),
+    Tcp(TcpSegment),
     /// UDP, from the UDP header on.
     Udp(&'a [u8]),
     /// A protocol of no interest, a later fragment, or a packet that is damaged.
@@ -104,27 +104,27 @@ pub fn read(packet: &[u8]) -> Content<'_> {
     }
 }
 
-fn tcp(ip: &Ip<'_>) -> Option<Segment> {
+fn tcp(ip: &Ip<'_>) -> Option<TcpSegment> {
     let (header, _) = ip.payload.split_first_chunk::<14>()?;
-    let segment = Segment { flags: header[13], ..quoted(ip, 0)? };
+    let segment = TcpSegment { flags: header[13], ..quoted(ip, 0)? };
     let ack = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
     if segment.flags & TCP_SYN == 0 {
-        return Some(Segment { ack, ..segment });
+        return Some(TcpSegment { ack, ..segment });
     }
     let header_len = usize::from(header[12] >> 4) * 4;
     let options = ip.payload.get(TCP_HEADER_LEN..header_len.min(ip.payload.len())).unwrap_or_default();
     let bit = |is_set: bool, bit: u16| if is_set { bit } else { 0 };
     let asks_for_ecn = segment.flags & (TCP_ECE | TCP_CWR) == TCP_ECE | TCP_CWR;
     let syn_bits = bit(asks_for_ecn, WIRE_ECN) | bit(ip.payload_len > header_len, WIRE_DATA) | option_bits(options);
-    Some(Segment { ack, syn_bits, ..segment })
+    Some(TcpSegment { ack, syn_bits, ..segment })
 }
 
 /// The first eight bytes of a TCP header.
-fn quoted(ip: &Ip<'_>, icmp: u16) -> Option<Segment> {
+fn quoted(ip: &Ip<'_>, icmp: u16) -> Option<TcpSegment> {
     let (header, _) = ip.payload.split_first_chunk::<8>()?;
     let [src_high, src_low, dst_high, dst_low, a, b, c, d] = *header;
     let (src_port, dst_port) = (u16::from_be_bytes([src_high, src_low]), u16::from_be_bytes([dst_high, dst_low]));
-    Some(Segment {
+    Some(TcpSegment {
         flow: Flow { src_port, dst_port, ..ip.flow },
         seq: u32::from_be_bytes([a, b, c, d]),
         ack: 0,

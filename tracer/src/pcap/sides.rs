@@ -8,8 +8,8 @@ use foldhash::fast::FixedState;
 use tracer_common::Flow;
 use tracer_common::flow::octets;
 
-use super::observation::Observation;
-use super::syns::{Before, End, hash, network};
+use super::observation::ObservedPacket;
+use super::syns::{Before, Endpoint, hash, network};
 
 const MAX_ADDRESSES: usize = 65_536;
 const MAX_NODE_ADDRESSES: usize = 4096;
@@ -59,7 +59,7 @@ impl Sides {
     }
 
     /// NAT changed the source of a SYN on its way to this interface.
-    pub fn translated(&mut self, before: &Before, interface: u32, source: End) {
+    pub fn translated(&mut self, before: &Before, interface: u32, source: Endpoint) {
         if self.given_by_nat.contains(&before.destination.address) {
             // It came from outside, to the node.
             return;
@@ -121,7 +121,7 @@ impl Sides {
     }
 
     /// Whether the SYN that an observation is about is on its way to NAT.
-    pub fn is_before(&self, observation: &Observation) -> bool {
+    pub fn is_before(&self, observation: &ObservedPacket) -> bool {
         let is_of_client = || {
             let src = observation.flow_to_server().src;
             self.clients.contains(&hash(network(&src))) && !self.given_by_nat.contains(&hash(src))
@@ -131,7 +131,7 @@ impl Sides {
     }
 
     /// Whether the SYN that an observation is about left the node.
-    pub fn leaves(&self, observation: &Observation) -> bool {
+    pub fn leaves(&self, observation: &ObservedPacket) -> bool {
         if self.is_before(observation) {
             return false;
         }

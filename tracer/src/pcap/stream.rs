@@ -10,9 +10,9 @@ use tracer_common::events::{Stamp, Tick};
 use super::file::PacketFile;
 use super::header::{self, Known};
 use super::look::{Look, Packet};
-use super::observation::{Kind, Observation};
-use super::open::Unpacked;
-use super::record::Record;
+use super::observation::{ObservedPacket, PacketKind};
+use super::open::UnpackedFile;
+use super::record::PacketRecord;
 use super::sides::Sides;
 use super::tell::Tell;
 use crate::model::Capture;
@@ -33,19 +33,19 @@ pub struct PacketOptions {
     pub node: Vec<IpAddr>,
 }
 
-struct Input {
+struct PacketInput {
     file: PacketFile,
     file_name: String,
-    next: Option<Record>,
+    next: Option<PacketRecord>,
 }
 
 pub struct Packets {
-    inputs: Vec<Input>,
+    inputs: Vec<PacketInput>,
     capture: Capture,
     look: Look,
     tell: Tell,
     /// What was observed and not told yet
-    held: VecDeque<Observation>,
+    held: VecDeque<ObservedPacket>,
     newest_ns: u64,
     ticked_ns: u64,
     /// Of all observations.
@@ -56,12 +56,12 @@ pub struct Packets {
 }
 
 impl Packets {
-    pub fn new(files: Vec<Unpacked>, options: &PacketOptions) -> Result<Self, Error> {
-        let open = |unpacked| -> Result<Input, Error> {
+    pub fn new(files: Vec<UnpackedFile>, options: &PacketOptions) -> Result<Self, Error> {
+        let open = |unpacked| -> Result<PacketInput, Error> {
             let mut file = PacketFile::new(unpacked)?;
             let file_name = file.name().file_name().unwrap_or_default().to_string_lossy();
             let file_name = file_name.split('.').next().unwrap_or_default().to_owned();
-            Ok(Input { next: file.next()?, file, file_name })
+            Ok(PacketInput { next: file.next()?, file, file_name })
         };
         let mut inputs = files.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
         // The order in which they were named does not matter.
@@ -87,7 +87,8 @@ impl Packets {
     fn look_ahead(&mut self, options: &PacketOptions) -> Result<(), Error> {
         let (mut first_ns, mut says_direction) = (None, true);
         while self.held.len() < MAX_HELD && self.read_packet()? {
-            if let Some(syn) = self.held.back().filter(|newest| newest.kind == Kind::Syn && newest.direction.is_none())
+            if let Some(syn) =
+                self.held.back().filter(|newest| newest.kind == PacketKind::Syn && newest.direction.is_none())
             {
                 says_direction = false;
                 self.look.sides.count(&syn.flow);
@@ -115,7 +116,7 @@ impl Packets {
         let times = self.inputs.iter().enumerate().filter_map(|(at, input)| Some((input.next.as_ref()?.time_ns, at)));
         let Some((time_ns, at)) = times.min() else { return Ok(false) };
         self.note_time(time_ns);
-        let Some(Input { file, file_name, next }) = self.inputs.get_mut(at) else { return Ok(false) };
+        let Some(PacketInput { file, file_name, next }) = self.inputs.get_mut(at) else { return Ok(false) };
         if let Some(record) = next.as_ref()
             && let Some(interface) = file.interface(record.interface)
         {
@@ -123,9 +124,9 @@ impl Packets {
             let packet = Packet { record, data: file.data(record), file: at as u32, interface, file_name };
             if let Some(observation) = self.look.look(&packet) {
                 match observation.kind {
-                    Kind::Syn => self.syns += 1,
-                    Kind::SynAck | Kind::Refusal => self.has_answer = true,
-                    Kind::Reset | Kind::Unreachable | Kind::Stray | Kind::Continues => {}
+                    PacketKind::Syn => self.syns += 1,
+                    PacketKind::SynAck | PacketKind::Refusal => self.has_answer = true,
+                    PacketKind::Reset | PacketKind::Unreachable | PacketKind::Stray | PacketKind::Continues => {}
                 }
                 self.held.push_back(observation);
             }

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher as _, Hash};
 use foldhash::fast::FixedState;
 
 use super::link::Direction;
-use super::segment::Segment;
+use super::segment::TcpSegment;
 use crate::join::times::ONE_SYN_NS;
 
 /// Of two to this power: enough for the SYNs of two seconds at 50,000 a second, and of hours at usual rates.
@@ -17,7 +17,7 @@ const BUCKET_LEN: usize = 8;
 
 /// One end of a connection; equal ends have equal keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct End {
+pub struct Endpoint {
     pub address: u32,
     pub port: u16,
 }
@@ -27,10 +27,10 @@ struct Syn {
     /// The newest transmission
     time_ns: u64,
     interface: u32,
-    source: End,
+    source: Endpoint,
     /// Hash of the network of the source
     network: u32,
-    destination: End,
+    destination: Endpoint,
     id: u16,
     ttl: u8,
     count: u8,
@@ -66,7 +66,7 @@ pub struct Before {
     pub interface: u32,
     /// Hash of the network of its source
     pub network: u32,
-    pub destination: End,
+    pub destination: Endpoint,
     pub is_destination_changed: bool,
 }
 
@@ -117,7 +117,7 @@ fn at(places: u32) -> impl Iterator<Item = usize> + Clone {
 
 impl Syns {
     /// Notes a SYN that passed an interface.
-    pub fn note(&mut self, time_ns: u64, interface: u32, direction: Option<Direction>, segment: &Segment) -> Noted {
+    pub fn note(&mut self, time_ns: u64, interface: u32, direction: Option<Direction>, segment: &TcpSegment) -> Noted {
         let place = hash(segment.seq) as usize & ((1 << BUCKETS_LOG2) - 1);
         let (Some(keys), Some(bucket)) = (self.keys.get_mut(place), self.buckets.get_mut(place)) else {
             return Noted::Copy;
@@ -215,9 +215,9 @@ pub fn network(address: &[u8; 16]) -> [u8; 16] {
     std::array::from_fn(|at| if at < len { address[at] } else { 0 })
 }
 
-pub fn ends(segment: &Segment) -> (End, End) {
+pub fn ends(segment: &TcpSegment) -> (Endpoint, Endpoint) {
     let flow = &segment.flow;
-    let end = |address: &[u8; 16], port| End { address: hash(address), port };
+    let end = |address: &[u8; 16], port| Endpoint { address: hash(address), port };
     (end(&flow.src, flow.src_port), end(&flow.dst, flow.dst_port))
 }
 

@@ -10,7 +10,7 @@ use tracer_common::events::{
 use tracer_common::{Event, Flow};
 
 use super::link::Direction;
-use super::observation::{Kind, Observation};
+use super::observation::{ObservedPacket, PacketKind};
 use super::sides::Sides;
 
 /// Clients that are followed; beyond that all are forgotten.
@@ -24,37 +24,41 @@ pub struct Tell {
 }
 
 impl Tell {
-    pub fn tell(&mut self, observation: &Observation, sides: &Sides, mut push: impl FnMut(Event)) {
+    pub fn tell(&mut self, observation: &ObservedPacket, sides: &Sides, mut push: impl FnMut(Event)) {
         let leaves = sides.leaves(observation);
         let mut wire = |packet, direction| push(Event::from(wire(observation, packet, direction)));
         match observation.kind {
-            Kind::Syn if leaves => wire(WIRE_SYN, WIRE_EGRESS),
-            Kind::Syn if observation.direction == Some(Direction::Leaving) => {}
-            Kind::Syn if sides.is_after_nat(observation.interface) => {}
-            Kind::Syn => {
+            PacketKind::Syn if leaves => wire(WIRE_SYN, WIRE_EGRESS),
+            PacketKind::Syn if observation.direction == Some(Direction::Leaving) => {}
+            PacketKind::Syn if sides.is_after_nat(observation.interface) => {}
+            PacketKind::Syn => {
                 wire(WIRE_SYN, WIRE_INGRESS);
                 if let Some(ordinal) = observation.unsent.filter(|_| sides.is_before(observation)) {
                     self.follow(observation);
                     push(Event::from(retransmit(observation, ordinal)));
                 }
             }
-            Kind::Reset if leaves => wire(WIRE_RST, WIRE_EGRESS),
-            Kind::SynAck if leaves => wire(WIRE_SYN_ACK, WIRE_INGRESS),
-            Kind::Refusal if leaves => wire(WIRE_RST, WIRE_INGRESS),
-            Kind::Unreachable if leaves => wire(WIRE_UNREACHABLE, WIRE_INGRESS),
-            Kind::Stray if leaves => wire(WIRE_STRAY, WIRE_INGRESS),
-            Kind::Continues if leaves => wire(WIRE_STRAY, WIRE_EGRESS),
-            Kind::SynAck => {
+            PacketKind::Reset if leaves => wire(WIRE_RST, WIRE_EGRESS),
+            PacketKind::SynAck if leaves => wire(WIRE_SYN_ACK, WIRE_INGRESS),
+            PacketKind::Refusal if leaves => wire(WIRE_RST, WIRE_INGRESS),
+            PacketKind::Unreachable if leaves => wire(WIRE_UNREACHABLE, WIRE_INGRESS),
+            PacketKind::Stray if leaves => wire(WIRE_STRAY, WIRE_INGRESS),
+            PacketKind::Continues if leaves => wire(WIRE_STRAY, WIRE_EGRESS),
+            PacketKind::SynAck => {
                 // The answer was passed on to the client.
                 if self.clients.remove(&(observation.isn, observation.flow_to_server())) {
                     push(Event::from(established(observation)));
                 }
             }
-            Kind::Reset | Kind::Refusal | Kind::Unreachable | Kind::Stray | Kind::Continues => {}
+            PacketKind::Reset
+            | PacketKind::Refusal
+            | PacketKind::Unreachable
+            | PacketKind::Stray
+            | PacketKind::Continues => {}
         }
     }
 
-    fn follow(&mut self, observation: &Observation) {
+    fn follow(&mut self, observation: &ObservedPacket) {
         if self.clients.len() >= MAX_CLIENTS {
             self.clients.clear();
         }
@@ -62,22 +66,22 @@ impl Tell {
     }
 }
 
-const fn stamp(observation: &Observation, kind: u32) -> Stamp {
+const fn stamp(observation: &ObservedPacket, kind: u32) -> Stamp {
     Stamp { time_ns: observation.time_ns, kind, netns: 0 }
 }
 
-const fn wire(observation: &Observation, packet: u8, direction: u8) -> Wire {
-    let Observation { isn, flow, interface: ifindex, detail, .. } = *observation;
+const fn wire(observation: &ObservedPacket, packet: u8, direction: u8) -> Wire {
+    let ObservedPacket { isn, flow, interface: ifindex, detail, .. } = *observation;
     Wire { stamp: stamp(observation, Wire::KIND), flow, isn, ifindex, packet, direction, detail }
 }
 
-const fn retransmit(observation: &Observation, ordinal: u32) -> SynRetransmit {
-    let Observation { isn, flow, .. } = *observation;
+const fn retransmit(observation: &ObservedPacket, ordinal: u32) -> SynRetransmit {
+    let ObservedPacket { isn, flow, .. } = *observation;
     SynRetransmit { stamp: stamp(observation, SynRetransmit::KIND), flow, isn, ordinal, err: 0 }
 }
 
 /// Once the SYN was acknowledged, a socket tells the ISN plus one.
-const fn established(observation: &Observation) -> SockState {
+const fn established(observation: &ObservedPacket) -> SockState {
     SockState {
         stamp: stamp(observation, SockState::KIND),
         flow: observation.flow_to_server(),

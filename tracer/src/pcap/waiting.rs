@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use tracer_common::Flow;
 
-use super::segment::{Segment, TCP_ACK, TCP_RST, TCP_SYN};
+use super::segment::{TCP_ACK, TCP_RST, TCP_SYN, TcpSegment};
 
 /// SYNs that wait; beyond that all are forgotten.
 const MAX_WAITING: usize = 65_536;
@@ -22,22 +22,22 @@ struct Waits {
 }
 
 #[derive(Debug)]
-pub struct Waiting {
+pub struct WaitingSyns {
     /// By the tuple of the answer
     flows: HashMap<Flow, Waits, FixedState>,
     /// A bit for each port that one may wait at: what nearly all packets are compared with
     ports: Box<[u64; 1024]>,
 }
 
-impl Default for Waiting {
+impl Default for WaitingSyns {
     fn default() -> Self {
         Self { flows: HashMap::default(), ports: Box::new([0; 1024]) }
     }
 }
 
-impl Waiting {
+impl WaitingSyns {
     /// Has segments looked at that arrive for this SYN.
-    pub fn wait_for(&mut self, syn: &Segment) {
+    pub fn wait_for(&mut self, syn: &TcpSegment) {
         if self.flows.len() >= MAX_WAITING {
             self.flows.clear();
             self.ports.fill(0);
@@ -50,13 +50,13 @@ impl Waiting {
 
     /// The ISN of the SYN that waits where this segment arrives without acknowledging it.
     #[inline]
-    pub fn stray(&mut self, segment: &Segment) -> Option<u32> {
+    pub fn stray(&mut self, segment: &TcpSegment) -> Option<u32> {
         if self.has(segment.flow.dst_port) { self.look(segment) } else { None }
     }
 
     /// The ISN of the SYN that waits where its client sends on: it got an answer that is not in the capture.
     #[inline]
-    pub fn continues(&mut self, segment: &Segment) -> Option<u32> {
+    pub fn continues(&mut self, segment: &TcpSegment) -> Option<u32> {
         if self.has(segment.flow.src_port) { self.follow(segment) } else { None }
     }
 
@@ -64,7 +64,7 @@ impl Waiting {
         self.ports.get(usize::from(port / 64)).is_some_and(|bits| bits >> (port % 64) & 1 == 1)
     }
 
-    fn follow(&mut self, segment: &Segment) -> Option<u32> {
+    fn follow(&mut self, segment: &TcpSegment) -> Option<u32> {
         let answers = segment.flow.reversed();
         let isn = self.flows.get(&answers)?.isn;
         let is_plain = segment.icmp == 0 && segment.flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_ACK;
@@ -75,7 +75,7 @@ impl Waiting {
         Some(isn)
     }
 
-    fn look(&mut self, segment: &Segment) -> Option<u32> {
+    fn look(&mut self, segment: &TcpSegment) -> Option<u32> {
         let waits = self.flows.get_mut(&segment.flow)?;
         let is_answer = segment.flags & TCP_ACK != 0 && segment.flags & (TCP_SYN | TCP_RST) != 0;
         if segment.icmp == 0 && is_answer && segment.ack.wrapping_sub(1) == waits.isn {

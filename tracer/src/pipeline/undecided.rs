@@ -19,7 +19,7 @@ const PORTS_OF_ROW: u16 = 256;
 
 /// What attempts have in common that are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Row {
+struct UndecidedGroup {
     place: Place,
     port: u16,
     /// The cause that they have if it is not the filter.
@@ -30,8 +30,8 @@ struct Row {
 /// By destination, period, port and other cause: bounded, as destinations and periods are.
 #[derive(Debug, Default)]
 pub(super) struct Undecided {
-    new: VecDeque<(Row, u64, Counts)>,
-    rows: HashMap<Row, Counts, FixedState>,
+    new: VecDeque<(UndecidedGroup, u64, Counts)>,
+    rows: HashMap<UndecidedGroup, Counts, FixedState>,
 }
 
 impl Undecided {
@@ -44,7 +44,7 @@ impl Undecided {
         counts: Counts,
     ) {
         let is_retransmitted = counts.retransmits > 0;
-        self.new.push_back((Row { place, port, otherwise, is_retransmitted }, first_ns, counts));
+        self.new.push_back((UndecidedGroup { place, port, otherwise, is_retransmitted }, first_ns, counts));
         if self.new.len() > MAX_NEW {
             self.count_oldest(evidence);
         }
@@ -52,7 +52,7 @@ impl Undecided {
 
     fn count_oldest(&mut self, evidence: &PortEvidence) {
         let Some((row, first_ns, counts)) = self.new.pop_front() else { return };
-        let mut row = Row { place: evidence.place_at(row.place, first_ns), ..row };
+        let mut row = UndecidedGroup { place: evidence.place_at(row.place, first_ns), ..row };
         if self.rows.len() >= MAX_EXACT && !self.rows.contains_key(&row) {
             row.port -= row.port % PORTS_OF_ROW;
         }
@@ -64,7 +64,7 @@ impl Undecided {
         while !self.new.is_empty() {
             self.count_oldest(evidence);
         }
-        for (Row { place, port, otherwise, .. }, counts) in std::mem::take(&mut self.rows) {
+        for (UndecidedGroup { place, port, otherwise, .. }, counts) in std::mem::take(&mut self.rows) {
             let strength = evidence.assess_port(place, port).assessment.map(|assessment| assessment.strength());
             let holds = strength.is_some_and(Strength::holds);
             summary.caused(if holds { causes::RESTS_ON_EVIDENCE } else { otherwise }, strength, counts);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tracer_common::Flow;
 
-use super::ledger::{Answer, Asked, Expected};
+use super::ledger::{Asked, Expected, ProbeAnswer};
 use super::plan::Plan;
 use super::runs::{passing, runs};
 use crate::infer::{Conclusion, Destination, Infer, SupportingDestination};
@@ -30,7 +30,7 @@ pub struct TargetCounts {
 
 /// What the probe of one address family says.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct ProbeReport {
     /// As of traces; `None` where no target answered or could be asked.
     pub conclusion: Option<Conclusion>,
     /// How many were made.
@@ -55,7 +55,7 @@ pub struct Report {
     pub answers_per_second: Option<f64>,
 }
 
-impl Report {
+impl ProbeReport {
     /// The ports that pass for sure, for `--allow`.
     pub fn allow(&self) -> Option<PortSet> {
         let class = self.conclusion.as_ref()?.shown_class()?;
@@ -142,18 +142,18 @@ fn counts(plan: &Plan, place: usize, target: SocketAddr) -> TargetCounts {
     };
     for asked in plan.ledger.asked.iter().filter(|asked| asked.ask.target == place) {
         match asked.answer {
-            Answer::Accepted => counts.accepted += 1,
-            Answer::Refused => counts.refused += 1,
-            Answer::Silent => counts.unanswered += 1,
-            Answer::Unreachable(errno) => {
+            ProbeAnswer::Accepted => counts.accepted += 1,
+            ProbeAnswer::Refused => counts.refused += 1,
+            ProbeAnswer::Silent => counts.unanswered += 1,
+            ProbeAnswer::Unreachable(errno) => {
                 counts.unreachable += 1;
                 counts.errno = Some(errno);
             }
-            Answer::Denied(errno) => {
+            ProbeAnswer::Denied(errno) => {
                 counts.denied += 1;
                 counts.errno = Some(errno);
             }
-            Answer::InUse => {}
+            ProbeAnswer::InUse => {}
         }
     }
     counts

@@ -13,7 +13,7 @@ pub struct Ask {
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ProbeAnswer {
     /// The target accepted it.
     Accepted,
     /// The target refused it with an RST, which says as much about the port.
@@ -28,7 +28,7 @@ pub enum Answer {
     InUse,
 }
 
-impl Answer {
+impl ProbeAnswer {
     /// Whether the target answered.
     pub const fn is_answer(self) -> bool {
         match self {
@@ -42,7 +42,7 @@ impl Answer {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     pub(super) ask: Ask,
-    pub(super) answer: Answer,
+    pub(super) answer: ProbeAnswer,
     /// When, on any clock.
     pub(super) second: u64,
     /// Connections of one wave are made together.
@@ -126,14 +126,14 @@ impl Ledger {
         self.asked.iter().filter(move |asked| {
             let (target, wave) = (asked.ask.target, asked.wave);
             let says = match asked.answer {
-                Answer::Accepted | Answer::Refused => true,
+                ProbeAnswer::Accepted | ProbeAnswer::Refused => true,
                 // A wave that the target left unanswered as a whole tells of the target.
-                Answer::Silent | Answer::Unreachable(_) => {
+                ProbeAnswer::Silent | ProbeAnswer::Unreachable(_) => {
                     let is_alive =
                         answering.contains(&(target, wave)) || firsts.get(&target).is_none_or(|first| wave < *first);
                     is_alive && !self.too_fast.contains(&asked.pace)
                 }
-                Answer::Denied(_) | Answer::InUse => false,
+                ProbeAnswer::Denied(_) | ProbeAnswer::InUse => false,
             };
             says && !self.left_out.contains(&target)
         })

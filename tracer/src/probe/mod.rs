@@ -17,4 +17,4 @@ mod targets;
 mod tests;
 
 pub use conclude::TargetCounts;
-pub use run::{Options, Probed, run};
+pub use run::{ProbeOptions, Probed, run};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ledger::{Answer, Ask, Asked, Expected, Ledger};
+use super::ledger::{Ask, Asked, Expected, Ledger, ProbeAnswer};
 use super::runs::{Run, runs};
 use super::strata::{scattered, strata};
 use super::targets::{Pace, failing, pace};
@@ -71,16 +71,16 @@ impl Plan {
     }
 
     /// Takes what became of a connection of the last wave.
-    pub fn take(&mut self, ask: Ask, answer: Answer, second: u64) {
+    pub fn take(&mut self, ask: Ask, answer: ProbeAnswer, second: u64) {
         match answer {
-            Answer::InUse => {
+            ProbeAnswer::InUse => {
                 self.left += 1;
                 self.ledger.in_use.insert(ask.port);
                 // A neighbour instead.
                 return self.strata.push(ask.port);
             }
-            Answer::Denied(_) => drop(self.ledger.in_use.insert(ask.port)),
-            Answer::Accepted | Answer::Refused | Answer::Silent | Answer::Unreachable(_) => {}
+            ProbeAnswer::Denied(_) => drop(self.ledger.in_use.insert(ask.port)),
+            ProbeAnswer::Accepted | ProbeAnswer::Refused | ProbeAnswer::Silent | ProbeAnswer::Unreachable(_) => {}
         }
         let (expected, wave, pace) = (self.expected(ask.port), self.wave, self.rates.len() - 1);
         self.ledger.asked.push(Asked { ask, answer, second, wave, pace, expected });

@@ -8,8 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use super::conclude::Report;
-use super::ledger::{Answer, Ask};
+use super::conclude::ProbeReport;
+use super::ledger::{Ask, ProbeAnswer};
 use super::own_nat::{self, Own, OwnNat};
 use super::plan::Plan;
 use super::socket;
@@ -22,7 +22,7 @@ const ROUND_TRIPS: u32 = 3;
 
 /// What to ask, of targets of one address family.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ProbeOptions {
     pub targets: Vec<SocketAddr>,
     /// Source ports.
     pub from: PortSet,
@@ -37,7 +37,7 @@ pub struct Options {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probed {
-    pub report: Report,
+    pub report: ProbeReport,
     /// What this node did to the connections.
     pub own_nat: Result<OwnNat, String>,
     /// Somebody stopped it.
@@ -53,8 +53,8 @@ impl Probed {
 }
 
 /// Asks in the namespace of this thread. `progress` hears how many connections were made.
-pub async fn run(options: &Options, outer: &Netns, mut progress: impl FnMut(usize)) -> Result<Probed> {
-    let Options { targets, from, connections, rate, timeout } = options;
+pub async fn run(options: &ProbeOptions, outer: &Netns, mut progress: impl FnMut(usize)) -> Result<Probed> {
+    let ProbeOptions { targets, from, connections, rate, timeout } = options;
     let mut plan = Plan::new(targets.len(), from, *connections, *rate);
     let interrupt = signal(SignalKind::interrupt()).context("cannot take over Ctrl-C")?;
     let mut stop = [interrupt, signal(SignalKind::terminate()).context("cannot take over SIGTERM")?];
@@ -84,22 +84,22 @@ pub async fn run(options: &Options, outer: &Netns, mut progress: impl FnMut(usiz
         }
     }
     let own_nat = own_nat.unwrap_or_else(|| Ok(OwnNat::default()));
-    Ok(Probed { report: Report::of(&plan, targets), own_nat, is_stopped, took: began.elapsed() })
+    Ok(Probed { report: ProbeReport::of(&plan, targets), own_nat, is_stopped, took: began.elapsed() })
 }
 
 fn look(answers: &[Answered], targets: &[SocketAddr], outer: &Netns) -> Result<OwnNat, String> {
     let own = |(ask, answer, ..): &Answered| {
         let target = *targets.get(ask.target)?;
         let source = SocketAddr::new(socket::source(target).ok()?, ask.port);
-        let was_sent = !matches!(answer, Answer::InUse | Answer::Denied(_));
-        was_sent.then_some(Own { source, target, is_answered: *answer != Answer::Silent })
+        let was_sent = !matches!(answer, ProbeAnswer::InUse | ProbeAnswer::Denied(_));
+        was_sent.then_some(Own { source, target, is_answered: *answer != ProbeAnswer::Silent })
     };
     let asked: Vec<Own> = answers.iter().filter_map(own).collect();
     own_nat::look(&asked, outer).map_err(|error| format!("{error:#}"))
 }
 
 /// What became of a connection, after how long, and when it began, in seconds.
-type Answered = (Ask, Answer, Duration, u64);
+type Answered = (Ask, ProbeAnswer, Duration, u64);
 
 /// The answers of one wave, and whether somebody stopped it.
 async fn make(

@@ -8,10 +8,10 @@ use nix::libc;
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
-use super::ledger::Answer;
+use super::ledger::ProbeAnswer;
 
 /// What came of it, and after how long.
-pub(super) async fn ask(port: u16, target: SocketAddr, wait: Duration) -> (Answer, Duration) {
+pub(super) async fn ask(port: u16, target: SocketAddr, wait: Duration) -> (ProbeAnswer, Duration) {
     let socket = match bound(port, target) {
         Ok(socket) => socket,
         Err(error) => return (refusal(&error), Duration::ZERO),
@@ -21,10 +21,10 @@ pub(super) async fn ask(port: u16, target: SocketAddr, wait: Duration) -> (Answe
         Ok(Ok(stream)) => {
             // Fails only where the connection has ended already.
             let _ = stream.set_zero_linger();
-            Answer::Accepted
+            ProbeAnswer::Accepted
         }
         Ok(Err(error)) => refusal(&error),
-        Err(_) => Answer::Silent,
+        Err(_) => ProbeAnswer::Silent,
     };
     (answer, began.elapsed())
 }
@@ -40,16 +40,16 @@ fn bound(port: u16, target: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-fn refusal(error: &io::Error) -> Answer {
+fn refusal(error: &io::Error) -> ProbeAnswer {
     let errno = error.raw_os_error().unwrap_or_default();
     match errno {
-        libc::ECONNREFUSED | libc::ECONNRESET => Answer::Refused,
-        libc::EADDRINUSE | libc::EADDRNOTAVAIL => Answer::InUse,
-        libc::ETIMEDOUT => Answer::Silent,
+        libc::ECONNREFUSED | libc::ECONNRESET => ProbeAnswer::Refused,
+        libc::EADDRINUSE | libc::EADDRNOTAVAIL => ProbeAnswer::InUse,
+        libc::ETIMEDOUT => ProbeAnswer::Silent,
         libc::EPERM | libc::EACCES | libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::EINVAL => {
-            Answer::Denied(errno)
+            ProbeAnswer::Denied(errno)
         }
-        _ => Answer::Unreachable(errno),
+        _ => ProbeAnswer::Unreachable(errno),
     }
 }
 

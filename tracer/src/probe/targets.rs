@@ -1,6 +1,6 @@
 //! Which targets say nothing about ports, and whether connections come too fast: judged by ports that had been answered before.
 
-use super::ledger::{Answer, Ledger};
+use super::ledger::{Ledger, ProbeAnswer};
 
 /// Controls before a rate or a target is judged.
 const MIN_CONTROLS: u32 = 12;
@@ -33,9 +33,9 @@ pub(super) fn failing(ledger: &Ledger, targets: usize, pace: usize) -> Vec<usize
 fn is_cut_off(ledger: &Ledger, target: usize) -> bool {
     let mut answers =
         ledger.asked.iter().filter(|asked| asked.ask.target == target).map(|asked| asked.answer).peekable();
-    let is_error = |answer: Answer| match answer {
-        Answer::Unreachable(_) | Answer::Denied(_) => true,
-        Answer::Accepted | Answer::Refused | Answer::Silent | Answer::InUse => false,
+    let is_error = |answer: ProbeAnswer| match answer {
+        ProbeAnswer::Unreachable(_) | ProbeAnswer::Denied(_) => true,
+        ProbeAnswer::Accepted | ProbeAnswer::Refused | ProbeAnswer::Silent | ProbeAnswer::InUse => false,
     };
     let asked = answers.clone().count();
     answers.peek().is_some() && asked >= MIN_CONTROLS_SILENT as usize && answers.all(is_error)

@@ -16,7 +16,7 @@ const MAX_ROWS: usize = 15;
 const MAX_LISTED: usize = 10;
 
 /// A column of every table.
-pub(super) struct Column {
+pub(super) struct TableColumn {
     pub(super) name: &'static str,
     /// What it counts, one sentence.
     pub(super) about: &'static str,
@@ -30,7 +30,7 @@ pub(super) struct Column {
 
 macro_rules! count {
     ($name:literal, $field:ident, $about:literal) => {
-        Column {
+        TableColumn {
             name: $name,
             about: $about,
             short: |counts| short(counts.$field),
@@ -40,14 +40,14 @@ macro_rules! count {
     };
 }
 
-pub(super) const COLUMNS: [Column; 5] = [
+pub(super) const COLUMNS: [TableColumn; 5] = [
     count!("attempts", attempts, "TCP connection attempts, whatever their outcome."),
     count!(
         "unanswered",
         unanswered,
         "Attempts whose SYN was retransmitted, or sent until the socket gave up, without a SYN-ACK or RST being seen."
     ),
-    Column {
+    TableColumn {
         name: "share",
         about: "Unanswered attempts as a share of all attempts in this row.",
         short: |counts| share(counts.unanswered, counts.attempts),

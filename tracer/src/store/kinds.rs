@@ -18,7 +18,7 @@ pub trait Number: Copy + Default + PartialEq + TryFrom<u64> + Into<u64> {}
 impl<T: Copy + Default + PartialEq + TryFrom<u64> + Into<u64>> Number for T {}
 
 /// Numbers on their way into a trace, or out of one.
-pub trait Numbers {
+pub trait NumberCodec {
     type Error;
 
     fn number(&mut self, value: &mut impl Number) -> Result<(), Self::Error>;
@@ -45,7 +45,7 @@ pub trait Numbers {
 }
 
 /// Facts on their way into a trace, or out of one.
-pub trait Facts: Numbers {
+pub trait FactCodec: NumberCodec {
     fn time(&mut self, time_ns: &mut u64) -> Result<(), Self::Error>;
 
     /// An event with several flows names all of them first: what it adds to the tables comes before its facts.
@@ -73,12 +73,12 @@ pub trait Facts: Numbers {
 /// An event as a shape and facts.
 trait Stored {
     /// What repeats, after kind and namespace.
-    fn shape<N: Numbers>(&mut self, _: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, _: &mut N) -> Result<(), N::Error> {
         Ok(())
     }
 
     /// What is its own, after the time.
-    fn facts<F: Facts>(&mut self, _: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, _: &mut F) -> Result<(), F::Error> {
         Ok(())
     }
 }
@@ -104,14 +104,14 @@ macro_rules! kinds {
             })
         }
 
-        pub fn shape<N: Numbers>(event: &mut Event, of: &mut N) -> Result<(), N::Error> {
+        pub fn shape<N: NumberCodec>(event: &mut Event, of: &mut N) -> Result<(), N::Error> {
             match event {
                 $(Event::$name(event) => event.shape(of),)*
             }
         }
 
         #[inline]
-        pub fn facts<F: Facts>(event: &mut Event, of: &mut F) -> Result<(), F::Error> {
+        pub fn facts<F: FactCodec>(event: &mut Event, of: &mut F) -> Result<(), F::Error> {
             match event {
                 $(Event::$name(event) => {
                     of.time(&mut event.stamp.time_ns)?;
@@ -139,7 +139,7 @@ kinds! {
 }
 
 impl Stored for NatSelect {
-    fn shape<N: Numbers>(&mut self, of: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, of: &mut N) -> Result<(), N::Error> {
         of.number(&mut self.flags)?;
         of.number(&mut self.min_port)?;
         of.number(&mut self.max_port)?;
@@ -147,13 +147,13 @@ impl Stored for NatSelect {
     }
 
     #[inline]
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.flow(&mut self.original)
     }
 }
 
 impl Stored for NatBind {
-    fn shape<N: Numbers>(&mut self, of: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, of: &mut N) -> Result<(), N::Error> {
         of.number(&mut self.status)?;
         of.number(&mut self.zone)?;
         // Where `nat_select` was an event of its own there is none.
@@ -161,7 +161,7 @@ impl Stored for NatBind {
     }
 
     #[inline]
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.announce(&self.original);
         of.announce(&self.translated);
         of.flow_with_isn(&mut self.original, &mut self.isn)?;
@@ -170,32 +170,32 @@ impl Stored for NatBind {
 }
 
 impl Stored for SynRetransmit {
-    fn shape<N: Numbers>(&mut self, of: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, of: &mut N) -> Result<(), N::Error> {
         of.number(&mut self.ordinal)?;
         of.signed(&mut self.err)
     }
 
     #[inline]
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.flow_with_isn(&mut self.flow, &mut self.isn)
     }
 }
 
 impl Stored for SockState {
-    fn shape<N: Numbers>(&mut self, of: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, of: &mut N) -> Result<(), N::Error> {
         of.number(&mut self.new_state)?;
         of.number(&mut self.err)?;
         of.added([&mut self.retransmits])
     }
 
     #[inline]
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.flow_with_isn(&mut self.flow, &mut self.isn)
     }
 }
 
 impl Stored for Wire {
-    fn shape<N: Numbers>(&mut self, of: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, of: &mut N) -> Result<(), N::Error> {
         of.number(&mut self.ifindex)?;
         of.number(&mut self.packet)?;
         of.number(&mut self.direction)?;
@@ -203,13 +203,13 @@ impl Stored for Wire {
     }
 
     #[inline]
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.flow_with_isn(&mut self.flow, &mut self.isn)
     }
 }
 
 impl Stored for Lost {
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.added(self.counts.each_mut())
     }
 }
@@ -217,7 +217,7 @@ impl Stored for Lost {
 impl Stored for Tick {}
 
 impl Stored for CtDrop {
-    fn shape<N: Numbers>(&mut self, of: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, of: &mut N) -> Result<(), N::Error> {
         of.number(&mut self.reason)?;
         of.number(&mut self.status)?;
         of.number(&mut self.ifindex)?;
@@ -227,7 +227,7 @@ impl Stored for CtDrop {
     }
 
     #[inline]
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         let has_original = self.original != Flow::default();
         of.announce(&self.flow);
         if has_original {
@@ -241,14 +241,14 @@ impl Stored for CtDrop {
 }
 
 impl Stored for CtTable {
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.number(&mut self.count)?;
         of.number(&mut self.max)
     }
 }
 
 impl Stored for Owner {
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.number(&mut self.since_ns)?;
         of.number(&mut self.part)?;
         of.number(&mut self.parts)?;
@@ -258,31 +258,31 @@ impl Stored for Owner {
 }
 
 impl Stored for Uplink {
-    fn shape<N: Numbers>(&mut self, of: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, of: &mut N) -> Result<(), N::Error> {
         of.number(&mut self.ifindex)?;
         of.number(&mut self.state)?;
         of.number(&mut self.link)
     }
 
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.name(&mut self.name)
     }
 }
 
 impl Stored for Address {
-    fn shape<N: Numbers>(&mut self, of: &mut N) -> Result<(), N::Error> {
+    fn shape<N: NumberCodec>(&mut self, of: &mut N) -> Result<(), N::Error> {
         of.number(&mut self.ifindex)?;
         of.number(&mut self.prefix)?;
         of.number(&mut self.state)
     }
 
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.address(&mut self.addr)
     }
 }
 
 impl Stored for Process {
-    fn facts<F: Facts>(&mut self, of: &mut F) -> Result<(), F::Error> {
+    fn facts<F: FactCodec>(&mut self, of: &mut F) -> Result<(), F::Error> {
         of.flow_with_own_isn(&mut self.flow, &mut self.isn)?;
         of.number(&mut self.socket)?;
         of.number(&mut self.pid)?;

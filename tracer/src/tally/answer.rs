@@ -15,7 +15,6 @@ pub enum Answer {
 
 impl Answer {
     /// The word in exported tables.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -25,7 +24,6 @@ impl Answer {
     }
 
     /// Of an attempt in its final state.
-    #[must_use]
     pub fn of(attempt: &Attempt) -> Self {
         if attempt.is_answered() {
             return Self::Answered;

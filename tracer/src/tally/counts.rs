@@ -23,7 +23,6 @@ pub struct Counts {
 
 impl Counts {
     /// Of one attempt.
-    #[must_use]
     pub fn of(attempt: &Attempt, judgement: &Judgement, answer: Answer) -> Self {
         Self {
             attempts: 1,
@@ -35,7 +34,6 @@ impl Counts {
     }
 
     /// Orders rows, the worst first.
-    #[must_use]
     pub const fn severity(&self) -> Reverse<(u64, u64, u64)> {
         Reverse((self.unanswered, self.retransmits, self.attempts))
     }

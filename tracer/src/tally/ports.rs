@@ -36,13 +36,11 @@ impl PortAnswers {
     }
 
     /// Whether nothing was counted.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.total() == (0, 0)
     }
 
     /// Answered and unanswered attempts of the ports from `low` to `high`, both included.
-    #[must_use]
     pub fn between(&self, low: u32, high: u32) -> (u64, u64) {
         let counts = self.0.get(low as usize..=high as usize).unwrap_or_default();
         let Answers { answered, unanswered } = counts.iter().map(|count| Answers::of(*count)).sum();
@@ -50,7 +48,6 @@ impl PortAnswers {
     }
 
     /// The sum over all ports.
-    #[must_use]
     pub fn total(&self) -> (u64, u64) {
         self.between(0, HIGHEST)
     }

@@ -65,26 +65,22 @@ impl Progress {
     }
 
     /// SYN retransmits.
-    #[must_use]
     pub fn retransmits(&self) -> u64 {
         self.by_cause.iter().sum()
     }
 
     /// SYN retransmits that were flagged.
-    #[must_use]
     pub fn flagged_retransmits(&self) -> u64 {
         self.by_strength.iter().sum()
     }
 
     /// Events that are certainly lost.
-    #[must_use]
     pub fn lost_total(&self) -> u64 {
         let certain = Loss::ALL.into_iter().zip(self.lost).filter(|(loss, _)| loss.is_certain());
         certain.fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
     /// What happened since an earlier moment.
-    #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut since = *self;
         since.attempts -= earlier.attempts;

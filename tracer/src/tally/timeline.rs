@@ -47,7 +47,6 @@ impl Timeline {
     }
 
     /// All steps in at most `most` columns, without a gap.
-    #[must_use]
     pub fn columns(&self, most: usize) -> Vec<Step> {
         let merged = self.steps.len().div_ceil(most.max(1)).max(1) as i64;
         let length_s = self.length_s() * merged;

@@ -57,7 +57,6 @@ impl<K: Clone + Eq + Hash + Ord> Top<K> {
     }
 
     /// The `most` worst.
-    #[must_use]
     pub fn ranking(&self, most: usize) -> Ranking<K> {
         let mut worst = self.sorted();
         let rest = worst.split_off(most.min(worst.len()));

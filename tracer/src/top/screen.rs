@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Row, Table, TableState};
 
 use super::counts::{RowCounts, TopCounts};
-use super::state::{State, Tab};
+use super::state::{ScreenState, Tab};
 use crate::model::percent;
 use crate::outputs::escape::Escaped;
 use crate::tally::{HIGHEST, LOWEST};
@@ -18,7 +18,7 @@ retransmitted, attempts, name\n  /                  show only names that contain
 IPv4\n  q, ctrl-c          end\n\nports, a range in each column: # answered, x unanswered, % both, . not tried\nany key closes this";
 
 /// Draws everything.
-pub(super) fn draw(frame: &mut Frame<'_>, counts: &TopCounts, state: &mut State) {
+pub(super) fn draw(frame: &mut Frame<'_>, counts: &TopCounts, state: &mut ScreenState) {
     let rows = [Constraint::Length(3), Constraint::Length(3), Constraint::Min(3), Constraint::Length(1)];
     let [head, ports, table, keys] = Layout::vertical(rows).areas(frame.area());
     frame.render_widget(Paragraph::new(totals(counts)), head);
@@ -98,7 +98,7 @@ fn picture(counts: &TopCounts, is_ipv6: bool, width: u16) -> Vec<Line<'static>> 
 /// Columns of a screen that has all columns of a table, with 20 for names.
 const MIN_ALL_COLUMNS: u16 = 64;
 
-fn draw_table(frame: &mut Frame<'_>, counts: &TopCounts, state: &mut State, area: Rect) {
+fn draw_table(frame: &mut Frame<'_>, counts: &TopCounts, state: &mut ScreenState, area: Rect) {
     let rows = state.rows(counts);
     let filter = if state.filter.is_empty() { String::new() } else { format!(" with {}", Escaped(&state.filter)) };
     let title = format!("{}{filter}, by {}", state.tab.title(), state.sort.title());

@@ -57,7 +57,7 @@ impl Sort {
 
 /// What the user has chosen.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct ScreenState {
     pub(super) tab: Tab,
     pub(super) sort: Sort,
     pub(super) filter: String,
@@ -68,7 +68,7 @@ pub(super) struct State {
     pub(super) is_over: bool,
 }
 
-impl State {
+impl ScreenState {
     /// Does what a key says.
     #[expect(clippy::wildcard_enum_match_arm, reason = "keys of a keyboard: most mean nothing here")]
     pub(super) fn key(&mut self, key: KeyEvent) {

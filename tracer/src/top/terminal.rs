@@ -16,7 +16,7 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use super::counts::TopCounts;
 use super::screen;
-use super::state::State;
+use super::state::ScreenState;
 use crate::model::{EndedAttempt, Finding, Judgement};
 use crate::outputs::{Moment, Observer};
 
@@ -79,7 +79,7 @@ impl Terminal {
                 .context("cannot take over signals")?;
         }
         let show = move || {
-            let mut state = State::default();
+            let mut state = ScreenState::default();
             let shown = show(&mut screen, &counts, &mut state, &stopped);
             if IS_TAKEN.swap(false, Ordering::Relaxed) {
                 ratatui::restore();
@@ -125,7 +125,7 @@ impl Drop for Terminal {
 fn show(
     screen: &mut ratatui::DefaultTerminal,
     counts: &SharedCounts,
-    state: &mut State,
+    state: &mut ScreenState,
     stopped: &AtomicBool,
 ) -> io::Result<()> {
     let mut drawn = None::<Instant>;

@@ -9,7 +9,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::counts::TopCounts;
 use super::screen::draw;
-use super::state::State;
+use super::state::ScreenState;
 use crate::model::{Attempt, EndedAttempt, Filter, Judgement, Outcome, example};
 use crate::outputs::testing::Judged;
 use crate::outputs::{Observer, View};
@@ -34,7 +34,7 @@ fn counts() -> TopCounts {
 /// The screen after these keys.
 fn screen(counts: &TopCounts, (width, height): (u16, u16), keys: &str) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    let mut state = State::default();
+    let mut state = ScreenState::default();
     for char in keys.chars() {
         state.key(KeyEvent::from(if char == '\n' { KeyCode::Enter } else { KeyCode::Char(char) }));
     }
@@ -84,7 +84,7 @@ fn keys_select_sort_and_filter() {
     assert!(filtered.contains("DESTINATIONS with 443, by flagged"), "{filtered}");
     assert!(screen(&counts, (80, 24), "l/nothing\n").lines().filter(|line| line.contains(':')).count() < 4);
     assert!(screen(&counts, (80, 24), "6").contains("IPv6 ports, allowed 32768-65535: 0 attempts"));
-    let mut state = State::default();
+    let mut state = ScreenState::default();
     state.key(KeyEvent::from(KeyCode::Char('q')));
     assert!(state.is_over);
 }

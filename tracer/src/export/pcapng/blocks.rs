@@ -23,7 +23,7 @@ const FLAGS: u16 = 2;
 pub(super) const ARRIVED: u32 = 1;
 pub(super) const LEFT: u32 = 2;
 
-pub(super) struct Packet<'a> {
+pub(super) struct PacketBlock<'a> {
     pub(super) interface: u32,
     /// Nanoseconds since 1970 UTC.
     pub(super) unix_ns: u64,
@@ -59,8 +59,8 @@ pub(super) fn interface(out: &mut impl Write, name: &str, description: &str) -> 
     block(out, INTERFACE_DESCRIPTION, &end(body))
 }
 
-pub(super) fn packet(out: &mut impl Write, packet: &Packet<'_>) -> io::Result<()> {
-    let Packet { interface, unix_ns, bytes, original_len, direction, comment } = packet;
+pub(super) fn packet(out: &mut impl Write, packet: &PacketBlock<'_>) -> io::Result<()> {
+    let PacketBlock { interface, unix_ns, bytes, original_len, direction, comment } = packet;
     let mut body = Vec::with_capacity(512);
     body.extend(interface.to_le_bytes());
     body.extend(((unix_ns >> 32) as u32).to_le_bytes());

@@ -15,7 +15,7 @@ use foldhash::fast::FixedState;
 use tracer_common::events::WIRE_EGRESS;
 use tracer_common::{Event, Flow};
 
-use self::blocks::{ARRIVED, LEFT, Packet};
+use self::blocks::{ARRIVED, LEFT, PacketBlock};
 use self::rebuilt::Seen;
 use super::file::Target;
 use crate::model::{Capture, Clock, EndedAttempt, Strength};
@@ -37,27 +37,27 @@ pub struct Packets {
     /// Also of attempts that are not flagged.
     all: bool,
     out: Target,
-    waiting: BTreeMap<Place, Waiting>,
+    waiting: BTreeMap<Place, WaitingPacket>,
     /// By tuple and ISN of the SYN.
     attempts: HashMap<(Flow, u32), Vec<Place>, FixedState>,
     /// What each interface is called, by node and number.
     names: HashMap<(u32, u32), String, FixedState>,
-    interfaces: HashMap<Interface, u32, FixedState>,
+    interfaces: HashMap<HookInterface, u32, FixedState>,
     seen: u64,
     newest_ns: u64,
-    written: Written,
+    written: PacketCounts,
 }
 
 /// How many packets became what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct PacketCounts {
     pub packets: u64,
     /// Given up, because too many waited for the end of an attempt.
     pub given_up: u64,
 }
 
-struct Waiting {
-    interface: Interface,
+struct WaitingPacket {
+    interface: HookInterface,
     seen: Seen,
     direction: u32,
     /// Once its attempt has ended.
@@ -66,7 +66,7 @@ struct Waiting {
 
 /// Each hook is an interface, and `wire` one for each that it watches.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Interface {
+struct HookInterface {
     node: u32,
     hook: &'static str,
     ifindex: u32,
@@ -87,12 +87,12 @@ impl Packets {
             interfaces: HashMap::default(),
             seen: 0,
             newest_ns: 0,
-            written: Written::default(),
+            written: PacketCounts::default(),
         })
     }
 
     /// Completes the file.
-    pub fn finish(mut self) -> anyhow::Result<Written> {
+    pub fn finish(mut self) -> anyhow::Result<PacketCounts> {
         while let Some((place, waiting)) = self.waiting.pop_first() {
             if waiting.comment.is_some() {
                 self.write(place, &waiting)?;
@@ -114,13 +114,13 @@ impl Packets {
             ifindex = wire.ifindex;
             direction = if wire.direction == WIRE_EGRESS { LEFT } else { ARRIVED };
         }
-        let interface = Interface { node, hook: event.stem(), ifindex };
+        let interface = HookInterface { node, hook: event.stem(), ifindex };
         let unix_ns = u64::try_from(Clock::unix_ns(capture, event.stamp().time_ns)).unwrap_or_default();
         self.seen += 1;
         self.newest_ns = self.newest_ns.max(unix_ns);
         let place = (unix_ns, self.seen);
         self.attempts.entry(seen.syn()).or_default().push(place);
-        self.waiting.insert(place, Waiting { interface, seen, direction, comment: None });
+        self.waiting.insert(place, WaitingPacket { interface, seen, direction, comment: None });
     }
 
     fn ended(&mut self, ended: &EndedAttempt<'_>) -> io::Result<()> {
@@ -159,21 +159,24 @@ impl Packets {
         Ok(())
     }
 
-    fn write(&mut self, (unix_ns, _): Place, waiting: &Waiting) -> io::Result<()> {
+    fn write(&mut self, (unix_ns, _): Place, waiting: &WaitingPacket) -> io::Result<()> {
         let interface = self.interface(waiting.interface)?;
         let (bytes, original_len) = waiting.seen.rebuild();
         let (direction, comment) = (waiting.direction, waiting.comment.as_deref());
-        blocks::packet(&mut self.out, &Packet { interface, unix_ns, bytes: &bytes, original_len, direction, comment })?;
+        blocks::packet(
+            &mut self.out,
+            &PacketBlock { interface, unix_ns, bytes: &bytes, original_len, direction, comment },
+        )?;
         self.written.packets += 1;
         Ok(())
     }
 
     /// The number of an interface, which is described before its first packet.
-    fn interface(&mut self, interface: Interface) -> io::Result<u32> {
+    fn interface(&mut self, interface: HookInterface) -> io::Result<u32> {
         if let Some(&number) = self.interfaces.get(&interface) {
             return Ok(number);
         }
-        let Interface { node, hook, ifindex } = interface;
+        let HookInterface { node, hook, ifindex } = interface;
         let of = match self.names.get(&(node, ifindex)) {
             Some(name) => Escaped(name).to_string(),
             None if ifindex == 0 => hook.to_owned(),

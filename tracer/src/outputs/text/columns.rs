@@ -4,7 +4,7 @@ use crate::model::Attempt;
 
 /// A column of a line. Its name on the command line is in [`ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Column {
+pub enum TextColumn {
     Time,
     Node,
     /// Source before NAT.
@@ -48,23 +48,23 @@ pub struct Properties {
 }
 
 /// Every column, in the order of the enum, which is that of `-o wide`.
-pub const ALL: &[(Column, Properties)] = &[
-    (Column::Time, properties("time", "TIME", 8, 12, 12)),
-    (Column::Node, properties("node", "NODE", 6, 15, 40)),
-    (Column::Source, properties("source", "ORIGINAL SOURCE", 15, 21, 47)),
-    (Column::NatSource, properties("nat", "TRANSLATED SOURCE", 15, 21, 47)),
-    (Column::NatPort, properties("port", "NAT", 5, 5, 5)),
-    (Column::Owner, properties("pod", "POD OR CONTAINER", 12, 28, 64)),
-    (Column::OwnerOrSource, properties("pod-or-source", "POD, CONTAINER OR ORIGINAL SOURCE", 15, 34, 64)),
-    (Column::Container, properties("container", "CONTAINER", 9, 16, 40)),
-    (Column::Process, properties("process", "PROCESS", 9, 16, 24)),
-    (Column::Destination, properties("destination", "DESTINATION", 15, 27, 95)),
-    (Column::Backend, properties("backend", "BACKEND", 15, 21, 47)),
-    (Column::Interface, properties("interface", "INTERFACE", 9, 9, 15)),
-    (Column::Ordinal, properties("rtx", "RTX", 3, 3, 3)),
-    (Column::Wait, properties("wait", "WAIT", 7, 7, 7)),
-    (Column::Mode, properties("mode", "NAT MODE", 12, 12, 12)),
-    (Column::Cause, properties("cause", "CAUSE", 18, 18, 18)),
+pub const ALL: &[(TextColumn, Properties)] = &[
+    (TextColumn::Time, properties("time", "TIME", 8, 12, 12)),
+    (TextColumn::Node, properties("node", "NODE", 6, 15, 40)),
+    (TextColumn::Source, properties("source", "ORIGINAL SOURCE", 15, 21, 47)),
+    (TextColumn::NatSource, properties("nat", "TRANSLATED SOURCE", 15, 21, 47)),
+    (TextColumn::NatPort, properties("port", "NAT", 5, 5, 5)),
+    (TextColumn::Owner, properties("pod", "POD OR CONTAINER", 12, 28, 64)),
+    (TextColumn::OwnerOrSource, properties("pod-or-source", "POD, CONTAINER OR ORIGINAL SOURCE", 15, 34, 64)),
+    (TextColumn::Container, properties("container", "CONTAINER", 9, 16, 40)),
+    (TextColumn::Process, properties("process", "PROCESS", 9, 16, 24)),
+    (TextColumn::Destination, properties("destination", "DESTINATION", 15, 27, 95)),
+    (TextColumn::Backend, properties("backend", "BACKEND", 15, 21, 47)),
+    (TextColumn::Interface, properties("interface", "INTERFACE", 9, 9, 15)),
+    (TextColumn::Ordinal, properties("rtx", "RTX", 3, 3, 3)),
+    (TextColumn::Wait, properties("wait", "WAIT", 7, 7, 7)),
+    (TextColumn::Mode, properties("mode", "NAT MODE", 12, 12, 12)),
+    (TextColumn::Cause, properties("cause", "CAUSE", 18, 18, 18)),
 ];
 
 const fn properties(id: &'static str, title: &'static str, min: usize, base: usize, max: usize) -> Properties {
@@ -72,22 +72,28 @@ const fn properties(id: &'static str, title: &'static str, min: usize, base: usi
 }
 
 /// What `-o wide` shows: all but what other columns have.
-pub(super) fn wide() -> impl Iterator<Item = Column> {
-    ALL.iter().map(|(column, _)| *column).filter(|of| !matches!(of, Column::NatPort | Column::OwnerOrSource))
+pub(super) fn wide() -> impl Iterator<Item = TextColumn> {
+    ALL.iter().map(|(column, _)| *column).filter(|of| !matches!(of, TextColumn::NatPort | TextColumn::OwnerOrSource))
 }
 
 /// Left out in this order where a page is too narrow; what is not in this list stays.
-const DISPENSABLE: &[Column] =
-    &[Column::Mode, Column::Time, Column::Ordinal, Column::Source, Column::Node, Column::Destination];
+const DISPENSABLE: &[TextColumn] = &[
+    TextColumn::Mode,
+    TextColumn::Time,
+    TextColumn::Ordinal,
+    TextColumn::Source,
+    TextColumn::Node,
+    TextColumn::Destination,
+];
 
 /// A column of a page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cell {
-    pub(super) column: Column,
+    pub(super) column: TextColumn,
     pub(super) width: usize,
 }
 
-impl Column {
+impl TextColumn {
     pub(super) fn properties(self) -> &'static Properties {
         &ALL[self as usize].1
     }
@@ -108,8 +114,8 @@ impl Column {
 /// With several nodes, the node's name takes the place of the translated address, which is the node's own as a rule. Names
 /// of pods take that place and that of the NAT mode, which is the same for most of a node's lines; with several nodes,
 /// that of the original source where there is a name.
-pub(super) const fn default(several_nodes: bool, names: bool) -> &'static [Column] {
-    use Column::{Cause, Destination, Mode, NatPort, NatSource, Node, Ordinal, Owner, OwnerOrSource, Source, Time};
+pub(super) const fn default(several_nodes: bool, names: bool) -> &'static [TextColumn] {
+    use TextColumn::{Cause, Destination, Mode, NatPort, NatSource, Node, Ordinal, Owner, OwnerOrSource, Source, Time};
     match (several_nodes, names) {
         (false, false) => &[Time, Source, NatSource, Destination, Ordinal, Mode, Cause],
         (true, false) => &[Time, Node, Source, NatPort, Destination, Ordinal, Mode, Cause],
@@ -119,38 +125,38 @@ pub(super) const fn default(several_nodes: bool, names: bool) -> &'static [Colum
 }
 
 /// These columns, as wide as they usually are.
-pub(super) fn unlimited(columns: &[Column]) -> Vec<Cell> {
+pub(super) fn unlimited(columns: &[TextColumn]) -> Vec<Cell> {
     columns.iter().map(|&column| Cell { column, width: column.properties().base }).collect()
 }
 
 /// These columns on a page of that width. Those of `default` may be replaced, left out where they do not fit, and joined by
 /// others where there is room.
-pub(super) fn fitted(columns: &[Column], width: usize, is_default: bool) -> Vec<Cell> {
+pub(super) fn fitted(columns: &[TextColumn], width: usize, is_default: bool) -> Vec<Cell> {
     let mut cells: Vec<Cell> = columns.iter().map(|&column| Cell { column, width: column.properties().min }).collect();
     if is_default {
         narrowed(&mut cells, width);
-        if spare(&unlimited(columns), width) > Column::Wait.properties().base {
-            let at = cells.iter().position(|cell| cell.column == Column::Ordinal).map_or(cells.len(), |at| at + 1);
-            cells.insert(at, Cell { column: Column::Wait, width: Column::Wait.properties().base });
+        if spare(&unlimited(columns), width) > TextColumn::Wait.properties().base {
+            let at = cells.iter().position(|cell| cell.column == TextColumn::Ordinal).map_or(cells.len(), |at| at + 1);
+            cells.insert(at, Cell { column: TextColumn::Wait, width: TextColumn::Wait.properties().base });
         }
     }
     grow(&mut cells, width, |properties| properties.base);
     grow(&mut cells, width, |properties| properties.max);
     // A time has its milliseconds, or whole seconds.
-    cells.iter_mut().filter(|cell| cell.column == Column::Time && cell.width < 12).for_each(|cell| cell.width = 8);
+    cells.iter_mut().filter(|cell| cell.column == TextColumn::Time && cell.width < 12).for_each(|cell| cell.width = 8);
     cells
 }
 
 /// Leaves columns out until the others fit.
 fn narrowed(cells: &mut Vec<Cell>, width: usize) {
     if total(cells) > width
-        && let Some(cell) = cells.iter_mut().find(|cell| cell.column == Column::NatSource)
+        && let Some(cell) = cells.iter_mut().find(|cell| cell.column == TextColumn::NatSource)
     {
-        *cell = Cell { column: Column::NatPort, width: Column::NatPort.properties().min };
+        *cell = Cell { column: TextColumn::NatPort, width: TextColumn::NatPort.properties().min };
     }
-    let names = cells.iter().any(|cell| matches!(cell.column, Column::Owner | Column::OwnerOrSource));
+    let names = cells.iter().any(|cell| matches!(cell.column, TextColumn::Owner | TextColumn::OwnerOrSource));
     // A name says as much as the address that it has.
-    let first = if names { Column::Source } else { Column::Mode };
+    let first = if names { TextColumn::Source } else { TextColumn::Mode };
     for dispensable in [first].iter().chain(DISPENSABLE) {
         if total(cells) > width {
             cells.retain(|cell| cell.column != *dispensable);
@@ -219,9 +225,9 @@ mod tests {
             for width in 20..200 {
                 let cells = fitted(default(several_nodes, names), width, true);
                 let has = |column| cells.iter().any(|cell| cell.column == column);
-                assert!(has(Column::Cause) && (has(Column::NatPort) || has(Column::NatSource)), "{width}");
-                assert!(width < 60 || has(Column::Destination), "{width}");
-                assert!(width < 80 || has(Column::Time) && has(Column::Ordinal), "{width}");
+                assert!(has(TextColumn::Cause) && (has(TextColumn::NatPort) || has(TextColumn::NatSource)), "{width}");
+                assert!(width < 60 || has(TextColumn::Destination), "{width}");
+                assert!(width < 80 || has(TextColumn::Time) && has(TextColumn::Ordinal), "{width}");
             }
         }
     }
@@ -230,13 +236,13 @@ mod tests {
     fn room_is_given_to_names_and_to_the_time_since_the_first_syn() {
         let cells = fitted(default(false, true), 160, true);
         let width = |column| cells.iter().find(|cell| cell.column == column).map_or(0, |cell| cell.width);
-        assert_eq!((width(Column::Wait), total(&cells)), (7, 160));
-        assert!(width(Column::Owner) > 40, "{cells:?}");
+        assert_eq!((width(TextColumn::Wait), total(&cells)), (7, 160));
+        assert!(width(TextColumn::Owner) > 40, "{cells:?}");
     }
 
     #[test]
     fn columns_that_were_asked_for_stay() {
-        let asked = &[Column::Owner, Column::Destination, Column::Cause];
+        let asked = &[TextColumn::Owner, TextColumn::Destination, TextColumn::Cause];
         assert_eq!(fitted(asked, 20, false).len(), 3);
     }
 }

@@ -11,12 +11,12 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use self::columns::{Cell, Column};
+use self::columns::{Cell, TextColumn};
 use self::line::TextLine;
 pub(super) use self::paragraphs::paragraph;
 use self::paragraphs::{PAGE, indented, paragraph_of};
 use self::row::{Conclusion, RowFormat, cause, end, mark};
-use super::bounded::{Interval, LeftOut};
+use super::bounded::{Interval, LeftOutLines};
 use super::escape::Escaped;
 use super::{Format, Output, Sink, View};
 use crate::model::{Capture, Clock, Diagnosis, Finding, Origin, Outcome, Policy, plural};
@@ -41,7 +41,7 @@ pub struct Layout {
     /// Of the terminal; `None` where there is none.
     pub width: Option<usize>,
     /// `--columns`; by default what is known and fits.
-    pub columns: Vec<Column>,
+    pub columns: Vec<TextColumn>,
     /// Header, titles, headings.
     pub has_header: bool,
     /// What is left out without having been asked for, for the header.
@@ -216,9 +216,9 @@ impl Output for Text {
         Ok(())
     }
 
-    fn left_out(&mut self, capture: &Capture, time_ns: u64, left_out: &LeftOut) -> io::Result<()> {
+    fn left_out(&mut self, capture: &Capture, time_ns: u64, left_out: &LeftOutLines) -> io::Result<()> {
         let (_, time) = self.row.clock.day_and_time(capture, time_ns);
-        let LeftOut { lines, by_cause } = left_out;
+        let LeftOutLines { lines, by_cause } = left_out;
         let (time, causes) = (of_day(time), counts_of(by_cause.iter().map(|(cause, count)| (*cause, *count))));
         writeln!(self.out, "{time} {} left out (--max-lines): {causes}", plural(*lines, "more line"))
     }

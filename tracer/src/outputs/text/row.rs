@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::Style;
 use tracer_common::Flow;
 
-use super::columns::{self, Cell, Column};
+use super::columns::{self, Cell, TextColumn};
 use super::line::TextLine;
 use crate::causes;
 use crate::model::{Attempt, Clock, Finding, NatMode, Outcome, Strength};
@@ -47,7 +47,7 @@ impl RowFormat {
         for &cell in &self.cells {
             let is_alert = finding.judgement.flagged && cell.column.is_about_verdict();
             let style = if is_alert { self.alert } else { Style::new() };
-            let value = |line: &mut TextLine, width| match cell.column == Column::Cause {
+            let value = |line: &mut TextLine, width| match cell.column == TextColumn::Cause {
                 true => conclusion(line, finding),
                 false => self.value(line, cell.column, width, finding),
             };
@@ -61,46 +61,46 @@ impl RowFormat {
         Ok(())
     }
 
-    fn value(&self, line: &mut TextLine, column: Column, width: usize, finding: &Finding<'_>) -> fmt::Result {
+    fn value(&self, line: &mut TextLine, column: TextColumn, width: usize, finding: &Finding<'_>) -> fmt::Result {
         let attempt = finding.attempt;
         let (original, translated) = (attempt.original, attempt.translated);
         let owner = finding.owner;
         match column {
-            Column::Time => time(line, self.clock, finding, width),
-            Column::Node => write!(line, "{}", Escaped(&finding.capture.node)),
-            Column::Source => source(line, original, width),
-            Column::NatSource => source(line, translated, width),
-            Column::NatPort => match translated {
+            TextColumn::Time => time(line, self.clock, finding, width),
+            TextColumn::Node => write!(line, "{}", Escaped(&finding.capture.node)),
+            TextColumn::Source => source(line, original, width),
+            TextColumn::NatSource => source(line, translated, width),
+            TextColumn::NatPort => match translated {
                 Some(flow) => {
                     line.number(flow.src_port);
                     Ok(())
                 }
                 None => line.write_char('-'),
             },
-            Column::OwnerOrSource if owner.is_none() => source(line, original, width),
-            Column::Owner | Column::OwnerOrSource => shortened(line, width, |line| match owner {
+            TextColumn::OwnerOrSource if owner.is_none() => source(line, original, width),
+            TextColumn::Owner | TextColumn::OwnerOrSource => shortened(line, width, |line| match owner {
                 Some(owner) => write!(line, "{}", Escaped(&owner.label())),
                 None => line.write_char('-'),
             }),
-            Column::Container => shortened(line, width, |line| {
+            TextColumn::Container => shortened(line, width, |line| {
                 write!(line, "{}", Escaped(owner.and_then(|owner| owner.container.as_deref()).unwrap_or("-")))
             }),
-            Column::Process => shortened(line, width, |line| match &attempt.process {
+            TextColumn::Process => shortened(line, width, |line| match &attempt.process {
                 Some(process) => write!(line, "{}/{}", Escaped(&process.command()), process.pid),
                 None => line.write_char('-'),
             }),
-            Column::Destination if self.has(Column::Backend) => target(line, original.or(translated), width),
-            Column::Destination => destination(line, attempt, width),
-            Column::Backend => target(line, columns::backend(attempt), width),
-            Column::Interface => write!(line, "{}", Escaped(finding.interface.unwrap_or("-"))),
-            Column::Ordinal => ordinal(line, finding),
-            Column::Wait => wait(line, finding),
-            Column::Mode => mode(line, attempt),
-            Column::Cause => cause(line, finding),
+            TextColumn::Destination if self.has(TextColumn::Backend) => target(line, original.or(translated), width),
+            TextColumn::Destination => destination(line, attempt, width),
+            TextColumn::Backend => target(line, columns::backend(attempt), width),
+            TextColumn::Interface => write!(line, "{}", Escaped(finding.interface.unwrap_or("-"))),
+            TextColumn::Ordinal => ordinal(line, finding),
+            TextColumn::Wait => wait(line, finding),
+            TextColumn::Mode => mode(line, attempt),
+            TextColumn::Cause => cause(line, finding),
         }
     }
 
-    fn has(&self, column: Column) -> bool {
+    fn has(&self, column: TextColumn) -> bool {
         self.cells.iter().any(|cell| cell.column == column)
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use tracer_common::events::WIRE_INGRESS;
 
-use super::super::record::Clock;
+use super::super::record::TimestampFormat;
 use super::*;
 
 fn file() -> Vec<u8> {
@@ -84,9 +84,9 @@ fn packed_files_are_unpacked_and_cut_ones_as_far_as_they_go() {
 
 #[test]
 fn any_resolution_and_offset_makes_a_time() {
-    assert_eq!(Clock::new(1_000_000, 0).ns(7), 7000);
-    assert_eq!(Clock::new(1, 2).ns(3), 5_000_000_000);
-    assert_eq!(Clock::new(1 << 10, 0).ns(1 << 10), 1_000_000_000);
-    assert_eq!(Clock::new(1, i64::MIN).ns(1), 0);
-    assert_eq!(Clock::new(0, i64::MAX).ns(u64::MAX), u64::MAX);
+    assert_eq!(TimestampFormat::new(1_000_000, 0).ns(7), 7000);
+    assert_eq!(TimestampFormat::new(1, 2).ns(3), 5_000_000_000);
+    assert_eq!(TimestampFormat::new(1 << 10, 0).ns(1 << 10), 1_000_000_000);
+    assert_eq!(TimestampFormat::new(1, i64::MIN).ns(1), 0);
+    assert_eq!(TimestampFormat::new(0, i64::MAX).ns(u64::MAX), u64::MAX);
 }

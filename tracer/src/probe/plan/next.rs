@@ -15,7 +15,7 @@ const ROUND_STEP: u16 = 1000;
 
 /// Why a port is asked; what comes first is more urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reason {
+enum AskReason {
     Again,
     Between,
     Edge,
@@ -28,7 +28,7 @@ impl Plan {
         let next = self.strata.split_off(self.strata.len().saturating_sub(STRATA_PER_WAVE));
         let strata: Vec<u16> = next.iter().rev().filter_map(|port| self.usable(*port, 0, u16::MAX)).collect();
         let loss = self.ledger.loss();
-        let mut wanted: BTreeSet<(Reason, u32, u16)> = BTreeSet::new();
+        let mut wanted: BTreeSet<(AskReason, u32, u16)> = BTreeSet::new();
         for ((low, left), (high, right)) in ports.iter().zip(ports.iter().skip(1)) {
             if left.is_open() == right.is_open() {
                 continue;
@@ -36,21 +36,21 @@ impl Plan {
             let (closed, silent) = if left.is_open() { (*high, right.silent) } else { (*low, left.silent) };
             let doubt = if high - low > WIDE_GAP { MAX_WIDE_DOUBT } else { MAX_NARROW_DOUBT };
             if silent < loss.silences(doubt).max(1) {
-                wanted.insert((Reason::Again, silent, closed));
+                wanted.insert((AskReason::Again, silent, closed));
             } else if strata.is_empty() {
                 let between = self.between(*low, *high);
                 let run = self.runs.iter().find(|run| (run.first..=run.last).contains(&closed));
                 if between.is_empty() && (silent < enough(loss) || run.is_some_and(|run| !is_sure(run, loss))) {
                     // Those first that belong to few.
-                    wanted.insert((Reason::Edge, run.map_or(0, |run| run.silent), closed));
+                    wanted.insert((AskReason::Edge, run.map_or(0, |run| run.silent), closed));
                 }
-                wanted.extend(between.into_iter().map(|port| (Reason::Between, 0, port)));
+                wanted.extend(between.into_iter().map(|port| (AskReason::Between, 0, port)));
             }
         }
         if strata.is_empty() && wanted.is_empty() && !self.open.is_empty() {
             // A range of few blocks may have been lost as a whole.
             let once = ports.iter().filter(|(_, port)| !port.is_open() && port.silent < 2);
-            wanted.extend(once.map(|(port, of)| (Reason::Twice, of.silent, *port)));
+            wanted.extend(once.map(|(port, of)| (AskReason::Twice, of.silent, *port)));
         }
         let mut known = BTreeSet::new();
         let wanted = strata.into_iter().chain(wanted.into_iter().map(|(.., port)| port));

@@ -2,7 +2,7 @@
 
 mod world;
 
-use super::conclude::Report;
+use super::conclude::ProbeReport;
 use crate::infer::{Edge, Verdict};
 use world::World;
 
@@ -23,7 +23,7 @@ const FILTERS: &[&str] = &[
 ];
 
 /// The edges that were found.
-fn found(report: &Report) -> Option<Vec<Edge>> {
+fn found(report: &ProbeReport) -> Option<Vec<Edge>> {
     let class = report.conclusion.as_ref()?.shown_class()?;
     let edges = class.passes.iter().flat_map(|range| [range.low, range.high]);
     Some(edges.filter(|edge| edge.is_measured).collect())

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 
 use crate::model::PortSet;
-use crate::probe::conclude::Report;
-use crate::probe::ledger::{Answer, Ask};
+use crate::probe::conclude::ProbeReport;
+use crate::probe::ledger::{Ask, ProbeAnswer};
 use crate::probe::plan::Plan;
 
 /// Seconds that a connection waits for an answer.
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// Plays it, and the seconds that it takes.
-    pub(super) fn probe(&self) -> (Report, f64) {
+    pub(super) fn probe(&self) -> (ProbeReport, f64) {
         let mut rng = Rng::with_seed(self.seed);
         let targets: Vec<SocketAddr> =
             (0..self.targets).map(|number| SocketAddr::from(([203, 0, 113, number as u8 + 1], 443))).collect();
@@ -86,21 +86,21 @@ impl World {
             }
             now += TIMEOUT_S;
         }
-        (Report::of(&plan, &targets), now)
+        (ProbeReport::of(&plan, &targets), now)
     }
 
-    fn answer(&self, rng: &mut Rng, busy: &PortSet, ask: Ask, tokens: &mut f64, made: usize) -> Answer {
+    fn answer(&self, rng: &mut Rng, busy: &PortSet, ask: Ask, tokens: &mut f64, made: usize) -> ProbeAnswer {
         if busy.contains(ask.port) {
-            return Answer::InUse;
+            return ProbeAnswer::InUse;
         }
         if self.limit.is_some() {
             if *tokens < 1.0 {
-                return Answer::Silent;
+                return ProbeAnswer::Silent;
             }
             *tokens -= 1.0;
         }
         let passes = self.changes.as_ref().filter(|(after, _)| made >= *after).map_or(&self.passes, |(_, new)| new);
         let is_lost = rng.f64() < self.loss || ask.target < self.dead || made >= self.ban;
-        if is_lost || !passes.contains(ask.port) { Answer::Silent } else { Answer::Accepted }
+        if is_lost || !passes.contains(ask.port) { ProbeAnswer::Silent } else { ProbeAnswer::Accepted }
     }
 }

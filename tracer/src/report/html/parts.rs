@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::model::{Capture, percent};
 use crate::outputs::escape::Escaped;
 use crate::report::numbers::{grouped, share};
-use crate::report::tables::{COLUMNS, Column, ReportTable, Row};
+use crate::report::tables::{COLUMNS, ReportTable, Row, TableColumn};
 use crate::report::{Report, words};
 
 /// A word that explains itself when it is pointed at, tapped or reached by Tab.
@@ -110,7 +110,7 @@ fn sort(table: &ReportTable) -> Markup {
 
 /// Where a row stands by each column, highest first, as variables of its style.
 fn ranks(rows: &[Row], row: &Row) -> String {
-    let rank = |column: &Column| {
+    let rank = |column: &TableColumn| {
         rows.iter().filter(|other| (column.value)(&other.counts) > (column.value)(&row.counts)).count()
     };
     COLUMNS.iter().map(|column| format!("--by-{}:{};", column.name, rank(column))).collect()

@@ -11,7 +11,7 @@ use super::{
     REF_SHIFT,
 };
 use crate::store::frame::Unpacked;
-use crate::store::kinds::{self, Facts, Number, Numbers};
+use crate::store::kinds::{self, FactCodec, Number, NumberCodec};
 use crate::store::varint::{self, Malformed};
 
 /// A block while it is read: hands on events a batch at a time.
@@ -102,7 +102,7 @@ struct ItemReader<'a> {
     tables: &'a mut ReadTables,
 }
 
-impl Numbers for ItemReader<'_> {
+impl NumberCodec for ItemReader<'_> {
     type Error = Malformed;
 
     #[inline]
@@ -121,7 +121,7 @@ impl Numbers for ItemReader<'_> {
     }
 }
 
-impl Facts for ItemReader<'_> {
+impl FactCodec for ItemReader<'_> {
     #[inline]
     fn time(&mut self, time_ns: &mut u64) -> Result<(), Malformed> {
         let delta = varint::unzigzag(varint::get(&mut self.body)?);

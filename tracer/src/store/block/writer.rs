@@ -9,7 +9,7 @@ use super::{
     ISN_HERE, ISN_NEXT, ISN_PREVIOUS, ISN_SAME, ITEM_ADDRESS, ITEM_EVENT, ITEM_FLOW, ITEM_SHAPE, REF_REVERSED,
     REF_SHIFT,
 };
-use crate::store::kinds::{self, Facts, Number, Numbers};
+use crate::store::kinds::{self, FactCodec, Number, NumberCodec};
 use crate::store::varint;
 
 /// Writes items. An event's additions to the tables come before the event itself.
@@ -111,7 +111,7 @@ impl ItemWriter {
 /// What comes before an IPv4 address in its stored form (RFC 4291, 2.5.5.2).
 pub const IPV4_MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
-impl Numbers for ItemWriter {
+impl NumberCodec for ItemWriter {
     type Error = Infallible;
 
     fn number(&mut self, value: &mut impl Number) -> Result<(), Infallible> {
@@ -120,7 +120,7 @@ impl Numbers for ItemWriter {
     }
 }
 
-impl Numbers for Vec<u64> {
+impl NumberCodec for Vec<u64> {
     type Error = Infallible;
 
     fn number(&mut self, value: &mut impl Number) -> Result<(), Infallible> {
@@ -129,7 +129,7 @@ impl Numbers for Vec<u64> {
     }
 }
 
-impl Facts for ItemWriter {
+impl FactCodec for ItemWriter {
     fn time(&mut self, &mut time_ns: &mut u64) -> Result<(), Infallible> {
         if self.events == 0 {
             (self.first_ns, self.last_ns) = (time_ns, time_ns);
