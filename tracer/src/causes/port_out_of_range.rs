@@ -18,7 +18,7 @@ fn applies(case: &Case<'_>) -> bool {
 /// Whether it would be the cause if the evidence said so.
 pub(super) fn is_candidate(case: &Case<'_>) -> bool {
     // What came back to this very port got through the filter. Inside the cluster no filter of a provider is in the way.
-    let is_silent = case.attempt.is_unanswered() && !case.heard_back();
+    let is_silent = case.attempt.may_be_unanswered() && !case.heard_back();
     // A SYN with another port was answered: same client, same server, same moment.
     let is_of_node = || case.attempt.is_of_node() && !case.is_in_tunnel();
     (is_silent || is_of_earlier(case)) && (is_of_nat(case) || is_of_node()) && case.may_have_left()

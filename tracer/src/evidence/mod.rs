@@ -83,11 +83,13 @@ impl PortEvidence {
     pub fn ended(&mut self, id: u32, attempt: &Attempt, allowed: &PortSet, is_evidence: bool) -> Option<Place> {
         let open = self.open.get_mut(id as usize).and_then(Option::take);
         let now = if is_evidence { self.probe(attempt, allowed) } else { None };
+        let now = now.filter(|(place, _)| !self.path(*place).is_too_early(*place));
         if now.is_some() {
             self.earlier(attempt, allowed);
         }
         if let Some(Open { place, number, is_weighed }) = open {
-            if now.is_some_and(|(of, probe)| of == place && !probe.answered) {
+            let is_here = |of: Place| Place { waited_ms: place.waited_ms, ..of } == place;
+            if now.is_some_and(|(of, probe)| is_here(of) && !probe.answered) {
                 if has_waited(attempt) {
                     self.path(place).waited(number);
                 }
@@ -125,7 +127,7 @@ impl PortEvidence {
         let port = attempt.port_in_question(allowed).unwrap_or(translated.src_port);
         let is_of_earlier = port != translated.src_port;
         let side = Side::of(allowed, port);
-        let is_outside = (is_flagged || attempt.is_unanswered() || is_of_earlier) && side != Side::Inside;
+        let is_outside = (is_flagged || attempt.may_be_unanswered() || is_of_earlier) && side != Side::Inside;
         let bare = |reason| {
             let (inside, outside) = (Answers::default(), Answers::default());
             let of = || Assessment { claim: Claim::Policy, reason, scope: Scope::Destination, side, inside, outside };

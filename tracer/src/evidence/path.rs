@@ -16,8 +16,8 @@ use super::place::{Path, Place, PortClaim};
 use super::range::InferredRange;
 use super::recent::{ENDED, MAX_RECENT, RecentAttempt, RecentAttempts};
 use super::refused::RefusedPorts;
-use crate::infer::{Class, Destination, DestinationIndex, MAX_SOURCES, Probe, Refusals};
-use crate::model::{Answers, Assessment, Attempt, Reason, Scope, Side};
+use crate::infer::{Class, Destination, DestinationIndex, MAX_SOURCES, Probe, Refusals, is_too_early};
+use crate::model::{Answers, Assessment, Attempt, Claim, LONG_WAIT_MS, Reason, Scope, Side};
 
 /// The evidence of one path.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub(super) struct PathEvidence {
     periods: Vec<PeriodEvidence>,
     pub(super) recent: RecentAttempts,
     refused: RefusedPorts,
+    /// The shortest time that an answer took, by number of the destination.
+    shortest_ms: Vec<Option<u16>>,
 }
 
 /// How many failures and answers were known when it was looked at, and what was found.
@@ -99,8 +101,8 @@ pub(super) fn client(addr: [u8; 16]) -> u8 {
 
 impl PathEvidence {
     pub(super) fn new(path: Path, number: u8) -> Self {
-        let (index, recent, refused) = Default::default();
-        Self { path, number, index, sources: Vec::new(), periods: vec![PeriodEvidence::default()], recent, refused }
+        let (index, recent, refused, shortest_ms, sources) = Default::default();
+        Self { path, number, index, sources, periods: vec![PeriodEvidence::default()], recent, refused, shortest_ms }
     }
 
     /// Where an attempt belongs that began, or was answered, at this time.
@@ -113,7 +115,24 @@ impl PathEvidence {
         let (entry, is_shared) = self.index.number(Destination::of(translated), source);
         let service = translated.dst_port;
         let (path, period) = (self.number, self.period_at(at_ns));
-        Place { path, period, entry, is_shared, service, side, is_kept, client, class: attempt.packet_class, rule }
+        let waited_ms = if attempt.is_answered() { LONG_WAIT_MS } else { attempt.waited_ms() };
+        let waited_ms = if waited_ms == LONG_WAIT_MS { waited_ms } else { 1 << waited_ms.max(1).ilog2() };
+        let class = attempt.packet_class;
+        Place { path, period, entry, is_shared, service, side, is_kept, client, class, rule, waited_ms }
+    }
+
+    /// Whether the client gave up before the destination may have answered.
+    pub(super) fn is_too_early(&self, place: Place) -> bool {
+        is_too_early(place.waited_ms, self.shortest_ms.get(usize::from(place.entry)).copied().flatten())
+    }
+
+    fn answered_after(&mut self, entry: u16, waited_ms: u16) {
+        let place = usize::from(entry);
+        if place >= self.shortest_ms.len() {
+            self.shortest_ms.resize(place + 1, None);
+        }
+        let shortest = &mut self.shortest_ms[place];
+        *shortest = Some(shortest.map_or(waited_ms, |shortest| shortest.min(waited_ms)));
     }
 
     fn source(&mut self, source: [u8; 16]) -> u8 {
@@ -150,6 +169,7 @@ impl PathEvidence {
     ) -> (u64, bool) {
         let mut is_void = false;
         if probe.answered {
+            self.answered_after(place.entry, probe.waited_ms);
             let (counts, is_first_accepted) = self.refused.answered(place.entry, probe);
             if is_first_accepted {
                 for RecentAttempt { place, is_weighed, .. } in self.recent.leave_out_refused(place.entry) {
@@ -183,6 +203,12 @@ impl PathEvidence {
 
     /// How strong the claim is about that port: of the policy, or of another range where the attempts prove one.
     pub(super) fn assess(&mut self, place: Place, port: u16) -> PortClaim<'_> {
+        if self.is_too_early(place) {
+            let (claim, reason, scope, side) = (Claim::Policy, Reason::GaveUpEarly, Scope::Destination, place.side);
+            let (inside, outside) = (Answers::default(), Answers::default());
+            let assessment = Assessment { claim, reason, scope, side, inside, outside };
+            return PortClaim { assessment: Some(assessment).filter(|_| side != Side::Inside), inferred: None };
+        }
         let policy = (place.side != Side::Inside).then(|| self.policy(place));
         if policy.is_some_and(|policy| policy.strength().holds()) {
             return PortClaim { assessment: policy, inferred: None };

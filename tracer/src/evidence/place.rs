@@ -32,6 +32,8 @@ pub struct Place {
     pub(super) class: u8,
     /// The lowest and the highest port that its NAT rule names, where that is known and the rule names any
     pub(super) rule: Option<(u16, u16)>,
+    /// How long the client waited for an answer before it gave up: at least so long, as a power of two
+    pub(super) waited_ms: u16,
 }
 
 impl Place {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::place::Place;
 use crate::infer::{Conclusion, Destination, MAX_NUMBERS, Probe, conclude};
+use crate::model::LONG_WAIT_MS;
 
 /// Attempts that are kept.
 pub(super) const MAX_RECENT: usize = 4096;
@@ -130,7 +131,9 @@ impl RecentAttempt {
     pub(super) const fn probe(&self) -> Probe {
         let second = self.at_ns / 1_000_000_000;
         let (port, answered, is_kept) = (self.port, self.answered, self.place.is_kept);
-        Probe { port, answered, is_refused: self.is_refused, second, is_kept, is_of_counts: false }
+        // Those that did not wait for long enough were not counted.
+        let waited_ms = if answered { 0 } else { LONG_WAIT_MS };
+        Probe { port, answered, is_refused: self.is_refused, second, waited_ms, is_kept, is_of_counts: false }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::destination::Destination;
 use super::index::DestinationIndex;
-use super::observation::Probe;
+use super::observation::{Probe, is_too_early};
 use super::port_counts::PortCounts;
 use super::repeats::Repeats;
 use super::runs::{PathRuns, Runs};
@@ -34,6 +34,10 @@ pub(super) struct DestinationHistory {
     accepts: bool,
     /// Attempts that an RST answered since then.
     refused: u64,
+    /// The shortest time that an answer took.
+    shortest_ms: Option<u16>,
+    /// Unanswered attempts whose clients gave up before an answer may have come.
+    gave_up: u64,
     /// By bins of ports, from the first answer on: those that `repeats` lets count, and of unanswered ones `runs`.
     bins: Option<Box<Bins>>,
 }
@@ -44,6 +48,9 @@ impl DestinationHistory {
         if probe.is_refused && self.accepts {
             self.refused += 1;
             return;
+        }
+        if probe.answered {
+            self.shortest_ms = Some(self.shortest_ms.map_or(probe.waited_ms, |shortest| shortest.min(probe.waited_ms)));
         }
         if self.bins.is_some() {
             return self.count(probe, counts, shared, place);
@@ -72,11 +79,15 @@ impl DestinationHistory {
 
     fn count(
         &mut self,
-        Probe { port, answered, is_refused: _, second, is_kept, is_of_counts }: Probe,
+        Probe { port, answered, is_refused: _, second, waited_ms, is_kept, is_of_counts }: Probe,
         counts: &mut PortCounts,
         Shared { runs: path, repeats }: &mut Shared,
         place: usize,
     ) {
+        if !answered && is_too_early(waited_ms, self.shortest_ms) {
+            self.gave_up += 1;
+            return;
+        }
         counts.add(port, answered);
         self.answers.add(answered);
         let bins = self.bins.get_or_insert_with(|| Box::new([[0; 2]; BINS]));
@@ -106,6 +117,11 @@ impl DestinationHistory {
     /// Attempts that an RST answered, where others were accepted.
     pub(super) const fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Unanswered attempts that do not count, because their clients gave up early.
+    pub(super) const fn gave_up(&self) -> u64 {
+        self.gave_up
     }
 
     /// Attempts that do not count.
@@ -195,7 +211,8 @@ mod tests {
     }
 
     fn probe(port: u16, answered: bool) -> Probe {
-        Probe { port, answered, is_refused: false, second: 0, is_kept: true, is_of_counts: false }
+        let waited_ms = if answered { 20 } else { 2000 };
+        Probe { port, answered, is_refused: false, second: 0, waited_ms, is_kept: true, is_of_counts: false }
     }
 
     fn drawn(port: u16) -> Probe {
@@ -213,6 +230,18 @@ mod tests {
         let entry = &destinations.entries()[0];
         assert_eq!((entry.answers, entry.left_out()), (Answers { answered: 1, unanswered: 64 }, 36));
         assert_eq!(counts.seen().len(), 65);
+    }
+
+    #[test]
+    fn clients_that_give_up_before_the_destination_answers_do_not_count() {
+        let (mut destinations, mut counts) = (Destinations::default(), PortCounts::default());
+        let there = to("203.0.113.1:80");
+        let probes = [(false, 100), (true, 90), (false, 100), (false, 200), (true, 60), (false, 130)];
+        for (port, (answered, waited_ms)) in (1..).zip(probes) {
+            destinations.take(&[(there, Probe { waited_ms, ..probe(port, answered) })], &mut counts);
+        }
+        let entry = &destinations.entries()[0];
+        assert_eq!((entry.answers, entry.gave_up()), (Answers { answered: 2, unanswered: 2 }, 2));
     }
 
     #[test]

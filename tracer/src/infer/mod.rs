@@ -38,15 +38,15 @@ pub use destination::Destination;
 pub use port_set::PortSetPattern;
 
 pub(crate) use self::conclusion::RARE_PASS_DIVISOR;
-use self::destinations::Destinations;
+use self::destinations::{DestinationHistory, Destinations};
 use self::index::MAX_DESTINATIONS;
 pub(crate) use self::index::{DestinationIndex, MAX_NUMBERS, MAX_SOURCES};
-pub(crate) use self::observation::{Observation, Probe, earlier, observe};
+pub(crate) use self::observation::{Observation, Probe, earlier, is_too_early, observe};
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};
 pub(crate) use self::words::DROPPED_BEFORE;
-use crate::model::{Answers, Attempt, PortSet};
+use crate::model::{Answers, Attempt, LONG_WAIT_MS, PortSet};
 use tracer_common::Flow;
 
 /// Attempts that are counted at once.
@@ -69,7 +69,7 @@ struct FamilyAttempts {
     pending: Vec<(Destination, Probe)>,
     /// Attempts whose port changed from one SYN to the next.
     changed_port: u64,
-    /// Attempts whose client gave up before an answer was due.
+    /// Attempts whose client gave up at once; destinations count those that gave up later, before an answer was due.
     gave_up: u64,
 }
 
@@ -136,6 +136,12 @@ impl Infer {
         families.into_iter().filter_map(|(is_ipv4, family)| Some((is_ipv4, family.as_deref()?)))
     }
 
+    /// Attempts whose clients gave up before an answer was due.
+    #[must_use]
+    pub fn gave_up(&self) -> u64 {
+        self.families().map(|(_, family)| family.gave_up()).sum()
+    }
+
     /// Segments of IPv4 ports that are left where only the test of significance stands in their way.
     #[cfg(test)]
     fn survivors(&self) -> usize {
@@ -152,7 +158,8 @@ impl Infer {
 
 /// Of an attempt whose client and answer are not known.
 const fn probe(translated: &Flow, answered: bool, second: u64, is_of_counts: bool) -> Probe {
-    Probe { port: translated.src_port, answered, is_refused: false, second, is_kept: true, is_of_counts }
+    let waited_ms = if answered { 0 } else { LONG_WAIT_MS };
+    Probe { port: translated.src_port, answered, is_refused: false, second, waited_ms, is_kept: true, is_of_counts }
 }
 
 /// Which ports the path accepts, by these attempts of an address family.
@@ -182,6 +189,11 @@ impl FamilyAttempts {
     fn settle(&mut self) {
         self.destinations.take(&self.pending, &mut self.counts);
         self.pending.clear();
+    }
+
+    /// Attempts whose clients gave up before an answer was due.
+    fn gave_up(&self) -> u64 {
+        self.gave_up + self.destinations.entries().iter().map(DestinationHistory::gave_up).sum::<u64>()
     }
 
     /// With all that was taken.

@@ -2,7 +2,7 @@
 
 use tracer_common::Flow;
 
-use crate::model::Attempt;
+use crate::model::{Attempt, LONG_WAIT_MS, RETRANSMIT_MS};
 
 /// What was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) struct Probe {
     pub(crate) is_refused: bool,
     /// When the first SYN was sent, seconds since boot.
     pub(crate) second: u64,
+    /// How long the answer took, or how long its client waited for one.
+    pub(crate) waited_ms: u16,
     /// It may be the port that the client chose. Those that NAT draws do not depend on the time.
     pub(crate) is_kept: bool,
     /// It counts though it repeats an earlier one: they may be of different nodes.
@@ -37,7 +39,7 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
         return None;
     }
     let answered = attempt.is_answered();
-    if !answered && !attempt.is_unanswered() {
+    if !answered && !attempt.may_be_unanswered() {
         return attempt.is_given_up_early().then_some(Observation::GaveUp);
     }
     if attempt.selections > 1 && attempt.unanswered_ports().next().is_none() {
@@ -45,16 +47,29 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     }
     let second = attempt.first_ns / 1_000_000_000;
     let (port, is_kept) = (translated.src_port, attempt.may_keep_port());
-    let is_refused = attempt.is_refused();
-    Some(Observation::Port(Probe { port, answered, is_refused, second, is_kept, is_of_counts: false }))
+    let (is_refused, waited_ms) = (attempt.is_refused(), attempt.waited_ms());
+    Some(Observation::Port(Probe { port, answered, is_refused, second, waited_ms, is_kept, is_of_counts: false }))
+}
+
+/// Whether a client that gave up may have done so before the answer came, given the shortest time that an answer took. Where none
+/// came, that may be as long as a SYN waits for its retransmit.
+pub(crate) fn is_too_early(waited_ms: u16, shortest_ms: Option<u16>) -> bool {
+    waited_ms < shortest_ms.map_or(RETRANSMIT_MS, |shortest| shortest.saturating_mul(2))
 }
 
 /// The SYNs of an attempt that is evidence, with ports that NAT has changed since: none was answered.
 pub(crate) fn earlier(attempt: &Attempt) -> impl Iterator<Item = (Flow, Probe)> + use<> {
     let second = attempt.first_ns / 1_000_000_000;
     let translated = attempt.translated.filter(|_| attempt.selections > 1);
-    let probe =
-        move |port| Probe { port, answered: false, is_refused: false, second, is_kept: false, is_of_counts: false };
+    let probe = move |port| Probe {
+        port,
+        answered: false,
+        is_refused: false,
+        second,
+        waited_ms: LONG_WAIT_MS,
+        is_kept: false,
+        is_of_counts: false,
+    };
     attempt
         .unanswered_ports()
         .filter_map(move |port| translated.map(|translated| (Flow { src_port: port, ..translated }, probe(port))))
@@ -82,9 +97,34 @@ mod tests {
         assert_eq!(answered(&Attempt { syn_ack_seen: true, ..attempt() }), Some(true));
         let waiting = Attempt { retransmits: 0, ..attempt() };
         assert_eq!(observe(&waiting), None);
-        let last_ns = waiting.first_ns + 199_999_999;
+        let last_ns = waiting.first_ns + 49_999_999;
         let gave_up = Attempt { outcome: Outcome::Closed, socket_netns: Some(7), last_ns, ..waiting };
         assert_eq!(observe(&gave_up), Some(Observation::GaveUp));
+    }
+
+    #[test]
+    fn silence_counts_where_an_answer_was_due() {
+        let closed = |retransmits, waited_ms: u64| {
+            let (outcome, attempt) = (Outcome::Closed, attempt());
+            let last_ns = attempt.first_ns + waited_ms * 1_000_000;
+            Attempt { outcome, retransmits, last_ns, ..attempt }
+        };
+        for (attempt, shortest_ms, is_early) in [
+            (closed(0, 100), Some(20), false),
+            (closed(0, 250), Some(150), true),
+            (closed(0, 900), None, true),
+            (closed(1, 1100), None, false),
+            (closed(1, 1100), Some(700), true),
+            // The capture began later than the attempt.
+            (closed(2, 10), None, false),
+            (Attempt { outcome: Outcome::Pending, ..closed(1, 1000) }, Some(1500), false),
+            (Attempt { socket_netns: None, ..closed(0, 100) }, Some(150), false),
+        ] {
+            assert_eq!(is_too_early(attempt.waited_ms(), shortest_ms), is_early, "{attempt:?} {shortest_ms:?}");
+        }
+        let answered = Attempt { syn_ack_seen: true, ..closed(0, 30) };
+        assert_eq!(answered.waited_ms(), 30);
+        assert_eq!(Attempt { sent_before: 1, ..answered }.waited_ms(), 0);
     }
 
     #[test]

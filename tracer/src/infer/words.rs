@@ -183,7 +183,7 @@ impl Conclusion {
         }
         if left_out.gave_up > 0 {
             let gave_up = plural(left_out.gave_up, "attempt");
-            write!(f, "; left out: {gave_up} without an answer whose client gave up within 0.2 s")?;
+            write!(f, "; left out: {gave_up} whose client gave up before an answer was due")?;
         }
         if left_out.refused > 0 {
             let refused = plural(left_out.refused, "attempt");

@@ -115,6 +115,8 @@ pub enum Reason {
     Doubted(Doubt),
     /// No attempt from an outside port has waited for longer than one retransmit: answers may be late.
     ShortWait,
+    /// The client gave up before the destination may have answered.
+    GaveUpEarly,
     /// The port changed from one SYN to the next, so that the failure is not that of one port.
     PortChanged,
     /// The SYN was not seen leaving by an uplink, where a filter could be.
@@ -211,9 +213,12 @@ impl Reason {
         match self {
             Self::SidesDiffer { .. } => Strength::Proven,
             Self::OnlyInsideAnswered | Self::OthersDiffer => Strength::Supported,
-            Self::NothingToCompare | Self::Doubted(_) | Self::ShortWait | Self::PortChanged | Self::NotOnUplink => {
-                Strength::NoneYet
-            }
+            Self::NothingToCompare
+            | Self::Doubted(_)
+            | Self::ShortWait
+            | Self::GaveUpEarly
+            | Self::PortChanged
+            | Self::NotOnUplink => Strength::NoneYet,
             Self::PortAnswered | Self::OutsideAnswered | Self::InsideUnanswered | Self::ServiceSilent => {
                 Strength::Contradicted
             }
@@ -281,6 +286,10 @@ impl Assessment {
             Reason::Doubted(doubt) => format!("{}; but {}", counts(), doubt.words()),
             Reason::ShortWait => {
                 format!("{}; none from ports {ports} has waited for longer than one retransmit yet", counts())
+            }
+            Reason::GaveUpEarly => {
+                "the client gave up earlier than this destination is known to answer, so its silence is no evidence"
+                    .to_owned()
             }
             Reason::PortChanged => {
                 "the port changed from one SYN to the next, so the failure is not that of one port".to_owned()

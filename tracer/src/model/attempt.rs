@@ -7,6 +7,12 @@ use super::{EarlierPorts, Egress, LaterPath, PortSet, Process, Strays};
 
 /// A client that gives up later than this has waited for the answer: `TCP_RTO_MIN`, the shortest time that Linux waits for any.
 const MIN_WAIT_NS: u64 = 200_000_000;
+/// What gives up sooner says nothing, however near the destination is: this node may have been busy.
+const MIN_SHORT_WAIT_NS: u64 = 50_000_000;
+/// About when the first retransmit is sent.
+pub const RETRANSMIT_MS: u16 = 1024;
+/// How long an attempt is said to have waited that still waits, or of which that is not known.
+pub const LONG_WAIT_MS: u16 = u16::MAX;
 
 /// How an attempt ended, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -273,6 +279,28 @@ impl Attempt {
         !self.is_answered() && (self.retransmits > 0 || self.is_given_up())
     }
 
+    /// The same, where answers were due sooner: other attempts to the destination were answered in a fraction of that time.
+    #[must_use]
+    pub fn may_be_unanswered(&self) -> bool {
+        self.is_unanswered() || !self.is_answered() && self.gave_up_after_ns() >= Some(MIN_SHORT_WAIT_NS)
+    }
+
+    /// How long the answer took, or how long its client waited for one before it gave up, in milliseconds rounded up. 0 where the SYN
+    /// that was answered was not seen.
+    #[must_use]
+    pub fn waited_ms(&self) -> u16 {
+        let is_answered = self.is_answered();
+        if is_answered && (self.sent_before > 0 || self.syns_leaving == 0 && self.nat_netns.is_none()) {
+            return 0;
+        }
+        if !is_answered && (self.socket_netns.is_none() || !self.outcome.has_failed() || self.retransmits > 2) {
+            return LONG_WAIT_MS;
+        }
+        let at_least = if self.retransmits > 0 && !is_answered { RETRANSMIT_MS } else { 0 };
+        let waited_ms = self.last_ns.saturating_sub(self.first_ns).div_ceil(1_000_000);
+        u16::try_from(waited_ms).unwrap_or(LONG_WAIT_MS).max(at_least)
+    }
+
     /// Whether the client waited for an answer and gave up before the first retransmit, 1 s after the SYN. Only its socket shows that: where
     /// there is none here, answers by another interface go unseen.
     fn is_given_up(&self) -> bool {
@@ -284,7 +312,7 @@ impl Attempt {
     pub fn is_given_up_early(&self) -> bool {
         self.icmp.is_none()
             && self.syn_dropped.count == 0
-            && self.gave_up_after_ns().is_some_and(|waited| waited < MIN_WAIT_NS)
+            && self.gave_up_after_ns().is_some_and(|waited| waited < MIN_SHORT_WAIT_NS)
     }
 
     /// How long the client waited for an answer that did not come, if it gave up before the first retransmit.

@@ -28,7 +28,7 @@ mod uplink_name;
 
 pub use answers::Answers;
 pub use assessment::{Assessment, Claim, Doubt, Reason, Scope, Side, Strength};
-pub use attempt::{Attempt, Dropped, NatMode, NatRange, Outcome, TableFill};
+pub use attempt::{Attempt, Dropped, LONG_WAIT_MS, NatMode, NatRange, Outcome, RETRANSMIT_MS, TableFill};
 pub use capture::{Capture, HookState};
 pub use clock::{Clock, boot_offset_s};
 pub use earlier_ports::EarlierPorts;

@@ -214,22 +214,33 @@ fn what_is_answered_late_takes_back_what_it_counted_for() {
     assert_eq!(policy.strength(), Strength::Contradicted);
 }
 
-#[test]
-fn clients_that_give_up_before_the_first_retransmit_show_the_filter_too() {
+/// Sixty attempts that are answered after so many milliseconds, and sixty from low ports whose clients give up after 500.
+fn given_up(answer_ms: u64) -> (Vec<FindingLine>, Summary) {
     let mut run = Run::of(vec![example::capture("node7")]);
     for number in 0..120_u16 {
         let (to, port) = (number % 3, 1024 + number * 67 % 120 * 537);
-        if port >= 32768 {
-            run.begin(0, to, port, true);
-        } else {
-            let (id, first_ns) = (run.next, u64::from(run.next) * SECOND / 50);
-            run.next += 1;
-            let last_ns = first_ns + SECOND / 2;
-            let given_up = Attempt { first_ns, last_ns, retransmits: 0, outcome: Outcome::Closed, ..attempt(to, port) };
-            run.update(0, id, UpdateKind::Ended, given_up);
-        }
+        let (outcome, ms) = if port >= 32768 { (Outcome::Established, answer_ms) } else { (Outcome::Closed, 500) };
+        let first_ns = u64::from(number) * SECOND / 50;
+        let last_ns = first_ns + ms * 1_000_000;
+        let ended = Attempt { first_ns, last_ns, retransmits: 0, outcome, ..attempt(to, port) };
+        run.update(0, number.into(), UpdateKind::Ended, ended);
     }
-    let (lines, summary) = run.finish();
+    run.finish()
+}
+
+#[test]
+fn clients_that_give_up_before_answers_arrive_show_no_filter() {
+    let (lines, summary) = given_up(400);
+    assert!(lines.iter().all(|(cause, _)| *cause == "no_answer"), "{lines:?}");
+    assert_eq!(summary.failed_by_cause, [("no_answer", 60)].into());
+    assert_eq!(summary.infer.gave_up(), 60);
+    assert!(summary.conclusions().iter().all(|conclusion| !conclusion.says_something()));
+}
+
+#[test]
+fn clients_that_give_up_before_the_first_retransmit_show_the_filter_too() {
+    let (lines, summary) = given_up(20);
+    assert_eq!(summary.infer.gave_up(), 0);
     assert_eq!(lines.last(), Some(&("port_out_of_range", Some(Strength::Proven))));
     assert_eq!((summary.flagged_attempts, causes(&summary)), (0, Vec::new()));
     assert_eq!(summary.failed_by_cause, [("port_out_of_range", 60)].into());

@@ -150,7 +150,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
         concat!(
             r#"{"kind":"summary","time":"2026-03-01T00:00:03.000000Z","node":null,"attempts":10,"translated":9,"retransmitted_attempts":5,"flagged_attempts":4,"#,
             r#""flagged_retransmits":12,"by_cause":{"port_out_of_range":4,"unknown":1},"failed_by_cause":{"refused":2},"lost":6,"#,
-            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"skipped":4,"evicted":7,"unseen_attempts":0,"is_blind":false,"inference":null,"#,
+            r#""lost_by_kind":{"ring_full":1,"table_full":3,"unreadable":2},"skipped":4,"evicted":7,"unseen_attempts":0,"gave_up_attempts":0,"is_blind":false,"inference":null,"#,
             r#""evidence_strength":"proven","flagged_by_strength":{"contradicted":1,"proven":3},"policies":[{"node":"node7","#,
             r#""family":"ipv4","netns":null,"ifindex":2,"from":null,"until":null,"allowed":"32768-65535","allowed_from":"default","evidence_strength":"proven","#,
             r#""sides":[{"ports":"below 32768","evidence_strength":"proven","inside":{"answered":29,"unanswered":0},"#,
@@ -198,6 +198,8 @@ fn filtered() -> Infer {
         flow.dst_port = 443 + number % 3;
         attempt.outcome = if flow.src_port < 32768 { Outcome::TimedOut } else { Outcome::Established };
         attempt.first_ns = u64::from(number * 101 % 180) * 1_000_000;
+        let waited_ms = if flow.src_port < 32768 { 1100 } else { 20 };
+        attempt.last_ns = attempt.first_ns + waited_ms * 1_000_000;
         attempt.translated = Some(flow);
         infer.ended(&attempt);
     }

@@ -31,6 +31,10 @@ impl Text {
         self.causes("by cause", by_cause, summary.retransmitted_attempts)?;
         let failed_by_cause = summary.failed_by_cause.iter().map(|(&cause, &count)| (cause, count));
         self.causes("first SYN failed", failed_by_cause, attempts)?;
+        let gave_up = summary.infer.gave_up();
+        if gave_up > 0 {
+            self.counts("gave up early", gave_up, attempts, format_args!("  before an answer was due: not judged"))?;
+        }
         self.losses(summary)?;
         if summary.skipped() > 0 {
             let what = "program runs, by the kernel's recursion guard; events may be missing";
