@@ -261,7 +261,7 @@ fn a_class_of_service_that_is_dropped_is_not_a_filter_of_ports() {
     let summary = summary(&outcome.stdout);
     assert_eq!(summary["flagged_attempts"], node.failed.len(), "{summary:#}");
     assert_eq!(summary["by_cause"].as_object().unwrap().keys().collect::<Vec<_>>(), ["no_answer"], "{summary:#}");
-    assert!(outcome.stdout.contains("next hop, DSCP or TTL"), "{outcome:#?}");
+    assert!(outcome.stdout.contains("next hop, DSCP, TTL"), "{outcome:#?}");
 }
 
 #[test]

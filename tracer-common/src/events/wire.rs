@@ -34,19 +34,28 @@ pub const WIRE_MPTCP: u16 = 16;
 pub const WIRE_CLASS_SHIFT: u32 = 8;
 
 /// What else than addresses and ports a network may treat a SYN by, as a hash that is never 0: its destination MAC address (the next hop; zero
-/// where the link has none), DSCP (RFC 2474), and TTL or hop limit. `ip` is the beginning of the IP header.
+/// where the link has none), DSCP (RFC 2474), TTL or hop limit, and the shape of its TCP header. `ip` is the beginning of the IP header.
 #[inline(always)]
-pub const fn packet_class(next_hop: [u8; 6], ip: [u8; 10]) -> u8 {
+pub const fn packet_class(next_hop: [u8; 6], ip: [u8; 10], shape: u64) -> u8 {
+    // Multiplicative hashing: 2^64 divided by the golden ratio (Knuth, volume 3, 6.4).
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let (dscp, hops) = match ip[0] >> 4 {
         4 => (ip[1] >> 2, ip[8]),
         6 => ((ip[0] << 4 | ip[1] >> 4) >> 2, ip[7]),
         _ => (0, 0),
     };
     let [a, b, c, d, e, f] = next_hop;
-    // Multiplicative hashing: 2^64 divided by the golden ratio (Knuth, volume 3, 6.4).
-    let hash = u64::from_be_bytes([a, b, c, d, e, f, dscp, hops]).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let class = (hash >> 56) as u8;
+    let way = u64::from_be_bytes([a, b, c, d, e, f, dscp, hops]).wrapping_mul(FACTOR);
+    let class = ((way.rotate_left(32) ^ shape).wrapping_mul(FACTOR) >> 56) as u8;
     if class == 0 { 1 } else { class }
+}
+
+/// The length of a SYN's TCP header, its window and its maximum segment size, which is its first option. Sequence numbers and timestamps have
+/// no part in it. `header` is the beginning of the TCP header, `option` what follows its 20 bytes.
+#[inline(always)]
+pub const fn syn_shape(header: [u8; 16], option: [u8; 4]) -> u64 {
+    let [_, _, segment_high, segment_low] = if option[0] == 2 { option } else { [0; 4] };
+    u64::from_be_bytes([0, 0, 0, header[12] >> 4, header[14], header[15], segment_high, segment_low])
 }
 
 /// Bit of `detail` of a SYN-ACK or RST that arrives: its MAC address is another host's (`PACKET_OTHERHOST`), so this node does not accept

@@ -97,5 +97,5 @@ fn detail<const LINK_HEADER: usize>(ctx: &TcContext, packet: u8, direction: u8, 
         return packet::syn_bits(ctx, tcp);
     }
     let own = if packet::is_of_its_socket(ctx, &tcp.flow) { WIRE_OWN } else { 0 };
-    packet::syn_bits(ctx, tcp) | own | packet::class(ctx, LINK_HEADER)
+    packet::syn_bits(ctx, tcp) | own | packet::class(ctx, LINK_HEADER, tcp)
 }

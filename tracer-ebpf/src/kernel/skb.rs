@@ -1,7 +1,7 @@
 //! Reads `struct sk_buff`.
 
 use tracer_common::Flow;
-use tracer_common::events::{NO_ENTRY, WIRE_CLASS_SHIFT, packet_class};
+use tracer_common::events::{NO_ENTRY, WIRE_CLASS_SHIFT, packet_class, syn_shape};
 
 use super::globals::{
     DEV_IFINDEX, DEV_NET, DEV_RX_HANDLER, NET_INUM, SK_NET, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT,
@@ -89,8 +89,9 @@ impl Header {
     /// The class of a SYN that leaves, in its place in `detail`; its next hop is not read.
     #[inline(always)]
     pub fn class(&self) -> u16 {
-        let ip = self.head.peek::<[u8; 10]>(self.ip);
-        ip.map_or(0, |ip| u16::from(packet_class([0; 6], ip)) << WIRE_CLASS_SHIFT)
+        let (Some(ip), Some(header)) = (self.head.peek(self.ip), self.head.peek(self.tcp)) else { return 0 };
+        let shape = syn_shape(header, self.option_word(0).unwrap_or_default());
+        u16::from(packet_class([0; 6], ip, shape)) << WIRE_CLASS_SHIFT
     }
 
     /// Four bytes of the TCP options, from there on.

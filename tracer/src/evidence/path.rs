@@ -111,13 +111,14 @@ impl PathEvidence {
         let client = attempt.original.map_or(0, |original| client(original.src));
         let rule = attempt.range.filter(|range| range.flags & RANGE_PROTO_SPECIFIED != 0);
         let rule = rule.map(|range| (range.min_port, range.max_port));
+        // One of several addresses of this node may be refused as well.
+        let class = attempt.packet_class.wrapping_add(self::client(translated.src)).max(1);
         let source = self.source(translated.src);
         let (entry, is_shared) = self.index.number(Destination::of(translated), source);
         let service = translated.dst_port;
         let (path, period) = (self.number, self.period_at(at_ns));
         let waited_ms = if attempt.is_answered() { LONG_WAIT_MS } else { attempt.waited_ms() };
         let waited_ms = if waited_ms == LONG_WAIT_MS { waited_ms } else { 1 << waited_ms.max(1).ilog2() };
-        let class = attempt.packet_class;
         Place { path, period, entry, is_shared, service, side, is_kept, client, class, rule, waited_ms }
     }
 

@@ -28,7 +28,7 @@ pub struct Place {
     pub(super) is_kept: bool,
     /// A hash of the address of the client; 0 where it is not known
     pub(super) client: u8,
-    /// `Attempt::packet_class`
+    /// A hash of `Attempt::packet_class` and the translated source address
     pub(super) class: u8,
     /// The lowest and the highest port that its NAT rule names, where that is known and the rule names any
     pub(super) rule: Option<(u16, u16)>,

@@ -45,7 +45,7 @@ pub(super) struct Slot {
     /// Newest answer by the events of the wire
     pub(super) answered_at: Coarse,
     pub(super) range: PackedRange,
-    /// `packet_class` of the newest SYN that left; 0 while unknown
+    /// `packet_class` of the first SYN that left: a retransmit may lack options; 0 while unknown
     pub(super) class: u8,
     /// The retransmit that waits for late facts, by its place in `Settling`
     pub(super) held: u16,

@@ -144,6 +144,7 @@ impl SlotViewMut<'_> {
         if !self.known.has(SlotFlags::SEEN) {
             self.interface = interface;
             self.syns.put_first(detail);
+            self.class = (detail >> WIRE_CLASS_SHIFT) as u8;
         } else if interface != self.newest_interface
             && self.known.has(SlotFlags::SENT_BY_WIRE)
             && self.is_newest_transmission(time_ns)
@@ -155,7 +156,6 @@ impl SlotViewMut<'_> {
         }
         self.known.set(SlotFlags::SEEN);
         self.syns.put_newest(detail);
-        self.class = (detail >> WIRE_CLASS_SHIFT) as u8;
         if self.syns.newest().lacks_any_of(self.syns.first()) {
             self.known.add_plain_syn();
         }

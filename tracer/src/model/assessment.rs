@@ -144,7 +144,7 @@ pub enum Doubt {
     ProgramsDiffer,
     /// Other NAT rules chose the ports that fail than those that are answered.
     RulesDiffer,
-    /// Packets of other classes (next hop, DSCP, TTL) have the ports that fail than those that are answered.
+    /// Packets of other classes (next hop, DSCP, TTL, shape of the SYN, translated address) have the ports that fail than those that are answered.
     PacketsDiffer,
 }
 
@@ -165,8 +165,8 @@ impl Doubt {
                  connections of the two rules (a mark, a gateway) may be the reason"
             }
             Self::PacketsDiffer => {
-                "the packets that fail differ from the others in more than their port (next hop, DSCP or TTL), so another \
-                 gateway or class of service may be the reason"
+                "the SYNs that fail differ from the others in more than their port (next hop, DSCP, TTL, TCP options, window \
+                 or translated address), so that may be the reason"
             }
         }
     }

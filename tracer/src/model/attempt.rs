@@ -164,7 +164,7 @@ pub struct Attempt {
     pub ifindex: u32,
     /// Its network namespace; `None` where the trace does not say it.
     pub uplink_netns: Option<u32>,
-    /// By what else than its ports the newest SYN that left may be treated (`packet_class`); 0 where unknown.
+    /// By what else than its ports the first SYN that left may be treated (`packet_class`); 0 where unknown.
     pub packet_class: u8,
     /// A SYN-ACK was seen arriving.
     pub syn_ack_seen: bool,

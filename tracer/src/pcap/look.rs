@@ -71,7 +71,7 @@ impl Look {
             None
         };
         let detail = match kind {
-            PacketKind::Syn => segment.syn_bits | class(next_hop, ip),
+            PacketKind::Syn => segment.syn_bits | class(next_hop, ip, segment.syn_shape),
             PacketKind::Unreachable => segment.icmp,
             PacketKind::Stray | PacketKind::Continues => segment.flags.into(),
             PacketKind::SynAck | PacketKind::Refusal | PacketKind::Reset => 0,
@@ -119,7 +119,7 @@ impl Look {
     }
 }
 
-/// Of the outer header, which is what a network sees.
-fn class(next_hop: [u8; 6], ip: &[u8]) -> u16 {
-    ip.first_chunk().map_or(0, |ip| u16::from(packet_class(next_hop, *ip)) << WIRE_CLASS_SHIFT)
+/// By the outer header, which is what a network sees.
+fn class(next_hop: [u8; 6], ip: &[u8], shape: u64) -> u16 {
+    ip.first_chunk().map_or(0, |ip| u16::from(packet_class(next_hop, *ip, shape)) << WIRE_CLASS_SHIFT)
 }

@@ -6,7 +6,7 @@
 use etherparse::err::ip::LaxHeaderSliceError;
 use etherparse::{IpNumber, LaxIpSlice};
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_MPTCP};
+use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_FAST_OPEN, WIRE_MPTCP, syn_shape};
 
 /// Bits of the flags byte of a TCP header (RFC 9293, 3.1).
 pub const TCP_SYN: u8 = 0x02;
@@ -29,6 +29,8 @@ pub struct TcpSegment {
     pub icmp: u16,
     /// `detail` of a SYN (`WIRE_ECN` and others).
     pub syn_bits: u16,
+    /// `syn_shape` of a SYN.
+    pub syn_shape: u64,
     /// Identification of an IPv4 packet; 0 of others.
     pub id: u16,
     pub ttl: u8,
@@ -116,7 +118,9 @@ fn tcp(ip: &Ip<'_>) -> Option<TcpSegment> {
     let bit = |is_set: bool, bit: u16| if is_set { bit } else { 0 };
     let asks_for_ecn = segment.flags & (TCP_ECE | TCP_CWR) == TCP_ECE | TCP_CWR;
     let syn_bits = bit(asks_for_ecn, WIRE_ECN) | bit(ip.payload_len > header_len, WIRE_DATA) | option_bits(options);
-    Some(TcpSegment { ack, syn_bits, ..segment })
+    let shape =
+        ip.payload.first_chunk().map_or(0, |header| syn_shape(*header, *options.first_chunk().unwrap_or(&[0; 4])));
+    Some(TcpSegment { ack, syn_bits, syn_shape: shape, ..segment })
 }
 
 /// The first eight bytes of a TCP header.
@@ -131,6 +135,7 @@ fn quoted(ip: &Ip<'_>, icmp: u16) -> Option<TcpSegment> {
         flags: 0,
         icmp,
         syn_bits: 0,
+        syn_shape: 0,
         id: ip.id,
         ttl: ip.ttl,
     })

@@ -610,6 +610,12 @@ fn packets_of_another_class_may_be_the_reason() {
     nobody_is_blamed(&world, 0);
     let is_of_packets = |of: &Assessment| of.reason == Reason::Doubted(Doubt::PacketsDiffer);
     each(&world, |seed, seen| assert!(seen.policies.iter().all(is_of_packets), "seed {seed}: {:?}", seen.policies));
+    // An address that is not routed back, and a host of its own for each connection.
+    nobody_is_blamed(
+        &World { class: |port| if port < 32_768 { 3 } else { (port % 200) as u8 + 5 }, ..World::new() },
+        0,
+    );
+    all_are_proven(&World { class: |port| (port % 200) as u8 + 1, ..World::new() });
     // Several gateways, each used from all ports; or one of them is not known.
     all_are_proven(&World { class: |port| (port % 5) as u8 + 1, ..World::new() });
     all_are_proven(&World { class: |port| (port % 3) as u8, ..World::new() });
