@@ -7,6 +7,9 @@ use hashbrown::HashMap;
 use super::drawn::Drawn;
 use super::pools::Pool;
 
+/// Where ports are drawn, a class of packets has none inside with a lower probability only if it has ports of its own.
+const MAX_APART_P: f64 = 0.05;
+
 /// A connection from a port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PortUse {
@@ -32,9 +35,19 @@ pub(super) struct Users {
     pub(super) programs_differ: bool,
     /// NAT rules that name no port inside chose most of the ports outside that fail.
     pub(super) rules_differ: bool,
-    /// Classes of packets use ports on one side only, and most of the ports outside that fail are of classes of which no port inside was
-    /// answered.
+    /// Most of the ports outside that fail are of classes of packets that have no port inside which was answered.
     pub(super) packets_differ: bool,
+}
+
+/// How packets of a class fare.
+#[derive(Clone, Copy, Debug, Default)]
+struct PacketClass {
+    /// Inside and outside
+    tried: [u32; 2],
+    /// Outside
+    failed: u32,
+    /// A port inside was answered.
+    is_comparable: bool,
 }
 
 impl Users {
@@ -42,17 +55,16 @@ impl Users {
         let (mut tries, mut pools) = ([[0; 2]; 256], [Pool::default(); 2]);
         let (mut failures, mut chosen, mut inside_used) = (0, 0, Pool::default());
         let mut of_client: HashMap<u8, ([Pool; 2], u32), FixedState> = HashMap::default();
-        // By class: attempts on the two sides, failures outside, and whether a port inside was answered.
-        let mut of_class = [([0; 2], 0, false); 256];
+        let mut of_class = [PacketClass::default(); 256];
         let mut of_rule: HashMap<(u16, u16), u32, FixedState> = HashMap::default();
         for PortUse { client, port, is_chosen, rule, class, is_outside, answered } in uses {
             tries[usize::from(client)][usize::from(is_outside)] += 1;
             let is_failure = u32::from(is_outside && !answered);
             failures += is_failure;
-            let (of_sides, failed, is_comparable) = &mut of_class[usize::from(class)];
-            of_sides[usize::from(is_outside)] += 1;
-            *failed += is_failure;
-            *is_comparable |= !is_outside && answered;
+            let class = &mut of_class[usize::from(class)];
+            class.tried[usize::from(is_outside)] += 1;
+            class.failed += is_failure;
+            class.is_comparable |= !is_outside && answered;
             if !is_outside {
                 inside_used.insert(port);
             }
@@ -70,12 +82,16 @@ impl Users {
         let are_most = |count: u32| count * 2 > failures;
         let uneven = of_client.values().filter(|([inside, outside], _)| inside.is_uneven_with(*outside));
         let of_others = of_rule.iter().filter(|((lowest, highest), _)| !inside_used.has_any(*lowest..=*highest));
-        let known = &of_class[1..];
-        let of_other_packets = known.iter().filter(|(_, _, is_comparable)| !is_comparable).map(|(_, failed, _)| failed);
-        // Hosts of this network each have a class of their own, and each class has ports of both sides then.
-        let are_apart = !Drawn::of(known.iter().map(|(of_sides, ..)| *of_sides), 0).are_drawn();
+        let tried = of_class.iter().fold([0; 2], |sum, class| [sum[0] + class.tried[0], sum[1] + class.tried[1]]);
+        let share = f64::from(tried[1]) / f64::from(tried[0] + tried[1]).max(1.0);
+        // Hosts of this network have a class each, so that a class of few attempts has ports of one side by chance.
+        let is_apart = |class: &&PacketClass| {
+            !class.is_comparable
+                && share.powi(i32::try_from(class.tried[0] + class.tried[1]).unwrap_or(i32::MAX)) < MAX_APART_P
+        };
+        let of_other_packets = of_class[1..].iter().filter(is_apart).map(|class| class.failed);
         Self {
-            packets_differ: are_apart && are_most(of_other_packets.sum()),
+            packets_differ: are_most(of_other_packets.sum()),
             clients_differ: !Drawn::of(tries.into_iter(), 0).are_drawn(),
             programs_differ: are_most(chosen)
                 && (inside.is_apart_from(outside) || are_most(uneven.map(|(_, failed)| failed).sum())),
