@@ -137,6 +137,16 @@ eventually 'tail runs again' some
 kill -KILL $plugin
 eventually 'nothing stays on the node after kill -9 of the plugin' none
 
+say "a snatrace that is killed, and an upgrade"
+kill -KILL "$(pgrep -x snatrace | head -n 1)"
+restarted() { kubectl -n snatrace get pods -o json | jq -e '[.items[].status.containerStatuses[] | select(.ready) | .restartCount] | sort == [0, 1]'; }
+eventually 'it is started again' restarted
+helm upgrade snatrace "$chart" --namespace snatrace --reuse-values --set allow=1024-65535 >/dev/null
+upgraded() { [ "$(lines | jq -c 'select(.kind == "capture") | .allowed' | sort | uniq -c | xargs)" = '2 1024-65535' ]; }
+# One node after the other, and this kubelet may take a minute to report a pod as gone.
+check 'the DaemonSet is upgraded on both nodes' kubectl -n snatrace rollout status daemonset/snatrace --timeout=300s
+eventually 'both nodes have the new policy' upgraded
+
 say "helm uninstall"
 attached=$(programs)
 check "programs are attached until then: $(wc -w <<<"$attached")" [ "$(wc -w <<<"$attached")" -ge 8 ]
