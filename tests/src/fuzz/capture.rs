@@ -11,7 +11,7 @@ const EVENTS_OF_PACKET: u64 = 5;
 /// Bytes of input: what is packed may unpack to a thousand times as much.
 const MAX_LEN: usize = 64 << 10;
 
-/// No panic and no endless loop, and no more events than packets can tell.
+/// No panic and no endless loop, and no more events than packets can become.
 #[expect(clippy::panic, reason = "that is how a fuzz target says it")]
 pub fn check(bytes: &[u8]) {
     if bytes.len() > MAX_LEN {

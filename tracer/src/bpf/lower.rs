@@ -101,7 +101,7 @@ impl Lower {
     }
 }
 
-/// The bridges that are uplinks, and those below one uplink: a port does not tell VLANs apart.
+/// The bridges that are uplinks, and those below one uplink: a port does not distinguish VLANs.
 fn bridges(links: &BTreeMap<u32, Link>, uplinks: &[u32]) -> BTreeSet<u32> {
     let is_bridge = |index: &&u32| links.get(index).is_some_and(|link| link.is_bridge);
     let mut bridges: BTreeSet<u32> = uplinks.iter().filter(is_bridge).copied().collect();
@@ -219,7 +219,7 @@ mod tests {
         for (uplinks, expected) in [
             (&[1][..], &[&[2, 3][..]][..]),
             (&[9], &[&[2, 3]]),
-            // Ports do not tell VLANs apart.
+            // Ports do not distinguish VLANs.
             (&[9, 10], &[&[9], &[10]]),
             (&[1, 9], &[&[2, 3], &[2, 3]]),
         ] {

@@ -62,7 +62,7 @@ pub(super) fn facts(case: &Case<'_>) -> Vec<String> {
     if attempt.is_reset_here {
         facts.push("an RST left for the SYN-ACK while the client waited for it".to_owned());
     }
-    // Where the translated tuple is known, nat_bind would tell nothing more.
+    // Where the translated tuple is known, nat_bind would add nothing.
     let is_missed = |stem: &str| stem != "nat_bind" || attempt.translated.is_none();
     let off = case.capture.hooks.iter().filter(|hook| hook.off.is_some() && is_missed(&hook.stem));
     let off: Vec<_> = off.map(|hook| hook.stem.as_str()).collect();

@@ -221,7 +221,7 @@ fn for_machines(rule: &NatRule, reach: &Reach, shares: Vec<Share>) -> RuleReport
         ports: nat.ports.clone(),
         owner: rule.owner,
         table_owner: rule.owned_by.clone(),
-        reached: !rule.ways.is_empty(),
+        reached: !rule.paths.is_empty(),
         meets_tcp: *reach == Reach::Met,
         rules: 1,
         shares,

@@ -5,7 +5,7 @@ use super::{Facts, percent};
 use crate::ruleset::{NatKind, NatPorts, NatRule, Reach, RulePath};
 
 /// Ways to a rule that are shown.
-const MAX_WAYS: usize = 3;
+const MAX_PATHS: usize = 3;
 
 /// `masquerade fully-random`
 pub(super) fn statement(rule: &NatRule) -> String {
@@ -67,9 +67,9 @@ pub(super) fn details(facts: &Facts, rule: &NatRule, reach: &Reach, shares: &[Sh
     if let Some(program) = &rule.owned_by {
         details.push(format!("{program} owns this table (flags owner): no other program can change it"));
     }
-    details.extend(rule.ways.iter().take(MAX_WAYS).flat_map(matches));
-    if rule.ways.len() > MAX_WAYS {
-        details.push(format!("{} more chains lead to it", rule.ways.len() - MAX_WAYS));
+    details.extend(rule.paths.iter().take(MAX_PATHS).flat_map(matches));
+    if rule.paths.len() > MAX_PATHS {
+        details.push(format!("{} more chains lead to it", rule.paths.len() - MAX_PATHS));
     }
     if rule.asks_for_mark() {
         details.push("it matches only packets that another rule has marked".to_owned());
@@ -93,12 +93,12 @@ fn place(rule: &NatRule) -> String {
     format!("{text} (chain {} of {} {}, {at}, {}{owner})", rule.chain, rule.table_family, rule.table, rule.tool)
 }
 
-fn matches(way: &RulePath) -> Vec<String> {
-    let mut lines = vec![format!("reached by: {} > {}", way.hook, way.chains.join(" > "))];
-    lines.extend(way.jumps.iter().map(|jump| format!("only packets that match: {jump}")));
-    lines.extend(way.excepts.iter().map(|except| format!("unless an earlier rule matches: {except}")));
-    if way.more_excepts > 0 {
-        lines.push(format!("and {} more earlier rules", way.more_excepts));
+fn matches(path: &RulePath) -> Vec<String> {
+    let mut lines = vec![format!("reached by: {} > {}", path.hook, path.chains.join(" > "))];
+    lines.extend(path.jumps.iter().map(|jump| format!("only packets that match: {jump}")));
+    lines.extend(path.excepts.iter().map(|except| format!("unless an earlier rule matches: {except}")));
+    if path.more_excepts > 0 {
+        lines.push(format!("and {} more earlier rules", path.more_excepts));
     }
     lines
 }

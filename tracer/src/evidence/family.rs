@@ -15,7 +15,7 @@ use crate::model::{Answers, Assessment, Claim, Reason, Scope, Side, SideEvidence
 
 /// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
 const ENOUGH_NATS: f64 = 9.210_340;
-/// Ports of destinations that are told apart.
+/// Ports of destinations that are distinguished.
 const MAX_SERVICES: usize = 256;
 /// So many attempts from ports inside, none of which was answered, show that a port of destinations is silent.
 const SILENT_SERVICE: u64 = 3;

@@ -4,7 +4,7 @@
 
 use std::ops::RangeInclusive;
 
-/// What Linux gives to sockets that bind no port, unless it is told otherwise (`ip_local_port_range`, `inet_init_net()`).
+/// What Linux gives to sockets that bind no port, unless it is configured otherwise (`ip_local_port_range`, `inet_init_net()`).
 const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
 /// A gap between the pools as wide as this is chance less than once in a hundred times.
 const GAP_CHANCE: f64 = 0.01;

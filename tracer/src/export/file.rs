@@ -54,7 +54,7 @@ impl Write for Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if let Some((partial, _)) = self.names.take() {
-            // It may be gone already; nobody is left to tell.
+            // It may be gone already; nobody is left to report to.
             let _ = fs::remove_file(partial);
         }
     }

@@ -9,7 +9,7 @@ use super::destination::Destination;
 pub(crate) const MAX_DESTINATIONS: usize = 1024;
 /// Numbers of networks of later destinations.
 pub(super) const MAX_NETWORKS: usize = 256;
-/// Sources that are told apart: numbers of all that remain, one a source.
+/// Sources that are distinguished: numbers of all that remain, one a source.
 pub(crate) const MAX_SOURCES: usize = 65;
 /// All numbers are less.
 pub(crate) const MAX_NUMBERS: usize = MAX_DESTINATIONS + MAX_NETWORKS + MAX_SOURCES;

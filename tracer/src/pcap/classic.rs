@@ -62,7 +62,7 @@ impl Classic {
 }
 
 fn interface(header: &PcapHeader, units_per_s: u32) -> CapturedInterface {
-    // The upper bits tell of the frame check sequence.
+    // The upper bits are about the frame check sequence.
     let link = LinkType::new(header.network.0.cast_unsigned() & 0xffff);
     CapturedInterface { link, name: String::new(), clock: TimestampFormat::new(units_per_s.into(), 0) }
 }

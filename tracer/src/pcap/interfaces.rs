@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use tracer_common::events::{INTERFACE_NAME, LINK_ENCAPSULATES, Stamp, UPLINK_BLIND, Uplink};
 
-/// Interfaces that are told apart; attempts keep their numbers in two bytes.
+/// Interfaces that are distinguished; attempts keep their numbers in two bytes.
 const MAX_INTERFACES: usize = 65_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! Looks at packets: which of them tell something of an attempt, and what.
+//! Looks at packets: which of them show something of an attempt, and what.
 
 use std::collections::VecDeque;
 
@@ -42,7 +42,7 @@ impl Look {
         Self { sides, ..Self::default() }
     }
 
-    /// What the packet tells; `None` for nearly all packets.
+    /// What the packet shows; `None` for nearly all packets.
     pub fn look(&mut self, packet: &Packet<'_>) -> Option<ObservedPacket> {
         let NetworkPacket { direction, ifindex, next_hop, ip } = packet.interface.link.read(packet.data)?;
         let direction = direction.or(packet.record.direction);

@@ -21,7 +21,7 @@ pub enum PacketKind {
     Continues,
 }
 
-/// A packet that tells something of an attempt.
+/// A packet that shows something of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObservedPacket {
     pub time_ns: u64,
@@ -52,7 +52,7 @@ impl ObservedPacket {
     }
 }
 
-/// Kind and ISN of an attempt; `None` for what tells nothing of one.
+/// Kind and ISN of an attempt; `None` for what shows nothing of one.
 #[inline]
 pub fn recognise(segment: &TcpSegment) -> Option<(PacketKind, u32)> {
     if segment.icmp != 0 {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tracer_common::Event;
 use tracer_common::events::{Stamp, Tick};
 
+use super::events::PacketEvents;
 use super::file::PacketFile;
 use super::header::{self, Known};
 use super::look::{Look, Packet};
@@ -14,7 +15,6 @@ use super::observation::{ObservedPacket, PacketKind};
 use super::open::UnpackedFile;
 use super::record::PacketRecord;
 use super::sides::Sides;
-use super::tell::Tell;
 use crate::model::Capture;
 use crate::store::{Error, ReadReport, Recording};
 
@@ -43,8 +43,8 @@ pub struct Packets {
     inputs: Vec<PacketInput>,
     capture: Capture,
     look: Look,
-    tell: Tell,
-    /// What was observed and not told yet
+    events: PacketEvents,
+    /// What was observed and is not an event yet
     held: VecDeque<ObservedPacket>,
     newest_ns: u64,
     ticked_ns: u64,
@@ -70,7 +70,7 @@ impl Packets {
             inputs,
             capture: header::capture(&Known::default()),
             look: Look::new(Sides::new(&options.node)),
-            tell: Tell::default(),
+            events: PacketEvents::default(),
             held: VecDeque::new(),
             newest_ns: 0,
             ticked_ns: 0,
@@ -155,7 +155,7 @@ impl Packets {
         }
         if let Some(observation) = self.held.pop_front() {
             self.tick(observation.time_ns, push);
-            self.tell.tell(&observation, &self.look.sides, push);
+            self.events.push(&observation, &self.look.sides, push);
             return Ok(true);
         }
         let is_more = self.read_packet()?;

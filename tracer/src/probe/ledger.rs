@@ -127,7 +127,7 @@ impl Ledger {
             let (target, wave) = (asked.ask.target, asked.wave);
             let says = match asked.answer {
                 ProbeAnswer::Accepted | ProbeAnswer::Refused => true,
-                // A wave that the target left unanswered as a whole tells of the target.
+                // A wave that the target left unanswered as a whole says something of the target.
                 ProbeAnswer::Silent | ProbeAnswer::Unreachable(_) => {
                     let is_alive =
                         answering.contains(&(target, wave)) || firsts.get(&target).is_none_or(|first| wave < *first);

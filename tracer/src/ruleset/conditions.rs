@@ -127,37 +127,37 @@ fn is_within(name: &str, of: &str) -> bool {
     }
 }
 
-/// Whether a packet that meets all of `way` meets `condition`.
-pub(super) fn are_enough(way: &[Condition], condition: &Condition) -> bool {
-    way.iter().any(|held| held.implies(condition))
+/// Whether a packet that meets all of `path` meets `condition`.
+pub(super) fn are_enough(path: &[Condition], condition: &Condition) -> bool {
+    path.iter().any(|held| held.implies(condition))
 }
 
 /// Whether no packet can meet both.
-pub(super) fn exclude(way: &[Condition], condition: &Condition) -> bool {
-    are_enough(way, &condition.opposite())
+pub(super) fn exclude(path: &[Condition], condition: &Condition) -> bool {
+    are_enough(path, &condition.opposite())
 }
 
 /// Whether the conditions name destinations, and none of them is routed on the internet.
-pub(super) fn stay_private(way: &[Condition]) -> bool {
-    way.iter().filter(|condition| !condition.negated).any(|condition| {
+pub(super) fn stay_private(path: &[Condition]) -> bool {
+    path.iter().filter(|condition| !condition.negated).any(|condition| {
         matches!(&condition.subject, Subject::Destination(prefixes)
             if !prefixes.is_empty() && prefixes.iter().all(addresses::is_private))
     })
 }
 
 /// Whether only connections meet the conditions whose destination another rule has changed.
-pub(super) fn need_changed_destination(way: &[Condition]) -> bool {
-    way.iter().any(|condition| condition.subject == Subject::ChangedDestination && !condition.negated)
+pub(super) fn need_changed_destination(path: &[Condition]) -> bool {
+    path.iter().any(|condition| condition.subject == Subject::ChangedDestination && !condition.negated)
 }
 
 /// Whether only sockets of this node meet the conditions.
-pub(super) fn need_own_socket(way: &[Condition]) -> bool {
-    way.iter().any(|condition| matches!(condition.subject, Subject::OwnSocket(_)))
+pub(super) fn need_own_socket(path: &[Condition]) -> bool {
+    path.iter().any(|condition| matches!(condition.subject, Subject::OwnSocket(_)))
 }
 
 /// The interfaces that packets must leave by, where the conditions name some.
-pub(super) fn leave_by(way: &[Condition]) -> Option<&BTreeSet<String>> {
-    way.iter()
+pub(super) fn leave_by(path: &[Condition]) -> Option<&BTreeSet<String>> {
+    path.iter()
         .filter(|condition| !condition.negated)
         .find_map(|condition| if let Subject::Out(names) = &condition.subject { Some(names) } else { None })
 }

@@ -1,7 +1,7 @@
 //! The NAT rules of a namespace, as `nft` and `iptables-save` list them. They are read, never written.
 //!
 //! Each tool's output becomes tables of chains of lines; `walk` follows the jumps from the hooks and lists every rule that
-//! chooses a source port, with the way to it.
+//! chooses a source port, with the path to it.
 
 mod addresses;
 mod conditions;

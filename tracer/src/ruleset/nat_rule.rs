@@ -1,4 +1,4 @@
-//! A rule that chooses source ports, and the ways from the hooks to it.
+//! A rule that chooses source ports, and the paths from the hooks to it.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::conditions::{leave_by, need_changed_destination, need_own_socket, sta
 use super::reach::{Passage, Reach};
 use super::{Nat, RuleFamily, RuleLine, RuleOwner};
 
-/// One way from a hook to a rule.
+/// One path from a hook to a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulePath {
     /// `postrouting` or `input`.
@@ -19,9 +19,9 @@ pub struct RulePath {
     pub excepts: Vec<String>,
     /// How many more of those there are.
     pub more_excepts: usize,
-    /// Whether connections come this way.
+    /// Whether connections come by this path.
     pub reach: Reach,
-    /// Whether only packets come this way that something has marked.
+    /// Whether only packets come by this path that something has marked.
     pub asks_for_mark: bool,
     pub(super) passage: Passage,
 }
@@ -41,14 +41,14 @@ pub struct NatRule {
     pub nat: Nat,
     /// Families that it meets.
     pub family: RuleFamily,
-    /// The ways to it; none means that no hook leads to it.
-    pub ways: Vec<RulePath>,
+    /// The paths to it; none means that no hook leads to it.
+    pub paths: Vec<RulePath>,
     /// The program that writes it, where its names show that.
     pub owner: Option<RuleOwner>,
 }
 
 impl NatRule {
-    /// Whether a connection can meet it: the best of its ways.
+    /// Whether a connection can meet it: the best of its paths.
     pub fn reach(&self) -> Reach {
         if !self.line.protocols.have_tcp() {
             return Reach::NotTcp;
@@ -59,44 +59,44 @@ impl NatRule {
             Reach::NotTcp => 2,
             Reach::Never(_) => 3,
         };
-        let best = self.ways.iter().map(|way| &way.reach).min_by_key(|reach| rank(reach));
+        let best = self.paths.iter().map(|path| &path.reach).min_by_key(|reach| rank(reach));
         best.cloned().unwrap_or_else(|| Reach::Never("no hook leads to it".to_owned()))
     }
 
-    /// The ways by which connections come.
-    pub fn met_ways(&self) -> impl Iterator<Item = &RulePath> {
-        self.ways.iter().filter(|way| way.reach == Reach::Met)
+    /// The paths by which connections come.
+    pub fn met_paths(&self) -> impl Iterator<Item = &RulePath> {
+        self.paths.iter().filter(|path| path.reach == Reach::Met)
     }
 
     /// Whether it asks for destinations that are not routed on the internet.
     pub fn stays_private(&self) -> bool {
-        self.is_each_met_way(|way| stay_private(&way.passage.conditions))
+        self.is_each_met_path(|path| stay_private(&path.passage.conditions))
     }
 
-    /// The interfaces that its packets leave by, where each way names some.
+    /// The interfaces that its packets leave by, where each path names some.
     pub fn leaves_by(&self) -> Option<BTreeSet<&str>> {
-        let names = self.met_ways().map(|way| leave_by(&way.passage.conditions));
+        let names = self.met_paths().map(|path| leave_by(&path.passage.conditions));
         let names: Option<Vec<_>> = names.collect();
-        names.filter(|ways| !ways.is_empty()).map(|ways| ways.into_iter().flatten().map(String::as_str).collect())
+        names.filter(|paths| !paths.is_empty()).map(|paths| paths.into_iter().flatten().map(String::as_str).collect())
     }
 
     /// Whether it matches marked packets only, as kube-proxy's does.
     pub fn asks_for_mark(&self) -> bool {
-        self.is_each_met_way(|way| way.asks_for_mark)
+        self.is_each_met_path(|path| path.asks_for_mark)
     }
 
     /// Whether it matches only connections whose destination another rule has changed.
     pub fn asks_for_changed_destination(&self) -> bool {
-        self.is_each_met_way(|way| need_changed_destination(&way.passage.conditions))
+        self.is_each_met_path(|path| need_changed_destination(&path.passage.conditions))
     }
 
     /// Whether it matches only sockets of this node, and no forwarded connections.
     pub fn asks_for_own_socket(&self) -> bool {
-        self.is_each_met_way(|way| need_own_socket(&way.passage.conditions))
+        self.is_each_met_path(|path| need_own_socket(&path.passage.conditions))
     }
 
-    fn is_each_met_way(&self, is: impl Fn(&RulePath) -> bool) -> bool {
-        let mut ways = self.met_ways().peekable();
-        ways.peek().is_some() && ways.all(is)
+    fn is_each_met_path(&self, is: impl Fn(&RulePath) -> bool) -> bool {
+        let mut paths = self.met_paths().peekable();
+        paths.peek().is_some() && paths.all(is)
     }
 }

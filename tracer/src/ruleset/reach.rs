@@ -65,7 +65,7 @@ impl DivertingLine {
         }
     }
 
-    /// Whether every TCP connection that comes this way has met it. `unmarked`: only those without a mark.
+    /// Whether every TCP connection that comes by this path has met it. `unmarked`: only those without a mark.
     pub(super) fn takes(&self, passage: &Passage, unmarked: bool) -> bool {
         let is_met = |one: &Condition| match one.of_unmarked().filter(|_| unmarked) {
             Some(is_met) => is_met,

@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 16;
 /// Lines visited: enough for every set of rules that people write.
 const MAX_STEPS: usize = 200_000;
 /// Ways to one rule that are kept.
-const MAX_WAYS: usize = 8;
+const MAX_PATHS: usize = 8;
 /// Lines above a rule that are compared with it, the nearest ones.
 const MAX_COMPARED: usize = 1000;
 /// Lines above a rule that are kept for people.
@@ -131,8 +131,8 @@ impl<'a> Walk<'a> {
             }
             let passage = at.passage.through(line);
             if let Action::Nat(_) = &line.action {
-                let way = self.way(&at, passage);
-                self.rule(table, chain, line, Some(way));
+                let path = self.path(&at, passage);
+                self.rule(table, chain, line, Some(path));
                 self.take(line, true, true);
             } else if let Action::Branches(branches) = &line.action {
                 for branch in branches {
@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
         !self.is_mark_changed && (passage.asks_for_mark() || self.above().iter().any(takes_unmarked))
     }
 
-    /// Whether connections of the passage's family come this way.
+    /// Whether connections of the passage's family come by this path.
     fn reach(&self, at: &At<'_>, passage: &Passage) -> Reach {
         let taken_by = self.above().iter().find(|one| one.takes(passage, false));
         let untracked = self.untracked.iter().find(|one| one.takes(passage, false));
@@ -226,7 +226,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn way(&self, at: &At<'_>, mut passage: Passage) -> RulePath {
+    fn path(&self, at: &At<'_>, mut passage: Passage) -> RulePath {
         let of = |family| self.reach(at, &passage.of(family));
         let (family, reach) = match passage.family {
             RuleFamily::Both => match (of(RuleFamily::V4), of(RuleFamily::V6)) {
@@ -249,7 +249,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn rule(&mut self, table: &'a Table, chain: &'a Chain, line: &'a RuleLine, way: Option<RulePath>) {
+    fn rule(&mut self, table: &'a Table, chain: &'a Chain, line: &'a RuleLine, path: Option<RulePath>) {
         let Action::Nat(nat) = &line.action else { return };
         let place = (&*table.tool, &*table.family, &*table.name, &*chain.name, line.number);
         let at = *self.found.entry(place).or_insert_with(|| {
@@ -262,20 +262,20 @@ impl<'a> Walk<'a> {
                 line: line.clone(),
                 nat: nat.clone(),
                 family: line.family,
-                ways: Vec::new(),
+                paths: Vec::new(),
                 owner: RuleOwner::of(&table.name, &chain.name, &line.text)
                     .or_else(|| RuleOwner::of_conditions(&line.conditions)),
             });
             self.rules.len() - 1
         });
         let rule = &mut self.rules[at];
-        if let Some(mut way) = way.filter(|_| rule.ways.len() < MAX_WAYS) {
-            if !way.chains.contains(&chain.name) {
-                way.chains.push(chain.name.clone());
+        if let Some(mut path) = path.filter(|_| rule.paths.len() < MAX_PATHS) {
+            if !path.chains.contains(&chain.name) {
+                path.chains.push(chain.name.clone());
             }
-            rule.ways.push(way);
-            let met = rule.met_ways().map(|way| way.passage.family).collect::<Vec<_>>();
-            let all = || rule.ways.iter().map(|way| way.passage.family).collect::<Vec<_>>();
+            rule.paths.push(path);
+            let met = rule.met_paths().map(|path| path.passage.family).collect::<Vec<_>>();
+            let all = || rule.paths.iter().map(|path| path.passage.family).collect::<Vec<_>>();
             let mut families = if met.is_empty() { all() } else { met };
             families.dedup();
             rule.family = <[RuleFamily; 1]>::try_from(families).map_or(RuleFamily::Both, |[family]| family);

@@ -8,7 +8,7 @@ use super::super::recent::RecentAttempt;
 use super::{PathEvidence, PeriodEvidence};
 use crate::model::Side;
 
-/// Periods that are told apart; a filter that changes more often is judged by several at once.
+/// Periods that are distinguished; a filter that changes more often is judged by several at once.
 const MAX_PERIODS: usize = 8;
 /// Attempts after which a change is looked for.
 const LOOK_EVERY: u64 = 16;

@@ -55,7 +55,7 @@ fn chains_that_lead_to_themselves_end() {
         );
     }
     let sources = read_json(&(json + "]}"));
-    assert!(!sources.rules.is_empty() && sources.rules.iter().all(|rule| rule.ways.len() <= 8));
+    assert!(!sources.rules.is_empty() && sources.rules.iter().all(|rule| rule.paths.len() <= 8));
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn flannels_rules_are_found_in_both_variants() {
             sources.rules.iter().map(|rule| rule.family).collect::<Vec<_>>(),
             [RuleFamily::V4, RuleFamily::V4, RuleFamily::V6, RuleFamily::V6]
         );
-        assert_eq!(sources.rules[0].ways[0].excepts.len(), 4);
+        assert_eq!(sources.rules[0].paths[0].excepts.len(), 4);
         assert!(sources.unread.is_empty());
     }
     // What the second rule asks for is sent back by the last line above, but not in the older variant.
@@ -44,10 +44,10 @@ fn flannels_rules_are_found_in_both_variants() {
     assert_eq!(of_iptables.rules.iter().map(NatRule::stays_private).collect::<Vec<_>>(), [false, true, false, true]);
     assert_eq!(of_nft.rules[0].line.text, "ip saddr 10.7.0.0/18 ip daddr != 224.0.0.0/4 masquerade fully-random");
     assert_eq!(
-        (of_nft.rules[0].line.handle, of_nft.rules[0].ways[0].chains.join(">")),
+        (of_nft.rules[0].line.handle, of_nft.rules[0].paths[0].chains.join(">")),
         (Some(9), "postrtg".to_owned())
     );
-    assert_eq!(of_iptables.rules[0].ways[0].chains.join(">"), "POSTROUTING>FLANNEL-POSTRTG");
+    assert_eq!(of_iptables.rules[0].paths[0].chains.join(">"), "POSTROUTING>FLANNEL-POSTRTG");
     assert_eq!((of_iptables.rules[0].tool.as_str(), of_iptables.rules[0].line.number), ("iptables-nft", 5));
 }
 
@@ -58,9 +58,9 @@ fn kube_proxys_rules_are_found_in_both_variants() {
     {
         let [rule] = &sources.rules[..] else { unreachable!("{:?}", sources.rules) };
         assert_eq!((&rule.nat, rule.owner), (&fully_random(), Some(RuleOwner::KubeProxy)));
-        assert_eq!(rule.ways[0].chains.join(">"), chains);
+        assert_eq!(rule.paths[0].chains.join(">"), chains);
         assert!(rule.asks_for_mark() && !rule.stays_private());
-        assert!(rule.ways[0].excepts[0].contains("0x"), "{:?}", rule.ways[0].excepts);
+        assert!(rule.paths[0].excepts[0].contains("0x"), "{:?}", rule.paths[0].excepts);
     }
     assert!(of_nft.chains.contains("nodeport-endpoints-check") && of_iptables.chains.contains("KUBE-SERVICES"));
 }
@@ -93,7 +93,7 @@ fn dockers_and_libvirts_rules_have_their_options() {
     assert_eq!(rules(&sources).into_iter().map(|(_, nat)| nat).collect::<Vec<_>>(), expected);
     let libvirt: Vec<_> = sources.rules.iter().filter(|rule| rule.owner == Some(RuleOwner::Libvirt)).collect();
     assert_eq!(libvirt.iter().map(|rule| is_met(rule)).collect::<Vec<_>>(), [true, false, false]);
-    assert_eq!(libvirt[0].ways.len(), 2, "it is reached by a jump and by a goto");
+    assert_eq!(libvirt[0].paths.len(), 2, "it is reached by a jump and by a goto");
     assert!(
         matches!(libvirt[2].reach(), Reach::Never(why) if why.contains("-p tcp")),
         "TCP is taken by the rule for TCP"
@@ -124,7 +124,7 @@ fn nft_rules_of_every_kind_are_understood() {
     let both = |handle| by_handle[&("both", handle)];
     assert_eq!(by_handle.len(), 20);
     // By a named verdict map and by one in the rule; by goto; by nothing.
-    assert_eq!((rule(8).ways.len(), rule(9).ways.len(), rule(10).ways.len()), (2, 1, 0));
+    assert_eq!((rule(8).paths.len(), rule(9).paths.len(), rule(10).paths.len()), (2, 1, 0));
     assert!(rule(9).nat.flags.random && rule(9).nat.flags.persistent && rule(9).nat.flags.draws());
     assert_eq!(
         rule(15).line.matches.as_ref().unwrap().join(" "),
@@ -144,7 +144,7 @@ fn nft_rules_of_every_kind_are_understood() {
         [4, 5, 6, 7].map(|handle| both(handle).family),
         [RuleFamily::V4, RuleFamily::V6, RuleFamily::V6, RuleFamily::V4]
     );
-    assert_eq!(both(8).ways[0].hook, "input");
+    assert_eq!(both(8).paths[0].hook, "input");
     // Priority 99 comes before 100.
     assert!(
         sources.rules.iter().position(|rule| rule.table == "both")

@@ -16,15 +16,15 @@ use super::sides::Sides;
 /// Clients that are followed; beyond that all are forgotten.
 const MAX_CLIENTS: usize = 65_536;
 
-/// Clients whose retransmits are told as a socket would tell them: their SYNs arrived from before NAT, and one of them was not seen
+/// Clients whose retransmits become events of a socket: their SYNs arrived from before NAT, and one of them was not seen
 /// leaving. By ISN and original tuple.
 #[derive(Debug, Default)]
-pub struct Tell {
+pub struct PacketEvents {
     clients: HashSet<(u32, Flow), FixedState>,
 }
 
-impl Tell {
-    pub fn tell(&mut self, observation: &ObservedPacket, sides: &Sides, mut push: impl FnMut(Event)) {
+impl PacketEvents {
+    pub fn push(&mut self, observation: &ObservedPacket, sides: &Sides, mut push: impl FnMut(Event)) {
         let leaves = sides.leaves(observation);
         let mut wire = |packet, direction| push(Event::from(wire(observation, packet, direction)));
         match observation.kind {
@@ -80,7 +80,7 @@ const fn retransmit(observation: &ObservedPacket, ordinal: u32) -> SynRetransmit
     SynRetransmit { stamp: stamp(observation, SynRetransmit::KIND), flow, isn, ordinal, err: 0 }
 }
 
-/// Once the SYN was acknowledged, a socket tells the ISN plus one.
+/// Once the SYN was acknowledged, a socket reports the ISN plus one.
 const fn established(observation: &ObservedPacket) -> SockState {
     SockState {
         stamp: stamp(observation, SockState::KIND),
