@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tracer_common::Flow;
 
 use crate::model::{
-    Assessment, Attempt, Capture, Claim, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, plural,
+    Assessment, Attempt, Capture, Claim, Dropped, Outcome, PortSet, SourceAddress, Strength, Watch, is_private, plural,
 };
 
 /// Fewer attempts without an answer may be chance.
@@ -153,12 +153,12 @@ impl<'a> Case<'a> {
 
     /// Whether it leaves to a private address.
     pub(super) fn has_private_destination(&self) -> bool {
-        self.attempt.translated.is_some_and(|flow| is_private(flow.dst_addr()))
+        self.attempt.translated.is_some_and(|flow| is_private(&flow.dst))
     }
 
     /// Whether it leaves with a private source address.
     pub(super) fn has_private_source(&self) -> bool {
-        self.attempt.translated.is_some_and(|flow| is_private(flow.src_addr()))
+        self.attempt.translated.is_some_and(|flow| is_private(&flow.src))
     }
 
     /// Whether NAT changed the destination.
@@ -291,17 +291,6 @@ impl<'a> Case<'a> {
 
 fn source(addr: IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(addr, port).to_string()
-}
-
-/// An address that no provider routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193 and link-local ones.
-pub(super) fn is_private(addr: IpAddr) -> bool {
-    match addr {
-        IpAddr::V4(addr) => {
-            let [first, second, ..] = addr.octets();
-            addr.is_private() || addr.is_link_local() || first == 100 && (64..128).contains(&second)
-        }
-        IpAddr::V6(addr) => addr.is_unique_local() || addr.is_unicast_link_local(),
-    }
 }
 
 /// An error of the kernel in words, as `Operation not permitted (os error 1)`; negative, as the kernel returns it. What is positive is

@@ -1,8 +1,7 @@
 //! `unknown`: no observed event shows the cause.
 
-use super::case::is_private;
 use super::{Case, Cause, port_out_of_range};
-use crate::model::{Watch, plural};
+use crate::model::{Watch, is_private, plural};
 
 pub(super) const CAUSE: Cause = Cause {
     id: "unknown",
@@ -41,7 +40,7 @@ fn explain(case: &Case<'_>) -> String {
         _ => "what was seen fits no known cause",
     };
     let inside = match attempt.original.filter(|_| attempt.syns_leaving == 0 && attempt.translated.is_none()) {
-        Some(flow) if is_private(flow.dst_addr()) => {
+        Some(flow) if is_private(&flow.dst) => {
             "; if the destination is on this node, check whether it gets the SYN and has a route back"
         }
         Some(_) | None => "",

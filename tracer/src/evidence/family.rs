@@ -90,6 +90,11 @@ impl FamilyEvidence {
         self.all[side as usize]
     }
 
+    /// Whether there was an attempt.
+    pub(super) const fn has_any(&self) -> bool {
+        self.observed > 0
+    }
+
     /// Attempts to a destination from ports on that side.
     pub(super) fn to(&self, entry: u16, side: Side) -> Answers {
         self.entries.get(usize::from(entry)).map_or_else(Answers::default, |entry| entry.counts(side))
@@ -179,7 +184,7 @@ impl FamilyEvidence {
                 let of_service = self.services.get(&service).copied().unwrap_or_default();
                 sides.map(|side| of_service[side as usize])
             }
-            Scope::Destination | Scope::Capture => self.over_all(reason, side),
+            Scope::Destination | Scope::Capture | Scope::Public | Scope::Private => self.over_all(reason, side),
         };
         let scope = if is_shared { Scope::Capture } else { scope };
         Assessment { claim: Claim::Policy, reason, scope, side, inside, outside }

@@ -14,6 +14,7 @@ mod doubts;
 mod drawn;
 mod entry;
 mod family;
+mod kinds;
 mod outage;
 mod path;
 mod place;

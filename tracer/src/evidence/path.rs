@@ -10,14 +10,14 @@ use tracer_common::Flow;
 use tracer_common::events::RANGE_PROTO_SPECIFIED;
 
 use super::doubts::Doubts;
-use super::family::FamilyEvidence;
+use super::kinds::Kinds;
 use super::outage::{newest, of_policy, sorted};
 use super::place::{Path, Place, PortClaim};
 use super::range::InferredRange;
 use super::recent::{ENDED, MAX_RECENT, RecentAttempt, RecentAttempts};
 use super::refused::RefusedPorts;
 use crate::infer::{Class, Destination, DestinationIndex, MAX_SOURCES, Probe, Refusals, is_too_early};
-use crate::model::{Answers, Assessment, Attempt, Claim, LONG_WAIT_MS, Reason, Scope, Side};
+use crate::model::{Answers, Assessment, Attempt, Claim, LONG_WAIT_MS, Reason, Scope, Side, is_private};
 
 /// The evidence of one path.
 #[derive(Clone, Debug)]
@@ -42,15 +42,15 @@ type Known = ([u64; 2], Doubts);
 #[derive(Clone, Debug, Default)]
 struct PeriodEvidence {
     since_ns: u64,
-    family: FamilyEvidence,
+    family: Kinds,
     range: Option<Box<InferredRange>>,
     /// Attempts when the range was inferred.
     inferred_at: u64,
     /// Unanswered attempts that have waited for longer than one retransmit, by side. One that was answered after that counts on once it
     /// is too old to be kept.
     waited: [u64; 4],
-    /// Of a side, or of a destination and a side.
-    doubts: HashMap<(Option<u16>, Side), Known, FixedState>,
+    /// Of a side and a kind of destinations, or of a destination and a side.
+    doubts: HashMap<(Option<u16>, Side, bool), Known, FixedState>,
 }
 
 /// What is said of a period, and when it begins and ends; `None` where the capture does.
@@ -119,7 +119,8 @@ impl PathEvidence {
         let (path, period) = (self.number, self.period_at(at_ns));
         let waited_ms = if attempt.is_answered() { LONG_WAIT_MS } else { attempt.waited_ms() };
         let waited_ms = if waited_ms == LONG_WAIT_MS { waited_ms } else { 1 << waited_ms.max(1).ilog2() };
-        Place { path, period, entry, is_shared, service, side, is_kept, client, class, rule, waited_ms }
+        let is_private = is_private(&translated.dst);
+        Place { path, period, entry, is_shared, is_private, service, side, is_kept, client, class, rule, waited_ms }
     }
 
     /// Whether the client gave up before the destination may have answered.
@@ -245,7 +246,7 @@ impl PathEvidence {
             return Assessment { reason: Reason::ShortWait, ..own };
         }
         let doubted = self.doubted(place, own);
-        if own.scope == Scope::Capture || doubted.strength() == own.strength() {
+        if own.scope != Scope::Destination || doubted.strength() == own.strength() {
             return doubted;
         }
         let all = of(self, false);
@@ -265,15 +266,19 @@ impl PathEvidence {
         let known = |of: &dyn Fn(Side) -> Answers| [of(place.side).unanswered, of(Side::Inside).answered];
         let (entry, known) = match scope {
             Scope::Destination => (Some(place.entry), known(&|side| period.family.to(place.entry, side))),
-            Scope::Capture => (None, known(&|side| period.family.all(side))),
+            Scope::Capture | Scope::Public | Scope::Private => {
+                (None, known(&|side| period.family.all_to(place.is_private, side)))
+            }
         };
-        let key = (entry, place.side);
+        let key = (entry, place.side, place.is_private);
         if let Some((at, doubts)) = period.doubts.get(&key)
             && at.iter().zip(known).all(|(at, now)| is_like(*at, now, doubts.are_any()))
         {
             return *doubts;
         }
-        let is_of = |attempt: &RecentAttempt| entry.is_none_or(|entry| attempt.place.entry == entry);
+        let is_of = |attempt: &RecentAttempt| {
+            entry.map_or(attempt.place.is_private == place.is_private, |entry| attempt.place.entry == entry)
+        };
         let attempts = newest(&self.recent, place.period, MAX_RECENT, is_of);
         let doubts = Doubts::of(&attempts, of_policy(place.side));
         self.period(place.period).doubts.insert(key, (known, doubts));

@@ -21,6 +21,8 @@ pub struct Place {
     pub(super) entry: u16,
     /// The entry is of several destinations
     pub(super) is_shared: bool,
+    /// The address of the destination is one that no provider routes
+    pub(super) is_private: bool,
     /// The port of the destination
     pub(super) service: u16,
     pub(super) side: Side,

@@ -6,6 +6,7 @@ use tracer_common::Flow;
 
 use super::hash::{hasher, write_addr};
 use super::places::{self, Places};
+use crate::model::is_private;
 
 /// Bytes of an address that stay of a network: /24 of IPv4 in its mapped form, /64 of IPv6.
 const NETWORK_LEN: (usize, usize) = (15, 8);
@@ -96,15 +97,5 @@ impl AnsweredSources {
     pub(super) fn has(&self, hash: u64, is_of_node: bool) -> bool {
         let places = if is_of_node { &self.exact } else { &self.networks };
         places.get(hash).is_some()
-    }
-}
-
-/// Addresses that no provider routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193, link-local.
-pub(super) fn is_private(address: &[u8; 16]) -> bool {
-    match address {
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, ..] => {
-            matches!((a, b), (10, _) | (172, 16..=31) | (192, 168) | (100, 64..=127) | (169, 254))
-        }
-        [a, b, ..] => a & 0xfe == 0xfc || (*a == 0xfe && b & 0xc0 == 0x80),
     }
 }

@@ -9,8 +9,7 @@ use tracer_common::events::{
     LOCAL_ROUTE_REMOVED, SENDER_ADDED, SENDER_REMOVED, UPLINK_BLIND, UPLINK_WATCHED, Uplink,
 };
 
-use super::answered_sources::is_private;
-use crate::model::{Egress, InterfaceName, SourceAddress, Watch};
+use crate::model::{Egress, InterfaceName, SourceAddress, Watch, is_private};
 
 /// Addresses kept at most; beyond that [`Interfaces::owner_of`] no longer says that no interface has an address.
 const MAX_ADDRESSES: usize = 65_536;

@@ -3,7 +3,7 @@
 use tracer_common::Flow;
 use tracer_common::events::Address;
 
-use super::answered_sources::{AnsweredSources, is_private};
+use super::answered_sources::AnsweredSources;
 use super::challenges::Challenges;
 use super::features::Features;
 use super::interfaces::{Interfaces, NO_INTERFACE, is_of_node};
@@ -11,7 +11,7 @@ use super::paths::{Paths, SynPath};
 use super::slot_flags::SlotFlags;
 use super::slot_view::{SlotView, SlotViewMut};
 use super::suspects::Suspects;
-use crate::model::{Egress, LaterPath, Outcome, SourceAddress};
+use crate::model::{Egress, LaterPath, Outcome, SourceAddress, is_private};
 
 #[derive(Debug, Default)]
 pub(super) struct Network {

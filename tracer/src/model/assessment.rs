@@ -95,6 +95,21 @@ pub enum Scope {
     Destination,
     /// Those to all destinations.
     Capture,
+    /// Those to all public destinations, where there are private ones as well.
+    Public,
+    /// Those to all private destinations, where there are public ones as well.
+    Private,
+}
+
+impl Scope {
+    /// The kind of the destinations, with a space behind it; empty for those of all kinds.
+    pub(super) const fn kind(self) -> &'static str {
+        match self {
+            Self::Destination | Self::Capture => "",
+            Self::Public => "public ",
+            Self::Private => "private ",
+        }
+    }
 }
 
 /// Why the claim is as strong as it is.
@@ -239,11 +254,11 @@ impl Assessment {
         let Self { claim, reason, scope, side, inside, outside } = *self;
         let to = match (scope, reason) {
             (Scope::Destination, _) => format!("to {to}"),
-            (Scope::Capture, Reason::ServiceSilent) => "to this port of any destination".to_owned(),
-            (Scope::Capture, _) if reason.compares_destinations() => {
-                "over destinations tried from both sides".to_owned()
+            (_, Reason::ServiceSilent) => format!("to this port of any {}destination", scope.kind()),
+            (_, reason) if reason.compares_destinations() => {
+                format!("over {}destinations tried from both sides", scope.kind())
             }
-            (Scope::Capture, _) => "over all destinations".to_owned(),
+            _ => format!("over all {}destinations", scope.kind()),
         };
         let ports = match claim {
             Claim::Policy => side.ports(allowed),

@@ -95,6 +95,10 @@ impl PolicyEvidence {
                 Strength::NoneYet => "cannot be checked",
                 Strength::Contradicted => "is contradicted",
             };
+            let of_kind = match assessment.scope.kind() {
+                "" => String::new(),
+                kind => format!(" for {kind}destinations"),
+            };
             let (ports, counts) = (assessment.side.ports(&self.allowed), assessment.words(&self.allowed, "all"));
             let mixed = match (filtered, passing) {
                 (0, _) | (_, 0) => String::new(),
@@ -102,7 +106,7 @@ impl PolicyEvidence {
                     format!("; such ports are answered by {passing} of the destinations, not by {filtered}")
                 }
             };
-            format!("{family}: {} {verdict} {ports}: {counts}{mixed}", self.words)
+            format!("{family}: {} {verdict}{of_kind} {ports}: {counts}{mixed}", self.words)
         };
         self.sides.iter().map(sentence).collect()
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::infer::Conclusion;
-use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason, SideEvidence, UplinkName};
+use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason, Scope, SideEvidence, UplinkName};
 use crate::outputs::escape::Escaped;
 
 /// One node and address family.
@@ -35,6 +35,7 @@ struct SideCounts {
     passing_destinations: u32,
     p_below_1e: Option<i64>,
     text: String,
+    destinations: &'static str,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -80,7 +81,8 @@ impl<'a> PolicyJson<'a> {
 
 impl SideCounts {
     fn new(side: &SideEvidence, allowed: &PortSet, text: String) -> Self {
-        let SideEvidence { assessment: Assessment { reason, side, inside, outside, .. }, filtered, passing } = *side;
+        let SideEvidence { assessment: Assessment { reason, scope, side, inside, outside, .. }, filtered, passing } =
+            *side;
         // Only this reason has one.
         let p_below_1e = if let Reason::SidesDiffer { p_below } = reason { Some(-i64::from(p_below)) } else { None };
         Self {
@@ -92,6 +94,11 @@ impl SideCounts {
             passing_destinations: passing,
             p_below_1e,
             text,
+            destinations: match scope {
+                Scope::Destination | Scope::Capture => "all",
+                Scope::Public => "public",
+                Scope::Private => "private",
+            },
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::range::InferredRange;
 use super::super::recent::{RecentAttempt, infer};
 use super::{InPeriod, PathEvidence, PeriodEvidence};
 use crate::infer::{Class, Conclusion, Destination};
-use crate::model::{Assessment, Doubt, Reason, SideEvidence};
+use crate::model::{Assessment, Doubt, Reason, Scope, SideEvidence};
 
 impl PathEvidence {
     /// What is said of each period, in the order of their time.
@@ -27,8 +27,14 @@ impl PathEvidence {
             let mut sides = period.family.policies();
             for side in sides.iter_mut().filter(|side| side.assessment.strength().holds()) {
                 let Assessment { side, reason, scope, .. } = &mut side.assessment;
+                let is_of_kind = |attempt: &RecentAttempt| match *scope {
+                    Scope::Destination | Scope::Capture => true,
+                    Scope::Public => !attempt.place.is_private,
+                    Scope::Private => attempt.place.is_private,
+                };
+                let attempts = || sorted(&self.recent, number).into_iter().filter(is_of_kind).collect::<Vec<_>>();
                 *reason = match period.has_waited(*side) {
-                    true => Doubts::of(&sorted(&self.recent, number), of_policy(*side)).applied_to(*reason, *scope),
+                    true => Doubts::of(&attempts(), of_policy(*side)).applied_to(*reason, *scope),
                     false => Reason::ShortWait,
                 };
             }

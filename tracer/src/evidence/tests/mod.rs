@@ -604,6 +604,25 @@ fn rules_with_ports_of_their_own_may_be_the_reason() {
 }
 
 #[test]
+fn private_destinations_that_answer_on_all_ports_acquit_no_filter_of_public_ones() {
+    // Six private services, used all the time, and forty public hosts, each tried once.
+    let script = (0..200_u32).map(|number| {
+        let to = if number % 5 == 0 { 10 + number / 5 } else { number % 6 };
+        (to, 1024 + (number as u16).wrapping_mul(48_271) % 64_511)
+    });
+    let world = World {
+        answers: Rc::new(|to, port, _| to < 10 || port >= 32_768),
+        is_private: |to| to < 10,
+        script: script.collect(),
+        ..World::new()
+    };
+    let seen = world.play(1);
+    assert!(seen.end.len() > 10 && seen.end_of(Strength::Supported, None) == seen.end.len(), "{:?}", seen.end);
+    let said: Vec<_> = seen.policies.iter().map(|policy| (policy.scope, policy.strength())).collect();
+    assert_eq!(said, [(Scope::Public, Strength::Supported), (Scope::Private, Strength::Contradicted)]);
+}
+
+#[test]
 fn packets_of_another_class_may_be_the_reason() {
     // Each class of service, or each gateway, has its part of the ports: where the kernel does not tell the rules.
     let world = World { class: |port| if port < 32_768 { 3 } else { 9 }, ..World::new() };

@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) uplink: fn(u32) -> u32,
     /// The ports that the NAT rule names which chose a port.
     pub(super) rule: fn(u16) -> Option<(u16, u16)>,
+    /// The address of a destination is private.
+    pub(super) is_private: fn(u32) -> bool,
     /// The class of the packets of a client that has a port.
     pub(super) class: fn(u16) -> u8,
 }
@@ -103,6 +105,7 @@ impl World {
             dst_port: |_| 443,
             uplink: |_| 2,
             rule: |_| None,
+            is_private: |_| false,
             class: |_| 1,
         }
     }
@@ -158,7 +161,15 @@ impl World {
         let (nat, dst) = if self.is_ipv6 {
             (format!("[2001:db8::{source}]:{port}"), format!("[2001:db8:1::{to:x}]:{dst_port}"))
         } else {
-            (format!("192.0.2.{source}:{port}"), format!("203.0.{}.{}:{dst_port}", to / 250, to % 250))
+            (
+                format!("192.0.2.{source}:{port}"),
+                format!(
+                    "{}.{}.{}:{dst_port}",
+                    if (self.is_private)(to) { "10.9" } else { "203.0" },
+                    to / 250,
+                    to % 250
+                ),
+            )
         };
         let (client, host) = (if self.keeps_ports { port } else { 80 }, (self.client)(port));
         let src = if self.is_ipv6 { format!("[fd00::{host}]:{client}") } else { format!("10.42.0.{host}:{client}") };
