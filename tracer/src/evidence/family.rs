@@ -11,7 +11,7 @@ use super::entry::{DestinationEvidence, Role, Standing};
 use super::place::Place;
 use super::pools::Pool;
 use crate::infer::{Probe, evidence};
-use crate::model::{Answers, Assessment, Claim, Reason, Scope, Side, SideEvidence};
+use crate::model::{Answers, Assessment, Claim, Doubt, Reason, Scope, Side, SideEvidence};
 
 /// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
 const ENOUGH_NATS: f64 = 9.210_340;
@@ -19,6 +19,8 @@ const ENOUGH_NATS: f64 = 9.210_340;
 const MAX_SERVICES: usize = 256;
 /// So many attempts from ports inside, none of which was answered, show that a port of destinations is silent.
 const SILENT_SERVICE: u64 = 3;
+/// Fewer failures of destinations that bypass the filter may be lost packets.
+const MIN_MIXED_FAILURES: u64 = 3;
 /// ln(100): where some destinations bypass the filter, it is suspected for others from here on.
 const LIKELY_NATS: f64 = 4.605_170;
 
@@ -54,6 +56,8 @@ struct SideSums {
     unanswered: u32,
     /// Attempts to the filtered ones: inside, and from this side.
     filtered_answers: [Answers; 2],
+    /// Attempts to the passing ones from this side.
+    passing_answers: Answers,
     pooled: Pooled,
     drawn: Drawn,
 }
@@ -166,6 +170,9 @@ impl FamilyEvidence {
                 let of = [Side::Inside, side].map(|of| standing.counts[of as usize]);
                 sums.filtered_answers.iter_mut().zip(of).for_each(|(sum, of)| add_answers(sum, of));
             }
+            if role == Role::Passing {
+                add_answers(&mut sums.passing_answers, standing.counts[side as usize]);
+            }
         }
     }
 
@@ -176,7 +183,10 @@ impl FamilyEvidence {
         self.make_room(entry);
         self.sum_up();
         let reason_and_scope = self.reason(place, is_own_enough);
-        let (reason, scope) = reason_and_scope.unwrap_or((Reason::NothingToCompare, Scope::Capture));
+        let (reason, scope) = match reason_and_scope.unwrap_or((Reason::NothingToCompare, Scope::Capture)) {
+            (reason, Scope::Capture) => (self.doubted(side, reason), Scope::Capture),
+            own => own,
+        };
         let sides = [Side::Inside, side];
         let [inside, outside] = match scope {
             Scope::Destination if !is_shared => sides.map(|side| self.to(entry, side)),
@@ -188,6 +198,16 @@ impl FamilyEvidence {
         };
         let scope = if is_shared { Scope::Capture } else { scope };
         Assessment { claim: Claim::Policy, reason, scope, side, inside, outside }
+    }
+
+    /// Destinations that bypass a filter answer as good as always. Where those that answer fail as well, whatever drops the others may be
+    /// what drops these.
+    fn doubted(&self, side: Side, reason: Reason) -> Reason {
+        let Some(SideSums { passing_answers: Answers { answered, unanswered }, .. }) = self.sums(side) else {
+            return reason;
+        };
+        let is_mixed = *unanswered >= MIN_MIXED_FAILURES && unanswered * 2 > *answered;
+        if is_mixed && reason.strength().holds() { Reason::Doubted(Doubt::AnsweredSometimes) } else { reason }
     }
 
     /// Answers inside and on that side, over all destinations.
@@ -353,9 +373,11 @@ impl FamilyEvidence {
             let entries = self.entries.iter().filter(|entry| entry.role(side) == Role::Filtered);
             entries.map(|entry| entry.evidence(side) - destinations.ln()).fold(0.0, f64::max)
         };
-        let nats = if filtered == 0 { 0.0 } else { pooled.nats.max(own()) };
+        let (own, pooled) = if filtered == 0 { (0.0, Pooled::default()) } else { (own(), pooled) };
+        let nats = own.max(pooled.nats);
         Some(match passing {
-            _ if nats >= ENOUGH_NATS => differ(nats),
+            _ if own >= ENOUGH_NATS => differ(nats),
+            _ if nats >= ENOUGH_NATS => self.doubted(side, differ(nats)),
             1.. if passing >= filtered && pooled.nats < LIKELY_NATS => Reason::OutsideAnswered,
             _ if self.is_suspect(unanswered) && drawn.are_drawn()
                 || self.entries.iter().any(|entry| entry.is_suspect(side)) =>

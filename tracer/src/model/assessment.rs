@@ -161,6 +161,8 @@ pub enum Doubt {
     RulesDiffer,
     /// Packets of other classes (next hop, DSCP, TTL, shape of the SYN, translated address) have the ports that fail than those that are answered.
     PacketsDiffer,
+    /// Destinations that answer such ports fail to do so as well.
+    AnsweredSometimes,
 }
 
 impl Doubt {
@@ -178,6 +180,9 @@ impl Doubt {
             Self::RulesDiffer => {
                 "another NAT rule chose the ports that fail than those that work, so whatever else differs between the \
                  connections of the two rules (a mark, a gateway) may be the reason"
+            }
+            Self::AnsweredSometimes => {
+                "destinations answer such ports sometimes and fail to at other times, which no filter of ports explains"
             }
             Self::PacketsDiffer => {
                 "the SYNs that fail differ from the others in more than their port (next hop, DSCP, TTL, TCP options, window \

@@ -1,6 +1,6 @@
 //! What the evidence of a node says about its policy, for each path out of it.
 
-use super::{Assessment, Capture, Origin, Period, PortSet, Strength};
+use super::{Assessment, Capture, Origin, Period, PortSet, Strength, plural};
 
 /// What the evidence of a node says about the policy for one address family by one uplink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +102,10 @@ impl PolicyEvidence {
             let (ports, counts) = (assessment.side.ports(&self.allowed), assessment.words(&self.allowed, "all"));
             let mixed = match (filtered, passing) {
                 (0, _) | (_, 0) => String::new(),
+                (filtered, passing) if assessment.reason.compares_destinations() => {
+                    let filtered = plural(u64::from(*filtered), "destination");
+                    format!("; these are attempts to {filtered}, and {passing} more answered such ports")
+                }
                 (filtered, passing) => {
                     format!("; such ports are answered by {passing} of the destinations, not by {filtered}")
                 }

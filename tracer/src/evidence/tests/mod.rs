@@ -623,6 +623,17 @@ fn private_destinations_that_answer_on_all_ports_acquit_no_filter_of_public_ones
 }
 
 #[test]
+fn what_drops_some_attempts_to_every_destination_is_no_filter() {
+    // One attempt in five from a low port gets through, to any destination: a policer, or one of several paths.
+    let answers: AnswerModel = Rc::new(|to, port, _| port >= 32_768 || (u32::from(port) / 7 + to) % 5 == 0);
+    let world = World { answers, destinations: 20, attempts: 160, ..World::new() };
+    each(&world, |seed, seen| {
+        let claimed = seen.policies.iter().filter(|policy| policy.strength().holds()).count();
+        assert_eq!((claimed, seen.end_of(Strength::Proven, None)), (0, 0), "seed {seed}: {:?}", seen.policies);
+    });
+}
+
+#[test]
 fn packets_of_another_class_may_be_the_reason() {
     // Each class of service, or each gateway, has its part of the ports: where the kernel does not tell the rules.
     let world = World { class: |port| if port < 32_768 { 3 } else { 9 }, ..World::new() };

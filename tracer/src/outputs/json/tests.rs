@@ -158,7 +158,7 @@ fn the_summary_line_has_the_promised_fields_in_their_order() {
             r#""text":"IPv4: the assumed range 32768-65535 (default) holds for most destinations below 32768: over destinations tried from "#,
             r#"both sides, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 "#,
             r#"from ports in the range (by chance: p < 1e-12); "#,
-            r#"such ports are answered by 1 of the destinations, not by 3","destinations":"all"}],"not_passed":null,"own_sockets":false}]}"#,
+            r#"these are attempts to 3 destinations, and 1 more answered such ports","destinations":"all"}],"not_passed":null,"own_sockets":false}]}"#,
             "\n"
         )
     );

@@ -356,7 +356,7 @@ lost                   0
 evicted                0
 IPv4: the assumed range 32768-65535 (default) holds for most destinations below 32768: over destinations tried from both
     sides, 0 of 31 attempts from ports below 32768 were answered, and 29 of 29 from ports in the range (by chance: p <
-    1e-12); such ports are answered by 1 of the destinations, not by 3
+    1e-12); these are attempts to 3 destinations, and 1 more answered such ports
 port out of range: have the filter allow 1024-65535 for established connections, or let the NAT rule choose only ports
     that the filter passes (--to-ports LO-HI, nft: masquerade to :LO-HI): snatrace doctor names the rule and has the
     commands.
