@@ -7,8 +7,9 @@ pub(super) const CAUSE: Cause = Cause {
     id: "dropped_here",
     applies,
     explain,
-    advice: "this node drops the SYN itself: NETFILTER_DROP is a rule (nft list ruleset, iptables-save), or NAT itself where the route has moved to another uplink, NEIGH_* a next hop that \
-             does not answer (ip neighbour), QDISC_* or TC_* a queue or filter (tc -s qdisc), IP_*ROUTES the routing table",
+    advice: "this node drops the SYN itself: NETFILTER_DROP is a rule (nft list ruleset, iptables-save), or NAT itself where the route has \
+             moved to another uplink, NEIGH_* a next hop that does not answer (ip neighbour), QDISC_* or TC_* a queue or filter \
+             (tc -s qdisc), IP_*ROUTES the routing table",
 };
 
 /// `EBUSY`: the SYN before still waits on this node, which happens under load.
