@@ -99,10 +99,12 @@ fn another_policy_prints_what_a_tail_with_it_printed_at_the_same_time() {
         let tailed = Outcome::of(&mut record).done();
         (replay(std::slice::from_ref(&trace), &["-o", "json", "--allow", OTHER]), tailed)
     };
-    // Each capture has programs of its own, and the kernel may skip those of one: then the two have not seen the same.
-    let is_alike = |(one, other): &(String, String)| summary(one)["skipped"] == summary(other)["skipped"];
+    // Each capture has programs of its own: the kernel may skip those of one, and events of two CPUs at the same moment may reach the two
+    // in another order, so that one counts an attempt more at that moment.
+    let is_alike = |(one, other): &(String, String)| {
+        summary(one)["skipped"] == summary(other)["skipped"] && lines_without_time(one) == lines_without_time(other)
+    };
     let (replayed, tailed) = (0..5).map(both).find(is_alike).unwrap();
-    assert_eq!(lines_without_time(&replayed), lines_without_time(&tailed));
     // The two captures do not end in the same millisecond.
     let counts = |text: &str| {
         let mut summary = summary(text);
