@@ -42,10 +42,14 @@ impl Node {
         Outcome::of(Command::new("ip").args(["netns", "exec", &self.router]).args(words)).done();
     }
 
+    fn at_node(&self, tool: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.node, tool]);
+        command
+    }
+
     fn tc(&self, words: &str) {
-        let mut tc = Command::new("ip");
-        tc.args(["netns", "exec", &self.node, "tc"]);
-        Outcome::of(tc.args(words.split(' ').map(|word| word.replace('|', " ")))).done();
+        Outcome::of(self.at_node("tc").args(words.split(' ').map(|word| word.replace('|', " ")))).done();
     }
 
     /// Another way to the router, behind the same filter.
@@ -247,9 +251,7 @@ const CLASSES: &str = r#"table ip classes {
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn a_class_of_service_that_is_dropped_is_not_a_filter_of_ports() {
     let mut node = Node::up();
-    let rules = tempfile::NamedTempFile::new().unwrap();
-    fs::write(rules.path(), CLASSES).unwrap();
-    Outcome::of(Command::new("ip").args(["netns", "exec", &node.node, "nft", "-f"]).arg(rules.path())).done();
+    Outcome::of(node.at_node("nft").arg(CLASSES)).done();
     node.at_router("nft flush chain inet provider prerouting");
     node.at_router("nft add rule inet provider prerouting ip dscp ef drop");
     let tail = Running::attached(&mut node.lab.capture("tail", ALLOW, &["--all", "-o", "json"]));
@@ -276,7 +278,7 @@ fn answers_dropped_below_a_macvlan_are_dropped_here() {
     node.ip("route replace default via 10.99.1.1");
     let rules =
         "table netdev below { chain in { type filter hook ingress device eth1 priority 0; tcp dport < 32768 drop; }; }";
-    Outcome::of(Command::new("ip").args(["netns", "exec", &node.node, "nft", rules])).done();
+    Outcome::of(node.at_node("nft").arg(rules)).done();
     let tail = Running::attached(&mut node.lab.capture("tail", ALLOW, &["--all", "-o", "json"]));
     node.connect("the parent of the uplink has a firewall");
     tail.signal(Signal::SIGTERM);

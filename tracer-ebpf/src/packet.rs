@@ -3,7 +3,7 @@
 use aya_ebpf::programs::TcContext;
 use bytemuck::{Pod, Zeroable as _};
 use tracer_common::Flow;
-use tracer_common::events::{WIRE_CLASS_SHIFT, WIRE_DATA, WIRE_ECN, WIRE_INGRESS, packet_class, syn_shape};
+use tracer_common::events::{WIRE_DATA, WIRE_ECN, WIRE_INGRESS, packet_class, syn_shape};
 
 use crate::address::mapped;
 use crate::extensions;
@@ -78,7 +78,7 @@ pub fn class(ctx: &TcContext, link_header: usize, tcp: &Tcp) -> u16 {
     let next_hop = if link_header == ETHERNET { ctx.load(0).unwrap_or_default() } else { [0; 6] };
     let (Ok(ip), Ok(header)) = (ctx.load(link_header), ctx.load(tcp.at as usize)) else { return 0 };
     let shape = syn_shape(header, ctx.load((tcp.at + TCP_HEADER) as usize).unwrap_or_default());
-    u16::from(packet_class(next_hop, ip, shape)) << WIRE_CLASS_SHIFT
+    packet_class(next_hop, ip, shape)
 }
 
 /// Index of the interface that the packet passes.

@@ -30,13 +30,13 @@ pub const WIRE_FAST_OPEN: u16 = 8;
 /// Bit of `detail` of a SYN: it has an MPTCP option (RFC 8684).
 pub const WIRE_MPTCP: u16 = 16;
 
-/// Shift of the upper byte of `detail` of a SYN that leaves: its [`packet_class`]; 0 where unknown.
+/// Shift of the upper byte of `detail` of a SYN that leaves, which is its [`packet_class`]; 0 where unknown.
 pub const WIRE_CLASS_SHIFT: u32 = 8;
 
 /// What else than addresses and ports a network may treat a SYN by, as a hash that is never 0: its destination MAC address (the next hop; zero
-/// where the link has none), DSCP (RFC 2474), TTL or hop limit, and the shape of its TCP header. `ip` is the beginning of the IP header.
+/// where the link has none), DSCP (RFC 2474), TTL or hop limit, and the shape of its TCP header. In its place in `detail`. `ip` is the beginning of the IP header.
 #[inline(always)]
-pub const fn packet_class(next_hop: [u8; 6], ip: [u8; 10], shape: u64) -> u8 {
+pub const fn packet_class(next_hop: [u8; 6], ip: [u8; 10], shape: u64) -> u16 {
     // Multiplicative hashing: 2^64 divided by the golden ratio (Knuth, volume 3, 6.4).
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let (dscp, hops) = match ip[0] >> 4 {
@@ -46,8 +46,8 @@ pub const fn packet_class(next_hop: [u8; 6], ip: [u8; 10], shape: u64) -> u8 {
     };
     let [a, b, c, d, e, f] = next_hop;
     let way = u64::from_be_bytes([a, b, c, d, e, f, dscp, hops]).wrapping_mul(FACTOR);
-    let class = ((way.rotate_left(32) ^ shape).wrapping_mul(FACTOR) >> 56) as u8;
-    if class == 0 { 1 } else { class }
+    let class = ((way.rotate_left(32) ^ shape).wrapping_mul(FACTOR) >> 56) as u16;
+    (if class == 0 { 1 } else { class }) << WIRE_CLASS_SHIFT
 }
 
 /// The length of a SYN's TCP header, its window and its maximum segment size, which is its first option. Sequence numbers and timestamps have

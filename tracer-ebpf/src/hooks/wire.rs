@@ -93,9 +93,10 @@ fn detail<const LINK_HEADER: usize>(ctx: &TcContext, packet: u8, direction: u8, 
         let is_answer = direction == WIRE_INGRESS && tcp.icmp == 0;
         return if is_answer && packet::is_for_other_host(ctx) { WIRE_OTHER_HOST } else { tcp.icmp };
     }
+    let bits = packet::syn_bits(ctx, tcp);
     if direction != WIRE_EGRESS {
-        return packet::syn_bits(ctx, tcp);
+        return bits;
     }
     let own = if packet::is_of_its_socket(ctx, &tcp.flow) { WIRE_OWN } else { 0 };
-    packet::syn_bits(ctx, tcp) | own | packet::class(ctx, LINK_HEADER, tcp)
+    bits | own | packet::class(ctx, LINK_HEADER, tcp)
 }

@@ -1,7 +1,7 @@
 //! Reads `struct sk_buff`.
 
 use tracer_common::Flow;
-use tracer_common::events::{NO_ENTRY, WIRE_CLASS_SHIFT, packet_class, syn_shape};
+use tracer_common::events::{NO_ENTRY, packet_class, syn_shape};
 
 use super::globals::{
     DEV_IFINDEX, DEV_NET, DEV_RX_HANDLER, NET_INUM, SK_NET, SKB_DEV, SKB_HEAD, SKB_IIF, SKB_NETWORK_HEADER, SKB_NFCT,
@@ -90,8 +90,7 @@ impl Header {
     #[inline(always)]
     pub fn class(&self) -> u16 {
         let (Some(ip), Some(header)) = (self.head.peek(self.ip), self.head.peek(self.tcp)) else { return 0 };
-        let shape = syn_shape(header, self.option_word(0).unwrap_or_default());
-        u16::from(packet_class([0; 6], ip, shape)) << WIRE_CLASS_SHIFT
+        packet_class([0; 6], ip, syn_shape(header, self.option_word(0).unwrap_or_default()))
     }
 
     /// Four bytes of the TCP options, from there on.

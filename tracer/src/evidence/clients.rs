@@ -45,10 +45,7 @@ impl Clients {
             Some(PortUse { client, port, is_chosen, rule: None, class: 0, is_outside, answered })
         };
         let users = Users::of(self.connections.iter().filter(|of| of.is_ipv4 == is_ipv4).filter_map(port_use));
-        if users.clients_differ {
-            return Some(Doubt::ClientsDiffer);
-        }
-        users.programs_differ.then_some(Doubt::ProgramsDiffer)
+        if users.clients_differ { Some(Doubt::ClientsDiffer) } else { users.other }
     }
 }
 

@@ -46,13 +46,8 @@ impl Doubts {
 
     /// Whether a few attempts more may remove them.
     pub(super) fn are_any(&self) -> bool {
-        let Users { clients_differ, programs_differ, rules_differ, packets_differ } = self.users;
-        self.is_in_runs
-            || clients_differ
-            || programs_differ
-            || rules_differ
-            || packets_differ
-            || self.once_p_below.is_some()
+        let Users { clients_differ, other } = self.users;
+        self.is_in_runs || clients_differ || other.is_some() || self.once_p_below.is_some()
     }
 
     /// The same for a claim that repeats have no part in.
@@ -65,18 +60,16 @@ impl Doubts {
         if !reason.strength().holds() {
             return reason;
         }
-        let Users { clients_differ, programs_differ, rules_differ, packets_differ } = self.users;
+        let Users { clients_differ, other } = self.users;
         let is_proof = matches!(reason, Reason::SidesDiffer { .. });
         let is_of_few = self.once_p_below.is_some_and(|once| once < ENOUGH_P_BELOW);
-        Reason::Doubted(match () {
-            () if self.is_in_runs => Doubt::InFewRuns,
-            () if is_proof && is_of_few => Doubt::FewPorts,
-            () if is_proof && clients_differ => Doubt::ClientsDiffer,
-            () if programs_differ => Doubt::ProgramsDiffer,
-            () if packets_differ => Doubt::PacketsDiffer,
-            () if rules_differ => Doubt::RulesDiffer,
-            () if clients_differ => return Reason::NothingToCompare,
-            () => match (reason, self.once_p_below) {
+        Reason::Doubted(match other {
+            _ if self.is_in_runs => Doubt::InFewRuns,
+            _ if is_proof && is_of_few => Doubt::FewPorts,
+            _ if is_proof && clients_differ => Doubt::ClientsDiffer,
+            Some(doubt) => doubt,
+            None if clients_differ => return Reason::NothingToCompare,
+            None => match (reason, self.once_p_below) {
                 (Reason::SidesDiffer { p_below }, Some(once)) => {
                     return Reason::SidesDiffer { p_below: once.min(p_below) };
                 }

@@ -2,7 +2,7 @@
 //!
 //! An attempt is evidence as `infer` defines it: its translated port was answered, or its SYN was retransmitted and was not.
 //! Open attempts count as unanswered from their first retransmit on, until they are answered. Each destination (`entry`)
-//! counts answers by the side of the policy that the port is on; `family` sums up over destinations and assesses a claim; `path` holds
+//! counts answers by the side of the policy that the port is on; `family` sums up over destinations and assesses a claim, for private and public ones apart (`kinds`); `path` holds
 //! those of each uplink, by periods between changes of its filter (`change`). Where the attempts prove another range than the policy
 //! (`range`, from those in `recent`), the claim is about that range.
 //! docs/causes.md has the rules. The assessment follows from events, so that a replay assesses as the live capture did.

@@ -16,7 +16,7 @@ use super::place::{Path, Place, PortClaim};
 use super::range::InferredRange;
 use super::recent::{ENDED, MAX_RECENT, RecentAttempt, RecentAttempts};
 use super::refused::RefusedPorts;
-use crate::infer::{Class, Destination, DestinationIndex, MAX_SOURCES, Probe, Refusals, is_too_early};
+use crate::infer::{Class, Destination, DestinationIndex, MAX_SOURCES, Probe, Refusals, ShortestAnswer};
 use crate::model::{Answers, Assessment, Attempt, Claim, LONG_WAIT_MS, Reason, Scope, Side, is_private};
 
 /// The evidence of one path.
@@ -31,8 +31,8 @@ pub(super) struct PathEvidence {
     periods: Vec<PeriodEvidence>,
     pub(super) recent: RecentAttempts,
     refused: RefusedPorts,
-    /// The shortest time that an answer took, by number of the destination.
-    shortest_ms: Vec<Option<u16>>,
+    /// By number of the destination.
+    shortest: Vec<ShortestAnswer>,
 }
 
 /// How many failures and answers were known when it was looked at, and what was found.
@@ -101,8 +101,8 @@ pub(super) fn client(addr: [u8; 16]) -> u8 {
 
 impl PathEvidence {
     pub(super) fn new(path: Path, number: u8) -> Self {
-        let (index, recent, refused, shortest_ms, sources) = Default::default();
-        Self { path, number, index, sources, periods: vec![PeriodEvidence::default()], recent, refused, shortest_ms }
+        let (index, recent, refused, shortest, sources) = Default::default();
+        Self { path, number, index, sources, periods: vec![PeriodEvidence::default()], recent, refused, shortest }
     }
 
     /// Where an attempt belongs that began, or was answered, at this time.
@@ -125,16 +125,15 @@ impl PathEvidence {
 
     /// Whether the client gave up before the destination may have answered.
     pub(super) fn is_too_early(&self, place: Place) -> bool {
-        is_too_early(place.waited_ms, self.shortest_ms.get(usize::from(place.entry)).copied().flatten())
+        self.shortest.get(usize::from(place.entry)).copied().unwrap_or_default().is_too_early(place.waited_ms)
     }
 
     fn answered_after(&mut self, entry: u16, waited_ms: u16) {
         let place = usize::from(entry);
-        if place >= self.shortest_ms.len() {
-            self.shortest_ms.resize(place + 1, None);
+        if place >= self.shortest.len() {
+            self.shortest.resize(place + 1, ShortestAnswer::default());
         }
-        let shortest = &mut self.shortest_ms[place];
-        *shortest = Some(shortest.map_or(waited_ms, |shortest| shortest.min(waited_ms)));
+        self.shortest[place].answered_after(waited_ms);
     }
 
     fn source(&mut self, source: [u8; 16]) -> u8 {
@@ -313,6 +312,7 @@ impl PathEvidence {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let families = self.periods.iter().map(|period| period.family.bytes());
-        size_of::<Self>() + self.index.bytes() + self.recent.bytes() + families.sum::<usize>()
+        let shortest = self.shortest.capacity() * size_of::<ShortestAnswer>();
+        size_of::<Self>() + self.index.bytes() + self.recent.bytes() + shortest + families.sum::<usize>()
     }
 }

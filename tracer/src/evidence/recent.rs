@@ -94,13 +94,14 @@ impl RecentAttempts {
         })
     }
 
-    /// Answered ones, whether they count or not, as answered where they were accepted.
+    /// Answered ones, whether they count or not, as answered where they were accepted. Each is weighed.
     pub(super) fn accepted_or_refused(&self) -> impl Iterator<Item = RecentAttempt> {
         let answered = self.attempts.iter().filter(|attempt| attempt.answered);
         answered.map(|attempt| RecentAttempt {
             answered: !attempt.is_refused,
             is_refused: false,
             is_void: false,
+            is_weighed: true,
             ..*attempt
         })
     }

@@ -3,7 +3,7 @@
 
 use super::doubts::Doubts;
 use super::place::PortClaim;
-use super::recent::{RecentAttempt, RecentAttempts, infer};
+use super::recent::{RecentAttempts, infer};
 use crate::infer::{Class, DestinationIndex, Probe, Refusals};
 use crate::model::{Assessment, Claim, Reason, Scope, Side};
 
@@ -63,8 +63,7 @@ impl RefusedPorts {
         let of = attempts.iter().map(|attempt| (index.destination(attempt.place.entry), attempt));
         let conclusion = infer(is_ipv4, of);
         let class = conclusion.shown_class()?;
-        let refused: Vec<_> = attempts.iter().map(|attempt| RecentAttempt { is_weighed: true, ..*attempt }).collect();
-        let doubts = Doubts::of(&refused, |attempt| class.is_inside(attempt.port));
+        let doubts = Doubts::of(&attempts, |attempt| class.is_inside(attempt.port));
         let reason = doubts.applied_to(Reason::SidesDiffer { p_below: class.p_below }, Scope::Capture);
         reason.strength().holds().then(|| Refusals(class.clone()))
     }

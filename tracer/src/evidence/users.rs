@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::drawn::Drawn;
 use super::pools::Pool;
+use crate::model::Doubt;
 
 /// Where ports are drawn, a class of packets has none inside with a lower probability only if it has ports of its own.
 const MAX_APART_P: f64 = 0.05;
@@ -31,12 +32,8 @@ pub(super) struct PortUse {
 pub(super) struct Users {
     /// Clients use ports on one side only.
     pub(super) clients_differ: bool,
-    /// Clients chose most of the ports outside that fail, and those on the two sides are of different pools.
-    pub(super) programs_differ: bool,
-    /// NAT rules that name no port inside chose most of the ports outside that fail.
-    pub(super) rules_differ: bool,
-    /// Most of the ports outside that fail are of classes of packets that have no port inside which was answered.
-    pub(super) packets_differ: bool,
+    /// Who else explains the failures: programs, packets or rules, in this order.
+    pub(super) other: Option<Doubt>,
 }
 
 /// How packets of a class fare.
@@ -90,12 +87,17 @@ impl Users {
                 && share.powi(i32::try_from(class.tried[0] + class.tried[1]).unwrap_or(i32::MAX)) < MAX_APART_P
         };
         let of_other_packets = of_class[1..].iter().filter(is_apart).map(|class| class.failed);
-        Self {
-            packets_differ: are_most(of_other_packets.sum()),
-            clients_differ: !Drawn::of(tries.into_iter(), 0).are_drawn(),
-            programs_differ: are_most(chosen)
-                && (inside.is_apart_from(outside) || are_most(uneven.map(|(_, failed)| failed).sum())),
-            rules_differ: are_most(of_others.map(|(_, failed)| failed).sum()),
-        }
+        let programs_differ =
+            are_most(chosen) && (inside.is_apart_from(outside) || are_most(uneven.map(|(_, failed)| failed).sum()));
+        let other = match () {
+            // Clients chose most of the ports outside that fail, and those on the two sides are of different pools.
+            () if programs_differ => Some(Doubt::ProgramsDiffer),
+            // Most of the ports outside that fail are of classes of packets that have no port inside which was answered.
+            () if are_most(of_other_packets.sum()) => Some(Doubt::PacketsDiffer),
+            // NAT rules that name no port inside chose most of the ports outside that fail.
+            () if are_most(of_others.map(|(_, failed)| failed).sum()) => Some(Doubt::RulesDiffer),
+            () => None,
+        };
+        Self { clients_differ: !Drawn::of(tries.into_iter(), 0).are_drawn(), other }
     }
 }

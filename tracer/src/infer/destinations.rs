@@ -5,7 +5,7 @@
 
 use super::destination::Destination;
 use super::index::DestinationIndex;
-use super::observation::{Probe, is_too_early};
+use super::observation::{Probe, ShortestAnswer};
 use super::port_counts::PortCounts;
 use super::repeats::Repeats;
 use super::runs::{PathRuns, Runs};
@@ -34,8 +34,7 @@ pub(super) struct DestinationHistory {
     accepts: bool,
     /// Attempts that an RST answered since then.
     refused: u64,
-    /// The shortest time that an answer took.
-    shortest_ms: Option<u16>,
+    shortest: ShortestAnswer,
     /// Unanswered attempts whose clients gave up before an answer may have come.
     gave_up: u64,
     /// By bins of ports, from the first answer on: those that `repeats` lets count, and of unanswered ones `runs`.
@@ -50,7 +49,7 @@ impl DestinationHistory {
             return;
         }
         if probe.answered {
-            self.shortest_ms = Some(self.shortest_ms.map_or(probe.waited_ms, |shortest| shortest.min(probe.waited_ms)));
+            self.shortest.answered_after(probe.waited_ms);
         }
         if self.bins.is_some() {
             return self.count(probe, counts, shared, place);
@@ -84,7 +83,7 @@ impl DestinationHistory {
         Shared { runs: path, repeats }: &mut Shared,
         place: usize,
     ) {
-        if !answered && is_too_early(waited_ms, self.shortest_ms) {
+        if !answered && self.shortest.is_too_early(waited_ms) {
             self.gave_up += 1;
             return;
         }

@@ -41,7 +41,7 @@ pub(crate) use self::conclusion::RARE_PASS_DIVISOR;
 use self::destinations::{DestinationHistory, Destinations};
 use self::index::MAX_DESTINATIONS;
 pub(crate) use self::index::{DestinationIndex, MAX_NUMBERS, MAX_SOURCES};
-pub(crate) use self::observation::{Observation, Probe, earlier, is_too_early, observe};
+pub(crate) use self::observation::{Observation, Probe, ShortestAnswer, earlier, observe};
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};

@@ -51,10 +51,20 @@ pub(crate) fn observe(attempt: &Attempt) -> Option<Observation> {
     Some(Observation::Port(Probe { port, answered, is_refused, second, waited_ms, is_kept, is_of_counts: false }))
 }
 
-/// Whether a client that gave up may have done so before the answer came, given the shortest time that an answer took. Where none
-/// came, that may be as long as a SYN waits for its retransmit.
-pub(crate) fn is_too_early(waited_ms: u16, shortest_ms: Option<u16>) -> bool {
-    waited_ms < shortest_ms.map_or(RETRANSMIT_MS, |shortest| shortest.saturating_mul(2))
+/// The shortest time that an answer of a destination took, in milliseconds; `None` where none came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ShortestAnswer(Option<u16>);
+
+impl ShortestAnswer {
+    pub(crate) fn answered_after(&mut self, waited_ms: u16) {
+        self.0 = Some(self.0.map_or(waited_ms, |shortest| shortest.min(waited_ms)));
+    }
+
+    /// Whether a client that gave up may have done so before the answer came. Where none came, that may be as long as a SYN waits for
+    /// its retransmit.
+    pub(crate) fn is_too_early(self, waited_ms: u16) -> bool {
+        waited_ms < self.0.map_or(RETRANSMIT_MS, |shortest| shortest.saturating_mul(2))
+    }
 }
 
 /// The SYNs of an attempt that is evidence, with ports that NAT has changed since: none was answered.
@@ -120,7 +130,11 @@ mod tests {
             (Attempt { outcome: Outcome::Pending, ..closed(1, 1000) }, Some(1500), false),
             (Attempt { socket_netns: None, ..closed(0, 100) }, Some(150), false),
         ] {
-            assert_eq!(is_too_early(attempt.waited_ms(), shortest_ms), is_early, "{attempt:?} {shortest_ms:?}");
+            assert_eq!(
+                ShortestAnswer(shortest_ms).is_too_early(attempt.waited_ms()),
+                is_early,
+                "{attempt:?} {shortest_ms:?}"
+            );
         }
         let answered = Attempt { syn_ack_seen: true, ..closed(0, 30) };
         assert_eq!(answered.waited_ms(), 30);

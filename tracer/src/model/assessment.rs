@@ -102,12 +102,12 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The kind of the destinations, with a space behind it; empty for those of all kinds.
-    pub(super) const fn kind(self) -> &'static str {
+    /// The kind of the destinations; `None` for those of all kinds.
+    pub(crate) const fn kind(self) -> Option<&'static str> {
         match self {
-            Self::Destination | Self::Capture => "",
-            Self::Public => "public ",
-            Self::Private => "private ",
+            Self::Destination | Self::Capture => None,
+            Self::Public => Some("public"),
+            Self::Private => Some("private"),
         }
     }
 }
@@ -257,13 +257,14 @@ impl Assessment {
     #[must_use]
     pub fn words(&self, allowed: &PortSet, to: &str) -> String {
         let Self { claim, reason, scope, side, inside, outside } = *self;
+        let kind = scope.kind().map_or_else(String::new, |kind| format!("{kind} "));
         let to = match (scope, reason) {
             (Scope::Destination, _) => format!("to {to}"),
-            (_, Reason::ServiceSilent) => format!("to this port of any {}destination", scope.kind()),
+            (_, Reason::ServiceSilent) => format!("to this port of any {kind}destination"),
             (_, reason) if reason.compares_destinations() => {
-                format!("over {}destinations tried from both sides", scope.kind())
+                format!("over {kind}destinations tried from both sides")
             }
-            _ => format!("over all {}destinations", scope.kind()),
+            _ => format!("over all {kind}destinations"),
         };
         let ports = match claim {
             Claim::Policy => side.ports(allowed),

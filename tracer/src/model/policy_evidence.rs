@@ -95,10 +95,8 @@ impl PolicyEvidence {
                 Strength::NoneYet => "cannot be checked",
                 Strength::Contradicted => "is contradicted",
             };
-            let of_kind = match assessment.scope.kind() {
-                "" => String::new(),
-                kind => format!(" for {kind}destinations"),
-            };
+            let kind = assessment.scope.kind();
+            let of_kind = kind.map_or_else(String::new, |kind| format!(" for {kind} destinations"));
             let (ports, counts) = (assessment.side.ports(&self.allowed), assessment.words(&self.allowed, "all"));
             let mixed = match (filtered, passing) {
                 (0, _) | (_, 0) => String::new(),

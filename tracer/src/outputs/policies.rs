@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::infer::Conclusion;
-use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason, Scope, SideEvidence, UplinkName};
+use crate::model::{Answers, Assessment, PolicyEvidence, PortSet, Reason, SideEvidence, UplinkName};
 use crate::outputs::escape::Escaped;
 
 /// One node and address family.
@@ -94,11 +94,7 @@ impl SideCounts {
             passing_destinations: passing,
             p_below_1e,
             text,
-            destinations: match scope {
-                Scope::Destination | Scope::Capture => "all",
-                Scope::Public => "public",
-                Scope::Private => "private",
-            },
+            destinations: scope.kind().unwrap_or("all"),
         }
     }
 }

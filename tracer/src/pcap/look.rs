@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use tracer_common::Event;
-use tracer_common::events::{WIRE_CLASS_SHIFT, packet_class};
+use tracer_common::events::packet_class;
 
 use super::interfaces::{InterfaceKey, InterfaceNumbers};
 use super::link::{self, Direction, NetworkPacket};
@@ -121,5 +121,5 @@ impl Look {
 
 /// By the outer header, which is what a network sees.
 fn class(next_hop: [u8; 6], ip: &[u8], shape: u64) -> u16 {
-    ip.first_chunk().map_or(0, |ip| u16::from(packet_class(next_hop, *ip, shape)) << WIRE_CLASS_SHIFT)
+    ip.first_chunk().map_or(0, |ip| packet_class(next_hop, *ip, shape))
 }
