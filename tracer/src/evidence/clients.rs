@@ -15,6 +15,8 @@ const MAX_KEPT: usize = 16_384;
 #[derive(Clone, Copy, Debug)]
 struct Connection {
     client: u8,
+    /// A hash of its translated source address, the only thing but the port that a table tells of its packets.
+    address: u8,
     port: u16,
     is_ipv4: bool,
     /// NAT kept the port that the client chose.
@@ -33,17 +35,18 @@ impl Clients {
     pub fn take(&mut self, original: &Flow, translated: &Flow, answered: bool) {
         if self.connections.len() < MAX_KEPT {
             let (port, is_kept) = (translated.src_port, original.src_port == translated.src_port);
-            let (client, is_ipv4) = (client(original.src), translated.is_ipv4());
-            self.connections.push(Connection { client, port, is_ipv4, is_kept, answered });
+            let (address, client, is_ipv4) = (client(translated.src), client(original.src), translated.is_ipv4());
+            self.connections.push(Connection { client, address, port, is_ipv4, is_kept, answered });
         }
     }
 
     /// What explains a class of ports as well, if clients or their programs do.
     pub fn doubt(&self, is_ipv4: bool, class: &Class) -> Option<Doubt> {
-        let port_use = |&Connection { client, port, is_kept: is_chosen, answered, .. }: &Connection| {
-            let is_outside = !class.is_inside(port)?;
-            Some(PortUse { client, port, is_chosen, rule: None, class: 0, is_outside, answered })
-        };
+        let port_use =
+            |&Connection { client, address: packets, port, is_kept: is_chosen, answered, .. }: &Connection| {
+                let is_outside = !class.is_inside(port)?;
+                Some(PortUse { client, port, is_chosen, rule: None, class: packets, is_outside, answered })
+            };
         let users = Users::of(self.connections.iter().filter(|of| of.is_ipv4 == is_ipv4).filter_map(port_use));
         if users.clients_differ { Some(Doubt::ClientsDiffer) } else { users.other }
     }
@@ -58,12 +61,17 @@ mod tests {
 
     /// Connections of a table: by which client, from which port, and which port NAT makes of that.
     fn doubt(connections: impl Iterator<Item = (u8, u16, u16)>) -> Option<Doubt> {
+        doubt_by(|_| 1, connections)
+    }
+
+    /// The same where NAT has several addresses, by translated port.
+    fn doubt_by(address: fn(u16) -> u8, connections: impl Iterator<Item = (u8, u16, u16)>) -> Option<Doubt> {
         let (mut infer, mut clients) = (Infer::default(), Clients::default());
         for (number, (client, port, translated)) in connections.enumerate() {
             let dst = format!("203.0.113.{}:443", number % 5).parse().unwrap();
             let flow = |src: String| Flow::new(src.parse().unwrap(), dst);
             let original = flow(format!("10.42.0.{client}:{port}"));
-            let translated = flow(format!("192.0.2.1:{translated}"));
+            let translated = flow(format!("192.0.2.{}:{translated}", address(translated)));
             infer.observe(&translated, translated.src_port >= 32_768, number as u64);
             clients.take(&original, &translated, translated.src_port >= 32_768);
         }
@@ -81,5 +89,13 @@ mod tests {
         };
         assert_eq!(doubt(kept(|_| 7)), Some(Doubt::ProgramsDiffer));
         assert_eq!(doubt(kept(|port| if port < 32_768 { 8 } else { 7 })), Some(Doubt::ClientsDiffer));
+    }
+
+    #[test]
+    fn an_address_of_the_node_with_ports_of_its_own_is_another_explanation() {
+        let drawn = || (0..300_u16).map(|number| (7, 80, 1024 + number.wrapping_mul(48_271) % 64_511));
+        let by_block = |port| if port < 32_768 { 11 } else { 10 };
+        assert_eq!(doubt_by(by_block, drawn()), Some(Doubt::PacketsDiffer));
+        assert_eq!(doubt_by(|port| (port % 8) as u8, drawn()), None);
     }
 }
