@@ -1,4 +1,4 @@
-//! `replay` on terminals of several widths, and into pipes.
+//! `replay` and `infer` on terminals of several widths, and into pipes.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::fs::File;
@@ -21,12 +21,16 @@ fn replay(trace: &str, options: &[&str]) -> std::process::Command {
 
 /// What it shows on a terminal of that width.
 fn on_terminal(columns: u16, trace: &str, options: &[&str]) -> String {
+    shown_on_terminal(columns, &mut replay(trace, options))
+}
+
+fn shown_on_terminal(columns: u16, command: &mut std::process::Command) -> String {
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = openpty(&size, None).unwrap();
-    let mut replay = replay(trace, options);
-    replay.stdin(Stdio::null()).stdout(Stdio::from(pty.slave)).stderr(Stdio::null());
-    let mut child = end_with_us(&mut replay).spawn().unwrap();
-    drop(replay);
+    command.stdin(Stdio::null()).stdout(Stdio::from(pty.slave)).stderr(Stdio::null());
+    let mut child = end_with_us(command).spawn().unwrap();
+    // It holds the terminal too.
+    command.stdout(Stdio::null());
     let (mut master, mut shown, mut buffer) = (File::from(pty.master), Vec::new(), [0; 65_536]);
     // Fails once no process has the terminal open any more.
     while let Ok(read @ 1..) = master.read(&mut buffer) {
@@ -48,6 +52,20 @@ fn no_line_is_wider_than_the_terminal() {
             assert!(shown.contains("CAUSE\n"), "{shown}");
             assert_eq!(shown.contains("WAIT"), width == 160, "{shown}");
         }
+    }
+}
+
+#[test]
+fn what_is_inferred_fits_the_terminal() {
+    let mut infer = tests::snatrace(env!("CARGO_BIN_EXE_snatrace-under-test"));
+    infer.arg("infer").arg(golden(TRACES[0]));
+    for width in [50, 80, 200] {
+        let shown = shown_on_terminal(width, &mut infer);
+        let widest = shown.lines().map(str::len).max().unwrap();
+        assert!(
+            (usize::from(width.min(120)) * 2 / 3..=usize::from(width.min(120))).contains(&widest),
+            "{width}: {shown}"
+        );
     }
 }
 

@@ -115,7 +115,7 @@ fn reported(bytes: &[u8]) -> Result<[String; 3]> {
         utc: true,
     };
     let out = Shared::default();
-    inference::write(&summary, true, Box::new(out.clone()))?;
+    inference::write(&summary, inference::ConclusionFormat::Json, Box::new(out.clone()))?;
     Ok([report::text::render(&report, false)?, report::html::render(&report)?, out.text()])
 }
 

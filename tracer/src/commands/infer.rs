@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::ValueHint;
 
+use super::End;
 use super::args::{FilterArgs, PacketArgs};
 use super::replay::run_ahead;
-use super::{End, values};
+use super::values::{self, TextOrJson};
 use crate::conntrack::{self, Observations};
 use crate::counts;
 use crate::netns::Netns;
@@ -49,8 +50,8 @@ pub struct Args {
     #[arg(long, value_name = "NETNS", requires = "conntrack", value_parser = values::netns, value_hint = ValueHint::FilePath)]
     netns: Option<PathBuf>,
     /// Output format
-    #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
-    output: String,
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: TextOrJson,
     #[command(flatten)]
     packets: PacketArgs,
     #[command(flatten)]
@@ -62,7 +63,7 @@ pub fn run(args: &Args) -> Result<End> {
     if let Some(file) = &args.counts {
         sandbox::enter(std::slice::from_ref(file), &[]);
         let summary = Summary { infer: counts::read(file)?, ..Summary::default() };
-        inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
+        inference::write(&summary, args.output.of_conclusions(), Box::new(io::stdout()))?;
         return Ok(End::Done);
     }
     let filter = args.filter.filter()?;
@@ -83,8 +84,8 @@ pub fn run(args: &Args) -> Result<End> {
             }
             (None, netns) => table(netns.as_deref(), &mut observations)?,
         }
-        let (conclusions, is_json) = (observations.conclusions(), args.output == "json");
-        inference::write_table(&conclusions, &observations.counts, is_json, io::stdout())?;
+        let conclusions = observations.conclusions();
+        inference::write_table(&conclusions, &observations.counts, args.output.of_conclusions(), io::stdout())?;
         return Ok(End::Done);
     }
     if args.files.is_empty() {
@@ -98,7 +99,7 @@ pub fn run(args: &Args) -> Result<End> {
     let captures = traces.captures();
     let updates = Ahead::new(traces)?.joined(captures.len())?;
     let summary = run_ahead(updates, Judge::new(captures, View::silent(filter), None))?;
-    inference::write(&summary, args.output == "json", Box::new(io::stdout()))?;
+    inference::write(&summary, args.output.of_conclusions(), Box::new(io::stdout()))?;
     Ok(End::Done)
 }
 

@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<End> {
         let bar = progress(args.connections);
         let probed = inside.run(|| block_on(ask(&options, &own, |made| bar.set_position(made as u64)))?)?;
         bar.finish_and_clear();
-        probe::write(&probed, is_ipv4, args.output == TextOrJson::Json, io::stdout())?;
+        probe::write(&probed, is_ipv4, args.output.of_conclusions(), io::stdout())?;
         let has_class = probed.report.conclusion.as_ref().is_some_and(|of| of.shown_class().is_some());
         is_filtered |= has_class && probed.moved().is_none();
         has_failed |= probed.moved().is_some();

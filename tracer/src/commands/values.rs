@@ -10,8 +10,10 @@ use clap::ValueEnum;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
+use super::machine;
 use crate::model::{Origin, PortSet};
 use crate::outputs::bounded::LineRate;
+use crate::outputs::inference::ConclusionFormat;
 
 /// `-o` of commands whose output is no list of findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -19,6 +21,16 @@ pub enum TextOrJson {
     #[default]
     Text,
     Json,
+}
+
+impl TextOrJson {
+    /// Of what is inferred.
+    pub fn of_conclusions(self) -> ConclusionFormat {
+        match self {
+            Self::Text => ConclusionFormat::Text(machine::page_width()),
+            Self::Json => ConclusionFormat::Json,
+        }
+    }
 }
 
 /// `--fold`
@@ -49,7 +61,7 @@ impl Allow {
     pub fn resolve(&self) -> Result<(PortSet, Origin)> {
         match self {
             Self::Ports(ports) => Ok((ports.clone(), Origin::Given)),
-            Self::Auto => Ok((super::machine::ip_local_port_range()?, Origin::Auto)),
+            Self::Auto => Ok((machine::ip_local_port_range()?, Origin::Auto)),
         }
     }
 }

@@ -189,48 +189,76 @@ impl From<&SupportingDestination> for SupportingObject {
     }
 }
 
+/// How conclusions are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConclusionFormat {
+    Json,
+    /// For a terminal of so many columns, if there is one.
+    Text(Option<usize>),
+}
+
 /// Writes conclusions as `snatrace infer` shows them: one line of JSON, or a paragraph and who carries it. Then what the evidence
 /// says about the recorded policies.
-pub fn write(summary: &Summary, as_json: bool, out: Box<dyn Write>) -> io::Result<()> {
+pub fn write(summary: &Summary, format: ConclusionFormat, out: Box<dyn Write>) -> io::Result<()> {
     let (mut out, conclusions) = (io::BufWriter::new(out), summary.conclusions());
-    write_conclusions(&conclusions, as_json, &mut out)?;
-    if conclusions.is_empty() && !as_json {
-        out.write_all(b"no attempt with a known translated port was answered or retransmitted: nothing to conclude\n")?;
-    }
-    for policy in summary.policies.iter().filter(|_| as_json) {
-        write_line(&mut out, &PolicyLine::new(policy, &conclusions))?;
-    }
-    for sentence in sentences(&summary.policies, &conclusions).iter().filter(|_| !as_json) {
-        out.write_all(paragraph(sentence).as_bytes())?;
+    write_conclusions(&conclusions, format, &mut out)?;
+    match format {
+        ConclusionFormat::Json => {
+            for policy in &summary.policies {
+                write_line(&mut out, &PolicyLine::new(policy, &conclusions))?;
+            }
+        }
+        ConclusionFormat::Text(terminal) => {
+            if conclusions.is_empty() {
+                let none = "no attempt with a known translated port was answered or retransmitted: nothing to conclude";
+                out.write_all(paragraph(terminal, none).as_bytes())?;
+            }
+            for sentence in sentences(&summary.policies, &conclusions) {
+                out.write_all(paragraph(terminal, &sentence).as_bytes())?;
+            }
+        }
     }
     out.flush()
 }
 
 /// Writes what a conntrack table shows: conclusions as of traces, then how many entries of each kind there were.
-pub fn write_table(conclusions: &[Conclusion], counts: &EntryCounts, as_json: bool, out: impl Write) -> io::Result<()> {
+pub fn write_table(
+    conclusions: &[Conclusion],
+    counts: &EntryCounts,
+    format: ConclusionFormat,
+    out: impl Write,
+) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
-    write_conclusions(conclusions, as_json, &mut out)?;
-    if as_json {
-        write_line(&mut out, &CountsLine { kind: "conntrack", counts })?;
-    } else {
-        if conclusions.is_empty() {
-            let none = "no translated connection has been answered or has waited long enough: nothing to conclude";
-            out.write_all(paragraph(none).as_bytes())?;
+    write_conclusions(conclusions, format, &mut out)?;
+    match format {
+        ConclusionFormat::Json => write_line(&mut out, &CountsLine { kind: "conntrack", counts })?,
+        ConclusionFormat::Text(terminal) => {
+            if conclusions.is_empty() {
+                let none = "no translated connection has been answered or has waited long enough: nothing to conclude";
+                out.write_all(paragraph(terminal, none).as_bytes())?;
+            }
+            out.write_all(paragraph(terminal, &counts.to_string()).as_bytes())?;
         }
-        out.write_all(paragraph(&counts.to_string()).as_bytes())?;
     }
     out.flush()
 }
 
-pub(super) fn write_conclusions(conclusions: &[Conclusion], as_json: bool, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_conclusions(
+    conclusions: &[Conclusion],
+    format: ConclusionFormat,
+    out: &mut impl Write,
+) -> io::Result<()> {
     for conclusion in conclusions {
-        if as_json {
-            let (family, inference) = (conclusion.family_name(), conclusion.into());
-            write_line(out, &InferenceLine { kind: "inference", family, inference })?;
-        } else {
-            out.write_all(paragraph(&conclusion.to_string()).as_bytes())?;
-            for destination in conclusion.supporting() {
-                out.write_all(paragraph(&format!("  {destination}")).as_bytes())?;
+        match format {
+            ConclusionFormat::Json => {
+                let (family, inference) = (conclusion.family_name(), conclusion.into());
+                write_line(out, &InferenceLine { kind: "inference", family, inference })?;
+            }
+            ConclusionFormat::Text(terminal) => {
+                out.write_all(paragraph(terminal, &conclusion.to_string()).as_bytes())?;
+                for destination in conclusion.supporting() {
+                    out.write_all(paragraph(terminal, &format!("  {destination}")).as_bytes())?;
+                }
             }
         }
     }

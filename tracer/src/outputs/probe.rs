@@ -7,7 +7,7 @@ use nix::unistd::Uid;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::inference::write_conclusions;
+use super::inference::{ConclusionFormat, write_conclusions};
 use super::json_line::write_line;
 use super::text::paragraph;
 use crate::infer::Verdict;
@@ -54,16 +54,14 @@ struct TargetObject {
 }
 
 /// Writes what was found about one address family.
-pub fn write(probed: &Probed, is_ipv4: bool, as_json: bool, mut out: impl Write) -> io::Result<()> {
+pub fn write(probed: &Probed, is_ipv4: bool, format: ConclusionFormat, mut out: impl Write) -> io::Result<()> {
     if probed.moved().is_none() {
-        write_conclusions(probed.report.conclusion.as_slice(), as_json, &mut out)?;
+        write_conclusions(probed.report.conclusion.as_slice(), format, &mut out)?;
     }
-    if as_json {
-        return write_line(&mut out, &line(probed, is_ipv4));
-    }
+    let ConclusionFormat::Text(terminal) = format else { return write_line(&mut out, &line(probed, is_ipv4)) };
     let option = if is_ipv4 { "--allow" } else { "--allow6" };
     let usable = allow(probed).map(|allow| format!("use {option} {allow}"));
-    usable.into_iter().chain(notes(probed)).try_for_each(|line| out.write_all(paragraph(&line).as_bytes()))
+    usable.into_iter().chain(notes(probed)).try_for_each(|line| out.write_all(paragraph(terminal, &line).as_bytes()))
 }
 
 fn allow(probed: &Probed) -> Option<PortSet> {

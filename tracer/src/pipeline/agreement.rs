@@ -87,7 +87,7 @@ fn infer(captures: &[Capture], events: &Events) -> (Summary, Vec<Value>) {
     let silent = Judge::new(captures.to_vec(), View::silent(Filter::default()), None);
     let summary = judge(events, MAX_BATCH_LEN, silent, captures.len());
     let written = Written::default();
-    inference::write(&summary, true, Box::new(written.clone())).unwrap();
+    inference::write(&summary, inference::ConclusionFormat::Json, Box::new(written.clone())).unwrap();
     (summary, written.lines())
 }
 

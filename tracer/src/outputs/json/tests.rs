@@ -226,7 +226,7 @@ fn the_reference_names_every_field_and_no_other() {
         output.finish(&Summary::default())
     });
     let mut inferred = Vec::new();
-    inference::write_conclusions(&filtered().conclusions(), true, &mut inferred).unwrap();
+    inference::write_conclusions(&filtered().conclusions(), inference::ConclusionFormat::Json, &mut inferred).unwrap();
     for line in all.lines().chain(str::from_utf8(&inferred).unwrap().lines()) {
         let line: Value = serde_json::from_str(line).unwrap();
         let kind = line["kind"].as_str().unwrap();

@@ -14,7 +14,7 @@ use anstyle::{AnsiColor, Style};
 use self::columns::{Cell, TextColumn};
 use self::line::TextLine;
 pub(super) use self::paragraphs::paragraph;
-use self::paragraphs::{PAGE, indented, paragraph_of};
+use self::paragraphs::{PAGE, indented, page_of, paragraph_of};
 use self::row::{Conclusion, RowFormat, cause, end, mark};
 use super::bounded::{Interval, LeftOutLines};
 use super::escape::Escaped;
@@ -100,7 +100,7 @@ impl Text {
             all: view.all,
             ends: view.ends,
             row,
-            page: layout.width.unwrap_or(PAGE).min(PAGE),
+            page: page_of(layout.width),
             layout,
             several_nodes: false,
             names: false,

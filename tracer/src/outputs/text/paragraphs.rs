@@ -7,9 +7,14 @@ pub(super) const PAGE: usize = 120;
 
 const INDENT: &str = "    ";
 
-/// A paragraph of plain ASCII with its newline; lines after the first are indented.
-pub(in crate::outputs) fn paragraph(text: &str) -> String {
-    paragraph_of(PAGE, text)
+/// Columns of paragraphs on a terminal of that width, if there is one.
+pub(super) fn page_of(terminal: Option<usize>) -> usize {
+    terminal.unwrap_or(PAGE).min(PAGE)
+}
+
+/// A paragraph for a terminal of that width, if there is one.
+pub(in crate::outputs) fn paragraph(terminal: Option<usize>, text: &str) -> String {
+    paragraph_of(page_of(terminal), text)
 }
 
 /// A paragraph with every line indented.
@@ -17,7 +22,7 @@ pub(super) fn indented(page: usize, text: &str) -> String {
     textwrap::fill(text, options(page).initial_indent(INDENT)) + "\n"
 }
 
-/// A paragraph for a page of another width.
+/// A paragraph of plain ASCII with its newline; lines after the first are indented.
 pub(crate) fn paragraph_of(page: usize, text: &str) -> String {
     textwrap::fill(text, options(page)) + "\n"
 }
@@ -37,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_paragraph_keeps_to_the_page_even_without_spaces() {
-        let out = paragraph(&format!("{} {} end", "w ".repeat(70).trim(), "x".repeat(300)));
+        let out = paragraph_of(PAGE, &format!("{} {} end", "w ".repeat(70).trim(), "x".repeat(300)));
         assert!(out.lines().all(|line| line.len() <= PAGE), "{out}");
         assert_eq!(out.matches('x').count(), 300);
         assert!(out.ends_with("x end\n"), "{out}");
