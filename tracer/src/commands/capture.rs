@@ -97,11 +97,12 @@ mod live {
         if !watched.is_empty() {
             notice(format_args!("watching {}", Escaped(&watched)));
         }
-        stop.with(&options.command, is_stdout_ours)?;
         let finder = Finder::new(Host::new(&options.host_root));
+        // Asked before there is a child, which may be examined always.
         if let Some(why) = finder.off() {
             notice(format_args!("owner is off: {}", Escaped(&why)));
         }
+        stop.with(&options.command, is_stdout_ours)?;
         // A filter hides SYNs that leave.
         let forwarded = Forwarded::open(&options.netns).ok().filter(|_| options.filter.is_empty());
         let needs = Needs {
