@@ -77,8 +77,8 @@ pub fn syn_bits(ctx: &TcContext, tcp: &Tcp) -> u16 {
 pub fn class(ctx: &TcContext, link_header: usize, tcp: &Tcp) -> u16 {
     let next_hop = if link_header == ETHERNET { ctx.load(0).unwrap_or_default() } else { [0; 6] };
     let (Ok(ip), Ok(header)) = (ctx.load(link_header), ctx.load(tcp.at as usize)) else { return 0 };
-    let shape = syn_shape(header, ctx.load((tcp.at + TCP_HEADER) as usize).unwrap_or_default());
-    packet_class(next_hop, ip, shape)
+    let option = |at: u32| ctx.load((tcp.at + TCP_HEADER + at) as usize).unwrap_or_default();
+    packet_class(next_hop, ip, syn_shape(header, [0, 4].map(option)))
 }
 
 /// Index of the interface that the packet passes.

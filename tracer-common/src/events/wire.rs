@@ -50,12 +50,14 @@ pub const fn packet_class(next_hop: [u8; 6], ip: [u8; 10], shape: u64) -> u16 {
     (if class == 0 { 1 } else { class }) << WIRE_CLASS_SHIFT
 }
 
-/// The length of a SYN's TCP header, its window and its maximum segment size, which is its first option. Sequence numbers and timestamps have
-/// no part in it. `header` is the beginning of the TCP header, `option` what follows its 20 bytes.
+/// The length of a SYN's TCP header, its flags (ECE and CWR ask for ECN, with AE for accurate ECN, RFC 9768), its window, its maximum segment
+/// size, which is its first option, and what kind of option follows. Sequence numbers and timestamps have no part in it. `header` is the
+/// beginning of the TCP header, `options` the two words that follow its 20 bytes.
 #[inline(always)]
-pub const fn syn_shape(header: [u8; 16], option: [u8; 4]) -> u64 {
-    let [_, _, segment_high, segment_low] = if option[0] == 2 { option } else { [0; 4] };
-    u64::from_be_bytes([0, 0, 0, header[12] >> 4, header[14], header[15], segment_high, segment_low])
+pub const fn syn_shape(header: [u8; 16], options: [[u8; 4]; 2]) -> u64 {
+    let [[_, _, segment_high, segment_low], [next, ..]] = if options[0][0] == 2 { options } else { [[0; 4]; 2] };
+    let [.., length, flags, window_high, window_low] = header;
+    u64::from_be_bytes([0, next, length, flags, window_high, window_low, segment_high, segment_low])
 }
 
 /// Bit of `detail` of a SYN-ACK or RST that arrives: its MAC address is another host's (`PACKET_OTHERHOST`), so this node does not accept

@@ -90,7 +90,7 @@ impl Header {
     #[inline(always)]
     pub fn class(&self) -> u16 {
         let (Some(ip), Some(header)) = (self.head.peek(self.ip), self.head.peek(self.tcp)) else { return 0 };
-        packet_class([0; 6], ip, syn_shape(header, self.option_word(0).unwrap_or_default()))
+        packet_class([0; 6], ip, syn_shape(header, [0, 4].map(|at| self.option_word(at).unwrap_or_default())))
     }
 
     /// Four bytes of the TCP options, from there on.

@@ -118,8 +118,8 @@ fn tcp(ip: &Ip<'_>) -> Option<TcpSegment> {
     let bit = |is_set: bool, bit: u16| if is_set { bit } else { 0 };
     let asks_for_ecn = segment.flags & (TCP_ECE | TCP_CWR) == TCP_ECE | TCP_CWR;
     let syn_bits = bit(asks_for_ecn, WIRE_ECN) | bit(ip.payload_len > header_len, WIRE_DATA) | option_bits(options);
-    let shape =
-        ip.payload.first_chunk().map_or(0, |header| syn_shape(*header, *options.first_chunk().unwrap_or(&[0; 4])));
+    let word = |at: usize| options.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+    let shape = ip.payload.first_chunk().map_or(0, |header| syn_shape(*header, [0, 4].map(word)));
     Some(TcpSegment { ack, syn_bits, syn_shape: shape, ..segment })
 }
 
