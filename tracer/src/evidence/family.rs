@@ -10,7 +10,7 @@ use super::drawn::Drawn;
 use super::entry::{DestinationEvidence, Role, Standing};
 use super::place::Place;
 use super::pools::Pool;
-use crate::infer::{Probe, evidence};
+use crate::infer::{Probe, answers_often, evidence, fare_otherwise};
 use crate::model::{Answers, Assessment, Claim, Doubt, Reason, Scope, Side, SideEvidence};
 
 /// ln(10,000): a claim is proven where chance explains the evidence less than once in 10,000 times.
@@ -201,13 +201,24 @@ impl FamilyEvidence {
     }
 
     /// Destinations that bypass a filter answer as good as always. Where those that answer fail as well, whatever drops the others may be
-    /// what drops these.
+    /// what drops these, unless chance does not explain that the others fare worse.
     fn doubted(&self, side: Side, reason: Reason) -> Reason {
-        let Some(SideSums { passing_answers: Answers { answered, unanswered }, .. }) = self.sums(side) else {
+        let Some(&SideSums { filtered, passing, filtered_answers: [_, denied], passing_answers: passed, .. }) =
+            self.sums(side)
+        else {
             return reason;
         };
-        let is_mixed = *unanswered >= MIN_MIXED_FAILURES && unanswered * 2 > *answered;
-        if is_mixed && reason.strength().holds() { Reason::Doubted(Doubt::AnsweredSometimes) } else { reason }
+        let Answers { answered, unanswered } = passed;
+        let is_mixed = unanswered >= MIN_MIXED_FAILURES && unanswered * 2 > answered;
+        let is_one_kind = || {
+            let (passing, filtered) = (passing as usize, filtered as usize);
+            answers_often([passed, denied].into_iter().sum())
+                && !fare_otherwise(passed, denied, passing, filtered + passing)
+        };
+        if reason.strength().holds() && is_mixed && is_one_kind() {
+            return Reason::Doubted(Doubt::AnsweredSometimes);
+        }
+        reason
     }
 
     /// Answers inside and on that side, over all destinations.

@@ -5,7 +5,9 @@ use hashbrown::HashMap;
 
 use super::FamilyAttempts;
 use super::bracket;
-use super::conclusion::{Class, Conclusion, LeftOut, MAX_NAMED_DESTINATIONS, SupportingDestination, Verdict};
+use super::conclusion::{
+    Class, Conclusion, LeftOut, MAX_NAMED_DESTINATIONS, SupportingDestination, Verdict, answers_often,
+};
 use super::destinations::DestinationHistory;
 use super::passing;
 use super::port_counts::UsedPort;
@@ -166,7 +168,10 @@ fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[SupportingDestinat
     let logs = Rates::of(count(true), count(false)).logs();
     let (passes, undecided) = (bracket::passes(seen, segments, logs), bracket::undecided(seen, segments, logs));
     let evidence = evidence(sides);
-    let mut order: Vec<usize> = (0..sides.len()).filter(|&place| evidence.parts[place] > MIN_SUPPORT_NATS).collect();
+    let passing = passing::find(sides);
+    let is_passing = |of: &SupportingDestination| passing.count > 0 && answers_often(of.outside);
+    let supports = |&place: &usize| evidence.parts[place] > MIN_SUPPORT_NATS && !is_passing(&sides[place]);
+    let mut order: Vec<usize> = (0..sides.len()).filter(supports).collect();
     order.sort_by(|&a, &b| evidence.parts[b].total_cmp(&evidence.parts[a]));
     let supporting = order.iter().take(MAX_NAMED_DESTINATIONS).map(|&place| sides[place]);
     let likely = if undecided.is_empty() { rule::likely(&passes) } else { None };
@@ -188,7 +193,7 @@ fn class_by(seen: &[UsedPort], segments: &[Segment], sides: &[SupportingDestinat
         p_below: p_below(evidence.total, edges),
         supporting_count: order.len(),
         supporting: supporting.collect(),
-        passing: passing::find(sides),
+        passing,
     }
 }
 

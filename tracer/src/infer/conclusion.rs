@@ -167,7 +167,7 @@ pub struct Sides {
 }
 
 /// Whether more of these attempts were answered than a filter passes that is a few ports off.
-pub(super) fn answers_often(outside: Answers) -> bool {
+pub(crate) fn answers_often(outside: Answers) -> bool {
     outside.answered * u64::from(RARE_PASS_DIVISOR) > outside.total()
 }
 

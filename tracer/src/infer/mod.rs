@@ -37,11 +37,12 @@ pub use conclusion::{
 pub use destination::Destination;
 pub use port_set::PortSetPattern;
 
-pub(crate) use self::conclusion::RARE_PASS_DIVISOR;
+pub(crate) use self::conclusion::{RARE_PASS_DIVISOR, answers_often};
 use self::destinations::{DestinationHistory, Destinations};
 use self::index::MAX_DESTINATIONS;
 pub(crate) use self::index::{DestinationIndex, MAX_NUMBERS, MAX_SOURCES};
 pub(crate) use self::observation::{Observation, Probe, ShortestAnswer, earlier, observe};
+pub(crate) use self::passing::fare_otherwise;
 use self::port_counts::PortCounts;
 pub(crate) use self::runs::Runs;
 pub(crate) use self::significance::{Stratum, evidence, evidence_within};

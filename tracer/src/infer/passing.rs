@@ -9,8 +9,7 @@ pub(super) fn find(sides: &[SupportingDestination]) -> PassingDestinations {
     let (mut passing, others): (Vec<_>, Vec<_>) = sides.iter().copied().partition(|of| answers_often(of.outside));
     let outside = |of: &[SupportingDestination]| of.iter().map(|of| of.outside).sum::<Answers>();
     let (passed, denied) = (outside(&passing), outside(&others));
-    let evidence = significance::evidence(&[Stratum::of(passed, denied)]);
-    if passing.is_empty() || !significance::is_enough_for_choice(evidence.total, sides.len(), passing.len()) {
+    if passing.is_empty() || !fare_otherwise(passed, denied, passing.len(), sides.len()) {
         let inside = sides.iter().map(|of| of.inside).sum();
         return PassingDestinations {
             others: Sides { inside, outside: outside(sides) },
@@ -22,6 +21,12 @@ pub(super) fn find(sides: &[SupportingDestination]) -> PassingDestinations {
     passing.sort_by_key(|of| std::cmp::Reverse(of.outside.total()));
     passing.truncate(MAX_NAMED_DESTINATIONS);
     PassingDestinations { count, outside: passed, named: passing, others }
+}
+
+/// Whether chance explains too seldom that so many of all destinations, chosen because they are, are answered otherwise than the rest.
+pub(crate) fn fare_otherwise(chosen: Answers, others: Answers, how_many: usize, of_all: usize) -> bool {
+    let evidence = significance::evidence(&[Stratum::of(chosen, others)]);
+    significance::is_enough_for_choice(evidence.total, of_all, how_many)
 }
 
 #[cfg(test)]
