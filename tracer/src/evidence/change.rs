@@ -42,19 +42,29 @@ impl Passing {
 pub(super) fn find(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> Option<u64> {
     let outside: Vec<_> = attempts.iter().filter(|attempt| is_inside(attempt) == Some(false)).collect();
     let at = likeliest(&outside)?;
-    let (before, after) = outside.split_at(at);
-    let passing = [before, after].map(|part| Passing::of(answered(part), part.len()));
+    let at_ns = outside.get(at)?.at_ns;
+    let passing = passing(by_destination(outside.iter().copied(), |attempt| attempt.at_ns >= at_ns).into_values());
     let is_filtered_first = match passing {
         [Passing::Rarely, Passing::Mostly] => true,
         [Passing::Mostly, Passing::Rarely] => false,
         [Passing::Rarely | Passing::Mostly | Passing::Sometimes, _] => return None,
     };
-    let at_ns = after.first()?.at_ns;
     let is_filtered = |attempt: &RecentAttempt| (attempt.at_ns < at_ns) == is_filtered_first;
     let changed = strata(outside.iter().copied(), |attempt| is_filtered(attempt));
     let all = attempts.iter().filter(|attempt| is_filtered(attempt) && is_inside(attempt).is_some());
     let differs = strata(all, |attempt| is_inside(attempt) == Some(false));
     [changed, differs].iter().all(|strata| evidence(strata).total >= NEEDED_NATS).then_some(at_ns)
+}
+
+/// How often destinations answered before and after, but for those that bypass the filter: they answer at all times.
+fn passing(destinations: impl Iterator<Item = [Answers; 2]>) -> [Passing; 2] {
+    let of = |Answers { answered, unanswered }| Passing::of(answered as usize, (answered + unanswered) as usize);
+    let is_bypassing = |of_one: &[Answers; 2]| of_one.map(of) == [Passing::Mostly; 2];
+    let [mut before, mut after] = [Answers::default(); 2];
+    for [first, then] in destinations.filter(|of_one| !is_bypassing(of_one)) {
+        (before, after) = ([before, first].into_iter().sum(), [after, then].into_iter().sum());
+    }
+    [before, after].map(of)
 }
 
 fn answered(attempts: &[&RecentAttempt]) -> usize {
@@ -90,10 +100,18 @@ pub(super) fn strata<'a>(
     attempts: impl Iterator<Item = &'a RecentAttempt>,
     is_denied: impl Fn(&RecentAttempt) -> bool,
 ) -> Vec<Stratum> {
-    let mut sides: BTreeMap<u16, [Answers; 2]> = BTreeMap::new();
-    for attempt in attempts.filter(|attempt| attempt.is_weighed) {
-        let of_entry = sides.entry(attempt.place.entry).or_default();
-        of_entry[usize::from(is_denied(attempt))].add(attempt.answered);
-    }
+    let sides = by_destination(attempts.filter(|attempt| attempt.is_weighed), is_denied);
     sides.into_values().map(|[passed, denied]| Stratum::of(passed, denied)).collect()
+}
+
+/// The answers of each destination to attempts on two sides of something.
+fn by_destination<'a>(
+    attempts: impl Iterator<Item = &'a RecentAttempt>,
+    is_beyond: impl Fn(&RecentAttempt) -> bool,
+) -> BTreeMap<u16, [Answers; 2]> {
+    let mut sides: BTreeMap<u16, [Answers; 2]> = BTreeMap::new();
+    for attempt in attempts {
+        sides.entry(attempt.place.entry).or_default()[usize::from(is_beyond(attempt))].add(attempt.answered);
+    }
+    sides
 }

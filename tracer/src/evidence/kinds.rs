@@ -24,12 +24,7 @@ impl Kinds {
         &mut self.0[usize::from(place.is_private)]
     }
 
-    /// Attempts from ports on that side.
-    pub(super) fn all(&self, side: Side) -> Answers {
-        self.0.iter().map(|kind| kind.all(side)).sum()
-    }
-
-    /// The same to destinations of one kind.
+    /// Attempts to destinations of one kind from ports on that side.
     pub(super) const fn all_to(&self, is_private: bool, side: Side) -> Answers {
         self.0[is_private as usize].all(side)
     }

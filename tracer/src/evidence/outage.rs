@@ -35,6 +35,11 @@ pub(super) fn sorted(recent: &RecentAttempts, period: u8) -> Vec<RecentAttempt> 
     newest(recent, period, MAX_RECENT, |_| true)
 }
 
+/// Those of them to private destinations, or those to public ones.
+pub(super) fn of_kind(recent: &RecentAttempts, period: u8, is_private: bool) -> Vec<RecentAttempt> {
+    newest(recent, period, MAX_RECENT, |attempt| attempt.place.is_private == is_private)
+}
+
 /// So many of some attempts of a period, the newest, by their time.
 pub(super) fn newest(
     recent: &RecentAttempts,

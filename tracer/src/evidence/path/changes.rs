@@ -1,7 +1,7 @@
 //! Finds when the filter of a path changed, and has the time before and after judged by itself.
 
 use super::super::change::{self, Passing};
-use super::super::outage::{self, of_policy, sorted};
+use super::super::outage::{of_kind, of_policy};
 use super::super::place::Place;
 use super::super::range::{InferredRange, of_range};
 use super::super::recent::RecentAttempt;
@@ -12,11 +12,17 @@ use crate::model::Side;
 const MAX_PERIODS: usize = 8;
 /// Attempts after which a change is looked for.
 const LOOK_EVERY: u64 = 16;
+/// The same where some of the newest are answered, as they are where some destinations bypass the filter.
+const LOOK_SELDOM: u64 = 256;
 /// The newest attempts that must fare otherwise than those before.
 const NEWEST: usize = 24;
 /// Attempts after which a change to a range that nobody named is looked for, and from how many that range is inferred.
 const INFER_EVERY: u64 = 1024;
 const INFER_FROM: usize = 256;
+/// Attempts that are passed over for each that is looked for.
+const MAX_PASSED_OVER: usize = 8;
+/// A filter of public destinations, and one of private ones.
+const KINDS: [bool; 2] = [false, true];
 /// Attempts without an answer that make it worth while.
 const MIN_UNANSWERED: usize = 16;
 
@@ -35,31 +41,39 @@ impl PathEvidence {
             return Vec::new();
         }
         let newest = self.period_at(u64::MAX);
-        self.hint(newest, counted).map_or_else(Vec::new, |at_ns| self.split(newest, at_ns))
+        let hint = KINDS.into_iter().find_map(|kind| self.hint(newest, kind, counted));
+        hint.map_or_else(Vec::new, |at_ns| self.split(newest, at_ns))
     }
 
-    /// When the filter changed, where the newest attempts fare otherwise than those before.
-    fn hint(&self, number: u8, counted: u64) -> Option<u64> {
-        let newest = |many: usize| self.recent.iter().rev().take(many).filter(move |it| it.place.period == number);
-        let fare = |is_it: &dyn Fn(&RecentAttempt) -> bool| {
-            let these: Vec<_> = newest(NEWEST).filter(|attempt| is_it(attempt)).collect();
-            let answered = these.iter().filter(|attempt| attempt.answered).count();
-            (these.len() >= 4).then(|| Passing::of(answered, these.len()))
+    /// When the filter of a kind of destinations changed, where the newest attempts fare otherwise than those before.
+    fn hint(&self, number: u8, is_private: bool, counted: u64) -> Option<u64> {
+        let newest = |many: usize| {
+            let is_of = move |it: &&RecentAttempt| it.place.period == number && it.place.is_private == is_private;
+            self.recent.iter().rev().take(many * MAX_PASSED_OVER).filter(is_of).take(many)
         };
+        let these: Vec<_> = newest(NEWEST).collect();
+        let fare = |is_it: &dyn Fn(&RecentAttempt) -> bool| {
+            let these = || these.iter().filter(|attempt| is_it(attempt));
+            let (answered, all) = (these().filter(|attempt| attempt.answered).count(), these().count());
+            (all >= 4).then(|| Passing::of(answered, all))
+        };
+        let sorted = || of_kind(&self.recent, number, is_private);
         let period = self.periods.get(usize::from(number))?;
         for side in Side::OUTSIDE {
-            let all = period.family.all(side);
+            let all = period.family.all_to(is_private, side);
             let before = Passing::of(all.answered as usize, all.total() as usize);
             let now = fare(&|attempt| attempt.place.side == side);
-            if now.is_some_and(|now| now != Passing::Sometimes && now != before)
-                && let Some(at_ns) = change::find(&sorted(&self.recent, number), of_policy(side))
+            let is_clear = now != Some(Passing::Sometimes) || counted.is_multiple_of(LOOK_SELDOM);
+            if is_clear
+                && now.is_some_and(|now| now != before)
+                && let Some(at_ns) = change::find(&sorted(), of_policy(side))
             {
                 return Some(at_ns);
             }
         }
         if let Some(range) = &period.range
             && fare(&|attempt| range.class.is_inside(attempt.port) == Some(false)) == Some(Passing::Mostly)
-            && let Some(at_ns) = change::find(&sorted(&self.recent, number), of_range(range))
+            && let Some(at_ns) = change::find(&sorted(), of_range(range))
         {
             return Some(at_ns);
         }
@@ -68,16 +82,18 @@ impl PathEvidence {
         if !is_due {
             return None;
         }
-        let newest = outage::newest(&self.recent, number, INFER_FROM, |_| true);
-        let range = InferredRange::of(self.path.is_ipv4, &self.index, &newest)?;
-        change::find(&sorted(&self.recent, number), of_range(&range))
+        let sorted = sorted();
+        let newest = &sorted[sorted.len().saturating_sub(INFER_FROM)..];
+        let range = InferredRange::of(self.path.is_ipv4, &self.index, newest)?;
+        change::find(&sorted, of_range(&range))
     }
 
     /// Looks for every change, at the end of a capture, and has everything tested again.
     pub(in crate::evidence) fn settle(&mut self) {
         let mut number = 0;
         while let Some(period) = u8::try_from(number).ok().filter(|_| number < self.periods.len()) {
-            match self.change_within(period).filter(|_| self.periods.len() < MAX_PERIODS) {
+            let change = KINDS.into_iter().find_map(|kind| self.change_within(period, kind));
+            match change.filter(|_| self.periods.len() < MAX_PERIODS) {
                 Some(at_ns) => drop(self.split(period, at_ns)),
                 None => number += 1,
             }
@@ -89,9 +105,9 @@ impl PathEvidence {
         }
     }
 
-    /// When the filter changed in a period, to or from the policy or any range.
-    fn change_within(&self, number: u8) -> Option<u64> {
-        let attempts = sorted(&self.recent, number);
+    /// When the filter of a kind of destinations changed in a period, to or from the policy or any range.
+    fn change_within(&self, number: u8, is_private: bool) -> Option<u64> {
+        let attempts = of_kind(&self.recent, number, is_private);
         let sides = || Side::OUTSIDE.into_iter().find_map(|side| change::find(&attempts, of_policy(side)));
         let part = attempts.len() / 2;
         let few = part.min(INFER_FROM);

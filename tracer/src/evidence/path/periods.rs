@@ -1,7 +1,7 @@
 //! What the evidence of a path says, period by period.
 
 use super::super::doubts::Doubts;
-use super::super::outage::{of_policy, sorted};
+use super::super::outage::{of_kind, of_policy, sorted};
 use super::super::range::InferredRange;
 use super::super::recent::{RecentAttempt, infer};
 use super::{InPeriod, PathEvidence, PeriodEvidence};
@@ -27,12 +27,11 @@ impl PathEvidence {
             let mut sides = period.family.policies();
             for side in sides.iter_mut().filter(|side| side.assessment.strength().holds()) {
                 let Assessment { side, reason, scope, .. } = &mut side.assessment;
-                let is_of_kind = |attempt: &RecentAttempt| match *scope {
-                    Scope::Destination | Scope::Capture => true,
-                    Scope::Public => !attempt.place.is_private,
-                    Scope::Private => attempt.place.is_private,
+                let attempts = || match *scope {
+                    Scope::Destination | Scope::Capture => sorted(&self.recent, number),
+                    Scope::Public => of_kind(&self.recent, number, false),
+                    Scope::Private => of_kind(&self.recent, number, true),
                 };
-                let attempts = || sorted(&self.recent, number).into_iter().filter(is_of_kind).collect::<Vec<_>>();
                 *reason = match period.has_waited(*side) {
                     true => Doubts::of(&attempts(), of_policy(*side)).applied_to(*reason, *scope),
                     false => Reason::ShortWait,
