@@ -42,11 +42,10 @@ impl Clients {
 
     /// What explains a class of ports as well, if clients or their programs do.
     pub fn doubt(&self, is_ipv4: bool, class: &Class) -> Option<Doubt> {
-        let port_use =
-            |&Connection { client, address: packets, port, is_kept: is_chosen, answered, .. }: &Connection| {
-                let is_outside = !class.is_inside(port)?;
-                Some(PortUse { client, port, is_chosen, rule: None, class: packets, is_outside, answered })
-            };
+        let port_use = |&Connection { client, address, port, is_kept: is_chosen, answered, .. }: &Connection| {
+            let is_outside = !class.is_inside(port)?;
+            Some(PortUse { client, port, is_chosen, rule: None, packets: [0, address], is_outside, answered })
+        };
         let users = Users::of(self.connections.iter().filter(|of| of.is_ipv4 == is_ipv4).filter_map(port_use));
         if users.clients_differ { Some(Doubt::ClientsDiffer) } else { users.other }
     }

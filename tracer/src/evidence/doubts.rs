@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::change::strata;
 use super::family::p_below;
 use super::outage::come_in_runs;
+use super::place::Place;
 use super::recent::RecentAttempt;
 use super::users::{PortUse, Users};
 use crate::infer::evidence;
@@ -33,9 +34,10 @@ impl Doubts {
     pub(super) fn of(attempts: &[RecentAttempt], is_inside: impl Fn(&RecentAttempt) -> Option<bool>) -> Self {
         let port_use = |attempt: &RecentAttempt| {
             let RecentAttempt { port, answered, place, .. } = *attempt;
-            let (client, is_chosen, rule, class) = (place.client, place.is_chosen(), place.rule, place.class);
+            let Place { client, rule, packets, .. } = place;
+            let rule = rule.map(|(lowest, highest)| (lowest, highest.get()));
             let is_outside = !is_inside(attempt)?;
-            Some(PortUse { client, port, is_chosen, rule, class, is_outside, answered })
+            Some(PortUse { client, port, is_chosen: place.is_chosen(), rule, packets, is_outside, answered })
         };
         Self {
             is_in_runs: come_in_runs(attempts, &is_inside),
@@ -48,6 +50,12 @@ impl Doubts {
     pub(super) fn are_any(&self) -> bool {
         let Users { clients_differ, other } = self.users;
         self.is_in_runs || clients_differ || other.is_some() || self.once_p_below.is_some()
+    }
+
+    /// The same where the packets of more attempts than these differ, if they do.
+    pub(super) fn with_packets_of(mut self, more: &Self) -> Self {
+        self.users.other = self.users.other.or(more.users.other.filter(|other| *other == Doubt::PacketsDiffer));
+        self
     }
 
     /// The same for a claim that repeats have no part in.

@@ -178,7 +178,7 @@ impl PortEvidence {
     /// The same place in the period of a time, for any client.
     pub fn place_at(&self, place: Place, at_ns: u64) -> Place {
         let path = self.paths.get(usize::from(place.path));
-        Place { period: path.map_or(0, |path| path.period_at(at_ns)), client: 0, class: 0, ..place }
+        Place { period: path.map_or(0, |path| path.period_at(at_ns)), client: 0, packets: [0; 2], ..place }
     }
 
     /// How strong the claim is about a port, for attempts to that destination.

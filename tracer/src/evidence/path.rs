@@ -4,6 +4,8 @@
 mod changes;
 mod periods;
 
+use std::num::NonZeroU16;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tracer_common::Flow;
@@ -110,9 +112,9 @@ impl PathEvidence {
         let is_kept = attempt.may_keep_port();
         let client = attempt.original.map_or(0, |original| client(original.src));
         let rule = attempt.range.filter(|range| range.flags & RANGE_PROTO_SPECIFIED != 0);
-        let rule = rule.map(|range| (range.min_port, range.max_port));
+        let rule = rule.and_then(|range| Some((range.min_port, NonZeroU16::new(range.max_port)?)));
         // One of several addresses of this node may be refused as well.
-        let class = attempt.packet_class.wrapping_add(self::client(translated.src)).max(1);
+        let packets = [attempt.packet_class, self::client(translated.src)];
         let source = self.source(translated.src);
         let (entry, is_shared) = self.index.number(Destination::of(translated), source);
         let service = translated.dst_port;
@@ -120,7 +122,7 @@ impl PathEvidence {
         let waited_ms = if attempt.is_answered() { LONG_WAIT_MS } else { attempt.waited_ms() };
         let waited_ms = if waited_ms == LONG_WAIT_MS { waited_ms } else { 1 << waited_ms.max(1).ilog2() };
         let is_private = is_private(&translated.dst);
-        Place { path, period, entry, is_shared, is_private, service, side, is_kept, client, class, rule, waited_ms }
+        Place { path, period, entry, is_shared, is_private, service, side, is_kept, client, packets, rule, waited_ms }
     }
 
     /// Whether the client gave up before the destination may have answered.
@@ -254,8 +256,12 @@ impl PathEvidence {
     }
 
     fn doubted(&mut self, place: Place, claim: Assessment) -> Assessment {
-        let reason = self.doubts(place, claim.scope).applied_to(claim.reason, claim.scope);
-        Assessment { reason, ..claim }
+        let mut doubts = self.doubts(place, claim.scope);
+        if claim.scope == Scope::Destination && !doubts.are_any() {
+            // Too few packets of a class go to one destination to show how it fares.
+            doubts = doubts.with_packets_of(&self.doubts(place, Scope::Capture));
+        }
+        Assessment { reason: doubts.applied_to(claim.reason, claim.scope), ..claim }
     }
 
     /// What speaks against a claim about the side of the place: by the attempts to its destination, or by all.

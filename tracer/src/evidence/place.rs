@@ -1,5 +1,7 @@
 //! Where evidence is counted, and what is concluded there.
 
+use std::num::NonZeroU16;
+
 use crate::model::{Assessment, PortSet, Side};
 
 /// How attempts of an address family leave: by which uplink.
@@ -30,10 +32,10 @@ pub struct Place {
     pub(super) is_kept: bool,
     /// A hash of the address of the client; 0 where it is not known
     pub(super) client: u8,
-    /// A hash of `Attempt::packet_class` and the translated source address
-    pub(super) class: u8,
+    /// `Attempt::packet_class`, and a hash of the translated source address; 0 where unknown
+    pub(super) packets: [u8; 2],
     /// The lowest and the highest port that its NAT rule names, where that is known and the rule names any
-    pub(super) rule: Option<(u16, u16)>,
+    pub(super) rule: Option<(u16, NonZeroU16)>,
     /// How long the client waited for an answer before it gave up: at least so long, as a power of two
     pub(super) waited_ms: u16,
 }

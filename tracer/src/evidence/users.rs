@@ -8,8 +8,10 @@ use super::drawn::Drawn;
 use super::pools::Pool;
 use crate::model::Doubt;
 
-/// Where ports are drawn, a class of packets has none inside with a lower probability only if it has ports of its own.
-const MAX_APART_P: f64 = 0.05;
+/// Standard deviations beyond what chance has on average.
+const MIN_DEVIATIONS: f64 = 2.0;
+/// This share of the failures explains them: chance has up to half of those that have a class each.
+const MOST_APART: f64 = 0.4;
 
 /// A connection from a port.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +23,8 @@ pub(super) struct PortUse {
     pub(super) is_chosen: bool,
     /// The ports that its NAT rule names.
     pub(super) rule: Option<(u16, u16)>,
-    /// The class of its packets; 0 where unknown.
-    pub(super) class: u8,
+    /// What else its packets are told apart by: their class, and a hash of their source address; 0 where unknown.
+    pub(super) packets: [u8; 2],
     pub(super) is_outside: bool,
     pub(super) answered: bool,
 }
@@ -47,21 +49,49 @@ struct PacketClass {
     is_comparable: bool,
 }
 
+/// How packets of each class fare; nothing is known of class 0.
+#[derive(Clone, Copy, Debug)]
+struct PacketClasses([PacketClass; 256]);
+
+impl PacketClasses {
+    fn count(&mut self, class: u8, is_outside: bool, answered: bool) {
+        let class = &mut self.0[usize::from(class)];
+        class.tried[usize::from(is_outside)] += 1;
+        class.failed += u32::from(is_outside && !answered);
+        class.is_comparable |= !is_outside && answered;
+    }
+
+    /// How many ports outside that fail are of classes without an answered port inside, beyond those of chance, which are many where each
+    /// host of this network has a class of its own; 0 where chance may be all of it.
+    fn failed_apart(&self) -> f64 {
+        let known = &self.0[1..];
+        let [inside, outside] = known.iter().fold([0, 0], |sum, of| [sum[0] + of.tried[0], sum[1] + of.tried[1]]);
+        let share = f64::from(outside) / f64::from(inside + outside).max(1.0);
+        let (mut apart, mut variance) = (0.0, 0.0);
+        for class in known {
+            let tried = class.tried[0] + class.tried[1];
+            let all_outside = share.powi(i32::try_from(tried).unwrap_or(i32::MAX));
+            variance += f64::from(tried).powi(2) * all_outside * (1.0 - all_outside);
+            apart += if class.is_comparable { 0.0 } else { f64::from(class.failed) } - f64::from(tried) * all_outside;
+        }
+        if apart > MIN_DEVIATIONS * variance.sqrt() { apart } else { 0.0 }
+    }
+}
+
 impl Users {
     pub(super) fn of(uses: impl Iterator<Item = PortUse>) -> Self {
         let (mut tries, mut pools) = ([[0; 2]; 256], [Pool::default(); 2]);
         let (mut failures, mut chosen, mut inside_used) = (0, 0, Pool::default());
         let mut of_client: HashMap<u8, ([Pool; 2], u32), FixedState> = HashMap::default();
-        let mut of_class = [PacketClass::default(); 256];
+        let mut of_packets = [PacketClasses([PacketClass::default(); 256]); 2];
         let mut of_rule: HashMap<(u16, u16), u32, FixedState> = HashMap::default();
-        for PortUse { client, port, is_chosen, rule, class, is_outside, answered } in uses {
+        for PortUse { client, port, is_chosen, rule, packets, is_outside, answered } in uses {
             tries[usize::from(client)][usize::from(is_outside)] += 1;
             let is_failure = u32::from(is_outside && !answered);
             failures += is_failure;
-            let class = &mut of_class[usize::from(class)];
-            class.tried[usize::from(is_outside)] += 1;
-            class.failed += is_failure;
-            class.is_comparable |= !is_outside && answered;
+            for (classes, class) in of_packets.iter_mut().zip(packets) {
+                classes.count(class, is_outside, answered);
+            }
             if !is_outside {
                 inside_used.insert(port);
             }
@@ -79,21 +109,14 @@ impl Users {
         let are_most = |count: u32| count * 2 > failures;
         let uneven = of_client.values().filter(|([inside, outside], _)| inside.is_uneven_with(*outside));
         let of_others = of_rule.iter().filter(|((lowest, highest), _)| !inside_used.has_any(*lowest..=*highest));
-        let tried = of_class.iter().fold([0; 2], |sum, class| [sum[0] + class.tried[0], sum[1] + class.tried[1]]);
-        let share = f64::from(tried[1]) / f64::from(tried[0] + tried[1]).max(1.0);
-        // Hosts of this network have a class each, so that a class of few attempts has ports of one side by chance.
-        let is_apart = |class: &&PacketClass| {
-            !class.is_comparable
-                && share.powi(i32::try_from(class.tried[0] + class.tried[1]).unwrap_or(i32::MAX)) < MAX_APART_P
-        };
-        let of_other_packets = of_class[1..].iter().filter(is_apart).map(|class| class.failed);
         let programs_differ =
             are_most(chosen) && (inside.is_apart_from(outside) || are_most(uneven.map(|(_, failed)| failed).sum()));
         let other = match () {
             // Clients chose most of the ports outside that fail, and those on the two sides are of different pools.
             () if programs_differ => Some(Doubt::ProgramsDiffer),
-            // Most of the ports outside that fail are of classes of packets that have no port inside which was answered.
-            () if are_most(of_other_packets.sum()) => Some(Doubt::PacketsDiffer),
+            () if of_packets.iter().any(|classes| classes.failed_apart() > f64::from(failures) * MOST_APART) => {
+                Some(Doubt::PacketsDiffer)
+            }
             // NAT rules that name no port inside chose most of the ports outside that fail.
             () if are_most(of_others.map(|(_, failed)| failed).sum()) => Some(Doubt::RulesDiffer),
             () => None,

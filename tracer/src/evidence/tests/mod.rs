@@ -285,6 +285,25 @@ fn a_filter_of_any_range_that_appears_or_disappears_is_too() {
 }
 
 #[test]
+fn a_filter_that_appears_or_disappears_is_noticed_beside_destinations_that_bypass_it() {
+    // Two destinations of six, in a private network or next to this node.
+    for (is_private, appears) in [(true, true), (true, false), (false, true), (false, false)] {
+        let answers: AnswerModel = Rc::new(move |to, port, at_ms| to < 2 || port >= 32768 || (at_ms < 5000) == appears);
+        let of_private: fn(u32) -> bool = if is_private { |to| to < 2 } else { |_| false };
+        let world = World { answers, is_private: of_private, attempts: 500, ..World::new() };
+        few(&world, |seed, seen| {
+            let case = format!("seed {seed}, private: {is_private}, appears: {appears}");
+            assert_eq!(seen.periods, 2, "{case}");
+            let is_now = |silent: &&Silent| silent.to >= 2 && (silent.at_ms >= 5000) == appears;
+            let holds = |silent: &&Silent| silent.assessment.is_some_and(|of| of.strength().holds());
+            let (blamed, all) =
+                (seen.silent.iter().filter(is_now).filter(holds).count(), seen.silent.iter().filter(is_now).count());
+            assert!(blamed * 20 >= all * 19 && blamed > 20, "{case}: {blamed} of {all}");
+        });
+    }
+}
+
+#[test]
 fn a_filter_that_comes_and_goes_is_not_blamed_for_a_server_that_dies_meanwhile() {
     // There from 10 s to 20 s; one server dies after that.
     let answers: AnswerModel = Rc::new(|to, port, at_ms| {
@@ -634,6 +653,18 @@ fn what_drops_some_attempts_to_every_destination_is_no_filter() {
 }
 
 #[test]
+fn a_balancer_with_a_dead_server_beside_a_filter_acquits_it_for_nobody() {
+    // It bypasses the filter, and drops every other attempt whatever its port.
+    let answers: AnswerModel = Rc::new(|to, port, _| if to == 0 { port.count_ones() % 2 == 0 } else { port >= 32_768 });
+    each(&World { answers, destinations: 12, attempts: 300, ..World::new() }, |seed, seen| {
+        let others = seen.end.iter().filter(|(to, _)| *to != 0).count();
+        assert_eq!(seen.blamed(), others, "seed {seed}");
+        let failed = seen.end.len() - others;
+        assert!(failed > 0 && seen.end_of(Strength::Contradicted, Some(0)) == failed, "seed {seed}");
+    });
+}
+
+#[test]
 fn packets_of_another_class_may_be_the_reason() {
     // Each class of service, or each gateway, has its part of the ports: where the kernel does not tell the rules.
     let world = World { class: |port| if port < 32_768 { 3 } else { 9 }, ..World::new() };
@@ -646,6 +677,13 @@ fn packets_of_another_class_may_be_the_reason() {
         0,
     );
     all_are_proven(&World { class: |port| (port % 200) as u8 + 1, ..World::new() });
+    // A program that draws what else its packets have, as a tracer does its TTL; or the node draws their source address.
+    nobody_is_blamed(
+        &World { class: |port| if port < 32_768 { (port % 20) as u8 + 5 } else { 3 }, attempts: 120, ..World::new() },
+        4,
+    );
+    let apart = |port| if port < 32_768 { 3 } else { 9 };
+    nobody_is_blamed(&World { class: apart, sources: 32, destinations: 640, attempts: 120, ..World::new() }, 2);
     // Several gateways, each used from all ports; or one of them is not known.
     all_are_proven(&World { class: |port| (port % 5) as u8 + 1, ..World::new() });
     all_are_proven(&World { class: |port| (port % 3) as u8, ..World::new() });
