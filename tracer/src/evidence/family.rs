@@ -284,7 +284,8 @@ impl FamilyEvidence {
             }
             (1.., _) if is_proven && filtered > passing => (Reason::OthersDiffer, Scope::Capture),
             (1.., Role::Filtered) => (Reason::NothingToCompare, Scope::Destination),
-            (1.., _) if is_likely => (Reason::NothingToCompare, Scope::Destination),
+            // One that bypasses the filter acquits it for nobody where more are not answered.
+            (1.., _) if is_likely || unanswered > passing => (Reason::NothingToCompare, Scope::Destination),
             (1.., _) => (Reason::OutsideAnswered, Scope::Capture),
         })
     }

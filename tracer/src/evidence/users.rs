@@ -8,10 +8,12 @@ use super::drawn::Drawn;
 use super::pools::Pool;
 use crate::model::Doubt;
 
-/// Standard deviations beyond what chance has on average.
-const MIN_DEVIATIONS: f64 = 2.0;
-/// This share of the failures explains them: chance has up to half of those that have a class each.
-const MOST_APART: f64 = 0.4;
+/// Where ports are drawn, a class of packets has none inside with a lower probability only if it has ports of its own.
+const MAX_APART_P: f64 = 0.05;
+/// Standard deviations beyond the average that chance does not explain.
+const MIN_DEVIATIONS: f64 = 3.0;
+/// The average is up to half of the failures, where those have a class each.
+const MIN_BEYOND_SHARE: f64 = 0.4;
 
 /// A connection from a port.
 #[derive(Clone, Copy, Debug)]
@@ -61,20 +63,24 @@ impl PacketClasses {
         class.is_comparable |= !is_outside && answered;
     }
 
-    /// How many ports outside that fail are of classes without an answered port inside, beyond those of chance, which are many where each
-    /// host of this network has a class of its own; 0 where chance may be all of it.
-    fn failed_apart(&self) -> f64 {
+    /// Whether most ports outside that fail are of classes without an answered port inside, and chance does not explain it. Hosts of this
+    /// network have a class each, so that many a class of few attempts has ports of one side by chance.
+    fn explain(&self, failures: u32) -> bool {
         let known = &self.0[1..];
         let [inside, outside] = known.iter().fold([0, 0], |sum, of| [sum[0] + of.tried[0], sum[1] + of.tried[1]]);
         let share = f64::from(outside) / f64::from(inside + outside).max(1.0);
-        let (mut apart, mut variance) = (0.0, 0.0);
-        for class in known {
-            let tried = class.tried[0] + class.tried[1];
+        // Those of classes that are large enough alone, and how many more than on average are of all of them.
+        let (mut of_large, mut beyond, mut variance) = (0, 0.0, 0.0);
+        for PacketClass { tried: [inside, outside], failed, is_comparable } in known {
+            let tried = inside + outside;
             let all_outside = share.powi(i32::try_from(tried).unwrap_or(i32::MAX));
+            let failed = if *is_comparable { 0 } else { *failed };
+            of_large += if all_outside < MAX_APART_P { failed } else { 0 };
+            beyond += f64::from(failed) - f64::from(tried) * all_outside;
             variance += f64::from(tried).powi(2) * all_outside * (1.0 - all_outside);
-            apart += if class.is_comparable { 0.0 } else { f64::from(class.failed) } - f64::from(tried) * all_outside;
         }
-        if apart > MIN_DEVIATIONS * variance.sqrt() { apart } else { 0.0 }
+        of_large * 2 > failures
+            || beyond > MIN_DEVIATIONS * variance.sqrt() && beyond > f64::from(failures) * MIN_BEYOND_SHARE
     }
 }
 
@@ -114,9 +120,7 @@ impl Users {
         let other = match () {
             // Clients chose most of the ports outside that fail, and those on the two sides are of different pools.
             () if programs_differ => Some(Doubt::ProgramsDiffer),
-            () if of_packets.iter().any(|classes| classes.failed_apart() > f64::from(failures) * MOST_APART) => {
-                Some(Doubt::PacketsDiffer)
-            }
+            () if of_packets.iter().any(|classes| classes.explain(failures)) => Some(Doubt::PacketsDiffer),
             // NAT rules that name no port inside chose most of the ports outside that fail.
             () if are_most(of_others.map(|(_, failed)| failed).sum()) => Some(Doubt::RulesDiffer),
             () => None,

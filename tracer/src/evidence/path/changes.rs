@@ -13,7 +13,7 @@ const MAX_PERIODS: usize = 8;
 /// Attempts after which a change is looked for.
 const LOOK_EVERY: u64 = 16;
 /// The same where some of the newest are answered, as they are where some destinations bypass the filter.
-const LOOK_SELDOM: u64 = 256;
+const LOOK_SELDOM: u64 = 64;
 /// The newest attempts that must fare otherwise than those before.
 const NEWEST: usize = 24;
 /// Attempts after which a change to a range that nobody named is looked for, and from how many that range is inferred.
