@@ -4,6 +4,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use super::bursts;
 use super::change::strata;
 use super::family::p_below;
 use super::outage::come_in_runs;
@@ -23,6 +24,8 @@ const REPEATS_DIVISOR: usize = 4;
 pub(super) struct Doubts {
     /// The failures come in few runs: an outage explains them.
     is_in_runs: bool,
+    /// Only the failures come in bursts: a rate limit explains them.
+    is_in_bursts: bool,
     /// The evidence, as a power of ten, where attempts with the same port and destination that fare alike count once; `None` where there
     /// are few such attempts.
     once_p_below: Option<u32>,
@@ -41,6 +44,7 @@ impl Doubts {
         };
         Self {
             is_in_runs: come_in_runs(attempts, &is_inside),
+            is_in_bursts: bursts::differ(attempts, &is_inside),
             once_p_below: once(attempts, &is_inside),
             users: Users::of(attempts.iter().filter_map(port_use)),
         }
@@ -49,11 +53,12 @@ impl Doubts {
     /// Whether a few attempts more may remove them.
     pub(super) fn are_any(&self) -> bool {
         let Users { clients_differ, other } = self.users;
-        self.is_in_runs || clients_differ || other.is_some() || self.once_p_below.is_some()
+        self.is_in_runs || self.is_in_bursts || clients_differ || other.is_some() || self.once_p_below.is_some()
     }
 
-    /// The same where the packets of more attempts than these differ, if they do.
-    pub(super) fn with_packets_of(mut self, more: &Self) -> Self {
+    /// The same where more attempts than these come in bursts or have other packets, if they do.
+    pub(super) fn with_those_of(mut self, more: &Self) -> Self {
+        self.is_in_bursts |= more.is_in_bursts;
         self.users.other = self.users.other.or(more.users.other.filter(|other| *other == Doubt::PacketsDiffer));
         self
     }
@@ -73,6 +78,7 @@ impl Doubts {
         let is_of_few = self.once_p_below.is_some_and(|once| once < ENOUGH_P_BELOW);
         Reason::Doubted(match other {
             _ if self.is_in_runs => Doubt::InFewRuns,
+            _ if self.is_in_bursts => Doubt::InBursts,
             _ if is_proof && is_of_few => Doubt::FewPorts,
             _ if is_proof && clients_differ => Doubt::ClientsDiffer,
             Some(doubt) => doubt,

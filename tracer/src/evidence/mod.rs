@@ -7,6 +7,7 @@
 //! (`range`, from those in `recent`), the claim is about that range.
 //! docs/causes.md has the rules. The assessment follows from events, so that a replay assesses as the live capture did.
 
+mod bursts;
 mod chance;
 mod change;
 mod clients;
@@ -33,7 +34,9 @@ pub use self::place::{Path, Place, PortClaim};
 use tracer_common::Flow;
 
 use crate::infer::{Class, Conclusion, Observation, Probe, Refusals, earlier, observe};
-use crate::model::{Answers, Assessment, Attempt, Claim, Doubt, PortSet, Reason, Scope, Side, SideEvidence};
+use crate::model::{
+    Answers, Assessment, Attempt, Claim, Doubt, InterfaceName, PortSet, Reason, Scope, Side, SideEvidence,
+};
 
 /// Paths that are distinguished; attempts by further uplinks share one.
 const MAX_PATHS: usize = 32;
@@ -255,14 +258,15 @@ impl PortEvidence {
 
     fn place_of(&mut self, attempt: &Attempt, translated: &Flow, side: Side) -> Place {
         let (is_ipv4, netns) = (translated.is_ipv4(), attempt.uplink_netns.unwrap_or_default());
-        let number = self.path_number(Path { is_ipv4, netns, ifindex: attempt.ifindex });
+        let name = attempt.egress.interface;
+        let number = self.path_number(Path { is_ipv4, netns, ifindex: attempt.ifindex, name });
         self.paths[number].place(attempt, translated, side, known_ns(attempt))
     }
 
     /// The number of a path. There are few, so they are looked through.
     fn path_number(&mut self, path: Path) -> usize {
-        let find = |paths: &[PathEvidence], path: Path| paths.iter().position(|of| of.path == path);
-        let shared = Path { netns: 0, ifindex: OTHER_UPLINKS, ..path };
+        let find = |paths: &[PathEvidence], path: Path| paths.iter().position(|of| of.path.is_same(&path));
+        let shared = Path { netns: 0, ifindex: OTHER_UPLINKS, name: InterfaceName::default(), ..path };
         let known = find(&self.paths, path).or_else(|| {
             if self.paths.len() >= MAX_PATHS {
                 return find(&self.paths, shared);

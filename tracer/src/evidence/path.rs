@@ -109,6 +109,9 @@ impl PathEvidence {
 
     /// Where an attempt belongs that began, or was answered, at this time.
     pub(super) fn place(&mut self, attempt: &Attempt, translated: &Flow, side: Side, at_ns: u64) -> Place {
+        if !self.path.name.is_known() && self.path.ifindex == attempt.ifindex {
+            self.path.name = attempt.egress.interface;
+        }
         let is_kept = attempt.may_keep_port();
         let client = attempt.original.map_or(0, |original| client(original.src));
         let rule = attempt.range.filter(|range| range.flags & RANGE_PROTO_SPECIFIED != 0);
@@ -258,8 +261,8 @@ impl PathEvidence {
     fn doubted(&mut self, place: Place, claim: Assessment) -> Assessment {
         let mut doubts = self.doubts(place, claim.scope);
         if claim.scope == Scope::Destination && !doubts.are_any() {
-            // Too few packets of a class go to one destination to show how it fares.
-            doubts = doubts.with_packets_of(&self.doubts(place, Scope::Capture));
+            // Too few packets of a class, or of a burst, go to one destination to show how they fare.
+            doubts = doubts.with_those_of(&self.doubts(place, Scope::Capture));
         }
         Assessment { reason: doubts.applied_to(claim.reason, claim.scope), ..claim }
     }

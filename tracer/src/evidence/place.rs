@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use crate::model::{Assessment, PortSet, Side};
+use crate::model::{Assessment, InterfaceName, PortSet, Side};
 
 /// How attempts of an address family leave: by which uplink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,15 @@ pub struct Path {
     pub netns: u32,
     /// The uplink that the SYN was seen leaving by, by its number; 0 where none was seen.
     pub ifindex: u32,
+    /// Its name, once it is known; it does not distinguish paths.
+    pub name: InterfaceName,
+}
+
+impl Path {
+    /// Whether it is the same, though the name of one may not be known yet.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Self { name: other.name, ..*self } == *other
+    }
 }
 
 /// A destination by a path, and a side of the policy, in a period.

@@ -15,7 +15,7 @@ pub(super) const ENDED: u32 = u32::MAX;
 /// An attempt that was counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecentAttempt {
-    /// When an answered attempt was answered, when another one began.
+    /// When it began; of one that was retransmitted and answered, when it was answered.
     pub(super) at_ns: u64,
     /// Its number while it is under way, else [`ENDED`].
     pub(super) id: u32,

@@ -151,6 +151,8 @@ pub enum Reason {
 pub enum Doubt {
     /// Failures of outside ports follow one another without an answered attempt in between, in so few runs that an outage explains them.
     InFewRuns,
+    /// Only the failures of outside ports come in bursts, as those of a rate limit do.
+    InBursts,
     /// Attempts repeat a few ports and destinations, each of which fares alike: whatever chooses by the port explains that.
     FewPorts,
     /// The clients that use the sides differ: they may fail for a reason of their own.
@@ -171,6 +173,9 @@ impl Doubt {
     pub const fn words(self) -> &'static str {
         match self {
             Self::InFewRuns => "there are too few runs of failures between answered attempts to exclude an outage",
+            Self::InBursts => {
+                "the attempts that fail come in bursts and the others do not, so a rate limit may be the reason"
+            }
             Self::FewPorts => "most attempts repeat the same few ports, which may fail together for another reason",
             Self::ClientsDiffer => "hardly any client has used both, so a difference between clients may be the reason",
             Self::ProgramsDiffer => {

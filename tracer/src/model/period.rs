@@ -21,13 +21,20 @@ impl Period {
 
     /// For the head of a sentence, with a comma; empty for all of a capture.
     pub fn words(&self) -> String {
-        match (&self.from, &self.until) {
+        let [from, until] = [&self.from, &self.until].map(|time| time.as_deref().map(whole_seconds));
+        match (from, until) {
             (None, None) => String::new(),
             (None, Some(until)) => format!(", until {until}"),
             (Some(from), None) => format!(", from {from} on"),
             (Some(from), Some(until)) => format!(", from {from} until {until}"),
         }
     }
+}
+
+/// Without a fraction of a second, which says nothing of a change that is known to a few attempts.
+fn whole_seconds(time: &str) -> String {
+    let (seconds, rest) = time.split_once('.').unwrap_or((time, ""));
+    format!("{seconds}{}", rest.trim_start_matches(|letter: char| letter.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -40,7 +47,7 @@ mod tests {
         let capture = example::capture("node7");
         let words = |since_ns, until_ns| Period::of(&capture, since_ns, until_ns).words();
         assert_eq!(words(None, None), "");
-        assert_eq!(words(None, Some(1_500_000_000)), ", until 2026-03-01T02:00:01.500000+02:00");
-        assert_eq!(words(Some(1_500_000_000), None), ", from 2026-03-01T02:00:01.500000+02:00 on");
+        assert_eq!(words(None, Some(1_500_000_000)), ", until 2026-03-01T02:00:01+02:00");
+        assert_eq!(words(Some(1_500_000_000), None), ", from 2026-03-01T02:00:01+02:00 on");
     }
 }

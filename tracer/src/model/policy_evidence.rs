@@ -1,6 +1,6 @@
 //! What the evidence of a node says about its policy, for each path out of it.
 
-use super::{Assessment, Capture, Origin, Period, PortSet, Strength, plural};
+use super::{Assessment, Capture, InterfaceName, Origin, Period, PortSet, Strength, plural};
 
 /// What the evidence of a node says about the policy for one address family by one uplink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct PolicyEvidence {
     pub netns: Option<u32>,
     /// The uplink that SYNs left by, by its number; 0 where none was seen.
     pub ifindex: u32,
+    /// Its name, where that is known.
+    pub interface: InterfaceName,
     /// It is about the node's own sockets, whose ports NAT leaves alone.
     pub is_of_sockets: bool,
     /// The allowed ports.
@@ -53,6 +55,7 @@ impl PolicyEvidence {
             is_ipv4,
             netns: (netns != 0).then_some(netns),
             ifindex,
+            interface: InterfaceName::default(),
             is_of_sockets: false,
             allowed: policy.allowed(is_ipv4).clone(),
             origin: policy.origin_of(is_ipv4),

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::InterfaceName;
+
 /// An uplink by its numbers; what need not be said to distinguish it is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UplinkName {
@@ -11,11 +13,16 @@ pub struct UplinkName {
     pub netns: Option<u32>,
     /// The number of the interface.
     pub ifindex: u32,
+    /// Its name, where that is known.
+    pub name: InterfaceName,
 }
 
 impl Display for UplinkName {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "interface {}", self.ifindex)?;
+        match self.name.is_known() {
+            true => write!(f, "{}", self.name.to_string().escape_debug())?,
+            false => write!(f, "interface {}", self.ifindex)?,
+        }
         self.netns.map_or(Ok(()), |netns| write!(f, " of network namespace {netns}"))
     }
 }

@@ -118,7 +118,7 @@ pub(crate) fn sentences(policies: &[PolicyEvidence], conclusions: &[Conclusion])
         let node = if several_nodes { format!("{}: ", Escaped(&policy.node)) } else { String::new() };
         let is_ambiguous = siblings.iter().filter(|other| other.ifindex == policy.ifindex).count() > 1;
         let netns = policy.netns.filter(|_| is_ambiguous);
-        let uplink = UplinkName { node: None, netns, ifindex: policy.ifindex };
+        let uplink = UplinkName { node: None, netns, ifindex: policy.ifindex, name: policy.interface };
         let uplink = if siblings.len() > 1 { format!("by {uplink}, ") } else { String::new() };
         // What is inferred for all uplinks is said once.
         let is_last = siblings.last().is_some_and(|last| std::ptr::eq(*last, policy));

@@ -62,6 +62,7 @@ impl OfUplink<'_> {
             node: is_of_several_nodes.then(|| node.clone()),
             netns: has_namesake.then_some(self.path.netns),
             ifindex: self.path.ifindex,
+            name: self.path.name,
         });
         Conclusion { uplink, ..self.conclusion.clone() }
     }

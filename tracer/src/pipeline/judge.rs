@@ -191,7 +191,9 @@ impl<'a> Judge<'a> {
 
 fn policy(capture: &Capture, (path, sides): (Path, InPeriod<Vec<SideEvidence>>)) -> PolicyEvidence {
     let period = Period::of(capture, sides.since_ns, sides.until_ns);
-    PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, sides.value)
+    let mut of = PolicyEvidence::new(capture, path.is_ipv4, (path.netns, path.ifindex), period, sides.value);
+    of.interface = path.name;
+    of
 }
 
 impl Shared<'_> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::judge::Judge;
 use crate::join::{Update, UpdateKind};
-use crate::model::{Attempt, Capture, Filter, Finding, Outcome, PolicyChange, Strength, example};
+use crate::model::{Attempt, Capture, Filter, Finding, InterfaceName, Outcome, PolicyChange, Strength, example};
 use crate::outputs::{Output, View};
 use crate::summary::Summary;
 
@@ -163,7 +163,10 @@ fn network_namespaces_whose_interfaces_have_one_number_have_evidence_of_their_ow
         let (netns, port) = (u32::from(number % 2), 1024 + number * 67 % 240 * 260);
         let is_answered = netns == 1 || port >= 32768;
         let (outcome, retransmits) = if is_answered { (Outcome::Established, 0) } else { (Outcome::TimedOut, 1) };
-        let attempt = Attempt { outcome, retransmits, uplink_netns: Some(7 + netns), ..attempt(number % 3, port) };
+        let mut attempt = Attempt { outcome, retransmits, uplink_netns: Some(7 + netns), ..attempt(number % 3, port) };
+        // The name is known once a SYN was retransmitted.
+        attempt.egress.interface =
+            InterfaceName::new(if is_answered { [0; 16] } else { *b"wan1\0\0\0\0\0\0\0\0\0\0\0\0" });
         let (kind, time_ns) = (UpdateKind::Retransmit { time_ns: 1, ordinal: 1, is_repeated: false }, number.into());
         let attempt = Attempt { first_ns: time_ns, last_ns: time_ns, ..attempt };
         if !is_answered {
@@ -176,7 +179,7 @@ fn network_namespaces_whose_interfaces_have_one_number_have_evidence_of_their_ow
     assert_eq!(strengths, [(Some(7), Strength::Proven), (Some(8), Strength::Contradicted)]);
     let conclusions: Vec<_> = summary.conclusions().iter().map(ToString::to_string).collect();
     let [first, second] = &conclusions[..] else { panic!("{conclusions:?}") };
-    assert!(first.starts_with("IPv4 by interface 2 of network namespace 7: unanswered "), "{first}");
+    assert!(first.starts_with("IPv4 by wan1 of network namespace 7: unanswered "), "{first}");
     assert!(second.starts_with("IPv4 by interface 2 of network namespace 8: no port class found"), "{second}");
 }
 

@@ -665,6 +665,24 @@ fn a_balancer_with_a_dead_server_beside_a_filter_acquits_it_for_nobody() {
 }
 
 #[test]
+fn a_rate_limit_that_meets_the_bursts_of_a_job_is_no_filter() {
+    // Every tenth time a job has six connections at once, of which the limit drops all; what is steady is answered.
+    const fn is_in_burst(number: u32) -> bool {
+        number % 16 < 6
+    }
+    let script = (0..320_u32).map(|number| {
+        let drawn = (number as u16).wrapping_mul(48_271);
+        (number * 7 % 10, if is_in_burst(number) { 1024 + drawn % 31_000 } else { 32_768 + drawn % 32_000 })
+    });
+    let at_ms =
+        |number| u64::from(number / 16) * 1000 + if is_in_burst(number) { 0 } else { u64::from(number % 16) * 60 };
+    let world = World { script: script.collect(), begins: Some(at_ms), ..World::new() };
+    nobody_is_blamed(&world, 12);
+    // Where ports are drawn for each attempt, bursts are of both sides.
+    all_are_proven(&World { begins: Some(|number| u64::from(number / 6) * 1000), attempts: 320, ..World::new() });
+}
+
+#[test]
 fn packets_of_another_class_may_be_the_reason() {
     // Each class of service, or each gateway, has its part of the ports: where the kernel does not tell the rules.
     let world = World { class: |port| if port < 32_768 { 3 } else { 9 }, ..World::new() };

@@ -25,6 +25,8 @@ pub(super) struct World {
     pub(super) destinations: u32,
     pub(super) attempts: u32,
     pub(super) gap_ms: u64,
+    /// When each attempt begins, where not so long after the one before.
+    pub(super) begins: Option<fn(u32) -> u64>,
     /// A SYN or its answer is lost on the way.
     pub(super) loss: f64,
     pub(super) ports: RangeInclusive<u16>,
@@ -92,6 +94,7 @@ impl World {
             destinations: 6,
             attempts: 200,
             gap_ms: 20,
+            begins: None,
             loss: 0.0,
             ports: 1024..=65535,
             counts_up: false,
@@ -121,7 +124,7 @@ impl World {
             let scripted = self.script.get(number as usize).copied();
             let to = scripted.map_or_else(|| rng.u32(0..self.destinations), |(to, _)| to);
             let range = self.ports_to.as_ref().filter(|(of, _)| *of == to).map_or(&self.ports, |(_, range)| range);
-            let begin_ms = u64::from(number) * self.gap_ms;
+            let begin_ms = self.begins.map_or(u64::from(number) * self.gap_ms, |begins| begins(number));
             let port = if let Some((_, port)) = scripted {
                 port
             } else if self.counts_up {
