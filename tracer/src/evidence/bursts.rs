@@ -8,8 +8,8 @@ use crate::model::Answers;
 /// This many attempts within this time are a burst.
 const MIN_BURST: usize = 3;
 const BURST_NS: u64 = 10_000_000;
-/// ln(10,000): as for a claim that is proven.
-const ENOUGH_NATS: f64 = 9.210_340;
+/// ln(100): a doubt needs no proof.
+const ENOUGH_NATS: f64 = 4.605_170;
 /// Answered attempts come in bursts so many times less often.
 const MIN_RATIO: u64 = 10;
 /// Outcomes that the test lists; beyond that a coarser bound does.

@@ -677,7 +677,7 @@ fn a_rate_limit_that_meets_the_bursts_of_a_job_is_no_filter() {
     let at_ms =
         |number| u64::from(number / 16) * 1000 + if is_in_burst(number) { 0 } else { u64::from(number % 16) * 60 };
     let world = World { script: script.collect(), begins: Some(at_ms), ..World::new() };
-    nobody_is_blamed(&world, 12);
+    nobody_is_blamed(&world, 4);
     // Where ports are drawn for each attempt, bursts are of both sides.
     all_are_proven(&World { begins: Some(|number| u64::from(number / 6) * 1000), attempts: 320, ..World::new() });
 }
