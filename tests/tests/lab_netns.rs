@@ -51,13 +51,13 @@ fn pods_that_are_gone_count_for_their_own_node_only() {
         let number = node.file_name().unwrap().to_str().unwrap().replace(|letter: char| !letter.is_ascii_digit(), "");
         line["src"].as_str().is_some_and(|src| src.starts_with(&format!("10.{number}.")))
     };
-    let ended = |lab: &Lab| lines.iter().filter(|line| line["kind"] == "ended" && of(line, lab)).count();
-    assert_eq!(ended(&other), 0, "{}", outcome.stdout);
-    // Each of those that were not answered within a second; what gave up earlier is named where others tell why.
-    let (flagged, others): (Vec<_>, Vec<_>) =
-        lines.iter().filter(|line| line["kind"] == "ended").partition(|line| line["flagged"] == true);
+    let ended = || lines.iter().filter(|line| line["kind"] == "ended");
+    assert_eq!(ended().filter(|line| of(line, &other)).count(), 0, "{}", outcome.stdout);
+    // Each of those that were not answered within a second, and those that gave up earlier: their cause is that of what is known then.
+    let (flagged, others): (Vec<_>, Vec<_>) = ended().partition(|line| line["flagged"] == true);
     assert!((2..=long.len()).contains(&flagged.len()), "{}", outcome.stdout);
-    assert!(others.iter().all(|line| line["cause"] == "port_out_of_range"), "{}", outcome.stdout);
+    let gave_up = |line: &Value| line["retransmits"] == 0 && line["nat_port"].as_u64().is_some_and(|port| port < 32768);
+    assert!(others.len() <= 16 && others.iter().all(|line| gave_up(line)), "{}", outcome.stdout);
     let summary = lines.last().unwrap();
     assert_eq!(summary["attempts"], 32, "{summary}");
 }
