@@ -2,6 +2,9 @@
 
 /// Above this, chance explains it too well to suspect a filter.
 pub(super) const SUSPECT_P: f64 = 0.2;
+/// ln(100): from here on something is likely, which is no proof. Where some destinations bypass the filter, it is suspected for others; a
+/// rate limit is a doubt.
+pub(super) const LIKELY_NATS: f64 = 4.605_170;
 
 /// Whether chance puts all the answered ones inside with this probability at most (Fisher's exact test).
 pub(super) fn is_below(at_most: f64, answered: u32, inside: u32, unanswered_outside: u32) -> bool {

@@ -214,6 +214,7 @@ impl DestinationEvidence {
     }
 }
 
-fn evidence_of(stratum: Stratum) -> f64 {
+/// The evidence of one destination, or of two kinds of attempts.
+pub(super) fn evidence_of(stratum: Stratum) -> f64 {
     evidence_within(&[stratum], MAX_OUTCOMES).total
 }

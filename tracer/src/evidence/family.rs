@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::chance::{SUSPECT_P, is_below};
+use super::chance::{LIKELY_NATS, SUSPECT_P, is_below};
 use super::drawn::Drawn;
 use super::entry::{DestinationEvidence, Role, Standing};
 use super::place::Place;
@@ -21,8 +21,6 @@ const MAX_SERVICES: usize = 256;
 const SILENT_SERVICE: u64 = 3;
 /// Fewer failures of destinations that bypass the filter may be lost packets.
 const MIN_MIXED_FAILURES: u64 = 3;
-/// ln(100): where some destinations bypass the filter, it is suspected for others from here on.
-const LIKELY_NATS: f64 = 4.605_170;
 
 /// The evidence of one address family.
 #[derive(Clone, Debug, Default)]
